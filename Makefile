@@ -1,0 +1,68 @@
+# Everything is set up by itself: a virtual environment of the chosen Python, locked tools, the emulator.
+#   make test PYTHON=python3.13     the same on another interpreter
+PYTHON ?= python3
+VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+VENV := .venv/$(VERSION)
+RUN := $(VENV)/bin/python
+READY := $(VENV)/ready
+LOCK := $(RUN) -m uv pip compile --quiet --python-version 3.11 --generate-hashes --no-strip-extras \
+	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
+MARKETO_URL ?=
+export MARKETO_URL
+
+.DEFAULT_GOAL := help
+.PHONY: help demo up down status test check fmt bench build openapi lock clean
+
+help:  ## Show what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(READY)  ## Watch real payloads travel through the local stack into Marketo, and check where they arrive
+	@$(RUN) -m local.demo
+
+up: $(READY)  ## Bring the whole stack up on this machine (MARKETO_URL=… to use another Marketo endpoint)
+	@$(RUN) -m local up
+
+down: $(READY)  ## End what `make up` started
+	@$(RUN) -m local down
+
+status: $(READY)  ## Tell whether the local stack stands
+	@$(RUN) -m local status
+
+test: $(READY)  ## Run all tests
+	@$(RUN) -m pytest $(TESTS)
+
+check: $(READY)  ## Check style, types, the template, and that generated files are current
+	@$(RUN) -m ruff check .
+	@$(RUN) -m ruff format --check .
+	@$(RUN) -m mypy
+	@$(RUN) -m tests.support.template
+	@$(RUN) -m docs.openapi --check
+
+fmt: $(READY)  ## Format the code
+	@$(RUN) -m ruff check --fix .
+	@$(RUN) -m ruff format .
+
+bench: $(READY)  ## Measure what the program exists for
+	@$(RUN) -m benchmarks
+
+build: $(READY)  ## Build for deployment (ARCHITECTURE=x86_64 for another than arm64)
+	@$(RUN) -m samcli build
+
+openapi: $(READY)  ## Generate docs/openapi.json
+	@$(RUN) -m docs.openapi
+
+lock: $(READY)  ## Lock the requirements anew
+	@$(LOCK) requirements-dev.in -o requirements-dev.txt
+	@$(LOCK) layers/dependencies/requirements.in -c requirements-dev.txt -o layers/dependencies/requirements.txt
+	@$(LOCK) local/requirements.in -o local/requirements.txt
+
+clean: down  ## Remove what was built or installed here
+	@rm -rf .venv .local .aws-sam .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+$(READY): requirements-dev.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=python3.13 …")'
+	@echo "setting up $(VENV) (once; about a minute)" >&2
+	@$(PYTHON) -m venv $(VENV)
+	@$(RUN) -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-dev.txt
+	@$(RUN) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
