@@ -1,0 +1,70 @@
+"""The transport adapter: a requests session that talks to the simulator without a socket."""
+
+import time
+
+import pytest
+import requests
+
+from marketo_simulator import Fault, Simulator
+from marketo_simulator.adapter import SimulatorAdapter
+
+URL = "https://123-abc-456.mktorest.com"
+PARTITIONS = f"{URL}/rest/v1/leads/partitions.json"
+
+
+def session(simulator: Simulator) -> requests.Session:
+    made = requests.Session()
+    made.mount("https://", SimulatorAdapter(simulator))
+    form = {"grant_type": "client_credentials", "client_id": "client", "client_secret": "secret"}
+    token = made.post(f"{URL}/identity/oauth/token", data=form).json()["access_token"]
+    made.headers["Authorization"] = f"Bearer {token}"
+    return made
+
+
+def test_a_session_works_as_with_a_server() -> None:
+    caller = session(Simulator())
+    answer = caller.post(f"{URL}/rest/v1/leads.json", json={"input": [{"email": "ada+x@example.org"}]})
+    assert (answer.status_code, answer.json()["result"]) == (200, [{"id": 1, "status": "created"}])
+    params = {"filterType": "email", "filterValues": "ada+x@example.org", "fields": "email"}
+    found = caller.get(f"{URL}/rest/v1/leads.json", params=params)
+    assert found.json()["result"] == [{"id": 1, "email": "ada+x@example.org"}]
+    assert found.headers["Content-Type"] == "application/json;charset=UTF-8"
+    assert found.url.startswith(f"{URL}/rest/v1/leads.json?filterType=email")
+
+
+def test_a_drop_is_a_connection_error() -> None:
+    simulator = Simulator()
+    caller = session(simulator)
+    simulator.script(Fault("drop"))
+    with pytest.raises(requests.exceptions.ConnectionError):
+        caller.get(PARTITIONS)
+    assert caller.get(PARTITIONS).status_code == 200
+
+
+@pytest.mark.parametrize("timeout", [0.01, (5, 0.01)])
+def test_an_answer_beyond_the_read_timeout_is_not_heard_but_the_call_goes_on(
+    timeout: float | tuple[float, float],
+) -> None:
+    simulator = Simulator()
+    caller = session(simulator)
+    simulator.script(Fault("slow", seconds=0.05))
+    with pytest.raises(requests.exceptions.ReadTimeout):
+        caller.post(f"{URL}/rest/v1/leads.json", json={"input": [{"email": "ada@example.org"}]}, timeout=timeout)
+    assert simulator.dump()["leads"] == []
+    deadline = time.monotonic() + 10
+    while not simulator.dump()["leads"] and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert simulator.log()[-1].executed
+    assert caller.get(PARTITIONS, timeout=5).status_code == 200
+
+
+def test_an_unheard_drop_stays_unheard() -> None:
+    simulator = Simulator()
+    caller = session(simulator)
+    simulator.script(Fault("drop", seconds=0.02))
+    with pytest.raises(requests.exceptions.ReadTimeout):
+        caller.get(PARTITIONS, timeout=0.01)
+    deadline = time.monotonic() + 10
+    while len(simulator.log()) < 2 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert simulator.log()[-1].status == 0

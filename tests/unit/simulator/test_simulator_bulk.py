@@ -1,0 +1,167 @@
+"""Bulk import: jobs that advance with the clock, limits, reports."""
+
+from typing import Any
+
+import pytest
+
+from tests.unit.simulator.simulator_api import Api, code
+
+SEED = {
+    "partitions": [{"name": "EMEA"}],
+    "leads": [{"email": "one@example.org", "firstName": "One"}],
+    "lists": [{"name": "L", "id": 7}, {"name": "M", "id": 8}],
+}
+BULK = "/bulk/v1/leads"
+
+
+def upload(api: Api, file: str, **params: object) -> dict[str, Any]:
+    boundary = "frontier"
+    part = f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="leads.csv"\r\n'
+    body = f"{part}Content-Type: text/csv\r\n\r\n{file}\r\n--{boundary}--\r\n".encode()
+    headers = {"Content-Type": f"multipart/form-data; boundary={boundary}"}
+    return api.call("POST", f"{BULK}.json", {"format": "csv"} | params, body=body, headers=headers)
+
+
+def poll(api: Api, batch: int) -> dict[str, Any]:
+    row: dict[str, Any] = api.get(f"{BULK}/batch/{batch}.json")["result"][0]
+    return row
+
+
+def test_a_job_is_queued_imported_and_complete_as_time_passes() -> None:
+    api = Api(SEED)
+    answer = upload(api, "email,firstName\none@example.org,Uno\nnew@example.org,New\nbad,Bad\n", listId=7)
+    assert answer["result"] == [{"batchId": 1, "importId": "1", "status": "Queued"}]
+    assert poll(api, 1)["status"] == "Queued"
+    api.simulator.advance(1)
+    assert poll(api, 1)["status"] == "Importing"
+    assert len(api.leads()) == 1
+    api.simulator.advance(5)
+    assert poll(api, 1) == {
+        "batchId": 1,
+        "importId": "1",
+        "status": "Complete",
+        "numOfLeadsProcessed": 2,
+        "numOfRowsFailed": 1,
+        "numOfRowsWithWarning": 0,
+        "message": "Import completed with errors, 2 records imported (2 members), 1 failed",
+    }
+    assert api.lead(1)["firstName"] == "Uno"
+    assert api.members(7) == [1, 2]
+
+
+def test_the_reports_are_files_in_the_format_of_the_job() -> None:
+    api = Api(SEED)
+    upload(api, f"email;firstName\nbad;B\nlong@example.org;{'x' * 300}\n", format="ssv")
+    api.simulator.advance(60)
+    failures = api.send("GET", f"{BULK}/batch/1/failures.json")
+    assert failures.content_type == "text/csv;charset=UTF-8"
+    assert failures.body.decode().splitlines() == [
+        "email;firstName;Import Failure Reason",
+        "bad;B;Invalid value for field 'email' and value 'bad'",
+    ]
+    warnings = api.send("GET", f"{BULK}/batch/1/warnings.json").body.decode().splitlines()
+    assert warnings[0] == "email;firstName;Import Warning Reason"
+    assert warnings[1].endswith("Value of 'firstName' was cut to 255 characters")
+    assert api.lead(2)["firstName"] == "x" * 255
+
+
+def test_a_good_import_has_empty_reports() -> None:
+    api = Api(SEED)
+    upload(api, "email\nnew@example.org\n", partitionName="EMEA")
+    api.simulator.advance(60)
+    assert poll(api, 1)["message"] == "Import succeeded, 1 records imported (0 members)"
+    assert api.send("GET", f"{BULK}/batch/1/failures.json").body == b""
+    assert api.lead(2)["partition"] == "EMEA"
+
+
+def test_blank_cells_change_nothing_and_text_is_read_by_type() -> None:
+    api = Api(SEED)
+    upload(api, 'email,firstName,leadScore,unsubscribed,title\none@example.org,,7,true,"a, ""b"""\n')
+    api.simulator.advance(60)
+    lead = api.lead(1)
+    assert (lead["firstName"], lead["leadScore"], lead["unsubscribed"], lead["title"]) == ("One", 7, True, 'a, "b"')
+
+
+def test_of_several_matches_the_most_recently_updated_is_taken() -> None:
+    api = Api(SEED)
+    api.simulator.seed({"leads": [{"email": "one@example.org", "updatedAt": "2020-01-01T00:00:00Z"}]})
+    upload(api, "email,firstName\none@example.org,Uno\n")
+    api.simulator.advance(60)
+    assert [lead.get("firstName") for lead in api.leads().values()] == ["Uno", None]
+
+
+def test_an_import_by_id_only_updates() -> None:
+    api = Api(SEED)
+    upload(api, "id,firstName\n1,Uno\n99,Nobody\n", lookupField="id")
+    api.simulator.advance(60)
+    assert poll(api, 1)["numOfRowsFailed"] == 1
+    assert list(api.leads()) == [1]
+    assert api.lead(1)["firstName"] == "Uno"
+
+
+def test_unknown_columns_fail_the_job_and_short_rows_fail_alone() -> None:
+    api = Api(SEED)
+    upload(api, "email,nope\na@example.org,1\n")
+    upload(api, "email,firstName\na@example.org\nb@example.org,B\n")
+    api.simulator.advance(60)
+    assert (poll(api, 1)["status"], poll(api, 1)["message"]) == ("Failed", "Field 'nope' not found")
+    assert (poll(api, 2)["status"], poll(api, 2)["numOfRowsFailed"]) == ("Complete", 1)
+
+
+def test_two_jobs_execute_at_a_time_and_ten_may_wait() -> None:
+    api = Api(SEED, import_queue_seconds=0, import_seconds=10)
+    for number in range(10):
+        assert code(upload(api, f"email\np{number}@example.org\n")) == ""
+    assert code(upload(api, "email\nx@example.org\n")) == "1016"
+    assert [poll(api, batch)["status"] for batch in range(1, 11)] == ["Importing"] * 2 + ["Queued"] * 8
+    api.simulator.advance(10)
+    assert [poll(api, batch)["status"] for batch in range(1, 5)] == ["Complete"] * 2 + ["Importing"] * 2
+    assert code(upload(api, "email\nx@example.org\n")) == ""
+
+
+def test_one_import_at_a_time_into_a_list() -> None:
+    api = Api(SEED)
+    upload(api, "email\na@example.org\n", listId=7)
+    assert code(upload(api, "email\nb@example.org\n", listId=7)) == "1019"
+    assert code(upload(api, "email\nb@example.org\n", listId=8)) == ""
+    assert code(api.call("POST", "/rest/asset/v1/staticList/7/delete.json")) == "709"
+    api.simulator.advance(60)
+    assert code(upload(api, "email\nb@example.org\n", listId=7)) == ""
+
+
+@pytest.mark.parametrize(
+    ("params", "expected"),
+    [
+        ({"format": "xml"}, "1003"),
+        ({"lookupField": "dateOfBirth"}, "1011"),
+        ({"listId": 99}, "1013"),
+        ({"listId": "x"}, "1001"),
+        ({"partitionName": "Nowhere"}, "1008"),
+    ],
+)
+def test_what_is_refused_at_creation(params: dict[str, object], expected: str) -> None:
+    assert code(upload(Api(SEED), "email\na@example.org\n", **params)) == expected
+
+
+def test_files_that_cannot_be_read() -> None:
+    api = Api(SEED)
+    assert code(upload(api, "email\n")) == "1003"
+    assert code(api.call("POST", f"{BULK}.json", {"format": "csv"}, body=b"email\n")) == "612"
+    for content_type, body in [
+        ("multipart/form-data", b"x"),
+        ("multipart/form-data; boundary=b", b"--b\r\nnonsense\r\n--b--"),
+        ("multipart/form-data; boundary=b", b'--b\r\nContent-Disposition: form-data; name="x"\r\n\r\n1\r\n--b--'),
+    ]:
+        headers = {"Content-Type": content_type}
+        assert code(api.call("POST", f"{BULK}.json", {"format": "csv"}, body=body, headers=headers)) == "613"
+    too_large = api.send("POST", f"{BULK}.json", body=b" " * (10 * 1024 * 1024 + 1))
+    assert too_large.status == 413
+
+
+def test_batches_are_forgotten_after_seven_days() -> None:
+    api = Api(SEED)
+    upload(api, "email\na@example.org\n")
+    api.simulator.advance(8 * 86_400)
+    api.sign_in()
+    assert code(api.get(f"{BULK}/batch/1.json")) == "1013"
+    assert code(api.get(f"{BULK}/batch/99.json")) == "1013"
