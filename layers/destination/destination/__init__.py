@@ -1,0 +1,1 @@
+"""A Marketo Engage destination: profile and audience events in, leads and static lists out."""

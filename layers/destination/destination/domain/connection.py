@@ -1,0 +1,144 @@
+"""A connection: one configured destination, and the audiences activated on it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import NamedTuple
+
+DEFAULT_NAMESPACE = "ups"
+"""The namespace of audiences built by Experience Platform's own Segmentation Service."""
+
+DEDUPE_TARGET = "DedupeField"
+"""The mapping target that is an identity, not an attribute: the value that finds the lead."""
+
+DEFAULT_PARTITION = "Default"
+
+
+class SyncType(StrEnum):
+    PROFILE_ONLY = "profile_only"
+    AUDIENCE_ONLY = "audience_only"
+    AUDIENCE_AND_PROFILE = "audience_and_profile"
+
+
+class PersonAction(StrEnum):
+    UPDATE_EXISTING_AND_CREATE_NEW = "update_existing_and_create_new"
+    UPDATE_EXISTING_ONLY = "update_existing_only"
+
+
+class Status(StrEnum):
+    """`blocked`: enabled, but Marketo refuses the work until a person mends the cause; it goes on by itself then."""
+
+    DRAFT = "draft"
+    ENABLED = "enabled"
+    DISABLED = "disabled"
+    BLOCKED = "blocked"
+
+
+class WhenMissing(StrEnum):
+    """What an attribute that is not on the profile does to the lead's field."""
+
+    IGNORE = "ignore"
+    CLEAR = "clear"
+
+
+class WhenEmpty(StrEnum):
+    """What an empty string does to the lead's field; Marketo stores a sent one as null."""
+
+    IGNORE = "ignore"
+    SEND = "send"
+
+
+class OnInvalid(StrEnum):
+    """What a value that Marketo's schema cannot take does to the person."""
+
+    DROP = "drop"
+    FAIL = "fail"
+
+
+class Scope(StrEnum):
+    """Which events concern the connection: those with an activated audience, or every one."""
+
+    ACTIVATED_AUDIENCES = "activated_audiences"
+    ALL_PROFILES = "all_profiles"
+
+
+class AudienceKey(NamedTuple):
+    """An audience as its source names it; ids are unique within a namespace only."""
+
+    namespace: str
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class MappingRow:
+    """One profile attribute (dotted path, or `identityMap.<namespace>`) and the lead field that it fills."""
+
+    source: str
+    target: str
+    when_missing: WhenMissing = WhenMissing.IGNORE
+    when_empty: WhenEmpty = WhenEmpty.IGNORE
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The share of the Marketo instance's limits that this connection may use."""
+
+    calls_per_20s: int = 80
+    concurrency: int = 5
+    daily_calls: int = 40_000
+
+
+@dataclass(frozen=True, slots=True)
+class Activation:
+    """An audience switched on for a connection; on a `profile_only` connection it has no list."""
+
+    audience: AudienceKey
+    name: str
+    data_type: str = "people"
+    origin: str | None = None
+    start: datetime | None = None
+    end: datetime | None = None
+    list_id: int | None = None
+    list_name: str | None = None
+
+    def is_scheduled(self, at: datetime) -> bool:
+        """Whether an event of a time counts: from the start on, and before the end."""
+        return (self.start is None or self.start <= at) and (self.end is None or at < self.end)
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """One configured destination.
+
+    `resend_unchanged_after`: equal attributes are sent again once this time has passed, so that edits made in Marketo
+    do not stay for ever. `lead_cache`: how long the lead id of a person with one match is trusted (zero: not at all).
+    """
+
+    id: str
+    version: int
+    name: str
+    munchkin_id: str
+    workspace: str
+    sync_type: SyncType
+    person_action: PersonAction
+    dedupe_field: str
+    source_format: str
+    status: Status
+    description: str | None = None
+    partition: str | None = None
+    mapping: tuple[MappingRow, ...] = ()
+    limits: Limits = field(default_factory=Limits)
+    scope: Scope = Scope.ACTIVATED_AUDIENCES
+    on_invalid: OnInvalid = OnInvalid.DROP
+    resend_unchanged_after: timedelta = timedelta(hours=24)
+    lead_cache: timedelta = timedelta(hours=24)
+    blocked_cause: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ActiveConnection:
+    """A connection with its activations: all that the delivery of an event needs to know."""
+
+    connection: Connection
+    activations: Mapping[AudienceKey, Activation]

@@ -1,0 +1,56 @@
+"""The matching rules: what each sync type and person action does, and which of several leads is the person.
+
+Source: Adobe, "Marketo Engage destination", sync type and person action table, and its important considerations.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from destination.domain.connection import PersonAction, SyncType
+
+
+@dataclass(frozen=True, slots=True)
+class Lead:
+    """A lead as a lookup returns it; `key` is its dedupe value, normalised like the person's."""
+
+    id: int
+    key: str
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One row of the table: what is done to a matched lead, and what becomes of an unmatched profile."""
+
+    updates_fields: bool
+    keeps_lists: bool
+    creates: bool
+    takes_partition: bool
+
+
+_CREATE = PersonAction.UPDATE_EXISTING_AND_CREATE_NEW
+_UPDATE = PersonAction.UPDATE_EXISTING_ONLY
+_PROFILE = {"updates_fields": True, "keeps_lists": False, "takes_partition": True}
+_AUDIENCE = {"updates_fields": False, "keeps_lists": True, "takes_partition": False}
+_BOTH = {"updates_fields": True, "keeps_lists": True, "takes_partition": True}
+
+TABLE: Mapping[tuple[SyncType, PersonAction], Rule] = {
+    (SyncType.PROFILE_ONLY, _CREATE): Rule(**_PROFILE, creates=True),
+    (SyncType.PROFILE_ONLY, _UPDATE): Rule(**_PROFILE, creates=False),
+    (SyncType.AUDIENCE_ONLY, _CREATE): Rule(**_AUDIENCE, creates=True),
+    (SyncType.AUDIENCE_ONLY, _UPDATE): Rule(**_AUDIENCE, creates=False),
+    (SyncType.AUDIENCE_AND_PROFILE, _CREATE): Rule(**_BOTH, creates=True),
+    (SyncType.AUDIENCE_AND_PROFILE, _UPDATE): Rule(**_BOTH, creates=False),
+}
+
+REQUIRED_TO_CREATE = ("firstName", "lastName", "email")
+"""The lead fields that must be mapped, and filled, before a person is created."""
+
+UNSUPPORTED_DEDUPE_FIELDS = frozenset({"id", "ecids"})
+"""Marketo's Lead ID and ECID cannot identify a person, searchable or not."""
+
+
+def newest_match(leads: Sequence[Lead]) -> Lead:
+    """Of several leads that share a dedupe value only the most recently updated one is used (tie: highest id)."""
+    return max(leads, key=lambda lead: (lead.updated_at, lead.id))

@@ -1,0 +1,78 @@
+"""What became of a person, of each of its audiences, and why."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from destination.domain.connection import AudienceKey
+
+
+class Class(StrEnum):
+    """Every received person ends in exactly one of these."""
+
+    ACTIVATED = "activated"
+    UNCHANGED = "unchanged"
+    EXCLUDED = "excluded"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why a person was not activated: a stable code, and the class it puts the person in."""
+
+    outcome: Class
+    code: str
+
+
+SUPERSEDED = Reason(Class.UNCHANGED, "SUPERSEDED")
+ALREADY_DELIVERED = Reason(Class.UNCHANGED, "ALREADY_DELIVERED")
+NOT_ON_LIST = Reason(Class.UNCHANGED, "NOT_ON_LIST")
+PERSON_NOT_FOUND = Reason(Class.EXCLUDED, "PERSON_NOT_FOUND")
+MISSING_DEDUPE_VALUE = Reason(Class.EXCLUDED, "MISSING_DEDUPE_VALUE")
+INVALID_DEDUPE_VALUE = Reason(Class.EXCLUDED, "INVALID_DEDUPE_VALUE")
+MISSING_REQUIRED_ATTRIBUTE = Reason(Class.EXCLUDED, "MISSING_REQUIRED_ATTRIBUTE")
+INVALID_REQUIRED_ATTRIBUTE = Reason(Class.EXCLUDED, "INVALID_REQUIRED_ATTRIBUTE")
+OUTSIDE_SCHEDULE = Reason(Class.EXCLUDED, "OUTSIDE_SCHEDULE")
+INVALID_ATTRIBUTE = Reason(Class.FAILED, "INVALID_ATTRIBUTE")
+TOO_MANY_MATCHES = Reason(Class.FAILED, "TOO_MANY_MATCHES")
+
+MESSAGES: Mapping[str, str] = {
+    "SUPERSEDED": "A newer event of the same person was delivered, so this one had nothing left to say.",
+    "ALREADY_DELIVERED": "Marketo was told the same before.",
+    "NOT_ON_LIST": "The person left an audience that it was not in as far as Marketo knows.",
+    "PERSON_NOT_FOUND": "No lead has this dedupe value, and the connection creates nobody for such an event.",
+    "MISSING_DEDUPE_VALUE": "The profile has no value at the source that is mapped to DedupeField.",
+    "INVALID_DEDUPE_VALUE": "The value mapped to DedupeField does not fit the dedupe field in Marketo.",
+    "MISSING_REQUIRED_ATTRIBUTE": "To create a person, firstName, lastName and email must not be empty.",
+    "INVALID_REQUIRED_ATTRIBUTE": "firstName, lastName or email has a value that Marketo cannot take.",
+    "OUTSIDE_SCHEDULE": "It comes before the start or after the end of every audience that it names.",
+    "INVALID_ATTRIBUTE": "A mapped attribute has a value that Marketo cannot take, and on_invalid is fail.",
+    "TOO_MANY_MATCHES": "More than 1,000 leads share the dedupe value; Marketo does not list them.",
+}
+"""By code, for people; the meaning of codes that begin with `MARKETO_CODE` is Marketo's."""
+
+MARKETO_CODE = "MARKETO_"
+
+
+def rejected(code: str) -> Reason:
+    """Marketo refused this person alone, with a code of its own."""
+    return Reason(Class.FAILED, f"{MARKETO_CODE}{code}")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one person: its reasons, the changes made in Marketo, and what became of each audience.
+
+    A person is failed if anything about it failed, else activated if anything changed.
+    """
+
+    reason: Reason | None = None
+    created: bool = False
+    updated: bool = False
+    added: int = 0
+    removed: int = 0
+    audiences: Mapping[AudienceKey, Reason | None] = field(default_factory=dict)
+
+    @property
+    def outcome(self) -> Class:
+        return self.reason.outcome if self.reason else Class.ACTIVATED

@@ -1,0 +1,195 @@
+"""Marketo's field schema, and which values its fields can take.
+
+Source: Marketo REST API, "Describe" and "Field types"; one value that does not fit makes Marketo skip the whole record,
+so every value is checked before it is sent.
+"""
+
+import math
+import re
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from typing import Final
+
+from destination.domain.times import format_time, parse_time
+
+FieldValue = str | int | float | bool | None
+
+TEXT_BYTES: Final = 30_000
+STRING_LENGTH: Final = 255
+INTEGER_BOUND: Final = 2**63
+_READ_ONLY = "the field is read-only in Marketo"
+_NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+_FRACTION = re.compile(r"[.eE]")
+_EMAIL = re.compile(r"[^@\s,;<>()\[\]\\\"]+@[^@\s.,;<>()\[\]\\\"]+(?:\.[^@\s.,;<>()\[\]\\\"]+)+")
+
+
+class InvalidValueError(ValueError):
+    """A value that its field cannot take; the message says why and never holds the value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A lead field: its REST name, Marketo's data type, its length (characters; None where Marketo states none)."""
+
+    name: str
+    data_type: str
+    length: int | None = None
+    updateable: bool = True
+    display_name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """The lead fields of one Marketo instance, and the names that a lookup may filter by."""
+
+    fields: Mapping[str, Field] = field(default_factory=dict)
+    searchable: frozenset[str] = frozenset()
+
+
+def coerce(value: object, into: Field) -> FieldValue:
+    """Turn a profile's value into what the field takes.
+
+    Raises InvalidValueError when the field is read-only, computed, or cannot take the value.
+    """
+    if not into.updateable:
+        raise InvalidValueError(_READ_ONLY)
+    return _convert(value, into)
+
+
+def dedupe_value(value: object, by: Field) -> FieldValue:
+    """Turn a profile's value into one that can identify a lead; the field may be read-only.
+
+    Raises InvalidValueError when it is of the wrong type, empty, or holds a comma, which Marketo's filter values cannot
+    express (Marketo REST API, "Get Leads by Filter Type").
+    """
+    converted = _convert(value, by)
+    if converted == "" or "," in str(converted):
+        raise InvalidValueError("a value that is empty or has a comma cannot be looked up in Marketo")
+    return converted
+
+
+def dedupe_key(value: object, by: Field) -> str:
+    """Normalise a dedupe value for comparison: e-mail without case, every value without surrounding space.
+
+    Raises InvalidValueError like `dedupe_value`.
+    """
+    key = str(dedupe_value(value, by))
+    return key.lower() if by.data_type == "email" else key
+
+
+def _convert(value: object, into: Field) -> FieldValue:
+    convert = _CONVERTERS.get(into.data_type)
+    if convert is None:
+        raise InvalidValueError(_READ_ONLY)
+    converted = convert(value)
+    if isinstance(converted, str):
+        _check_length(converted, into)
+    return converted
+
+
+def _check_length(text: str, into: Field) -> None:
+    if into.data_type in {"text", "textarea"}:
+        if len(text.encode()) > TEXT_BYTES:
+            raise InvalidValueError(f"longer than {TEXT_BYTES} bytes")
+    elif len(text) > (into.length or STRING_LENGTH):
+        raise InvalidValueError(f"longer than {into.length or STRING_LENGTH} characters")
+
+
+def _email(value: object) -> str:
+    text = _text(value)
+    if not text.isascii() or not _EMAIL.fullmatch(text):
+        raise InvalidValueError("not an e-mail address")
+    return text
+
+
+def _integer(value: object) -> int:
+    number = _number(value)
+    if number != int(number):
+        raise InvalidValueError("not a whole number")
+    if not -INTEGER_BOUND <= number < INTEGER_BOUND:
+        raise InvalidValueError("outside the range of a 64-bit integer")
+    return int(number)
+
+
+def _boolean(value: object) -> bool:
+    match value:
+        case bool():
+            return value
+        case int() if value in (0, 1):
+            return value == 1
+        case str() if value.strip().lower() in {"true", "false"}:
+            return value.strip().lower() == "true"
+    raise InvalidValueError("not true or false")
+
+
+def _date(value: object) -> str:
+    if isinstance(value, str):
+        text = value.strip()
+        try:
+            if len(text) > len("2026-01-01"):
+                parse_time(text)
+            return date.fromisoformat(text[:10]).isoformat()
+        except ValueError:
+            pass
+    raise InvalidValueError("not a date (YYYY-MM-DD)")
+
+
+def _datetime(value: object) -> str:
+    if isinstance(value, str):
+        text = value.strip()
+        try:
+            if len(text) == len("2026-01-01"):
+                return format_time(datetime.combine(date.fromisoformat(text), datetime.min.time(), UTC))
+            return format_time(parse_time(text))
+        except ValueError:
+            pass
+    raise InvalidValueError("not an ISO 8601 date and time")
+
+
+def _text(value: object) -> str:
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case str():
+            return value.strip()
+        case int():
+            return str(value)
+        case float() if math.isfinite(value):
+            return repr(value)
+    raise InvalidValueError("not text")
+
+
+def _number(value: object) -> int | float:
+    """A finite number; `True` is none, nor is Python's `1_000`."""
+    number: int | float
+    match value:
+        case int() | float() if not isinstance(value, bool):
+            number = value
+        case str() if _NUMBER.fullmatch(value.strip()):
+            number = float(value) if _FRACTION.search(value) or len(value) > STRING_LENGTH else int(value)
+        case _:
+            raise InvalidValueError("not a number")
+    if not -sys.float_info.max <= number <= sys.float_info.max:
+        raise InvalidValueError("not a finite number")
+    return number
+
+
+_CONVERTERS: Mapping[str, Callable[[object], FieldValue]] = {
+    "string": _text,
+    "phone": _text,
+    "url": _text,
+    "text": _text,
+    "textarea": _text,
+    "email": _email,
+    "integer": _integer,
+    "score": _integer,
+    "percent": _integer,
+    "float": _number,
+    "currency": _number,
+    "boolean": _boolean,
+    "date": _date,
+    "datetime": _datetime,
+}
+"""By Marketo's data type; what is not here (reference, formula, lead_function, array) is computed or an internal id."""

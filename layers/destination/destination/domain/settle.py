@@ -1,0 +1,143 @@
+"""From a plan and Marketo's answers to the outcome, and to the row that the ledger keeps of it."""
+
+from collections.abc import Iterator, Mapping, Set
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from destination.domain.connection import AudienceKey, Connection
+from destination.domain.event import MembershipStatus
+from destination.domain.outcome import ALREADY_DELIVERED, NOT_ON_LIST, Class, Outcome, Reason, rejected
+from destination.domain.person import Delivered, Person, Row, Unit, hash_of
+from destination.domain.plan import Plan, Write, rule_of
+
+GONE_FROM_LIST = frozenset({"1015", "1004"})
+"""Marketo's codes that mean a lead to be taken off a list is not on it: not in the list, or no such lead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Marketo's answer for one record: the lead id, or the code it was skipped with."""
+
+    lead_id: int | None = None
+    code: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What Marketo answered to a plan's calls; a list that was never called is not in `lists`."""
+
+    write: Answer | None = None
+    lists: Mapping[AudienceKey, tuple[Answer, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """A person with its outcome; `row` is what the ledger is to hold from now on (None: it stays as it was)."""
+
+    person: Person
+    outcome: Outcome
+    row: Row | None
+
+
+def settle(connection: Connection, plan: Plan, answers: Answers, row: Row | None, now: datetime) -> Settled:
+    """Say what became of a person. Excluded and failed parts are not remembered, so they are tried when sent again."""
+    person, known = plan.person, row or Row()
+    if plan.verdict is not None and plan.verdict.outcome is Class.EXCLUDED:
+        return refused(person, plan.verdict)
+    if answers.write is not None and answers.write.code is not None:
+        return refused(person, rejected(answers.write.code))
+    lead_id = answers.write.lead_id if answers.write else plan.lead_id
+    wrote = plan.write is not Write.NOTHING
+    lists = {audience: _list_reason(plan, audience, answers) for audience in {*plan.add, *plan.remove}}
+    failures = [reason for reason in lists.values() if reason is not None and reason.outcome is Class.FAILED]
+    outcome = Outcome(
+        reason=failures[0] if failures else _person_reason(plan, lists, wrote=wrote),
+        created=plan.write is Write.CREATE,
+        updated=plan.write is Write.UPDATE,
+        added=sum(1 for audience in plan.add if lists[audience] is None),
+        removed=sum(1 for audience in plan.remove if lists[audience] is None),
+        audiences={
+            audience: lists.get(audience, None if wrote else plan.verdict or ALREADY_DELIVERED)
+            for audience in {*person.memberships, *plan.add}
+        },
+    )
+    failed = {audience for audience, reason in lists.items() if reason in failures}
+    memberships = _memberships(plan, known, lead_id, failed)
+    return Settled(person, outcome, _row(connection, plan, replace(known, memberships=memberships), lead_id, now))
+
+
+def refused(person: Person, reason: Reason) -> Settled:
+    """A person that ends here, excluded or failed as a whole."""
+    return Settled(person, Outcome(reason, audiences=dict.fromkeys(person.memberships, reason)), None)
+
+
+def refused_unit(unit: Unit, reason: Reason) -> Settled:
+    """A unit that could be no part of a person, as a person of its own."""
+    person = Person(
+        key="",
+        dedupe_value=None,
+        fields={},
+        at=None,
+        memberships={one.audience: one for one in unit.memberships},
+        dropped=frozenset(unit.dropped),
+        units=(unit,),
+        superseded=frozenset(),
+    )
+    return refused(person, reason)
+
+
+def parts(settled: Settled, units: int) -> Iterator[Settled]:
+    """The same in parts of at most so many units, each to be recorded by itself, in this order.
+
+    The row and the changes go with the first part: what is recorded after it can then only be superseded, never lost.
+    """
+    person = settled.person
+    yield replace(settled, person=replace(person, units=person.units[:units]))
+    unchanged = replace(settled.outcome, created=False, updated=False, added=0, removed=0)
+    for start in range(units, len(person.units), units):
+        yield Settled(replace(person, units=person.units[start : start + units]), unchanged, None)
+
+
+def _list_reason(plan: Plan, audience: AudienceKey, answers: Answers) -> Reason | None:
+    """Why a list did not change; None: it did. A lead that is not on the list it leaves has left it."""
+    given = answers.lists.get(audience, ())
+    if audience in plan.remove:
+        refused = [one.code for one in given if one.code is not None and one.code not in GONE_FROM_LIST]
+        if refused:
+            return rejected(refused[0])
+        return None if any(one.code is None for one in given) else NOT_ON_LIST
+    return next((rejected(one.code) for one in given if one.code is not None), None)
+
+
+def _person_reason(plan: Plan, lists: Mapping[AudienceKey, Reason | None], *, wrote: bool) -> Reason | None:
+    if wrote or None in lists.values():
+        return None
+    return plan.verdict or next(iter(lists.values()), ALREADY_DELIVERED)
+
+
+def _memberships(plan: Plan, known: Row, lead_id: int | None, failed: Set[AudienceKey]) -> dict[AudienceKey, Delivered]:
+    memberships = dict(known.memberships)
+    for audience, one in plan.person.memberships.items():
+        if audience not in failed:
+            held_by = memberships[audience].lead_id if audience in memberships else None
+            realized = one.status is MembershipStatus.REALIZED
+            memberships[audience] = Delivered(one.status, one.at, held_by if realized else None)
+    for audience in plan.add:
+        if audience not in failed:
+            memberships[audience] = replace(memberships[audience], lead_id=lead_id)
+    return memberships
+
+
+def _row(connection: Connection, plan: Plan, row: Row, lead_id: int | None, now: datetime) -> Row:
+    person = plan.person
+    if plan.verdict is NOT_ON_LIST:
+        return replace(row, lead_id=None, looked_up_at=now) if plan.looked_up else row
+    if lead_id is not None and not plan.unique:
+        row = replace(row, lead_id=None, looked_up_at=None)
+    elif lead_id is not None and (row.lead_id != lead_id or plan.looked_up):
+        row = replace(row, lead_id=lead_id, looked_up_at=now)
+    if person.at is not None and person.fields and (rule_of(connection).updates_fields or plan.write is Write.CREATE):
+        row = replace(row, attributes_at=person.at)
+        if plan.write is not Write.NOTHING:
+            row = replace(row, attributes_hash=hash_of(person.fields), sent_at=now)
+    return row

@@ -1,0 +1,25 @@
+"""Times on the wire: what event sources write, and what this system writes."""
+
+from datetime import UTC, datetime
+
+
+def parse_time(text: str) -> datetime:
+    """Read an ISO 8601 time as UTC; a time without an offset is UTC.
+
+    Sources write `Z`, `+00:00` and `+0000`, with none to nine digits of a second's fraction (Adobe Experience Platform,
+    `lastQualificationTime`); digits below the microsecond are cut.
+
+    Raises ValueError when the text is no date and time, or one outside the years 1 to 9999 in UTC.
+    """
+    if len(text) < len("2026-01-01T00:00"):
+        raise ValueError("not an ISO 8601 date and time")
+    parsed = datetime.fromisoformat(text)
+    try:
+        return parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("outside the years 1 to 9999") from error
+
+
+def format_time(time: datetime) -> str:
+    """Write a time as ISO 8601 UTC, to the microsecond only where there is a fraction."""
+    return time.astimezone(UTC).isoformat().replace("+00:00", "Z")
