@@ -1,0 +1,159 @@
+"""One call to Marketo: the address, the token, the pace, the envelope, and what a refusal means.
+
+Source: Marketo REST API, "REST API", "Error codes", "Lead database" (time-outs), "Paging tokens".
+"""
+
+import json
+import logging
+import re
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import requests
+
+from destination.marketo.errors import (
+    CONNECTION_LOST,
+    UNEXPECTED_ANSWER,
+    InstanceWaitsError,
+    TokenRefusedError,
+    error_for,
+)
+from destination.marketo.pace import Pace
+from destination.marketo.token import Tokens
+from destination.marketo.transport import Auth, Request, decode, send
+
+LEADS_QUERY_TIMEOUT: Final = 65.0
+SYNC_TIMEOUT: Final = 95.0
+DEFAULT_TIMEOUT: Final = 35.0
+ASSET_TIMEOUT: Final = 120.0
+"""Marketo's own limits and a little more; its 300 s for assets would outlast whoever waits for the answer."""
+
+_MUNCHKIN_ID = re.compile(r"[0-9]{3}-[A-Z]{3}-[0-9]{3}", re.IGNORECASE | re.ASCII)
+_logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """The result of one answer; Marketo leaves `result` out where it found nothing."""
+
+    result: Sequence[Mapping[str, Any]]
+    next_page_token: str | None = None
+
+
+def base_url(template: str, munchkin_id: str) -> str:
+    """The address of an instance, from a template that may hold `{munchkin_id}`; a trailing `/rest` is taken off.
+
+    Raises ValueError when the Munchkin ID is not of the form 123-ABC-456.
+    """
+    if not _MUNCHKIN_ID.fullmatch(munchkin_id):
+        raise ValueError("a Munchkin ID has the form 123-ABC-456")
+    return template.replace("{munchkin_id}", munchkin_id).rstrip("/").removesuffix("/rest").rstrip("/")
+
+
+def json_body(value: object) -> bytes:
+    """Compact UTF-8 JSON; half a surrogate pair, which UTF-8 cannot hold, becomes a question mark.
+
+    Raises ValueError for a number that JSON does not have (NaN, infinity).
+    """
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode("utf-8", "replace")
+
+
+class Client:
+    """Calls one Marketo instance as one API user. Safe for threads.
+
+    `pace` may be replaced between deliveries, when the lease that it travels with is taken anew.
+    """
+
+    def __init__(self, http: requests.Session, url: str, tokens: Tokens, pace: Pace) -> None:
+        self.pace = pace
+        self._http = http
+        self._url = url
+        self._tokens = tokens
+        self._calls = 0
+        self._lock = threading.Lock()
+
+    @property
+    def calls(self) -> int:
+        """How many calls were sent that count towards Marketo's limits (identity calls do not)."""
+        return self._calls
+
+    def call(self, request: Request) -> Page:
+        """Send one call and return its result.
+
+        Raises MarketoError by the code of the answer, after one repetition with a new token where the token was
+        refused; OutOfTimeError when the pace allows the call only after its deadline.
+        """
+        return _page(self._authenticated(request), request.operation)
+
+    def pages(self, request: Request) -> Iterator[Page]:
+        """All pages of a query, in the form or in the parameters of the request; raises as `call`."""
+        while True:
+            page = self.call(request)
+            yield page
+            token = page.next_page_token
+            if token is None:
+                return
+            given = request.params if request.form is None else request.form
+            if given.get("nextPageToken") == token:
+                raise InstanceWaitsError(UNEXPECTED_ANSWER, request.operation)
+            following = {**given, "nextPageToken": token}
+            request = replace(request, params=following) if request.form is None else replace(request, form=following)
+
+    def _authenticated(self, request: Request) -> Any:
+        token = self._tokens.current()
+        try:
+            return self._connected(request, token)
+        except TokenRefusedError:
+            return self._connected(request, self._tokens.refresh(token))
+
+    def _connected(self, request: Request, token: str) -> Any:
+        try:
+            return self._send(request, token)
+        except InstanceWaitsError as error:
+            # Marketo closes idle connections, and may do so just when the next call is on its way.
+            if error.code != CONNECTION_LOST or not request.repeatable:
+                raise
+        return self._send(request, token)
+
+    def _send(self, request: Request, token: str) -> Any:
+        with self.pace.slot():
+            with self._lock:
+                self._calls += 1
+            answer = send(self._http, self._url, request, _bearer(token))
+        _logger.debug("marketo %s: HTTP %d in %s", request.operation, answer.status_code, answer.elapsed)
+        content = decode(answer, request.operation)
+        if isinstance(content, dict) and (code := _refusal(content)):
+            raise error_for(code, request.operation)
+        if answer.status_code >= 300:
+            raise error_for(str(answer.status_code), request.operation)
+        return content
+
+
+def _bearer(token: str) -> Auth:
+    def authorise(prepared: requests.PreparedRequest) -> requests.PreparedRequest:
+        prepared.headers["Authorization"] = f"Bearer {token}"
+        return prepared
+
+    return authorise
+
+
+def _refusal(content: Mapping[str, Any]) -> str | None:
+    match content:
+        case {"success": True}:
+            return None
+        case {"errors": [{"code": str() | int() as code}, *_]}:
+            return str(code)
+        case {"success": False}:
+            return UNEXPECTED_ANSWER
+    return None
+
+
+def _page(content: Any, operation: str) -> Page:
+    match content:
+        case {"success": True, **rest} if isinstance(result := rest.get("result", []), list):
+            token = rest.get("nextPageToken")
+            more = isinstance(token, str) and token != "" and rest.get("moreResult") is not False
+            return Page([row for row in result if isinstance(row, dict)], str(token) if more else None)
+    raise InstanceWaitsError(UNEXPECTED_ANSWER, operation)

@@ -1,0 +1,247 @@
+"""What Marketo's refusals mean: one table of all codes, and the errors that it leads to.
+
+    MarketoError                        .code .meaning .remedy
+     ├─ InstanceWaitsError              .wait .executed_unknown: nothing is failed, the work is repeated later
+     │   ├─ TokenRefusedError           600 601 602 and HTTP 401, also with a new token
+     │   └─ QuotaReachedError           607
+     ├─ ConnectionBlockedError          a person must mend the configuration in Marketo or here
+     │   └─ ListMissingError            1013
+     └─ RequestRejectedError            the whole request was refused for what is in it
+
+Decided by code alone, whatever the level it comes at: Marketo answers codes of every range at the top level and in
+records (Marketo REST API, "Error codes"). Texts of Marketo may hold profile values and are never kept.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from typing import Final
+
+
+class FailureClass(StrEnum):
+    REAUTHENTICATE = "re-authenticate"
+    INSTANCE_WAITS = "instance waits"
+    CONNECTION_BLOCKED = "connection blocked"
+    RECORD_REJECTED = "record rejected"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class CodeInfo:
+    """What a code means. `ambiguous`: the request may have been carried out all the same."""
+
+    failure: FailureClass
+    meaning: str
+    remedy: str = ""
+    wait: timedelta = timedelta(0)
+    ambiguous: bool = False
+
+
+CREDENTIALS_REFUSED: Final = "401"
+LIST_MISSING: Final = "1013"
+NAME_TAKEN: Final = "709"
+NO_DATA: Final = "702"
+PARENT_MISSING: Final = "710"
+QUOTA_REACHED: Final = "607"
+INVALID_DATA: Final = "1003"
+
+CONNECTION_FAILED: Final = "CONNECTION_FAILED"
+CONNECTION_LOST: Final = "CONNECTION_LOST"
+TIMED_OUT: Final = "TIMED_OUT"
+NOT_JSON: Final = "NOT_JSON"
+UNEXPECTED_ANSWER: Final = "UNEXPECTED_ANSWER"
+TOKEN_EXPIRING: Final = "TOKEN_EXPIRING"  # noqa: S105 - a code, not a secret
+SKIPPED: Final = "SKIPPED"
+
+
+def _authenticate(meaning: str) -> CodeInfo:
+    return CodeInfo(
+        FailureClass.REAUTHENTICATE, meaning, "Check the client id and client secret.", timedelta(seconds=60)
+    )
+
+
+def _waits(meaning: str, seconds: int, remedy: str = "", *, ambiguous: bool = False) -> CodeInfo:
+    return CodeInfo(FailureClass.INSTANCE_WAITS, meaning, remedy, timedelta(seconds=seconds), ambiguous)
+
+
+def _blocked(meaning: str, remedy: str) -> CodeInfo:
+    return CodeInfo(FailureClass.CONNECTION_BLOCKED, meaning, remedy)
+
+
+def _rejected(meaning: str, remedy: str = "") -> CodeInfo:
+    return CodeInfo(FailureClass.RECORD_REJECTED, meaning, remedy)
+
+
+_SHARED = "Other integrations use the same limit: lower their share or this connection's."
+_PERMISSION = "Check the permissions of the API user's role."
+_REPORT = "This is a fault of the connector: report it."
+
+CODES: Final[Mapping[str, CodeInfo]] = {
+    # HTTP status; 5xx that are not listed mean the same as 503
+    "401": _authenticate("Marketo does not accept the credentials"),
+    "403": _blocked("access denied", _PERMISSION),
+    "404": _blocked("resource not found", "Check the Munchkin ID."),
+    "413": _rejected("the request is too large", "Send less in one record."),
+    "414": _rejected("the address is too long", _REPORT),
+    "429": _waits("too many requests", 20, _SHARED),
+    "503": _waits("Marketo is not available", 60, ambiguous=True),
+    # below HTTP
+    CONNECTION_FAILED: _waits("Marketo cannot be reached", 30, "Check the network and the Munchkin ID."),
+    CONNECTION_LOST: _waits("the connection was lost before the answer", 30, ambiguous=True),
+    TIMED_OUT: _waits("no answer in time", 60, ambiguous=True),
+    NOT_JSON: _waits("the answer is not JSON", 60, ambiguous=True),
+    UNEXPECTED_ANSWER: _waits("the answer has an unexpected form", 60, ambiguous=True),
+    TOKEN_EXPIRING: _waits("Marketo hands out expired access tokens only", 30),
+    SKIPPED: _rejected("Marketo skipped the record without a reason"),
+    # response level
+    "500": _waits("internal error in Marketo", 60, ambiguous=True),
+    "502": _waits("bad gateway or time-out in Marketo", 60, ambiguous=True),
+    "600": _authenticate("the access token is empty"),
+    "601": _authenticate("the access token is invalid"),
+    "602": _authenticate("the access token has expired"),
+    "603": _blocked("access denied", "Check the permissions of the API user's role and the IP allow-list."),
+    "604": _waits("the request timed out in Marketo", 60, ambiguous=True),
+    "605": _blocked("HTTP method not supported", _REPORT),
+    "606": _waits("the instance's rate limit is reached", 20, _SHARED),
+    "607": _waits("the instance's daily quota is reached", 3600, "Wait for the reset at midnight US Central."),
+    "608": _waits("the API is temporarily unavailable", 60),
+    "609": _blocked("invalid JSON", _REPORT),
+    "610": _blocked("resource not found", "Check the Munchkin ID and what the connection names."),
+    "611": _waits("system error in Marketo", 60),
+    "612": _blocked("invalid content type", _REPORT),
+    "613": _blocked("invalid multipart content", _REPORT),
+    "614": _waits("the subscription is not reachable", 300, "Check that the Marketo subscription is active."),
+    "615": _waits("the instance's limit of concurrent calls is reached", 5, _SHARED),
+    "616": _blocked("the subscription's type does not allow this", "Check what the Marketo subscription includes."),
+    "701": _rejected("a field must not be blank", "Map a value to the field."),
+    "702": _rejected("no data found"),
+    "703": _blocked("the feature is not enabled", "Have the feature enabled in Marketo."),
+    "704": _rejected("invalid date format"),
+    "709": _rejected("a rule for assets is violated, for example the name exists", "Choose another name."),
+    "710": _blocked("parent folder not found", "Check the workspace and the API user's access to its assets."),
+    "711": _blocked("wrong type of folder", "Check the workspace's folder for lists."),
+    "712": _rejected("person accounts of Salesforce cannot be merged"),
+    "713": _waits("transient error in Marketo", 60),
+    "714": _rejected("no default record type for the merge"),
+    "718": _rejected("external sales person not found"),
+    "719": _waits("a lock in Marketo was not free in time", 30),
+    # record level
+    "1001": _rejected("wrong type of value"),
+    "1002": _rejected("a required value is missing"),
+    "1003": _rejected("invalid data", "Check the values against the fields' types and lengths."),
+    "1004": _rejected("lead not found, or not visible to the API user or the workspace"),
+    "1005": _rejected("lead exists already"),
+    "1006": _rejected("field not found", "Check the mapping: the field was removed or renamed in Marketo."),
+    "1007": _rejected("several leads match"),
+    "1008": _rejected("access to the partition is denied", _PERMISSION),
+    "1009": _blocked("a partition must be named", "Choose a partition for the connection."),
+    "1010": _rejected("the lead is in another partition"),
+    "1011": _blocked("the field cannot be searched by", "Choose one of Marketo's searchable fields."),
+    "1012": _rejected("invalid cookie"),
+    "1013": _blocked("the list does not exist any more", "Restore the list or activate the audience anew."),
+    "1014": _waits("Marketo could not create the object", 60),
+    "1015": _rejected("the lead is not on the list"),
+    "1016": _waits("too many imports are waiting", 300),
+    "1017": _rejected("object exists already"),
+    "1018": _rejected("blocked by the native CRM integration", "Change the record in the CRM."),
+    "1019": _waits("another import into the list is in progress", 120),
+    "1020": _waits("the daily quota of clones is reached", 3600),
+    "1021": _rejected("company fields cannot be changed through leads", "Take the company fields out of the mapping."),
+    "1022": _rejected("the object is in use"),
+    "1025": _rejected("program status not found"),
+    "1026": _blocked("custom objects are not enabled", "Have custom objects enabled in Marketo."),
+    "1027": _rejected("too many activity types"),
+    "1028": _rejected("too many fields of an activity type"),
+    "1029": _waits("too many exports, or the export quota is reached", 300),
+    "1035": _rejected("the filter is not available for exports"),
+    "1036": _rejected("the same object twice in one request"),
+    "1037": _rejected("the lead is in this status or past it"),
+    "1042": _rejected("the time to run is too far ahead"),
+    "1048": _rejected("the draft could not be discarded"),
+    "1049": _rejected("the activity's attributes are too large"),
+    "1076": _rejected("the leads cannot be merged: duplicate records in the CRM"),
+    "1077": _rejected("the leads cannot be merged: a field is too long for Salesforce"),
+    "1078": _rejected("the leads cannot be merged: one was deleted"),
+    "1079": _rejected("the leads cannot be merged: personalised addresses"),
+    "1080": _rejected("too many leads in one merge"),
+}
+
+_UNKNOWN: Final = CodeInfo(
+    FailureClass.UNKNOWN, "Marketo answered an undocumented code", "", timedelta(seconds=60), ambiguous=True
+)
+
+
+def explain(code: str) -> CodeInfo:
+    """What the code means, whatever the level it came at."""
+    if code in CODES:
+        return CODES[code]
+    return CODES["503"] if len(code) == 3 and code.startswith("5") else _UNKNOWN
+
+
+def classify(code: str) -> FailureClass:
+    """Which of the four classes the code belongs to, or UNKNOWN."""
+    return explain(code).failure
+
+
+class MarketoError(Exception):
+    """A call that did not do its work. `operation` names the call; the message holds no profile value and no secret."""
+
+    def __init__(self, code: str, operation: str) -> None:
+        info = explain(code)
+        super().__init__(f"{operation}: {code}, {info.meaning}")
+        self.code = code
+        self.operation = operation
+        self.meaning = info.meaning
+        self.remedy = info.remedy
+
+
+class InstanceWaitsError(MarketoError):
+    """Nothing works for now: repeat after `wait`.
+
+    `executed_unknown`: Marketo may have carried the request out, or may still be doing so, so what was to be created
+    must be looked up before it is created again (and not before Marketo's own limit of 90 s has passed).
+    `classify(code)` is UNKNOWN for an undocumented code; repeat those a limited number of times.
+    """
+
+    def __init__(self, code: str, operation: str) -> None:
+        super().__init__(code, operation)
+        info = explain(code)
+        self.wait = info.wait
+        self.executed_unknown = info.ambiguous
+
+
+class TokenRefusedError(InstanceWaitsError):
+    """Marketo refuses the access token."""
+
+
+class QuotaReachedError(InstanceWaitsError):
+    """The instance's daily quota is used up; nothing works until its reset. `wait` is the time to the next probe."""
+
+
+class ConnectionBlockedError(MarketoError):
+    """The connection cannot work until a person mends the cause."""
+
+
+class ListMissingError(ConnectionBlockedError):
+    """The static list does not exist."""
+
+
+class RequestRejectedError(MarketoError):
+    """Marketo refuses the request for what is in it; the same request is refused again."""
+
+
+def error_for(code: str, operation: str) -> MarketoError:
+    """The error that a code at the top level of an answer leads to."""
+    match code, classify(code):
+        case "607", _:
+            return QuotaReachedError(code, operation)
+        case "1013", _:
+            return ListMissingError(code, operation)
+        case _, FailureClass.REAUTHENTICATE:
+            return TokenRefusedError(code, operation)
+        case _, FailureClass.CONNECTION_BLOCKED:
+            return ConnectionBlockedError(code, operation)
+        case _, FailureClass.RECORD_REJECTED:
+            return RequestRejectedError(code, operation)
+    return InstanceWaitsError(code, operation)

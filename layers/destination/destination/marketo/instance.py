@@ -1,0 +1,60 @@
+"""One Marketo instance, as one connection's API user sees it."""
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import requests
+
+from destination.domain.credentials import ClientCredentials
+from destination.marketo.client import Client, base_url
+from destination.marketo.describe import Describe
+from destination.marketo.leads import Leads
+from destination.marketo.lists import Lists
+from destination.marketo.pace import Pace
+from destination.marketo.token import Tokens, TokenStore
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Marketo:
+    """Describe, leads and lists of one instance, behind one client; safe for threads.
+
+    Worth keeping as long as the process lives: it holds the access token and the description of the instance. `pace`
+    is replaced at each delivery.
+    """
+
+    def __init__(
+        self,
+        *,
+        munchkin_id: str,
+        credentials: ClientCredentials,
+        tokens: TokenStore,
+        http: requests.Session,
+        pace: Pace,
+        url: str = "https://{munchkin_id}.mktorest.com",
+        clock: Callable[[], datetime] = _now,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """Nothing is sent. Raises ValueError when the Munchkin ID is not of the form 123-ABC-456."""
+        address = base_url(url, munchkin_id)
+        self._client = Client(http, address, Tokens(credentials, tokens, http, address, clock=clock, sleep=sleep), pace)
+        self.describe = Describe(self._client, clock=clock)
+        self.leads = Leads(self._client)
+        self.lists = Lists(self._client)
+
+    @property
+    def pace(self) -> Pace:
+        """What holds the calls back."""
+        return self._client.pace
+
+    @pace.setter
+    def pace(self, pace: Pace) -> None:
+        self._client.pace = pace
+
+    @property
+    def calls(self) -> int:
+        """How many calls were sent so far that count towards Marketo's limits."""
+        return self._client.calls

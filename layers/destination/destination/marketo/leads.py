@@ -1,0 +1,199 @@
+"""Leads: looked up by a field, created and updated.
+
+Source: Marketo REST API, "Leads" (query by filter type, Sync Leads) and "Lead database" (long requests).
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, Final, TypeVar
+
+from destination.domain.matching import Lead
+from destination.domain.schema import Field, FieldValue, InvalidValueError, dedupe_key
+from destination.domain.times import parse_time
+from destination.marketo.client import LEADS_QUERY_TIMEOUT, SYNC_TIMEOUT, Client, json_body
+from destination.marketo.errors import (
+    INVALID_DATA,
+    SKIPPED,
+    UNEXPECTED_ANSWER,
+    InstanceWaitsError,
+    RequestRejectedError,
+)
+from destination.marketo.transport import Request
+
+CHUNK: Final = 300
+"""Records, or filter values, that one call takes."""
+
+BODY_BYTES: Final = 900_000
+"""Marketo takes bodies of 1 MB."""
+
+_NEVER = datetime.min.replace(tzinfo=UTC)
+
+T = TypeVar("T")
+
+Record = Mapping[str, FieldValue]
+"""What one lead is to be: REST field names and their values; null clears a field."""
+
+
+class Action(StrEnum):
+    CREATE_ONLY = "createOnly"
+    UPDATE_ONLY = "updateOnly"
+    CREATE_OR_UPDATE = "createOrUpdate"
+
+
+@dataclass(frozen=True, slots=True)
+class RecordResult:
+    """What became of one record: `created`, `updated`, `added`, `removed`, or `skipped` with the code that says why.
+
+    A record that Sync Leads skipped has no id.
+    """
+
+    id: int | None
+    status: str
+    code: str | None = None
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any]) -> "RecordResult":
+        """Read one row of a result; the texts of reasons may hold profile values and are left out."""
+        lead_id = row.get("id")
+        status = str(row.get("status"))
+        code = None
+        if status == "skipped":
+            match row.get("reasons"):
+                case [{"code": str() | int() as given}, *_]:
+                    code = str(given)
+                case _:
+                    code = SKIPPED
+        return cls(lead_id if isinstance(lead_id, int) else None, status, code)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """`leads`: for every key that could be looked up its leads, none for an unknown person. `failed`: key to code."""
+
+    leads: dict[str, list[Lead]] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
+
+
+def chunks(items: Sequence[T], size: int = CHUNK) -> Iterator[Sequence[T]]:
+    """The items in runs of at most `size`."""
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
+
+
+def record_chunks(records: Iterable[Record]) -> Iterator[list[Record]]:
+    """The records in runs that one Sync Leads call takes, by number and by size; one that is too large stays alone."""
+    chunk: list[Record] = []
+    size = 0
+    for record in records:
+        length = len(json_body(record)) + 1
+        if chunk and (len(chunk) == CHUNK or size + length > BODY_BYTES):
+            yield chunk
+            chunk, size = [], 0
+        chunk.append(record)
+        size += length
+    if chunk:
+        yield chunk
+
+
+class Leads:
+    """The leads of one instance, in all partitions that the API user may see."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    def find(self, by: Field, keys: Sequence[str]) -> Found:
+        """Look up at most 300 keys (normalised with `dedupe_key`); several leads may share a key.
+
+        Raises MarketoError. A key that Marketo cannot answer for, such as one with more than 1,000 leads, is `failed`.
+        """
+        _check_size(keys)
+        try:
+            return Found(self._query(by, keys))
+        except RequestRejectedError as error:
+            # 1003 has several meanings, among them "too many leads match": fewer keys have fewer leads.
+            if error.code != INVALID_DATA:
+                raise
+        if len(keys) == 1:
+            return Found(failed={keys[0]: INVALID_DATA})
+        half = len(keys) // 2
+        left, right = self.find(by, keys[:half]), self.find(by, keys[half:])
+        return Found({**left.leads, **right.leads}, {**left.failed, **right.failed})
+
+    def sync(
+        self, action: Action, lookup_field: str, records: Sequence[Record], partition: str | None = None
+    ) -> list[RecordResult]:
+        """Create or update at most 300 leads (see `record_chunks`); the results are in the order of the records.
+
+        `partition`: where new leads go; Marketo ignores or refuses it on updates, so it is sent with creations only.
+        Raises MarketoError; `executed_unknown` on an InstanceWaitsError says that leads may have been created.
+        """
+        _check_size(records)
+        if not records:
+            return []
+        body: dict[str, object] = {"action": action, "lookupField": lookup_field, "input": records}
+        if partition is not None and action is not Action.UPDATE_ONLY:
+            body["partitionName"] = partition
+        request = Request(
+            f"sync leads ({action})",
+            "POST",
+            "/rest/v1/leads.json",
+            SYNC_TIMEOUT,
+            body=json_body(body),
+            repeatable=action is Action.UPDATE_ONLY,
+        )
+        results = [RecordResult.of(row) for row in self._client.call(request).result]
+        if len(results) != len(records):
+            # The order is the only thing that tells whose result it is.
+            raise InstanceWaitsError(UNEXPECTED_ANSWER, request.operation)
+        return results
+
+    def _query(self, by: Field, keys: Sequence[str]) -> dict[str, list[Lead]]:
+        leads: dict[str, list[Lead]] = {key: [] for key in keys}
+        if not leads:
+            return leads
+        # Always the form of long requests: the values of 300 people do not fit into an address.
+        request = Request(
+            "find leads",
+            "POST",
+            "/rest/v1/leads.json",
+            LEADS_QUERY_TIMEOUT,
+            params={"_method": "GET"},
+            form={
+                "filterType": by.name,
+                "filterValues": ",".join(leads),
+                "fields": ",".join(dict.fromkeys(("id", by.name, "updatedAt", "createdAt"))),
+                "batchSize": str(CHUNK),
+            },
+        )
+        for page in self._client.pages(request):
+            for row in page.result:
+                key, lead_id = _key(row, by), row.get("id")
+                if key in leads and isinstance(lead_id, int):
+                    leads[key].append(Lead(lead_id, key, _last_change(row)))
+        return leads
+
+
+def _check_size(items: Sequence[object]) -> None:
+    if len(items) > CHUNK:
+        raise ValueError(f"one call takes at most {CHUNK}")
+
+
+def _key(row: Mapping[str, Any], by: Field) -> str:
+    """Rows do not come in the order of the values asked for: each is joined by its own value."""
+    try:
+        return dedupe_key(row.get(by.name), by)
+    except InvalidValueError:
+        return ""
+
+
+def _last_change(row: Mapping[str, Any]) -> datetime:
+    for name in ("updatedAt", "createdAt"):
+        value = row.get(name)
+        if isinstance(value, str):
+            try:
+                return parse_time(value.strip().replace("Z+0000", "Z"))
+            except ValueError:
+                continue
+    return _NEVER

@@ -1,0 +1,178 @@
+"""A clock that tests move, a store for tokens, and Marketo as a script of answers."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import requests
+from requests.adapters import BaseAdapter
+
+from destination.domain.credentials import AccessToken, ClientCredentials
+from destination.marketo.client import Client
+from destination.marketo.pace import Pace
+from destination.marketo.token import Tokens
+
+START = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)
+URL = "https://123-abc-456.mktorest.example.com"
+CREDENTIALS = ClientCredentials("the-client", "the-secret")
+
+
+class FakeClock:
+    """Time that passes only by sleeping."""
+
+    def __init__(self, monotonic: float = 0.0) -> None:
+        self.elapsed = monotonic
+        self.slept: list[float] = []
+
+    def monotonic(self) -> float:
+        return self.elapsed
+
+    def now(self) -> datetime:
+        return START + timedelta(seconds=self.elapsed)
+
+    def wall(self) -> float:
+        return self.now().timestamp()
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.elapsed += seconds
+
+
+@dataclass
+class MemoryTokens:
+    """The shared token, kept in memory."""
+
+    token: AccessToken | None = None
+
+    def get(self) -> AccessToken | None:
+        return self.token
+
+    def put(self, token: AccessToken) -> None:
+        self.token = token
+
+
+@dataclass(frozen=True)
+class Answer:
+    """`content`: the body; anything but bytes is sent as JSON."""
+
+    content: object = b""
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+def ok(*rows: object, **rest: object) -> Answer:
+    return Answer({"requestId": "1#1", "success": True, "result": list(rows), **rest})
+
+
+def refused(code: str | int, message: str = "text of Marketo") -> Answer:
+    return Answer({"requestId": "1#1", "success": False, "errors": [{"code": code, "message": message}]})
+
+
+def token(value: str, expires_in: int = 3600) -> Answer:
+    return Answer({"access_token": value, "token_type": "bearer", "expires_in": expires_in, "scope": "api@example.com"})
+
+
+@dataclass(frozen=True)
+class Sent:
+    """One request as it went out."""
+
+    method: str
+    path: str
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def form(self) -> dict[str, str]:
+        return dict(parse_qsl(self.body.decode(), keep_blank_values=True))
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+class ScriptedMarketo(BaseAdapter):
+    """Gives each data call the next answer of the script (an exception is raised); so for identity calls.
+
+    Without a script of its own, identity hands out `token-1`, `token-2` and so on.
+    """
+
+    def __init__(self, *answers: Answer | Exception, identity: list[Answer | Exception] | None = None) -> None:
+        super().__init__()
+        self.answers = list(answers)
+        self.identity = identity
+        self.sent: list[Sent] = []
+        self.identity_sent: list[Sent] = []
+        self.timeouts: list[Any] = []
+
+    def send(
+        self,
+        request: requests.PreparedRequest,
+        stream: bool = False,
+        timeout: Any = None,
+        verify: Any = True,
+        cert: Any = None,
+        proxies: Any = None,
+    ) -> requests.Response:
+        del stream, verify, cert, proxies
+        parts = urlsplit(str(request.url))
+        body = request.body if isinstance(request.body, bytes) else str(request.body or "").encode()
+        sent = Sent(str(request.method), parts.path, dict(parse_qsl(parts.query)), dict(request.headers), body)
+        if parts.path == "/identity/oauth/token":
+            self.identity_sent.append(sent)
+            answer = token(f"token-{len(self.identity_sent)}") if self.identity is None else self.identity.pop(0)
+        else:
+            self.sent.append(sent)
+            self.timeouts.append(timeout)
+            answer = self.answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        response = requests.Response()
+        response.status_code = answer.status
+        response.headers.update(answer.headers)
+        response.url = str(request.url)
+        response.request = request
+        response.__dict__["_content"] = (
+            answer.content if isinstance(answer.content, bytes) else json.dumps(answer.content).encode()
+        )
+        return response
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def http(adapter: BaseAdapter) -> requests.Session:
+    session = requests.Session()
+    session.mount("https://", adapter)
+    return session
+
+
+def tokens(adapter: BaseAdapter, clock: FakeClock, store: MemoryTokens | None = None) -> Tokens:
+    return Tokens(CREDENTIALS, store or MemoryTokens(), http(adapter), URL, clock=clock.now, sleep=clock.sleep)
+
+
+def client(adapter: BaseAdapter, clock: FakeClock | None = None) -> Client:
+    clock = clock or FakeClock()
+    return Client(http(adapter), URL, tokens(adapter, clock), pace(100, 10, clock))
+
+
+def pace(
+    calls_per_20s: int,
+    concurrency: int,
+    clock: FakeClock,
+    *,
+    history: Iterable[float] = (),
+    deadline: float = float("inf"),
+) -> Pace:
+    return Pace(
+        calls_per_20s,
+        concurrency,
+        history=history,
+        deadline=deadline,
+        monotonic=clock.monotonic,
+        wall=clock.wall,
+        sleep=clock.sleep,
+    )

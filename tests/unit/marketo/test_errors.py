@@ -1,0 +1,128 @@
+"""Every documented code belongs to one class, and the class decides what the client raises."""
+
+import pytest
+
+from destination.marketo.errors import (
+    CODES,
+    ConnectionBlockedError,
+    FailureClass,
+    InstanceWaitsError,
+    ListMissingError,
+    MarketoError,
+    QuotaReachedError,
+    RequestRejectedError,
+    TokenRefusedError,
+    classify,
+    error_for,
+)
+from destination.marketo.transport import Request
+from tests.unit.marketo.fakes import Answer, ScriptedMarketo, client, refused
+
+EXPECTED = {
+    FailureClass.REAUTHENTICATE: "401 600 601 602",
+    FailureClass.INSTANCE_WAITS: """
+        429 500 502 503 604 606 607 608 611 614 615 713 719 1014 1016 1019 1020 1029
+        CONNECTION_FAILED CONNECTION_LOST TIMED_OUT NOT_JSON UNEXPECTED_ANSWER TOKEN_EXPIRING""",
+    FailureClass.CONNECTION_BLOCKED: "403 404 603 605 609 610 612 613 616 703 710 711 1009 1011 1013 1026",
+    FailureClass.RECORD_REJECTED: """
+        413 414 701 702 704 709 712 714 718 1001 1002 1003 1004 1005 1006 1007 1008 1010 1012 1015 1017 1018 1021 1022
+        1025 1027 1028 1035 1036 1037 1042 1048 1049 1076 1077 1078 1079 1080 SKIPPED""",
+}
+CLASS_OF = {code: failure for failure, codes in EXPECTED.items() for code in codes.split()}
+RAISED = {
+    FailureClass.REAUTHENTICATE: TokenRefusedError,
+    FailureClass.INSTANCE_WAITS: InstanceWaitsError,
+    FailureClass.CONNECTION_BLOCKED: ConnectionBlockedError,
+    FailureClass.RECORD_REJECTED: RequestRejectedError,
+}
+REQUEST = Request("probe", "GET", "/rest/v1/probe.json", 5.0)
+
+
+def fails_with(*answers: Answer | Exception) -> MarketoError:
+    with pytest.raises(MarketoError) as raised:
+        client(ScriptedMarketo(*answers)).call(REQUEST)
+    return raised.value
+
+
+def test_the_table_is_complete() -> None:
+    assert CODES.keys() == CLASS_OF.keys()
+
+
+@pytest.mark.parametrize("code", CLASS_OF)
+def test_every_code_has_its_class(code: str) -> None:
+    assert classify(code) is CLASS_OF[code]
+    assert CODES[code].meaning
+    waits = CLASS_OF[code] in {FailureClass.INSTANCE_WAITS, FailureClass.REAUTHENTICATE}
+    assert bool(CODES[code].wait) is waits
+
+
+@pytest.mark.parametrize("code", [code for code in CLASS_OF if code.isdigit()])
+def test_every_code_at_the_top_level_of_an_answer_raises_its_error(code: str) -> None:
+    error = fails_with(refused(code), refused(code))
+    assert isinstance(error, RAISED[CLASS_OF[code]])
+    assert error.code == code
+    assert error.meaning == CODES[code].meaning
+
+
+@pytest.mark.parametrize("code", ["401", "413", "414", "429", "500", "502", "503"])
+def test_every_status_raises_its_error_whatever_the_body(code: str) -> None:
+    answer = Answer(b"<html>", int(code))
+    error = fails_with(answer, answer)
+    assert isinstance(error, RAISED[CLASS_OF[code]])
+    assert error.code == code
+
+
+@pytest.mark.parametrize("code", ["403", "404"])
+def test_access_denied_in_json_blocks_the_connection(code: str) -> None:
+    error = fails_with(Answer({"errors": []}, int(code)))
+    assert isinstance(error, ConnectionBlockedError)
+    assert error.code == code
+
+
+@pytest.mark.parametrize("code", [504, 599])
+def test_other_server_errors_wait(code: int) -> None:
+    error = fails_with(Answer(b"", code))
+    assert isinstance(error, InstanceWaitsError)
+    assert error.executed_unknown
+    assert error.wait.total_seconds() == 60
+
+
+def test_an_unknown_code_waits_and_is_recognisable() -> None:
+    error = fails_with(refused("9999"))
+    assert isinstance(error, InstanceWaitsError)
+    assert classify(error.code) is FailureClass.UNKNOWN
+    assert error.executed_unknown
+    assert error.wait.total_seconds() > 0
+
+
+def test_a_number_for_a_code_is_understood() -> None:
+    assert fails_with(refused(606)).code == "606"
+
+
+@pytest.mark.parametrize("code", ["500", "502", "503", "604", "TIMED_OUT", "CONNECTION_LOST", "NOT_JSON"])
+def test_the_ambiguous_failures_say_so(code: str) -> None:
+    error = error_for(code, "sync leads")
+    assert isinstance(error, InstanceWaitsError)
+    assert error.executed_unknown
+
+
+@pytest.mark.parametrize("code", ["606", "607", "608", "611", "614", "615", "713", "719", "601", "CONNECTION_FAILED"])
+def test_refusals_before_execution_are_not_ambiguous(code: str) -> None:
+    error = error_for(code, "sync leads")
+    assert isinstance(error, InstanceWaitsError)
+    assert not error.executed_unknown
+
+
+def test_the_quota_and_a_missing_list_have_their_own_errors() -> None:
+    assert isinstance(error_for("607", "probe"), QuotaReachedError)
+    assert isinstance(error_for("1013", "probe"), ListMissingError)
+
+
+def test_an_error_shows_no_text_of_marketo() -> None:
+    error = fails_with(refused("1003", "Invalid value for field 'email' and value 'ada@example.org'"))
+    assert "ada@example.org" not in repr(error) + str(error)
+    assert str(error) == "probe: 1003, invalid data"
+
+
+def test_a_refusal_without_a_code_waits() -> None:
+    assert fails_with(Answer({"success": False, "errors": []})).code == "UNEXPECTED_ANSWER"

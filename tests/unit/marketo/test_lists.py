@@ -1,0 +1,219 @@
+"""Lists and their members, by the shapes of Marketo's answers."""
+
+import json
+
+import pytest
+
+from destination.marketo.errors import (
+    ConnectionBlockedError,
+    InstanceWaitsError,
+    ListMissingError,
+    QuotaReachedError,
+    RequestRejectedError,
+)
+from destination.marketo.leads import RecordResult
+from destination.marketo.lists import Lists, StaticList, safe_name
+from tests.unit.marketo.fakes import Answer, ScriptedMarketo, client, ok, refused
+
+NOTHING = Answer({"success": True, "errors": [], "warnings": ["No assets found for the given search criteria."]})
+FOLDERS = ok(
+    {"name": "Group Lists", "folderId": {"id": 30, "type": "Folder"}, "isSystem": True, "workspace": "EMEA", "id": 30},
+    {"name": "Group Lists", "folderId": {"id": 90, "type": "Folder"}, "isSystem": False, "workspace": "Default"},
+    {"name": "Group Lists", "folderId": {"id": 12, "type": "Folder"}, "isSystem": True, "workspace": "Default"},
+)
+TAKEN = refused("709", "Static List with the same name already exists")
+
+
+def lists(marketo: ScriptedMarketo) -> Lists:
+    return Lists(client(marketo))
+
+
+def found(list_id: int, name: str = "Webinar", workspace: str = "Default", **rest: object) -> dict[str, object]:
+    return {"id": list_id, "name": name, "workspaceName": workspace, **rest}
+
+
+def made(list_id: int, name: str = "Webinar") -> Answer:
+    folder = {"id": 12, "type": "Folder"}
+    return ok({"id": list_id, "name": name, "folder": folder, "workspace": "Default"}, errors=[], warnings=[])
+
+
+def test_members_are_added_by_a_body_and_aligned_by_id() -> None:
+    marketo = ScriptedMarketo(
+        ok(
+            {"id": 3, "status": "skipped", "reasons": [{"code": "1004", "message": "Lead not found"}]},
+            {"id": 2, "status": "added"},
+        )
+    )
+    assert lists(marketo).add(7, [2, 3, 2]) == {2: RecordResult(2, "added"), 3: RecordResult(3, "skipped", "1004")}
+    sent = marketo.sent[0]
+    assert (sent.method, sent.path, sent.query) == ("POST", "/rest/v1/lists/7/leads.json", {})
+    assert sent.headers["Content-Type"] == "application/json"
+    assert sent.json == {"input": [{"id": 2}, {"id": 3}]}
+
+
+def test_members_are_removed_by_a_body() -> None:
+    marketo = ScriptedMarketo(
+        ok({"id": 2, "status": "removed"}, {"id": 3, "status": "skipped", "reasons": [{"code": "1015"}]})
+    )
+    assert lists(marketo).remove(7, [2, 3]) == {2: RecordResult(2, "removed"), 3: RecordResult(3, "skipped", "1015")}
+    sent = marketo.sent[0]
+    assert (sent.method, sent.path, sent.query) == ("DELETE", "/rest/v1/lists/7/leads.json", {})
+    assert sent.headers["Content-Type"] == "application/json"
+    assert sent.json == {"input": [{"id": 2}, {"id": 3}]}
+
+
+def test_an_empty_list_of_leads_is_never_sent() -> None:
+    marketo = ScriptedMarketo()
+    assert lists(marketo).add(7, []) == {}
+    assert lists(marketo).remove(7, []) == {}
+    assert marketo.sent == []
+
+
+def test_one_call_takes_300_leads() -> None:
+    with pytest.raises(ValueError, match="300"):
+        lists(ScriptedMarketo()).add(7, range(301))
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        refused("1013"),
+        ok({"id": 2, "status": "skipped", "reasons": [{"code": "1013", "message": "Object not found"}]}),
+        ok(),
+        Answer({"success": True}),
+    ],
+)
+def test_a_missing_list_is_recognised_at_every_level(answer: Answer) -> None:
+    with pytest.raises(ListMissingError):
+        lists(ScriptedMarketo(answer)).add(7, [2])
+
+
+def test_a_lead_without_a_result_is_not_taken_for_done() -> None:
+    with pytest.raises(InstanceWaitsError):
+        lists(ScriptedMarketo(ok({"id": 2, "status": "added"}))).add(7, [2, 3])
+
+
+@pytest.mark.parametrize("answer", [refused("1013"), ok(), Answer({"success": True})])
+def test_a_list_that_is_not_there(answer: Answer) -> None:
+    assert lists(ScriptedMarketo(answer)).get(7) is None
+
+
+def test_a_list_by_its_id() -> None:
+    marketo = ScriptedMarketo(ok(found(7)))
+    assert lists(marketo).get(7) == StaticList(7, "Webinar", "Default")
+    assert marketo.sent[0].path == "/rest/v1/lists/7.json"
+
+
+def test_a_list_is_found_by_exact_name_and_workspace_outside_programs() -> None:
+    marketo = ScriptedMarketo(
+        ok(
+            found(1, programName="Roadshow"),
+            found(2, "Webinar leads"),
+            found(3, workspace="EMEA"),
+            nextPageToken="more",
+            moreResult=True,
+        ),
+        ok(found(9), found(8, programName="")),
+    )
+    assert lists(marketo).find("Webinar", "Default") == StaticList(8, "Webinar", "Default")
+    assert marketo.sent[0].query == {"name": "Webinar", "workspaceName": "Default", "batchSize": "300"}
+    assert marketo.sent[1].query["nextPageToken"] == "more"
+
+
+@pytest.mark.parametrize("answer", [ok(), Answer({"success": True}), refused("1013")])
+def test_no_list_of_the_name(answer: Answer) -> None:
+    assert lists(ScriptedMarketo(answer)).find("Webinar", "Default") is None
+
+
+def test_an_existing_list_is_adopted_without_a_creation() -> None:
+    marketo = ScriptedMarketo(ok(found(7)))
+    assert lists(marketo).ensure("Webinar", "Default") == StaticList(7, "Webinar", "Default")
+    assert len(marketo.sent) == 1
+
+
+def test_a_list_is_created_in_the_system_folder_of_its_workspace() -> None:
+    marketo = ScriptedMarketo(ok(), FOLDERS, made(41))
+    assert lists(marketo).ensure("Webinar", "Default", "From audience aud-1") == StaticList(41, "Webinar", "Default")
+    sent = marketo.sent[2]
+    assert (sent.method, sent.path) == ("POST", "/rest/asset/v1/staticLists.json")
+    assert sent.headers["Content-Type"] == "application/x-www-form-urlencoded"
+    assert json.loads(sent.form.pop("folder")) == {"id": 12, "type": "Folder"}
+    assert sent.form["name"] == "Webinar"
+    assert sent.form["description"] == "From audience aud-1"
+
+
+def test_a_list_that_somebody_else_just_created_is_adopted() -> None:
+    marketo = ScriptedMarketo(ok(), FOLDERS, TAKEN, ok(found(7)))
+    assert lists(marketo).ensure("Webinar", "Default") == StaticList(7, "Webinar", "Default")
+
+
+def test_a_name_that_is_taken_elsewhere_gets_a_number() -> None:
+    marketo = ScriptedMarketo(ok(), FOLDERS, TAKEN, ok(), ok(), made(42, "Webinar (2)"))
+    assert lists(marketo).ensure("Webinar", "Default") == StaticList(42, "Webinar (2)", "Default")
+
+
+def test_the_list_with_the_number_is_found_the_next_time() -> None:
+    marketo = ScriptedMarketo(ok(), FOLDERS, TAKEN, ok(), ok(found(42, "Webinar (2)")))
+    assert lists(marketo).ensure("Webinar", "Default") == StaticList(42, "Webinar (2)", "Default")
+
+
+def test_numbers_end() -> None:
+    marketo = ScriptedMarketo(ok(), FOLDERS, *[TAKEN, ok(), ok()] * 5)
+    with pytest.raises(RequestRejectedError, match="709"):
+        lists(marketo).ensure("Webinar", "Default")
+
+
+@pytest.mark.parametrize("answer", [NOTHING, refused("702"), FOLDERS])
+def test_a_workspace_without_a_folder_for_lists_blocks(answer: Answer) -> None:
+    with pytest.raises(ConnectionBlockedError) as raised:
+        lists(ScriptedMarketo(ok(), answer)).ensure("Webinar", "Somewhere")
+    assert raised.value.code == "710"
+
+
+def test_other_refusals_of_a_creation_are_raised() -> None:
+    with pytest.raises(QuotaReachedError):
+        lists(ScriptedMarketo(ok(), FOLDERS, refused("607"))).ensure("Webinar", "Default")
+    with pytest.raises(RequestRejectedError, match="701"):
+        lists(ScriptedMarketo(ok(), FOLDERS, refused("701"))).ensure("Webinar", "Default")
+    with pytest.raises(InstanceWaitsError):
+        lists(ScriptedMarketo(ok(), FOLDERS, NOTHING)).ensure("Webinar", "Default")
+
+
+def test_other_refusals_of_a_folder_search_are_raised() -> None:
+    with pytest.raises(RequestRejectedError, match="701"):
+        lists(ScriptedMarketo(refused("701"))).workspaces()
+
+
+def test_workspaces_are_those_with_a_folder_for_lists() -> None:
+    marketo = ScriptedMarketo(FOLDERS)
+    assert lists(marketo).workspaces() == ["Default", "EMEA"]
+    assert marketo.sent[0].query == {"name": "Group Lists", "type": "Folder"}
+
+
+def test_a_name_with_commas_is_searched_and_created_without_them() -> None:
+    marketo = ScriptedMarketo(ok(), FOLDERS, made(41, "Berlin; Paris"))
+    lists(marketo).ensure("Berlin, Paris", "Default")
+    assert marketo.sent[0].query["name"] == "Berlin; Paris"
+    assert marketo.sent[2].form["name"] == "Berlin; Paris"
+
+
+def test_safe_names() -> None:
+    assert safe_name("Webinar leads") == "Webinar leads"
+    assert safe_name("  Berlin,\tParis,Rome \n") == "Berlin; Paris;Rome"
+    assert safe_name("x" * 255) == "x" * 255
+
+
+def test_long_names_are_cut_and_stay_different() -> None:
+    one, other = safe_name("x" * 300 + "1"), safe_name("x" * 300 + "2")
+    assert len(one) == len(other) == 255
+    assert one != other
+    assert one == safe_name("x" * 300 + "1") == safe_name(one)
+
+
+def test_a_long_name_that_is_taken_still_fits() -> None:
+    long = "x" * 300
+    marketo = ScriptedMarketo(ok(), FOLDERS, TAKEN, ok(), ok(), made(42))
+    lists(marketo).ensure(long, "Default")
+    name = marketo.sent[-1].form["name"]
+    assert len(name) <= 255
+    assert name.endswith(" (2)")

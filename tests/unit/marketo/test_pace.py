@@ -1,0 +1,126 @@
+"""The pace: the window, the bound on concurrent calls, the hand-over and the deadline."""
+
+import threading
+
+import pytest
+
+from destination.marketo.pace import OutOfTimeError
+from tests.unit.marketo.fakes import FakeClock, pace
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock(monotonic=1_000.0)
+
+
+def test_calls_within_the_window_do_not_wait(clock: FakeClock) -> None:
+    paced = pace(80, 5, clock)
+    for _ in range(80):
+        with paced.slot():
+            pass
+    assert clock.slept == []
+
+
+def test_the_call_beyond_the_window_waits_for_the_oldest_to_leave_it(clock: FakeClock) -> None:
+    paced = pace(2, 5, clock)
+    for gap in (5, 3, 0):
+        with paced.slot():
+            clock.elapsed += gap
+    assert clock.slept == [pytest.approx(20.1 - 8)]
+
+
+def test_the_window_is_handed_over(clock: FakeClock) -> None:
+    before = pace(2, 5, clock)
+    for _ in range(2):
+        with before.slot():
+            clock.elapsed += 4
+    later = FakeClock(monotonic=3.0)
+    later.wall = clock.wall  # type: ignore[method-assign]
+    after = pace(2, 5, later, history=before.history())
+    with after.slot():
+        pass
+    assert later.slept == [pytest.approx(20.1 - 8)]
+
+
+def test_the_history_ends_with_the_window(clock: FakeClock) -> None:
+    paced = pace(2, 5, clock)
+    with paced.slot():
+        sent = clock.wall()
+    assert paced.history() == [pytest.approx(sent)]
+    clock.elapsed += 20.2
+    assert paced.history() == []
+
+
+def test_a_history_from_a_clock_that_ran_ahead_costs_a_window_at_most(clock: FakeClock) -> None:
+    paced = pace(1, 1, clock, history=[clock.wall() + 3_600])
+    with paced.slot():
+        pass
+    assert sum(clock.slept) == pytest.approx(20.1)
+
+
+def test_a_longer_history_than_the_window_takes_is_respected(clock: FakeClock) -> None:
+    """The lease may come from a connection with a larger share."""
+    now = clock.wall()
+    paced = pace(2, 5, clock, history=[now - 19, now - 10, now - 5, now - 1])
+    with paced.slot():
+        pass
+    assert sum(clock.slept) == pytest.approx(20.1 - 5)
+
+
+def test_waiting_ends_at_the_deadline_before_it_begins(clock: FakeClock) -> None:
+    paced = pace(1, 1, clock, deadline=clock.elapsed + 20)
+    with paced.slot():
+        pass
+    with pytest.raises(OutOfTimeError), paced.slot():
+        pytest.fail("no call may be sent")
+    assert clock.slept == []
+    assert len(paced.history()) == 1
+
+
+def test_a_call_that_fails_gives_its_place_back(clock: FakeClock) -> None:
+    paced = pace(10, 1, clock)
+    for _ in range(3):
+        with pytest.raises(RuntimeError), paced.slot():
+            raise RuntimeError
+    with paced.slot():
+        pass
+
+
+def test_a_call_out_of_time_gives_its_place_back(clock: FakeClock) -> None:
+    paced = pace(1, 1, clock, deadline=clock.elapsed + 20)
+    with paced.slot():
+        pass
+    for _ in range(2):
+        with pytest.raises(OutOfTimeError, match="pace"), paced.slot():
+            pass
+
+
+def test_no_more_calls_at_once_than_the_bound(clock: FakeClock) -> None:
+    paced = pace(1_000, 3, clock)
+    lock = threading.Lock()
+    running: list[int] = []
+    most = 0
+    three = threading.Barrier(3, timeout=10)
+
+    def work(number: int) -> None:
+        nonlocal most
+        with paced.slot():
+            with lock:
+                running.append(number)
+                most = max(most, len(running))
+            three.wait()
+            with lock:
+                running.remove(number)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(12)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert most == 3
+
+
+def test_waiting_for_a_place_ends_at_the_deadline(clock: FakeClock) -> None:
+    paced = pace(10, 1, clock, deadline=clock.elapsed + 0.01)
+    with paced.slot(), pytest.raises(OutOfTimeError), paced.slot():
+        pytest.fail("no call may be sent")
