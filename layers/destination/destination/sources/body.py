@@ -1,0 +1,153 @@
+"""What all source formats have in common: a body of JSON records, each an event or rejected by itself."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from json import JSONDecodeError, JSONDecoder
+from math import isfinite
+
+from destination.domain.event import ProfileEvent
+from destination.domain.times import parse_time
+
+MAX_DEPTH = 32
+"""How deep a record may nest; profiles are a handful of levels deep."""
+
+
+class UnreadableBodyError(Exception):
+    """The body is not JSON in any form that a source sends; the message says where it stops being so."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What is wrong with a member of a record, and how to mend it."""
+
+    path: str
+    message: str
+
+
+class RecordError(Exception):
+    """A record that cannot become an event."""
+
+    def __init__(self, path: str, message: str) -> None:
+        super().__init__(f"{path}: {message}")
+        self.problem = Problem(path, message)
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A record whose text is not JSON."""
+
+    message: str
+
+
+@dataclass(slots=True)
+class Parsed:
+    """A body's events and rejected records, each with its index in the body.
+
+    `warnings` name audience entries that were left out of an event that is otherwise good.
+    """
+
+    events: list[tuple[int, ProfileEvent]] = field(default_factory=list)
+    rejected: list[tuple[int, Problem]] = field(default_factory=list)
+    warnings: list[tuple[int, Problem]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """When a body was received. The order of its records is kept in microseconds, so that the later one is newer."""
+
+    at: datetime
+
+    def of(self, index: int) -> datetime:
+        return self.at + timedelta(microseconds=index)
+
+    def time(self, value: object, index: int, path: str) -> datetime:
+        """A record's own time; none may lie in the future, where it would overtake all that follows."""
+        if not isinstance(value, str):
+            raise RecordError(path, "must be a text with an ISO 8601 date and time")
+        try:
+            return min(parse_time(value), self.of(index))
+        except ValueError:
+            raise RecordError(path, "must be an ISO 8601 date and time, such as 2026-11-21T10:00:00Z") from None
+
+
+def records(body: bytes, container: str) -> list[object]:
+    """Split a body into records: an object, an array, an object whose only list is `container`, or objects in a row.
+
+    Objects in a row may stand on lines of their own (NDJSON) or follow one another without a separator. A record that
+    is not JSON becomes `Broken`, and reading goes on at the next line.
+
+    Raises UnreadableBodyError when there is no record at all to be read.
+    """
+    try:
+        text = body.decode("utf-8-sig").strip()
+    except UnicodeDecodeError as error:
+        raise UnreadableBodyError(f"the body is not UTF-8 (byte {error.start}); send JSON in UTF-8") from error
+    if not text:
+        raise UnreadableBodyError("the body is empty; send a JSON object, an array of objects, or one object a line")
+    try:
+        root = _DECODER.decode(text)
+    except (ValueError, RecursionError) as error:
+        found = list(_in_a_row(text))
+        if all(isinstance(one, Broken) for one in found):
+            raise UnreadableBodyError(f"the body is not JSON ({_where(error)})") from error
+        return found
+    if isinstance(root, dict) and isinstance(root.get(container), list):
+        root = root[container]
+    return root if isinstance(root, list) else [root]
+
+
+def as_object(record: object) -> Mapping[str, object]:
+    """The record as a JSON object of bounded depth, with finite numbers. Raises RecordError when it is none."""
+    if isinstance(record, Broken):
+        raise RecordError("", record.message)
+    if not isinstance(record, dict):
+        raise RecordError("", "must be a JSON object")
+    _check(record, MAX_DEPTH)
+    return record
+
+
+def _in_a_row(text: str) -> Iterator[object]:
+    opening = _OPENING.match(text)
+    position, end = (opening.end(), len(text.rstrip("]} \t\r\n"))) if opening else (0, len(text))
+    while position < end:
+        try:
+            record, position = _record_at(text, position)
+            yield record
+        except (ValueError, RecursionError) as error:
+            yield Broken(f"not JSON ({_where(error)}); reading went on at the next line")
+            line_end = text.find("\n", position)
+            position = len(text) if line_end < 0 else line_end
+        position = _SPACE.match(text, position).end()  # type: ignore[union-attr]
+
+
+def _record_at(text: str, position: int) -> tuple[object, int]:
+    """A decoder's error counts the lines before it, which is too slow for a long body with nothing to read on any."""
+    if text[position] != "{":
+        raise ValueError("a record begins with {")
+    return _DECODER.raw_decode(text, position)
+
+
+def _where(error: ValueError | RecursionError) -> str:
+    if isinstance(error, JSONDecodeError):
+        return f"{error.msg}, line {error.lineno} column {error.colno}"
+    return "nested too deep" if isinstance(error, RecursionError) else str(error)
+
+
+def _check(value: object, levels: int) -> None:
+    if isinstance(value, dict | list):
+        if levels == 0:
+            raise RecordError("", f"must not nest deeper than {MAX_DEPTH} levels")
+        for one in value.values() if isinstance(value, dict) else value:
+            _check(one, levels - 1)
+    elif isinstance(value, float) and not isfinite(value):
+        raise RecordError("", "must not have numbers beyond a double's range, nor NaN or Infinity, which are not JSON")
+
+
+_DECODER = JSONDecoder()
+"""It takes NaN and Infinity, so that they cost their record and not the body."""
+
+_SPACE = re.compile(r"[\s,]*")
+_OPENING = re.compile(r'(?:\{\s*"\w+"\s*:\s*)?\[[ \t\r]*\n\s*')
+"""Of an array with a record a line, which can be read so where the array as a whole cannot."""

@@ -1,0 +1,132 @@
+"""How connections and activations are written as DynamoDB items: times as ISO 8601, durations as seconds."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from typing import Any
+
+from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
+
+from destination.domain.connection import (
+    Activation,
+    AudienceKey,
+    Connection,
+    Limits,
+    MappingRow,
+    OnInvalid,
+    PersonAction,
+    Scope,
+    Status,
+    SyncType,
+    WhenEmpty,
+    WhenMissing,
+)
+from destination.domain.times import format_time, parse_time
+
+Attributes = Mapping[str, Any]
+"""Plain values by attribute name; numbers come back as Decimal."""
+
+Item = dict[str, Any]
+"""The same in DynamoDB's form: `{"name": {"S": "…"}}`."""
+
+_serialize = TypeSerializer().serialize
+_deserialize = TypeDeserializer().deserialize
+
+
+def item(attributes: Attributes) -> Item:
+    """In DynamoDB's form; what is None is left out."""
+    return {name: _serialize(value) for name, value in attributes.items() if value is not None}
+
+
+def attributes(item: Item) -> Attributes:
+    return {name: _deserialize(value) for name, value in item.items()}
+
+
+def configuration(connection: Connection) -> Attributes:
+    """All that an operator configures; the id, version, status and its cause are the store's to write."""
+    return {
+        "name": connection.name,
+        "description": connection.description,
+        "munchkin_id": connection.munchkin_id,
+        "workspace": connection.workspace,
+        "sync_type": connection.sync_type.value,
+        "person_action": connection.person_action.value,
+        "dedupe_field": connection.dedupe_field,
+        "source_format": connection.source_format,
+        "partition": connection.partition,
+        "mapping": [
+            {
+                "source": row.source,
+                "target": row.target,
+                "when_missing": row.when_missing.value,
+                "when_empty": row.when_empty.value,
+            }
+            for row in connection.mapping
+        ],
+        "limits": asdict(connection.limits),
+        "scope": connection.scope.value,
+        "on_invalid": connection.on_invalid.value,
+        "resend_unchanged_after": int(connection.resend_unchanged_after.total_seconds()),
+        "lead_cache": int(connection.lead_cache.total_seconds()),
+    }
+
+
+def connection_from(item: Item) -> Connection:
+    stored = attributes(item)
+    return Connection(
+        id=stored["pk"],
+        version=int(stored["version"]),
+        name=stored["name"],
+        munchkin_id=stored["munchkin_id"],
+        workspace=stored["workspace"],
+        sync_type=SyncType(stored["sync_type"]),
+        person_action=PersonAction(stored["person_action"]),
+        dedupe_field=stored["dedupe_field"],
+        source_format=stored["source_format"],
+        status=Status(stored["status"]),
+        description=stored.get("description"),
+        partition=stored.get("partition"),
+        mapping=tuple(
+            MappingRow(row["source"], row["target"], WhenMissing(row["when_missing"]), WhenEmpty(row["when_empty"]))
+            for row in stored["mapping"]
+        ),
+        limits=Limits(**{name: int(value) for name, value in stored["limits"].items()}),
+        scope=Scope(stored["scope"]),
+        on_invalid=OnInvalid(stored["on_invalid"]),
+        resend_unchanged_after=timedelta(seconds=int(stored["resend_unchanged_after"])),
+        lead_cache=timedelta(seconds=int(stored["lead_cache"])),
+        blocked_cause=stored.get("blocked_cause"),
+    )
+
+
+def activation_attributes(activation: Activation) -> Attributes:
+    return {
+        "namespace": activation.audience.namespace,
+        "audience_id": activation.audience.id,
+        "name": activation.name,
+        "data_type": activation.data_type,
+        "origin": activation.origin,
+        "start": activation.start and format_time(activation.start),
+        "end": activation.end and format_time(activation.end),
+        "list_id": activation.list_id,
+        "list_name": activation.list_name,
+    }
+
+
+def activation_from(item: Item) -> Activation:
+    stored = attributes(item)
+    list_id = stored.get("list_id")
+    return Activation(
+        audience=AudienceKey(stored["namespace"], stored["audience_id"]),
+        name=stored["name"],
+        data_type=stored["data_type"],
+        origin=stored.get("origin"),
+        start=_time(stored.get("start")),
+        end=_time(stored.get("end")),
+        list_id=None if list_id is None else int(list_id),
+        list_name=stored.get("list_name"),
+    )
+
+
+def _time(text: str | None) -> datetime | None:
+    return None if text is None else parse_time(text)

@@ -1,0 +1,180 @@
+"""LedgerTable: what was last delivered of each person, and which events were counted.
+
+    connection_id   key = person#<sha256 of the dedupe value>   delivered, expires_at
+    connection_id   key = message#<message id>                  counted, expires_at
+
+Rows of persons, the marks of counted events and the run's counters are written in one transaction, under the lease of
+the instance: after any crash the ledger and the counters agree, and an event that the queue delivers again is known.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from destination.domain.connection import AudienceKey
+from destination.domain.event import MembershipStatus
+from destination.domain.person import Delivered, Row
+from destination.domain.runs import Run
+from destination.domain.times import format_time, parse_time
+from destination.store.lease import Lease, Leases
+from destination.store.runs import Runs
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
+
+RETENTION = timedelta(days=60)
+"""Beyond the longest replay: 14 days in the queue, 14 days among the dead letters, and a redrive after that."""
+
+TRANSACTION_ITEMS = 100
+_READ_ITEMS = 100
+
+
+class LeaseLostError(Exception):
+    """Somebody else holds the lease by now; nothing was written."""
+
+
+class StaleRunError(Exception):
+    """A run was written since it was read; nothing was written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What one transaction records: rows by dedupe value, numbers of counted events by message, and the runs so far."""
+
+    rows: Mapping[str, Row] = field(default_factory=dict)
+    counted: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    runs: Sequence[Run] = ()
+
+    @property
+    def items(self) -> int:
+        """How many of a transaction's 100 items it takes; one is the lease's."""
+        return 1 + len(self.rows) + len(self.counted) + len(self.runs)
+
+
+class Ledger:
+    """The ledger of all connections, in its table."""
+
+    def __init__(self, client: "DynamoDBClient", table: str, *, leases: Leases, runs: Runs) -> None:
+        self._client = client
+        self._table = table
+        self._leases = leases
+        self._runs = runs
+
+    def rows(self, connection_id: str, dedupe_keys: Sequence[str]) -> dict[str, Row]:
+        """The rows there are of these persons."""
+        names = {_person(key): key for key in dedupe_keys}
+        found = self._read(connection_id, list(names))
+        return {names[name]: _row(stored["delivered"]["S"]) for name, stored in found}
+
+    def counted(self, connection_id: str, message_ids: Sequence[str]) -> dict[str, frozenset[str]]:
+        """The numbers of the events that were counted of each message."""
+        names = {_message(one): one for one in message_ids}
+        found = self._read(connection_id, list(names))
+        return {names[name]: frozenset(stored["counted"]["SS"]) for name, stored in found}
+
+    def run(self, connection_id: str, run_id: str) -> Run:
+        """The run as it stands, empty if it has not begun."""
+        return self._runs.get(connection_id, run_id) or Run(connection_id, run_id)
+
+    def record(self, connection_id: str, entry: Entry, lease: Lease, now: datetime) -> None:
+        """Write an entry, all of it or nothing. Raises LeaseLostError, StaleRunError."""
+        expires = {"N": str(int((now + RETENTION).timestamp()))}
+        items: list[TransactWriteItemTypeDef] = [self._leases.held(lease)]
+        items += [self._runs.put(run) for run in entry.runs]
+        items += [self._count(connection_id, one, numbers, expires) for one, numbers in entry.counted.items()]
+        items += [self._put(connection_id, key, row, expires) for key, row in entry.rows.items()]
+        try:
+            self._client.transact_write_items(TransactItems=items)
+        except self._client.exceptions.TransactionCanceledException as cancelled:
+            codes = [reason.get("Code") for reason in cancelled.response.get("CancellationReasons", [])]
+            if codes and codes[0] == "ConditionalCheckFailed":
+                raise LeaseLostError(f"the lease on {lease.munchkin_id} was lost") from cancelled
+            if "ConditionalCheckFailed" in codes:
+                raise StaleRunError("a run was written since it was read") from cancelled
+            raise
+
+    def _read(self, connection_id: str, names: Sequence[str]) -> Iterator[tuple[str, dict[str, Any]]]:
+        for start in range(0, len(names), _READ_ITEMS):
+            wanted: Any = {
+                self._table: {
+                    "Keys": [_key(connection_id, name) for name in names[start : start + _READ_ITEMS]],
+                    "ConsistentRead": True,
+                }
+            }
+            while wanted:
+                answer = self._client.batch_get_item(RequestItems=wanted)
+                for found in answer["Responses"].get(self._table, []):
+                    yield found["key"]["S"], found
+                wanted = answer.get("UnprocessedKeys")
+
+    def _put(self, connection_id: str, key: str, row: Row, expires: Any) -> "TransactWriteItemTypeDef":
+        stored = {**_key(connection_id, _person(key)), "delivered": {"S": _text(row)}, "expires_at": expires}
+        return {"Put": {"TableName": self._table, "Item": stored}}
+
+    def _count(
+        self, connection_id: str, message_id: str, numbers: Iterable[str], expires: Any
+    ) -> "TransactWriteItemTypeDef":
+        return {
+            "Update": {
+                "TableName": self._table,
+                "Key": _key(connection_id, _message(message_id)),
+                "UpdateExpression": "ADD counted :numbers SET expires_at = :expires",
+                "ExpressionAttributeValues": {":numbers": {"SS": sorted(numbers)}, ":expires": expires},
+            }
+        }
+
+
+def _key(connection_id: str, name: str) -> dict[str, Any]:
+    return {"connection_id": {"S": connection_id}, "key": {"S": name}}
+
+
+def _person(dedupe_key: str) -> str:
+    return f"person#{hashlib.sha256(dedupe_key.encode()).hexdigest()}"
+
+
+def _message(message_id: str) -> str:
+    return f"message#{message_id}"
+
+
+def _text(row: Row) -> str:
+    return json.dumps(
+        {
+            "lead_id": row.lead_id,
+            "looked_up_at": _time(row.looked_up_at),
+            "attributes_hash": row.attributes_hash,
+            "attributes_at": _time(row.attributes_at),
+            "sent_at": _time(row.sent_at),
+            "memberships": [
+                [audience.namespace, audience.id, one.status.value, format_time(one.at), one.lead_id]
+                for audience, one in row.memberships.items()
+            ],
+        },
+        separators=(",", ":"),
+    )
+
+
+def _row(text: str) -> Row:
+    stored = json.loads(text)
+    return Row(
+        lead_id=stored["lead_id"],
+        looked_up_at=_parsed(stored["looked_up_at"]),
+        attributes_hash=stored["attributes_hash"],
+        attributes_at=_parsed(stored["attributes_at"]),
+        sent_at=_parsed(stored["sent_at"]),
+        memberships={
+            AudienceKey(namespace, audience): Delivered(MembershipStatus(status), parse_time(at), lead_id)
+            for namespace, audience, status, at, lead_id in stored["memberships"]
+        },
+    )
+
+
+def _time(time: datetime | None) -> str | None:
+    return None if time is None else format_time(time)
+
+
+def _parsed(text: str | None) -> datetime | None:
+    return None if text is None else parse_time(text)

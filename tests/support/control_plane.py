@@ -1,0 +1,193 @@
+"""The control plane as its callers meet it: API Gateway's events in, answers out; moto's AWS, a simulator as Marketo."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+import boto3
+import jsonschema
+import pytest
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from moto import mock_aws
+
+from destination.domain.connection import Connection
+from destination.domain.credentials import ClientCredentials
+from destination.store.connections import Connections
+from destination.store.secrets import Credentials
+from functions.connections import app
+from marketo_simulator import Simulator
+from marketo_simulator.server import serve
+from tests.support.template import ROOT, source, tables
+
+PREFIX = "dest"
+_TABLES = tables(source())
+_DOCUMENT = json.loads((ROOT / "docs" / "openapi.json").read_text())
+
+CREATE: Mapping[str, Any] = {
+    "name": "Webinar leads",
+    "munchkin_id": "123-ABC-456",
+    "workspace": "Default",
+    "sync_type": "audience_and_profile",
+    "person_action": "update_existing_and_create_new",
+    "dedupe_field": "email",
+    "credentials": {"client_id": "client", "client_secret": "secret"},
+    "source": {"format": "aep"},
+    "mapping": [
+        {"source": "personalEmail.address", "target": "DedupeField"},
+        {"source": "person.name.firstName", "target": "firstName"},
+        {"source": "person.name.lastName", "target": "lastName"},
+    ],
+}
+"""A complete connection, credentials of the simulator's default client included."""
+
+
+@contextmanager
+def control_plane() -> Iterator[Simulator]:
+    """The function's environment; its Marketo is a simulator on the loopback interface."""
+    simulator = Simulator()
+    with serve(simulator) as server, pytest.MonkeyPatch.context() as environment:
+        environment.setenv("CONNECTIONS_TABLE", "ConnectionsTable")
+        environment.setenv("RUNS_TABLE", "RunsTable")
+        environment.setenv("SECRETS_PREFIX", PREFIX)
+        environment.setenv("MARKETO_URL", server.url)
+        app.management.cache_clear()
+        yield simulator
+        app.management.cache_clear()
+
+
+@contextmanager
+def fresh(simulator: Simulator) -> Iterator[None]:
+    """AWS and Marketo as they are before anything was done."""
+    simulator.reset()
+    with mock_aws():
+        for name in ("ConnectionsTable", "RunsTable"):
+            boto3.client("dynamodb").create_table(**_TABLES[name])
+        yield
+
+
+def connections() -> Connections:
+    return Connections(boto3.client("dynamodb"), "ConnectionsTable")
+
+
+def stored(connection_id: str) -> Connection:
+    return connections().get(connection_id)
+
+
+def credentials(connection_id: str) -> ClientCredentials:
+    return Credentials(boto3.client("secretsmanager"), PREFIX).get(connection_id)
+
+
+def items() -> list[dict[str, Any]]:
+    return list(boto3.client("dynamodb").scan(TableName="ConnectionsTable")["Items"])
+
+
+def secret_names() -> list[str]:
+    return [secret["Name"] for secret in boto3.client("secretsmanager").list_secrets()["SecretList"]]
+
+
+def logged(caplog: pytest.LogCaptureFixture) -> str:
+    """The log as it is written, with all that is beside the messages."""
+    return "\n".join(app.logger.registered_formatter.format(record) for record in caplog.records)
+
+
+def lists(marketo: Simulator) -> dict[int, str]:
+    dumped: Any = marketo.dump()["lists"]
+    return {one["id"]: one["name"] for one in dumped}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    status: int
+    headers: Mapping[str, str]
+    text: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.text)
+
+    @property
+    def errors(self) -> dict[str, str]:
+        """The problem's errors, message by path."""
+        return {error["path"]: error["message"] for error in self.json["errors"]}
+
+
+def call(
+    method: str,
+    path: str,
+    body: object = None,
+    *,
+    headers: Mapping[str, str] | None = None,
+    query: Mapping[str, str] | None = None,
+    text: str | None = None,
+) -> Answer:
+    """One request through the handler; `text` is sent as it is, in place of a body in JSON.
+
+    The answer is held against the published description.
+    """
+    sent = {"Content-Type": "application/json", "Host": "abc123.execute-api.eu-west-1.amazonaws.com", **(headers or {})}
+    event = {
+        "version": "1.0",
+        "resource": path,
+        "path": path,
+        "httpMethod": method,
+        "headers": sent,
+        "multiValueHeaders": {name: [value] for name, value in sent.items()},
+        "queryStringParameters": dict(query) if query else None,
+        "multiValueQueryStringParameters": {name: [value] for name, value in query.items()} if query else None,
+        "pathParameters": None,
+        "requestContext": {
+            "domainName": "abc123.execute-api.eu-west-1.amazonaws.com",
+            "path": f"/prod{path}",
+            "stage": "prod",
+            "apiId": "abc123",
+            "requestId": "request-1",
+            "httpMethod": method,
+        },
+        "body": json.dumps(body) if text is None and body is not None else text,
+        "isBase64Encoded": False,
+    }
+    answer = app.handler(event, _context())
+    single = {name: values[0] for name, values in answer["multiValueHeaders"].items()}
+    given = Answer(answer["statusCode"], single, answer["body"] or "")
+    _check(method, path, given)
+    return given
+
+
+def _check(method: str, path: str, answer: Answer) -> None:
+    for template, methods in _DOCUMENT["paths"].items():
+        if method.lower() in methods and re.fullmatch(re.sub(r"{\w+}", "[^/]+", template), path):
+            described = methods[method.lower()]["responses"][str(answer.status)]
+            if "content" not in described:
+                assert answer.text == ""
+                return
+            schema = described["content"][answer.headers["Content-Type"]]["schema"]
+            jsonschema.validate(answer.json, schema | {"components": _DOCUMENT["components"]})
+
+
+def _context() -> LambdaContext:
+    context = LambdaContext()
+    context._function_name = "connections"
+    context._memory_limit_in_mb = 1024
+    context._invoked_function_arn = "arn:aws:lambda:eu-west-1:123456789012:function:connections"
+    context._aws_request_id = "request-1"
+    return context
+
+
+def created(**changes: object) -> str:
+    """The id of a new connection."""
+    answer = call("POST", "/connections", {**CREATE, **changes})
+    assert answer.status == 201, answer.text
+    return str(answer.json["id"])
+
+
+def activated(connection_id: str, audience_id: str = "aud-1", **members: object) -> Answer:
+    body = {"id": audience_id, "name": "Webinar, spring", **members}
+    return call("POST", f"/connections/{connection_id}/audiences", body)
+
+
+def audience_path(connection_id: str, audience_id: str) -> str:
+    return f"/connections/{connection_id}/audiences/{quote(audience_id, safe='')}"

@@ -1,0 +1,40 @@
+"""What the runs of a world add up to, and the identity that every run keeps."""
+
+from destination.domain.outcome import Class
+from tests.support.world import World
+
+CLASSES = tuple(one.value for one in Class)
+
+
+def outcomes(world: World) -> dict[str, int]:
+    """Received persons by class; classes nobody is in are left out."""
+    counts = world.ledger.total(world.connection.id).counts
+    return {name: counts[name] for name in CLASSES if counts[name]}
+
+
+def reasons(world: World) -> dict[str, int]:
+    """Persons by the code of why they were not activated."""
+    return {why.code: number for why, number in world.ledger.total(world.connection.id).reasons.items()}
+
+
+def changes(world: World) -> dict[str, int]:
+    """What Marketo was told; what it was told nothing of is left out."""
+    counts = world.ledger.total(world.connection.id).counts
+    return {name: counts[name] for name in ("created", "updated", "added", "removed") if counts[name]}
+
+
+def received(world: World) -> int:
+    return world.ledger.total(world.connection.id).counts["received"]
+
+
+def of_audience(world: World, name: str) -> dict[str, int]:
+    """The counters of one audience that are not zero."""
+    audiences = world.ledger.total(world.connection.id).audiences
+    return {what: number for key, counted in audiences.items() if key.id == name for what, number in counted.items()}
+
+
+def assert_balanced(world: World) -> None:
+    """received = activated + unchanged + excluded + failed, in every run and for every audience of it."""
+    for run in world.ledger.runs.values():
+        for counted in (run.tally.counts, *run.tally.audiences.values()):
+            assert counted["received"] == sum(counted[name] for name in CLASSES)

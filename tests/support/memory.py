@@ -1,0 +1,139 @@
+"""The stores and queues in memory: small real implementations, with which the use cases run without AWS."""
+
+import itertools
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from destination.domain.connection import ActiveConnection, Status
+from destination.domain.credentials import AccessToken
+from destination.domain.person import Row
+from destination.domain.runs import Run, Tally
+from destination.queue import DeadLetter, Message
+from destination.store.errors import NotFoundError
+from destination.store.lease import Lease
+from destination.store.ledger import Entry, LeaseLostError, StaleRunError
+
+
+@dataclass
+class MemoryConnections:
+    stored: dict[str, ActiveConnection] = field(default_factory=dict)
+
+    def active(self, connection_id: str) -> ActiveConnection:
+        if connection_id not in self.stored:
+            raise NotFoundError(f"there is no connection {connection_id}")
+        return self.stored[connection_id]
+
+    def block(self, connection_id: str, cause: str) -> None:
+        if self.stored[connection_id].connection.status in {Status.ENABLED, Status.BLOCKED}:
+            self._mark(connection_id, Status.BLOCKED, cause)
+
+    def unblock(self, connection_id: str) -> None:
+        if self.stored[connection_id].connection.status is Status.BLOCKED:
+            self._mark(connection_id, Status.ENABLED, None)
+
+    def _mark(self, connection_id: str, status: Status, cause: str | None) -> None:
+        target = self.stored[connection_id]
+        connection = replace(target.connection, status=status, blocked_cause=cause)
+        self.stored[connection_id] = replace(target, connection=connection)
+
+
+@dataclass
+class MemoryLeases:
+    held: dict[str, Lease] = field(default_factory=dict)
+    calls: dict[str, tuple[float, ...]] = field(default_factory=dict)
+    fences: defaultdict[str, int] = field(default_factory=lambda: defaultdict(int))
+
+    def acquire(self, munchkin_id: str, now: datetime, until: datetime) -> Lease | None:
+        if munchkin_id in self.held and self.held[munchkin_id].until >= now:
+            return None
+        self.fences[munchkin_id] += 1
+        lease = Lease(munchkin_id, self.fences[munchkin_id], until, self.calls.get(munchkin_id, ()))
+        self.held[munchkin_id] = lease
+        return lease
+
+    def release(self, lease: Lease, calls: list[float]) -> None:
+        if self.fences[lease.munchkin_id] == lease.fence:
+            self.held.pop(lease.munchkin_id, None)
+            self.calls[lease.munchkin_id] = tuple(calls)
+
+
+@dataclass
+class MemoryLedger:
+    leases: MemoryLeases
+    people: dict[tuple[str, str], Row] = field(default_factory=dict)
+    marks: defaultdict[tuple[str, str], frozenset[str]] = field(default_factory=lambda: defaultdict(frozenset))
+    runs: dict[tuple[str, str], Run] = field(default_factory=dict)
+
+    def rows(self, connection_id: str, dedupe_keys: Sequence[str]) -> dict[str, Row]:
+        return {key: self.people[connection_id, key] for key in dedupe_keys if (connection_id, key) in self.people}
+
+    def counted(self, connection_id: str, message_ids: Sequence[str]) -> dict[str, frozenset[str]]:
+        return {one: self.marks[connection_id, one] for one in message_ids if (connection_id, one) in self.marks}
+
+    def run(self, connection_id: str, run_id: str) -> Run:
+        return self.runs.get((connection_id, run_id), Run(connection_id, run_id))
+
+    def record(self, connection_id: str, entry: Entry, lease: Lease, now: datetime) -> None:
+        if entry.items > 100:
+            raise ValueError(f"{entry.items} items are more than a transaction takes")
+        if self.leases.fences[lease.munchkin_id] != lease.fence:
+            raise LeaseLostError("lost")
+        if any(self.run(connection_id, run.id).version != run.version for run in entry.runs):
+            raise StaleRunError("stale")
+        self.people |= {(connection_id, key): row for key, row in entry.rows.items()}
+        for message_id, numbers in entry.counted.items():
+            self.marks[connection_id, message_id] |= numbers
+        for run in entry.runs:
+            self.runs[connection_id, run.id] = replace(run, version=run.version + 1)
+
+    def total(self, connection_id: str) -> Tally:
+        """All runs of a connection added up."""
+        total = Tally()
+        for (owner, _), run in self.runs.items():
+            if owner == connection_id:
+                total.add(run.tally)
+        return total
+
+
+@dataclass
+class MemoryQueue:
+    """Keeps what is not done; a message given back keeps its id, as it does in SQS."""
+
+    waiting: dict[str, Message] = field(default_factory=dict)
+    hidden_for: dict[str, int] = field(default_factory=dict)
+    numbers: "itertools.count[int]" = field(default_factory=itertools.count)
+
+    def send(self, connection_id: str, bodies: Sequence[str]) -> list[int]:
+        for body in bodies:
+            message_id = f"message-{next(self.numbers)}"
+            self.waiting[message_id] = Message(message_id, f"receipt of {message_id}", body, connection_id)
+        return []
+
+    def give_back(self, messages: Sequence[Message], seconds: int) -> None:
+        self.hidden_for |= {message.id: seconds for message in messages}
+
+    def delete(self, message_ids: Sequence[str]) -> None:
+        for message_id in message_ids:
+            self.waiting.pop(message_id, None)
+
+
+@dataclass
+class MemoryDeadLetters:
+    letters: list[DeadLetter] = field(default_factory=list)
+
+    def send(self, letters: Sequence[DeadLetter]) -> list[int]:
+        self.letters += letters
+        return []
+
+
+@dataclass
+class MemoryToken:
+    token: AccessToken | None = None
+
+    def get(self) -> AccessToken | None:
+        return self.token
+
+    def put(self, token: AccessToken) -> None:
+        self.token = token
