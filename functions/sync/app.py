@@ -1,0 +1,75 @@
+"""The delivery: a batch of the queue's messages to Marketo."""
+
+import functools
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import boto3
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from destination.domain.connection import Limits
+from destination.marketo.instance import Marketo
+from destination.marketo.pace import Pace
+from destination.marketo.transport import session
+from destination.queue import DeadLetters, EventQueue, batch_response, messages
+from destination.settings import SyncSettings
+from destination.store.connections import Connections
+from destination.store.lease import Leases
+from destination.store.ledger import Ledger
+from destination.store.runs import Runs
+from destination.store.secrets import Credentials, TokenSecret
+from destination.sync import Sync
+
+logger = Logger()
+http = functools.cache(session)
+
+
+@functools.cache
+def sync() -> Sync:
+    settings = SyncSettings.from_env()
+    dynamodb, sqs, secrets = boto3.client("dynamodb"), boto3.client("sqs"), boto3.client("secretsmanager")
+    leases = Leases(dynamodb, settings.connections_table)
+    credentials = Credentials(secrets, settings.secrets_prefix)
+
+    @functools.lru_cache(maxsize=256)
+    def marketo(connection_id: str, version: int, munchkin_id: str) -> Marketo:
+        """Kept per version of the connection, as new credentials come with a new version."""
+        own = credentials.get(connection_id)
+        return Marketo(
+            munchkin_id=munchkin_id,
+            credentials=own,
+            tokens=TokenSecret(secrets, settings.secrets_prefix, munchkin_id, own.client_id),
+            http=http(),
+            pace=Pace(1, 1),
+            url=settings.marketo_url,
+        )
+
+    return Sync(
+        connections=Connections(dynamodb, settings.connections_table),
+        leases=leases,
+        ledger=Ledger(dynamodb, settings.ledger_table, leases=leases, runs=Runs(dynamodb, settings.runs_table)),
+        queue=EventQueue(sqs, settings.queue_url),
+        dead_letters=DeadLetters(sqs, settings.dead_letter_queue_url),
+        marketo=lambda connection: marketo(connection.id, connection.version, connection.munchkin_id),
+        pace=_pace,
+        clock=lambda: datetime.now(UTC),
+        sleep=time.sleep,
+    )
+
+
+@logger.inject_lambda_context(clear_state=True)
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    batch = messages(event)
+    report = sync()(batch, timedelta(milliseconds=context.get_remaining_time_in_millis()))
+    logger.info("batch delivered", extra={"messages": len(batch), "given_back": len(report.given_back)})
+    for connection_id, cause in report.halts.items():
+        logger.warning("delivery held up", extra={"connection_id": connection_id, "cause": cause})
+    return batch_response(report.given_back)
+
+
+def _pace(limits: Limits, calls: Sequence[float], time_left: timedelta) -> Pace:
+    deadline = time.monotonic() + time_left.total_seconds()
+    return Pace(limits.calls_per_20s, limits.concurrency, history=calls, deadline=deadline)

@@ -1,0 +1,83 @@
+"""Activated audiences as JSON, and their translation from and to the domain."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Annotated, Any, Self
+
+from pydantic import Field, StrictInt, StringConstraints
+
+from destination.api.representation import Representation, Text, Time
+from destination.domain.connection import DEFAULT_NAMESPACE, Activation, AudienceKey
+
+Namespace = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:-]+$", max_length=64)]
+AudienceId = Annotated[str, StringConstraints(pattern=r"^[^/\x00-\x1f]+$", max_length=255)]
+
+
+class ListIn(Representation):
+    id: Annotated[StrictInt, Field(ge=1)]
+
+
+class ListOut(Representation):
+    """The audience's static list in Marketo."""
+
+    id: int
+    name: str | None
+
+
+class Audience(Representation):
+    """An audience of the source. `start` and `end` say from when to when its people are delivered."""
+
+    id: AudienceId
+    namespace: Namespace = DEFAULT_NAMESPACE
+    name: Text
+    data_type: Text = Field("people", description="People audiences only.")
+    origin: Text | None = None
+    start: Time | None = None
+    end: Time | None = None
+
+
+class AudienceIn(Audience):
+    list: ListIn | None = Field(None, description="A list to deliver to; none: one of the audience's name.")
+
+    @classmethod
+    def of(cls, activation: Activation) -> Self:
+        kept = None if activation.list_id is None else {"id": activation.list_id}
+        return cls.model_validate(_audience(activation) | {"list": kept})
+
+    def activation(self) -> Activation:
+        return Activation(
+            audience=AudienceKey(self.namespace, self.id),
+            name=self.name,
+            data_type=self.data_type,
+            origin=self.origin,
+            start=self.start,
+            end=self.end,
+            list_id=self.list.id if self.list else None,
+        )
+
+    def over(self, activation: Activation) -> Activation:
+        """The activation as described here, with the name of the list that it has."""
+        return replace(self.activation(), list_name=activation.list_name)
+
+
+class AudienceOut(Audience):
+    list: ListOut | None
+
+    @classmethod
+    def of(cls, activation: Activation) -> Self:
+        kept = None if activation.list_id is None else {"id": activation.list_id, "name": activation.list_name}
+        return cls.model_validate(_audience(activation) | {"list": kept})
+
+
+class AudienceList(Representation):
+    audiences: list[AudienceOut]
+
+    @classmethod
+    def of(cls, activations: Iterable[Activation]) -> Self:
+        return cls(audiences=[AudienceOut.of(one) for one in activations])
+
+
+def _audience(activation: Activation) -> dict[str, Any]:
+    members = ("name", "data_type", "origin", "start", "end")
+    namespace, audience_id = activation.audience
+    return {"id": audience_id, "namespace": namespace} | {name: getattr(activation, name) for name in members}

@@ -1,0 +1,175 @@
+"""Connections as JSON, and their translation from and to the domain."""
+
+from collections.abc import Iterable
+from dataclasses import asdict, replace
+from datetime import timedelta
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, SecretStr, StrictInt, StringConstraints
+
+from destination.api.problems import ProblemDetails
+from destination.api.representation import Duration, Representation, Text
+from destination.domain.configuration import connection_warnings
+from destination.domain.connection import (
+    Connection,
+    Limits,
+    MappingRow,
+    OnInvalid,
+    PersonAction,
+    Scope,
+    Status,
+    SyncType,
+    WhenEmpty,
+    WhenMissing,
+)
+from destination.domain.credentials import ClientCredentials
+
+MAX_MAPPING_ROWS = 150
+"""So that a connection fits into one DynamoDB item (400 KB)."""
+
+
+class CredentialsIn(Representation):
+    """Those of an API-only LaunchPoint service; they are never shown again."""
+
+    client_id: Text
+    client_secret: SecretStr = Field(min_length=1, max_length=255)
+
+
+class Source(Representation):
+    """The form of the events that are posted to the webhook."""
+
+    format: Literal["aep", "canonical"]
+
+
+class Row(Representation):
+    """A profile attribute (`person.name.firstName`) or identity (`identityMap.email`), and the lead field it fills."""
+
+    source: Text
+    target: Text
+    when_missing: WhenMissing = WhenMissing.IGNORE
+    when_empty: WhenEmpty = WhenEmpty.IGNORE
+
+    @classmethod
+    def of(cls, row: MappingRow) -> Self:
+        return cls.model_validate(asdict(row))
+
+    def row(self) -> MappingRow:
+        return MappingRow(self.source, self.target, self.when_missing, self.when_empty)
+
+
+Mapped = Annotated[list[Row], Field(max_length=MAX_MAPPING_ROWS)]
+
+
+class LimitsIn(Representation):
+    """The share of the Marketo instance's limits that the connection may use."""
+
+    calls_per_20s: StrictInt = Limits().calls_per_20s
+    concurrency: StrictInt = Limits().concurrency
+    daily_calls: StrictInt = Limits().daily_calls
+
+
+class Configuration(Representation):
+    """What an operator configures."""
+
+    name: Text
+    description: Annotated[str, StringConstraints(max_length=1000)] | None = None
+    munchkin_id: Text = Field(examples=["123-ABC-456"])
+    workspace: Text
+    sync_type: SyncType
+    person_action: PersonAction
+    partition: Text | None = Field(None, description="Where new people go; none: Default.")
+    dedupe_field: Text = Field(examples=["email"])
+    source: Source
+    mapping: Mapped = Field(default_factory=list)
+    limits: LimitsIn = LimitsIn()
+    scope: Scope = Scope.ACTIVATED_AUDIENCES
+    on_invalid: OnInvalid = OnInvalid.DROP
+    resend_unchanged_after: Duration = timedelta(hours=24)
+    lead_cache: Duration = timedelta(hours=24)
+
+    @classmethod
+    def of(cls, connection: Connection) -> Self:
+        return cls.model_validate(_configured(connection))
+
+
+class ConnectionIn(Configuration):
+    credentials: CredentialsIn | None = None
+
+    def draft(self) -> Connection:
+        """A new connection, which has no id yet."""
+        return Connection(id="", version=0, status=Status.DRAFT, **self._members())
+
+    def over(self, connection: Connection) -> Connection:
+        """The connection as configured here."""
+        return replace(connection, **self._members())
+
+    def client_credentials(self) -> ClientCredentials | None:
+        given = self.credentials
+        return ClientCredentials(given.client_id, given.client_secret.get_secret_value()) if given else None
+
+    def _members(self) -> dict[str, Any]:
+        members = {name: getattr(self, name) for name in Configuration.model_fields if name != "source"}
+        return members | {
+            "source_format": self.source.format,
+            "mapping": tuple(row.row() for row in self.mapping),
+            "limits": Limits(**self.limits.model_dump()),
+        }
+
+
+class ConnectionOut(Configuration):
+    """`warnings`: what works, and is perhaps not what was meant."""
+
+    id: str
+    version: int
+    status: Status
+    blocked_cause: str | None = Field(description="Why Marketo refuses the work, while the status is blocked.")
+    warnings: list[ProblemDetails.Error]
+
+    @classmethod
+    def of(cls, connection: Connection) -> Self:
+        return cls.model_validate(
+            _configured(connection)
+            | {
+                "id": connection.id,
+                "version": connection.version,
+                "status": connection.status,
+                "blocked_cause": connection.blocked_cause,
+                "warnings": [asdict(one) for one in connection_warnings(connection)],
+            }
+        )
+
+
+class Ingest(Representation):
+    """Where to post events, and the bearer token for it, which is shown this once."""
+
+    url: str
+    token: str
+
+
+class ConnectionCreated(ConnectionOut):
+    ingest: Ingest
+
+    @classmethod
+    def with_ingest(cls, connection: Connection, url: str, token: str) -> Self:
+        shown = ConnectionOut.of(connection).model_dump()
+        return cls.model_validate(shown | {"ingest": {"url": url, "token": token}})
+
+
+class ConnectionPage(Representation):
+    """`cursor`: pass it on to read what follows; null: there is no more."""
+
+    connections: list[ConnectionOut]
+    cursor: str | None
+
+    @classmethod
+    def of(cls, connections: Iterable[Connection], cursor: str | None) -> Self:
+        return cls(connections=[ConnectionOut.of(one) for one in connections], cursor=cursor)
+
+
+def _configured(connection: Connection) -> dict[str, Any]:
+    members = {name: getattr(connection, name) for name in Configuration.model_fields if name != "source"}
+    return members | {
+        "source": {"format": connection.source_format},
+        "mapping": [Row.of(row) for row in connection.mapping],
+        "limits": asdict(connection.limits),
+    }

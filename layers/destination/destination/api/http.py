@@ -1,0 +1,31 @@
+"""What the control plane reads from a request besides its body, and writes besides its answer's body."""
+
+from collections.abc import Mapping
+from typing import Any
+
+
+def ingest_url(event: Mapping[str, Any], connection_id: str) -> str:
+    """Where a connection's events are posted, as seen from the request that creates it: `POST …/connections`.
+
+    API Gateway names the domain, and a path that has the stage or the custom domain's base path in it (Amazon API
+    Gateway, "Input format of a Lambda function for proxy integration"). The emulator of the local stack names no
+    domain; it serves an API below a path of its own.
+    """
+    request = event["requestContext"]
+    path = f"{request['path'].rstrip('/')}/{connection_id}/events"
+    if domain := request.get("domainName"):
+        return f"https://{domain}{path}"
+    headers = {name.lower(): value for name, value in event["headers"].items()}
+    return f"http://{headers['host']}/_aws/execute-api/{request['apiId']}{path}"
+
+
+def etag(version: int) -> dict[str, str | list[str]]:
+    return {"ETag": f'"{version}"'}
+
+
+def expected_version(if_match: str | None) -> int | None:
+    """The version of an If-Match header, `"3"` or `3`; None: any will do. Versions begin at 1, so 0 matches none."""
+    if if_match is None or if_match.strip() == "*":
+        return None
+    text = if_match.strip().strip('"')
+    return int(text) if text.isascii() and text.isdecimal() else 0

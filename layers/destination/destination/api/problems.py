@@ -1,0 +1,100 @@
+"""Problem details: every error of the control plane as `application/problem+json` (RFC 9457)."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from pydantic import BaseModel
+
+from destination.domain.configuration import Problem
+
+CONTENT_TYPE: Final = "application/problem+json"
+
+
+class ProblemDetails(BaseModel):
+    """An error. `errors`: what is wrong with the members of the request, and how to mend them."""
+
+    class Error(BaseModel):
+        path: str
+        message: str
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    errors: list[Error]
+
+
+TITLES: Final[Mapping[str, tuple[int, str]]] = {
+    "not-json": (400, "The body is not JSON"),
+    "not-found": (404, "There is no such thing"),
+    "method-not-allowed": (405, "The resource does not know this method"),
+    "incomplete": (409, "The connection cannot deliver like this"),
+    "already-bound": (409, "The list or the audience is taken"),
+    "marketo-blocked": (409, "Marketo refuses the connection"),
+    "stale": (412, "Somebody else was faster"),
+    "unsupported-media-type": (415, "The body is announced as something other than JSON"),
+    "invalid": (422, "The request breaks a rule"),
+    "marketo-rejected": (502, "Marketo refuses the request"),
+    "marketo-unavailable": (503, "Marketo cannot be asked now"),
+    "unavailable": (503, "The control plane cannot work now"),
+}
+"""Every kind of problem, with its status and its title."""
+
+
+def type_of(kind: str) -> str:
+    return f"urn:marketo-destination:problem:{kind}"
+
+
+def problem(kind: str, detail: str, errors: Sequence[Problem] = ()) -> ProblemDetails:
+    status, title = TITLES[kind]
+    return ProblemDetails(
+        type=type_of(kind),
+        title=title,
+        status=status,
+        detail=detail,
+        errors=[ProblemDetails.Error(path=one.path, message=one.message) for one in errors],
+    )
+
+
+def problems_of(errors: Iterable[Mapping[str, Any]]) -> list[Problem]:
+    """Pydantic's errors in our words; the values that were given are never repeated, they may be secret."""
+    return [Problem(_path(error["loc"]), _message(error["type"], error.get("ctx", {}))) for error in errors]
+
+
+_PLACES: Final = frozenset({"body", "query", "path", "header"})
+
+_MESSAGES: Final[Mapping[str, str]] = {
+    "missing": "must be given",
+    "extra_forbidden": "is not a member; leave it out",
+    "enum": "must be {expected}",
+    "literal_error": "must be {expected}",
+    "model_type": "must be an object",
+    "model_attributes_type": "must be an object",
+    "dict_type": "must be an object",
+    "list_type": "must be a list",
+    "tuple_type": "must be a list",
+    "too_long": "must have a length of at most {max_length}",
+    "too_short": "must not be empty",
+    "time_delta_parsing": "must be an ISO 8601 duration such as PT24H",
+    "string_type": "must be a text",
+    "string_too_short": "must not be empty",
+    "string_too_long": "must have at most {max_length} characters",
+    "string_pattern_mismatch": "must match {pattern}",
+    "int_type": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "greater_than_equal": "must be at least {ge}",
+    "less_than_equal": "must be at most {le}",
+    "value_error": "{error}",
+}
+"""By pydantic's type of error, with its context."""
+
+
+def _message(kind: str, context: Mapping[str, Any]) -> str:
+    return _MESSAGES.get(kind, "is not valid").format_map(context)
+
+
+def _path(location: Sequence[str | int]) -> str:
+    path = ""
+    for step in location[1:] if location and location[0] in _PLACES else location:
+        path += f"[{step}]" if isinstance(step, int) else f".{step}"
+    return path.removeprefix(".")

@@ -1,0 +1,63 @@
+"""What all representations of the control plane have in common.
+
+A member that is not known is refused. What the members mean together is decided by the domain's rules.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Annotated, Any, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints, ValidationError
+
+from destination.api.problems import problems_of
+from destination.domain.configuration import ConfigurationError
+from destination.domain.times import parse_time
+
+
+def _time(value: object) -> object:
+    if isinstance(value, datetime):
+        return value
+    try:
+        return parse_time(str(value))
+    except (ValueError, OverflowError) as invalid:
+        raise ValueError("must be an ISO 8601 date and time such as 2026-11-21T10:00:00Z") from invalid
+
+
+def _duration(value: object) -> object:
+    if isinstance(value, timedelta) or (isinstance(value, str) and value.startswith("P")):
+        return value
+    raise ValueError("must be an ISO 8601 duration such as PT24H")
+
+
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=255)]
+Time = Annotated[datetime, BeforeValidator(_time, json_schema_input_type=datetime)]
+Duration = Annotated[timedelta, BeforeValidator(_duration, json_schema_input_type=timedelta)]
+
+
+class Representation(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    @classmethod
+    def read(cls, content: object) -> Self:
+        """Raises ConfigurationError."""
+        try:
+            return cls.model_validate(content)
+        except ValidationError as invalid:
+            raise ConfigurationError(problems_of(invalid.errors())) from None
+
+    def patched(self, patch: Mapping[str, Any]) -> Self:
+        """The same with a JSON merge patch (RFC 7396) applied. Raises ConfigurationError."""
+        return self.read(_merged(self.model_dump(mode="json"), patch))
+
+
+def _merged(target: object, patch: object) -> object:
+    """RFC 7396: null removes a member, an object changes the members it names, anything else replaces."""
+    if not isinstance(patch, Mapping):
+        return patch
+    merged = dict(target) if isinstance(target, Mapping) else {}
+    for name, value in patch.items():
+        if value is None:
+            merged.pop(name, None)
+        else:
+            merged[name] = _merged(merged.get(name), value)
+    return merged

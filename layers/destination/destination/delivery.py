@@ -1,0 +1,249 @@
+"""The delivery of one connection's persons to Marketo: look up, decide, write leads, change lists, settle.
+
+Each step is done for all persons before the next, in as few and as full calls as Marketo takes, a few at a time.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TypeVar
+
+from destination.domain.connection import ActiveConnection, AudienceKey, Connection
+from destination.domain.matching import Lead
+from destination.domain.outcome import TOO_MANY_MATCHES
+from destination.domain.person import Person, Row, Unit, coalesce
+from destination.domain.plan import Plan, Write, decide, needs_lookup, partition_for
+from destination.domain.schema import Field, FieldValue
+from destination.domain.settle import Answer, Answers, Settled, refused, settle
+from destination.marketo.errors import (
+    LIST_MISSING,
+    ConnectionBlockedError,
+    FailureClass,
+    InstanceWaitsError,
+    ListMissingError,
+    RequestRejectedError,
+    classify,
+    error_for,
+)
+from destination.marketo.instance import Marketo
+from destination.marketo.leads import Action, RecordResult, chunks, record_chunks
+from destination.marketo.pace import OutOfTimeError
+
+HaltError = InstanceWaitsError | ConnectionBlockedError | OutOfTimeError
+
+LEAD_GONE = "1004"
+SOMEBODY_ELSE_CREATED_IT = frozenset({"1005", "1007", "1010"})
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """The persons that are settled; those missing from it were held up by `halt` and are to be tried later."""
+
+    settled: tuple[Settled, ...]
+    halt: HaltError | None
+
+
+@dataclass(slots=True)
+class Delivery:
+    """One batch of one connection, on its way. `dedupe_field` is the field that leads are looked up by."""
+
+    target: ActiveConnection
+    marketo: Marketo
+    dedupe_field: Field
+    clock: Callable[[], datetime]
+    _halt: HaltError | None = field(default=None, init=False)
+
+    def __call__(self, persons: Mapping[str, Sequence[Unit]], rows: Mapping[str, Row]) -> Result:
+        """Deliver what is wanted of each person, by dedupe key, given the ledger's rows."""
+        settled: list[Settled] = []
+        known = {key: row.of_audiences(self.target.activations) for key, row in rows.items()}
+        wanted = [coalesce(key, units, known.get(key)) for key, units in persons.items()]
+        for last in (False, True):
+            again = self._round(wanted, known, settled, last=last)
+            if not again:
+                break
+            wanted = again
+            known |= {one.key: known.get(one.key, Row()).forgetting_lead() for one in again}
+        return Result(tuple(settled), self._halt)
+
+    @property
+    def _connection(self) -> Connection:
+        return self.target.connection
+
+    def _round(
+        self, persons: Sequence[Person], rows: Mapping[str, Row], settled: list[Settled], *, last: bool
+    ) -> list[Person]:
+        """Settle the persons that can be; return those whose lead turned out to be another, to be looked up again."""
+        now = self.clock()
+        unknown = [one.key for one in persons if needs_lookup(self._connection, one, rows.get(one.key), now)]
+        found, failed = self._find(unknown)
+        settled += [refused(one, TOO_MANY_MATCHES) for one in persons if one.key in failed]
+        held_up = {*unknown} - found.keys()
+        plans = [
+            decide(self._connection, one, rows.get(one.key), found.get(one.key), now)
+            for one in persons
+            if one.key not in held_up
+        ]
+        written = self._write(plans)
+        listed = self._change_lists(plans, written)
+        again = []
+        for plan in plans:
+            key = plan.person.key
+            if not _is_answered(plan, written.get(key), listed[key]):
+                continue
+            answers = Answers(written.get(key), {audience: tuple(given) for audience, given in listed[key].items()})
+            if not last and _is_stale(plan, answers):
+                again.append(plan.person)
+            else:
+                settled.append(settle(self._connection, plan, answers, rows.get(key), now))
+        return again
+
+    def _find(self, keys: Sequence[str]) -> tuple[dict[str, list[Lead]], set[str]]:
+        found: dict[str, list[Lead]] = {}
+        failed: set[str] = set()
+        for answer in self._each(chunks(keys), lambda chunk: self.marketo.leads.find(self.dedupe_field, chunk)):
+            found |= answer.leads
+            failed |= answer.failed.keys()
+        return found, failed
+
+    def _write(self, plans: Sequence[Plan]) -> dict[str, Answer]:
+        updates = [plan for plan in plans if plan.write is Write.UPDATE]
+        creations = [plan for plan in plans if plan.write is Write.CREATE]
+        calls = [*_writes(Action.UPDATE_ONLY, updates), *_writes(Action.CREATE_ONLY, creations)]
+        answers: dict[str, Answer] = {}
+        for answered in self._each(calls, lambda call: [*zip(call[1], self._sync(*call), strict=True)]):
+            for plan, result in answered:
+                if (answer := self._answer(result)) is not None:
+                    answers[plan.person.key] = answer
+        return answers
+
+    def _sync(self, action: Action, plans: Sequence[Plan]) -> list[RecordResult]:
+        records = [_record(plan) for plan in plans]
+        lookup_field = "id" if action is Action.UPDATE_ONLY else self._connection.dedupe_field
+        try:
+            return self.marketo.leads.sync(action, lookup_field, records, partition_for(self._connection))
+        except RequestRejectedError as error:
+            if len(plans) == 1:
+                return [RecordResult(None, "skipped", error.code)]
+        half = len(plans) // 2
+        return self._sync(action, plans[:half]) + self._sync(action, plans[half:])
+
+    def _change_lists(
+        self, plans: Sequence[Plan], written: Mapping[str, Answer]
+    ) -> defaultdict[str, dict[AudienceKey, list[Answer]]]:
+        changes: defaultdict[tuple[bool, AudienceKey], list[tuple[str, int]]] = defaultdict(list)
+        for plan in plans:
+            lead_id = _lead_of(plan, written.get(plan.person.key))
+            if lead_id is None:
+                continue
+            for audience in plan.add:
+                changes[True, audience].append((plan.person.key, lead_id))
+            for audience, leads in plan.remove.items():
+                changes[False, audience] += [(plan.person.key, one) for one in leads]
+        calls = [(*change, chunk) for change, members in sorted(changes.items()) for chunk in chunks(members)]
+        listed: defaultdict[str, dict[AudienceKey, list[Answer]]] = defaultdict(dict)
+        for audience, answers in self._each(calls, lambda call: (call[1], self._change_list(*call))):
+            for key, result in answers:
+                if (answer := self._answer(result)) is not None:
+                    listed[key].setdefault(audience, []).append(answer)
+        return listed
+
+    def _change_list(
+        self, joins: bool, audience: AudienceKey, members: Sequence[tuple[str, int]]
+    ) -> list[tuple[str, RecordResult]]:
+        list_id = self.target.activations[audience].list_id
+        if list_id is None:
+            raise ListMissingError(LIST_MISSING, "change a list")
+        change = self.marketo.lists.add if joins else self.marketo.lists.remove
+        try:
+            results = change(list_id, [lead_id for _, lead_id in members])
+            return [(key, results[lead_id]) for key, lead_id in members]
+        except RequestRejectedError as error:
+            if len(members) == 1:
+                return [(members[0][0], RecordResult(members[0][1], "skipped", error.code))]
+        half = len(members) // 2
+        return self._change_list(joins, audience, members[:half]) + self._change_list(joins, audience, members[half:])
+
+    def _answer(self, result: RecordResult) -> Answer | None:
+        """The domain's view of a record's result; None where the record is to be tried later."""
+        if result.code is None:
+            return Answer(result.id)
+        match classify(result.code):
+            case FailureClass.RECORD_REJECTED | FailureClass.UNKNOWN:
+                return Answer(result.id, result.code)
+            case _:
+                self._stop(error_for(result.code, "a record"))
+                return None
+
+    def _each(self, inputs: Iterable[T], call: Callable[[T], R]) -> list[R]:
+        """Make calls, a few at a time, until one of them says that the instance or the connection cannot go on."""
+
+        def one(given: T) -> tuple[R] | None:
+            if self._halt is not None:
+                return None
+            try:
+                return (call(given),)
+            except (InstanceWaitsError, ConnectionBlockedError, OutOfTimeError) as error:
+                self._stop(error)
+            except RequestRejectedError as error:
+                # Not for what a record says: those are tried alone. The connection asks for what Marketo does not have.
+                self._stop(ConnectionBlockedError(error.code, error.operation))
+            return None
+
+        work = list(inputs)
+        if len(work) <= 1:
+            answers = [one(given) for given in work]
+        else:
+            with ThreadPoolExecutor(self._connection.limits.concurrency) as threads:
+                answers = list(threads.map(one, work))
+        return [answer[0] for answer in answers if answer is not None]
+
+    def _stop(self, error: Exception) -> None:
+        if self._halt is None and isinstance(error, HaltError):
+            self._halt = error
+
+
+def _writes(action: Action, plans: Sequence[Plan]) -> Iterator[tuple[Action, Sequence[Plan]]]:
+    start = 0
+    for chunk in record_chunks(_record(plan) for plan in plans):
+        yield action, plans[start : start + len(chunk)]
+        start += len(chunk)
+
+
+def _record(plan: Plan) -> dict[str, FieldValue]:
+    if plan.write is Write.UPDATE:
+        return {"id": plan.lead_id, **plan.fields}
+    return dict(plan.fields)
+
+
+def _lead_of(plan: Plan, written: Answer | None) -> int | None:
+    """The lead whose lists change: none until it is written, if it is to be written."""
+    if plan.write is Write.NOTHING:
+        return plan.lead_id
+    return written.lead_id if written is not None and written.code is None else None
+
+
+def _is_answered(plan: Plan, written: Answer | None, listed: Mapping[AudienceKey, Sequence[Answer]]) -> bool:
+    if plan.write is not Write.NOTHING:
+        if written is None:
+            return False
+        if written.code is not None:
+            return True
+    joined = all(audience in listed for audience in plan.add)
+    return joined and all(len(listed.get(audience, ())) == len(leads) for audience, leads in plan.remove.items())
+
+
+def _is_stale(plan: Plan, answers: Answers) -> bool:
+    """Whether the lead is gone, or somebody else made one since it was looked up."""
+    if answers.write is not None and answers.write.code is not None:
+        stale = {LEAD_GONE} if plan.write is Write.UPDATE else SOMEBODY_ELSE_CREATED_IT
+        return answers.write.code in stale
+    changed = (*plan.add, *plan.remove)
+    return any(
+        one.code == LEAD_GONE and one.lead_id == plan.lead_id for audience in changed for one in answers.lists[audience]
+    )

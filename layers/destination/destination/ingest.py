@@ -1,0 +1,180 @@
+"""The webhook's use case: a body comes in, its events are queued, and the sender learns what became of each record."""
+
+import hashlib
+import hmac
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from destination.domain.connection import Status
+from destination.queue import MAX_EVENT_BYTES, EventQueue, encode_event, pack
+from destination.sources import FORMATS
+from destination.sources.body import Parsed, Problem, Receipt, UnreadableBodyError
+from destination.store.connections import Connections
+
+MAX_BODY_BYTES = 6_000_000
+"""Lambda takes no larger request."""
+
+_TAKES_EVENTS = frozenset({Status.ENABLED, Status.BLOCKED})
+_BEARER = "bearer "
+
+
+class RefusedError(Exception):
+    """A request that is not taken as a whole. Nothing of it is queued, unless `stored` says otherwise.
+
+    RefusedError
+     ├─ UnknownConnectionError   404
+     ├─ UnauthorizedError        401   no ingest token, or a wrong one
+     ├─ NotEnabledError          409   the connection is a draft or disabled
+     ├─ TooLargeError            413
+     ├─ UnsupportedTypeError     415   the content is announced as something other than JSON
+     ├─ InvalidBodyError         400   not JSON, or no record of it is an event
+     └─ QueueUnavailableError    503   try again; what was stored already is not delivered twice
+    """
+
+    status = 400
+    title = "Bad request"
+
+    def __init__(self, detail: str, problems: Sequence[Problem] = ()) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.problems = tuple(problems)
+
+
+class UnknownConnectionError(RefusedError):
+    status, title = 404, "Unknown connection"
+
+
+class UnauthorizedError(RefusedError):
+    status, title = 401, "Unauthorized"
+
+
+class NotEnabledError(RefusedError):
+    status, title = 409, "Connection not enabled"
+
+
+class TooLargeError(RefusedError):
+    status, title = 413, "Body too large"
+
+
+class UnsupportedTypeError(RefusedError):
+    status, title = 415, "Unsupported content type"
+
+
+class InvalidBodyError(RefusedError):
+    status, title = 400, "Invalid body"
+
+
+class QueueUnavailableError(RefusedError):
+    status, title = 503, "Queue unavailable"
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """A request to the webhook."""
+
+    connection_id: str
+    authorization: str | None
+    content_type: str | None
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Acceptance:
+    """What became of a body: the number of events queued, the records refused, and what was left out of good ones.
+
+    Each problem stands with the index of its record in the body.
+    """
+
+    accepted: int
+    rejected: tuple[tuple[int, Problem], ...]
+    warnings: tuple[tuple[int, Problem], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Ingest:
+    """Takes bodies in."""
+
+    connections: Connections
+    queue: EventQueue
+    clock: Callable[[], datetime]
+
+    def __call__(self, submission: Submission) -> Acceptance:
+        """Check the request, read its records, queue the good ones.
+
+        Raises a RefusedError when the request is not taken as a whole.
+        """
+        source_format = self._admit(submission)
+        receipt = Receipt(self.clock())
+        try:
+            parsed = FORMATS[source_format](submission.body, receipt)
+        except UnreadableBodyError as error:
+            raise InvalidBodyError(f"{error}.") from error
+        encoded = _encoded(parsed)
+        if parsed.rejected and not encoded:
+            raise InvalidBodyError("No record of the body is an event.", [_in_body(*one) for one in parsed.rejected])
+        self._store(submission.connection_id, receipt, encoded)
+        return Acceptance(len(encoded), tuple(sorted(parsed.rejected, key=_index)), tuple(parsed.warnings))
+
+    def _admit(self, submission: Submission) -> str:
+        ingress = self.connections.ingress(submission.connection_id)
+        if ingress is None:
+            raise UnknownConnectionError("There is no such connection; compare the URL with the one shown at creation.")
+        if not _opens(submission.authorization, ingress.token_hash):
+            raise UnauthorizedError("Send the connection's ingest token as 'Authorization: Bearer <token>'.")
+        if ingress.status not in _TAKES_EVENTS:
+            raise NotEnabledError(f"The connection is {ingress.status}; enable it before sending events.")
+        if len(submission.body) > MAX_BODY_BYTES:
+            raise TooLargeError(f"The body is larger than {MAX_BODY_BYTES} bytes; send fewer records at a time.")
+        kind = (submission.content_type or "application/json").lower()
+        if "json" not in kind and not kind.startswith("text/plain"):
+            raise UnsupportedTypeError("Send JSON, with 'Content-Type: application/json'.")
+        return ingress.source_format
+
+    def _store(self, connection_id: str, receipt: Receipt, encoded: Sequence[tuple[int, str]]) -> None:
+        packed = list(pack(connection_id, receipt.at, (text for _, text in encoded)))
+        lost = set(self.queue.send(connection_id, [body for _, body in packed]))
+        if not lost:
+            return
+        place, missing = 0, []
+        for number, (count, _) in enumerate(packed):
+            if number in lost:
+                missing += [index for index, _ in encoded[place : place + count]]
+            place += count
+        raise QueueUnavailableError(
+            f"{len(missing)} of {len(encoded)} records were not stored; send the body again, repeats do no harm.",
+            [Problem(f"[{index}]", "was not stored") for index in missing],
+        )
+
+
+def _encoded(parsed: Parsed) -> list[tuple[int, str]]:
+    """The events' wire form; those that no message can hold join the rejected ones."""
+    encoded = []
+    for index, event in parsed.events:
+        try:
+            text = encode_event(event)
+        except ValueError:
+            parsed.rejected.append((index, Problem("", "has a text that is not valid Unicode (a lone surrogate)")))
+            continue
+        if len(text) > MAX_EVENT_BYTES:
+            parsed.rejected.append(
+                (index, Problem("", f"is larger than {MAX_EVENT_BYTES} bytes; map fewer attributes"))
+            )
+        else:
+            encoded.append((index, text))
+    return encoded
+
+
+def _opens(authorization: str | None, token_hash: str) -> bool:
+    if authorization is None or authorization[: len(_BEARER)].lower() != _BEARER:
+        return False
+    given = hashlib.sha256(authorization[len(_BEARER) :].strip().encode(errors="replace")).hexdigest()
+    return hmac.compare_digest(given, token_hash)
+
+
+def _in_body(index: int, problem: Problem) -> Problem:
+    return Problem(f"[{index}].{problem.path}" if problem.path else f"[{index}]", problem.message)
+
+
+def _index(one: tuple[int, Problem]) -> int:
+    return one[0]

@@ -1,0 +1,254 @@
+"""The control plane's use case: what operators do with connections and the audiences activated on them."""
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Final
+
+from destination.domain.configuration import (
+    ConfigurationError,
+    Problem,
+    activation_change_problems,
+    activation_problems,
+    change_problems,
+    connection_problems,
+    missing_to_enable,
+)
+from destination.domain.connection import (
+    Activation,
+    AudienceKey,
+    Connection,
+    Status,
+)
+from destination.domain.credentials import ClientCredentials
+from destination.domain.outcome import MESSAGES, Reason
+from destination.domain.plan import rule_of
+from destination.domain.runs import Run, run_id
+from destination.marketo.errors import explain
+from destination.marketo.lists import Lists, StaticList
+from destination.store.connections import Connections, Page
+from destination.store.errors import NotFoundError, StaleVersionError
+from destination.store.runs import Runs
+from destination.store.secrets import Credentials
+
+
+class IncompleteError(ConfigurationError):
+    """An enabled connection must be able to deliver, and this one lacks what `problems` name."""
+
+
+class AlreadyBoundError(Exception):
+    """An audience has one list and a list one audience, and one of the two is taken; the message says what to do."""
+
+
+DEFAULT_PERIOD: Final = timedelta(days=1)
+LONGEST_PERIOD: Final = timedelta(days=7)
+
+
+@dataclass(frozen=True, slots=True)
+class Created:
+    """A new connection and its ingest token, which is not stored and cannot be shown again."""
+
+    connection: Connection
+    token: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Management:
+    """What operators do. `new_id` and `new_token` are random; a token has 256 bits and goes into an HTTP header.
+
+    `lists_for` gives the static lists of the connection's instance, seen as its API user.
+    Where a version is `expected`, any other raises StaleVersionError; None expects nothing.
+    Every method that names a connection raises NotFoundError when there is none.
+    """
+
+    connections: Connections
+    credentials: Credentials
+    runs: Runs
+    lists_for: Callable[[Connection, ClientCredentials], Lists]
+    new_id: Callable[[], str]
+    new_token: Callable[[], str]
+    clock: Callable[[], datetime]
+
+    def create(self, draft: Connection, credentials: ClientCredentials | None) -> Created:
+        """Store a draft under a new id. Raises ConfigurationError."""
+        _refuse(connection_problems(draft))
+        connection = replace(draft, id=self.new_id(), version=1, status=Status.DRAFT)
+        token = self.new_token()
+        # The credentials first: a connection that can be seen has all that was given for it.
+        if credentials is not None:
+            self.credentials.put(connection.id, credentials)
+        self.connections.create(connection, hashlib.sha256(token.encode()).hexdigest())
+        return Created(connection, token)
+
+    def get(self, connection_id: str, expected: int | None = None) -> Connection:
+        connection = self.connections.get(connection_id)
+        _expect(connection, expected)
+        return connection
+
+    def list(self, cursor: str | None, limit: int) -> Page:
+        """Raises InvalidCursorError."""
+        return self.connections.list(cursor, limit)
+
+    def change(self, before: Connection, after: Connection, credentials: ClientCredentials | None = None) -> Connection:
+        """Store a changed configuration; enabled, it must stay complete.
+
+        Raises ConfigurationError, IncompleteError, and StaleVersionError when it changed since `before` was read.
+        """
+        _refuse(change_problems(before, after) + connection_problems(after))
+        if before.status in {Status.ENABLED, Status.BLOCKED}:
+            self._refuse_incomplete(after, has_credentials=credentials is not None)
+        if after == before and credentials is None:
+            return before
+        # The version first: of two who change the credentials at once only one may.
+        changed = self.connections.update(after)
+        if credentials is not None:
+            self.credentials.put(before.id, credentials)
+        return changed
+
+    def enable(self, connection_id: str, expected: int | None = None) -> Connection:
+        """Let events in, and end a block: what is queued is tried again. Raises IncompleteError."""
+        connection = self.get(connection_id, expected)
+        self._refuse_incomplete(connection)
+        return self._set_status(connection, Status.ENABLED)
+
+    def disable(self, connection_id: str, expected: int | None = None) -> Connection:
+        """Let no further events in; a draft stays one, for it never let any in."""
+        connection = self.get(connection_id, expected)
+        return connection if connection.status is Status.DRAFT else self._set_status(connection, Status.DISABLED)
+
+    def delete(self, connection_id: str, expected: int | None = None) -> None:
+        """Remove the connection, its activations and its credentials; its lists stay in Marketo, with their members."""
+        self.get(connection_id, expected)
+        self.credentials.delete(connection_id)
+        self.connections.delete(connection_id)
+
+    def activate(self, connection_id: str, activation: Activation) -> tuple[Activation, bool]:
+        """Switch an audience on, and say whether it was off; switching it on again renews what is known of it.
+
+        On a connection that keeps lists the audience gets the list of the given id, else the one it has, else the
+        workspace's list of the audience's name, which is created if there is none.
+
+        Raises ConfigurationError, AlreadyBoundError, and MarketoError or OutOfTimeError from `lists_for` and its lists.
+        """
+        connection = self.connections.get(connection_id)
+        _refuse(activation_problems(connection, activation))
+        present = self._present(connection_id, activation.audience)
+        if rule_of(connection).keeps_lists:
+            kept = self._list_of(connection, activation, present)
+            activation = replace(activation, list_id=kept.id, list_name=kept.name)
+        elif present is not None:
+            activation = replace(activation, list_id=present.list_id, list_name=present.list_name)
+        self.connections.put_activation(connection_id, activation)
+        return activation, present is None
+
+    def activations(self, connection_id: str) -> tuple[Activation, ...]:
+        self.connections.get(connection_id)
+        return self.connections.activations(connection_id)
+
+    def activation(self, connection_id: str, audience: AudienceKey) -> Activation:
+        """Raises NotFoundError also when the audience is not activated."""
+        self.connections.get(connection_id)
+        return self.connections.activation(connection_id, audience)
+
+    def change_activation(self, connection_id: str, before: Activation, after: Activation) -> Activation:
+        """Store a changed name, origin, start or end. Raises ConfigurationError."""
+        connection = self.connections.get(connection_id)
+        _refuse(activation_change_problems(before, after))
+        # The list was decided when the audience was activated.
+        _refuse(activation_problems(connection, replace(after, list_id=None)))
+        self.connections.put_activation(connection_id, after)
+        return after
+
+    def deactivate(self, connection_id: str, audience: AudienceKey) -> None:
+        """Switch an audience off; its list stays in Marketo, with its members. Raises NotFoundError."""
+        self.activation(connection_id, audience)
+        self.connections.delete_activation(connection_id, audience)
+
+    def run(self, connection_id: str, hour: str) -> Run:
+        """Raises NotFoundError also when there is no such run: nothing was received in that hour, or it is long ago."""
+        self.connections.get(connection_id)
+        run = self.runs.get(connection_id, hour)
+        if run is None:
+            raise NotFoundError(f"there is no run {hour}")
+        return run
+
+    def runs_between(self, connection_id: str, first: datetime | None, last: datetime | None) -> Iterator[Run]:
+        """The runs from one time's hour to another's, oldest first; without a limit, a day up to the other or to now.
+
+        Raises ConfigurationError when it is more than a week.
+        """
+        self.connections.get(connection_id)
+        message = f"must be from 0 to {LONGEST_PERIOD.days} days before to; ask for a longer period in parts"
+        try:
+            last = last or (first + DEFAULT_PERIOD if first else self.clock())
+            first = first or last - DEFAULT_PERIOD
+        except OverflowError:
+            raise ConfigurationError([Problem("from", message)]) from None
+        if not timedelta(0) <= last - first <= LONGEST_PERIOD:
+            raise ConfigurationError([Problem("from", message)])
+        return self.runs.between(connection_id, run_id(first), run_id(last))
+
+    def _refuse_incomplete(self, connection: Connection, *, has_credentials: bool = False) -> None:
+        active = replace(self.connections.active(connection.id), connection=connection)
+        has_credentials = has_credentials or self._credentials_of(connection) is not None
+        if missing := missing_to_enable(active, has_credentials=has_credentials):
+            raise IncompleteError(missing)
+
+    def _set_status(self, connection: Connection, status: Status) -> Connection:
+        if connection.status is status:
+            return connection
+        return self.connections.set_status(connection.id, connection.version, status)
+
+    def _credentials_of(self, connection: Connection) -> ClientCredentials | None:
+        try:
+            return self.credentials.get(connection.id)
+        except NotFoundError:
+            return None
+
+    def _present(self, connection_id: str, audience: AudienceKey) -> Activation | None:
+        try:
+            return self.connections.activation(connection_id, audience)
+        except NotFoundError:
+            return None
+
+    def _list_of(self, connection: Connection, wanted: Activation, present: Activation | None) -> StaticList:
+        bound = present.list_id if present else None
+        if bound is not None and wanted.list_id not in {None, bound}:
+            raise AlreadyBoundError(f"the audience is delivered to list {bound}; deactivate it first to choose another")
+        credentials = self._credentials_of(connection)
+        if credentials is None:
+            raise IncompleteError([Problem("credentials", "give them first: the list is looked up in Marketo")])
+        found = self._find_list(self.lists_for(connection, credentials), connection, wanted, bound)
+        for other in self.connections.activations(connection.id):
+            if other.list_id == found.id and other.audience != wanted.audience:
+                taken = f"list {found.id} is that of audience {other.audience.id} ({other.audience.namespace})"
+                raise AlreadyBoundError(f"{taken}; choose another name or another list for this one")
+        return found
+
+    def _find_list(self, lists: Lists, connection: Connection, wanted: Activation, bound: int | None) -> StaticList:
+        list_id = wanted.list_id or bound
+        if list_id is not None and (found := lists.get(list_id)):
+            return found
+        if wanted.list_id is not None:
+            message = f"Marketo has no list {wanted.list_id} that this API user can see; leave it out to have one made"
+            raise ConfigurationError([Problem("list.id", message)])
+        return lists.ensure(wanted.name, connection.workspace)
+
+
+def describe(reason: Reason) -> str:
+    """A reason for people, Marketo's own codes included."""
+    if reason.code in MESSAGES:
+        return MESSAGES[reason.code]
+    info = explain(reason.code.removeprefix("MARKETO_"))
+    return f"{info.meaning[0].upper()}{info.meaning[1:]}. {info.remedy}".strip()
+
+
+def _refuse(problems: Sequence[Problem]) -> None:
+    if problems:
+        raise ConfigurationError(problems)
+
+
+def _expect(connection: Connection, version: int | None) -> None:
+    if version not in {None, connection.version}:
+        raise StaleVersionError(f"connection {connection.id} is at version {connection.version}, not {version}")

@@ -1,0 +1,9 @@
+"""Why, for people: one sentence for every reason code, our own or Marketo's."""
+
+from destination.domain.outcome import MARKETO_CODE, MESSAGES
+from destination.marketo.errors import explain
+
+
+def message_of(code: str) -> str:
+    """The sentence for a reason code as it stands in outcomes, runs and dead letters."""
+    return MESSAGES.get(code) or explain(code.removeprefix(MARKETO_CODE)).meaning
