@@ -7,11 +7,12 @@ RUN := $(VENV)/bin/python
 READY := $(VENV)/ready
 LOCK := $(RUN) -m uv pip compile --quiet --python-version 3.11 --generate-hashes --no-strip-extras \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
+ARCHITECTURE ?= arm64
 MARKETO_URL ?=
 export MARKETO_URL
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up down status test check fmt bench build openapi lock clean
+.PHONY: help demo up down status bridge test check fmt bench build openapi lock clean
 
 help:  ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +28,9 @@ down: $(READY)  ## End what `make up` started
 
 status: $(READY)  ## Tell whether the local stack stands
 	@$(RUN) -m local status
+
+bridge: $(READY)  ## Let containers of `sam local invoke` reach the local stack, until interrupted
+	@$(RUN) -m local bridge
 
 test: $(READY)  ## Run all tests
 	@$(RUN) -m pytest $(TESTS)
@@ -46,7 +50,7 @@ bench: $(READY)  ## Measure what the program exists for
 	@$(RUN) -m benchmarks
 
 build: $(READY)  ## Build for deployment (ARCHITECTURE=x86_64 for another than arm64)
-	@$(RUN) -m samcli build
+	@LAYER_ARCHITECTURE=$(ARCHITECTURE) $(RUN) -m samcli build --parameter-overrides Architecture=$(ARCHITECTURE)
 
 openapi: $(READY)  ## Generate docs/openapi.json
 	@$(RUN) -m docs.openapi

@@ -159,7 +159,7 @@ def change_connection(
 )
 def delete_connection(connection_id: ConnectionId, if_match: IfMatch = None) -> Response[None]:
     management().delete(connection_id, expected_version(if_match))
-    return Response(204)
+    return Response(204, body="")
 
 
 @api.post("/connections/<connection_id>/enable", summary="Enable a connection", operation_id="enableConnection")
@@ -239,7 +239,7 @@ def deactivate_audience(
     connection_id: ConnectionId, audience_id: AudienceId, namespace: InNamespace = DEFAULT_NAMESPACE
 ) -> Response[None]:
     management().deactivate(connection_id, AudienceKey(namespace, unquote(audience_id)))
-    return Response(204)
+    return Response(204, body="")
 
 
 @api.get("/connections/<connection_id>/runs", summary="List hourly runs", operation_id="listRuns")

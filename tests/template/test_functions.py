@@ -1,0 +1,172 @@
+"""The functions: how they run, what they are told, what wakes them, how they are built."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from destination.settings import ConnectionsSettings, IngestSettings, MonitorSettings, SyncSettings
+from tests.support.template import ROOT, Template, of_type, source
+
+FUNCTIONS = ["IngestFunction", "SyncFunction", "MonitorFunction", "ConnectionsFunction"]
+MAKE = shutil.which("make") or "make"
+LAYERS = {"DependenciesLayer": "dependencies", "DestinationLayer": "destination"}
+
+
+def function(template: Template, name: str) -> dict[str, Any]:
+    properties: dict[str, Any] = template["Resources"][name]["Properties"]
+    return properties
+
+
+def test_there_are_four(template: Template) -> None:
+    assert sorted(of_type(template, "AWS::Lambda::Function")) == sorted(FUNCTIONS)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_how_each_runs(template: Template, name: str) -> None:
+    properties = function(template, name)
+
+    assert properties["Runtime"] == "python3.13"
+    assert properties["Handler"] == "app.handler"
+    assert properties["Architectures"] == [{"Ref": "Architecture"}]
+    assert properties["TracingConfig"] == {"Mode": "Active"}
+    assert 512 <= properties["MemorySize"] <= 1024
+    assert len(properties["Layers"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "seconds"),
+    [("IngestFunction", 10), ("SyncFunction", 300), ("MonitorFunction", 120), ("ConnectionsFunction", 30)],
+)
+def test_timeouts(template: Template, name: str, seconds: int) -> None:
+    assert function(template, name)["Timeout"] == seconds
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_each_logs_json_to_its_own_group(template: Template, name: str) -> None:
+    logging = function(template, name)["LoggingConfig"]
+
+    assert logging["LogFormat"] == "JSON"
+    assert logging["LogGroup"] == {"Ref": name.replace("Function", "LogGroup")}
+    assert logging["ApplicationLogLevel"] == {"Ref": "LogLevel"}
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("IngestFunction", IngestSettings),
+        ("SyncFunction", SyncSettings),
+        ("MonitorFunction", MonitorSettings),
+        ("ConnectionsFunction", ConnectionsSettings),
+    ],
+)
+def test_each_is_told_what_its_settings_need(template: Template, name: str, settings: Any) -> None:
+    variables = function(template, name)["Environment"]["Variables"]
+
+    assert settings.from_env(dict.fromkeys(variables, "set"))
+    assert {"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE", "LOG_LEVEL"} <= variables.keys()
+    assert variables["POWERTOOLS_SERVICE_NAME"] == name.removesuffix("Function").lower()
+
+
+def test_secrets_are_kept_under_the_name_of_the_stack(template: Template) -> None:
+    for name in ("SyncFunction", "ConnectionsFunction"):
+        assert function(template, name)["Environment"]["Variables"]["SECRETS_PREFIX"] == {"Ref": "AWS::StackName"}
+
+
+def test_sync_is_woken_by_the_queue_in_large_batches_two_at_a_time(template: Template) -> None:
+    (mapping,) = of_type(template, "AWS::Lambda::EventSourceMapping").values()
+
+    assert mapping["EventSourceArn"] == {"Fn::GetAtt": ["Queue", "Arn"]}
+    assert mapping["FunctionName"] == {"Ref": "SyncFunction"}
+    assert mapping["BatchSize"] == 1000
+    assert mapping["MaximumBatchingWindowInSeconds"] == {"Ref": "BatchWindowSeconds"}
+    assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    # A literal, as the emulator cannot take a parameter here.
+    assert mapping["ScalingConfig"] == {"MaximumConcurrency": 2}
+
+
+def test_monitor_is_woken_each_hour_and_a_failed_start_is_kept(template: Template) -> None:
+    (schedule,) = of_type(template, "AWS::Scheduler::Schedule").values()
+    target = schedule["Target"]
+
+    assert schedule["ScheduleExpression"] == "cron(5 * * * ? *)"
+    assert schedule["ScheduleExpressionTimezone"] == "UTC"
+    assert schedule["Name"] == {"Fn::Sub": "${AWS::StackName}-monitor"}  # by default two stacks would share the name
+    assert target["Arn"] == {"Fn::GetAtt": ["MonitorFunction", "Arn"]}
+    assert target["RetryPolicy"] == {"MaximumRetryAttempts": 3, "MaximumEventAgeInSeconds": 1800}
+    assert target["DeadLetterConfig"] == {"Arn": {"Fn::GetAtt": ["ScheduleDeadLetterQueue", "Arn"]}}
+
+
+def test_the_layers_are_for_the_functions_architecture_and_runtime(template: Template) -> None:
+    layers = of_type(template, "AWS::Lambda::LayerVersion")
+
+    assert len(layers) == len(LAYERS)
+    for properties in layers.values():
+        assert properties["CompatibleArchitectures"] == [{"Ref": "Architecture"}]
+        assert properties["CompatibleRuntimes"] == ["python3.13"]
+
+
+def make(folder: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    """What make would do in a folder, without doing it."""
+    return subprocess.run(  # noqa: S603 - the arguments stand in this file
+        [MAKE, "--dry-run", *arguments], cwd=ROOT / folder, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.mark.parametrize(
+    ("folder", "resource"),
+    [
+        *[("functions", name) for name in FUNCTIONS],
+        *[(f"layers/{folder}", name) for name, folder in LAYERS.items()],
+    ],
+)
+def test_each_has_a_target_in_the_makefile_of_its_folder(folder: str, resource: str, tmp_path: Path) -> None:
+    planned = make(folder, f"build-{resource}", f"ARTIFACTS_DIR={tmp_path}", "python=python")
+
+    assert planned.returncode == 0, planned.stderr
+    assert str(tmp_path) in planned.stdout
+    assert source()["Resources"][resource]["Metadata"]["BuildMethod"] == "makefile"
+
+
+@pytest.mark.parametrize(
+    ("architecture", "platform"), [("arm64", "manylinux2014_aarch64"), ("x86_64", "manylinux2014_x86_64")]
+)
+def test_the_dependencies_are_locked_and_built_for_the_deployed_architecture(
+    architecture: str, platform: str, tmp_path: Path
+) -> None:
+    planned = make(
+        "layers/dependencies",
+        "build-DependenciesLayer",
+        f"ARTIFACTS_DIR={tmp_path}",
+        f"LAYER_ARCHITECTURE={architecture}",
+        "LAYER_PYTHON_VERSION=3.13",
+        "python=python",
+    ).stdout
+
+    assert "--require-hashes" in planned
+    assert "--no-deps" in planned
+    assert f"--platform {platform}" in planned
+    assert "--python-version 3.13" in planned
+    assert "unchecked-hash" in planned
+
+
+@pytest.mark.parametrize(
+    ("setting", "words"),
+    [("LAYER_ARCHITECTURE=sparc", "must be arm64, x86_64 or host"), ("LAYER_PYTHON_VERSION=2.99", "LAYER_PYTHON")],
+)
+def test_a_layer_that_cannot_be_built_says_what_to_do(setting: str, words: str, tmp_path: Path) -> None:
+
+    planned = make(
+        "layers/dependencies",
+        "build-DependenciesLayer",
+        f"ARTIFACTS_DIR={tmp_path}",
+        f"LAYER_PYTHON={sys.executable}",
+        f"LAYER_PYTHON_VERSION={sys.version_info.major}.{sys.version_info.minor}",
+        setting,
+    )
+
+    assert planned.returncode != 0
+    assert words in planned.stderr

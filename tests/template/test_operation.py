@@ -1,0 +1,78 @@
+"""Logs and alarms: what whoever is on call has in hand."""
+
+import json
+
+import pytest
+
+from tests.support.template import Template, of_type, settle
+
+# Each alarm with its metric and the resource that it watches.
+ALARMS = {
+    "DeadLetterAlarm": ("ApproximateNumberOfMessagesVisible", "DeadLetterQueue"),
+    "OldestEventAlarm": ("ApproximateAgeOfOldestMessage", "Queue"),
+    "ScheduleDeadLetterAlarm": ("ApproximateNumberOfMessagesVisible", "ScheduleDeadLetterQueue"),
+    "IngestRefusalsAlarm": ("5XXError", "/connections/{connection_id}/events"),
+    "IngestErrorsAlarm": ("Errors", "IngestFunction"),
+    "SyncErrorsAlarm": ("Errors", "SyncFunction"),
+    "MonitorErrorsAlarm": ("Errors", "MonitorFunction"),
+    "ConnectionsErrorsAlarm": ("Errors", "ConnectionsFunction"),
+    "IngestThrottlesAlarm": ("Throttles", "IngestFunction"),
+    "SyncThrottlesAlarm": ("Throttles", "SyncFunction"),
+}
+
+
+def test_every_log_group_forgets(template: Template) -> None:
+    groups = of_type(template, "AWS::Logs::LogGroup")
+
+    assert sorted(groups) == [
+        "ApiLogGroup",
+        "ConnectionsLogGroup",
+        "IngestLogGroup",
+        "MonitorLogGroup",
+        "SyncLogGroup",
+    ]
+    for name, group in groups.items():
+        assert group["RetentionInDays"] == {"Ref": "LogRetentionDays"}, name
+
+
+def test_there_are_no_other_alarms(template: Template) -> None:
+    assert of_type(template, "AWS::CloudWatch::Alarm").keys() == ALARMS.keys()
+
+
+@pytest.mark.parametrize("name", ALARMS)
+def test_what_each_alarm_watches(template: Template, name: str) -> None:
+    metric, watched = ALARMS[name]
+    alarm = of_type(template, "AWS::CloudWatch::Alarm")[name]
+
+    assert alarm["MetricName"] == metric
+    assert f'"{watched}"' in json.dumps(alarm["Dimensions"])
+    assert alarm["ComparisonOperator"] == "GreaterThanThreshold"
+    assert alarm["TreatMissingData"] == "notBreaching"
+
+
+@pytest.mark.parametrize("name", ALARMS)
+def test_each_alarm_reaches_somebody_and_says_what_to_do(template: Template, name: str) -> None:
+    alarm = of_type(template, "AWS::CloudWatch::Alarm")[name]
+
+    assert alarm["AlarmActions"] == [{"Ref": "AlarmTopic"}]
+    assert alarm["OKActions"] == [{"Ref": "AlarmTopic"}]
+    assert alarm["AlarmDescription"].count(". ") >= 1, "what is wrong, then what to do"
+    assert len(alarm["AlarmDescription"]) <= 1024
+
+
+def test_alarms_are_mailed_where_an_address_is_given(expanded: Template, template: Template) -> None:
+    (subscription,) = of_type(settle(expanded, AlarmEmail="on-call@example.org"), "AWS::SNS::Subscription").values()
+
+    assert subscription["Protocol"] == "email"
+    assert subscription["TopicArn"] == {"Ref": "AlarmTopic"}
+    assert not of_type(template, "AWS::SNS::Subscription")
+
+
+def test_the_accounts_role_for_logs_is_kept_where_it_is_wanted(expanded: Template, template: Template) -> None:
+    kept = settle(expanded, CreateApiLogRole="false")
+
+    assert not of_type(kept, "AWS::ApiGateway::Account")
+    assert "ApiLogRole" not in kept["Resources"]
+    assert "Description" not in kept["Resources"]["Api"]["Properties"]
+    assert template["Resources"]["ApiLogAccount"]["DeletionPolicy"] == "Retain"
+    assert template["Resources"]["ApiLogRole"]["DeletionPolicy"] == "Retain"

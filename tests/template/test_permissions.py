@@ -1,0 +1,145 @@
+"""Who may do what: exact actions on named resources, one role for each function."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.support.template import Template, of_type
+
+Statement = dict[str, Any]
+
+LOGS = ["logs:CreateLogStream", "logs:PutLogEvents"]
+TRACES = ["xray:PutTelemetryRecords", "xray:PutTraceSegments"]
+CREDENTIALS, TOKENS, SECRETS = (
+    "secret:${AWS::StackName}/credentials/*",
+    "secret:${AWS::StackName}/tokens/*",
+    "secret:${AWS::StackName}/*",
+)
+
+# For each role, the actions on each resource: a table by name, its index, a queue, or the names of secrets.
+ACTIONS: dict[str, dict[str, list[str]]] = {
+    "IngestRole": {
+        "IngestLogGroup": LOGS,
+        "*": TRACES,
+        "ConnectionsTable": ["dynamodb:GetItem"],
+        "Queue": ["sqs:SendMessage"],
+    },
+    "SyncRole": {
+        "SyncLogGroup": LOGS,
+        "*": TRACES,
+        "ConnectionsTable": ["dynamodb:ConditionCheckItem", "dynamodb:Query", "dynamodb:UpdateItem"],
+        "LedgerTable": ["dynamodb:BatchGetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"],
+        "RunsTable": ["dynamodb:GetItem", "dynamodb:PutItem"],
+        "Queue": ["sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"],
+        "DeadLetterQueue": ["sqs:SendMessage"],
+        SECRETS: ["secretsmanager:GetSecretValue"],
+        TOKENS: ["secretsmanager:CreateSecret", "secretsmanager:PutSecretValue"],
+    },
+    "MonitorRole": {
+        "MonitorLogGroup": LOGS,
+        "*": TRACES,
+        "${ConnectionsTable.Arn}/index/Listing": ["dynamodb:Query"],
+        "RunsTable": ["dynamodb:GetItem"],
+    },
+    "ConnectionsRole": {
+        "ConnectionsLogGroup": LOGS,
+        "*": TRACES,
+        "ConnectionsTable": [
+            "dynamodb:DeleteItem",
+            "dynamodb:GetItem",
+            "dynamodb:PutItem",
+            "dynamodb:Query",
+            "dynamodb:UpdateItem",
+        ],
+        "${ConnectionsTable.Arn}/index/Listing": ["dynamodb:Query"],
+        "RunsTable": ["dynamodb:GetItem", "dynamodb:Query"],
+        CREDENTIALS: [
+            "secretsmanager:CreateSecret",
+            "secretsmanager:DeleteSecret",
+            "secretsmanager:GetSecretValue",
+            "secretsmanager:PutSecretValue",
+        ],
+        TOKENS: ["secretsmanager:CreateSecret", "secretsmanager:GetSecretValue", "secretsmanager:PutSecretValue"],
+    },
+    "ScheduleRole": {
+        "MonitorFunction": ["lambda:InvokeFunction"],
+        "ScheduleDeadLetterQueue": ["sqs:SendMessage"],
+    },
+}
+
+
+def statements(template: Template, role: str) -> Iterator[Statement]:
+    for policy in template["Resources"][role]["Properties"]["Policies"]:
+        yield from policy["PolicyDocument"]["Statement"]
+
+
+def as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def name_of(resource: Any) -> str:
+    """The logical id, or the text of a Fn::Sub without the part of the ARN that is the same for all."""
+    if isinstance(resource, str):
+        return resource
+    if "Fn::GetAtt" in resource:
+        name, attribute = resource["Fn::GetAtt"]
+        assert attribute == "Arn"
+        return str(name)
+    return str(resource["Fn::Sub"]).removeprefix(
+        "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:"
+    )
+
+
+@pytest.mark.parametrize("role", ACTIONS)
+def test_the_actions_of_each_role(template: Template, role: str) -> None:
+    granted: dict[str, list[str]] = {}
+    for statement in statements(template, role):
+        assert statement["Effect"] == "Allow"
+        for resource in as_list(statement["Resource"]):
+            granted.setdefault(name_of(resource), []).extend(as_list(statement["Action"]))
+
+    assert granted == ACTIONS[role]
+
+
+def test_each_function_has_its_own_role(template: Template) -> None:
+    roles = {name: properties["Role"] for name, properties in of_type(template, "AWS::Lambda::Function").items()}
+
+    assert roles == {name: {"Fn::GetAtt": [name.replace("Function", "Role"), "Arn"]} for name in roles}
+
+
+def test_there_are_no_other_roles_but_the_one_for_the_log_of_the_api(template: Template) -> None:
+    # SAM would add roles, and managed policies on all resources, where a function had no role of its own.
+    assert set(of_type(template, "AWS::IAM::Role")) == {*ACTIONS, "ApiLogRole"}
+    for role in ACTIONS:
+        assert "ManagedPolicyArns" not in template["Resources"][role]["Properties"]
+
+
+def test_only_traces_go_to_any_resource(template: Template) -> None:
+    for role in ACTIONS:
+        for statement in statements(template, role):
+            assert not [action for action in as_list(statement["Action"]) if "*" in action]
+            if "*" in as_list(statement["Resource"]):
+                assert statement["Action"] == TRACES, role
+
+
+def test_a_key_of_the_customer_may_be_used_by_whoever_handles_what_it_encrypts(template_with_key: Template) -> None:
+    for role in ACTIONS:
+        on_key = [s for s in statements(template_with_key, role) if s["Resource"] == {"Ref": "KmsKeyArn"}]
+        assert [statement["Action"] for statement in on_key] == [["kms:Decrypt", "kms:GenerateDataKey"]], role
+
+
+def test_the_scheduler_acts_for_this_account_alone(template: Template) -> None:
+    (statement,) = template["Resources"]["ScheduleRole"]["Properties"]["AssumeRolePolicyDocument"]["Statement"]
+
+    assert statement["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
+
+
+def test_functions_are_invoked_by_this_api_alone(template: Template) -> None:
+    permissions = of_type(template, "AWS::Lambda::Permission")
+
+    assert permissions
+    for name, permission in permissions.items():
+        assert permission["Principal"] == "apigateway.amazonaws.com", name
+        assert '"__ApiId__": {"Ref": "Api"}' in json.dumps(permission["SourceArn"]), name

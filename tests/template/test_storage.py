@@ -1,0 +1,108 @@
+"""Queues and tables: nothing is lost, nothing lies in clear text."""
+
+from typing import Any
+
+import pytest
+
+from tests.support.template import Template, of_type, tables
+
+QUEUES = ["Queue", "DeadLetterQueue", "ScheduleDeadLetterQueue"]
+TABLES = ["ConnectionsTable", "LedgerTable", "RunsTable"]
+FOURTEEN_DAYS = 14 * 24 * 3600
+
+
+def properties(template: Template, name: str) -> dict[str, Any]:
+    found: dict[str, Any] = template["Resources"][name]["Properties"]
+    return found
+
+
+def test_messages_stay_hidden_for_six_times_the_timeout(template: Template) -> None:
+    timeout = properties(template, "SyncFunction")["Timeout"]
+
+    assert properties(template, "Queue")["VisibilityTimeout"] >= 6 * timeout
+
+
+def test_a_message_that_always_fails_ends_among_the_dead_letters(template: Template) -> None:
+    queue = properties(template, "Queue")
+    redrive = queue["RedrivePolicy"]
+
+    assert redrive["deadLetterTargetArn"] == {"Fn::GetAtt": ["DeadLetterQueue", "Arn"]}
+    days = redrive["maxReceiveCount"] * queue["VisibilityTimeout"] / 86_400
+    assert 5 < days < 14, "waits for Marketo count as receives, and the queue forgets after 14 days"
+
+
+def test_only_the_queue_may_use_the_dead_letter_queue(template: Template) -> None:
+    name = properties(template, "Queue")["QueueName"]["Fn::Sub"]
+    allowed = properties(template, "DeadLetterQueue")["RedriveAllowPolicy"]
+
+    assert allowed == {
+        "redrivePermission": "byQueue",
+        "sourceQueueArns": [{"Fn::Sub": f"arn:${{AWS::Partition}}:sqs:${{AWS::Region}}:${{AWS::AccountId}}:{name}"}],
+    }
+
+
+@pytest.mark.parametrize("queue", QUEUES)
+def test_messages_are_kept_as_long_as_sqs_can_and_encrypted(template: Template, queue: str) -> None:
+    assert properties(template, queue)["MessageRetentionPeriod"] == FOURTEEN_DAYS
+    assert properties(template, queue)["SqsManagedSseEnabled"] is True
+    assert "FifoQueue" not in properties(template, queue)
+
+
+def test_there_are_no_other_queues_and_tables(template: Template) -> None:
+    assert sorted(of_type(template, "AWS::SQS::Queue")) == sorted(QUEUES)
+    assert sorted(of_type(template, "AWS::DynamoDB::Table")) == sorted(TABLES)
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_tables_are_on_demand_and_encrypted(template: Template, table: str) -> None:
+    assert properties(template, table)["BillingMode"] == "PAY_PER_REQUEST"
+    assert properties(template, table)["SSESpecification"] == {"SSEEnabled": True, "SSEType": "KMS"}
+
+
+@pytest.mark.parametrize("table", ["ConnectionsTable", "RunsTable"])
+def test_what_cannot_be_made_anew_is_backed_up_and_outlives_the_stack(template: Template, table: str) -> None:
+    resource = template["Resources"][table]
+
+    assert resource["Properties"]["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+    assert resource["DeletionPolicy"] == "RetainExceptOnCreate"
+    assert resource["UpdateReplacePolicy"] == "Retain"
+
+
+@pytest.mark.parametrize("table", ["LedgerTable", "RunsTable"])
+def test_rows_that_grow_old_expire(template: Template, table: str) -> None:
+    assert properties(template, table)["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
+
+
+def test_keys_of_the_tables(expanded: Template) -> None:
+    keys = {
+        name: [key["AttributeName"] for key in arguments["KeySchema"]] for name, arguments in tables(expanded).items()
+    }
+
+    assert keys == {
+        "ConnectionsTable": ["pk", "sk"],
+        "LedgerTable": ["connection_id", "key"],
+        "RunsTable": ["connection_id", "id"],
+    }
+
+
+def test_connections_are_listed_by_an_index(expanded: Template) -> None:
+    (index,) = tables(expanded)["ConnectionsTable"]["GlobalSecondaryIndexes"]
+
+    assert index["IndexName"] == "Listing"
+    assert [key["AttributeName"] for key in index["KeySchema"]] == ["listing", "listed_as"]
+    assert index["Projection"] == {"ProjectionType": "ALL"}
+
+
+def test_a_key_of_the_customer_encrypts_everything_at_rest(template_with_key: Template) -> None:
+    key = {"Ref": "KmsKeyArn"}
+
+    for queue in QUEUES:
+        assert properties(template_with_key, queue)["KmsMasterKeyId"] == key
+        assert properties(template_with_key, queue)["KmsDataKeyReusePeriodSeconds"] == 3600
+        assert "SqsManagedSseEnabled" not in properties(template_with_key, queue)
+    for table in TABLES:
+        assert properties(template_with_key, table)["SSESpecification"]["KMSMasterKeyId"] == key
+    for group in of_type(template_with_key, "AWS::Logs::LogGroup").values():
+        assert group["KmsKeyId"] == key
+    for topic in of_type(template_with_key, "AWS::SNS::Topic").values():
+        assert topic["KmsMasterKeyId"] == key
