@@ -1,7 +1,6 @@
 """The stack on this machine: bring it up, tell about it, take it down."""
 
 import json
-import shutil
 import sys
 import time
 from collections.abc import Mapping
@@ -112,9 +111,7 @@ def down() -> list[str]:
     if not places.STATE.exists():
         return []
     record = ProcessRecord(places.STATE / "processes.json")
-    ended = [name for name in record.read() if record.end(name)]
-    shutil.rmtree(places.STATE / "tmp", ignore_errors=True)
-    return ended
+    return [name for name in record.read() if record.end(name)]
 
 
 def alive() -> dict[str, bool]:

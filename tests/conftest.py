@@ -10,20 +10,22 @@ TESTS = Path(__file__).parent
 LOOPBACK = frozenset({"contract", "integration", "e2e"})
 """Folders whose tests talk to servers on this machine; all others have no sockets at all."""
 
-AWS = {
+ENVIRONMENT = {
     "AWS_ACCESS_KEY_ID": "testing",
     "AWS_SECRET_ACCESS_KEY": "testing",
     "AWS_DEFAULT_REGION": "eu-central-1",
     "AWS_EC2_METADATA_DISABLED": "true",
     "AWS_CONFIG_FILE": os.devnull,
     "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    "POWERTOOLS_METRICS_NAMESPACE": "MarketoDestination",
+    "POWERTOOLS_SERVICE_NAME": "tests",
 }
 
 
 def pytest_configure() -> None:
     for name in [name for name in os.environ if name.startswith(("AWS_", "POWERTOOLS_"))]:
         del os.environ[name]
-    os.environ.update(AWS)
+    os.environ.update(ENVIRONMENT)
 
 
 def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:

@@ -85,7 +85,7 @@ def management() -> Management:
         # A small share of the instance's limits, out of what connections leave free.
         pace = Pace(10, 2, deadline=time.monotonic() + MARKETO_SECONDS)
         munchkin_id, prefix = connection.munchkin_id, settings.secrets_prefix
-        tokens = TokenSecret(secretsmanager, prefix, munchkin_id, credentials.client_id)
+        tokens = TokenSecret(secretsmanager, prefix, munchkin_id, credentials)
         url = settings.marketo_url
         return Marketo(
             munchkin_id=munchkin_id, credentials=credentials, tokens=tokens, http=http, pace=pace, url=url
@@ -104,7 +104,9 @@ def management() -> Management:
 
 @logger.inject_lambda_context(clear_state=True)
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    return api.resolve(event, context)
+    answer = api.resolve(event, context)
+    answer["body"] = answer["body"] or ""  # API Gateway takes null for an empty body; the local emulator does not
+    return answer
 
 
 def one_object(app: APIGatewayRestResolver, next_middleware: NextMiddleware) -> Response[Any]:
@@ -159,7 +161,7 @@ def change_connection(
 )
 def delete_connection(connection_id: ConnectionId, if_match: IfMatch = None) -> Response[None]:
     management().delete(connection_id, expected_version(if_match))
-    return Response(204, body="")
+    return Response(204)
 
 
 @api.post("/connections/<connection_id>/enable", summary="Enable a connection", operation_id="enableConnection")
@@ -239,7 +241,7 @@ def deactivate_audience(
     connection_id: ConnectionId, audience_id: AudienceId, namespace: InNamespace = DEFAULT_NAMESPACE
 ) -> Response[None]:
     management().deactivate(connection_id, AudienceKey(namespace, unquote(audience_id)))
-    return Response(204, body="")
+    return Response(204)
 
 
 @api.get("/connections/<connection_id>/runs", summary="List hourly runs", operation_id="listRuns")

@@ -1,5 +1,6 @@
-"""The control plane as its callers meet it: API Gateway's events in, answers out; moto's AWS, a simulator as Marketo."""
+"""The control plane as its callers meet it: API Gateway's events in, answers out, over moto and the simulator."""
 
+import functools
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -13,6 +14,8 @@ import jsonschema
 import pytest
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from moto import mock_aws
+from mypy_boto3_dynamodb import DynamoDBClient
+from mypy_boto3_secretsmanager import SecretsManagerClient
 
 from destination.domain.connection import Connection
 from destination.domain.credentials import ClientCredentials
@@ -65,12 +68,22 @@ def fresh(simulator: Simulator) -> Iterator[None]:
     simulator.reset()
     with mock_aws():
         for name in ("ConnectionsTable", "RunsTable"):
-            boto3.client("dynamodb").create_table(**_TABLES[name])
+            dynamodb().create_table(**_TABLES[name])
         yield
 
 
+@functools.cache
+def dynamodb() -> DynamoDBClient:
+    return boto3.client("dynamodb")
+
+
+@functools.cache
+def secretsmanager() -> SecretsManagerClient:
+    return boto3.client("secretsmanager")
+
+
 def connections() -> Connections:
-    return Connections(boto3.client("dynamodb"), "ConnectionsTable")
+    return Connections(dynamodb(), "ConnectionsTable")
 
 
 def stored(connection_id: str) -> Connection:
@@ -78,15 +91,15 @@ def stored(connection_id: str) -> Connection:
 
 
 def credentials(connection_id: str) -> ClientCredentials:
-    return Credentials(boto3.client("secretsmanager"), PREFIX).get(connection_id)
+    return Credentials(secretsmanager(), PREFIX).get(connection_id)
 
 
 def items() -> list[dict[str, Any]]:
-    return list(boto3.client("dynamodb").scan(TableName="ConnectionsTable")["Items"])
+    return list(dynamodb().scan(TableName="ConnectionsTable")["Items"])
 
 
 def secret_names() -> list[str]:
-    return [secret["Name"] for secret in boto3.client("secretsmanager").list_secrets()["SecretList"]]
+    return [secret["Name"] for secret in secretsmanager().list_secrets()["SecretList"]]
 
 
 def logged(caplog: pytest.LogCaptureFixture) -> str:

@@ -25,24 +25,30 @@ class Meddler(SimulatorAdapter):
         return super().send(request, *args, **kwargs)
 
 
-class Refuser(SimulatorAdapter):
-    """Refuses every call that is meant as a whole, with a code of Marketo's."""
+class Disturber(SimulatorAdapter):
+    """Lets a fault happen to every call that is meant. Those calls must come one at a time."""
 
-    def __init__(self, simulator: Simulator, meant: Callable[[PreparedRequest], bool], code: str) -> None:
+    def __init__(self, simulator: Simulator, meant: Callable[[PreparedRequest], bool], fault: Fault) -> None:
         super().__init__(simulator)
-        self._simulator_refusing = simulator
+        self._faults = simulator.faults
         self._meant = meant
-        self._code = code
+        self._fault = fault
 
     def send(self, request: PreparedRequest, *args: Any, **kwargs: Any) -> Response:
         if self._meant(request):
-            self._simulator_refusing.script(Fault(code=self._code))
+            self._faults.add(self._fault)
         return super().send(request, *args, **kwargs)
 
 
-def refuse(world: World, meant: Callable[[PreparedRequest], bool], code: str) -> None:
-    """Let Marketo refuse every call that is meant; connections must make one call at a time for that."""
-    world.http.mount("https://", Refuser(world.simulator, meant, code))
+def disturb(world: World, meant: Callable[[PreparedRequest], bool], fault: Fault) -> None:
+    """Let a fault happen to every call that is meant, until there is calm again."""
+    world.http.mount("https://", Disturber(world.simulator, meant, fault))
+
+
+def calm(world: World) -> None:
+    """Nothing goes wrong from now on."""
+    world.simulator.clear_faults()
+    world.http.mount("https://", SimulatorAdapter(world.simulator))
 
 
 def meddle(world: World, meant: Callable[[PreparedRequest], bool], act: Callable[[], None]) -> None:

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from destination.domain.connection import ActiveConnection, Status
+from destination.domain.circuit import Pause
+from destination.domain.connection import ActiveConnection, Limits, Status
 from destination.domain.credentials import AccessToken
+from destination.domain.pace import PaceState
 from destination.domain.person import Row
 from destination.domain.runs import Run, Tally
 from destination.queue import DeadLetter, Message
@@ -24,6 +26,10 @@ class MemoryConnections:
         if connection_id not in self.stored:
             raise NotFoundError(f"there is no connection {connection_id}")
         return self.stored[connection_id]
+
+    def limits(self, munchkin_id: str) -> list[Limits]:
+        connections = (target.connection for target in self.stored.values())
+        return [one.limits for one in connections if one.munchkin_id == munchkin_id]
 
     def block(self, connection_id: str, cause: str) -> None:
         if self.stored[connection_id].connection.status in {Status.ENABLED, Status.BLOCKED}:
@@ -42,21 +48,24 @@ class MemoryConnections:
 @dataclass
 class MemoryLeases:
     held: dict[str, Lease] = field(default_factory=dict)
-    calls: dict[str, tuple[float, ...]] = field(default_factory=dict)
+    paces: dict[str, PaceState] = field(default_factory=dict)
+    pauses: dict[str, Pause | None] = field(default_factory=dict)
     fences: defaultdict[str, int] = field(default_factory=lambda: defaultdict(int))
 
     def acquire(self, munchkin_id: str, now: datetime, until: datetime) -> Lease | None:
         if munchkin_id in self.held and self.held[munchkin_id].until >= now:
             return None
         self.fences[munchkin_id] += 1
-        lease = Lease(munchkin_id, self.fences[munchkin_id], until, self.calls.get(munchkin_id, ()))
+        pace, pause = self.paces.get(munchkin_id, PaceState()), self.pauses.get(munchkin_id)
+        lease = Lease(munchkin_id, self.fences[munchkin_id], until, pace, pause)
         self.held[munchkin_id] = lease
         return lease
 
-    def release(self, lease: Lease, calls: list[float]) -> None:
+    def release(self, lease: Lease, pace: PaceState, pause: Pause | None) -> None:
         if self.fences[lease.munchkin_id] == lease.fence:
             self.held.pop(lease.munchkin_id, None)
-            self.calls[lease.munchkin_id] = tuple(calls)
+            self.paces[lease.munchkin_id] = pace
+            self.pauses[lease.munchkin_id] = pause
 
 
 @dataclass

@@ -20,6 +20,7 @@ from destination.domain.connection import (
 )
 from destination.domain.credentials import ClientCredentials
 from destination.domain.event import Membership, MembershipStatus, ProfileEvent
+from destination.domain.pace import PaceState
 from destination.marketo.instance import Marketo
 from destination.marketo.pace import Pace
 from destination.queue import encode_event, pack
@@ -114,7 +115,7 @@ class World:
             credentials=ClientCredentials("client", "secret"),
             tokens=MemoryToken(),
             http=self.http,
-            pace=self.pace(self.connection.limits, (), timedelta(minutes=5)),
+            pace=self.pace(self.connection.limits, PaceState(), timedelta(minutes=5)),
             clock=lambda: self.now,
             sleep=self.sleep,
         )
@@ -128,20 +129,23 @@ class World:
             pace=self.pace,
             clock=lambda: self.now,
             sleep=self.sleep,
+            chance=lambda: 0.0,
         )
 
     def sleep(self, seconds: float) -> None:
         self.now += timedelta(seconds=seconds)
 
-    def pace(self, limits: Limits, calls: Sequence[float], time_left: timedelta) -> Pace:
+    def pace(self, limits: Limits, state: PaceState, time_left: timedelta) -> Pace:
         return Pace(
             limits.calls_per_20s,
             limits.concurrency,
-            history=calls,
+            daily_calls=limits.daily_calls,
+            state=state,
             deadline=self.now.timestamp() + time_left.total_seconds(),
             monotonic=lambda: self.now.timestamp(),  # noqa: PLW0108 - `now` moves
             wall=lambda: self.now.timestamp(),  # noqa: PLW0108
             sleep=self.sleep,
+            random=lambda: 0.5,
         )
 
     def post(self, *events: ProfileEvent) -> None:

@@ -30,6 +30,7 @@ ACTIONS: dict[str, dict[str, list[str]]] = {
         "SyncLogGroup": LOGS,
         "*": TRACES,
         "ConnectionsTable": ["dynamodb:ConditionCheckItem", "dynamodb:Query", "dynamodb:UpdateItem"],
+        "${ConnectionsTable.Arn}/index/Listing": ["dynamodb:Query"],
         "LedgerTable": ["dynamodb:BatchGetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"],
         "RunsTable": ["dynamodb:GetItem", "dynamodb:PutItem"],
         "Queue": ["sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"],

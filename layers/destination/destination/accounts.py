@@ -179,7 +179,7 @@ def _batches(postings: Sequence[_Posting]) -> list[list[_Posting]]:
     for posting in postings:
         new = {*posting.rows, *(f"message {one.message_id}" for one in posting.origins)}
         new |= {f"run {one.run_id}" for one in posting.origins}
-        if not batches or len(keys | new) >= TRANSACTION_ITEMS - 2:
+        if not batches or len(keys) + len(new - keys) >= TRANSACTION_ITEMS - 2:
             batches.append([])
             keys = set()
         batches[-1].append(posting)

@@ -34,6 +34,7 @@ from destination.marketo.pace import OutOfTimeError
 HaltError = InstanceWaitsError | ConnectionBlockedError | OutOfTimeError
 
 LEAD_GONE = "1004"
+FIELD_UNKNOWN = "1006"
 SOMEBODY_ELSE_CREATED_IT = frozenset({"1005", "1007", "1010"})
 
 T = TypeVar("T")
@@ -50,25 +51,31 @@ class Result:
 
 @dataclass(slots=True)
 class Delivery:
-    """One batch of one connection, on its way. `dedupe_field` is the field that leads are looked up by."""
+    """One batch of one connection, on its way. `dedupe_field` is the field that leads are looked up by.
+
+    `given_up`: codes that no table knows and that were waited out often enough; they count against the records.
+    """
 
     target: ActiveConnection
     marketo: Marketo
     dedupe_field: Field
     clock: Callable[[], datetime]
+    given_up: frozenset[str] = frozenset()
     _halt: HaltError | None = field(default=None, init=False)
+    _field_refused: bool = field(default=False, init=False)
 
     def __call__(self, persons: Mapping[str, Sequence[Unit]], rows: Mapping[str, Row]) -> Result:
         """Deliver what is wanted of each person, by dedupe key, given the ledger's rows."""
         settled: list[Settled] = []
-        known = {key: row.of_audiences(self.target.activations) for key, row in rows.items()}
+        lists = self.target.lists
+        known = {key: row.on_lists(lists) for key, row in rows.items()}
         wanted = [coalesce(key, units, known.get(key)) for key, units in persons.items()]
-        for last in (False, True):
-            again = self._round(wanted, known, settled, last=last)
-            if not again:
-                break
-            wanted = again
-            known |= {one.key: known.get(one.key, Row()).forgetting_lead() for one in again}
+        again = self._round(wanted, known, settled, last=False)
+        if again:
+            missing = self._missing_fields()
+            known |= {key: known.get(key, Row()).forgetting_lead() for key in again}
+            wanted = [coalesce(key, persons[key], known[key]).without(missing) for key in again]
+            self._round(wanted, known, settled, last=True)
         return Result(tuple(settled), self._halt)
 
     @property
@@ -77,8 +84,8 @@ class Delivery:
 
     def _round(
         self, persons: Sequence[Person], rows: Mapping[str, Row], settled: list[Settled], *, last: bool
-    ) -> list[Person]:
-        """Settle the persons that can be; return those whose lead turned out to be another, to be looked up again."""
+    ) -> list[str]:
+        """Settle the persons that can be; return those (by key) to be tried once more with what is true by now."""
         now = self.clock()
         unknown = [one.key for one in persons if needs_lookup(self._connection, one, rows.get(one.key), now)]
         found, failed = self._find(unknown)
@@ -89,7 +96,7 @@ class Delivery:
             for one in persons
             if one.key not in held_up
         ]
-        written = self._write(plans)
+        written = self._write(plans, last=last)
         listed = self._change_lists(plans, written)
         again = []
         for plan in plans:
@@ -98,9 +105,9 @@ class Delivery:
                 continue
             answers = Answers(written.get(key), {audience: tuple(given) for audience, given in listed[key].items()})
             if not last and _is_stale(plan, answers):
-                again.append(plan.person)
+                again.append(key)
             else:
-                settled.append(settle(self._connection, plan, answers, rows.get(key), now))
+                settled.append(settle(self.target, plan, answers, rows.get(key), now))
         return again
 
     def _find(self, keys: Sequence[str]) -> tuple[dict[str, list[Lead]], set[str]]:
@@ -111,27 +118,31 @@ class Delivery:
             failed |= answer.failed.keys()
         return found, failed
 
-    def _write(self, plans: Sequence[Plan]) -> dict[str, Answer]:
+    def _write(self, plans: Sequence[Plan], *, last: bool) -> dict[str, Answer]:
         updates = [plan for plan in plans if plan.write is Write.UPDATE]
         creations = [plan for plan in plans if plan.write is Write.CREATE]
         calls = [*_writes(Action.UPDATE_ONLY, updates), *_writes(Action.CREATE_ONLY, creations)]
         answers: dict[str, Answer] = {}
-        for answered in self._each(calls, lambda call: [*zip(call[1], self._sync(*call), strict=True)]):
+        for answered in self._each(calls, lambda call: [*zip(call[1], self._sync(*call, last=last), strict=True)]):
             for plan, result in answered:
                 if (answer := self._answer(result)) is not None:
                     answers[plan.person.key] = answer
         return answers
 
-    def _sync(self, action: Action, plans: Sequence[Plan]) -> list[RecordResult]:
+    def _sync(self, action: Action, plans: Sequence[Plan], *, last: bool) -> list[RecordResult]:
         records = [_record(plan) for plan in plans]
         lookup_field = "id" if action is Action.UPDATE_ONLY else self._connection.dedupe_field
         try:
             return self.marketo.leads.sync(action, lookup_field, records, partition_for(self._connection))
         except RequestRejectedError as error:
-            if len(plans) == 1:
-                return [RecordResult(None, "skipped", error.code)]
+            if len(plans) == 1 or (error.code == FIELD_UNKNOWN and not last):
+                return [RecordResult(None, "skipped", error.code)] * len(plans)
+        except InstanceWaitsError as error:
+            if error.code not in self.given_up:
+                raise
+            return [RecordResult(None, "skipped", error.code)] * len(plans)
         half = len(plans) // 2
-        return self._sync(action, plans[:half]) + self._sync(action, plans[half:])
+        return self._sync(action, plans[:half], last=last) + self._sync(action, plans[half:], last=last)
 
     def _change_lists(
         self, plans: Sequence[Plan], written: Mapping[str, Answer]
@@ -166,6 +177,10 @@ class Delivery:
         except RequestRejectedError as error:
             if len(members) == 1:
                 return [(members[0][0], RecordResult(members[0][1], "skipped", error.code))]
+        except InstanceWaitsError as error:
+            if error.code not in self.given_up:
+                raise
+            return [(key, RecordResult(lead_id, "skipped", error.code)) for key, lead_id in members]
         half = len(members) // 2
         return self._change_list(joins, audience, members[:half]) + self._change_list(joins, audience, members[half:])
 
@@ -173,12 +188,23 @@ class Delivery:
         """The domain's view of a record's result; None where the record is to be tried later."""
         if result.code is None:
             return Answer(result.id)
-        match classify(result.code):
-            case FailureClass.RECORD_REJECTED | FailureClass.UNKNOWN:
-                return Answer(result.id, result.code)
-            case _:
-                self._stop(error_for(result.code, "a record"))
-                return None
+        self._field_refused = self._field_refused or result.code == FIELD_UNKNOWN
+        if classify(result.code) is FailureClass.RECORD_REJECTED or result.code in self.given_up:
+            return Answer(result.id, result.code)
+        self._stop(error_for(result.code, "a record"))
+        return None
+
+    def _missing_fields(self) -> frozenset[str]:
+        """The mapped fields that Marketo does not have any more, if it refused a field; they are asked for at once."""
+        if not self._field_refused or self._halt is not None:
+            return frozenset()
+        self.marketo.describe.refresh()
+        try:
+            fields = self.marketo.describe.schema().fields
+        except (InstanceWaitsError, ConnectionBlockedError, OutOfTimeError) as error:
+            self._stop(error)
+            return frozenset()
+        return frozenset(row.target for row in self._connection.mapping if row.target not in fields)
 
     def _each(self, inputs: Iterable[T], call: Callable[[T], R]) -> list[R]:
         """Make calls, a few at a time, until one of them says that the instance or the connection cannot go on."""
@@ -239,10 +265,10 @@ def _is_answered(plan: Plan, written: Answer | None, listed: Mapping[AudienceKey
 
 
 def _is_stale(plan: Plan, answers: Answers) -> bool:
-    """Whether the lead is gone, or somebody else made one since it was looked up."""
+    """Whether the lead is gone, somebody else made one since it was looked up, or a field is no longer there."""
     if answers.write is not None and answers.write.code is not None:
         stale = {LEAD_GONE} if plan.write is Write.UPDATE else SOMEBODY_ELSE_CREATED_IT
-        return answers.write.code in stale
+        return answers.write.code in {*stale, FIELD_UNKNOWN}
     changed = (*plan.add, *plan.remove)
     return any(
         one.code == LEAD_GONE and one.lead_id == plan.lead_id for audience in changed for one in answers.lists[audience]

@@ -22,8 +22,8 @@ from destination.domain.connection import (
     Status,
 )
 from destination.domain.credentials import ClientCredentials
+from destination.domain.matching import rule_of
 from destination.domain.outcome import MESSAGES, Reason
-from destination.domain.plan import rule_of
 from destination.domain.runs import Run, run_id
 from destination.marketo.errors import explain
 from destination.marketo.lists import Lists, StaticList

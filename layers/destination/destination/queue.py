@@ -31,6 +31,8 @@ MAX_BATCH_ENTRIES = 10
 SEND_ATTEMPTS = 3
 MAX_VISIBILITY_SECONDS = 43_200
 
+_encode = json.JSONEncoder(separators=(",", ":")).encode
+
 
 class UndecodableMessageError(Exception):
     """A message that is none of ours, or of a version this code does not know."""
@@ -66,7 +68,7 @@ class DeadLetter:
 
 def encode_event(event: ProfileEvent) -> str:
     """The event as JSON. Raises ValueError when a text in it is not valid Unicode (a lone surrogate)."""
-    text = json.dumps(
+    text = _encode(
         {
             "id": event.id,
             "at": format_time(event.at),
@@ -76,8 +78,7 @@ def encode_event(event: ProfileEvent) -> str:
                 [one.audience.namespace, one.audience.id, one.status.value, format_time(one.at)]
                 for one in event.memberships
             ],
-        },
-        separators=(",", ":"),
+        }
     )
     if "\\ud" in text:
         json.dumps(json.loads(text), ensure_ascii=False).encode()

@@ -3,6 +3,7 @@
 A message is done when every event in it has a final outcome that the ledger holds; the others stay in the queue.
 """
 
+import functools
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -12,12 +13,20 @@ from math import ceil
 from typing import Protocol
 
 from destination.accounts import Accounts, DeadLetters, Ledger, Work
-from destination.delivery import Delivery, HaltError
+from destination.delivery import Delivery
+from destination.domain.circuit import PATIENCE, Pause, pause_after
 from destination.domain.connection import ActiveConnection, Connection, Limits, Status
 from destination.domain.mapping import Mapper
+from destination.domain.pace import PaceState
 from destination.domain.person import by_key
 from destination.domain.settle import refused_unit
-from destination.marketo.errors import ConnectionBlockedError, InstanceWaitsError, RequestRejectedError
+from destination.marketo.errors import (
+    ConnectionBlockedError,
+    FailureClass,
+    InstanceWaitsError,
+    RequestRejectedError,
+    classify,
+)
 from destination.marketo.instance import Marketo
 from destination.marketo.pace import OutOfTimeError, Pace
 from destination.queue import DeadLetter, Message, UndecodableMessageError, decode
@@ -34,8 +43,6 @@ LEASE_MARGIN = timedelta(seconds=60)
 
 LEASE_POLL = timedelta(seconds=1)
 RETRY_LEASE = timedelta(seconds=20)
-RETRY_UNKNOWN_CREATION = timedelta(seconds=100)
-"""Marketo may still be creating leads up to 90 s after a call that was lost (Marketo REST API, "Timeouts")."""
 RETRY_BLOCKED = timedelta(minutes=15)
 INSTANCES_AT_ONCE = 8
 
@@ -44,6 +51,7 @@ class Connections(Protocol):
     """The configured connections."""
 
     def active(self, connection_id: str) -> ActiveConnection: ...
+    def limits(self, munchkin_id: str) -> Sequence[Limits]: ...
     def block(self, connection_id: str, cause: str) -> None: ...
     def unblock(self, connection_id: str) -> None: ...
 
@@ -52,7 +60,7 @@ class Leases(Protocol):
     """The right to deliver to an instance."""
 
     def acquire(self, munchkin_id: str, now: datetime, until: datetime) -> Lease | None: ...
-    def release(self, lease: Lease, calls: list[float]) -> None: ...
+    def release(self, lease: Lease, pace: PaceState, pause: Pause | None) -> None: ...
 
 
 class Queue(Protocol):
@@ -78,8 +86,39 @@ class _Returns:
 
     def add(self, works: Iterable[Work], delay: timedelta, cause: str) -> None:
         for work in works:
-            self.messages[ceil(delay.total_seconds())].append(work.message)
+            self.messages[max(ceil(delay.total_seconds()), 0)].append(work.message)
             self.halts[work.target.connection.id] = cause
+
+
+@dataclass(slots=True)
+class _Turn:
+    """One holder's turn at an instance. `halt`: what ended it early, for all connections of the instance."""
+
+    lease: Lease
+    pace: Pace
+    halt: InstanceWaitsError | OutOfTimeError | LeaseLostError | None = None
+
+    @property
+    def given_up(self) -> frozenset[str]:
+        """The unknown code that was waited out often enough: it counts against the records from now on."""
+        before = self.lease.pause
+        if before is None or before.failures < PATIENCE or classify(before.code) is not FailureClass.UNKNOWN:
+            return frozenset()
+        return frozenset({before.code})
+
+    def pause(self, now: datetime, chance: float) -> Pause | None:
+        """How long the instance is to be left alone after this turn."""
+        if isinstance(self.halt, InstanceWaitsError):
+            return pause_after(
+                self.lease.pause,
+                code=self.halt.code,
+                cause=str(self.halt),
+                wait=self.halt.wait,
+                unknown_creation=self.halt.executed_unknown,
+                now=now,
+                chance=chance,
+            )
+        return self.lease.pause if self.halt is not None else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,18 +131,20 @@ class Sync:
     queue: Queue
     dead_letters: DeadLetters
     marketo: Callable[[Connection], Marketo]
-    pace: Callable[[Limits, Sequence[float], timedelta], Pace]
+    pace: Callable[[Limits, PaceState, timedelta], Pace]
     clock: Callable[[], datetime]
     sleep: Callable[[float], None]
+    chance: Callable[[], float]
 
     def __call__(self, messages: Sequence[Message], time_left: timedelta) -> Report:
         """Deliver a batch within the time left; what cannot be done in it is given back to the queue."""
         deadline = self.clock() + time_left
         returns = _Returns()
         instances: defaultdict[str, list[Work]] = defaultdict(list)
+        active = functools.cache(self.connections.active)
         lost = []
         for message in messages:
-            opened = self._open(message)
+            opened = _open(message, active)
             if isinstance(opened, DeadLetter):
                 if self.dead_letters.send([opened]):
                     lost.append(message)
@@ -119,32 +160,40 @@ class Sync:
         held_up = [message.id for held in returns.messages.values() for message in held]
         return Report((*held_up, *(message.id for message in lost)), returns.halts)
 
-    def _open(self, message: Message) -> Work | DeadLetter:
-        try:
-            envelope = decode(message.body)
-            return Work(message, envelope, self.connections.active(envelope.connection_id))
-        except UndecodableMessageError as error:
-            return DeadLetter(message.body, "UNDECODABLE_MESSAGE", str(error))
-        except NotFoundError as error:
-            return DeadLetter(message.body, "UNKNOWN_CONNECTION", str(error))
-
     def _instance(self, works: Sequence[Work], deadline: datetime, returns: _Returns) -> None:
-        """Deliver to one instance, under its lease."""
-        connections = {work.target.connection.id: work.target.connection for work in works}
+        """Deliver to one instance, under its lease; what can be made ready before it is held, is."""
+        by_connection: defaultdict[str, list[Work]] = defaultdict(list)
+        for work in works:
+            by_connection[work.target.connection.id].append(work)
+        ready = [(own, marketo) for own in by_connection.values() if (marketo := self._marketo(own, returns))]
         munchkin_id = works[0].target.connection.munchkin_id
         last_call = deadline - LONGEST_CALL - SETTLING
-        lease = self._lease(munchkin_id, last_call, until=deadline + LEASE_MARGIN)
+        lease = self._lease(munchkin_id, last_call, until=deadline + LEASE_MARGIN) if ready else None
         if lease is None:
-            returns.add(works, RETRY_LEASE, "another worker delivers to the instance")
+            for own, _ in ready:
+                returns.add(own, RETRY_LEASE, "another worker delivers to the instance")
             return
-        limits = strictest(connection.limits for connection in connections.values())
-        pace = self.pace(limits, lease.calls, last_call - self.clock())
+        if lease.pause is not None and lease.pause.until > self.clock():
+            for own, _ in ready:
+                returns.add(own, lease.pause.until - self.clock(), lease.pause.cause)
+            self.leases.release(lease, lease.pace, lease.pause)
+            return
+        limits = strictest(self.connections.limits(munchkin_id))
+        turn = _Turn(lease, self.pace(limits, lease.pace, last_call - self.clock()))
         try:
-            for connection_id in connections:
-                own = [work for work in works if work.target.connection.id == connection_id]
-                self._connection(own, lease, pace, returns)
+            for own, marketo in ready:
+                self._connection(own, marketo, turn, returns)
         finally:
-            self.leases.release(lease, pace.history())
+            self.leases.release(lease, turn.pace.state(), turn.pause(self.clock(), self.chance()))
+
+    def _marketo(self, works: Sequence[Work], returns: _Returns) -> Marketo | None:
+        connection = works[0].target.connection
+        try:
+            return self.marketo(connection)
+        except NotFoundError as error:
+            self.connections.block(connection.id, str(error))
+            returns.add(works, RETRY_BLOCKED, str(error))
+            return None
 
     def _lease(self, munchkin_id: str, last_call: datetime, until: datetime) -> Lease | None:
         while (lease := self.leases.acquire(munchkin_id, self.clock(), until)) is None:
@@ -153,48 +202,59 @@ class Sync:
             self.sleep(LEASE_POLL.total_seconds())
         return lease
 
-    def _connection(self, works: Sequence[Work], lease: Lease, pace: Pace, returns: _Returns) -> None:
+    def _connection(self, works: Sequence[Work], marketo: Marketo, turn: _Turn, returns: _Returns) -> None:
         connection = works[0].target.connection
+        blocked: ConnectionBlockedError | None = None
         try:
-            marketo = self.marketo(connection)
-            marketo.pace = pace
-            halt = self._deliver(works, marketo, lease)
-        except NotFoundError as error:
-            self.connections.block(connection.id, str(error))
-            returns.add(works, RETRY_BLOCKED, str(error))
-            return
-        except LeaseLostError as error:
-            returns.add(works, RETRY_LEASE, str(error))
-            return
-        except (InstanceWaitsError, ConnectionBlockedError, OutOfTimeError) as error:
-            halt = error
+            if turn.halt is None:
+                marketo.pace = turn.pace
+                blocked = self._deliver(works, marketo, turn)
+        except (InstanceWaitsError, OutOfTimeError, LeaseLostError) as error:
+            turn.halt = error
+        except ConnectionBlockedError as error:
+            blocked = error
         except RequestRejectedError as error:
-            halt = ConnectionBlockedError(error.code, error.operation)
-        if isinstance(halt, ConnectionBlockedError):
-            self.connections.block(connection.id, f"{halt.code}: {halt.meaning} {halt.remedy}".strip())
-        elif halt is None and connection.status is Status.BLOCKED:
+            blocked = ConnectionBlockedError(error.code, error.operation)
+        if blocked is not None:
+            self.connections.block(connection.id, f"{blocked.code}: {blocked.meaning} {blocked.remedy}".strip())
+        elif turn.halt is None and connection.status is Status.BLOCKED:
             self.connections.unblock(connection.id)
         unfinished = [work for work in works if not work.is_done]
         if unfinished:
-            returns.add(unfinished, _delay(halt), str(halt))
+            delay = RETRY_BLOCKED if blocked is not None else _delay(turn, self.clock())
+            returns.add(unfinished, delay, str(blocked or turn.halt or "a dead letter could not be stored"))
 
-    def _deliver(self, works: Sequence[Work], marketo: Marketo, lease: Lease) -> HaltError | None:
-        """Deliver to one connection. Whatever has a final outcome when this returns is recorded."""
+    def _deliver(self, works: Sequence[Work], marketo: Marketo, turn: _Turn) -> ConnectionBlockedError | None:
+        """Deliver to one connection. Whatever has a final outcome when this returns is recorded.
+
+        Returns what blocks the connection, if anything does; what holds up the instance is noted in the turn.
+        """
         target = works[0].target
         connection = target.connection
         calls_before = marketo.calls
-        schema = marketo.describe.schema()
-        mapper = Mapper.of(target, schema)
+        mapper = Mapper.of(target, marketo.describe.schema())
         messages = {work.message.id: work for work in works}
         counted = self.ledger.counted(connection.id, list(messages))
         units = [unit for work in works for unit in work.units(mapper, counted.get(work.message.id, frozenset()))]
         persons = by_key(units)
         rows = self.ledger.rows(connection.id, list(persons))
-        result = Delivery(target, marketo, mapper.dedupe_field, self.clock)(persons, rows)
+        result = Delivery(target, marketo, mapper.dedupe_field, self.clock, turn.given_up)(persons, rows)
+        if isinstance(result.halt, InstanceWaitsError | OutOfTimeError):
+            turn.halt = result.halt
         refused = (refused_unit(unit, unit.refusal) for unit in units if unit.refusal)
-        accounts = Accounts(messages, connection.id, self.ledger, self.dead_letters, lease, self.clock)
+        accounts = Accounts(messages, connection.id, self.ledger, self.dead_letters, turn.lease, self.clock)
         accounts.record((*result.settled, *refused), marketo.calls - calls_before)
-        return result.halt
+        return result.halt if isinstance(result.halt, ConnectionBlockedError) else None
+
+
+def _open(message: Message, active: Callable[[str], ActiveConnection]) -> Work | DeadLetter:
+    try:
+        envelope = decode(message.body)
+        return Work(message, envelope, active(envelope.connection_id))
+    except UndecodableMessageError as error:
+        return DeadLetter(message.body, "UNDECODABLE_MESSAGE", str(error))
+    except NotFoundError as error:
+        return DeadLetter(message.body, "UNKNOWN_CONNECTION", str(error))
 
 
 def strictest(limits: Iterable[Limits]) -> Limits:
@@ -207,12 +267,12 @@ def strictest(limits: Iterable[Limits]) -> Limits:
     )
 
 
-def _delay(halt: HaltError | None) -> timedelta:
-    match halt:
-        case ConnectionBlockedError():
-            return RETRY_BLOCKED
-        case InstanceWaitsError(executed_unknown=True):
-            return max(halt.wait, RETRY_UNKNOWN_CREATION)
+def _delay(turn: _Turn, now: datetime) -> timedelta:
+    """How long messages are hidden that the turn did not come to: at once where there was only too little time."""
+    match turn.halt:
         case InstanceWaitsError():
-            return halt.wait
+            pause = turn.pause(now, chance=0)
+            return pause.until - now if pause else timedelta(0)
+        case LeaseLostError():
+            return RETRY_LEASE
     return timedelta(0)

@@ -60,7 +60,7 @@ def test_a_connection_that_breaks_under_a_creation_is_ambiguous(server: Simulato
     with pytest.raises(InstanceWaitsError) as raised:
         connect(server.url).leads.sync(Action.CREATE_ONLY, "email", [{"email": "ada@example.org"}])
     assert (raised.value.code, raised.value.executed_unknown) == ("CONNECTION_LOST", True)
-    assert len(server.simulator.dump()["leads"]) == 1  # type: ignore[arg-type]
+    assert len(server.simulator.dump()["leads"]) == 1
 
 
 def test_nobody_listens() -> None:

@@ -32,7 +32,7 @@ class Marketo:
         self._session = session
         session.headers["Authorization"] = f"Bearer {self.identity().json()['access_token']}"
 
-    def identity(self, secret: str = "secret") -> requests.Response:  # noqa: S107 (the simulator's default client)
+    def identity(self, secret: str = "secret") -> requests.Response:
         params = {"grant_type": "client_credentials", "client_id": "client", "client_secret": secret}
         return self._session.get(f"{self._url}/identity/oauth/token", params=params, timeout=10)
 

@@ -1,6 +1,7 @@
 """Several events of one person, in any order: what they add up to, and which of them said nothing new."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import permutations
 
@@ -86,6 +87,19 @@ def test_nothing_that_is_not_newer_than_the_ledger_counts(age: timedelta) -> Non
     assert person.superseded == {old.origin}
 
 
+def test_what_was_delivered_and_is_said_again_is_not_superseded() -> None:
+    row = Row(attributes_at=minute(9), memberships={A: Delivered(REALIZED, minute(9), 7)})
+    again = unit(0, minute(9), {"company": "Same"}, Membership(A, REALIZED, minute(9)))
+    person = coalesce("ada", [again], row)
+    assert (person.fields, person.memberships, person.superseded) == ({}, {}, frozenset())
+
+
+def test_an_older_value_does_not_stand_in_for_a_newer_one_that_is_invalid() -> None:
+    newer = replace(unit(1, minute(1), {"firstName": "Ada"}), dropped=("company",))
+    person = coalesce("ada", [unit(0, minute(0), {"company": "Old"}), newer], None)
+    assert person.fields == {"firstName": "Ada"}
+
+
 def test_old_attributes_with_a_new_membership_are_a_membership() -> None:
     row = Row(attributes_at=minute(9), memberships={A: Delivered(REALIZED, minute(9), 7)})
     late = unit(0, minute(3), {"company": "Old"}, Membership(A, EXITED, minute(10)), Membership(B, REALIZED, minute(3)))
@@ -117,11 +131,16 @@ def test_equal_attributes_have_equal_hashes_whatever_their_order() -> None:
 
 
 def test_the_row_keeps_only_activated_audiences() -> None:
-    row = Row(lead_id=7, memberships={A: Delivered(REALIZED, minute(0), 7), B: Delivered(EXITED, minute(0))})
-    assert set(row.of_audiences({A}).memberships) == {A}
-    assert row.of_audiences({A, B}) == row
+    row = Row(lead_id=7, memberships={A: Delivered(REALIZED, minute(0), 7, 1001), B: Delivered(EXITED, minute(0))})
+    assert set(row.on_lists({A: 1001}).memberships) == {A}
+    assert row.on_lists({A: 1001, B: 1002}) == row
 
 
-def test_a_forgotten_lead_leaves_the_times_by_which_old_events_are_known() -> None:
+def test_whoever_was_put_on_another_list_counts_as_on_none() -> None:
+    row = Row(lead_id=7, memberships={A: Delivered(REALIZED, minute(0), 7, 1001)})
+    assert row.on_lists({A: 2001}).memberships == {A: Delivered(REALIZED, minute(0))}
+
+
+def test_a_forgotten_lead_leaves_the_times_by_which_old_memberships_are_known() -> None:
     row = Row(7, minute(0), "hash", minute(1), minute(2), {A: Delivered(REALIZED, minute(3), 7)})
-    assert row.forgetting_lead() == Row(None, None, None, minute(1), minute(2), {A: Delivered(REALIZED, minute(3))})
+    assert row.forgetting_lead() == Row(None, None, None, None, minute(2), {A: Delivered(REALIZED, minute(3))})

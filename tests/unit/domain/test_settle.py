@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from destination.domain.connection import AudienceKey, SyncType
+from destination.domain.connection import Activation, ActiveConnection, AudienceKey, SyncType
 from destination.domain.event import Membership, MembershipStatus
 from destination.domain.matching import Lead
 from destination.domain.outcome import (
@@ -27,6 +27,7 @@ A, B = audience("a"), audience("b")
 FIELDS: dict[str, FieldValue] = {"firstName": "Ada", "lastName": "Lovelace"}
 LEAD = Lead(7, "ada@example.org", START)
 HOUR = timedelta(hours=1)
+LISTS = {A: Activation(A, "a", list_id=1001), B: Activation(B, "b", list_id=1002)}
 
 
 def unit(number: int, *memberships: tuple[AudienceKey, MembershipStatus]) -> Unit:
@@ -52,7 +53,9 @@ def settled(
     """One event, decided and settled with these answers of Marketo."""
     of = connection(sync_type=sync_type)
     person = coalesce("ada@example.org", [unit(0, *memberships)], row)
-    return settle(of, decide(of, person, row, matches, START), Answers(write, lists or {}), row, START)
+    return settle(
+        ActiveConnection(of, LISTS), decide(of, person, row, matches, START), Answers(write, lists or {}), row, START
+    )
 
 
 def test_a_created_person_is_remembered_with_its_lead_attributes_and_list() -> None:
@@ -60,14 +63,14 @@ def test_a_created_person_is_remembered_with_its_lead_attributes_and_list() -> N
     assert one.outcome.outcome is Class.ACTIVATED
     assert (one.outcome.created, one.outcome.updated, one.outcome.added, one.outcome.removed) == (True, False, 1, 0)
     assert one.outcome.audiences == {A: None}
-    assert one.row == Row(8, START, hash_of(FIELDS), START, START, {A: Delivered(REALIZED, START, 8)})
+    assert one.row == Row(8, START, hash_of(FIELDS), START, START, {A: Delivered(REALIZED, START, 8, 1001)})
 
 
 def test_an_updated_person_keeps_the_time_of_a_lookup_that_was_not_needed() -> None:
-    row = Row(7, START - HOUR, "other", START - HOUR, START - HOUR, {A: Delivered(REALIZED, START - HOUR, 7)})
+    row = Row(7, START - HOUR, "other", START - HOUR, START - HOUR, {A: Delivered(REALIZED, START - HOUR, 7, 1001)})
     one = settled((A, REALIZED), matches=None, write=Answer(7), row=row)
     assert (one.outcome.created, one.outcome.updated, one.outcome.added) == (False, True, 0)
-    assert one.row == Row(7, START - HOUR, hash_of(FIELDS), START, START, {A: Delivered(REALIZED, START, 7)})
+    assert one.row == Row(7, START - HOUR, hash_of(FIELDS), START, START, {A: Delivered(REALIZED, START, 7, 1001)})
 
 
 def test_a_lead_that_was_looked_up_again_is_trusted_anew() -> None:
@@ -83,13 +86,13 @@ def test_of_several_leads_none_is_remembered_but_who_is_on_the_list() -> None:
     one = settled((A, REALIZED), matches=matches, write=Answer(7), lists={A: (Answer(7),)}, row=row)
     assert one.row is not None
     assert one.row.lead_id is None
-    assert one.row.memberships == {A: Delivered(REALIZED, START, 7)}
+    assert one.row.memberships == {A: Delivered(REALIZED, START, 7, 1001)}
 
 
 def test_an_excluded_person_is_not_remembered() -> None:
     of = connection()
     person = coalesce("ada@example.org", [unit(0)], None)
-    nobody = settle(of, decide(of, person, None, [], START), Answers(), None, START)
+    nobody = settle(ActiveConnection(of, LISTS), decide(of, person, None, [], START), Answers(), None, START)
     assert (nobody.outcome.reason, nobody.row) == (PERSON_NOT_FOUND, None)
 
 
@@ -138,21 +141,21 @@ def test_a_list_that_refuses_fails_the_person_and_the_rest_is_remembered() -> No
     assert (one.outcome.reason, one.outcome.updated, one.outcome.added) == (rejected("1004"), True, 1)
     assert one.outcome.audiences == {A: None, B: rejected("1004")}
     assert one.row is not None
-    assert one.row.memberships == {A: Delivered(REALIZED, START, 7)}
+    assert one.row.memberships == {A: Delivered(REALIZED, START, 7, 1001)}
     assert one.row.attributes_hash == hash_of(FIELDS)
 
 
 def test_what_was_told_before_is_unchanged_and_its_times_move_on() -> None:
     before = START - HOUR
-    row = Row(7, before, hash_of(FIELDS), before, before, {A: Delivered(REALIZED, before, 7)})
+    row = Row(7, before, hash_of(FIELDS), before, before, {A: Delivered(REALIZED, before, 7, 1001)})
     one = settled((A, REALIZED), matches=None, row=row)
     assert (one.outcome.reason, one.outcome.audiences) == (ALREADY_DELIVERED, {A: ALREADY_DELIVERED})
-    assert one.row == Row(7, before, hash_of(FIELDS), START, before, {A: Delivered(REALIZED, START, 7)})
+    assert one.row == Row(7, before, hash_of(FIELDS), START, before, {A: Delivered(REALIZED, START, 7, 1001)})
 
 
 def test_audience_only_remembers_no_attributes_of_a_lead_that_matched() -> None:
     one = settled((A, REALIZED), matches=[LEAD], lists={A: (Answer(7),)}, sync_type=SyncType.AUDIENCE_ONLY)
-    assert one.row == Row(7, START, memberships={A: Delivered(REALIZED, START, 7)})
+    assert one.row == Row(7, START, memberships={A: Delivered(REALIZED, START, 7, 1001)})
 
 
 def test_a_unit_that_is_nobody_is_settled_by_itself() -> None:
@@ -165,7 +168,13 @@ def test_a_person_of_many_events_is_recorded_in_parts_the_changes_with_the_first
     units = [unit(number, (A, REALIZED)) for number in range(7)]
     of = connection()
     person = coalesce("ada@example.org", units, None)
-    whole = settle(of, decide(of, person, None, [], START), Answers(Answer(8), {A: (Answer(8),)}), None, START)
+    whole = settle(
+        ActiveConnection(of, LISTS),
+        decide(of, person, None, [], START),
+        Answers(Answer(8), {A: (Answer(8),)}),
+        None,
+        START,
+    )
     found = list(parts(whole, 3))
     assert [len(part.person.units) for part in found] == [3, 3, 1]
     assert [one for part in found for one in part.person.units] == units

@@ -1,7 +1,7 @@
 """A clock that tests move, a store for tokens, and Marketo as a script of answers."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,6 +11,7 @@ import requests
 from requests.adapters import BaseAdapter
 
 from destination.domain.credentials import AccessToken, ClientCredentials
+from destination.domain.pace import NOTHING_KNOWN, PaceState
 from destination.marketo.client import Client
 from destination.marketo.pace import Pace
 from destination.marketo.token import Tokens
@@ -18,6 +19,8 @@ from destination.marketo.token import Tokens
 START = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)
 URL = "https://123-abc-456.mktorest.example.com"
 CREDENTIALS = ClientCredentials("the-client", "the-secret")
+CLIENTS = [{"client_id": "the-client", "client_secret": "the-secret"}]
+"""For a simulator that is to know them."""
 
 
 class FakeClock:
@@ -164,15 +167,19 @@ def pace(
     concurrency: int,
     clock: FakeClock,
     *,
-    history: Iterable[float] = (),
+    daily_calls: int | None = None,
+    state: PaceState = NOTHING_KNOWN,
     deadline: float = float("inf"),
 ) -> Pace:
+    """By the clock's time; the jitter is always half of what it may be."""
     return Pace(
         calls_per_20s,
         concurrency,
-        history=history,
+        daily_calls=daily_calls,
+        state=state,
         deadline=deadline,
         monotonic=clock.monotonic,
         wall=clock.wall,
         sleep=clock.sleep,
+        random=lambda: 0.5,
     )

@@ -22,7 +22,8 @@ EXPECTED = {
     FailureClass.REAUTHENTICATE: "401 600 601 602",
     FailureClass.INSTANCE_WAITS: """
         429 500 502 503 604 606 607 608 611 614 615 713 719 1014 1016 1019 1020 1029
-        CONNECTION_FAILED CONNECTION_LOST TIMED_OUT NOT_JSON UNEXPECTED_ANSWER TOKEN_EXPIRING""",
+        CONNECTION_FAILED CONNECTION_LOST TIMED_OUT NOT_JSON UNEXPECTED_ANSWER TOKEN_EXPIRING
+        BUDGET_REACHED""",
     FailureClass.CONNECTION_BLOCKED: "403 404 603 605 609 610 612 613 616 703 710 711 1009 1011 1013 1026",
     FailureClass.RECORD_REJECTED: """
         413 414 701 702 704 709 712 714 718 1001 1002 1003 1004 1005 1006 1007 1008 1010 1012 1015 1017 1018 1021 1022
@@ -58,7 +59,7 @@ def test_every_code_has_its_class(code: str) -> None:
 
 @pytest.mark.parametrize("code", [code for code in CLASS_OF if code.isdigit()])
 def test_every_code_at_the_top_level_of_an_answer_raises_its_error(code: str) -> None:
-    error = fails_with(refused(code), refused(code))
+    error = fails_with(*[refused(code)] * 4)
     assert isinstance(error, RAISED[CLASS_OF[code]])
     assert error.code == code
     assert error.meaning == CODES[code].meaning
@@ -96,7 +97,7 @@ def test_an_unknown_code_waits_and_is_recognisable() -> None:
 
 
 def test_a_number_for_a_code_is_understood() -> None:
-    assert fails_with(refused(606)).code == "606"
+    assert fails_with(refused(607)).code == "607"
 
 
 @pytest.mark.parametrize("code", ["500", "502", "503", "604", "TIMED_OUT", "CONNECTION_LOST", "NOT_JSON"])

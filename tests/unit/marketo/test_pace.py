@@ -4,6 +4,7 @@ import threading
 
 import pytest
 
+from destination.domain.pace import PaceState
 from destination.marketo.pace import OutOfTimeError
 from tests.unit.marketo.fakes import FakeClock, pace
 
@@ -26,7 +27,7 @@ def test_the_call_beyond_the_window_waits_for_the_oldest_to_leave_it(clock: Fake
     for gap in (5, 3, 0):
         with paced.slot():
             clock.elapsed += gap
-    assert clock.slept == [pytest.approx(20.1 - 8)]
+    assert clock.slept == [pytest.approx(20.3 - 8)]
 
 
 def test_the_window_is_handed_over(clock: FakeClock) -> None:
@@ -36,35 +37,35 @@ def test_the_window_is_handed_over(clock: FakeClock) -> None:
             clock.elapsed += 4
     later = FakeClock(monotonic=3.0)
     later.wall = clock.wall  # type: ignore[method-assign]
-    after = pace(2, 5, later, history=before.history())
+    after = pace(2, 5, later, state=before.state())
     with after.slot():
         pass
-    assert later.slept == [pytest.approx(20.1 - 8)]
+    assert later.slept == [pytest.approx(20.3 - 8)]
 
 
-def test_the_history_ends_with_the_window(clock: FakeClock) -> None:
+def test_the_calls_handed_over_end_with_the_window(clock: FakeClock) -> None:
     paced = pace(2, 5, clock)
     with paced.slot():
         sent = clock.wall()
-    assert paced.history() == [pytest.approx(sent)]
+    assert list(paced.state().calls) == pytest.approx([sent])
     clock.elapsed += 20.2
-    assert paced.history() == []
+    assert paced.state().calls == ()
 
 
-def test_a_history_from_a_clock_that_ran_ahead_costs_a_window_at_most(clock: FakeClock) -> None:
-    paced = pace(1, 1, clock, history=[clock.wall() + 3_600])
+def test_calls_from_a_clock_that_ran_ahead_costs_a_window_at_most(clock: FakeClock) -> None:
+    paced = pace(1, 1, clock, state=PaceState((clock.wall() + 3_600,)))
     with paced.slot():
         pass
-    assert sum(clock.slept) == pytest.approx(20.1)
+    assert sum(clock.slept) == pytest.approx(20.3)
 
 
-def test_a_longer_history_than_the_window_takes_is_respected(clock: FakeClock) -> None:
+def test_more_calls_than_the_window_takes_are_respected(clock: FakeClock) -> None:
     """The lease may come from a connection with a larger share."""
     now = clock.wall()
-    paced = pace(2, 5, clock, history=[now - 19, now - 10, now - 5, now - 1])
+    paced = pace(2, 5, clock, state=PaceState((now - 19, now - 10, now - 5, now - 1)))
     with paced.slot():
         pass
-    assert sum(clock.slept) == pytest.approx(20.1 - 5)
+    assert sum(clock.slept) == pytest.approx(20.3 - 5)
 
 
 def test_waiting_ends_at_the_deadline_before_it_begins(clock: FakeClock) -> None:
@@ -74,7 +75,7 @@ def test_waiting_ends_at_the_deadline_before_it_begins(clock: FakeClock) -> None
     with pytest.raises(OutOfTimeError), paced.slot():
         pytest.fail("no call may be sent")
     assert clock.slept == []
-    assert len(paced.history()) == 1
+    assert len(paced.state().calls) == 1
 
 
 def test_a_call_that_fails_gives_its_place_back(clock: FakeClock) -> None:

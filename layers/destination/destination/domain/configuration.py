@@ -19,8 +19,7 @@ from destination.domain.connection import (
     WhenEmpty,
     WhenMissing,
 )
-from destination.domain.matching import REQUIRED_TO_CREATE, UNSUPPORTED_DEDUPE_FIELDS
-from destination.domain.plan import rule_of
+from destination.domain.matching import REQUIRED_TO_CREATE, UNSUPPORTED_DEDUPE_FIELDS, rule_of
 
 MAX_CALLS_PER_20S: Final = 100
 MAX_CONCURRENCY: Final = 10

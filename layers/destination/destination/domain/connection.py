@@ -142,3 +142,8 @@ class ActiveConnection:
 
     connection: Connection
     activations: Mapping[AudienceKey, Activation]
+
+    @property
+    def lists(self) -> dict[AudienceKey, int | None]:
+        """The list ids of the activated audiences."""
+        return {audience: one.list_id for audience, one in self.activations.items()}

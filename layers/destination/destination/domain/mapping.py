@@ -3,7 +3,7 @@
 Source: Adobe, "Marketo Engage destination", mapping requirements and supported identities.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -17,6 +17,7 @@ from destination.domain.connection import (
     WhenMissing,
 )
 from destination.domain.event import Membership, ProfileEvent
+from destination.domain.matching import rule_of
 from destination.domain.outcome import (
     INVALID_ATTRIBUTE,
     INVALID_DEDUPE_VALUE,
@@ -47,6 +48,7 @@ class Mapper:
     dedupe_field: Field
     rows: tuple[_Row, ...]
     unknown: tuple[str, ...]
+    fails_for_dropped: bool
 
     @classmethod
     def of(cls, target: ActiveConnection, schema: Schema) -> Self:
@@ -64,7 +66,17 @@ class Mapper:
                 unknown.append(row.target)
             elif row.target != by:
                 rows.append(_prepared(row, path, schema.fields[row.target]))
-        return cls(target, dedupe_path, schema.fields.get(by, Field(by, "string")), tuple(rows), tuple(unknown))
+        rule = rule_of(connection)
+        if not (rule.updates_fields or rule.creates):
+            rows, unknown = [], []
+        return cls(
+            target,
+            dedupe_path,
+            schema.fields.get(by, Field(by, "string")),
+            tuple(rows),
+            tuple(unknown),
+            fails_for_dropped=connection.on_invalid is OnInvalid.FAIL and rule.updates_fields,
+        )
 
     def units(self, event: ProfileEvent, origin: Origin) -> list[Unit]:
         """The event's persons: one per value of the dedupe source; none when the event does not concern the connection.
@@ -78,7 +90,7 @@ class Mapper:
             return []
         fields, dropped = self._fields(event)
         refused = None if is_wanted else OUTSIDE_SCHEDULE
-        if dropped and self.target.connection.on_invalid is OnInvalid.FAIL:
+        if dropped and self.fails_for_dropped:
             refused = refused or INVALID_ATTRIBUTE
         return [
             Unit(
@@ -150,7 +162,7 @@ def _values(event: ProfileEvent, path: tuple[str, ...]) -> Sequence[object]:
         return event.identities.get(".".join(path[1:]).lower(), ())
     value: object = event.profile
     for name in path:
-        if not isinstance(value, Mapping):
+        if not isinstance(value, dict):
             return ()
         value = value.get(name)
     if value is None or value == {}:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from destination.domain.connection import PersonAction, SyncType
+from destination.domain.connection import Connection, PersonAction, SyncType
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,12 @@ TABLE: Mapping[tuple[SyncType, PersonAction], Rule] = {
     (SyncType.AUDIENCE_AND_PROFILE, _CREATE): Rule(**_BOTH, creates=True),
     (SyncType.AUDIENCE_AND_PROFILE, _UPDATE): Rule(**_BOTH, creates=False),
 }
+
+
+def rule_of(connection: Connection) -> Rule:
+    """The row of the table that a connection goes by."""
+    return TABLE[connection.sync_type, connection.person_action]
+
 
 REQUIRED_TO_CREATE = ("firstName", "lastName", "email")
 """The lead fields that must be mapped, and filled, before a person is created."""

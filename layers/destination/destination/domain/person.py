@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import NamedTuple, Self
@@ -11,6 +11,8 @@ from destination.domain.connection import AudienceKey
 from destination.domain.event import Membership, MembershipStatus
 from destination.domain.outcome import Reason
 from destination.domain.schema import FieldValue
+
+_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 
 
 class Origin(NamedTuple):
@@ -50,11 +52,12 @@ class Unit:
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """An audience's membership as Marketo was last told: by which lead it is held (None: nobody is on the list)."""
+    """An audience's membership as Marketo was last told: the lead that holds it (None: nobody), and on which list."""
 
     status: MembershipStatus
     at: datetime
     lead_id: int | None = None
+    list_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +75,20 @@ class Row:
     sent_at: datetime | None = None
     memberships: Mapping[AudienceKey, Delivered] = field(default_factory=dict)
 
-    def of_audiences(self, activated: Container[AudienceKey]) -> Self:
-        """The row without the audiences that are activated no longer: nothing is done about their lists."""
-        if all(audience in activated for audience in self.memberships):
+    def on_lists(self, lists: Mapping[AudienceKey, int | None]) -> Self:
+        """The row as far as it tells of the audiences that are activated now, and of the lists that they have now.
+
+        Whoever was put on another list must be put on the present one.
+        """
+        if all(
+            audience in lists and one.list_id in {None, lists[audience]} for audience, one in self.memberships.items()
+        ):
             return self
-        kept = {audience: one for audience, one in self.memberships.items() if audience in activated}
+        kept = {
+            audience: one if one.list_id == lists[audience] else replace(one, lead_id=None, list_id=None)
+            for audience, one in self.memberships.items()
+            if audience in lists
+        }
         return replace(self, memberships=kept)
 
     def forgetting_lead(self) -> Self:
@@ -86,7 +98,8 @@ class Row:
             lead_id=None,
             looked_up_at=None,
             attributes_hash=None,
-            memberships={key: replace(one, lead_id=None) for key, one in self.memberships.items()},
+            attributes_at=None,
+            memberships={key: replace(one, lead_id=None, list_id=None) for key, one in self.memberships.items()},
         )
 
 
@@ -95,7 +108,7 @@ class Person:
     """What is wanted of one dedupe value, by all units of it that the ledger has not overtaken.
 
     `at` is the time of the newest attributes (None: none are newer than the ledger's). `superseded` are the units that
-    contributed nothing.
+    contributed nothing because newer ones overtook them. `attributes_hash` is the digest of `fields`, made once.
     """
 
     key: str
@@ -106,6 +119,17 @@ class Person:
     dropped: frozenset[str]
     units: tuple[Unit, ...]
     superseded: frozenset[Origin]
+    attributes_hash: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "attributes_hash", hash_of(self.fields))
+
+    def without(self, names: Set[str]) -> Self:
+        """The person without fields that Marketo turned out not to have."""
+        if names.isdisjoint(self.fields):
+            return self
+        kept = {name: value for name, value in self.fields.items() if name not in names}
+        return replace(self, fields=kept, dropped=self.dropped | (names & self.fields.keys()))
 
 
 def coalesce(key: str, units: Sequence[Unit], row: Row | None) -> Person:
@@ -120,13 +144,17 @@ def coalesce(key: str, units: Sequence[Unit], row: Row | None) -> Person:
     for unit in sorted(units, key=lambda one: one.at):
         if known.attributes_at is None or unit.at > known.attributes_at:
             at = unit.at
-            fields.update((name, (value, unit.origin)) for name, value in unit.fields.items())
+            for name, value in unit.fields.items():
+                fields[name] = (value, unit.origin)
+            for name in unit.dropped:
+                fields.pop(name, None)
         for one in unit.memberships:
             delivered = known.memberships.get(one.audience)
             newest = memberships.get(one.audience)
             if (delivered is None or one.at > delivered.at) and (newest is None or one.at >= newest[0].at):
                 memberships[one.audience] = (one, unit.origin)
-    contributed = {unit for _, unit in fields.values()} | {unit for _, unit in memberships.values()}
+    contributed = {origin for _, origin in fields.values()} | {origin for _, origin in memberships.values()}
+    repeated = set() if contributed else {unit.origin for unit in units if _is_known(unit, known)}
     return Person(
         key=key,
         dedupe_value=units[-1].dedupe_value,
@@ -135,13 +163,21 @@ def coalesce(key: str, units: Sequence[Unit], row: Row | None) -> Person:
         memberships={audience: one for audience, (one, _) in memberships.items()},
         dropped=frozenset(name for unit in units for name in unit.dropped),
         units=tuple(units),
-        superseded=frozenset(unit.origin for unit in units if unit.fields or unit.memberships) - contributed,
+        superseded=frozenset(unit.origin for unit in units if unit.fields or unit.memberships) - contributed - repeated,
     )
+
+
+def _is_known(unit: Unit, row: Row) -> bool:
+    """Whether the unit says again what was delivered, rather than something that was overtaken."""
+    if unit.fields and row.attributes_at is not None and unit.at < row.attributes_at:
+        return False
+    told = ((row.memberships.get(one.audience), one) for one in unit.memberships)
+    return all(known is None or (known.at, known.status) == (one.at, one.status) for known, one in told)
 
 
 def hash_of(fields: Mapping[str, FieldValue]) -> str:
     """A digest by which equal attributes are known again."""
-    return hashlib.sha256(json.dumps(fields, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+    return hashlib.sha256(_encode(fields).encode()).hexdigest()
 
 
 def by_key(units: Iterable[Unit]) -> dict[str, list[Unit]]:

@@ -8,18 +8,19 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
-from destination.domain.connection import DEFAULT_PARTITION, AudienceKey, Connection
+from destination.domain.connection import DEFAULT_PARTITION, AudienceKey, Connection, OnInvalid
 from destination.domain.event import MembershipStatus
-from destination.domain.matching import REQUIRED_TO_CREATE, TABLE, Lead, Rule, newest_match
+from destination.domain.matching import REQUIRED_TO_CREATE, Lead, newest_match, rule_of
 from destination.domain.outcome import (
     ALREADY_DELIVERED,
+    INVALID_ATTRIBUTE,
     INVALID_REQUIRED_ATTRIBUTE,
     MISSING_REQUIRED_ATTRIBUTE,
     NOT_ON_LIST,
     PERSON_NOT_FOUND,
     Reason,
 )
-from destination.domain.person import Person, Row, hash_of
+from destination.domain.person import Person, Row
 from destination.domain.schema import FieldValue
 
 
@@ -49,10 +50,6 @@ class Plan:
     looked_up: bool = False
     add: tuple[AudienceKey, ...] = ()
     remove: Mapping[AudienceKey, tuple[int, ...]] = field(default_factory=dict)
-
-
-def rule_of(connection: Connection) -> Rule:
-    return TABLE[connection.sync_type, connection.person_action]
 
 
 def partition_for(connection: Connection) -> str:
@@ -118,6 +115,8 @@ def _for_nobody(connection: Connection, person: Person, row: Row) -> Plan:
         return Plan(person, verdict=NOT_ON_LIST)
     if not (wanted and rule.creates):
         return Plan(person, verdict=PERSON_NOT_FOUND)
+    if person.dropped and connection.on_invalid is OnInvalid.FAIL:
+        return Plan(person, verdict=INVALID_ATTRIBUTE)
     fields: dict[str, FieldValue] = {name: value for name, value in person.fields.items() if value is not None}
     fields[connection.dedupe_field] = person.dedupe_value
     missing = [name for name in REQUIRED_TO_CREATE if fields.get(name) in (None, "")]
@@ -141,6 +140,8 @@ def _realized(person: Person, row: Row) -> set[AudienceKey]:
 
 
 def _has_something_to_tell(connection: Connection, person: Person, row: Row, now: datetime) -> bool:
+    if row.lead_id is None and row.looked_up_at is not None:
+        return True  # nobody was found, so nothing was told of it yet
     rule = rule_of(connection)
     if rule.updates_fields and person.fields and _attributes_are_due(connection, person, row, now):
         return True
@@ -148,7 +149,7 @@ def _has_something_to_tell(connection: Connection, person: Person, row: Row, now
 
 
 def _attributes_are_due(connection: Connection, person: Person, row: Row, now: datetime) -> bool:
-    if row.attributes_hash != hash_of(person.fields) or row.sent_at is None:
+    if row.attributes_hash != person.attributes_hash or row.sent_at is None:
         return True
     return now - row.sent_at >= connection.resend_unchanged_after
 

@@ -44,14 +44,17 @@ class Tally:
 
     def count(self, unit: Unit, reason: Reason | None, audiences: Mapping[AudienceKey, Reason | None]) -> None:
         """Count one unit, in all and for each of its audiences; no reason means activated."""
-        self.counts.update(("received", _class_of(reason)))
+        self.counts["received"] += 1
+        self.counts[_class_of(reason)] += 1
         if unit.dropped:
             self.counts["warnings"] += 1
         if reason:
             self.reasons[reason] += 1
         for membership in unit.memberships:
             why = audiences.get(membership.audience, SUPERSEDED)
-            self.audiences[membership.audience].update(("received", _class_of(why)))
+            counts = self.audiences[membership.audience]
+            counts["received"] += 1
+            counts[_class_of(why)] += 1
         for membership in unit.unscheduled:
             self.audiences[membership.audience].update(("received", OUTSIDE_SCHEDULE.outcome.value))
 
@@ -90,12 +93,11 @@ def tally_persons(settled: Iterable[Settled]) -> defaultdict[str, Tally]:
             reason = SUPERSEDED if superseded else one.outcome.reason
             tallies[unit.origin.run_id].count(unit, reason, {} if superseded else one.outcome.audiences)
         newest = max(one.person.units, key=lambda unit: unit.at)
-        tallies[newest.origin.run_id].counts.update(
-            created=int(one.outcome.created),
-            updated=int(one.outcome.updated),
-            added=one.outcome.added,
-            removed=one.outcome.removed,
-        )
+        counts = tallies[newest.origin.run_id].counts
+        counts["created"] += one.outcome.created
+        counts["updated"] += one.outcome.updated
+        counts["added"] += one.outcome.added
+        counts["removed"] += one.outcome.removed
     return tallies
 
 

@@ -4,11 +4,12 @@ from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from destination.domain.connection import AudienceKey, Connection
+from destination.domain.connection import ActiveConnection, AudienceKey, Connection
 from destination.domain.event import MembershipStatus
+from destination.domain.matching import rule_of
 from destination.domain.outcome import ALREADY_DELIVERED, NOT_ON_LIST, Class, Outcome, Reason, rejected
-from destination.domain.person import Delivered, Person, Row, Unit, hash_of
-from destination.domain.plan import Plan, Write, rule_of
+from destination.domain.person import Delivered, Person, Row, Unit
+from destination.domain.plan import Plan, Write
 
 GONE_FROM_LIST = frozenset({"1015", "1004"})
 """Marketo's codes that mean a lead to be taken off a list is not on it: not in the list, or no such lead."""
@@ -39,10 +40,10 @@ class Settled:
     row: Row | None
 
 
-def settle(connection: Connection, plan: Plan, answers: Answers, row: Row | None, now: datetime) -> Settled:
+def settle(target: ActiveConnection, plan: Plan, answers: Answers, row: Row | None, now: datetime) -> Settled:
     """Say what became of a person. Excluded and failed parts are not remembered, so they are tried when sent again."""
     person, known = plan.person, row or Row()
-    if plan.verdict is not None and plan.verdict.outcome is Class.EXCLUDED:
+    if plan.verdict is not None and plan.verdict.outcome in {Class.EXCLUDED, Class.FAILED}:
         return refused(person, plan.verdict)
     if answers.write is not None and answers.write.code is not None:
         return refused(person, rejected(answers.write.code))
@@ -62,8 +63,8 @@ def settle(connection: Connection, plan: Plan, answers: Answers, row: Row | None
         },
     )
     failed = {audience for audience, reason in lists.items() if reason in failures}
-    memberships = _memberships(plan, known, lead_id, failed)
-    return Settled(person, outcome, _row(connection, plan, replace(known, memberships=memberships), lead_id, now))
+    memberships = _memberships(target, plan, known, lead_id, failed)
+    return Settled(person, outcome, _row(target.connection, plan, known, memberships, lead_id, now))
 
 
 def refused(person: Person, reason: Reason) -> Settled:
@@ -92,6 +93,9 @@ def parts(settled: Settled, units: int) -> Iterator[Settled]:
     The row and the changes go with the first part: what is recorded after it can then only be superseded, never lost.
     """
     person = settled.person
+    if len(person.units) <= units:
+        yield settled
+        return
     yield replace(settled, person=replace(person, units=person.units[:units]))
     unchanged = replace(settled.outcome, created=False, updated=False, added=0, removed=0)
     for start in range(units, len(person.units), units):
@@ -115,29 +119,47 @@ def _person_reason(plan: Plan, lists: Mapping[AudienceKey, Reason | None], *, wr
     return plan.verdict or next(iter(lists.values()), ALREADY_DELIVERED)
 
 
-def _memberships(plan: Plan, known: Row, lead_id: int | None, failed: Set[AudienceKey]) -> dict[AudienceKey, Delivered]:
+def _memberships(
+    target: ActiveConnection, plan: Plan, known: Row, lead_id: int | None, failed: Set[AudienceKey]
+) -> dict[AudienceKey, Delivered]:
     memberships = dict(known.memberships)
     for audience, one in plan.person.memberships.items():
         if audience not in failed:
-            held_by = memberships[audience].lead_id if audience in memberships else None
-            realized = one.status is MembershipStatus.REALIZED
-            memberships[audience] = Delivered(one.status, one.at, held_by if realized else None)
+            told = memberships.get(audience)
+            held = told is not None and one.status is MembershipStatus.REALIZED
+            memberships[audience] = replace(told, at=one.at) if told and held else Delivered(one.status, one.at)
     for audience in plan.add:
         if audience not in failed:
-            memberships[audience] = replace(memberships[audience], lead_id=lead_id)
+            told = memberships[audience]
+            memberships[audience] = Delivered(told.status, told.at, lead_id, target.activations[audience].list_id)
     return memberships
 
 
-def _row(connection: Connection, plan: Plan, row: Row, lead_id: int | None, now: datetime) -> Row:
+def _row(
+    connection: Connection,
+    plan: Plan,
+    known: Row,
+    memberships: Mapping[AudienceKey, Delivered],
+    lead_id: int | None,
+    now: datetime,
+) -> Row:
     person = plan.person
+    known_lead, looked_up_at = known.lead_id, known.looked_up_at
     if plan.verdict is NOT_ON_LIST:
-        return replace(row, lead_id=None, looked_up_at=now) if plan.looked_up else row
+        if plan.looked_up:
+            known_lead, looked_up_at = None, now
+        return replace(known, lead_id=known_lead, looked_up_at=looked_up_at, memberships=memberships)
     if lead_id is not None and not plan.unique:
-        row = replace(row, lead_id=None, looked_up_at=None)
-    elif lead_id is not None and (row.lead_id != lead_id or plan.looked_up):
-        row = replace(row, lead_id=lead_id, looked_up_at=now)
-    if person.at is not None and person.fields and (rule_of(connection).updates_fields or plan.write is Write.CREATE):
-        row = replace(row, attributes_at=person.at)
-        if plan.write is not Write.NOTHING:
-            row = replace(row, attributes_hash=hash_of(person.fields), sent_at=now)
-    return row
+        known_lead, looked_up_at = None, None
+    elif lead_id is not None and (known_lead != lead_id or plan.looked_up):
+        known_lead, looked_up_at = lead_id, now
+    told = bool(person.at and person.fields) and (rule_of(connection).updates_fields or plan.write is Write.CREATE)
+    sent = told and plan.write is not Write.NOTHING
+    return Row(
+        lead_id=known_lead,
+        looked_up_at=looked_up_at,
+        attributes_hash=person.attributes_hash if sent else known.attributes_hash,
+        attributes_at=person.at if told else known.attributes_at,
+        sent_at=now if sent else known.sent_at,
+        memberships=memberships,
+    )

@@ -14,15 +14,21 @@ from typing import Any, Final
 import requests
 
 from destination.marketo.errors import (
+    CONCURRENCY_REACHED,
     CONNECTION_LOST,
+    QUOTA_REACHED,
+    RATE_REACHED,
     UNEXPECTED_ANSWER,
     InstanceWaitsError,
+    MarketoError,
+    QuotaReachedError,
     TokenRefusedError,
     error_for,
 )
 from destination.marketo.pace import Pace
 from destination.marketo.token import Tokens
 from destination.marketo.transport import Auth, Request, decode, send
+from destination.marketo.usage import calls_today
 
 LEADS_QUERY_TIMEOUT: Final = 65.0
 SYNC_TIMEOUT: Final = 95.0
@@ -30,7 +36,12 @@ DEFAULT_TIMEOUT: Final = 35.0
 ASSET_TIMEOUT: Final = 120.0
 """Marketo's own limits and a little more; its 300 s for assets would outlast whoever waits for the answer."""
 
+REPETITIONS: Final = 3
+"""Of a call that was refused, and so not carried out, because others use the instance's limits."""
+
+_SHARED_LIMITS: Final = frozenset({RATE_REACHED, CONCURRENCY_REACHED})
 _MUNCHKIN_ID = re.compile(r"[0-9]{3}-[A-Z]{3}-[0-9]{3}", re.IGNORECASE | re.ASCII)
+_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 _logger = logging.getLogger(__name__)
 
 
@@ -57,7 +68,7 @@ def json_body(value: object) -> bytes:
 
     Raises ValueError for a number that JSON does not have (NaN, infinity).
     """
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode("utf-8", "replace")
+    return _encode(value).encode("utf-8", "replace")
 
 
 class Client:
@@ -83,9 +94,12 @@ class Client:
         """Send one call and return its result.
 
         Raises MarketoError by the code of the answer, after one repetition with a new token where the token was
-        refused; OutOfTimeError when the pace allows the call only after its deadline.
+        refused, and up to three where others left no room (606, 615), as far as the deadline of the pace allows them;
+        QuotaReachedError when the daily budget is used up; OutOfTimeError when the pace allows the call only after its
+        deadline.
         """
-        return _page(self._authenticated(request), request.operation)
+        self._know_calls_today()
+        return self._result(request)
 
     def pages(self, request: Request) -> Iterator[Page]:
         """All pages of a query, in the form or in the parameters of the request; raises as `call`."""
@@ -100,6 +114,27 @@ class Client:
                 raise InstanceWaitsError(UNEXPECTED_ANSWER, request.operation)
             following = {**given, "nextPageToken": token}
             request = replace(request, params=following) if request.form is None else replace(request, form=following)
+
+    def _know_calls_today(self) -> None:
+        """Ask Marketo how many calls it counted, when the budget wants to know; without an answer it counts alone."""
+        budget = self.pace.budget
+        if budget is None or not budget.is_due():
+            return
+        with budget.asking:
+            if not budget.is_due():
+                return
+            under_way = self.pace.under_way + 1
+            try:
+                usage = calls_today(lambda request: self._result(request).result)
+            except MarketoError as error:
+                if isinstance(error, QuotaReachedError | TokenRefusedError) or error.code in _SHARED_LIMITS:
+                    raise  # The next call would not fare better.
+                _logger.info("the calls of today are not known: %s", error)
+                usage = None
+            budget.learn(usage, under_way)
+
+    def _result(self, request: Request) -> Page:
+        return _page(self._authenticated(request), request.operation)
 
     def _authenticated(self, request: Request) -> Any:
         token = self._tokens.current()
@@ -118,13 +153,25 @@ class Client:
         return self._send(request, token)
 
     def _send(self, request: Request, token: str) -> Any:
-        with self.pace.slot():
+        for _ in range(REPETITIONS):
+            try:
+                return self._send_once(request, token)
+            except InstanceWaitsError as error:
+                if error.code not in _SHARED_LIMITS or not self.pace.back_off(error.code):
+                    raise
+        return self._send_once(request, token)
+
+    def _send_once(self, request: Request, token: str) -> Any:
+        with self.pace.slot() as sent:
             with self._lock:
                 self._calls += 1
             answer = send(self._http, self._url, request, _bearer(token))
         _logger.debug("marketo %s: HTTP %d in %s", request.operation, answer.status_code, answer.elapsed)
         content = decode(answer, request.operation)
         if isinstance(content, dict) and (code := _refusal(content)):
+            self.pace.refused(code, sent)
+            if code == QUOTA_REACHED:
+                raise QuotaReachedError(code, request.operation, self.pace.wait_for_reset())
             raise error_for(code, request.operation)
         if answer.status_code >= 300:
             raise error_for(str(answer.status_code), request.operation)

@@ -3,7 +3,7 @@
     MarketoError                        .code .meaning .remedy
      ├─ InstanceWaitsError              .wait .executed_unknown: nothing is failed, the work is repeated later
      │   ├─ TokenRefusedError           600 601 602 and HTTP 401, also with a new token
-     │   └─ QuotaReachedError           607
+     │   └─ QuotaReachedError           607, and BUDGET_REACHED, which is decided here
      ├─ ConnectionBlockedError          a person must mend the configuration in Marketo or here
      │   └─ ListMissingError            1013
      └─ RequestRejectedError            the whole request was refused for what is in it
@@ -43,7 +43,9 @@ LIST_MISSING: Final = "1013"
 NAME_TAKEN: Final = "709"
 NO_DATA: Final = "702"
 PARENT_MISSING: Final = "710"
+RATE_REACHED: Final = "606"
 QUOTA_REACHED: Final = "607"
+CONCURRENCY_REACHED: Final = "615"
 INVALID_DATA: Final = "1003"
 
 CONNECTION_FAILED: Final = "CONNECTION_FAILED"
@@ -53,6 +55,7 @@ NOT_JSON: Final = "NOT_JSON"
 UNEXPECTED_ANSWER: Final = "UNEXPECTED_ANSWER"
 TOKEN_EXPIRING: Final = "TOKEN_EXPIRING"  # noqa: S105 - a code, not a secret
 SKIPPED: Final = "SKIPPED"
+BUDGET_REACHED: Final = "BUDGET_REACHED"
 
 
 def _authenticate(meaning: str) -> CodeInfo:
@@ -94,6 +97,11 @@ CODES: Final[Mapping[str, CodeInfo]] = {
     UNEXPECTED_ANSWER: _waits("the answer has an unexpected form", 60, ambiguous=True),
     TOKEN_EXPIRING: _waits("Marketo hands out expired access tokens only", 30),
     SKIPPED: _rejected("Marketo skipped the record without a reason"),
+    BUDGET_REACHED: _waits(
+        "the connection's share of the instance's daily quota is used up",
+        3600,
+        "Wait for the reset at midnight US Central, or raise the connection's daily calls.",
+    ),
     # response level
     "500": _waits("internal error in Marketo", 60, ambiguous=True),
     "502": _waits("bad gateway or time-out in Marketo", 60, ambiguous=True),
@@ -216,7 +224,15 @@ class TokenRefusedError(InstanceWaitsError):
 
 
 class QuotaReachedError(InstanceWaitsError):
-    """The instance's daily quota is used up; nothing works until its reset. `wait` is the time to the next probe."""
+    """The instance's daily quota is used up (607), or the share of it that may be used (BUDGET_REACHED, decided here).
+
+    Nothing works until the quota's reset. `wait` is the time to the next probe: until the next possible reset where
+    that is known, 6 h at most.
+    """
+
+    def __init__(self, code: str, operation: str, wait: timedelta | None = None) -> None:
+        super().__init__(code, operation)
+        self.wait = self.wait if wait is None else wait
 
 
 class ConnectionBlockedError(MarketoError):

@@ -1,18 +1,41 @@
 """The pace: no more calls than the instance takes, counted over a sliding window, and no more at once.
 
-Source: Marketo REST API, "Limits": 100 calls in 20 s and 10 concurrent calls per instance, shared by all integrations.
+Source: Marketo REST API, "Limits": 100 calls in 20 s (606) and 10 concurrent calls (615) per instance, shared by all
+integrations. Ours stay within their share; when the others leave less than that, a refusal tells, and the share is
+lowered at once and grows back little by little.
 """
 
+import random as chance
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from destination.domain.pace import NOTHING_KNOWN, Lowered, PaceState
+from destination.marketo.budget import Budget, wait_for_reset
+from destination.marketo.errors import CONCURRENCY_REACHED, RATE_REACHED
+
 WINDOW: Final = 20.0
-MARGIN: Final = 0.1
+MARGIN: Final = 0.3
 """Seconds. Calls arrive at Marketo a little later than they are sent, and not all equally later."""
+
+LOWERED_TO: Final = 0.8
+"""Of the calls that were sent in the window in which one was refused."""
+
+LEAST_SHARE: Final = 5
+STEP: Final = 1
+"""What a lowered bound grows back by in every window without a refusal.
+
+Slowly: whenever it grows beyond what the others leave, they are refused as well, until our calls leave the window.
+"""
+
+SHORT_WAIT: Final = (1.0, 5.0)
+"""Seconds until a call that was one too many at once is repeated: any time in between, so that not all come again."""
+
+_SHORTEST_SLEEP: Final = 0.001
 
 
 class OutOfTimeError(Exception):
@@ -22,8 +45,9 @@ class OutOfTimeError(Exception):
 class Pace:
     """Holds calls back until the window and the bound on concurrent calls allow them; shared by all threads.
 
-    Times are seconds: `history` and `history()` on the wall clock (Unix time), so that the window can be handed over to
-    the next process; `deadline` on the monotonic clock. Calls that Marketo does not count are counted all the same.
+    `state` and `state()` hand over what is known of the instance from one process to the next, with times on the wall
+    clock; `deadline` is in seconds on the monotonic clock. `daily_calls`: the budget, None for calls that are made
+    without asking how many there were today. Calls that Marketo does not count are counted all the same.
     """
 
     def __init__(
@@ -31,62 +55,151 @@ class Pace:
         calls_per_20s: int,
         concurrency: int,
         *,
-        history: Iterable[float] = (),
+        daily_calls: int | None = None,
+        state: PaceState = NOTHING_KNOWN,
         deadline: float = float("inf"),
         monotonic: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
+        random: Callable[[], float] = chance.random,
     ) -> None:
+        self.budget = None if daily_calls is None else Budget(daily_calls, state.today, wall=wall)
+        self._today = state.today
         self._calls = calls_per_20s
-        self._free = threading.Semaphore(concurrency)
+        self._concurrency = concurrency
         self._deadline = deadline
         self._monotonic = monotonic
+        self._wall = wall
         self._sleep = sleep
-        self._lock = threading.Lock()
+        self._random = random
+        self._changed = threading.Condition()
+        self._turn = threading.Lock()
+        self._under_way = 0
         now = monotonic()
         self._wall_offset = wall() - now
         # The clock of the process before may have run ahead: nothing was sent in the future.
-        self._sent = deque(sorted(min(sent - self._wall_offset, now) for sent in history))
+        self._sent = deque(sorted(min(sent - self._wall_offset, now) for sent in state.calls))
+        self._share = self._restored(state.share, now + WINDOW + MARGIN)
+        self._places = self._restored(state.concurrency, now)
 
     @contextmanager
-    def slot(self) -> Iterator[None]:
+    def slot(self) -> Iterator[float]:
         """Wait for leave to send one call, and hold a place among the concurrent calls until it is answered.
 
-        Raises OutOfTimeError when the deadline comes first.
+        Answers when the call is sent, for `refused`. Raises OutOfTimeError when the deadline comes first, and
+        QuotaReachedError when the daily budget allows no call.
         """
-        left = self._deadline - self._monotonic()
-        if not self._free.acquire(timeout=min(max(left, 0.0), threading.TIMEOUT_MAX)):
-            raise OutOfTimeError("the calls under way leave no time for another one")
+        self._take_place()
         try:
-            self._wait_for_window()
-            yield
+            yield self._wait_for_window()
         finally:
-            self._free.release()
+            with self._changed:
+                self._under_way -= 1
+                self._changed.notify_all()
 
-    def history(self) -> list[float]:
-        """When the calls of the last window were sent, oldest first, as Unix times."""
-        with self._lock:
+    def refused(self, code: str, sent: float) -> None:
+        """Marketo refused the call that was sent then because of the others' calls (606, 615): ours become fewer.
+
+        Calls that were sent before they became fewer, and are refused with it, change nothing more.
+        """
+        with self._changed:
+            now = self._monotonic()
+            if code == RATE_REACHED and (self._share is None or sent >= self._share.since):
+                self._forget(now)
+                level = min(self._calls_at(now), max(LEAST_SHARE, int(LOWERED_TO * len(self._sent))))
+                self._share = Lowered(level, now + WINDOW + MARGIN)
+            if code == CONCURRENCY_REACHED and (self._places is None or sent > self._places.since):
+                self._places = Lowered(max(1, self._places_at(now) - 1), now)
+
+    def back_off(self, code: str) -> bool:
+        """Whether there is time to repeat a call that was refused with 606 or 615.
+
+        After 606 no call is sent for a window: the next `slot` waits for its end. After 615 the short wait is here.
+        """
+        with self._changed:
+            now = self._monotonic()
+            if code == RATE_REACHED:
+                return self._share is None or self._share.since <= self._deadline
+        shortest, longest = SHORT_WAIT
+        wait = shortest + (longest - shortest) * self._random()
+        if now + wait > self._deadline:
+            return False
+        self._sleep(wait)
+        return True
+
+    def wait_for_reset(self) -> timedelta:
+        """How long to wait when Marketo says that its daily quota is used up."""
+        return wait_for_reset(datetime.fromtimestamp(self._wall(), UTC))
+
+    @property
+    def under_way(self) -> int:
+        """How many calls are being made now."""
+        return self._under_way
+
+    def state(self) -> PaceState:
+        """What is to be handed over: the calls of the last window, what was learnt, and the count of the day."""
+        with self._changed:
             self._forget(self._monotonic())
-            return [sent + self._wall_offset for sent in self._sent]
+            return PaceState(
+                calls=tuple(sent + self._wall_offset for sent in self._sent),
+                share=self._handed_over(self._share),
+                concurrency=self._handed_over(self._places),
+                today=self._today if self.budget is None else self.budget.today,
+            )
 
-    def _wait_for_window(self) -> None:
-        while True:
-            with self._lock:
-                now = self._monotonic()
-                wait = self._wait(now)
-                if now + wait > self._deadline:
-                    raise OutOfTimeError("the pace allows no further call before the deadline")
-                if wait <= 0:
-                    self._sent.append(now)
-                    return
-            self._sleep(wait)
+    def _take_place(self) -> None:
+        with self._changed:
+            while self._under_way >= self._places_at(now := self._monotonic()):
+                left = self._deadline - now
+                if left <= 0 or not self._changed.wait(min(left, threading.TIMEOUT_MAX)):
+                    raise OutOfTimeError("the calls under way leave no time for another one")
+            self._under_way += 1
+
+    def _wait_for_window(self) -> float:
+        # One thread at a time waits: the others would only wake up together with it and wait again.
+        with self._turn:
+            while True:
+                with self._changed:
+                    if self.budget is not None:
+                        self.budget.check()
+                    now = self._monotonic()
+                    wait = self._wait(now)
+                    if now + wait > self._deadline:
+                        raise OutOfTimeError("the pace allows no further call before the deadline")
+                    if wait <= 0:
+                        self._sent.append(now)
+                        if self.budget is not None:
+                            self.budget.count()
+                        return now
+                self._sleep(max(wait, _SHORTEST_SLEEP))
 
     def _wait(self, now: float) -> float:
         self._forget(now)
-        if len(self._sent) < self._calls:
-            return 0.0
-        return self._sent[len(self._sent) - self._calls] + WINDOW + MARGIN - now
+        paused = 0.0 if self._share is None else self._share.since - now
+        calls = self._calls_at(now)
+        if len(self._sent) < calls:
+            return paused
+        return max(paused, self._sent[len(self._sent) - calls] + WINDOW + MARGIN - now)
+
+    def _calls_at(self, now: float) -> int:
+        return _grown(self._share, self._calls, now)
+
+    def _places_at(self, now: float) -> int:
+        return _grown(self._places, self._concurrency, now)
 
     def _forget(self, now: float) -> None:
         while self._sent and self._sent[0] + WINDOW + MARGIN <= now:
             self._sent.popleft()
+
+    def _restored(self, lowered: Lowered | None, latest: float) -> Lowered | None:
+        return lowered and Lowered(lowered.level, min(lowered.since - self._wall_offset, latest))
+
+    def _handed_over(self, lowered: Lowered | None) -> Lowered | None:
+        return lowered and Lowered(lowered.level, lowered.since + self._wall_offset)
+
+
+def _grown(lowered: Lowered | None, most: int, now: float) -> int:
+    """A bound as it is now, after the windows without refusal since it was lowered."""
+    if lowered is None:
+        return most
+    return min(most, lowered.level + STEP * max(0, int((now - lowered.since) // WINDOW)))

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from destination.domain.connection import Activation, ActiveConnection, AudienceKey, Connection, Status
+from destination.domain.connection import Activation, ActiveConnection, AudienceKey, Connection, Limits, Status
 from destination.store.errors import NotFoundError, StaleVersionError
 from destination.store.items import (
     Attributes,
@@ -119,6 +119,16 @@ class Connections:
             connections=tuple(connection_from(found) for found in answer["Items"]),
             cursor=_cursor_at(last) if last else None,
         )
+
+    def limits(self, munchkin_id: str) -> tuple[Limits, ...]:
+        """The limits of all connections of an instance, which they share; empty when there is none."""
+        pages = self._client.get_paginator("query").paginate(
+            TableName=self._table,
+            IndexName="Listing",
+            KeyConditionExpression="listing = :listing AND begins_with(listed_as, :instance)",
+            ExpressionAttributeValues={":listing": {"S": _LISTING}, ":instance": {"S": f"{munchkin_id}#"}},
+        )
+        return tuple(connection_from(found).limits for page in pages for found in page["Items"])
 
     def create(self, connection: Connection, token_hash: str) -> None:
         """Store a new connection. Raises StaleVersionError when there is one with its id."""

@@ -1,15 +1,19 @@
-"""One writer per Marketo instance: a lease in ConnectionsTable, with a fencing token and the pace's window.
+"""One writer per Marketo instance: a lease in ConnectionsTable, with a fencing token and the pace.
 
-    pk = instance#<munchkin id>   sk = instance   fence, leased_until, calls
+    pk = instance#<munchkin id>   sk = instance   fence, leased_until, pace, pause
 
 Marketo's limits are per instance, and two overlapping upserts of one new key make two leads; so whoever delivers to an
-instance holds its lease. The window of calls travels with the lease, so that two holders in turn keep one limit.
+instance holds its lease. The pace travels with the lease, so that two holders in turn keep one limit.
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
+
+from destination.domain.circuit import Pause
+from destination.domain.pace import NOTHING_KNOWN, DayCount, Lowered, PaceState
+from destination.domain.times import format_time, parse_time
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -20,13 +24,14 @@ if TYPE_CHECKING:
 class Lease:
     """The right to deliver to an instance until a time. `fence` grows with every lease of the instance.
 
-    `calls` are the times (Unix seconds) at which the holders before sent their last calls.
+    `pace`: what the holders before knew of the use of the instance's limits. `pause`: the last one, over or not.
     """
 
     munchkin_id: str
     fence: int
     until: datetime
-    calls: tuple[float, ...] = ()
+    pace: PaceState = NOTHING_KNOWN
+    pause: Pause | None = None
 
 
 class Leases:
@@ -54,19 +59,21 @@ class Leases:
         except self._client.exceptions.ConditionalCheckFailedException:
             return None
         stored: dict[str, Any] = answer["Attributes"]
-        calls = json.loads(stored["calls"]["S"]) if "calls" in stored else []
-        return Lease(munchkin_id, int(stored["fence"]["N"]), until, tuple(calls))
+        pace = _pace(json.loads(stored["pace"]["S"])) if "pace" in stored else NOTHING_KNOWN
+        pause = _pause(json.loads(stored["pause"]["S"])) if "pause" in stored else None
+        return Lease(munchkin_id, int(stored["fence"]["N"]), until, pace, pause)
 
-    def release(self, lease: Lease, calls: list[float]) -> None:
-        """Hand the lease over at once, with the window of calls; a lease that was lost is left alone."""
+    def release(self, lease: Lease, pace: PaceState, pause: Pause | None) -> None:
+        """Hand the lease over at once, with the pace and the pause; a lease that was lost is left alone."""
         try:
             self._client.update_item(
                 TableName=self._table,
                 Key=_key(lease.munchkin_id),
-                UpdateExpression="SET calls = :calls REMOVE leased_until",
+                UpdateExpression="SET pace = :pace, pause = :pause REMOVE leased_until",
                 ConditionExpression="fence = :fence",
                 ExpressionAttributeValues={
-                    ":calls": {"S": json.dumps(calls)},
+                    ":pace": {"S": json.dumps(asdict(pace))},
+                    ":pause": {"S": json.dumps(pause and {**asdict(pause), "until": format_time(pause.until)})},
                     ":fence": {"N": str(lease.fence)},
                 },
             )
@@ -87,3 +94,17 @@ class Leases:
 
 def _key(munchkin_id: str) -> dict[str, Any]:
     return {"pk": {"S": f"instance#{munchkin_id}"}, "sk": {"S": "instance"}}
+
+
+def _pace(stored: dict[str, Any]) -> PaceState:
+    share, concurrency, today = stored["share"], stored["concurrency"], stored["today"]
+    return PaceState(
+        calls=tuple(stored["calls"]),
+        share=share and Lowered(**share),
+        concurrency=concurrency and Lowered(**concurrency),
+        today=today and DayCount(**today),
+    )
+
+
+def _pause(stored: dict[str, Any] | None) -> Pause | None:
+    return None if stored is None else Pause(**{**stored, "until": parse_time(stored["until"])})

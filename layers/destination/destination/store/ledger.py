@@ -32,6 +32,8 @@ RETENTION = timedelta(days=60)
 TRANSACTION_ITEMS = 100
 _READ_ITEMS = 100
 
+_encode = json.JSONEncoder(separators=(",", ":")).encode
+
 
 class LeaseLostError(Exception):
     """Somebody else holds the lease by now; nothing was written."""
@@ -141,7 +143,7 @@ def _message(message_id: str) -> str:
 
 
 def _text(row: Row) -> str:
-    return json.dumps(
+    return _encode(
         {
             "lead_id": row.lead_id,
             "looked_up_at": _time(row.looked_up_at),
@@ -149,11 +151,10 @@ def _text(row: Row) -> str:
             "attributes_at": _time(row.attributes_at),
             "sent_at": _time(row.sent_at),
             "memberships": [
-                [audience.namespace, audience.id, one.status.value, format_time(one.at), one.lead_id]
+                [audience.namespace, audience.id, one.status.value, format_time(one.at), one.lead_id, one.list_id]
                 for audience, one in row.memberships.items()
             ],
-        },
-        separators=(",", ":"),
+        }
     )
 
 
@@ -166,8 +167,8 @@ def _row(text: str) -> Row:
         attributes_at=_parsed(stored["attributes_at"]),
         sent_at=_parsed(stored["sent_at"]),
         memberships={
-            AudienceKey(namespace, audience): Delivered(MembershipStatus(status), parse_time(at), lead_id)
-            for namespace, audience, status, at, lead_id in stored["memberships"]
+            AudienceKey(namespace, audience): Delivered(MembershipStatus(status), parse_time(at), lead_id, list_id)
+            for namespace, audience, status, at, lead_id, list_id in stored["memberships"]
         },
     )
 

@@ -1,9 +1,10 @@
 """Secrets Manager: the credentials of each connection, and the access token that all workers share.
 
 Names: `<prefix>/credentials/<connection id>` holds `{client_id, client_secret}`,
-`<prefix>/tokens/<munchkin id>/<client id>` holds `{access_token, expires_at}`.
+`<prefix>/tokens/<munchkin id>/<client id>` holds `{access_token, expires_at, made_with}`.
 """
 
+import hashlib
 import json
 from typing import TYPE_CHECKING
 
@@ -47,20 +48,30 @@ class Credentials:
 class TokenSecret:
     """The current access token of one API user of one Marketo instance.
 
-    Marketo answers the same token to all who ask until it expires, so one worker's token serves them all.
+    Marketo answers the same token to all who ask until it expires, so one worker's token serves them all. It serves
+    only those who know the client secret that it was obtained with: `made_with` is a digest of it.
     """
 
-    def __init__(self, client: "SecretsManagerClient", prefix: str, munchkin_id: str, client_id: str) -> None:
+    def __init__(
+        self, client: "SecretsManagerClient", prefix: str, munchkin_id: str, credentials: ClientCredentials
+    ) -> None:
         self._client = client
-        self._name = f"{prefix}/tokens/{munchkin_id}/{client_id}"
+        self._name = f"{prefix}/tokens/{munchkin_id}/{credentials.client_id}"
+        self._made_with = hashlib.sha256(credentials.client_secret.encode()).hexdigest()
 
     def get(self) -> AccessToken | None:
-        """The last token put, expired or not; None when there was none yet."""
+        """The last token put, expired or not; None when there was none yet, or one of another client secret."""
         content = _read(self._client, self._name)
-        return AccessToken(content["access_token"], parse_time(content["expires_at"])) if content else None
+        if content is None or content.get("made_with") != self._made_with:
+            return None
+        return AccessToken(content["access_token"], parse_time(content["expires_at"]))
 
     def put(self, token: AccessToken) -> None:
-        content = {"access_token": token.value, "expires_at": format_time(token.expires_at)}
+        content = {
+            "access_token": token.value,
+            "expires_at": format_time(token.expires_at),
+            "made_with": self._made_with,
+        }
         _write(self._client, self._name, content)
 
 

@@ -1,0 +1,172 @@
+"""AWS in memory: the operations that the functions call, in the shapes of its APIs.
+
+There is one writer at a time, so conditions always hold and none is checked.
+"""
+
+import json
+import re
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from io import BytesIO
+from typing import Any, Final, cast
+
+import boto3
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+from botocore.compat import HTTPHeaders
+
+CONNECTIONS: Final = "connections"
+LEDGER: Final = "ledger"
+RUNS: Final = "runs"
+_KEYS: Final = {CONNECTIONS: ("pk", "sk"), LEDGER: ("connection_id", "key"), RUNS: ("connection_id", "id")}
+_CLAUSE: Final = re.compile(r"(SET|ADD|REMOVE) (.*?)(?= (?:SET|ADD|REMOVE) |$)")
+
+Item = dict[str, Any]
+
+
+class DynamoDB:
+    """The three tables."""
+
+    def __init__(self) -> None:
+        self.tables: dict[str, dict[tuple[str, ...], Item]] = {table: {} for table in _KEYS}
+
+    def get_item(self, **request: Any) -> Item:
+        found = self._find(request["TableName"], request["Key"])
+        return {} if found is None else {"Item": found}
+
+    def put_item(self, **request: Any) -> Item:
+        self._put(request["TableName"], request["Item"])
+        return {}
+
+    def query(self, **request: Any) -> Item:
+        """By the partition key alone, whatever it is called in the expression."""
+        (wanted,) = (value["S"] for value in request["ExpressionAttributeValues"].values())
+        return {"Items": [item for key, item in self.tables[request["TableName"]].items() if key[0] == wanted]}
+
+    def update_item(self, **request: Any) -> Item:
+        table, key = request["TableName"], request["Key"]
+        item = {**key, **(self._find(table, key) or {})}
+        values = request.get("ExpressionAttributeValues", {})
+        for clause, body in _CLAUSE.findall(request["UpdateExpression"]):
+            for action in body.split(", "):
+                _change(item, clause, action, values)
+        self._put(table, item)
+        return {"Attributes": item}
+
+    def batch_get_item(self, **request: Any) -> Item:
+        return {
+            "Responses": {
+                table: [item for key in wanted["Keys"] if (item := self._find(table, key)) is not None]
+                for table, wanted in request["RequestItems"].items()
+            },
+            "UnprocessedKeys": {},
+        }
+
+    def transact_write_items(self, **request: Any) -> Item:
+        for action in request["TransactItems"]:
+            if "Put" in action:
+                self.put_item(**action["Put"])
+            elif "Update" in action:
+                self.update_item(**action["Update"])
+        return {}
+
+    def get_paginator(self, operation: str) -> "_Pages":
+        return _Pages(getattr(self, operation))
+
+    def _find(self, table: str, key: Item) -> Item | None:
+        return self.tables[table].get(tuple(key[name]["S"] for name in _KEYS[table]))
+
+    def _put(self, table: str, item: Item) -> None:
+        self.tables[table][tuple(item[name]["S"] for name in _KEYS[table])] = item
+
+
+@dataclass(frozen=True, slots=True)
+class _Pages:
+    operation: Callable[..., Item]
+
+    def paginate(self, **request: Any) -> Iterator[Item]:
+        yield self.operation(**request)
+
+
+def _change(item: Item, clause: str, action: str, values: Mapping[str, Any]) -> None:
+    if clause == "REMOVE":
+        item.pop(action, None)
+        return
+    name, value = action.split(" = ") if clause == "SET" else action.split(" ")
+    new = values[value]
+    if clause == "ADD" and name in item:
+        old = item[name]
+        new = {"SS": sorted({*old["SS"], *new["SS"]})} if "SS" in new else {"N": str(int(old["N"]) + int(new["N"]))}
+    item[name] = new
+
+
+@dataclass(slots=True)
+class Sqs:
+    """Queues that take everything; `sent` are the bodies by queue URL."""
+
+    sent: defaultdict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+
+    def send_message_batch(self, **request: Any) -> Item:
+        self.sent[request["QueueUrl"]] += [entry["MessageBody"] for entry in request["Entries"]]
+        return {"Successful": [], "Failed": []}
+
+    def change_message_visibility_batch(self, **_: Any) -> Item:
+        return {"Successful": [], "Failed": []}
+
+
+@dataclass(slots=True)
+class SecretsManager:
+    secrets: dict[str, str] = field(default_factory=dict)
+
+    def get_secret_value(self, **request: Any) -> Item:
+        return {"SecretString": self.secrets[request["SecretId"]]}
+
+    def put_secret_value(self, **request: Any) -> Item:
+        self.secrets[request["SecretId"]] = request["SecretString"]
+        return {}
+
+    def create_secret(self, **request: Any) -> Item:
+        self.secrets[request["Name"]] = request["SecretString"]
+        return {}
+
+
+@dataclass(slots=True)
+class Aws:
+    """The services, and real boto3 clients whose requests they answer in place of the network.
+
+    `seconds` is how long an operation takes, by its name; those not named take no time.
+    """
+
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    dynamodb: DynamoDB = field(default_factory=DynamoDB)
+    sqs: Sqs = field(default_factory=Sqs)
+    secretsmanager: SecretsManager = field(default_factory=SecretsManager)
+
+    def client(self, service: str) -> Any:
+        """A boto3 client, with all its own work of encoding, signing and decoding."""
+        session = boto3.Session(aws_access_key_id="none", aws_secret_access_key="none", region_name="eu-central-1")
+        client = session.client(service)  # type: ignore[call-overload]
+        backend = getattr(self, service)
+
+        def answer(request: AWSPreparedRequest, **_: Any) -> AWSResponse:
+            target: Any = request.headers["X-Amz-Target"]
+            operation = bytes(target).decode().rpartition(".")[2]
+            time.sleep(self.seconds.get(operation, 0.0))
+            method = getattr(backend, re.sub(r"(?<!^)(?=[A-Z])", "_", operation).lower())
+            try:
+                return _response(request.url, 200, method(**json.loads(cast("bytes", request.body))))
+            except KeyError:
+                return _response(request.url, 400, {"__type": "ResourceNotFoundException", "message": operation})
+
+        client.meta.events.register(f"before-send.{service}", answer)
+        return client
+
+
+class _Raw(BytesIO):
+    def stream(self) -> Iterator[bytes]:
+        yield self.read()
+
+
+def _response(url: str, status: int, content: Item) -> AWSResponse:
+    return AWSResponse(url, status, HTTPHeaders(), _Raw(json.dumps(content).encode()))

@@ -1,0 +1,97 @@
+"""Calls to Marketo, counted by the simulator at its default limits, in simulated time."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from math import ceil
+from typing import Final
+
+from benchmarks.row import Row, Say
+from destination.domain.event import MembershipStatus, ProfileEvent
+from tests.support.world import START, World, connection, event
+
+CHUNK: Final = 300
+_NAMES: Final = {
+    "GET /rest/v1/leads.json": "lookup",
+    "POST /rest/v1/leads.json": "write",
+    "POST /rest/v1/lists/{id}/leads.json": "list",
+    "GET /rest/v1/leads/describe2.json": "describe",
+    "GET /rest/v1/stats/usage.json": "usage",
+}
+_PER_INSTANCE: Final = ("describe", "usage")
+"""Once a day and once in 250 calls or an hour, however many persons there are."""
+
+
+@dataclass(slots=True)
+class _Counted:
+    """A world, and the calls made in it since it was asked last; those not made for persons are left out."""
+
+    world: World
+    seen: int = field(default=0, init=False)
+
+    def deliver(self, events: Sequence[ProfileEvent]) -> Counter[str]:
+        report = self.world.deliver(*events)
+        assert not report.given_back, report.halts
+        calls = self.world.calls()
+        fresh = Counter(_NAMES.get(endpoint, endpoint) for endpoint in calls[self.seen :])
+        self.seen = len(calls)
+        for name in _PER_INSTANCE:
+            del fresh[name]
+        return fresh
+
+
+def run(say: Say) -> list[Row]:
+    """New, changed, unchanged and many profiles of an `audience_and_profile` connection with one audience."""
+    say("calls for 1,000 profiles: new, the same again, changed")
+    world = _Counted(World())
+    created = world.deliver(_events(1000))
+    again = world.deliver(_events(1000))
+    changed = world.deliver(_events(1000, revision=1))
+    distrustful = _Counted(World(connection(lead_cache=timedelta(0))))
+    distrustful.deliver(_events(1000))
+    changed_looked_up = distrustful.deliver(_events(1000, revision=1))
+    say("calls for 10,000 profiles")
+    many = _Counted(World()).deliver(_events(10_000))
+    return [
+        Row("calls per 1,000 new profiles", created.total(), 12, "calls", _how(created, _floor(1000, 3))),
+        Row(
+            "calls per 1,000 changed profiles, lead ids to be looked up",
+            changed_looked_up.total(),
+            8,
+            "calls",
+            _how(changed_looked_up, _floor(1000, 2)),
+        ),
+        Row(
+            "calls per 1,000 changed profiles, lead ids known",
+            changed.total(),
+            8,
+            "calls",
+            _how(changed, _floor(1000, 1)),
+        ),
+        Row("calls for the same 1,000 profiles again", again.total(), 0, "calls", "floor 0"),
+        Row("calls per 1,000 of 10,000 new profiles", many.total() / 10, 12, "calls", _how(many, _floor(10_000, 3))),
+    ]
+
+
+def _events(number: int, revision: int = 0) -> list[ProfileEvent]:
+    at = START + timedelta(minutes=revision)
+    return [
+        event(
+            f"ada.{each}@example.org",
+            ("a", MembershipStatus.REALIZED),
+            at=at,
+            company="Analytical Engines",
+            score=each + revision,
+        )
+        for each in range(number)
+    ]
+
+
+def _floor(profiles: int, stages: int) -> str:
+    each = ceil(profiles / CHUNK)
+    return f"floor {stages} * ceil({profiles:,} / {CHUNK}) = {stages * each}"
+
+
+def _how(calls: Counter[str], floor: str) -> str:
+    return f"{', '.join(f'{name} {count}' for name, count in calls.items())}; {floor}"

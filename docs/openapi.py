@@ -1,0 +1,212 @@
+"""Writes docs/openapi.json from the control plane's routes, and the webhook beside them: `python -m docs.openapi`.
+
+With `--check` nothing is written; a file that is not current is an error.
+"""
+
+import argparse
+import json
+import sys
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from aws_lambda_powertools.event_handler.openapi.models import License
+
+from destination.api.problems import CONTENT_TYPE, TITLES, ProblemDetails, type_of
+from functions.connections.app import api
+
+PROJECT: Final = Path(__file__).parents[1] / "pyproject.toml"
+TARGET: Final = Path(__file__).with_name("openapi.json")
+
+Document = dict[str, Any]
+
+_BODY: Final = ("not-json", "unsupported-media-type", "invalid")
+_MARKETO: Final = ("marketo-blocked", "marketo-rejected", "marketo-unavailable")
+_PROBLEMS: Final[Mapping[str, tuple[str, ...]]] = {
+    "createConnection": _BODY,
+    "listConnections": ("invalid",),
+    "getConnection": ("not-found",),
+    "changeConnection": (*_BODY, "not-found", "incomplete", "stale"),
+    "deleteConnection": ("not-found", "stale"),
+    "enableConnection": ("not-found", "incomplete", "stale"),
+    "disableConnection": ("not-found", "stale"),
+    "getMapping": ("not-found",),
+    "setMapping": (*_BODY, "not-found", "incomplete", "stale"),
+    "activateAudience": (*_BODY, "not-found", "incomplete", "already-bound", *_MARKETO),
+    "listAudiences": ("not-found",),
+    "getAudience": ("not-found", "invalid"),
+    "changeAudience": (*_BODY, "not-found"),
+    "deactivateAudience": ("not-found", "invalid"),
+    "listRuns": ("not-found", "invalid"),
+    "getRun": ("not-found",),
+}
+"""The kinds of problems that a call answers with; every one may also answer `unavailable`."""
+
+_REF: Final = "#/components/schemas/"
+_ANSWERS: Final[Mapping[str, str]] = {"200": "Done.", "201": "Created.", "204": "Gone."}
+_DESCRIPTION: Final = (
+    "Configures connections to Marketo and the audiences activated on them, shows what became of events, and takes "
+    "events in. Errors are problem details (RFC 9457); times are ISO 8601 in UTC. The control plane is authorised by "
+    "IAM (SigV4), the webhook by the connection's ingest token."
+)
+
+
+def document() -> Document:
+    """The whole interface, as OpenAPI 3.1."""
+    made: Document = json.loads(
+        api.get_openapi_json_schema(
+            title="Marketo destination",
+            version=tomllib.loads(PROJECT.read_text())["project"]["version"],
+            description=_DESCRIPTION,
+            license_info=License(name="MIT", identifier="MIT"),
+        )
+    )
+    schemas = made["components"]["schemas"]
+    for theirs in ("HTTPValidationError", "ValidationError", "ResponseValidationError"):
+        del schemas[theirs]
+    problem = ProblemDetails.model_json_schema(ref_template=_REF + "{model}")
+    schemas |= problem.pop("$defs") | {"ProblemDetails": problem}
+    schemas |= {f"{name}Patch": _patch(name, schemas[f"{name}In"]) for name in ("Connection", "Audience")}
+    for operation in _operations(made):
+        _complete(operation, schemas)
+    made["paths"]["/connections/{connection_id}/events"] = {"post": _WEBHOOK}
+    made["security"] = [{"sigv4": []}]
+    made["components"]["securitySchemes"] = _SECURITY
+    return made
+
+
+def render() -> str:
+    return json.dumps(document(), indent=2, ensure_ascii=False) + "\n"
+
+
+def _operations(made: Document) -> Iterator[Document]:
+    for path in made["paths"].values():
+        yield from path.values()
+
+
+def _complete(operation: Document, schemas: Document) -> None:
+    """What the resolver does not know: bodies that are checked as part of a whole, problems, headers."""
+    name = operation["operationId"]
+    bodies = {
+        "changeConnection": {"$ref": f"{_REF}ConnectionPatch"},
+        "changeAudience": {"$ref": f"{_REF}AudiencePatch"},
+        "setMapping": schemas["ConnectionIn"]["properties"]["mapping"],
+    }
+    if name in bodies:
+        operation["requestBody"]["content"]["application/json"]["schema"] = bodies[name]
+    answers = {status: answer for status, answer in operation["responses"].items() if status in _ANSWERS}
+    for status, answer in answers.items():
+        answer["description"] = _ANSWERS[status]
+        if status == "204":
+            del answer["content"]
+        elif _has_version(answer["content"]["application/json"]["schema"]):
+            answer["headers"] = {"ETag": {"description": "The version.", "schema": {"type": "string"}}}
+    if name == "activateAudience":
+        answers = {"200": {**answers["201"], "description": "It was activated before."}, **answers}
+    operation["responses"] = answers | _problems((*_PROBLEMS[name], "unavailable"))
+
+
+def _has_version(schema: Document) -> bool:
+    return schema.get("$ref") in {f"{_REF}ConnectionOut", f"{_REF}ConnectionCreated"} or schema.get("type") == "array"
+
+
+def _patch(name: str, whole: Document) -> Document:
+    members = {member: {"anyOf": [schema, {"type": "null"}]} for member, schema in whole["properties"].items()}
+    return {
+        "title": f"{name}Patch",
+        "description": "JSON merge patch (RFC 7396): null takes a member back to its default.",
+        "type": "object",
+        "additionalProperties": False,
+        "properties": members,
+    }
+
+
+def _problems(kinds: Sequence[str]) -> Document:
+    by_status: dict[str, list[str]] = {}
+    for kind in kinds:
+        status, title = TITLES[kind]
+        by_status.setdefault(str(status), []).append(f"{title} (`{type_of(kind)}`).")
+    return {status: _problem(" ".join(titles)) for status, titles in sorted(by_status.items())}
+
+
+def _problem(description: str) -> Document:
+    return {"description": description, "content": {CONTENT_TYPE: {"schema": {"$ref": f"{_REF}ProblemDetails"}}}}
+
+
+_SECURITY: Final[Document] = {
+    "sigv4": {
+        "type": "apiKey",
+        "name": "Authorization",
+        "in": "header",
+        "description": "AWS Signature Version 4 for the service `execute-api`.",
+        "x-amazon-apigateway-authtype": "awsSigv4",
+    },
+    "ingestToken": {"type": "http", "scheme": "bearer", "description": "The connection's ingest token."},
+}
+
+_ERRORS_OF_RECORDS: Final[Document] = {
+    "type": "array",
+    "items": {
+        "type": "object",
+        "required": ["index", "errors"],
+        "properties": {
+            "index": {"type": "integer", "description": "The record's place in the body, from 0."},
+            "errors": {"type": "array", "items": {"$ref": f"{_REF}Error"}},
+        },
+    },
+}
+
+_WEBHOOK: Final[Document] = {
+    "summary": "Take events in",
+    "description": "One bad record never keeps the good ones out: `rejected` names it.",
+    "operationId": "postEvents",
+    "security": [{"ingestToken": []}],
+    "parameters": [{"name": "connection_id", "in": "path", "required": True, "schema": {"type": "string"}}],
+    "requestBody": {
+        "required": True,
+        "description": "Events in the format of the connection's source, at most 6 MB.",
+        "content": {"application/json": {"schema": {}}, "application/x-ndjson": {"schema": {}}},
+    },
+    "responses": {
+        "202": {
+            "description": "The accepted events are queued.",
+            "content": {
+                "application/json": {
+                    "schema": {
+                        "type": "object",
+                        "required": ["accepted", "rejected"],
+                        "properties": {
+                            "accepted": {"type": "integer"},
+                            "rejected": _ERRORS_OF_RECORDS,
+                            "warnings": _ERRORS_OF_RECORDS,
+                        },
+                    }
+                }
+            },
+        },
+        "400": _problem("The body is not JSON, or no record of it is an event."),
+        "401": _problem("There is no ingest token, or a wrong one."),
+        "404": _problem("There is no such connection."),
+        "409": _problem("The connection is not enabled."),
+        "413": _problem("The body is too large."),
+        "415": _problem("The body is announced as something other than JSON."),
+        "503": _problem("The events cannot be queued now; send them again."),
+    },
+}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m docs.openapi", description="Write docs/openapi.json.")
+    parser.add_argument("--check", action="store_true", help="write nothing; fail if the file is not current")
+    if not parser.parse_args().check:
+        TARGET.write_text(render())
+        return 0
+    if TARGET.read_text() == render():
+        return 0
+    sys.stderr.write("docs/openapi.json is not current: run `make openapi`\n")
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,36 @@
+"""The stack under test: the real template, deployed to this machine once for all tests."""
+
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+import requests
+
+from local import stack
+from tests.e2e.system import System
+
+HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
+    """The first test brings the stack up, which takes minutes where nothing was built yet: its time is its own."""
+    for item in items:
+        if item.path.is_relative_to(HERE):
+            item.add_marker(pytest.mark.timeout(func_only=True))
+
+
+@pytest.fixture(scope="session")
+def system() -> Iterator[System]:
+    """The local stack, brought up to date; ended afterwards unless it stood before."""
+    stood = stack.Stack.load() is not None and all(stack.alive().values())
+    standing = stack.up(marketo_url=None, port=None, simulator_port=None)
+    with requests.Session() as http:
+        http.trust_env = False  # a proxy of the caller's network must not be asked for this machine
+        made = System(standing, http, began=time.time())
+        yield made
+        if stood:
+            for connection_id in made.connections:
+                made.request("DELETE", f"/connections/{connection_id}")
+    if not stood:
+        stack.down()

@@ -1,0 +1,43 @@
+"""The monitor as its schedule starts it: a summary and metrics of each connection's hour."""
+
+import json
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from tests.e2e.system import System, profile
+
+AUDIENCE = "Webinar"
+
+
+def test_each_connection_gets_a_summary_and_metrics_of_the_hour_before(system: System) -> None:
+    destination = system.connect(system.instance(), AUDIENCE)
+    destination.post([profile("ada@example.org", AUDIENCE), profile("incomplete@example.org", AUDIENCE, person={})])
+    destination.accounted(2)
+    [run] = destination.runs()
+
+    began = time.time()
+    hour_after = datetime.strptime(run["id"], "%Y-%m-%dT%H:%MZ").replace(tzinfo=UTC) + timedelta(hours=1)
+    answer = system.aws("lambda").invoke(
+        FunctionName=system.stack.functions["monitor"], Payload=json.dumps({"time": hour_after.isoformat()})
+    )
+    assert "FunctionError" not in answer
+    assert json.load(answer["Payload"]) == {"connections": len(system.listed(100))}
+
+    lines = [json.loads(line) for line in system.log("monitor", began) if line.startswith("{")]
+    [summary] = [one for one in lines if one.get("message") == "run summary" and is_of(destination.id, one)]
+    assert summary["connection_status"] == "enabled"
+    assert summary["run"]["id"] == run["id"]
+    assert (summary["run"]["received"], summary["run"]["activated"]["persons"], summary["run"]["excluded"]) == (2, 1, 1)
+    assert [reason["code"] for reason in summary["run"]["reasons"]] == ["MISSING_REQUIRED_ATTRIBUTE"]
+
+    [metrics] = [one for one in lines if "_aws" in one and is_of(destination.id, one)]
+    [published] = metrics["_aws"]["CloudWatchMetrics"]
+    assert published["Namespace"] == "MarketoDestination"
+    counted = {metric["Name"]: metrics[metric["Name"]] for metric in published["Metrics"]}
+    expected = {"received": [2], "activated": [1], "excluded": [1], "unchanged": [0], "failed": [0]}
+    assert counted.items() >= expected.items()
+
+
+def is_of(connection_id: str, line: dict[str, Any]) -> bool:
+    return bool(line.get("connection_id") == connection_id)

@@ -1,0 +1,237 @@
+"""Audiences through the control plane's handler: what the answers say, what is stored, and what Marketo is told."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+
+from destination.domain.connection import AudienceKey
+from marketo_simulator import Fault, Simulator
+from tests.support.control_plane import (
+    activated,
+    audience_path,
+    call,
+    connections,
+    control_plane,
+    created,
+    fresh,
+    lists,
+    secret_names,
+)
+
+
+@pytest.fixture(scope="module")
+def stack() -> Iterator[Simulator]:
+    with control_plane() as simulator:
+        yield simulator
+
+
+@pytest.fixture(autouse=True)
+def marketo(stack: Simulator) -> Iterator[Simulator]:
+    with fresh(stack):
+        yield stack
+
+
+def test_activating_makes_the_audience_a_list(marketo: Simulator) -> None:
+    connection_id = created()
+    answer = activated(connection_id, start="2026-11-01T00:00:00+01:00", origin="Segmentation Service")
+    assert answer.status == 201
+    made = answer.json["list"]
+    assert lists(marketo)[made["id"]] == made["name"] == "Webinar; spring"
+    assert answer.json == {
+        "id": "aud-1",
+        "namespace": "ups",
+        "name": "Webinar, spring",
+        "data_type": "people",
+        "origin": "Segmentation Service",
+        "start": "2026-10-31T23:00:00Z",
+        "end": None,
+        "list": made,
+    }
+    activation = connections().activation(connection_id, AudienceKey("ups", "aud-1"))
+    assert (activation.list_id, activation.list_name) == (made["id"], made["name"])
+
+
+def test_activating_again_keeps_the_list_and_renews_the_rest(marketo: Simulator) -> None:
+    connection_id = created()
+    first = activated(connection_id).json
+    again = activated(connection_id, name="Renamed", end="2026-12-01T00:00:00Z")
+    assert again.status == 200
+    assert (again.json["list"], again.json["name"], again.json["end"]) == (
+        first["list"],
+        "Renamed",
+        "2026-12-01T00:00:00Z",
+    )
+    assert len(lists(marketo)) == 1
+
+
+def test_a_list_of_the_name_is_found_in_the_workspace(marketo: Simulator) -> None:
+    marketo.seed({"lists": [{"name": "Webinar; spring", "id": 4711, "workspace": "Default"}]})
+    assert activated(created()).json["list"] == {"id": 4711, "name": "Webinar; spring"}
+    assert lists(marketo) == {4711: "Webinar; spring"}
+
+
+def test_a_list_that_is_named_is_adopted(marketo: Simulator) -> None:
+    marketo.seed({"lists": [{"name": "Hand-made", "id": 4711, "workspace": "Default"}]})
+    connection_id = created()
+    assert activated(connection_id, list={"id": 4711}).json["list"] == {"id": 4711, "name": "Hand-made"}
+    assert activated(connection_id, list={"id": 4711}).status == 200
+    other = activated(connection_id, list={"id": 4712})
+    assert (other.status, other.json["type"]) == (409, "urn:marketo-destination:problem:already-bound")
+    assert connections().activation(connection_id, AudienceKey("ups", "aud-1")).list_id == 4711
+
+
+def test_a_list_that_is_not_there_cannot_be_named() -> None:
+    connection_id = created()
+    answer = activated(connection_id, list={"id": 4711})
+    assert answer.status == 422
+    assert "leave it out" in answer.errors["list.id"]
+    assert connections().activations(connection_id) == ()
+
+
+def test_an_audience_whose_list_was_deleted_gets_another_when_activated_again(marketo: Simulator) -> None:
+    connection_id = created()
+    activated(connection_id)
+    marketo.reset()
+    again = activated(connection_id, name="Another name").json["list"]
+    assert again["name"] == "Another name"
+    assert lists(marketo) == {again["id"]: "Another name"}
+
+
+def test_profiles_only_need_no_list_and_no_marketo(marketo: Simulator) -> None:
+    answer = activated(created(sync_type="profile_only", credentials=None))
+    assert (answer.status, answer.json["list"]) == (201, None)
+    assert marketo.log() == []
+
+
+def test_lists_need_credentials() -> None:
+    connection_id = created(credentials=None)
+    answer = activated(connection_id)
+    assert answer.status == 409
+    assert answer.errors.keys() == {"credentials"}
+    assert connections().activations(connection_id) == ()
+
+
+@pytest.mark.parametrize(
+    ("members", "path"),
+    [({"data_type": "account"}, "data_type"), ({"start": "x"}, "start"), ({"labels": []}, "labels")],
+)
+def test_an_audience_that_breaks_a_rule_is_not_activated(
+    marketo: Simulator, members: Mapping[str, Any], path: str
+) -> None:
+    connection_id = created()
+    answer = activated(connection_id, **members)
+    assert answer.status == 422
+    assert answer.errors.keys() == {path}
+    assert connections().activations(connection_id) == ()
+    assert lists(marketo) == {}
+
+
+@pytest.mark.parametrize("audience_id", ["aud-1", "5f8a…", "a b", "a#b", "a?b=c&d", "100%", "a;b,c:d"])
+def test_an_audience_is_found_by_any_id(audience_id: str) -> None:
+    connection_id = created()
+    activated(connection_id, audience_id)
+    path = audience_path(connection_id, audience_id)
+    assert call("GET", path).json["id"] == audience_id
+    assert call("DELETE", path).status == 204
+    assert call("GET", path).status == 404
+
+
+def test_audiences_of_two_namespaces_are_two() -> None:
+    connection_id = created()
+    activated(connection_id)
+    activated(connection_id, namespace="csv", name="Imported")
+    listed = call("GET", f"/connections/{connection_id}/audiences").json["audiences"]
+    assert [(one["namespace"], one["name"]) for one in listed] == [("csv", "Imported"), ("ups", "Webinar, spring")]
+    path = audience_path(connection_id, "aud-1")
+    assert call("GET", path, query={"namespace": "csv"}).json["name"] == "Imported"
+    assert call("DELETE", path, query={"namespace": "csv"}).status == 204
+    assert call("GET", path).json["name"] == "Webinar, spring"
+    assert call("GET", path, query={"namespace": "a b"}).status == 422
+
+
+def test_an_activation_is_changed_in_place(marketo: Simulator) -> None:
+    connection_id = created()
+    before = activated(connection_id, start="2026-11-01T00:00:00Z").json
+    calls = len(marketo.log())
+    answer = call("PATCH", audience_path(connection_id, "aud-1"), {"name": "Renamed", "start": None})
+    assert answer.status == 200
+    assert answer.json == {**before, "name": "Renamed", "start": None}
+    assert call("GET", audience_path(connection_id, "aud-1")).json == answer.json
+    assert len(marketo.log()) == calls
+
+
+@pytest.mark.parametrize(
+    ("patch", "path"),
+    [
+        ({"id": "aud-2"}, "id"),
+        ({"namespace": "csv"}, "namespace"),
+        ({"list": {"id": 1}}, "list"),
+        ({"list": None}, "list"),
+        ({"data_type": "account"}, "data_type"),
+        ({"name": ""}, "name"),
+        ({"start": "2026-11-02T00:00:00Z", "end": "2026-11-01T00:00:00Z"}, "end"),
+    ],
+)
+def test_an_activation_keeps_to_the_rules(patch: Mapping[str, object], path: str) -> None:
+    connection_id = created()
+    before = activated(connection_id).json
+    answer = call("PATCH", audience_path(connection_id, "aud-1"), patch)
+    assert answer.status == 422
+    assert answer.errors.keys() == {path}
+    assert call("GET", audience_path(connection_id, "aud-1")).json == before
+
+
+def test_deactivating_leaves_the_list(marketo: Simulator) -> None:
+    connection_id = created()
+    activated(connection_id)
+    assert call("DELETE", audience_path(connection_id, "aud-1")).status == 204
+    assert call("DELETE", audience_path(connection_id, "aud-1")).status == 404
+    assert connections().activations(connection_id) == ()
+    assert list(lists(marketo).values()) == ["Webinar; spring"]
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "kind"),
+    [
+        ("603", 409, "marketo-blocked"),
+        ("610", 409, "marketo-blocked"),
+        ("606", 503, "marketo-unavailable"),
+        ("607", 503, "marketo-unavailable"),
+        ("502", 503, "marketo-unavailable"),
+        ("701", 502, "marketo-rejected"),
+        ("99999", 503, "marketo-unavailable"),
+    ],
+)
+def test_what_marketo_refuses_is_explained(marketo: Simulator, code: str, status: int, kind: str) -> None:
+    connection_id = created()
+    marketo.script(Fault(effect="error", code=code, path="/rest/.*", every=1))
+    answer = activated(connection_id)
+    assert answer.status == status
+    assert answer.json["type"] == f"urn:marketo-destination:problem:{kind}"
+    assert code in answer.json["detail"]
+    assert ("Retry-After" in answer.headers) == (status == 503)
+    assert connections().activations(connection_id) == ()
+
+
+def test_wrong_credentials_are_named(marketo: Simulator) -> None:
+    connection_id = created(credentials={"client_id": "client", "client_secret": "wrong"})
+    answer = activated(connection_id)
+    assert (answer.status, answer.json["type"]) == (409, "urn:marketo-destination:problem:marketo-blocked")
+    assert "client secret" in answer.json["detail"]
+    assert "wrong" not in answer.text
+
+
+def test_a_workspace_without_a_folder_for_lists_is_named() -> None:
+    answer = activated(created(workspace="Nowhere"))
+    assert (answer.status, answer.json["type"]) == (409, "urn:marketo-destination:problem:marketo-blocked")
+    assert "workspace" in answer.json["detail"]
+
+
+def test_the_access_token_is_shared_as_a_secret() -> None:
+    first, second = created(), created()
+    activated(first)
+    activated(second, "aud-2", name="Other")
+    assert sorted(secret_names()) == sorted(
+        [f"dest/credentials/{first}", f"dest/credentials/{second}", "dest/tokens/123-ABC-456/client"]
+    )

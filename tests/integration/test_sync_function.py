@@ -1,0 +1,354 @@
+"""The delivery through its handler: messages from SQS to a Marketo on a socket, accounted for in the tables."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from mypy_boto3_sqs.type_defs import MessageTypeDef
+
+from destination.domain.connection import Activation, Connection, PersonAction, Status
+from destination.domain.credentials import ClientCredentials
+from destination.domain.event import MembershipStatus, ProfileEvent
+from destination.domain.pace import PaceState
+from destination.domain.runs import Tally
+from destination.queue import EventQueue, decode, encode_event, pack
+from destination.store.connections import Connections
+from destination.store.lease import Leases
+from destination.store.runs import Runs
+from destination.store.secrets import Credentials
+from functions.sync import app
+from marketo_simulator import Fault, Simulator
+from marketo_simulator.server import serve
+from tests.support.aws import SECRETS_PREFIX, Aws, Context, aws, logged, sqs_batch
+from tests.support.world import MUNCHKIN, audience, connection, event
+
+REALIZED, EXITED = MembershipStatus.REALIZED, MembershipStatus.EXITED
+NOW = datetime.now(UTC)
+SEED: dict[str, Any] = {
+    "partitions": [{"name": "EMEA", "id": 2}],
+    "lists": [{"name": "a", "id": 1001}, {"name": "b", "id": 1002}],
+    "leads": [
+        {"id": 3, "email": "twice@example.org", "firstName": "Old"},
+        {"id": 7, "email": "known@example.org", "firstName": "Old", "partition": "EMEA"},
+    ],
+}
+
+
+class AlmostDone(Context):
+    """Lambda's context, with just enough time to ask for the lease once."""
+
+    @staticmethod
+    def get_remaining_time_in_millis() -> int:
+        return 110_500
+
+
+@dataclass
+class Stage:
+    """The deployed function's surroundings."""
+
+    aws: Aws
+    marketo: Simulator
+    connections: Connections = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.connections = Connections(self.aws.dynamodb, "ConnectionsTable")
+
+    def connect(self, **changes: Any) -> Connection:
+        """Store a connection with audiences `a` and `b` on lists 1001 and 1002, and its credentials."""
+        one = connection(**changes)
+        self.connections.create(one, token_hash="0f")
+        for number, name in enumerate("ab"):
+            self.connections.put_activation(one.id, Activation(audience(name), name, list_id=1001 + number))
+        self.give_credentials(one.id)
+        return one
+
+    def give_credentials(self, connection_id: str) -> None:
+        Credentials(self.aws.secrets, SECRETS_PREFIX).put(connection_id, ClientCredentials("client", "secret"))
+
+    def end_pause(self) -> None:
+        """What an operator does to have the instance tried again at once."""
+        self.aws.dynamodb.update_item(
+            TableName="ConnectionsTable",
+            Key={"pk": {"S": f"instance#{MUNCHKIN}"}, "sk": {"S": "instance"}},
+            UpdateExpression="REMOVE pause",
+        )
+
+    def post(self, *events: ProfileEvent, connection_id: str = "connection-1") -> None:
+        """Queue events in one message, as ingest does."""
+        bodies = [body for _, body in pack(connection_id, datetime.now(UTC), map(encode_event, events))]
+        assert EventQueue(self.aws.sqs, self.aws.queue_url).send(connection_id, bodies) == []
+
+    def invoke(self, batch: list[MessageTypeDef], context: Context | None = None) -> set[str]:
+        """Hand a batch to the function, delete what is done as Lambda does, and return the ids of the rest."""
+        answer = app.handler(sqs_batch(batch), context or Context())
+        assert answer.keys() == {"batchItemFailures"}
+        stays = {failure["itemIdentifier"] for failure in answer["batchItemFailures"]}
+        for one in batch:
+            if one["MessageId"] not in stays:
+                self.aws.sqs.delete_message(QueueUrl=self.aws.queue_url, ReceiptHandle=one["ReceiptHandle"])
+        return stays
+
+    def deliver(self, *events: ProfileEvent) -> set[str]:
+        if events:
+            self.post(*events)
+        return self.invoke(self.aws.receive())
+
+    def dead_letters(self) -> list[tuple[str, str]]:
+        """Code and body of every dead letter."""
+        letters = self.aws.receive(self.aws.dead_letter_queue_url)
+        return [(one["MessageAttributes"]["code"]["StringValue"], one["Body"]) for one in letters]
+
+    def total(self, connection_id: str = "connection-1") -> Tally:
+        """All the connection's runs, each of which adds up."""
+        total = Tally()
+        for run in Runs(self.aws.dynamodb, "RunsTable").between(connection_id, "2000", "3000"):
+            counts = run.tally.counts
+            classes = ("activated", "unchanged", "excluded", "failed")
+            assert counts["received"] == sum(counts[one] for one in classes)
+            total.add(run.tally)
+        return total
+
+    def counts(self, *names: str) -> tuple[int, ...]:
+        counts = self.total().counts
+        return tuple(counts[name] for name in names)
+
+    def reasons(self) -> dict[str, int]:
+        return {reason.code: count for reason, count in self.total().reasons.items()}
+
+    def leads(self, email: str) -> list[dict[str, Any]]:
+        dumped: Any = self.marketo.dump()["leads"]
+        return [lead for lead in dumped if str(lead["email"]).lower() == email]
+
+    def members(self, list_id: int) -> list[int]:
+        dumped: Any = self.marketo.dump()["lists"]
+        return sorted(next(one["members"] for one in dumped if one["id"] == list_id))
+
+    def calls(self) -> int:
+        return sum(1 for call in self.marketo.log() if call.counted)
+
+
+@pytest.fixture
+def stage(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
+    with aws() as account, serve(Simulator(seed=SEED)) as server:
+        for name, value in account.environment(server.url).items():
+            monkeypatch.setenv(name, value)
+        app.sync.cache_clear()
+        yield Stage(account, server.simulator)
+        app.sync.cache_clear()
+
+
+def known(*memberships: tuple[str, MembershipStatus], at: datetime = NOW, **profile: object) -> ProfileEvent:
+    return event("known@example.org", *memberships, at=at, **profile)
+
+
+def ada(*memberships: tuple[str, MembershipStatus], at: datetime = NOW, **profile: object) -> ProfileEvent:
+    return event("ada@example.org", *memberships, at=at, **profile)
+
+
+def test_people_are_created_updated_and_put_on_their_lists(stage: Stage) -> None:
+    stage.connect(partition="EMEA")
+    assert stage.deliver(ada(("a", REALIZED), ("b", REALIZED)), known(("a", REALIZED))) == set()
+    (created,) = stage.leads("ada@example.org")
+    (updated,) = stage.leads("known@example.org")
+    assert (created["firstName"], created["lastName"], created["partition"]) == ("Ada", "Lovelace", "EMEA")
+    assert (updated["id"], updated["firstName"]) == (7, "Ada")
+    assert (stage.members(1001), stage.members(1002)) == (sorted([7, created["id"]]), [created["id"]])
+    assert stage.counts("received", "activated", "created", "updated", "added", "removed") == (2, 2, 1, 1, 3, 0)
+    assert stage.total().counts["marketo_calls"] == stage.calls()
+    assert stage.total().audiences[audience("a")] == {"received": 2, "activated": 2}
+    assert stage.aws.receive() == []
+    assert stage.dead_letters() == []
+
+
+def test_exits_take_off_and_create_nobody(stage: Stage) -> None:
+    stage.connect()
+    stage.deliver(known(("a", REALIZED)))
+    later = NOW + timedelta(seconds=1)
+    stage.deliver(known(("a", EXITED), at=later), ada(("a", EXITED), at=later))
+    assert (stage.members(1001), stage.leads("ada@example.org")) == ([], [])
+    assert stage.reasons() == {"NOT_ON_LIST": 1}
+
+
+def test_the_same_events_again_cost_no_call_and_are_unchanged(stage: Stage) -> None:
+    stage.connect()
+    events = [ada(("a", REALIZED)), known(("a", REALIZED))]
+    stage.deliver(*events)
+    calls = stage.calls()
+    stage.deliver(*events)
+    assert stage.calls() == calls
+    assert stage.counts("received", "activated", "unchanged") == (4, 2, 2)
+
+
+def test_an_old_exit_after_a_newer_entry_changes_nothing(stage: Stage) -> None:
+    stage.connect()
+    stage.deliver(known(("a", REALIZED)))
+    calls = stage.calls()
+    stage.deliver(known(("a", EXITED), at=NOW - timedelta(days=1)))
+    assert (stage.members(1001), stage.calls()) == ([7], calls)
+    assert stage.reasons() == {"SUPERSEDED": 1}
+
+
+def test_a_message_that_comes_again_is_not_counted_again(stage: Stage) -> None:
+    stage.connect()
+    stage.post(ada(("a", REALIZED)), event(None, ("a", REALIZED)), event("x@example.org", ("elsewhere", REALIZED)))
+    batch = stage.aws.receive()
+    assert stage.invoke(batch) == set()
+    before = stage.total()
+    assert stage.invoke(batch) == set()
+    assert stage.total() == before
+    assert stage.counts("received", "activated", "excluded", "ignored") == (2, 1, 1, 1)
+
+
+def test_who_is_unknown_is_excluded_where_nobody_is_created(stage: Stage) -> None:
+    stage.connect(person_action=PersonAction.UPDATE_EXISTING_ONLY)
+    stage.deliver(ada(("a", REALIZED)), known(("a", REALIZED)))
+    assert stage.leads("ada@example.org") == []
+    assert (stage.reasons(), stage.counts("received", "activated", "excluded")) == ({"PERSON_NOT_FOUND": 1}, (2, 1, 1))
+
+
+def test_a_refused_person_fails_alone_and_its_dead_letter_can_be_redriven(stage: Stage) -> None:
+    stage.connect()
+    stage.marketo.script(Fault(effect="skip", code="1003", path="leads.json", method="POST", records=(1,), nth=2))
+    events = [event(f"{name}@example.org", ("a", REALIZED), at=NOW) for name in ("one", "two", "three")]
+    assert stage.deliver(*events) == set()
+    assert (len(stage.members(1001)), stage.counts("received", "activated", "failed")) == (2, (3, 2, 1))
+    assert stage.reasons() == {"MARKETO_1003": 1}
+    ((code, body),) = stage.dead_letters()
+    assert code == "MARKETO_1003"
+    (dead,) = decode(body).events
+    assert dead in events
+    assert stage.leads(str(dead.profile["email"])) == []
+
+    stage.aws.sqs.send_message(QueueUrl=stage.aws.queue_url, MessageBody=body)
+    assert stage.deliver() == set()
+    assert len(stage.members(1001)) == 3
+    assert len(stage.leads(str(dead.profile["email"]))) == 1
+
+
+def test_what_is_no_message_and_whose_connection_is_gone_are_dead_letters_and_lose_nobody_else(stage: Stage) -> None:
+    stage.connect()
+    stage.post(ada(("a", REALIZED)), connection_id="connection-2")
+    for body in ("not JSON", '{"v":9,"connection_id":"connection-1"}'):
+        stage.aws.sqs.send_message(QueueUrl=stage.aws.queue_url, MessageBody=body)
+    assert stage.deliver(known(("a", REALIZED))) == set()
+    assert stage.members(1001) == [7]
+    letters = stage.dead_letters()
+    assert sorted(code for code, _ in letters) == ["UNDECODABLE_MESSAGE", "UNDECODABLE_MESSAGE", "UNKNOWN_CONNECTION"]
+    assert "not JSON" in {body for _, body in letters}
+
+
+def test_what_cannot_become_a_dead_letter_stays_in_the_queue(stage: Stage) -> None:
+    stage.connect()
+    stage.aws.sqs.delete_queue(QueueUrl=stage.aws.dead_letter_queue_url)
+    stage.marketo.script(Fault(effect="skip", code="1003", path="leads.json", method="POST", records=(0,), nth=2))
+    stage.aws.sqs.send_message(QueueUrl=stage.aws.queue_url, MessageBody="not JSON")
+    stage.post(ada(("a", REALIZED)))
+    batch = stage.aws.receive()
+    assert stage.invoke(batch) == {one["MessageId"] for one in batch}
+    assert stage.counts("received", "failed") == (0, 0)
+
+
+def test_while_the_daily_quota_is_spent_events_wait_and_none_fails(stage: Stage) -> None:
+    stage.connect()
+    stage.marketo.script(Fault(code="607", path="leads.json", times=99, every=1))
+    stage.post(ada(("a", REALIZED)))
+    batch = stage.aws.receive()
+    assert stage.invoke(batch) == {one["MessageId"] for one in batch}
+    assert stage.aws.receive() == [], "the message is hidden until the quota's reset"
+    assert (stage.counts("received", "failed"), stage.dead_letters()) == ((0, 0), [])
+    stage.marketo.clear_faults()
+    calls = len(stage.marketo.log())
+    assert stage.invoke(batch) == {one["MessageId"] for one in batch}, "the pause holds"
+    assert len(stage.marketo.log()) == calls
+    stage.end_pause()
+    assert stage.invoke(batch) == set()
+    assert (len(stage.members(1001)), stage.counts("received", "activated")) == (1, (1, 1))
+
+
+def test_a_blocked_connection_shows_why_and_goes_on_by_itself(stage: Stage) -> None:
+    stage.connect()
+    stage.marketo.script(Fault(code="603", path="leads.json", times=99, every=1))
+    stage.post(ada(("a", REALIZED)))
+    batch = stage.aws.receive()
+    assert stage.invoke(batch) == {one["MessageId"] for one in batch}
+    blocked = stage.connections.get("connection-1")
+    assert (blocked.status, (blocked.blocked_cause or "")[:3]) == (Status.BLOCKED, "603")
+    stage.marketo.clear_faults()
+    assert stage.invoke(batch) == set()
+    mended = stage.connections.get("connection-1")
+    assert (mended.status, mended.blocked_cause) == (Status.ENABLED, None)
+    assert len(stage.members(1001)) == 1
+
+
+def test_a_connection_without_credentials_is_blocked_until_it_has_some(stage: Stage) -> None:
+    stage.connect()
+    Credentials(stage.aws.secrets, SECRETS_PREFIX).delete("connection-1")
+    stage.post(ada(("a", REALIZED)))
+    batch = stage.aws.receive()
+    assert stage.invoke(batch) == {one["MessageId"] for one in batch}
+    assert "credentials" in (stage.connections.get("connection-1").blocked_cause or "")
+    stage.give_credentials("connection-1")
+    assert stage.invoke(batch) == set()
+    assert stage.connections.get("connection-1").status is Status.ENABLED
+
+
+def test_what_was_queued_before_disabling_is_delivered_after_enabling(stage: Stage) -> None:
+    stage.connect()
+    stage.post(ada(("a", REALIZED)))
+    batch = stage.aws.receive()
+    disabled = stage.connections.set_status("connection-1", 1, Status.DISABLED)
+    assert stage.invoke(batch) == {one["MessageId"] for one in batch}
+    assert stage.calls() == 0
+    stage.connections.set_status("connection-1", disabled.version, Status.ENABLED)
+    assert stage.invoke(batch) == set()
+    assert len(stage.members(1001)) == 1
+
+
+def test_while_another_worker_delivers_to_the_instance_messages_are_given_back(stage: Stage) -> None:
+    stage.connect()
+    leases = Leases(stage.aws.dynamodb, "ConnectionsTable")
+    now = datetime.now(UTC)
+    held = leases.acquire(MUNCHKIN, now, now + timedelta(minutes=5))
+    assert held is not None
+    stage.post(ada(("a", REALIZED)))
+    batch = stage.aws.receive()
+    assert stage.invoke(batch, AlmostDone()) == {one["MessageId"] for one in batch}
+    assert stage.calls() == 0
+    leases.release(held, PaceState(), None)
+    assert stage.invoke(batch) == set()
+
+
+def test_two_connections_of_one_batch_are_kept_apart(stage: Stage) -> None:
+    stage.connect()
+    stage.connect(id="connection-2", person_action=PersonAction.UPDATE_EXISTING_ONLY)
+    stage.post(ada(("a", REALIZED)))
+    stage.post(event("bob@example.org", ("b", REALIZED), at=NOW), connection_id="connection-2")
+    assert stage.invoke(stage.aws.receive()) == set()
+    assert (stage.total().counts["created"], stage.total("connection-2").counts["excluded"]) == (1, 1)
+    assert stage.leads("bob@example.org") == []
+
+
+def test_many_people_in_several_messages_share_calls(stage: Stage) -> None:
+    stage.connect()
+    people = [event(f"p{number}@example.org", ("a", REALIZED), at=NOW) for number in range(301)]
+    for start in range(0, 301, 50):
+        stage.post(*people[start : start + 50])
+    assert stage.deliver() == set()
+    assert (len(stage.members(1001)), stage.counts("received", "activated", "created")) == (301, (301, 301, 301))
+    work = [call.path for call in stage.marketo.log() if call.path.endswith("leads.json")]
+    assert len(work) == 6
+    assert len([path for path in work if "/lists/" in path]) == 2
+
+
+def test_neither_tables_nor_logs_hold_a_value_of_a_profile(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
+    stage.connect()
+    stage.marketo.script(Fault(effect="skip", code="1003", path="leads.json", method="POST", records=(0,), nth=2))
+    stage.deliver(ada(("a", REALIZED), company="Hush Ltd"), known(("a", REALIZED), company="Hush Ltd"))
+    tables = [stage.aws.dynamodb.scan(TableName=name)["Items"] for name in ("LedgerTable", "RunsTable")]
+    shown = json.dumps([tables, logged(app.logger, caplog)])
+    assert "batch delivered" in shown
+    for value in ("ada@", "known@", "Hush", "Lovelace", "secret"):
+        assert value not in shown

@@ -1,0 +1,7 @@
+"""How many examples: `usual` in every run of the suite, `soak` with `--hypothesis-profile=soak`."""
+
+from hypothesis import settings
+
+settings.register_profile("usual", max_examples=200, deadline=None)
+settings.register_profile("soak", max_examples=5_000, deadline=None, stateful_step_count=60)
+settings.load_profile("usual")

@@ -1,0 +1,62 @@
+"""SQS in memory, with the limits it keeps and the trouble it makes."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from botocore.exceptions import ClientError, EndpointConnectionError
+from mypy_boto3_sqs import SQSClient
+
+
+@dataclass
+class FakeSqs:
+    """Takes batches as SQS does: at most ten entries, 1 MiB in all, ids used once.
+
+    `refuses` says of a body how often it comes back as failed; `down` how many calls find nobody.
+    """
+
+    refuses: dict[str, int] = field(default_factory=dict)
+    down: int = 0
+    sent: list[dict[str, Any]] = field(default_factory=list)
+    calls: list[int] = field(default_factory=list)
+    hidden: dict[str, int] = field(default_factory=dict)
+
+    def client(self) -> SQSClient:
+        return cast("SQSClient", self)
+
+    def bodies(self) -> list[str]:
+        return [entry["MessageBody"] for entry in self.sent]
+
+    def send_message_batch(self, *, QueueUrl: str, Entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:  # noqa: N803
+        self._call(Entries)
+        if sum(_size(entry) for entry in Entries) > 1024 * 1024:
+            raise ClientError({"Error": {"Code": "BatchRequestTooLong"}}, "SendMessageBatch")
+        failed = []
+        for entry in Entries:
+            left = self.refuses.get(entry["MessageBody"], 0)
+            if left:
+                self.refuses[entry["MessageBody"]] = left - 1
+                failed.append({"Id": entry["Id"], "SenderFault": False, "Code": "InternalError"})
+            else:
+                self.sent.append({**entry, "QueueUrl": QueueUrl})
+        return {"Failed": failed} if failed else {"Successful": []}
+
+    def change_message_visibility_batch(self, *, QueueUrl: str, Entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:  # noqa: N803
+        self._call(Entries)
+        self.hidden |= {entry["ReceiptHandle"]: entry["VisibilityTimeout"] for entry in Entries}
+        return {"Successful": []}
+
+    def _call(self, entries: Sequence[Mapping[str, Any]]) -> None:
+        self.calls.append(len(entries))
+        if self.down:
+            self.down -= 1
+            raise EndpointConnectionError(endpoint_url="https://sqs.example.com")
+        assert 1 <= len(entries) <= 10
+        assert len({entry["Id"] for entry in entries}) == len(entries)
+
+
+def _size(entry: Mapping[str, Any]) -> int:
+    attributes = entry.get("MessageAttributes", {})
+    return len(entry["MessageBody"].encode()) + sum(
+        len(name) + len(one["DataType"]) + len(one["StringValue"].encode()) for name, one in attributes.items()
+    )

@@ -1,0 +1,112 @@
+"""The dependency rule: functions call use cases, use cases call the domain and the edges, edges know no other edge."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGE = ROOT / "layers/destination/destination"
+FUNCTIONS = ROOT / "functions"
+EDGES = ("api", "marketo", "store", "queue", "sources")
+USE_CASES = ("accounts", "delivery", "ingest", "manage", "monitor", "reasons", "sync")
+MAY_IMPORT = {
+    "domain": {"domain"},
+    "settings": {"settings"},
+    **{edge: {edge, "domain"} for edge in EDGES},
+    **{use_case: {*USE_CASES, *EDGES, "domain"} - {"api"} for use_case in USE_CASES},
+}
+"""By room of the package `destination`, the rooms that it may import. `api` is an edge of the functions alone."""
+
+INGEST_MODULES = 90
+"""Imported by ingest beside boto3: a cold start has to answer within two seconds."""
+
+START = """
+import runpy, sys
+import boto3
+before = set(sys.modules)
+runpy.run_path(sys.argv[1], run_name="app")
+print(*(set(sys.modules) - before))
+"""
+
+MODULES = [path for path in sorted(PACKAGE.rglob("*.py")) if path != PACKAGE / "__init__.py"]
+HANDLERS = sorted(FUNCTIONS.glob("*/app.py"))
+
+
+def imports(path: Path) -> Iterator[str]:
+    """The absolute names of all modules that a file imports, wherever in it."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.module, f"{path} imports relatively"
+            yield node.module
+            if node.module == "destination":
+                yield from (f"destination.{alias.name}" for alias in node.names)
+
+
+def room_of(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def rooms_imported(path: Path) -> set[str]:
+    return {name.split(".")[1] for name in imports(path) if name.startswith("destination.")}
+
+
+def test_every_room_has_its_rule() -> None:
+    assert {room_of(path) for path in MODULES} == MAY_IMPORT.keys()
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_a_module_imports_only_what_its_room_may(path: Path) -> None:
+    assert rooms_imported(path) <= MAY_IMPORT[room_of(path)]
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_nothing_imports_the_functions_the_tests_or_the_simulator(path: Path) -> None:
+    outside = {"functions", "tests", "marketo_simulator", "local"}
+    assert outside.isdisjoint(name.split(".")[0] for name in imports(path))
+
+
+@pytest.mark.parametrize("path", sorted((PACKAGE / "domain").rglob("*.py")), ids=lambda path: path.name)
+def test_the_domain_imports_the_standard_library_and_pydantic(path: Path) -> None:
+    allowed = {*sys.stdlib_module_names, "pydantic", "destination"}
+    assert {name.split(".")[0] for name in imports(path)} <= allowed
+
+
+@pytest.mark.parametrize("path", sorted((PACKAGE / "domain").rglob("*.py")), ids=lambda path: path.name)
+def test_the_domain_reads_neither_clock_nor_chance_nor_environment(path: Path) -> None:
+    impure = {"os", "random", "secrets", "socket", "time", "uuid", "logging", "threading", "pathlib", "subprocess"}
+    assert impure.isdisjoint(name.split(".")[0] for name in imports(path))
+    calls = {
+        node.func.attr
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+    }
+    assert calls.isdisjoint({"now", "utcnow", "today", "open"})
+
+
+@pytest.mark.parametrize("path", HANDLERS, ids=lambda path: path.parent.name)
+def test_a_function_imports_no_other_function(path: Path) -> None:
+    assert all(not name.startswith("functions") for name in imports(path))
+
+
+@pytest.mark.parametrize("path", HANDLERS, ids=lambda path: path.parent.name)
+def test_a_handler_only_translates(path: Path) -> None:
+    (handler,) = (
+        node
+        for node in ast.parse(path.read_text()).body
+        if isinstance(node, ast.FunctionDef) and node.name == "handler"
+    )
+    assert handler.end_lineno is not None
+    assert handler.end_lineno - handler.lineno + 1 <= 30
+
+
+def test_ingest_starts_light() -> None:
+    command = [sys.executable, "-c", START, str(FUNCTIONS / "ingest/app.py")]
+    loaded = subprocess.run(command, capture_output=True, check=True, text=True).stdout.split()  # noqa: S603
+    assert {"requests", "pydantic", "destination.marketo", "destination.sync"}.isdisjoint(loaded)
+    assert len(loaded) <= INGEST_MODULES

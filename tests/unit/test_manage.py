@@ -1,0 +1,263 @@
+"""The control plane's use case, over moto's AWS and the Marketo simulator in process."""
+
+import hashlib
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+
+import boto3
+import pytest
+import requests
+from moto import mock_aws
+
+from destination.domain.configuration import ConfigurationError
+from destination.domain.connection import (
+    Activation,
+    AudienceKey,
+    Connection,
+    MappingRow,
+    PersonAction,
+    Status,
+    SyncType,
+)
+from destination.domain.credentials import ClientCredentials
+from destination.domain.outcome import PERSON_NOT_FOUND, rejected
+from destination.domain.runs import Run
+from destination.manage import AlreadyBoundError, IncompleteError, Management, describe
+from destination.marketo.errors import InstanceWaitsError
+from destination.marketo.instance import Marketo
+from destination.marketo.lists import Lists
+from destination.marketo.pace import Pace
+from destination.store.connections import Connections
+from destination.store.errors import NotFoundError, StaleVersionError
+from destination.store.runs import Runs
+from destination.store.secrets import Credentials, TokenSecret
+from marketo_simulator import Fault, Simulator
+from marketo_simulator.adapter import SimulatorAdapter
+from tests.support.template import source, tables
+
+NOW = datetime(2026, 11, 21, 10, 30, tzinfo=UTC)
+TABLES = tables(source())
+AUDIENCE = AudienceKey("ups", "aud-1")
+CREDENTIALS = ClientCredentials("client", "secret")
+DRAFT = Connection(
+    id="",
+    version=0,
+    name="Webinar leads",
+    munchkin_id="123-ABC-456",
+    workspace="Default",
+    sync_type=SyncType.AUDIENCE_ONLY,
+    person_action=PersonAction.UPDATE_EXISTING_ONLY,
+    dedupe_field="email",
+    source_format="aep",
+    status=Status.DRAFT,
+    mapping=(MappingRow("email", "DedupeField"),),
+)
+
+
+@dataclass
+class Plane:
+    """The use case, with the Marketo that it works on."""
+
+    management: Management
+    marketo: Simulator
+
+    def draft(self) -> str:
+        return self.management.create(DRAFT, CREDENTIALS).connection.id
+
+    def enabled(self) -> str:
+        connection_id = self.draft()
+        self.management.activate(connection_id, Activation(AUDIENCE, "Webinar"))
+        self.management.enable(connection_id)
+        return connection_id
+
+
+@pytest.fixture
+def plane() -> Iterator[Plane]:
+    simulator = Simulator()
+    http = requests.Session()
+    http.mount("https://", SimulatorAdapter(simulator))
+    with mock_aws():
+        dynamodb = boto3.client("dynamodb")
+        secretsmanager = boto3.client("secretsmanager")
+        for name in ("ConnectionsTable", "RunsTable"):
+            dynamodb.create_table(**TABLES[name])
+
+        def lists_for(connection: Connection, credentials: ClientCredentials) -> Lists:
+            return Marketo(
+                munchkin_id=connection.munchkin_id,
+                credentials=credentials,
+                tokens=TokenSecret(secretsmanager, "dest", connection.munchkin_id, credentials),
+                http=http,
+                pace=Pace(100, 10),
+            ).lists
+
+        ids, tokens = itertools.count(1), itertools.count(1)
+        management = Management(
+            connections=Connections(dynamodb, "ConnectionsTable"),
+            credentials=Credentials(secretsmanager, "dest"),
+            runs=Runs(dynamodb, "RunsTable"),
+            lists_for=lists_for,
+            new_id=lambda: f"connection-{next(ids)}",
+            new_token=lambda: f"token-{next(tokens)}",
+            clock=lambda: NOW,
+        )
+        yield Plane(management, simulator)
+
+
+def test_a_new_connection_is_a_draft_of_its_own_id_and_token(plane: Plane) -> None:
+    made = plane.management.create(replace(DRAFT, status=Status.ENABLED), CREDENTIALS)
+    assert made.connection == replace(DRAFT, id="connection-1", version=1)
+    assert made.token == "token-1"
+    assert "token-1" not in repr(made)
+    assert plane.management.get("connection-1") == made.connection
+    ingress = plane.management.connections.ingress("connection-1")
+    assert ingress is not None
+    assert ingress.token_hash == hashlib.sha256(b"token-1").hexdigest()
+
+
+def test_a_refused_draft_leaves_no_credentials(plane: Plane) -> None:
+    with pytest.raises(ConfigurationError, match="munchkin_id: must be a Munchkin ID"):
+        plane.management.create(replace(DRAFT, munchkin_id="x"), CREDENTIALS)
+    with pytest.raises(NotFoundError):
+        plane.management.credentials.get("connection-1")
+
+
+def test_of_two_changes_of_one_version_one_is_made_with_its_credentials(plane: Plane) -> None:
+    before = plane.management.get(plane.draft())
+    plane.management.change(before, replace(before, name="First"), ClientCredentials("client", "first"))
+    with pytest.raises(StaleVersionError):
+        plane.management.change(before, replace(before, name="Second"), ClientCredentials("client", "second"))
+    assert plane.management.get(before.id).name == "First"
+    assert plane.management.credentials.get(before.id).client_secret == "first"
+
+
+def test_a_block_during_a_change_stays(plane: Plane) -> None:
+    before = plane.management.get(plane.enabled())
+    plane.management.connections.block(before.id, "603: access denied")
+    plane.management.change(before, replace(before, name="Renamed"))
+    after = plane.management.get(before.id)
+    assert (after.name, after.status, after.blocked_cause) == ("Renamed", Status.BLOCKED, "603: access denied")
+
+
+def test_a_change_that_leaves_an_enabled_connection_incomplete_is_refused(plane: Plane) -> None:
+    before = plane.management.get(plane.enabled())
+    with pytest.raises(IncompleteError, match="mapping"):
+        plane.management.change(before, replace(before, mapping=()))
+    disabled = plane.management.disable(before.id)
+    assert plane.management.change(disabled, replace(disabled, mapping=())).mapping == ()
+    with pytest.raises(IncompleteError, match="mapping"):
+        plane.management.enable(before.id)
+
+
+def test_a_list_is_found_again_after_an_answer_that_was_lost(plane: Plane) -> None:
+    connection_id = plane.draft()
+    plane.marketo.script(Fault(effect="drop", executes=True, method="POST", path=r"/rest/asset/v1/staticLists\.json"))
+    with pytest.raises(InstanceWaitsError):
+        plane.management.activate(connection_id, Activation(AUDIENCE, "Webinar"))
+    assert plane.management.activations(connection_id) == ()
+    activation, new = plane.management.activate(connection_id, Activation(AUDIENCE, "Webinar"))
+    assert new
+    lists: list[dict[str, object]] = plane.marketo.dump()["lists"]
+    assert [one["id"] for one in lists] == [activation.list_id]
+
+
+def test_an_audience_is_bound_to_one_list(plane: Plane) -> None:
+    connection_id = plane.draft()
+    bound, _ = plane.management.activate(connection_id, Activation(AUDIENCE, "Webinar"))
+    assert bound.list_id is not None
+    with pytest.raises(AlreadyBoundError, match=str(bound.list_id)):
+        plane.management.activate(connection_id, Activation(AUDIENCE, "Webinar", list_id=bound.list_id + 1))
+    assert plane.management.activation(connection_id, AUDIENCE) == bound
+
+
+def test_an_audience_without_a_list_gets_one_when_the_connection_comes_to_keep_lists(plane: Plane) -> None:
+    made = plane.management.create(replace(DRAFT, sync_type=SyncType.PROFILE_ONLY), CREDENTIALS).connection
+    plane.management.activate(made.id, Activation(AUDIENCE, "Webinar"))
+    plane.management.change(made, replace(made, sync_type=SyncType.AUDIENCE_ONLY))
+    with pytest.raises(IncompleteError, match="activate it again"):
+        plane.management.enable(made.id)
+    activation, new = plane.management.activate(made.id, Activation(AUDIENCE, "Webinar"))
+    assert (new, activation.list_name) == (False, "Webinar")
+    assert plane.management.enable(made.id).status is Status.ENABLED
+
+
+def test_a_list_is_that_of_one_audience(plane: Plane) -> None:
+    connection_id = plane.draft()
+    plane.management.activate(connection_id, Activation(AUDIENCE, "Webinar"))
+    namesake = Activation(AudienceKey("csv", "aud-1"), "Webinar")
+    with pytest.raises(AlreadyBoundError, match="choose another name"):
+        plane.management.activate(connection_id, namesake)
+    assert plane.management.activate(connection_id, replace(namesake, name="Webinar, imported"))[1]
+
+
+def test_a_connection_that_keeps_no_lists_for_now_remembers_those_it_had(plane: Plane) -> None:
+    before = plane.management.get(plane.draft())
+    bound, _ = plane.management.activate(before.id, Activation(AUDIENCE, "Webinar"))
+    plane.management.change(before, replace(before, sync_type=SyncType.PROFILE_ONLY))
+    renamed = plane.management.change_activation(before.id, bound, replace(bound, name="Renamed"))
+    again, _ = plane.management.activate(before.id, Activation(AUDIENCE, "Renamed again"))
+    assert renamed.list_id == again.list_id == bound.list_id
+
+
+def test_deleting_can_be_repeated_after_it_broke_off(plane: Plane) -> None:
+    connection_id = plane.enabled()
+    plane.management.credentials.delete(connection_id)
+    plane.management.connections.delete_activation(connection_id, AUDIENCE)
+    plane.management.delete(connection_id)
+    with pytest.raises(NotFoundError):
+        plane.management.get(connection_id)
+
+
+def runs_of(plane: Plane, connection_id: str, *hours: str) -> None:
+    client = boto3.client("dynamodb")
+    client.transact_write_items(TransactItems=[plane.management.runs.put(Run(connection_id, hour)) for hour in hours])
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "hours"),
+    [
+        (None, None, ["2026-11-20T10:00Z", "2026-11-21T10:00Z"]),
+        (NOW, NOW, ["2026-11-21T10:00Z"]),
+        (datetime(2026, 11, 20, 9, 59, tzinfo=UTC), None, ["2026-11-20T09:00Z", "2026-11-20T10:00Z"]),
+        (None, datetime(2026, 11, 20, 9, 0, tzinfo=UTC), ["2026-11-20T09:00Z"]),
+        (NOW - timedelta(days=7), NOW, ["2026-11-20T09:00Z", "2026-11-20T10:00Z", "2026-11-21T10:00Z"]),
+    ],
+)
+def test_runs_are_read_by_their_hours(
+    plane: Plane, first: datetime | None, last: datetime | None, hours: list[str]
+) -> None:
+    connection_id = plane.draft()
+    runs_of(plane, connection_id, "2026-11-21T10:00Z", "2026-11-20T10:00Z", "2026-11-20T09:00Z")
+    runs_of(plane, plane.draft(), "2026-11-21T10:00Z")
+    assert [run.id for run in plane.management.runs_between(connection_id, first, last)] == hours
+
+
+@pytest.mark.parametrize(
+    ("first", "last"),
+    [
+        (NOW - timedelta(days=8), NOW),
+        (NOW, NOW - timedelta(hours=1)),
+        (datetime.max.replace(tzinfo=UTC), None),
+        (None, datetime.min.replace(tzinfo=UTC)),
+    ],
+)
+def test_a_period_has_an_order_and_an_end(plane: Plane, first: datetime | None, last: datetime | None) -> None:
+    with pytest.raises(ConfigurationError, match="from: must be"):
+        plane.management.runs_between(plane.draft(), first, last)
+
+
+def test_a_run_that_is_not_there_is_not_found(plane: Plane) -> None:
+    connection_id = plane.draft()
+    runs_of(plane, connection_id, "2026-11-21T10:00Z")
+    assert plane.management.run(connection_id, "2026-11-21T10:00Z").connection_id == connection_id
+    for hour in ("2026-11-21T11:00Z", "now"):
+        with pytest.raises(NotFoundError, match=hour):
+            plane.management.run(connection_id, hour)
+
+
+def test_every_reason_is_explained() -> None:
+    assert describe(PERSON_NOT_FOUND).startswith("No lead has this dedupe value")
+    assert describe(rejected("1003")) == "Invalid data. Check the values against the fields' types and lengths."
+    assert describe(rejected("1007")) == "Several leads match."

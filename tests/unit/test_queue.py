@@ -1,0 +1,220 @@
+"""The queue's messages: packed to SQS's limits, sent until stored, and read back as what they were."""
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from destination.domain.connection import AudienceKey
+from destination.domain.event import Membership, MembershipStatus, ProfileEvent
+from destination.queue import (
+    MAX_EVENT_BYTES,
+    MAX_MESSAGE_BYTES,
+    DeadLetter,
+    DeadLetters,
+    Envelope,
+    EventQueue,
+    Message,
+    UndecodableMessageError,
+    batch_response,
+    decode,
+    encode_event,
+    messages,
+    pack,
+)
+from tests.unit.fakes import FakeSqs
+
+NOW = datetime(2026, 11, 21, 10, 0, 0, 123456, tzinfo=UTC)
+EVENT = ProfileEvent(
+    at=NOW - timedelta(seconds=1),
+    profile={"name": {"first": "Zoë"}, "score": 0, "ok": False, "empty": "", "none": None, "list": [1.5, {"a": []}]},
+    identities={"email": ("zoe@example.org", "z@example.org"), "crmid": ()},
+    memberships=(
+        Membership(AudienceKey("ups", "a#1"), MembershipStatus.REALIZED, NOW - timedelta(days=1)),
+        Membership(AudienceKey("Customer Upload", "ü"), MembershipStatus.EXITED, NOW),
+    ),
+    id="event-1",
+)
+
+
+def packed(*texts: str) -> list[tuple[int, str]]:
+    return list(pack("connection-1", NOW, texts))
+
+
+def test_a_message_reads_as_it_was_written() -> None:
+    bare = ProfileEvent(NOW, {}, {}, ())
+    ((count, body),) = packed(encode_event(EVENT), encode_event(bare))
+    assert count == 2
+    assert decode(body) == Envelope("connection-1", NOW, (EVENT, bare))
+    assert json.loads(body)["v"] == 1
+
+
+def test_messages_are_filled_to_the_limit_in_order() -> None:
+    texts = [json.dumps(f"{number:04}" + "x" * 100_000) for number in range(7)]
+    found = packed(*texts)
+    assert [count for count, _ in found] == [2, 2, 2, 1]
+    assert all(len(body.encode()) <= MAX_MESSAGE_BYTES for _, body in found)
+    assert [event for _, body in found for event in json.loads(body)["events"]] == [json.loads(text) for text in texts]
+
+
+def test_the_largest_event_there_may_be_fits_into_a_message_of_its_own() -> None:
+    largest = json.dumps("x" * (MAX_EVENT_BYTES - 2))
+    assert len(largest) == MAX_EVENT_BYTES
+    found = packed(largest, largest)
+    assert [count for count, _ in found] == [1, 1]
+    assert all(len(body) <= MAX_MESSAGE_BYTES for _, body in found)
+
+
+def test_nothing_to_pack_is_no_message() -> None:
+    assert packed() == []
+
+
+@pytest.mark.parametrize("text", ["\ud800", "a\udfffb", "\udc00\ud800"])
+def test_a_lone_surrogate_is_refused_wherever_it_stands(text: str) -> None:
+    for event in (
+        ProfileEvent(NOW, {"a": [{"b": text}]}, {}, ()),
+        ProfileEvent(NOW, {text: 1}, {}, ()),
+        ProfileEvent(NOW, {}, {"email": (text,)}, ()),
+        ProfileEvent(NOW, {}, {}, (), id=text),
+    ):
+        with pytest.raises(ValueError, match="surrogates"):
+            encode_event(event)
+
+
+@pytest.mark.parametrize("text", ["😀", "C:\\ud800", "\\\\ud800 as text", "\x00\x1f", "\u2028"])
+def test_every_other_text_is_taken(text: str) -> None:
+    event = ProfileEvent(NOW, {"a": text}, {}, ())
+    ((_, body),) = packed(encode_event(event))
+    assert decode(body).events == (event,)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "",
+        "text",
+        "null",
+        "[]",
+        "{}",
+        '{"v":2,"connection_id":"c","received_at":"2026-11-21T10:00:00Z","events":[]}',
+        '{"v":"1","connection_id":"c","received_at":"2026-11-21T10:00:00Z","events":[]}',
+        '{"v":1,"connection_id":7,"received_at":"2026-11-21T10:00:00Z","events":[]}',
+        '{"v":1,"connection_id":"c","received_at":7,"events":[]}',
+        '{"v":1,"connection_id":"c","received_at":"soon","events":[]}',
+        '{"v":1,"connection_id":"c","received_at":"2026-11-21T10:00:00Z"}',
+        '{"v":1,"connection_id":"c","received_at":"2026-11-21T10:00:00Z","events":{"a":1}}',
+        '{"v":1,"connection_id":"c","received_at":"2026-11-21T10:00:00Z","events":[{}]}',
+        '{"v":1,"connection_id":"c","received_at":"2026-11-21T10:00:00Z","events":[7]}',
+    ],
+)
+def test_what_is_no_message_of_this_version_is_refused(body: str) -> None:
+    with pytest.raises(UndecodableMessageError):
+        decode(body)
+
+
+def test_an_unknown_version_is_named() -> None:
+    with pytest.raises(UndecodableMessageError, match="message version 2, not 1"):
+        decode('{"v":2}')
+
+
+@pytest.mark.parametrize(
+    ("audience", "error"),
+    [(["ups", "a", "paused", "2026-11-21T10:00:00Z"], "ValueError"), (["ups", "a"], "ValueError"), (7, "TypeError")],
+)
+def test_a_message_with_a_wrong_membership_is_refused_without_showing_it(audience: object, error: str) -> None:
+    event: dict[str, object] = {
+        "id": None,
+        "at": "2026-11-21T10:00:00Z",
+        "profile": {},
+        "identities": {},
+        "audiences": [audience],
+    }
+    ((_, body),) = packed(json.dumps(event))
+    with pytest.raises(UndecodableMessageError, match=error) as refused:
+        decode(body)
+    assert "paused" not in str(refused.value)
+
+
+def test_lambdas_records_become_messages_and_those_that_stay_are_named() -> None:
+    record = {"messageId": "m-1", "receiptHandle": "r-1", "body": "{}", "attributes": {"MessageGroupId": "c-1"}}
+    alone = {"messageId": "m-2", "receiptHandle": "r-2", "body": "[]"}
+    assert messages({"Records": [record, alone]}) == [Message("m-1", "r-1", "{}", "c-1"), Message("m-2", "r-2", "[]")]
+    assert batch_response(["m-2"]) == {"batchItemFailures": [{"itemIdentifier": "m-2"}]}
+    assert batch_response([]) == {"batchItemFailures": []}
+
+
+def test_messages_go_in_order_under_their_connections_group() -> None:
+    sqs = FakeSqs()
+    bodies = [str(number) for number in range(23)]
+    assert EventQueue(sqs.client(), "https://queue").send("connection-1", bodies) == []
+    assert (sqs.bodies(), sqs.calls) == (bodies, [10, 10, 3])
+    assert {(entry["MessageGroupId"], entry["QueueUrl"]) for entry in sqs.sent} == {("connection-1", "https://queue")}
+
+
+def test_large_messages_share_calls_as_far_as_they_may() -> None:
+    sqs = FakeSqs()
+    bodies = [f"{number}" + "x" * (MAX_MESSAGE_BYTES - 1) for number in range(7)]
+    assert EventQueue(sqs.client(), "https://queue").send("connection-1", bodies) == []
+    assert (sqs.bodies(), sqs.calls) == (bodies, [3, 3, 1])
+
+
+def test_nothing_to_send_is_no_call() -> None:
+    sqs = FakeSqs()
+    assert EventQueue(sqs.client(), "https://queue").send("connection-1", []) == []
+    assert sqs.calls == []
+
+
+def test_what_fails_once_is_sent_again_alone() -> None:
+    sqs = FakeSqs(refuses={"b": 1})
+    assert EventQueue(sqs.client(), "https://queue").send("connection-1", ["a", "b", "c"]) == []
+    assert (sqs.bodies(), sqs.calls) == (["a", "c", "b"], [3, 1])
+
+
+def test_what_cannot_be_stored_is_named() -> None:
+    sqs = FakeSqs(refuses={"b": 99, "d": 99})
+    assert EventQueue(sqs.client(), "https://queue").send("connection-1", ["a", "b", "c", "d"]) == [1, 3]
+    assert sqs.bodies() == ["a", "c"]
+
+
+def test_a_queue_that_does_not_answer_stored_nothing() -> None:
+    sqs = FakeSqs(down=99)
+    assert EventQueue(sqs.client(), "https://queue").send("connection-1", ["a", "b"]) == [0, 1]
+
+
+def test_a_queue_that_answers_late_stored_all() -> None:
+    sqs = FakeSqs(down=1)
+    assert EventQueue(sqs.client(), "https://queue").send("connection-1", [str(n) for n in range(12)]) == []
+    assert sorted(sqs.bodies(), key=int) == [str(n) for n in range(12)]
+
+
+def test_dead_letters_carry_their_reason_beside_an_untouched_body() -> None:
+    sqs = FakeSqs()
+    ((_, body),) = packed(encode_event(EVENT))
+    assert DeadLetters(sqs.client(), "https://dead").send([DeadLetter(body, "MARKETO_1006", "Field not found.")]) == []
+    (entry,) = sqs.sent
+    assert decode(entry["MessageBody"]).events == (EVENT,)
+    assert {name: one["StringValue"] for name, one in entry["MessageAttributes"].items()} == {
+        "code": "MARKETO_1006",
+        "reason": "Field not found.",
+    }
+
+
+def test_dead_letters_that_are_not_stored_are_named() -> None:
+    sqs = FakeSqs(refuses={"b": 99})
+    letters = [DeadLetter(body, "CODE", "Why.") for body in "abc"]
+    assert DeadLetters(sqs.client(), "https://dead").send(letters) == [1]
+
+
+@pytest.mark.parametrize(("asked", "seconds"), [(-5, 0), (0, 0), (90, 90), (99_999, 43_200)])
+def test_given_back_messages_are_hidden_as_long_as_sqs_can(asked: int, seconds: int) -> None:
+    sqs = FakeSqs()
+    held = [Message(f"m-{number}", f"r-{number}", "{}") for number in range(12)]
+    EventQueue(sqs.client(), "https://queue").give_back(held, asked)
+    assert sqs.hidden == {one.receipt: seconds for one in held}
+    assert sqs.calls == [10, 2]
+
+
+def test_a_message_that_cannot_be_hidden_does_no_harm() -> None:
+    sqs = FakeSqs(down=1)
+    EventQueue(sqs.client(), "https://queue").give_back([Message(f"m-{n}", f"r-{n}", "{}") for n in range(11)], 5)
+    assert sqs.hidden == {"r-10": 5}

@@ -1,0 +1,38 @@
+from typing import Any
+
+import pytest
+
+from destination.settings import ConnectionsSettings, IngestSettings, MonitorSettings, SettingsError, SyncSettings
+
+ENVIRONMENTS: list[tuple[Any, tuple[str, ...]]] = [
+    (IngestSettings, ("CONNECTIONS_TABLE", "QUEUE_URL")),
+    (
+        SyncSettings,
+        (
+            "CONNECTIONS_TABLE",
+            "LEDGER_TABLE",
+            "RUNS_TABLE",
+            "QUEUE_URL",
+            "DEAD_LETTER_QUEUE_URL",
+            "SECRETS_PREFIX",
+            "MARKETO_URL",
+        ),
+    ),
+    (MonitorSettings, ("CONNECTIONS_TABLE", "RUNS_TABLE")),
+    (ConnectionsSettings, ("CONNECTIONS_TABLE", "RUNS_TABLE", "SECRETS_PREFIX", "MARKETO_URL")),
+]
+
+
+@pytest.mark.parametrize(("settings", "names"), ENVIRONMENTS)
+def test_each_function_reads_its_environment(settings: Any, names: tuple[str, ...]) -> None:
+    env = {name: f"value of {name}" for name in names}
+    read = settings.from_env({**env, "OTHER": "x"})
+    assert {name: getattr(read, name.lower()) for name in names} == env
+
+
+@pytest.mark.parametrize(("settings", "names"), ENVIRONMENTS)
+def test_a_variable_that_is_missing_or_empty_is_named(settings: Any, names: tuple[str, ...]) -> None:
+    for name in names:
+        for env in ({other: "x" for other in names if other != name}, {**dict.fromkeys(names, "x"), name: ""}):
+            with pytest.raises(SettingsError, match=name):
+                settings.from_env(env)
