@@ -40,9 +40,13 @@ class DynamoDB:
         return {}
 
     def query(self, **request: Any) -> Item:
-        """By the partition key alone, whatever it is called in the expression."""
-        (wanted,) = (value["S"] for value in request["ExpressionAttributeValues"].values())
-        return {"Items": [item for key, item in self.tables[request["TableName"]].items() if key[0] == wanted]}
+        """By the partition key alone, whatever it is called; of the index, all that is in it."""
+        values = {name: value["S"] for name, value in request["ExpressionAttributeValues"].items()}
+        items = self.tables[request["TableName"]].items()
+        if "IndexName" in request:
+            return {"Items": [item for _, item in items if "listed_as" in item]}
+        (wanted,) = values.values()
+        return {"Items": [item for key, item in items if key[0] == wanted]}
 
     def update_item(self, **request: Any) -> Item:
         table, key = request["TableName"], request["Key"]

@@ -1,5 +1,7 @@
 """What the runs of a world add up to, and the identity that every run keeps."""
 
+from collections import Counter
+
 from destination.domain.outcome import Class
 from tests.support.world import World
 
@@ -27,10 +29,11 @@ def received(world: World) -> int:
     return world.ledger.total(world.connection.id).counts["received"]
 
 
-def of_audience(world: World, name: str) -> dict[str, int]:
-    """The counters of one audience that are not zero."""
+def outcomes_of(world: World, name: str) -> dict[str, int]:
+    """The same for the persons of one audience."""
     audiences = world.ledger.total(world.connection.id).audiences
-    return {what: number for key, counted in audiences.items() if key.id == name for what, number in counted.items()}
+    counted = sum((counts for key, counts in audiences.items() if key.id == name), Counter[str]())
+    return {one: counted[one] for one in CLASSES if counted[one]}
 
 
 def assert_balanced(world: World) -> None:

@@ -14,7 +14,7 @@ from destination.domain.connection import ActiveConnection, AudienceKey, Connect
 from destination.domain.matching import Lead
 from destination.domain.outcome import TOO_MANY_MATCHES
 from destination.domain.person import Person, Row, Unit, coalesce
-from destination.domain.plan import Plan, Write, decide, needs_lookup, partition_for
+from destination.domain.plan import Plan, Write, decide, in_doubt, needs_lookup, partition_for
 from destination.domain.schema import Field, FieldValue
 from destination.domain.settle import Answer, Answers, Settled, refused, settle
 from destination.marketo.errors import (
@@ -54,12 +54,14 @@ class Delivery:
     """One batch of one connection, on its way. `dedupe_field` is the field that leads are looked up by.
 
     `given_up`: codes that no table knows and that were waited out often enough; they count against the records.
+    `remember`: writes rows to the ledger before Marketo is told anything else of these persons.
     """
 
     target: ActiveConnection
     marketo: Marketo
     dedupe_field: Field
     clock: Callable[[], datetime]
+    remember: Callable[[Mapping[str, Row]], None]
     given_up: frozenset[str] = frozenset()
     _halt: HaltError | None = field(default=None, init=False)
     _field_refused: bool = field(default=False, init=False)
@@ -96,6 +98,8 @@ class Delivery:
             for one in persons
             if one.key not in held_up
         ]
+        doubtful = {plan.person.key: in_doubt(plan, rows[plan.person.key]) for plan in plans if plan.person.key in rows}
+        self.remember({key: row for key, row in doubtful.items() if row != rows[key]})
         written = self._write(plans, last=last)
         listed = self._change_lists(plans, written)
         again = []

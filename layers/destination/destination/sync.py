@@ -178,7 +178,8 @@ class Sync:
                 returns.add(own, lease.pause.until - self.clock(), lease.pause.cause)
             self.leases.release(lease, lease.pace, lease.pause)
             return
-        limits = strictest(self.connections.limits(munchkin_id))
+        in_batch = (own[0].target.connection.limits for own, _ in ready)
+        limits = strictest((*in_batch, *self.connections.limits(munchkin_id)))
         turn = _Turn(lease, self.pace(limits, lease.pace, last_call - self.clock()))
         try:
             for own, marketo in ready:
@@ -238,11 +239,12 @@ class Sync:
         units = [unit for work in works for unit in work.units(mapper, counted.get(work.message.id, frozenset()))]
         persons = by_key(units)
         rows = self.ledger.rows(connection.id, list(persons))
-        result = Delivery(target, marketo, mapper.dedupe_field, self.clock, turn.given_up)(persons, rows)
+        accounts = Accounts(messages, connection.id, self.ledger, self.dead_letters, turn.lease, self.clock)
+        delivery = Delivery(target, marketo, mapper.dedupe_field, self.clock, accounts.remember, turn.given_up)
+        result = delivery(persons, rows)
         if isinstance(result.halt, InstanceWaitsError | OutOfTimeError):
             turn.halt = result.halt
         refused = (refused_unit(unit, unit.refusal) for unit in units if unit.refusal)
-        accounts = Accounts(messages, connection.id, self.ledger, self.dead_letters, turn.lease, self.clock)
         accounts.record((*result.settled, *refused), marketo.calls - calls_before)
         return result.halt if isinstance(result.halt, ConnectionBlockedError) else None
 

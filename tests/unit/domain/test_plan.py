@@ -248,5 +248,6 @@ def test_a_person_whose_lead_is_gone_is_created_anew_on_the_lists_its_events_nam
 
 def test_a_person_whose_lead_became_another_joins_its_lists_again() -> None:
     forgotten = told().forgetting_lead()
-    plan: Plan = decide(connection(), person(fields={"company": "New"}, row=forgotten), forgotten, ONE, START)
+    named = person(("a", REALIZED), fields={"company": "New"}, row=forgotten)
+    plan: Plan = decide(connection(), named, forgotten, ONE, START)
     assert (plan.write, plan.add) == (Write.UPDATE, (A,))

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import NamedTuple, Self
@@ -90,6 +90,17 @@ class Row:
             if audience in lists
         }
         return replace(self, memberships=kept)
+
+    def in_doubt(self, *, attributes: bool, audiences: Collection[AudienceKey]) -> Self:
+        """The row while Marketo is being told something else, which may be carried out without our learning of it.
+
+        Whatever is said next is told then, even if it is what was delivered before: the attributes are unknown, and a
+        membership is one that nobody is known to hold.
+        """
+        unknown = {audience: self.memberships[audience].at for audience in audiences if audience in self.memberships}
+        memberships = {audience: Delivered(MembershipStatus.REALIZED, at) for audience, at in unknown.items()}
+        kept_hash = None if attributes else self.attributes_hash
+        return replace(self, attributes_hash=kept_hash, memberships={**self.memberships, **memberships})
 
     def forgetting_lead(self) -> Self:
         """The row without the lead, which Marketo no longer has: what was told of it must be told again."""

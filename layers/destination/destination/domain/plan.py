@@ -92,6 +92,11 @@ def decide(
     return replace(plan, looked_up=matches is not None)
 
 
+def in_doubt(plan: Plan, row: Row) -> Row:
+    """What the ledger is to hold while the plan is carried out."""
+    return row.in_doubt(attributes=plan.write is not Write.NOTHING, audiences={*plan.add, *plan.remove})
+
+
 def _for_lead(connection: Connection, person: Person, row: Row, lead_id: int, *, unique: bool, now: datetime) -> Plan:
     rule = rule_of(connection)
     writes = rule.updates_fields and bool(person.fields) and _attributes_are_due(connection, person, row, now)
@@ -140,9 +145,9 @@ def _realized(person: Person, row: Row) -> set[AudienceKey]:
 
 
 def _has_something_to_tell(connection: Connection, person: Person, row: Row, now: datetime) -> bool:
-    if row.lead_id is None and row.looked_up_at is not None:
-        return True  # nobody was found, so nothing was told of it yet
     rule = rule_of(connection)
+    if row.lead_id is None and row.looked_up_at is not None:
+        return True  # Nobody was found, so nothing was told.
     if rule.updates_fields and person.fields and _attributes_are_due(connection, person, row, now):
         return True
     return rule.keeps_lists and any(_list_changes(person, row))
@@ -155,23 +160,22 @@ def _attributes_are_due(connection: Connection, person: Person, row: Row, now: d
 
 
 def _list_changes(person: Person, row: Row) -> tuple[tuple[AudienceKey, ...], tuple[AudienceKey, ...]]:
-    """The audiences whose lists the person must join and leave; a lead forgotten since must join again."""
+    """The audiences, of those named, whose lists the person must join and leave.
+
+    Whoever is in an audience without being known to be on its list (the lead is gone, the list is another, or an answer
+    was lost) must join.
+    """
     add, leave = [], []
-    for audience, one in person.memberships.items():
-        delivered = row.memberships.get(audience)
-        if one.status is MembershipStatus.REALIZED:
-            if delivered is None or delivered.status is not one.status or delivered.lead_id is None:
+    for audience in sorted(_named(person)):
+        delivered, new = row.memberships.get(audience), person.memberships.get(audience)
+        told = delivered.status if delivered is not None else None
+        status = new.status if new is not None else told
+        if status is MembershipStatus.REALIZED:
+            if told is not status or delivered is None or delivered.lead_id is None:
                 add.append(audience)
-        elif delivered is None or delivered.status is not one.status:
+        elif status is not told:
             leave.append(audience)
-    rejoin = (
-        audience
-        for audience, delivered in row.memberships.items()
-        if delivered.status is MembershipStatus.REALIZED
-        and delivered.lead_id is None
-        and audience not in person.memberships
-    )
-    return (*add, *rejoin), tuple(leave)
+    return tuple(add), tuple(leave)
 
 
 def _on_list(row: Row, audience: AudienceKey, lead_id: int) -> tuple[int, ...]:
