@@ -31,12 +31,13 @@ from destination.api.runs import RunList, RunOut
 from destination.domain.configuration import ConfigurationError, Problem
 from destination.domain.connection import DEFAULT_NAMESPACE, AudienceKey, Connection
 from destination.domain.credentials import ClientCredentials
-from destination.manage import AlreadyBoundError, IncompleteError, Management, describe
+from destination.manage import AlreadyBoundError, IncompleteError, Management
 from destination.marketo.errors import ConnectionBlockedError, InstanceWaitsError, MarketoError
 from destination.marketo.instance import Marketo
 from destination.marketo.lists import Lists
 from destination.marketo.pace import OutOfTimeError, Pace
 from destination.marketo.transport import session
+from destination.reasons import message_of
 from destination.settings import ConnectionsSettings
 from destination.store.connections import Connections, InvalidCursorError
 from destination.store.errors import NotFoundError, StaleVersionError
@@ -250,12 +251,12 @@ def list_runs(
     first: Annotated[Time | None, Query(alias="from", description="Default: a day before `to`.")] = None,
     last: Annotated[Time | None, Query(alias="to", description="Default: a day after `from`, or now.")] = None,
 ) -> RunList:
-    return RunList.of(management().runs_between(connection_id, first, last), _now(), describe)
+    return RunList.of(management().runs_between(connection_id, first, last), _now(), message_of)
 
 
 @api.get("/connections/<connection_id>/runs/<run_id>", summary="Show an hourly run", operation_id="getRun")
 def get_run(connection_id: ConnectionId, run_id: Annotated[str, Path(description="The hour.")]) -> RunOut:
-    return RunOut.of(management().run(connection_id, unquote(run_id)), _now(), describe)
+    return RunOut.of(management().run(connection_id, unquote(run_id)), _now(), message_of)
 
 
 def refused(error: Exception) -> Response[str]:

@@ -46,6 +46,7 @@ def test_activating_makes_the_audience_a_list(marketo: Simulator) -> None:
         "origin": "Segmentation Service",
         "start": "2026-10-31T23:00:00Z",
         "end": None,
+        "when_list_missing": "block",
         "list": made,
     }
     activation = connections().activation(connection_id, AudienceKey("ups", "aud-1"))

@@ -134,7 +134,7 @@ def test_no_secret_shows_in_answers_or_logs(caplog: pytest.LogCaptureFixture) ->
 
 def run_of(connection_id: str, hour: str) -> None:
     counts = Counter(received=5, activated=3, excluded=1, failed=1, created=2, updated=1, added=3, marketo_calls=4)
-    tally = Tally(counts, Counter({PERSON_NOT_FOUND: 1, rejected("1003"): 1}))
+    tally = Tally(counts, Counter({PERSON_NOT_FOUND: 2, rejected("1003"): 1}))
     tally.audiences[AudienceKey("ups", "aud-1")].update(received=5, activated=3, excluded=1, failed=1)
     dynamodb().transact_write_items(
         TransactItems=[Runs(dynamodb(), "RunsTable").put(Run(connection_id, hour, tally=tally))]
@@ -160,7 +160,7 @@ def test_a_run_shows_its_counters_and_reasons() -> None:
             {
                 "code": "PERSON_NOT_FOUND",
                 "class": "excluded",
-                "count": 1,
+                "count": 2,
                 "message": "No lead has this dedupe value, and the connection creates nobody for such an event.",
             },
             {

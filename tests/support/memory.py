@@ -2,13 +2,14 @@
 
 import itertools
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from destination.domain.circuit import Pause
-from destination.domain.connection import ActiveConnection, Limits, Status
+from destination.domain.connection import ActiveConnection, AudienceKey, Limits, Status
 from destination.domain.credentials import AccessToken
+from destination.domain.event import MembershipStatus
 from destination.domain.pace import PaceState
 from destination.domain.person import Row
 from destination.domain.runs import Run, Tally
@@ -30,6 +31,13 @@ class MemoryConnections:
     def limits(self, munchkin_id: str) -> list[Limits]:
         connections = (target.connection for target in self.stored.values())
         return [one.limits for one in connections if one.munchkin_id == munchkin_id]
+
+    def rebind(self, connection_id: str, audience: AudienceKey, before: int, list_id: int, list_name: str) -> None:
+        target = self.stored[connection_id]
+        activation = target.activations[audience]
+        if activation.list_id == before:
+            bound = {audience: replace(activation, list_id=list_id, list_name=list_name)}
+            self.stored[connection_id] = replace(target, activations={**target.activations, **bound})
 
     def block(self, connection_id: str, cause: str) -> None:
         if self.stored[connection_id].connection.status in {Status.ENABLED, Status.BLOCKED}:
@@ -80,6 +88,13 @@ class MemoryLedger:
 
     def counted(self, connection_id: str, message_ids: Sequence[str]) -> dict[str, frozenset[str]]:
         return {one: self.marks[connection_id, one] for one in message_ids if (connection_id, one) in self.marks}
+
+    def members(self, connection_id: str, audience: AudienceKey) -> Iterator[int]:
+        for (owner, _), row in self.people.items():
+            delivered = row.memberships.get(audience)
+            realized = delivered is not None and delivered.status is MembershipStatus.REALIZED
+            if owner == connection_id and delivered and realized and delivered.lead_id is not None:
+                yield delivered.lead_id
 
     def run(self, connection_id: str, run_id: str) -> Run:
         return self.runs.get((connection_id, run_id), Run(connection_id, run_id))

@@ -31,7 +31,7 @@ ACTIONS: dict[str, dict[str, list[str]]] = {
         "*": TRACES,
         "ConnectionsTable": ["dynamodb:ConditionCheckItem", "dynamodb:Query", "dynamodb:UpdateItem"],
         "${ConnectionsTable.Arn}/index/Listing": ["dynamodb:Query"],
-        "LedgerTable": ["dynamodb:BatchGetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"],
+        "LedgerTable": ["dynamodb:BatchGetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"],
         "RunsTable": ["dynamodb:GetItem", "dynamodb:PutItem"],
         "Queue": ["sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"],
         "DeadLetterQueue": ["sqs:SendMessage"],

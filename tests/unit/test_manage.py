@@ -22,9 +22,8 @@ from destination.domain.connection import (
     SyncType,
 )
 from destination.domain.credentials import ClientCredentials
-from destination.domain.outcome import PERSON_NOT_FOUND, rejected
 from destination.domain.runs import Run
-from destination.manage import AlreadyBoundError, IncompleteError, Management, describe
+from destination.manage import AlreadyBoundError, IncompleteError, Management
 from destination.marketo.errors import InstanceWaitsError
 from destination.marketo.instance import Marketo
 from destination.marketo.lists import Lists
@@ -255,9 +254,3 @@ def test_a_run_that_is_not_there_is_not_found(plane: Plane) -> None:
     for hour in ("2026-11-21T11:00Z", "now"):
         with pytest.raises(NotFoundError, match=hour):
             plane.management.run(connection_id, hour)
-
-
-def test_every_reason_is_explained() -> None:
-    assert describe(PERSON_NOT_FOUND).startswith("No lead has this dedupe value")
-    assert describe(rejected("1003")) == "Invalid data. Check the values against the fields' types and lengths."
-    assert describe(rejected("1007")) == "Several leads match."

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Protocol
 
-from destination.domain.connection import ActiveConnection
+from destination.domain.connection import ActiveConnection, AudienceKey
 from destination.domain.mapping import Mapper
 from destination.domain.outcome import Class
 from destination.domain.person import Origin, Row, Unit
@@ -32,6 +32,7 @@ class Ledger(Protocol):
 
     def rows(self, connection_id: str, dedupe_keys: Sequence[str]) -> dict[str, Row]: ...
     def counted(self, connection_id: str, message_ids: Sequence[str]) -> dict[str, frozenset[str]]: ...
+    def members(self, connection_id: str, audience: AudienceKey) -> Iterable[int]: ...
     def run(self, connection_id: str, run_id: str) -> Run: ...
     def record(self, connection_id: str, entry: Entry, lease: Lease, now: datetime) -> None: ...
 

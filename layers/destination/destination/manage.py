@@ -23,9 +23,7 @@ from destination.domain.connection import (
 )
 from destination.domain.credentials import ClientCredentials
 from destination.domain.matching import rule_of
-from destination.domain.outcome import MESSAGES, Reason
 from destination.domain.runs import Run, run_id
-from destination.marketo.errors import explain
 from destination.marketo.lists import Lists, StaticList
 from destination.store.connections import Connections, Page
 from destination.store.errors import NotFoundError, StaleVersionError
@@ -234,14 +232,6 @@ class Management:
             message = f"Marketo has no list {wanted.list_id} that this API user can see; leave it out to have one made"
             raise ConfigurationError([Problem("list.id", message)])
         return lists.ensure(wanted.name, connection.workspace)
-
-
-def describe(reason: Reason) -> str:
-    """A reason for people, Marketo's own codes included."""
-    if reason.code in MESSAGES:
-        return MESSAGES[reason.code]
-    info = explain(reason.code.removeprefix("MARKETO_"))
-    return f"{info.meaning[0].upper()}{info.meaning[1:]}. {info.remedy}".strip()
 
 
 def _refuse(problems: Sequence[Problem]) -> None:

@@ -6,4 +6,7 @@ from destination.marketo.errors import explain
 
 def message_of(code: str) -> str:
     """The sentence for a reason code as it stands in outcomes, runs and dead letters."""
-    return MESSAGES.get(code) or explain(code.removeprefix(MARKETO_CODE)).meaning
+    if code in MESSAGES:
+        return MESSAGES[code]
+    info = explain(code.removeprefix(MARKETO_CODE))
+    return f"{info.meaning[0].upper()}{info.meaning[1:]}. {info.remedy}".strip()

@@ -15,7 +15,7 @@ from typing import Protocol
 from destination.accounts import Accounts, DeadLetters, Ledger, Work
 from destination.delivery import Delivery
 from destination.domain.circuit import PATIENCE, Pause, pause_after
-from destination.domain.connection import ActiveConnection, Connection, Limits, Status
+from destination.domain.connection import ActiveConnection, AudienceKey, Connection, Limits, Status
 from destination.domain.mapping import Mapper
 from destination.domain.pace import PaceState
 from destination.domain.person import by_key
@@ -24,12 +24,14 @@ from destination.marketo.errors import (
     ConnectionBlockedError,
     FailureClass,
     InstanceWaitsError,
+    ListMissingError,
     RequestRejectedError,
     classify,
 )
 from destination.marketo.instance import Marketo
 from destination.marketo.pace import OutOfTimeError, Pace
 from destination.queue import DeadLetter, Message, UndecodableMessageError, decode
+from destination.relist import make_missing_lists
 from destination.store.errors import NotFoundError
 from destination.store.lease import Lease
 from destination.store.ledger import LeaseLostError
@@ -52,6 +54,7 @@ class Connections(Protocol):
 
     def active(self, connection_id: str) -> ActiveConnection: ...
     def limits(self, munchkin_id: str) -> Sequence[Limits]: ...
+    def rebind(self, connection_id: str, audience: AudienceKey, before: int, list_id: int, list_name: str) -> None: ...
     def block(self, connection_id: str, cause: str) -> None: ...
     def unblock(self, connection_id: str) -> None: ...
 
@@ -204,12 +207,15 @@ class Sync:
         return lease
 
     def _connection(self, works: Sequence[Work], marketo: Marketo, turn: _Turn, returns: _Returns) -> None:
-        connection = works[0].target.connection
+        target = works[0].target
+        connection = target.connection
         blocked: ConnectionBlockedError | None = None
         try:
             if turn.halt is None:
                 marketo.pace = turn.pace
                 blocked = self._deliver(works, marketo, turn)
+                if isinstance(blocked, ListMissingError) and self._make_missing_lists(target, marketo):
+                    blocked = None
         except (InstanceWaitsError, OutOfTimeError, LeaseLostError) as error:
             turn.halt = error
         except ConnectionBlockedError as error:
@@ -223,7 +229,20 @@ class Sync:
         unfinished = [work for work in works if not work.is_done]
         if unfinished:
             delay = RETRY_BLOCKED if blocked is not None else _delay(turn, self.clock())
-            returns.add(unfinished, delay, str(blocked or turn.halt or "a dead letter could not be stored"))
+            returns.add(
+                unfinished, delay, str(blocked or turn.halt or "a list was made anew, or a dead letter not stored")
+            )
+
+    def _make_missing_lists(self, target: ActiveConnection, marketo: Marketo) -> bool:
+        connection_id = target.connection.id
+        return make_missing_lists(
+            target,
+            marketo,
+            members=lambda audience: self.ledger.members(connection_id, audience),
+            rebind=lambda activation, list_id, name: self.connections.rebind(
+                connection_id, activation.audience, activation.list_id or 0, list_id, name
+            ),
+        )
 
     def _deliver(self, works: Sequence[Work], marketo: Marketo, turn: _Turn) -> ConnectionBlockedError | None:
         """Deliver to one connection. Whatever has a final outcome when this returns is recorded.

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Self
 from pydantic import Field, StrictInt, StringConstraints
 
 from destination.api.representation import Representation, Text, Time
-from destination.domain.connection import DEFAULT_NAMESPACE, Activation, AudienceKey
+from destination.domain.connection import DEFAULT_NAMESPACE, Activation, AudienceKey, WhenListMissing
 
 Namespace = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:-]+$", max_length=64)]
 AudienceId = Annotated[str, StringConstraints(pattern=r"^[^/\x00-\x1f]+$", max_length=255)]
@@ -34,6 +34,10 @@ class Audience(Representation):
     origin: Text | None = None
     start: Time | None = None
     end: Time | None = None
+    when_list_missing: WhenListMissing = Field(
+        WhenListMissing.BLOCK,
+        description="If the list is deleted in Marketo: block the connection, or make it anew.",
+    )
 
 
 class AudienceIn(Audience):
@@ -53,6 +57,7 @@ class AudienceIn(Audience):
             start=self.start,
             end=self.end,
             list_id=self.list.id if self.list else None,
+            when_list_missing=self.when_list_missing,
         )
 
     def over(self, activation: Activation) -> Activation:
@@ -78,6 +83,6 @@ class AudienceList(Representation):
 
 
 def _audience(activation: Activation) -> dict[str, Any]:
-    members = ("name", "data_type", "origin", "start", "end")
+    members = ("name", "data_type", "origin", "start", "end", "when_list_missing")
     namespace, audience_id = activation.audience
     return {"id": audience_id, "namespace": namespace} | {name: getattr(activation, name) for name in members}

@@ -1,6 +1,5 @@
 """Runs as JSON."""
 
-from collections import Counter
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Self
@@ -8,8 +7,8 @@ from typing import Self
 from pydantic import Field
 
 from destination.api.representation import Representation
-from destination.domain.outcome import Class, Reason
-from destination.domain.runs import Run, RunStatus, status_at
+from destination.domain.outcome import Class
+from destination.domain.runs import Run, RunStatus, report
 
 
 class Activated(Representation):
@@ -59,26 +58,8 @@ class RunOut(Representation):
     marketo_calls: int
 
     @classmethod
-    def of(cls, run: Run, now: datetime, explain: Callable[[Reason], str]) -> Self:
-        counts, tally = run.tally.counts, run.tally
-        changes = ("created", "updated", "added", "removed")
-        plain = ("received", "unchanged", "excluded", "failed", "warnings", "ignored", "marketo_calls")
-        return cls(
-            id=run.id,
-            status=status_at(run.id, now),
-            activated=Activated(persons=counts["activated"], **_named(counts, changes)),
-            reasons=[
-                ReasonOut.model_validate(
-                    {"code": reason.code, "class": reason.outcome, "count": count, "message": explain(reason)}
-                )
-                for reason, count in tally.reasons.most_common()
-            ],
-            audiences=[
-                AudienceCounts(id=audience.id, namespace=audience.namespace, **_named(of_it, ("received", *Class)))
-                for audience, of_it in sorted(tally.audiences.items())
-            ],
-            **_named(counts, plain),
-        )
+    def of(cls, run: Run, now: datetime, message_of: Callable[[str], str]) -> Self:
+        return cls.model_validate(report(run, now, message_of))
 
 
 class RunList(Representation):
@@ -87,9 +68,5 @@ class RunList(Representation):
     runs: list[RunOut]
 
     @classmethod
-    def of(cls, runs: Iterable[Run], now: datetime, explain: Callable[[Reason], str]) -> Self:
-        return cls(runs=[RunOut.of(run, now, explain) for run in runs])
-
-
-def _named(counts: Counter[str], names: Iterable[str]) -> dict[str, int]:
-    return {str(name): counts[name] for name in names}
+    def of(cls, runs: Iterable[Run], now: datetime, message_of: Callable[[str], str]) -> Self:
+        return cls(runs=[RunOut.of(run, now, message_of) for run in runs])

@@ -56,6 +56,13 @@ class OnInvalid(StrEnum):
     FAIL = "fail"
 
 
+class WhenListMissing(StrEnum):
+    """What happens when Marketo no longer has an audience's list: the connection is blocked, or the list made anew."""
+
+    BLOCK = "block"
+    CREATE = "create"
+
+
 class Scope(StrEnum):
     """Which events concern the connection: those with an activated audience, or every one."""
 
@@ -101,6 +108,7 @@ class Activation:
     end: datetime | None = None
     list_id: int | None = None
     list_name: str | None = None
+    when_list_missing: WhenListMissing = WhenListMissing.BLOCK
 
     def is_scheduled(self, at: datetime) -> bool:
         """Whether an event of a time counts: from the start on, and before the end."""

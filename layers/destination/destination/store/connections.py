@@ -205,6 +205,19 @@ class Connections:
         key = _activation_key(connection_id, activation.audience)
         self._client.put_item(TableName=self._table, Item=key | item(activation_attributes(activation)))
 
+    def rebind(self, connection_id: str, audience: AudienceKey, before: int, list_id: int, list_name: str) -> None:
+        """Give an activated audience another list, unless an operator has done so already."""
+        try:
+            self._client.update_item(
+                TableName=self._table,
+                Key=_activation_key(connection_id, audience),
+                UpdateExpression="SET list_id = :id, list_name = :name",
+                ConditionExpression="list_id = :before",
+                ExpressionAttributeValues=item({":id": list_id, ":name": list_name, ":before": before}),
+            )
+        except self._client.exceptions.ConditionalCheckFailedException:
+            return
+
     def delete_activation(self, connection_id: str, audience: AudienceKey) -> None:
         """Remove an activation; none there is as good."""
         self._client.delete_item(TableName=self._table, Key=_activation_key(connection_id, audience))

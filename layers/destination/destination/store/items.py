@@ -19,6 +19,7 @@ from destination.domain.connection import (
     Status,
     SyncType,
     WhenEmpty,
+    WhenListMissing,
     WhenMissing,
 )
 from destination.domain.times import format_time, parse_time
@@ -110,6 +111,7 @@ def activation_attributes(activation: Activation) -> Attributes:
         "end": activation.end and format_time(activation.end),
         "list_id": activation.list_id,
         "list_name": activation.list_name,
+        "when_list_missing": activation.when_list_missing.value,
     }
 
 
@@ -125,6 +127,7 @@ def activation_from(item: Item) -> Activation:
         end=_time(stored.get("end")),
         list_id=None if list_id is None else int(list_id),
         list_name=stored.get("list_name"),
+        when_list_missing=WhenListMissing(stored["when_list_missing"]),
     )
 
 

@@ -78,6 +78,20 @@ class Ledger:
         found = self._read(connection_id, list(names))
         return {names[name]: frozenset(stored["counted"]["SS"]) for name, stored in found}
 
+    def members(self, connection_id: str, audience: AudienceKey) -> Iterator[int]:
+        """The leads that were put on the audience's list and not taken off."""
+        pages = self._client.get_paginator("query").paginate(
+            TableName=self._table,
+            KeyConditionExpression="connection_id = :connection AND begins_with(#key, :person)",
+            ExpressionAttributeNames={"#key": "key"},
+            ExpressionAttributeValues={":connection": {"S": connection_id}, ":person": {"S": "person#"}},
+        )
+        for page in pages:
+            for stored in page["Items"]:
+                delivered = _row(stored["delivered"]["S"]).memberships.get(audience)
+                if delivered and delivered.status is MembershipStatus.REALIZED and delivered.lead_id is not None:
+                    yield delivered.lead_id
+
     def run(self, connection_id: str, run_id: str) -> Run:
         """The run as it stands, empty if it has not begun."""
         return self._runs.get(connection_id, run_id) or Run(connection_id, run_id)
