@@ -12,7 +12,7 @@ MARKETO_URL ?=
 export MARKETO_URL
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up down status bridge test check fmt bench build openapi lock clean
+.PHONY: help demo up down status bridge test check fmt bench soak build openapi lock clean
 
 help:  ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,6 +48,10 @@ fmt: $(READY)  ## Format the code
 
 bench: $(READY)  ## Measure what the program exists for
 	@$(RUN) -m benchmarks
+
+soak: $(READY)  ## Deliver 100,000 events with faults on, and thousands of random histories (long)
+	@$(RUN) -m pytest --hypothesis-profile=soak --timeout=3600 tests/property
+	@$(RUN) -m benchmarks.soak
 
 build: $(READY)  ## Build for deployment (ARCHITECTURE=x86_64 for another than arm64)
 	@LAYER_ARCHITECTURE=$(ARCHITECTURE) $(RUN) -m samcli build --parameter-overrides Architecture=$(ARCHITECTURE)

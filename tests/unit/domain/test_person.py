@@ -138,9 +138,18 @@ def test_the_row_keeps_only_activated_audiences() -> None:
 
 def test_whoever_was_put_on_another_list_counts_as_on_none() -> None:
     row = Row(lead_id=7, memberships={A: Delivered(REALIZED, minute(0), 7, 1001)})
-    assert row.on_lists({A: 2001}).memberships == {A: Delivered(REALIZED, minute(0))}
+    assert row.on_lists({A: 2001}).memberships == {A: Delivered(REALIZED, minute(0), 7)}
 
 
 def test_a_forgotten_lead_leaves_the_times_by_which_old_memberships_are_known() -> None:
     row = Row(7, minute(0), "hash", minute(1), minute(2), {A: Delivered(REALIZED, minute(3), 7)})
     assert row.forgetting_lead() == Row(None, None, None, None, minute(2), {A: Delivered(REALIZED, minute(3))})
+
+
+def test_while_marketo_is_told_something_else_nothing_is_taken_for_delivered() -> None:
+    row = Row(7, minute(0), "hash", minute(1), minute(2), {A: Delivered(REALIZED, minute(3), 7, 1001)})
+    doubtful = row.in_doubt(attributes=True, joins={}, leaves={A})
+    assert doubtful == Row(7, minute(0), None, minute(1), minute(2), {A: Delivered(REALIZED, minute(3), 7)})
+    exited = Row(memberships={A: Delivered(EXITED, minute(3)), B: Delivered(REALIZED, minute(3), 7, 1002)})
+    joining = exited.in_doubt(attributes=False, joins={A: 7}, leaves=set())
+    assert joining.memberships == {A: Delivered(REALIZED, minute(3), 7), B: exited.memberships[B]}

@@ -64,7 +64,7 @@ def told(at: datetime = START - HOUR, **changes: Any) -> Row:
         "attributes_hash": hash_of(FIELDS),
         "attributes_at": at,
         "sent_at": at,
-        "memberships": {A: Delivered(REALIZED, at, 7)},
+        "memberships": {A: Delivered(REALIZED, at, 7, 1001)},
     }
     return Row(**(row | changes))
 
@@ -228,7 +228,7 @@ def test_who_comes_back_is_put_on_again() -> None:
 
 
 def test_leaving_takes_off_the_lead_that_was_put_on_as_well_as_the_one_that_matches_now() -> None:
-    row = told(lead_id=None, memberships={A: Delivered(REALIZED, START - HOUR, 3)})
+    row = told(lead_id=None, memberships={A: Delivered(REALIZED, START - HOUR, 3, 1001)})
     assert decide(connection(), person(("a", EXITED), row=row), row, SEVERAL, START).remove == {A: (5, 3)}
 
 
@@ -240,7 +240,9 @@ def test_audience_only_tells_no_attributes_and_needs_no_call_for_them() -> None:
 
 
 def test_a_person_whose_lead_is_gone_is_created_anew_on_the_lists_its_events_name() -> None:
-    row = told(memberships={A: Delivered(REALIZED, START - HOUR, 7), B: Delivered(REALIZED, START - HOUR, 7)})
+    row = told(
+        memberships={A: Delivered(REALIZED, START - HOUR, 7, 1001), B: Delivered(REALIZED, START - HOUR, 7, 1002)}
+    )
     forgotten = row.forgetting_lead()
     plan = decide(connection(), person(("a", REALIZED), row=row), forgotten, NOBODY, START)
     assert (plan.write, plan.add) == (Write.CREATE, (A,))

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Collection, Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import NamedTuple, Self
@@ -52,7 +52,11 @@ class Unit:
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """An audience's membership as Marketo was last told: the lead that holds it (None: nobody), and on which list."""
+    """An audience's membership as Marketo was last told.
+
+    `list_id`: the list that the person is known to be on (None: on none, or it is not known). `lead_id`: the lead that
+    was put there, or may have been.
+    """
 
     status: MembershipStatus
     at: datetime
@@ -85,22 +89,24 @@ class Row:
         ):
             return self
         kept = {
-            audience: one if one.list_id == lists[audience] else replace(one, lead_id=None, list_id=None)
+            audience: one if one.list_id == lists[audience] else replace(one, list_id=None)
             for audience, one in self.memberships.items()
             if audience in lists
         }
         return replace(self, memberships=kept)
 
-    def in_doubt(self, *, attributes: bool, audiences: Collection[AudienceKey]) -> Self:
+    def in_doubt(self, *, attributes: bool, joins: Mapping[AudienceKey, int | None], leaves: Set[AudienceKey]) -> Self:
         """The row while Marketo is being told something else, which may be carried out without our learning of it.
 
-        Whatever is said next is told then, even if it is what was delivered before: the attributes are unknown, and a
-        membership is one that nobody is known to hold.
+        Whatever is said next is told then, even if it is what was delivered before: the attributes are unknown, and so
+        is who is on the lists. `joins` names the lead that is being put on each.
         """
-        unknown = {audience: self.memberships[audience].at for audience in audiences if audience in self.memberships}
-        memberships = {audience: Delivered(MembershipStatus.REALIZED, at) for audience, at in unknown.items()}
-        kept_hash = None if attributes else self.attributes_hash
-        return replace(self, attributes_hash=kept_hash, memberships={**self.memberships, **memberships})
+        memberships = dict(self.memberships)
+        for audience in memberships.keys() & (joins.keys() | leaves):
+            before = memberships[audience]
+            lead_id = joins.get(audience, before.lead_id)
+            memberships[audience] = Delivered(MembershipStatus.REALIZED, before.at, lead_id)
+        return replace(self, attributes_hash=None if attributes else self.attributes_hash, memberships=memberships)
 
     def forgetting_lead(self) -> Self:
         """The row without the lead, which Marketo no longer has: what was told of it must be told again."""

@@ -94,7 +94,11 @@ def decide(
 
 def in_doubt(plan: Plan, row: Row) -> Row:
     """What the ledger is to hold while the plan is carried out."""
-    return row.in_doubt(attributes=plan.write is not Write.NOTHING, audiences={*plan.add, *plan.remove})
+    return row.in_doubt(
+        attributes=plan.write is not Write.NOTHING,
+        joins=dict.fromkeys(plan.add, plan.lead_id),
+        leaves=plan.remove.keys(),
+    )
 
 
 def _for_lead(connection: Connection, person: Person, row: Row, lead_id: int, *, unique: bool, now: datetime) -> Plan:
@@ -171,7 +175,7 @@ def _list_changes(person: Person, row: Row) -> tuple[tuple[AudienceKey, ...], tu
         told = delivered.status if delivered is not None else None
         status = new.status if new is not None else told
         if status is MembershipStatus.REALIZED:
-            if told is not status or delivered is None or delivered.lead_id is None:
+            if told is not status or delivered is None or delivered.list_id is None:
                 add.append(audience)
         elif status is not told:
             leave.append(audience)

@@ -126,8 +126,10 @@ def _memberships(
     for audience, one in plan.person.memberships.items():
         if audience not in failed:
             told = memberships.get(audience)
-            held = told is not None and one.status is MembershipStatus.REALIZED
-            memberships[audience] = replace(told, at=one.at) if told and held else Delivered(one.status, one.at)
+            if told is not None and one.status is MembershipStatus.REALIZED:
+                memberships[audience] = replace(told, status=one.status, at=one.at)
+            else:
+                memberships[audience] = Delivered(one.status, one.at)
     for audience in plan.add:
         if audience not in failed:
             told = memberships[audience]

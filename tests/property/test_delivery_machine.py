@@ -1,0 +1,233 @@
+"""Whatever comes in between: no lead twice, the newest membership wins, every event counts once, no limit is exceeded.
+
+Events of any time, messages in any order and more than once, faults of Marketo, leads merged by hand, workers that die
+between any two effects, dead letters redriven days later.
+"""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from random import Random
+
+import pytest
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from destination.domain.connection import Limits
+from destination.domain.event import Membership, MembershipStatus, ProfileEvent
+from destination.queue import Message, decode
+from marketo_simulator import Fault
+from tests.support.counts import assert_balanced
+from tests.support.crashes import CrashError, mortal
+from tests.support.world import START, World, audience, connection, event
+
+CALLS_PER_WINDOW = 6
+SEEDED = {"ada@example.org": (7,), "bob@example.org": (8, 9)}
+NEW = ("carl@example.org", "dora@example.org")
+LEADS, LISTS = "^/rest/v1/leads.json", "^/rest/v1/lists/"
+
+FAULTS = (
+    *(Fault(code=code) for code in ("601", "602", "603", "604", "606", "607", "610", "615", "713", "1003", "9999")),
+    *(Fault(code=code, executes=True) for code in ("502", "604")),
+    *(Fault("http", status=status, executes=executes) for status in (200, 502) for executes in (True, False)),
+    *(Fault("drop", executes=executes) for executes in (True, False)),
+    *(Fault("skip", code, records=(0,), path=LEADS) for code in ("1003", "1004", "1005", "713")),
+    *(Fault("skip", code, records=(0,), path=LISTS) for code in ("1003", "713")),
+)
+
+
+class Delivery(RuleBasedStateMachine):
+    """One connection that updates and creates, over a simulator whose limits are ours."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        # One call at a time, so that the same history takes the same course.
+        limits = Limits(calls_per_20s=CALLS_PER_WINDOW, concurrency=1)
+        seeded = [
+            {"id": lead_id, "email": email, "partition": "EMEA" if lead_id == 9 else "Default"}
+            for email, ids in SEEDED.items()
+            for lead_id in ids
+        ]
+        self.world = World(
+            connection(limits=limits), seeded, settings={"calls_per_window": CALLS_PER_WINDOW, "concurrency": 1}
+        )
+        self.life = mortal(self.world)
+        self.posted: list[ProfileEvent] = []
+        self.sent = 0
+        self.done: dict[str, Message] = {}
+        self.events_of: dict[str, int] = {}
+        self.in_doubt: set[str] = set()
+
+    @initialize(cache=st.sampled_from([timedelta(0), timedelta(hours=24)]))
+    def choose(self, cache: timedelta) -> None:
+        [(name, target)] = self.world.connections.stored.items()
+        chosen = replace(target.connection, lead_cache=cache)
+        self.world.connections.stored[name] = replace(target, connection=chosen)
+
+    # What happens
+
+    @rule(
+        people=st.lists(st.sampled_from([*SEEDED, *NEW]), min_size=1, max_size=4),
+        minutes=st.integers(0, 600),
+        changes=st.dictionaries(st.sampled_from("ab"), st.sampled_from(MembershipStatus)),
+    )
+    def post(self, people: list[str], minutes: int, changes: dict[str, MembershipStatus]) -> None:
+        events = []
+        for email in people:
+            number = len(self.posted)
+            at = START + timedelta(minutes=minutes, microseconds=number)
+            said = event(email, at=at, company=f"Company {number}")
+            memberships = tuple(Membership(audience(name), status, at) for name, status in changes.items())
+            events.append(ProfileEvent(said.at, said.profile, {}, memberships))
+            self.posted.append(events[-1])
+        self._send(events)
+
+    @rule(
+        order=st.randoms(use_true_random=False),
+        share=st.sampled_from([0.4, 1.0]),
+        again=st.booleans(),
+        seconds=st.sampled_from([100, 125, 160, 300]),
+        moments=st.none() | st.integers(0, 40),
+    )
+    def deliver(self, order: Random, share: float, again: bool, seconds: int, moments: int | None) -> None:
+        batch = [one for one in self.world.queue.waiting.values() if order.random() < share]
+        if again:
+            batch += [one for one in self.done.values() if order.random() < share]
+        order.shuffle(batch)
+        self._deliver(batch, timedelta(seconds=seconds), moments)
+
+    @rule(fault=st.sampled_from(FAULTS), nth=st.integers(1, 5))
+    def disturb(self, fault: Fault, nth: int) -> None:
+        self.world.simulator.script(replace(fault, path=fault.path or "^/rest", nth=nth))
+
+    @rule(hours=st.sampled_from([0.01, 1, 25, 24 * 7]))
+    def wait(self, hours: float) -> None:
+        self.world.now += timedelta(hours=hours)
+
+    @rule(email=st.sampled_from([*SEEDED, *NEW]))
+    def merge(self, email: str) -> None:
+        """In Marketo somebody merges a lead into a new one, which takes over fields and lists."""
+        state = self.world.simulator.state
+        found = [one for one in state.leads.values() if one.values["email"] == email]
+        if not found:
+            return
+        old = max(found, key=lambda one: (one.updated_at, one.id))
+        on = [one for one in state.lists.values() if old.id in one.members]
+        values = {name: one for name, one in old.values.items() if name not in {"id", "createdAt", "updatedAt"}}
+        state.delete_lead(old)
+        new = state.create_lead(values, old.partition_id, self.world.now)
+        for each in on:
+            each.members.add(new.id)
+
+    @rule()
+    def redrive(self) -> None:
+        letters, self.world.dead_letters.letters = self.world.dead_letters.letters, []
+        for letter in letters:
+            self._send_bodies([letter.body], 1)
+
+    # How it happens
+
+    def _send(self, events: list[ProfileEvent]) -> None:
+        before = len(self.world.queue.waiting)
+        self.world.post(*events)
+        assert len(self.world.queue.waiting) == before + 1
+        self._note(len(events))
+
+    def _send_bodies(self, bodies: list[str], events: int) -> None:
+        self.world.queue.send(self.world.connection.id, bodies)
+        self._note(events)
+
+    def _note(self, events: int) -> None:
+        newest = list(self.world.queue.waiting)[-1]
+        self.events_of[newest] = events
+        self.sent += events
+
+    def _deliver(self, batch: list[Message], time_left: timedelta, moments: int | None = None) -> None:
+        self.life.moments = moments
+        before = len(self.world.simulator.log())
+        kept = {one.id for one in batch}
+        try:
+            report = self.world.sync(batch, time_left)
+        except CrashError:
+            # Its messages and its lease are held until their time is over.
+            self.world.now += timedelta(minutes=30)
+        else:
+            kept = set(report.given_back)
+            acknowledged = {one.id: one for one in batch if one.id not in report.given_back}
+            self.world.queue.delete(list(acknowledged))
+            self.done |= acknowledged
+            self.world.now += timedelta(seconds=1)
+        finally:
+            self.life.moments = None
+        if any(call.executed and not call.endpoint.startswith("GET") for call in self.world.simulator.log()[before:]):
+            self.in_doubt |= {email for one in batch if one.id in kept for email in _emails(one)}
+
+    # What must hold at any time
+
+    @invariant()
+    def nobody_is_there_twice(self) -> None:
+        for email in NEW:
+            assert len(self.world.leads_by_email(email)) <= 1
+        for email, ids in SEEDED.items():
+            assert len(self.world.leads_by_email(email)) == len(ids)
+
+    @invariant()
+    def no_limit_was_exceeded(self) -> None:
+        assert self.world.simulator.stats()["by_limit"] == {}
+
+    @invariant()
+    def the_accounts_are_balanced(self) -> None:
+        assert_balanced(self.world)
+
+    @invariant()
+    def what_is_acknowledged_is_in_the_ledger(self) -> None:
+        for message_id in self.done:
+            assert len(self.world.ledger.marks[self.world.connection.id, message_id]) == self.events_of[message_id]
+
+    # What must hold when all has come to rest
+
+    def teardown(self) -> None:
+        self.world.simulator.clear_faults()
+        while self.world.queue.waiting or self.world.dead_letters.letters:
+            self.redrive()
+            self._deliver(list(self.world.queue.waiting.values()), timedelta(minutes=5))
+            self.world.now += timedelta(minutes=10)
+        total = self.world.ledger.total(self.world.connection.id).counts
+        assert total["received"] + total["ignored"] == self.sent
+        self.nobody_is_there_twice()
+        self.no_limit_was_exceeded()
+        # What was told and could not be recorded may hide that somebody changed back since.
+        for email in {*SEEDED, *NEW} - self.in_doubt:
+            for name in "ab":
+                self._assert_newest_membership(email, name)
+            if email == "ada@example.org":
+                self._assert_newest_attributes(email)
+
+    def _assert_newest_membership(self, email: str, name: str) -> None:
+        said = [
+            one
+            for each in self.posted
+            if each.profile["email"] == email
+            for one in each.memberships
+            if one.audience == audience(name)
+        ]
+        newest = max(said, key=_time, default=None)
+        on_list = {one["id"] for one in self.world.leads_by_email(email)} & set(self.world.members(name))
+        is_in = newest is not None and newest.status is MembershipStatus.REALIZED
+        assert len(on_list) == int(is_in)
+
+    def _assert_newest_attributes(self, email: str) -> None:
+        said = [each for each in self.posted if each.profile["email"] == email and each.memberships]
+        if said:
+            [lead] = self.world.leads_by_email(email)
+            assert lead["company"] == max(said, key=lambda one: one.at).profile["company"]
+
+
+def _emails(message: Message) -> set[str]:
+    return {str(one.profile["email"]) for one in decode(message.body).events}
+
+
+def _time(membership: Membership) -> datetime:
+    return membership.at
+
+
+TestDelivery = pytest.mark.timeout(900)(Delivery.TestCase)
