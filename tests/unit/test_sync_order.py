@@ -8,6 +8,7 @@ import pytest
 
 from destination.domain.connection import SyncType
 from destination.domain.event import Membership, MembershipStatus, ProfileEvent
+from marketo_simulator import Fault
 from tests.support.counts import assert_balanced, changes, outcomes, reasons, received
 from tests.support.world import START, World, audience, connection, event
 
@@ -248,3 +249,40 @@ def test_a_run_knows_how_many_calls_it_took() -> None:
     world = World()
     world.deliver(*people(301))
     assert world.ledger.total(world.connection.id).counts["marketo_calls"] == len(world.calls())
+
+
+# What Marketo was told and could not be recorded
+
+
+def told_but_not_recorded(world: World, said: ProfileEvent, method: str) -> None:
+    """Marketo does as it is told, and its answer is lost."""
+    lost = Fault("http", status=502, executes=True, method=method, path="^/rest/v1/l(eads.json|ists)")
+    world.simulator.script(lost)
+    assert len(world.deliver(said).given_back) == 1
+    world.now += timedelta(minutes=20)
+
+
+@pytest.mark.parametrize("entry_first", [False, True])
+def test_an_entry_undoes_an_exit_whose_answer_was_lost(*, entry_first: bool) -> None:
+    world = World(leads=[LEAD])
+    world.deliver(event(ADA, ("a", REALIZED)))
+    told_but_not_recorded(world, event(ADA, ("a", EXITED), at=START + MINUTE), "DELETE")
+    assert world.members("a") == []
+    world.post(event(ADA, ("a", REALIZED), at=START + 2 * MINUTE))
+    if entry_first:
+        entry = list(world.queue.waiting.values())[-1]
+        assert world.sync([entry], timedelta(minutes=5)).given_back == ()
+        world.queue.delete([entry.id])
+    world.deliver()
+    assert world.members("a") == [7]
+    assert received(world) == 3
+    assert_balanced(world)
+
+
+def test_attributes_undo_an_update_whose_answer_was_lost() -> None:
+    world = World(leads=[LEAD])
+    world.deliver(event(ADA, ("a", REALIZED), company="First"))
+    told_but_not_recorded(world, event(ADA, ("a", REALIZED), at=START + MINUTE, company="Second"), "POST")
+    assert company(world) == "Second"
+    world.deliver(event(ADA, ("a", REALIZED), at=START + 2 * MINUTE, company="First"))
+    assert company(world) == "First"

@@ -6,7 +6,7 @@ Each step is done for all persons before the next, in as few and as full calls a
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TypeVar
 
@@ -65,6 +65,7 @@ class Delivery:
     given_up: frozenset[str] = frozenset()
     _halt: HaltError | None = field(default=None, init=False)
     _field_refused: bool = field(default=False, init=False)
+    _missing: frozenset[str] = field(default=frozenset(), init=False)
 
     def __call__(self, persons: Mapping[str, Sequence[Unit]], rows: Mapping[str, Row]) -> Result:
         """Deliver what is wanted of each person, by dedupe key, given the ledger's rows."""
@@ -74,9 +75,9 @@ class Delivery:
         wanted = [coalesce(key, units, known.get(key)) for key, units in persons.items()]
         again = self._round(wanted, known, settled, last=False)
         if again:
-            missing = self._missing_fields()
+            self._missing = self._missing_fields()
             known |= {key: known.get(key, Row()).forgetting_lead() for key in again}
-            wanted = [coalesce(key, persons[key], known[key]).without(missing) for key in again]
+            wanted = [coalesce(key, persons[key], known[key]).without(self._missing) for key in again]
             self._round(wanted, known, settled, last=True)
         return Result(tuple(settled), self._halt)
 
@@ -93,6 +94,7 @@ class Delivery:
         found, failed = self._find(unknown)
         settled += [refused(one, TOO_MANY_MATCHES) for one in persons if one.key in failed]
         held_up = {*unknown} - found.keys()
+        persons = [one if found.get(one.key, [None]) else self._as_new(one, rows.get(one.key)) for one in persons]
         plans = [
             decide(self._connection, one, rows.get(one.key), found.get(one.key), now)
             for one in persons
@@ -113,6 +115,12 @@ class Delivery:
             else:
                 settled.append(settle(self.target, plan, answers, rows.get(key), now))
         return again
+
+    def _as_new(self, person: Person, row: Row | None) -> Person:
+        """Somebody without a lead, who has none of the attributes that were delivered, however new they were."""
+        if row is None or row.attributes_at is None:
+            return person
+        return coalesce(person.key, person.units, replace(row, attributes_at=None)).without(self._missing)
 
     def _find(self, keys: Sequence[str]) -> tuple[dict[str, list[Lead]], set[str]]:
         found: dict[str, list[Lead]] = {}

@@ -109,13 +109,15 @@ class Row:
         return replace(self, attributes_hash=None if attributes else self.attributes_hash, memberships=memberships)
 
     def forgetting_lead(self) -> Self:
-        """The row without the lead, which Marketo no longer has: what was told of it must be told again."""
+        """The row without the lead, which Marketo no longer has: what was told of it must be told again.
+
+        The time of the attributes stays: a lead that it was merged into has them.
+        """
         return replace(
             self,
             lead_id=None,
             looked_up_at=None,
             attributes_hash=None,
-            attributes_at=None,
             memberships={key: replace(one, lead_id=None, list_id=None) for key, one in self.memberships.items()},
         )
 
@@ -145,8 +147,12 @@ class Person:
         """The person without fields that Marketo turned out not to have."""
         if names.isdisjoint(self.fields):
             return self
-        kept = {name: value for name, value in self.fields.items() if name not in names}
-        return replace(self, fields=kept, dropped=self.dropped | (names & self.fields.keys()))
+        return replace(
+            self,
+            fields={name: value for name, value in self.fields.items() if name not in names},
+            dropped=self.dropped | (names & self.fields.keys()),
+            units=tuple(replace(one, dropped=(*one.dropped, *(names & one.fields.keys()))) for one in self.units),
+        )
 
 
 def coalesce(key: str, units: Sequence[Unit], row: Row | None) -> Person:
