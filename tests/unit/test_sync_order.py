@@ -286,3 +286,11 @@ def test_attributes_undo_an_update_whose_answer_was_lost() -> None:
     assert company(world) == "Second"
     world.deliver(event(ADA, ("a", REALIZED), at=START + 2 * MINUTE, company="First"))
     assert company(world) == "First"
+
+
+def test_a_message_that_is_in_a_batch_twice_is_counted_once() -> None:
+    world = World()
+    world.post(event("ada@example.org", ("a", MembershipStatus.REALIZED)))
+    [message] = world.queue.waiting.values()
+    world.sync([message, message], timedelta(minutes=5))
+    assert world.ledger.total(world.connection.id).counts["received"] == 1

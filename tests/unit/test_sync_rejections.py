@@ -154,6 +154,7 @@ def test_a_field_removed_in_marketo_is_dropped_and_the_rest_arrives() -> None:
     world.deliver(*(event(one, ("a", REALIZED), at=START + MINUTE, tier="silver", score=5) for one in (ADA, BOB)))
     assert [lead["leadScore"] for lead in world.leads_now().values()] == [5, 5]
     assert outcomes(world) == {"activated": 3}
+    assert world.ledger.total(world.connection.id).counts["warnings"] == 2
 
 
 def test_an_unknown_code_is_waited_out_a_few_times_and_then_fails_the_record() -> None:

@@ -146,7 +146,7 @@ class Sync:
         instances: defaultdict[str, list[Work]] = defaultdict(list)
         active = functools.cache(self.connections.active)
         lost = []
-        for message in messages:
+        for message in {one.id: one for one in messages}.values():  # SQS may deliver one twice, even in one batch
             opened = _open(message, active)
             if isinstance(opened, DeadLetter):
                 if self.dead_letters.send([opened]):
