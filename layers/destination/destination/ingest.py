@@ -9,7 +9,7 @@ from datetime import datetime
 from destination.domain.connection import Status
 from destination.queue import MAX_EVENT_BYTES, EventQueue, encode_event, pack
 from destination.sources import FORMATS
-from destination.sources.body import Parsed, Problem, Receipt, UnreadableBodyError
+from destination.sources.body import MAX_RECORDS, Parsed, Problem, Receipt, TooManyRecordsError, UnreadableBodyError
 from destination.store.connections import Connections
 
 MAX_BODY_BYTES = 6_000_000
@@ -110,6 +110,8 @@ class Ingest:
             parsed = FORMATS[source_format](submission.body, receipt)
         except UnreadableBodyError as error:
             raise InvalidBodyError(f"{error}.") from error
+        except TooManyRecordsError as error:
+            raise TooLargeError(f"The body has more than {MAX_RECORDS} records; send fewer at a time.") from error
         encoded = _encoded(parsed)
         if parsed.rejected and not encoded:
             raise InvalidBodyError("No record of the body is an event.", [_in_body(*one) for one in parsed.rejected])

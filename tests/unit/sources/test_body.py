@@ -5,7 +5,19 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from destination.sources.body import MAX_DEPTH, Broken, Receipt, RecordError, UnreadableBodyError, as_object, records
+from destination.sources.body import (
+    MAX_DEPTH,
+    MAX_IDENTITIES,
+    MAX_RECORDS,
+    Broken,
+    Receipt,
+    RecordError,
+    TooManyRecordsError,
+    UnreadableBodyError,
+    as_object,
+    distinct,
+    records,
+)
 
 NOW = datetime(2026, 11, 21, 10, tzinfo=UTC)
 ONE, TWO, THREE = {"n": 1}, {"n": 2}, {"n": 3}
@@ -122,3 +134,19 @@ def test_a_past_time_is_as_it_was_said() -> None:
 def test_what_is_no_time_names_its_path(value: object) -> None:
     with pytest.raises(RecordError, match=r"^audiences\[0\]\.at: must be"):
         Receipt(NOW).time(value, 7, "audiences[0].at")
+
+
+def test_a_body_may_have_so_many_records_and_no_more() -> None:
+    many = b"[" + b",".join([b"1"] * MAX_RECORDS) + b"]"
+    assert len(records(many, "events")) == MAX_RECORDS
+    with pytest.raises(TooManyRecordsError):
+        records(many[:-1] + b",1]", "events")
+    with pytest.raises(TooManyRecordsError):
+        records(b"{}\n" + b"x\n" * MAX_RECORDS, "events")
+
+
+def test_a_namespace_may_have_so_many_identities_and_no_more() -> None:
+    ids = [str(number) for number in range(MAX_IDENTITIES)]
+    assert distinct([*ids, *ids], "identities.crm") == tuple(ids)
+    with pytest.raises(RecordError, match="100 identities"):
+        distinct([*ids, "one more"], "identities.crm")

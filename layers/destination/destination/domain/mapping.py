@@ -167,4 +167,5 @@ def _values(event: ProfileEvent, path: tuple[str, ...]) -> Sequence[object]:
         value = value.get(name)
     if value is None or value == {}:
         return ()
-    return [one for one in value if one is not None] if isinstance(value, list) else (value,)
+    # A list attribute has one value here, its first; only identities stand for a person each.
+    return [one for one in value if one is not None][:1] if isinstance(value, list) else (value,)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from destination.domain.connection import AudienceKey
 from destination.domain.event import Membership, MembershipStatus, ProfileEvent
-from destination.sources.body import Parsed, Receipt, RecordError, as_object, records
+from destination.sources.body import Parsed, Receipt, RecordError, as_object, distinct, records
 
 _MEMBERSHIPS = "segmentMembership"
 _IDENTITIES = "identityMap"
@@ -69,7 +69,7 @@ def _identities(value: object) -> dict[str, tuple[str, ...]]:
             raise RecordError(path, 'must be a list of objects such as {"id": "…"}')
         ids = tuple(_id(entry, f"{path}[{number}]") for number, entry in enumerate(entries))
         name = namespace.lower()
-        identities[name] = tuple(dict.fromkeys((*identities.get(name, ()), *ids)))
+        identities[name] = distinct((*identities.get(name, ()), *ids), path)
     return identities
 
 

@@ -1,9 +1,10 @@
 """What all source formats have in common: a body of JSON records, each an event or rejected by itself."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import islice
 from json import JSONDecodeError, JSONDecoder
 from math import isfinite
 
@@ -14,8 +15,19 @@ MAX_DEPTH = 32
 """How deep a record may nest; profiles are a handful of levels deep."""
 
 
+MAX_RECORDS = 20_000
+"""How many records a body may have; every one that is refused is named in the answer, which has a limit of its own."""
+
+MAX_IDENTITIES = 100
+"""How many ids a profile may have in a namespace; each may become a person (Adobe's identity graphs hold 50)."""
+
+
 class UnreadableBodyError(Exception):
     """The body is not JSON in any form that a source sends; the message says where it stops being so."""
+
+
+class TooManyRecordsError(Exception):
+    """The body has more records than are taken at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +90,23 @@ def records(body: bytes, container: str) -> list[object]:
     Objects in a row may stand on lines of their own (NDJSON) or follow one another without a separator. A record that
     is not JSON becomes `Broken`, and reading goes on at the next line.
 
-    Raises UnreadableBodyError when there is no record at all to be read.
+    Raises UnreadableBodyError when there is no record at all to be read, TooManyRecordsError when there are too many.
     """
+    found = _records(body, container)
+    if len(found) > MAX_RECORDS:
+        raise TooManyRecordsError
+    return found
+
+
+def distinct(ids: Iterable[str], path: str) -> tuple[str, ...]:
+    """The ids of a namespace, each once. Raises RecordError when there are too many."""
+    found = tuple(dict.fromkeys(ids))
+    if len(found) > MAX_IDENTITIES:
+        raise RecordError(path, f"must not have more than {MAX_IDENTITIES} identities")
+    return found
+
+
+def _records(body: bytes, container: str) -> list[object]:
     try:
         text = body.decode("utf-8-sig").strip()
     except UnicodeDecodeError as error:
@@ -89,7 +116,7 @@ def records(body: bytes, container: str) -> list[object]:
     try:
         root = _DECODER.decode(text)
     except (ValueError, RecursionError) as error:
-        found = list(_in_a_row(text))
+        found = list(islice(_in_a_row(text), MAX_RECORDS + 1))
         if all(isinstance(one, Broken) for one in found):
             raise UnreadableBodyError(f"the body is not JSON ({_where(error)})") from error
         return found

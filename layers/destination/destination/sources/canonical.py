@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from destination.domain.connection import DEFAULT_NAMESPACE, AudienceKey
 from destination.domain.event import Membership, MembershipStatus, ProfileEvent
-from destination.sources.body import Parsed, Receipt, RecordError, as_object, records
+from destination.sources.body import Parsed, Receipt, RecordError, as_object, distinct, records
 
 _EVENT = frozenset({"id", "occurred_at", "profile", "identities", "audiences"})
 _STATUSES = frozenset(MembershipStatus)
@@ -68,7 +68,7 @@ def _identities(value: object) -> dict[str, tuple[str, ...]]:
     for namespace, ids in value.items():
         if not isinstance(ids, list) or not all(isinstance(one, str) for one in ids):
             raise RecordError(f"identities.{namespace}", "must be a list of texts")
-        identities[namespace.lower()] = tuple(dict.fromkeys(ids))
+        identities[namespace.lower()] = distinct(ids, f"identities.{namespace}")
     return identities
 
 
