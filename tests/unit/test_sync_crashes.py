@@ -1,5 +1,6 @@
 """Killed between any two effects, and delivered again: Marketo and the accounts are as if nothing had happened."""
 
+import contextlib
 from datetime import timedelta
 from itertools import count
 
@@ -100,3 +101,22 @@ def test_a_worker_that_died_holds_the_instance_up_for_its_lease_only() -> None:
         made.deliver()
     assert made.now - before <= timedelta(minutes=6, seconds=30)
     assert outcomes(made) == {"activated": 2}
+
+
+@pytest.mark.parametrize("moments", range(0, 60, 3))
+def test_a_creation_that_was_not_recorded_is_found_by_a_newer_exit(moments: int) -> None:
+    world = World()
+    world.deliver(event(ADA, ("b", EXITED)))  # Nobody is there, and that is remembered.
+    world.post(event(ADA, ("a", REALIZED), at=START + MINUTE))
+    first = dict(world.queue.waiting)
+    life = mortal(world)
+    life.moments = moments
+    with contextlib.suppress(CrashError):
+        world.sync(list(first.values()), timedelta(minutes=5))
+    life.moments = None
+    world.now += timedelta(minutes=30)
+    world.queue.waiting.clear()
+    world.deliver(event(ADA, ("a", EXITED), at=START + 2 * MINUTE))
+    world.queue.waiting |= first
+    world.deliver()
+    assert world.members("a") == []

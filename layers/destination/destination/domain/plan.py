@@ -94,6 +94,8 @@ def decide(
 
 def in_doubt(plan: Plan, row: Row) -> Row:
     """What the ledger is to hold while the plan is carried out."""
+    if plan.write is Write.CREATE:
+        row = replace(row, looked_up_at=None)  # That nobody is there is no longer to be trusted.
     return row.in_doubt(
         attributes=plan.write is not Write.NOTHING,
         joins=dict.fromkeys(plan.add, plan.lead_id),
