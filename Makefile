@@ -23,8 +23,8 @@ demo: $(READY)  ## Watch real payloads travel through the local stack into Marke
 up: $(READY)  ## Bring the whole stack up on this machine (MARKETO_URL=… to use another Marketo endpoint)
 	@$(RUN) -m local up
 
-down: $(READY)  ## End what `make up` started
-	@$(RUN) -m local down
+down:  ## End what `make up` started
+	@if [ -e $(READY) ]; then $(RUN) -m local down; fi
 
 status: $(READY)  ## Tell whether the local stack stands
 	@$(RUN) -m local status

@@ -124,7 +124,7 @@ def messages(profiles: Iterable[Payload], received_at: datetime = START) -> list
     packed = pack(CONNECTION_ID, received_at, [encode_event(event) for _, event in parsed.events])
     stamp = int(received_at.timestamp())
     return [
-        Message(f"{stamp}-{number:08d}-4c3d-8e4f-a5b6c7d8e9f0", "receipt " * 30, text, CONNECTION_ID)
+        Message(f"{stamp}-{number:08d}-4c3d-8e4f-a5b6c7d8e9f0", "receipt " * 30, text)
         for number, (_, text) in enumerate(packed)
     ]
 
@@ -137,7 +137,7 @@ def batch(given: Iterable[Message]) -> Payload:
                 "messageId": one.id,
                 "receiptHandle": one.receipt,
                 "body": one.body,
-                "attributes": {"ApproximateReceiveCount": "1", "MessageGroupId": one.group},
+                "attributes": {"ApproximateReceiveCount": str(one.receives)},
                 "messageAttributes": {},
                 "md5OfBody": hashlib.md5(one.body.encode(), usedforsecurity=False).hexdigest(),
                 "eventSource": "aws:sqs",

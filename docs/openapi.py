@@ -15,6 +15,7 @@ from aws_lambda_powertools.event_handler.openapi.models import License
 
 from destination.api.problems import CONTENT_TYPE, TITLES, ProblemDetails, type_of
 from functions.connections.app import api
+from functions.ingest.app import MAX_PROBLEMS
 
 PROJECT: Final = Path(__file__).parents[1] / "pyproject.toml"
 TARGET: Final = Path(__file__).with_name("openapi.json")
@@ -33,10 +34,10 @@ _PROBLEMS: Final[Mapping[str, tuple[str, ...]]] = {
     "disableConnection": ("not-found", "stale"),
     "getMapping": ("not-found",),
     "setMapping": (*_BODY, "not-found", "incomplete", "stale"),
-    "activateAudience": (*_BODY, "not-found", "incomplete", "already-bound", *_MARKETO),
+    "activateAudience": (*_BODY, "not-found", "incomplete", "already-bound", "stale", *_MARKETO),
     "listAudiences": ("not-found",),
     "getAudience": ("not-found", "invalid"),
-    "changeAudience": (*_BODY, "not-found"),
+    "changeAudience": (*_BODY, "not-found", "stale"),
     "deactivateAudience": ("not-found", "invalid"),
     "listRuns": ("not-found", "invalid"),
     "getRun": ("not-found",),
@@ -157,9 +158,17 @@ _ERRORS_OF_RECORDS: Final[Document] = {
     },
 }
 
+
+def _count_of(member: str) -> Document:
+    return {"type": "integer", "description": f"Of all; only when `{member}` does not list them all."}
+
+
+_LISTED: Final = f"An answer lists {MAX_PROBLEMS:,} problems at most"
+_ERRORS_CUT: Final = f"`errors` lists {MAX_PROBLEMS:,} at most; when there are more, `error_count` tells how many."
+
 _WEBHOOK: Final[Document] = {
     "summary": "Take events in",
-    "description": "One bad record never keeps the good ones out: `rejected` names it.",
+    "description": f"One bad record never keeps the good ones out: `rejected` names it. {_LISTED}.",
     "operationId": "postEvents",
     "security": [{"ingestToken": []}],
     "parameters": [{"name": "connection_id", "in": "path", "required": True, "schema": {"type": "string"}}],
@@ -170,7 +179,7 @@ _WEBHOOK: Final[Document] = {
     },
     "responses": {
         "202": {
-            "description": "The accepted events are queued.",
+            "description": "The accepted events are queued. `warnings` are audience entries left out of good records.",
             "content": {
                 "application/json": {
                     "schema": {
@@ -180,18 +189,20 @@ _WEBHOOK: Final[Document] = {
                             "accepted": {"type": "integer"},
                             "rejected": _ERRORS_OF_RECORDS,
                             "warnings": _ERRORS_OF_RECORDS,
+                            "rejected_count": _count_of("rejected"),
+                            "warning_count": _count_of("warnings"),
                         },
                     }
                 }
             },
         },
-        "400": _problem("The body is not JSON, or no record of it is an event."),
+        "400": _problem(f"The body is not JSON, or no record of it is an event. {_ERRORS_CUT}"),
         "401": _problem("There is no ingest token, or a wrong one."),
         "404": _problem("There is no such connection."),
         "409": _problem("The connection is not enabled."),
         "413": _problem("The body is too large."),
         "415": _problem("The body is announced as something other than JSON."),
-        "503": _problem("The events cannot be queued now; send them again."),
+        "503": _problem(f"The events cannot be queued now; send them again. {_ERRORS_CUT}"),
     },
 }
 

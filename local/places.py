@@ -1,10 +1,15 @@
 """Where things are, and what the commands that the stack starts find in their environment."""
 
+import fcntl
 import hashlib
+import json
 import os
 import platform
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+from local.errors import LocalStackError
 
 ROOT = Path(__file__).resolve().parent.parent
 STATE = ROOT / ".local"
@@ -49,6 +54,27 @@ def environment(endpoint: str | None = None) -> dict[str, str]:
     if endpoint is not None:
         kept["AWS_ENDPOINT_URL"] = endpoint
     return kept
+
+
+def write(path: Path, content: object) -> None:
+    """Write a JSON file so that a reader sees all of it or nothing."""
+    fresh = path.with_suffix(".new")
+    fresh.write_text(json.dumps(content, indent=2) + "\n")
+    fresh.replace(path)
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """One command at a time changes the stack. Raises LocalStackError when another one is at it."""
+    STATE.mkdir(exist_ok=True)
+    with (STATE / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise LocalStackError(
+                "another command is bringing the stack up or down", hint="wait for its end"
+            ) from error
+        yield
 
 
 def digest(paths: Iterable[Path], *words: str) -> str:

@@ -17,6 +17,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from local import places
 from local.errors import LocalStackError
 
 HOST = "127.0.0.1"
@@ -63,6 +64,11 @@ class ProcessRecord:
             return {name: Process(**fields) for name, fields in json.loads(self._path.read_text()).items()}
         except FileNotFoundError:
             return {}
+        except (ValueError, TypeError) as error:
+            raise LocalStackError(
+                f"{self._path} cannot be read: {error}",
+                hint="end what still runs of the stack by hand, remove the folder .local, then: make up",
+            ) from error
 
     def add(self, process: Process) -> None:
         self._write(self.read() | {process.name: process})
@@ -79,7 +85,7 @@ class ProcessRecord:
         return was_alive
 
     def _write(self, processes: Mapping[str, Process]) -> None:
-        self._path.write_text(json.dumps({name: asdict(process) for name, process in processes.items()}, indent=2))
+        places.write(self._path, {name: asdict(process) for name, process in processes.items()})
 
 
 def start(
@@ -109,9 +115,9 @@ def free_port(wanted: int | None, purpose: str) -> int:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((HOST, wanted or 0))
-        except OSError as error:
+        except (OSError, OverflowError) as error:
             raise LocalStackError(
-                f"port {wanted} for the {purpose} cannot be had on {HOST}: {error.strerror}",
+                f"port {wanted} for the {purpose} cannot be had on {HOST}: {error}",
                 hint="name another port, or none to have a free one picked",
             ) from error
         port: int = probe.getsockname()[1]

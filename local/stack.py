@@ -6,7 +6,6 @@ import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 from local import emulator, places, sam
@@ -56,7 +55,11 @@ def up(*, marketo_url: str | None, port: int | None, simulator_port: int | None)
     A healthy stack is kept with what is in it, and gets what has changed. It starts anew, and empty, when its emulator
     has ended, when nothing was ever deployed to it, or when another port is wanted.
     """
-    places.STATE.mkdir(exist_ok=True)
+    with places.alone():
+        return _up(marketo_url, port, simulator_port)
+
+
+def _up(marketo_url: str | None, port: int | None, simulator_port: int | None) -> Stack:
     record = ProcessRecord(places.STATE / "processes.json")
     progress = Progress()
     with ThreadPoolExecutor(max_workers=2) as pool:  # both mostly wait for the package registry, the first time
@@ -93,13 +96,13 @@ def up(*, marketo_url: str | None, port: int | None, simulator_port: int | None)
         sam.deploy(running.url, parameters)
         emulator.allow_batches(running.url, STACK_NAME)
         emulator.open_control_plane(running.url, _outputs(running.url)["ApiId"])
-        _write(DEPLOYED_FILE, wanted)
+        places.write(DEPLOYED_FILE, wanted)
         progress("deployed")
 
     stack = _describe(running, marketo_url, record)
     wait_for(f"{stack.api_url}/connections", ANSWER_SECONDS, running, emulator.LOG)
-    _write(ENVIRONMENT_FILE, _function_environments(stack))
-    _write(STACK_FILE, asdict(stack))
+    places.write(ENVIRONMENT_FILE, _function_environments(stack))
+    places.write(STACK_FILE, asdict(stack))
     progress(f"the stack answers at {stack.api_url}")
     return stack
 
@@ -110,6 +113,11 @@ def down() -> list[str]:
         file.unlink(missing_ok=True)
     if not places.STATE.exists():
         return []
+    with places.alone():
+        return _down()
+
+
+def _down() -> list[str]:
     record = ProcessRecord(places.STATE / "processes.json")
     return [name for name in record.read() if record.end(name)]
 
@@ -165,7 +173,7 @@ def _deployed() -> Any:
     """What the last deployment that succeeded put there; None if there was none."""
     try:
         return json.loads(DEPLOYED_FILE.read_text())
-    except FileNotFoundError:
+    except (FileNotFoundError, ValueError):  # a file that was cut off tells of no deployment
         return None
 
 
@@ -198,10 +206,3 @@ def _function_environments(stack: Stack) -> dict[str, dict[str, str]]:
         ]
         for name, function in stack.functions.items()
     }
-
-
-def _write(path: Path, content: object) -> None:
-    """Write a JSON file so that a reader sees all of it or nothing."""
-    fresh = path.with_suffix(".new")
-    fresh.write_text(json.dumps(content, indent=2) + "\n")
-    fresh.replace(path)

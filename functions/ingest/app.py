@@ -1,8 +1,25 @@
-"""The webhook: `POST /connections/{connection_id}/events`."""
+"""The webhook: `POST /connections/{connection_id}/events`.
+
+202 answers `{"accepted", "rejected", "warnings"}`:
+
+    accepted        the number of events queued
+    rejected        [{"index", "errors": [{"path", "message"}]}] for records that are no events; `index` counts from 0
+    warnings        of the same form, for audience entries left out of good records; absent when there are none
+    rejected_count  the number of all rejected records; only when `rejected` does not list them all
+    warning_count   the number of all entries left out; only when `warnings` does not list them all
+
+Everything else answers a problem (RFC 9457) with `type`, `title`, `status`, `detail` and:
+
+    errors          [{"path", "message"}]; a path begins with the record's place, as in `[0].profile`
+    error_count     the number of all errors; only when `errors` does not list them all
+
+An answer lists MAX_PROBLEMS problems at most, rejected records before warnings, as Lambda returns 6 MB and no more.
+"""
 
 import base64
 import functools
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,11 +27,13 @@ import boto3
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from destination.ingest import Acceptance, Ingest, RefusedError, Submission
+from destination.ingest import Acceptance, Ingest, InvalidBodyError, RefusedError, Submission, UnavailableError
 from destination.queue import EventQueue
 from destination.settings import IngestSettings
-from destination.sources.body import Problem
+from destination.sources.body import LONGEST_NAME, Problem
 from destination.store.connections import Connections
+
+MAX_PROBLEMS = 1_000
 
 logger = Logger()
 
@@ -31,12 +50,13 @@ def ingest() -> Ingest:
 
 @logger.inject_lambda_context(clear_state=True)
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    submission = _submission(event)
-    logger.append_keys(connection_id=submission.connection_id)
     try:
+        submission = _submission(event)
+        logger.append_keys(connection_id=submission.connection_id[:LONGEST_NAME])
         acceptance = ingest()(submission)
     except RefusedError as refused:
-        logger.warning("events refused", extra={"status": refused.status, "detail": refused.detail})
+        cause = {"cause": refused.cause} if isinstance(refused, UnavailableError) else {}
+        logger.warning("events refused", extra={"status": refused.status, "detail": refused.detail, **cause})
         return _problem(refused)
     logger.info("events accepted", extra={"accepted": acceptance.accepted, "rejected": len(acceptance.rejected)})
     return _accepted(acceptance)
@@ -44,34 +64,51 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 def _submission(event: dict[str, Any]) -> Submission:
     headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
-    body = event.get("body") or ""
     return Submission(
-        connection_id=event["pathParameters"]["connection_id"],
+        connection_id=(event.get("pathParameters") or {}).get("connection_id") or "",
         authorization=headers.get("authorization"),
         content_type=headers.get("content-type"),
-        body=base64.b64decode(body) if event.get("isBase64Encoded") else body.encode(),
+        body=_body(event),
     )
 
 
+def _body(event: dict[str, Any]) -> bytes:
+    text = event.get("body") or ""
+    if not event.get("isBase64Encoded"):
+        return text.encode(errors="surrogatepass")  # what is not UTF-8 then is refused where the body is read
+    try:
+        return base64.b64decode(text, validate=True)
+    except ValueError as error:
+        raise InvalidBodyError("The body is announced as Base64 and is not.") from error
+
+
 def _accepted(acceptance: Acceptance) -> dict[str, Any]:
-    answer: dict[str, Any] = {"accepted": acceptance.accepted, "rejected": _by_record(acceptance.rejected)}
+    rejected = acceptance.rejected[:MAX_PROBLEMS]
+    warnings = acceptance.warnings[: MAX_PROBLEMS - len(rejected)]
+    answer: dict[str, Any] = {"accepted": acceptance.accepted, "rejected": _by_record(rejected)}
     if acceptance.warnings:
-        answer["warnings"] = _by_record(acceptance.warnings)
+        answer["warnings"] = _by_record(warnings)
+    if len(rejected) < len(acceptance.rejected):
+        answer["rejected_count"] = len(acceptance.rejected)
+    if len(warnings) < len(acceptance.warnings):
+        answer["warning_count"] = len(acceptance.warnings)
     return _response(202, "application/json", answer)
 
 
 def _problem(refused: RefusedError) -> dict[str, Any]:
-    answer = {
+    answer: dict[str, Any] = {
         "type": "about:blank",
         "title": refused.title,
         "status": refused.status,
         "detail": refused.detail,
-        "errors": [_error(problem) for problem in refused.problems],
+        "errors": [_error(problem) for problem in refused.problems[:MAX_PROBLEMS]],
     }
+    if len(refused.problems) > MAX_PROBLEMS:
+        answer["error_count"] = len(refused.problems)
     return _response(refused.status, "application/problem+json", answer)
 
 
-def _by_record(problems: tuple[tuple[int, Problem], ...]) -> list[dict[str, Any]]:
+def _by_record(problems: Sequence[tuple[int, Problem]]) -> list[dict[str, Any]]:
     records: dict[int, list[dict[str, str]]] = {}
     for index, problem in problems:
         records.setdefault(index, []).append(_error(problem))

@@ -57,5 +57,7 @@ def _emit(summary: Summary, now: datetime) -> None:
     )
     for name in ("received", *Class, "ignored", "warnings", "marketo_calls"):
         metrics.add_metric(name=name, unit=MetricUnit.Count, value=counts[name])
+    metrics.add_dimension(name="connection", value=connection.id)
+    # Found by the same name as in all other lines of the log.
     metrics.add_metadata(key="connection_id", value=connection.id)
     metrics.flush_metrics()

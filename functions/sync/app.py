@@ -11,7 +11,7 @@ import boto3
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from destination.domain.connection import Limits
+from destination.domain.connection import Connection, Limits, Status
 from destination.domain.pace import PaceState
 from destination.marketo.instance import Marketo
 from destination.marketo.pace import Pace
@@ -54,13 +54,18 @@ def sync() -> Sync:
             url=settings.marketo_url,
         )
 
+    def instance(connection: Connection) -> Marketo:
+        if connection.status is Status.BLOCKED:
+            marketo.cache_clear()  # Perhaps by credentials that were mended since they were read.
+        return marketo(connection.id, connection.version, connection.munchkin_id)
+
     return Sync(
         connections=Connections(dynamodb, settings.connections_table),
         leases=leases,
         ledger=Ledger(dynamodb, settings.ledger_table, leases=leases, runs=Runs(dynamodb, settings.runs_table)),
         queue=EventQueue(sqs, settings.queue_url),
         dead_letters=DeadLetters(sqs, settings.dead_letter_queue_url),
-        marketo=lambda connection: marketo(connection.id, connection.version, connection.munchkin_id),
+        marketo=instance,
         pace=_pace,
         clock=lambda: datetime.now(UTC),
         sleep=time.sleep,

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from destination.domain.connection import AudienceKey
+from functions.connections import app
 from marketo_simulator import Fault, Simulator
 from tests.support.control_plane import (
     activated,
@@ -128,8 +129,16 @@ def test_an_audience_that_breaks_a_rule_is_not_activated(
     assert lists(marketo) == {}
 
 
-@pytest.mark.parametrize("audience_id", ["aud-1", "5f8a…", "a b", "a#b", "a?b=c&d", "100%", "a;b,c:d"])
-def test_an_audience_is_found_by_any_id(audience_id: str) -> None:
+@pytest.mark.parametrize("audience_id", ["", ".", "..", "a/b", "a#b", "a?b", "100%", "a%2Fb", 'a"b', "5f8a…", "-a"])
+def test_an_id_that_cannot_stand_in_a_path_is_refused(audience_id: str) -> None:
+    answer = activated(created(), audience_id)
+    assert (answer.status, set(answer.errors)) == (422, {"id"})
+
+
+@pytest.mark.parametrize(
+    "audience_id", ["aud-1", "_a", "a b", "a;b,c:d", "a=c&d", "3f2504e0-4f89-11d3-9a0c-0305e82c3301"]
+)
+def test_an_audience_is_found_by_its_id(audience_id: str) -> None:
     connection_id = created()
     activated(connection_id, audience_id)
     path = audience_path(connection_id, audience_id)
@@ -236,3 +245,21 @@ def test_the_access_token_is_shared_as_a_secret() -> None:
     assert sorted(secret_names()) == sorted(
         [f"dest/credentials/{first}", f"dest/credentials/{second}", "dest/tokens/123-ABC-456/client"]
     )
+
+
+def test_the_calls_of_all_requests_to_an_instance_share_a_window(marketo: Simulator) -> None:
+    first, second = created(), created()
+    activated(first)
+    alone = len(app.pace_for("123-ABC-456").state().calls)
+    activated(second, "aud-2", name="Another")
+    assert len(app.pace_for("123-ABC-456").state().calls) == 2 * alone > 0
+    assert app.pace_for("999-ZZZ-999").state().calls == ()
+
+
+def test_without_time_left_for_an_answer_nothing_is_asked(marketo: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    connection_id = created()
+    monkeypatch.setattr(app, "LAST_ANSWER", 0.0)
+    answer = activated(connection_id)
+    assert (answer.status, answer.json["type"]) == (503, "urn:marketo-destination:problem:marketo-unavailable")
+    assert lists(marketo) == {}
+    assert call("GET", f"/connections/{connection_id}/audiences").json == {"audiences": []}

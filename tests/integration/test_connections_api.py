@@ -298,8 +298,22 @@ def test_deleting_removes_all_but_the_lists(marketo: Simulator) -> None:
     activated(connection_id)
     assert call("DELETE", f"/connections/{kept}").status == 204
     assert {item["pk"]["S"] for item in items()} == {connection_id}
-    assert secret_names() == ["dest/tokens/123-ABC-456/client"]
+    assert secret_names() == []
     assert list(lists(marketo).values()) == ["Webinar; spring"]
     assert call("DELETE", f"/connections/{kept}").status == 404
     with pytest.raises(NotFoundError):
         credentials(kept)
+
+
+@pytest.mark.parametrize("client_id", ["a/b", "a b", "", "é", "x" * 129])
+def test_a_client_id_fits_into_the_name_of_a_secret(client_id: str) -> None:
+    refused = call("POST", "/connections", {**CREATE, "credentials": {"client_id": client_id, "client_secret": "s"}})
+    assert (refused.status, set(refused.errors)) == (422, {"credentials.client_id"})
+    assert (items(), secret_names()) == ([], [])
+
+
+def test_white_space_around_credentials_is_left_out() -> None:
+    connection_id = created(credentials={"client_id": " client\n", "client_secret": "\tsecret \n"})
+    assert credentials(connection_id) == ClientCredentials("client", "secret")
+    refused = call("POST", "/connections", {**CREATE, "credentials": {"client_id": "client", "client_secret": " "}})
+    assert refused.errors == {"credentials.client_secret": "must not be empty"}

@@ -170,9 +170,35 @@ def test_an_activation_reads_as_it_was_written(connections: Connections) -> None
 
 def test_activating_again_replaces(connections: Connections) -> None:
     connections.put_activation("c-1", ACTIVATION)
-    bare = Activation(AUDIENCE, "Renamed")
-    connections.put_activation("c-1", bare)
-    assert connections.activations("c-1") == (bare,)
+    bare, renamed = Activation(AUDIENCE, "Bare"), Activation(AUDIENCE, "Renamed")
+    connections.put_activation("c-1", bare, ACTIVATION)
+    connections.put_activation("c-1", renamed, bare)
+    assert connections.activations("c-1") == (renamed,)
+
+
+@pytest.mark.parametrize("before", [None, Activation(AUDIENCE, "Bare"), replace(ACTIVATION, list_id=9999)])
+def test_a_change_of_another_activation_than_there_is_is_stale(
+    connections: Connections, before: Activation | None
+) -> None:
+    connections.put_activation("c-1", ACTIVATION)
+    with pytest.raises(StaleVersionError, match="meanwhile"):
+        connections.put_activation("c-1", replace(ACTIVATION, name="Renamed"), before)
+    assert connections.activations("c-1") == (ACTIVATION,)
+
+
+@pytest.mark.parametrize("before", [Activation(AUDIENCE, "Bare"), ACTIVATION])
+def test_a_change_does_not_bring_back_what_was_deactivated(connections: Connections, before: Activation) -> None:
+    with pytest.raises(StaleVersionError):
+        connections.put_activation("c-1", before, before)
+    assert connections.activations("c-1") == ()
+
+
+def test_the_limits_of_an_instance_are_those_of_what_delivers_to_it(connections: Connections) -> None:
+    for calls, status in enumerate(Status, 1):
+        connections.create(replace(CONNECTION, id=status, status=status, limits=Limits(calls)), token_hash="0f")
+    connections.create(replace(ENABLED, id="other", munchkin_id="999-ZZZ-999"), token_hash="0f")
+    delivering = [calls for calls, status in enumerate(Status, 1) if status in {Status.ENABLED, Status.BLOCKED}]
+    assert sorted(one.calls_per_20s for one in connections.limits("123-ABC-456")) == delivering
 
 
 def test_the_active_connection_has_all_its_activations(connections: Connections) -> None:
@@ -291,3 +317,11 @@ def test_no_secret_shows_in_a_representation() -> None:
     token = AccessToken("t-1", datetime(2026, 11, 21, tzinfo=UTC))
     assert "t-1" not in repr(token)
     assert "secret-1" not in repr(ClientCredentials("id-1", "secret-1"))
+
+
+def test_a_deleted_token_is_gone_for_all_who_shared_it(secretsmanager: SecretsManagerClient) -> None:
+    shared_token(secretsmanager).put(AccessToken("token-1", datetime(2026, 11, 21, tzinfo=UTC)))
+    for _ in range(2):
+        shared_token(secretsmanager).delete()
+    assert shared_token(secretsmanager).get() is None
+    assert secretsmanager.list_secrets(IncludePlannedDeletion=True)["SecretList"] == []

@@ -115,6 +115,96 @@ def test_headers_are_known_in_any_case(stack: Aws) -> None:
     assert post('{"id":"1"}\n{"id":"2"}', to="canonical", headers=headers)["statusCode"] == 202
 
 
+@pytest.mark.parametrize("path", [None, {}, {"connection_id": None}, {"connection_id": ""}, {"proxy": "aep"}])
+def test_a_request_without_a_connection_is_404(stack: Aws, path: dict[str, str | None] | None) -> None:
+    request = {**webhook_request("aep", "[]", HEADERS), "pathParameters": path}
+    assert_problem(app.handler(request, Context()), 404)
+    del request["pathParameters"]
+    assert_problem(app.handler(request, Context()), 404)
+
+
+@pytest.mark.parametrize("name", ["headers", "body", "isBase64Encoded"])
+def test_a_request_that_lacks_something_is_refused_and_no_fault(stack: Aws, name: str) -> None:
+    request = webhook_request("aep", "[", HEADERS)
+    del request[name]
+    assert app.handler(request, Context())["statusCode"] in {400, 401}
+
+
+@pytest.mark.parametrize("connection_id", ["c" * 65, "c" * 3000, "a/b", "\ud800"])
+def test_what_cannot_be_a_connection_is_404_even_where_nothing_can_be_read(stack: Aws, connection_id: str) -> None:
+    stack.dynamodb.delete_table(TableName="ConnectionsTable")
+    assert_problem(post(PROFILE, to=connection_id), 404)
+
+
+def test_a_connection_that_cannot_be_read_is_503_and_logged_by_its_code(
+    stack: Aws, caplog: pytest.LogCaptureFixture
+) -> None:
+    stack.dynamodb.delete_table(TableName="ConnectionsTable")
+    problem = assert_problem(post(PROFILE), 503)
+    assert (problem["title"], problem["errors"]) == ("Unavailable", [])
+    (record,) = logged(app.logger, caplog)
+    assert (record["status"], record["cause"]) == (503, "ResourceNotFoundException")
+    assert "ResourceNotFound" not in json.dumps(problem)
+
+
+@pytest.mark.parametrize("body", ["A", "e30", "e30=!", "{}", "é", "\ud800"])
+def test_what_is_announced_as_base64_and_is_not_is_400(stack: Aws, body: str) -> None:
+    request = {**webhook_request("aep", None, HEADERS, is_base64=True), "body": body}
+    assert "Base64" in assert_problem(app.handler(request, Context()), 400)["detail"]
+    assert queued(stack) == []
+
+
+def test_a_text_that_is_no_unicode_is_400(stack: Aws) -> None:
+    request = {**webhook_request("aep", None, HEADERS), "body": '{"a":"\ud800"}'}
+    assert_problem(app.handler(request, Context()), 400)
+
+
+LIMIT = 6 * 1024 * 1024
+"""What Lambda returns at most, in bytes."""
+
+
+def test_the_worst_of_records_have_an_answer_that_fits(stack: Aws) -> None:
+    name = "\U0001f600" * 400
+    entries = {f"{number}{name}": None for number in range(1_000)}
+    worst = {"segmentMembership": {name: entries}}
+    answer = post([worst, *[7] * 10_000])
+    assert answer["statusCode"] == 202
+    assert len(answer["body"].encode()) < LIMIT
+    found = as_json(answer)
+    assert (found["accepted"], found["rejected_count"], found["warning_count"]) == (1, 10_000, 1_000)
+    assert [len(found["rejected"]), found["warnings"]] == [1_000, []]
+    alone = post([worst, {"segmentMembership": {name: {name: None}}}])
+    assert len(alone["body"].encode()) < LIMIT
+    assert "rejected_count" not in as_json(alone)
+    assert (as_json(alone)["warning_count"], as_json(alone)["rejected"]) == (1_001, [])
+    assert [len(one["errors"]) for one in as_json(alone)["warnings"]] == [1_000]
+
+
+def test_problems_are_all_listed_up_to_the_limit_rejected_records_first(stack: Aws) -> None:
+    entries = {str(number): None for number in range(app.MAX_PROBLEMS - 1)}
+    full = as_json(post([7, {"segmentMembership": {"ups": entries}}]))
+    assert full.keys() == {"accepted", "rejected", "warnings"}
+    cut = as_json(post([7, 7, {"segmentMembership": {"ups": entries}}]))
+    assert cut.keys() == {"accepted", "rejected", "warnings", "warning_count"}
+    assert (len(cut["rejected"]), len(cut["warnings"][0]["errors"])) == (2, app.MAX_PROBLEMS - 2)
+    assert cut["warning_count"] == app.MAX_PROBLEMS - 1
+
+
+def test_a_record_with_hundreds_of_thousands_of_audiences_is_rejected_as_one(stack: Aws) -> None:
+    entries = {f"{number:06}": 0 for number in range(400_000)}
+    answer = post([{}, {"segmentMembership": {"ups": entries}}], is_base64=True)
+    error = {"path": "segmentMembership", "message": "must not have more than 1000 audiences"}
+    assert as_json(answer) == {"accepted": 1, "rejected": [{"index": 1, "errors": [error]}]}
+
+
+def test_a_problem_of_many_records_tells_how_many(stack: Aws) -> None:
+    refused = as_json(post([7] * 3_000))
+    assert (refused["status"], len(refused["errors"]), refused["error_count"]) == (400, app.MAX_PROBLEMS, 3_000)
+    stack.sqs.delete_queue(QueueUrl=stack.queue_url)
+    lost = as_json(post([{}] * 3_000))
+    assert (lost["status"], len(lost["errors"]), lost["error_count"]) == (503, app.MAX_PROBLEMS, 3_000)
+
+
 def test_an_unknown_connection_is_404(stack: Aws) -> None:
     assert_problem(post(PROFILE, to="elsewhere"), 404)
 

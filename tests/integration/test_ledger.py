@@ -3,9 +3,14 @@
 import json
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
+from botocore.awsrequest import AWSResponse
+from botocore.compat import HTTPHeaders
+from botocore.exceptions import ClientError
 
 from destination.domain.connection import AudienceKey
 from destination.domain.event import MembershipStatus
@@ -117,3 +122,40 @@ def test_a_transaction_takes_a_hundred_items_and_reads_take_any_number(ledger: L
         assert entry.items <= 100
         ledger.record("c-1", entry, lease, NOW)
     assert ledger.rows("c-1", keys) == dict.fromkeys(keys, ROW)
+
+
+@contextmanager
+def busy(stack: Aws, times: int, *codes: str) -> Iterator[None]:
+    """Transactions are cancelled so often, for these reasons."""
+    left = iter(range(times))
+
+    def cancel(**_: object) -> Any:
+        if next(left, None) is None:
+            return None
+        error = {"Code": "TransactionCanceledException", "Message": "cancelled"}
+        reasons = [{"Code": code} for code in codes]
+        return AWSResponse("", 400, HTTPHeaders(), None), {"Error": error, "CancellationReasons": reasons}
+
+    stack.dynamodb.meta.events.register("before-call.dynamodb.TransactWriteItems", cancel)
+    try:
+        yield
+    finally:
+        stack.dynamodb.meta.events.unregister("before-call.dynamodb.TransactWriteItems", cancel)
+
+
+@pytest.mark.parametrize("code", ["TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"])
+def test_a_busy_table_is_waited_for(stack: Aws, leases: Leases, lease: Lease, code: str) -> None:
+    slept: list[float] = []
+    runs = Runs(stack.dynamodb, "RunsTable")
+    ledger = Ledger(stack.dynamodb, "LedgerTable", leases=leases, runs=runs, sleep=slept.append)
+    with busy(stack, 3, "None", code):
+        ledger.record("c-1", Entry(rows={"ada": ROW}), lease, NOW)
+    assert ledger.rows("c-1", ["ada"]) == {"ada": ROW}
+    assert (len(slept), slept) == (3, sorted(slept))
+
+
+def test_a_table_that_stays_busy_is_an_error(stack: Aws, leases: Leases, lease: Lease) -> None:
+    runs = Runs(stack.dynamodb, "RunsTable")
+    ledger = Ledger(stack.dynamodb, "LedgerTable", leases=leases, runs=runs, sleep=lambda _: None)
+    with busy(stack, 99, "None", "ThrottlingError"), pytest.raises(ClientError):
+        ledger.record("c-1", Entry(rows={"ada": ROW}), lease, NOW)

@@ -71,7 +71,11 @@ def test_the_hour_before_the_scheduled_time_is_summed_up(
     assert emitted.keys() == {"c-1", "c-2"}
     assert {name: value for name, (value,) in _values(emitted["c-1"]).items()} == COUNTS
     assert set(_values(emitted["c-2"])) == set(COUNTS)
-    assert emitted["c-1"]["_aws"]["CloudWatchMetrics"][0]["Namespace"] == "MarketoDestination"
+    for connection_id, metric in emitted.items():
+        (published,) = metric["_aws"]["CloudWatchMetrics"]
+        assert published["Namespace"] == "MarketoDestination"
+        assert [sorted(names) for names in published["Dimensions"]] == [["connection", "service"]]
+        assert metric["connection"] == connection_id
 
 
 def test_every_page_of_connections_is_read(stack: Aws, caplog: pytest.LogCaptureFixture) -> None:

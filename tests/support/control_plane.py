@@ -66,6 +66,7 @@ def control_plane() -> Iterator[Simulator]:
 def fresh(simulator: Simulator) -> Iterator[None]:
     """AWS and Marketo as they are before anything was done."""
     simulator.reset()
+    app.paces.cache_clear()
     with mock_aws():
         for name in ("ConnectionsTable", "RunsTable"):
             dynamodb().create_table(**_TABLES[name])

@@ -132,7 +132,7 @@ class MemoryQueue:
     def send(self, connection_id: str, bodies: Sequence[str]) -> list[int]:
         for body in bodies:
             message_id = f"message-{next(self.numbers)}"
-            self.waiting[message_id] = Message(message_id, f"receipt of {message_id}", body, connection_id)
+            self.waiting[message_id] = Message(message_id, f"receipt of {message_id}", body)
         return []
 
     def give_back(self, messages: Sequence[Message], seconds: int) -> None:

@@ -104,8 +104,14 @@ def test_calls_are_traced(template: Template) -> None:
 def test_errors_of_the_gateway_have_the_form_of_the_functions_errors(template: Template) -> None:
     responses = template["Resources"]["Api"]["Properties"]["Body"]["x-amazon-apigateway-gateway-responses"]
 
-    assert responses.keys() == {"DEFAULT_4XX", "DEFAULT_5XX"}
-    for response in responses.values():
+    for kind, response in responses.items():
         assert response["responseParameters"] == {"gatewayresponse.header.Content-Type": "'application/problem+json'"}
-        body = response["responseTemplates"]["application/json"].replace("$context.error.messageString", '"Forbidden"')
-        assert json.loads(body) == {"type": "about:blank", "title": "Forbidden", "errors": []}
+        body = json.loads(
+            response["responseTemplates"]["application/json"].replace("$context.error.messageString", '"Refused"')
+        )
+        assert body.keys() == {"type", "title", "detail", "errors", *(["status"] if "statusCode" in response else [])}
+        assert (body["detail"], body["errors"]) == ("Refused", [])
+        # All others share the fallback, which must not change their status.
+        assert ("statusCode" in response) == (not kind.startswith("DEFAULT"))
+        assert str(body.get("status")) == str(response.get("statusCode"))
+    assert {"DEFAULT_4XX", "DEFAULT_5XX", "MISSING_AUTHENTICATION_TOKEN", "THROTTLED"} <= responses.keys()

@@ -76,3 +76,13 @@ def test_the_accounts_role_for_logs_is_kept_where_it_is_wanted(expanded: Templat
     assert "Description" not in kept["Resources"]["Api"]["Properties"]
     assert template["Resources"]["ApiLogAccount"]["DeletionPolicy"] == "Retain"
     assert template["Resources"]["ApiLogRole"]["DeletionPolicy"] == "Retain"
+
+
+def test_the_alarm_of_dead_letters_says_how_to_move_them_back(template: Template) -> None:
+    said = of_type(template, "AWS::CloudWatch::Alarm")["DeadLetterAlarm"]["AlarmDescription"]
+
+    command = "aws sqs start-message-move-task --source-arn <DeadLetterQueueArn> --destination-arn <QueueArn>"
+    assert command in said
+    assert "attributes code and reason" in said
+    for output, queue in (("DeadLetterQueueArn", "DeadLetterQueue"), ("QueueArn", "Queue")):
+        assert template["Outputs"][output]["Value"] == {"Fn::GetAtt": [queue, "Arn"]}

@@ -29,7 +29,12 @@ ACTIONS: dict[str, dict[str, list[str]]] = {
     "SyncRole": {
         "SyncLogGroup": LOGS,
         "*": TRACES,
-        "ConnectionsTable": ["dynamodb:ConditionCheckItem", "dynamodb:Query", "dynamodb:UpdateItem"],
+        "ConnectionsTable": [
+            "dynamodb:ConditionCheckItem",
+            "dynamodb:GetItem",
+            "dynamodb:Query",
+            "dynamodb:UpdateItem",
+        ],
         "${ConnectionsTable.Arn}/index/Listing": ["dynamodb:Query"],
         "LedgerTable": ["dynamodb:BatchGetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"],
         "RunsTable": ["dynamodb:GetItem", "dynamodb:PutItem"],
@@ -62,7 +67,12 @@ ACTIONS: dict[str, dict[str, list[str]]] = {
             "secretsmanager:GetSecretValue",
             "secretsmanager:PutSecretValue",
         ],
-        TOKENS: ["secretsmanager:CreateSecret", "secretsmanager:GetSecretValue", "secretsmanager:PutSecretValue"],
+        TOKENS: [
+            "secretsmanager:CreateSecret",
+            "secretsmanager:DeleteSecret",
+            "secretsmanager:GetSecretValue",
+            "secretsmanager:PutSecretValue",
+        ],
     },
     "ScheduleRole": {
         "MonitorFunction": ["lambda:InvokeFunction"],

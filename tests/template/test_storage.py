@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.template import Template, of_type, tables
+from tests.support.template import Template, of_type, source, tables
 
 QUEUES = ["Queue", "DeadLetterQueue", "ScheduleDeadLetterQueue"]
 TABLES = ["ConnectionsTable", "LedgerTable", "RunsTable"]
@@ -16,10 +16,11 @@ def properties(template: Template, name: str) -> dict[str, Any]:
     return found
 
 
-def test_messages_stay_hidden_for_six_times_the_timeout(template: Template) -> None:
+def test_messages_stay_hidden_for_six_times_the_timeout_and_the_window(template: Template) -> None:
     timeout = properties(template, "SyncFunction")["Timeout"]
+    longest_window = source()["Parameters"]["BatchWindowSeconds"]["MaxValue"]
 
-    assert properties(template, "Queue")["VisibilityTimeout"] >= 6 * timeout
+    assert properties(template, "Queue")["VisibilityTimeout"] >= 6 * timeout + longest_window
 
 
 def test_a_message_that_always_fails_ends_among_the_dead_letters(template: Template) -> None:

@@ -38,7 +38,18 @@ def test_events_are_posted_where_the_connection_was_created(event: Mapping[str, 
 
 @pytest.mark.parametrize(
     ("header", "version"),
-    [(None, None), ("*", None), ('"3"', 3), ("3", 3), (' "12" ', 12), ("", 0), ("x", 0), ('W/"3"', 0), ("٣", 0)],
+    [
+        (None, None),
+        ("*", None),
+        ('"3"', 3),
+        ("3", 3),
+        (' "12" ', 12),
+        ("", 0),
+        ("x", 0),
+        ('W/"3"', 0),
+        ("٣", 0),
+        ("9" * 5000, 0),
+    ],
 )
 def test_if_match_names_a_version_or_none(header: str | None, version: int | None) -> None:
     assert expected_version(header) == version

@@ -18,6 +18,7 @@ from destination.domain.configuration import (
     connection_problems,
     connection_warnings,
     missing_to_enable,
+    room_problems,
 )
 from destination.domain.connection import Activation, ActiveConnection, AudienceKey, Connection, PersonAction, SyncType
 
@@ -285,3 +286,8 @@ def test_an_audience_needs_a_list_where_lists_are_kept() -> None:
     assert [(problem.path, "activate it again" in problem.message) for problem in missing] == [("audiences", True)]
     assert missing_to_enable(active(draft(sync_type=SyncType.PROFILE_ONLY), listless), has_credentials=True) == []
     assert missing_to_enable(active(draft(), replace(listless, list_id=1001)), has_credentials=True) == []
+
+
+def test_a_connection_has_at_most_a_thousand_audiences() -> None:
+    assert room_problems(999) == []
+    assert [problem.path for problem in room_problems(1000)] == ["id"]

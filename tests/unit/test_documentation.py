@@ -1,5 +1,11 @@
-"""The documents name what the code has: every reason, every code of Marketo, every parameter of the stack."""
+"""The documents name what the code has, and their links lead somewhere.
 
+What the code has: every reason, every code of Marketo, every parameter of the stack, every target of the Makefile.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -8,9 +14,62 @@ from destination.domain.outcome import MESSAGES
 from destination.marketo.errors import CODES
 from tests.support.template import source
 
-DOCS = Path(__file__).parents[2] / "docs"
+ROOT = Path(__file__).resolve().parents[2]
+DOCS = ROOT / "docs"
 CONFIGURATION = (DOCS / "configuration.md").read_text()
 MARKETO_CODES = (DOCS / "marketo-codes.md").read_text()
+DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "simulator/README.md", *sorted(DOCS.rglob("*.md"))]
+TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+
+every_document = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+
+
+def prose(document: Path) -> str:
+    """A document without its blocks of code."""
+    return re.sub(r"^```.*?^```", "", document.read_text(), flags=re.DOTALL | re.MULTILINE)
+
+
+def links(document: Path) -> Iterator[tuple[Path, str]]:
+    """What a document links to in the repository: the file and, where there is one, the anchor in it."""
+    for link in re.findall(r"\]\(([^)\s]+)\)", prose(document)):
+        if "://" not in link and not link.startswith("mailto:"):
+            path, _, anchor = link.partition("#")
+            yield (document.parent / path).resolve() if path else document, anchor
+
+
+def anchors(document: Path) -> set[str]:
+    """The anchors of a document's headings, as GitHub forms them."""
+    found: Counter[str] = Counter()
+    named = set()
+    for heading in re.findall(r"^#+ +(.+?) *$", prose(document), re.MULTILINE):
+        text = re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", heading).lower()
+        anchor = re.sub(r"[^\w\- ]", "", text).replace(" ", "-")
+        named.add(f"{anchor}-{found[anchor]}" if found[anchor] else anchor)
+        found[anchor] += 1
+    return named
+
+
+@every_document
+def test_every_link_leads_to_a_file_of_the_repository_and_to_a_heading_in_it(document: Path) -> None:
+    broken = [
+        f"{path}#{anchor}"
+        for path, anchor in links(document)
+        if not path.is_relative_to(ROOT) or not path.exists() or (anchor and anchor not in anchors(path))
+    ]
+    assert broken == []
+
+
+@pytest.mark.parametrize("document", sorted(DOCS.rglob("*.md")), ids=lambda path: str(path.relative_to(DOCS)))
+def test_every_document_is_linked_from_another(document: Path) -> None:
+    assert any(path == document for other in DOCUMENTS if other != document for path, _ in links(other))
+
+
+@every_document
+def test_every_target_of_make_that_a_document_names_there_is(document: Path) -> None:
+    text = document.read_text()
+    code = "\n".join((*re.findall(r"`([^`\n]+)`", text), *re.findall(r"^```.*?^```", text, re.DOTALL | re.MULTILINE)))
+    named = re.findall(r"(?:^|[\s;&])make ((?:[a-z-]+ ?)+)", code, re.MULTILINE)
+    assert {target for targets in named for target in targets.split()} <= TARGETS
 
 
 @pytest.mark.parametrize("code", MESSAGES)

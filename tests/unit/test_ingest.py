@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError
 
 from destination.domain.connection import Status
 from destination.ingest import (
@@ -18,6 +19,7 @@ from destination.ingest import (
     Submission,
     TooLargeError,
     UnauthorizedError,
+    UnavailableError,
     UnknownConnectionError,
     UnsupportedTypeError,
 )
@@ -27,6 +29,8 @@ from tests.unit.fakes import FakeSqs
 
 NOW = datetime(2026, 11, 21, 10, tzinfo=UTC)
 TOKEN = "token-of-connection-1"
+THROTTLED = ClientError({"Error": {"Code": "ProvisionedThroughputExceededException", "Message": "hush"}}, "GetItem")
+ENDPOINT_DOWN = EndpointConnectionError(endpoint_url="https://hush.example.org")
 
 
 class KnownConnections(Connections):
@@ -35,8 +39,11 @@ class KnownConnections(Connections):
     def __init__(self, status: Status, source_format: str) -> None:
         token_hash = hashlib.sha256(TOKEN.encode()).hexdigest()
         self.known = Ingress("connection-1", status, source_format, token_hash)
+        self.fails: Exception | None = None
 
     def ingress(self, connection_id: str) -> Ingress | None:
+        if self.fails:
+            raise self.fails
         return self.known if connection_id == self.known.connection_id else None
 
 
@@ -47,8 +54,8 @@ class Webhook:
     sqs: FakeSqs = field(default_factory=FakeSqs)
 
     def __post_init__(self) -> None:
-        connections = KnownConnections(self.status, self.source_format)
-        self.ingest = Ingest(connections, EventQueue(self.sqs.client(), "https://queue"), clock=lambda: NOW)
+        self.connections = KnownConnections(self.status, self.source_format)
+        self.ingest = Ingest(self.connections, EventQueue(self.sqs.client(), "https://queue"), clock=lambda: NOW)
 
     def queued(self) -> list[str | None]:
         """The ids of the events in the queue, in their order."""
@@ -85,6 +92,30 @@ def test_an_empty_array_is_a_good_body_and_queues_nothing() -> None:
     webhook = Webhook()
     assert webhook.ingest(submission([])).accepted == 0
     assert webhook.sqs.calls == []
+
+
+@pytest.mark.parametrize(
+    "connection_id", ["", "c" * 65, "a/b", "connection-1 ", "connection-1\n", "é", "\ud800", "a#b"]
+)
+def test_what_is_no_connections_id_is_not_found_before_anything_is_read(connection_id: str) -> None:
+    webhook = Webhook()
+    webhook.connections.fails = ENDPOINT_DOWN
+    with pytest.raises(UnknownConnectionError):
+        webhook.ingest(submission(connection_id=connection_id))
+
+
+@pytest.mark.parametrize(
+    ("fails", "cause"),
+    [(THROTTLED, "ProvisionedThroughputExceededException"), (ENDPOINT_DOWN, "EndpointConnectionError")],
+)
+def test_a_connection_that_cannot_be_read_is_unavailable(fails: Exception, cause: str) -> None:
+    webhook = Webhook()
+    webhook.connections.fails = fails
+    with pytest.raises(UnavailableError) as refused:
+        webhook.ingest(submission([{}]))
+    assert (refused.value.status, refused.value.cause) == (503, cause)
+    assert "hush" not in refused.value.detail
+    assert webhook.sqs.sent == []
 
 
 def test_an_unknown_connection_is_not_found_before_its_token_is_looked_at() -> None:
@@ -227,6 +258,6 @@ def test_a_queue_that_stored_some_of_a_body_says_which_were_not() -> None:
     assert [problem.path for problem in refused.value.problems] == ["[1]"]
 
 
-def test_every_refusal_has_a_status_of_its_own() -> None:
+def test_every_refusal_has_its_status() -> None:
     kinds = {error: error.status for error in RefusedError.__subclasses__()}
-    assert sorted(kinds.values()) == [400, 401, 404, 409, 413, 415, 503]
+    assert sorted(kinds.values()) == [400, 401, 404, 409, 413, 415, 503, 503]

@@ -83,11 +83,14 @@ def plane() -> Iterator[Plane]:
         for name in ("ConnectionsTable", "RunsTable"):
             dynamodb.create_table(**TABLES[name])
 
+        def token_of(connection: Connection, credentials: ClientCredentials) -> TokenSecret:
+            return TokenSecret(secretsmanager, "dest", connection.munchkin_id, credentials)
+
         def lists_for(connection: Connection, credentials: ClientCredentials) -> Lists:
             return Marketo(
                 munchkin_id=connection.munchkin_id,
                 credentials=credentials,
-                tokens=TokenSecret(secretsmanager, "dest", connection.munchkin_id, credentials),
+                tokens=token_of(connection, credentials),
                 http=http,
                 pace=Pace(100, 10),
             ).lists
@@ -98,6 +101,7 @@ def plane() -> Iterator[Plane]:
             credentials=Credentials(secretsmanager, "dest"),
             runs=Runs(dynamodb, "RunsTable"),
             lists_for=lists_for,
+            token_of=token_of,
             new_id=lambda: f"connection-{next(ids)}",
             new_token=lambda: f"token-{next(tokens)}",
             clock=lambda: NOW,
@@ -130,6 +134,45 @@ def test_of_two_changes_of_one_version_one_is_made_with_its_credentials(plane: P
         plane.management.change(before, replace(before, name="Second"), ClientCredentials("client", "second"))
     assert plane.management.get(before.id).name == "First"
     assert plane.management.credentials.get(before.id).client_secret == "first"
+
+
+class WatchedConnections(Connections):
+    """Notes which client secret is found when a version comes to be seen."""
+
+    found: list[str]
+    credentials: Credentials
+
+    def update(self, connection: Connection) -> Connection:
+        self.found = [self.credentials.get(connection.id).client_secret]
+        return super().update(connection)
+
+
+def test_whoever_sees_the_new_version_finds_the_new_credentials(plane: Plane) -> None:
+    before = plane.management.get(plane.draft())
+    watched = WatchedConnections(boto3.client("dynamodb"), "ConnectionsTable")
+    watched.credentials = plane.management.credentials
+    management = replace(plane.management, connections=watched)
+    management.change(before, before, ClientCredentials("client", "new"))
+    assert watched.found == ["new"]
+
+
+def test_a_list_that_was_made_anew_meanwhile_is_kept(plane: Plane) -> None:
+    connection_id = plane.draft()
+    bound, _ = plane.management.activate(connection_id, Activation(AUDIENCE, "Webinar"))
+    assert bound.list_id is not None
+    plane.management.connections.rebind(connection_id, AUDIENCE, bound.list_id, 4711, "Webinar")
+    with pytest.raises(StaleVersionError):
+        plane.management.change_activation(connection_id, bound, replace(bound, name="Renamed"))
+    assert plane.management.activation(connection_id, AUDIENCE).list_id == 4711
+
+
+def test_a_connection_has_room_for_so_many_audiences(plane: Plane, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("destination.domain.configuration.MAX_ACTIVATIONS", 1)
+    connection_id = plane.draft()
+    plane.management.activate(connection_id, Activation(AUDIENCE, "Webinar"))
+    with pytest.raises(ConfigurationError, match="id: is one too many"):
+        plane.management.activate(connection_id, Activation(AudienceKey("ups", "aud-2"), "Another"))
+    assert not plane.management.activate(connection_id, Activation(AUDIENCE, "Webinar"))[1]
 
 
 def test_a_block_during_a_change_stays(plane: Plane) -> None:

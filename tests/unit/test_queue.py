@@ -7,6 +7,7 @@ import pytest
 
 from destination.domain.connection import AudienceKey
 from destination.domain.event import Membership, MembershipStatus, ProfileEvent
+from destination.domain.times import format_time
 from destination.queue import (
     MAX_EVENT_BYTES,
     MAX_MESSAGE_BYTES,
@@ -22,6 +23,7 @@ from destination.queue import (
     messages,
     pack,
 )
+from destination.sources.body import MAX_DEPTH, as_object
 from tests.unit.fakes import FakeSqs
 
 NOW = datetime(2026, 11, 21, 10, 0, 0, 123456, tzinfo=UTC)
@@ -112,6 +114,110 @@ def test_what_is_no_message_of_this_version_is_refused(body: str) -> None:
         decode(body)
 
 
+def wire(**changes: object) -> str:
+    """An event as it stands in a message, with members of any shape."""
+    plain: dict[str, object] = {
+        "id": None,
+        "at": "2026-11-21T10:00:00Z",
+        "profile": {},
+        "identities": {},
+        "audiences": [],
+    }
+    return json.dumps({**plain, **changes})
+
+
+def shapes(*values: object) -> tuple[object, ...]:
+    return values
+
+
+MEMBERSHIP = ("ups", "a", "realized", "2026-11-21T10:00:00Z")
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        *(wire(id=wrong) for wrong in shapes(7, True, [], {}, "\ud800")),
+        *(
+            wire(at=wrong)
+            for wrong in shapes(None, 7, [], ["x"] * 20, "soon", "2026-11-21", "0001-01-01T00:00:00+05:00")
+        ),
+        *(wire(profile=wrong) for wrong in shapes(None, 7, "", [], ["a"], {"a": "\ud800"}, {"\udfff": 1})),
+        *(
+            wire(profile={"a": [{"b": wrong}]})
+            for wrong in shapes(float("nan"), float("inf"), -float("inf"), "x\udc00")
+        ),
+        wire(profile={"a": 7}).replace("7", "1e999"),
+        wire(profile={"a": 7}).replace("7", "9" * 5000),
+        wire(profile={"a": 7}).replace("7", "[" * 70 + "]" * 70),
+        wire(profile={"a": 7}).replace("7", '[{"b":' * 200 + "1" + "}]" * 200),
+        *(wire(identities=wrong) for wrong in shapes(None, 7, "", [], ["email"])),
+        *(
+            wire(identities={"email": wrong})
+            for wrong in shapes(None, 7, "a@b.example", {"a": 1}, [7], [["x"]], [None])
+        ),
+        *(wire(audiences=wrong) for wrong in shapes(None, 7, "", {}, {"abcd": 1}, ["abcd"])),
+        *(wire(audiences=[wrong]) for wrong in shapes(None, 7, [], {}, dict.fromkeys(MEMBERSHIP), MEMBERSHIP[:3])),
+        *(
+            wire(audiences=[[*MEMBERSHIP[:place], wrong, *MEMBERSHIP[place + 1 :]]])
+            for place in range(4)
+            for wrong in shapes(None, 7, ["x"], {}, "\ud800")
+        ),
+        wire(audiences=[[*MEMBERSHIP, "more"]]),
+    ],
+)
+def test_a_message_with_an_event_of_a_wrong_shape_is_refused(event: str) -> None:
+    ((_, body),) = packed(wire(), event)
+    with pytest.raises(UndecodableMessageError):
+        decode(body)
+
+
+@pytest.mark.parametrize(
+    ("member", "value"),
+    [
+        *(
+            ("connection_id", wrong)
+            for wrong in shapes("", "c" * 65, "a/b", "a b", "c\n", "é", "\ud800", None, 7, ["c"], {})
+        ),
+        *(
+            ("received_at", wrong)
+            for wrong in shapes("1999-12-31T23:59:59Z", "2101-01-01T00:00:00Z", "0001-01-01T00:00:00Z")
+        ),
+        *(("received_at", wrong) for wrong in shapes("9999-12-31T23:59:59-05:00", None, 7, [], ["x"] * 20, "soon")),
+        *(("events", wrong) for wrong in shapes(None, 7, "", {}, [None], [7], ["x"], [[]])),
+        *(("v", wrong) for wrong in shapes(None, 0, 2, True, 1.0, "1", [], {}, "x" * 100_000)),
+        ("more", "\ud800"),
+        ("more", float("nan")),
+    ],
+)
+def test_a_message_with_a_member_of_a_wrong_shape_is_refused_in_few_words(member: str, value: object) -> None:
+    good: dict[str, object] = {"v": 1, "connection_id": "c" * 64, "received_at": "2026-11-21T10:00:00Z", "events": []}
+    assert decode(json.dumps(good)).events == ()
+    with pytest.raises(UndecodableMessageError) as refused:
+        decode(json.dumps({**good, member: value}))
+    assert len(str(refused.value)) < 100
+
+
+@pytest.mark.parametrize(
+    "body", ["[" * 100_000, '{"v":' * 100_000, '{"v":1,"a":"\ud800"}', "\ud800", '{"v":1,"a":"\\uD800"}']
+)
+def test_a_text_that_no_parser_likes_is_refused(body: str) -> None:
+    with pytest.raises(UndecodableMessageError):
+        decode(body)
+
+
+def test_a_profile_may_nest_as_deep_as_sources_let_it() -> None:
+    deepest = json.loads('{"n":[' * (MAX_DEPTH // 2) + "]}" * (MAX_DEPTH // 2))
+    assert as_object(deepest) == deepest
+    ((_, body),) = packed(encode_event(ProfileEvent(NOW, deepest, {}, ())))
+    assert decode(body).events[0].profile == deepest
+
+
+@pytest.mark.parametrize("at", ["0001-01-01T00:00:00Z", "1970-01-01T00:00:00Z", "9999-12-31T23:59:59.999999Z"])
+def test_an_event_may_be_of_any_time(at: str) -> None:
+    ((_, body),) = packed(wire(at=at))
+    assert format_time(decode(body).events[0].at) == at
+
+
 def test_an_unknown_version_is_named() -> None:
     with pytest.raises(UndecodableMessageError, match="message version 2, not 1"):
         decode('{"v":2}')
@@ -119,26 +225,19 @@ def test_an_unknown_version_is_named() -> None:
 
 @pytest.mark.parametrize(
     ("audience", "error"),
-    [(["ups", "a", "paused", "2026-11-21T10:00:00Z"], "ValueError"), (["ups", "a"], "ValueError"), (7, "TypeError")],
+    [(["ups", "a", "paused", "2026-11-21T10:00:00Z"], "KeyError"), (["ups", "a"], "ValueError"), (7, "TypeError")],
 )
 def test_a_message_with_a_wrong_membership_is_refused_without_showing_it(audience: object, error: str) -> None:
-    event: dict[str, object] = {
-        "id": None,
-        "at": "2026-11-21T10:00:00Z",
-        "profile": {},
-        "identities": {},
-        "audiences": [audience],
-    }
-    ((_, body),) = packed(json.dumps(event))
+    ((_, body),) = packed(wire(audiences=[audience]))
     with pytest.raises(UndecodableMessageError, match=error) as refused:
         decode(body)
     assert "paused" not in str(refused.value)
 
 
 def test_lambdas_records_become_messages_and_those_that_stay_are_named() -> None:
-    record = {"messageId": "m-1", "receiptHandle": "r-1", "body": "{}", "attributes": {"MessageGroupId": "c-1"}}
+    record = {"messageId": "m-1", "receiptHandle": "r-1", "body": "{}", "attributes": {"ApproximateReceiveCount": "3"}}
     alone = {"messageId": "m-2", "receiptHandle": "r-2", "body": "[]"}
-    assert messages({"Records": [record, alone]}) == [Message("m-1", "r-1", "{}", "c-1"), Message("m-2", "r-2", "[]")]
+    assert messages({"Records": [record, alone]}) == [Message("m-1", "r-1", "{}", 3), Message("m-2", "r-2", "[]")]
     assert batch_response(["m-2"]) == {"batchItemFailures": [{"itemIdentifier": "m-2"}]}
     assert batch_response([]) == {"batchItemFailures": []}
 
@@ -197,6 +296,23 @@ def test_dead_letters_carry_their_reason_beside_an_untouched_body() -> None:
         "code": "MARKETO_1006",
         "reason": "Field not found.",
     }
+
+
+@pytest.mark.parametrize(
+    ("body", "group"),
+    [
+        (packed(encode_event(EVENT))[0][1], "connection-1"),
+        ('{"v": 2, "connection_id": "connection-2", "more": []}', "connection-2"),
+        ("not JSON", "undecodable"),
+        ('{"v": 1, "connection_id": "", "events": []}', "undecodable"),
+        ('{"v": 1, "connection_id": "a b", "events": []}', "undecodable"),
+        ('{"v": 1, "connection_id": "' + "c" * 65 + '"}', "undecodable"),
+    ],
+)
+def test_a_dead_letter_has_the_group_of_its_connection_so_that_a_redrive_has_it_too(body: str, group: str) -> None:
+    sqs = FakeSqs()
+    DeadLetters(sqs.client(), "https://dead").send([DeadLetter(body, "CODE", "Why.")])
+    assert [entry["MessageGroupId"] for entry in sqs.sent] == [group]
 
 
 def test_dead_letters_that_are_not_stored_are_named() -> None:

@@ -129,16 +129,15 @@ class Accounts:
 
     def _with_letters(self, settled: Sequence[Settled]) -> list[Settled]:
         """Send the dead letters of what failed; what has no letter stays pending."""
-        failed = [one for one in settled if one.outcome.outcome is Class.FAILED]
-        letters = {
-            (unit.origin.message_id, unit.origin.number.split(".", maxsplit=1)[0]): one
-            for one in failed
-            for unit in one.person.units
-            if unit.origin not in one.person.superseded
-        }
-        sent = list(letters)
-        unsent = {sent[index] for index in self.dead_letters.send([self._letter(*at, letters[at]) for at in sent])}
-        lost = {id(letters[at]) for at in unsent}
+        failed: defaultdict[tuple[str, str], list[Settled]] = defaultdict(list)
+        for one in settled:
+            if one.outcome.outcome is Class.FAILED:
+                for unit in one.person.units:
+                    if unit.origin not in one.person.superseded:
+                        failed[unit.origin.message_id, unit.origin.number.split(".", maxsplit=1)[0]].append(one)
+        events = list(failed)
+        unsent = self.dead_letters.send([self._letter(*event, failed[event][0]) for event in events])
+        lost = {id(one) for index in unsent for one in failed[events[index]]}
         return [one for one in settled if id(one) not in lost]
 
     def _letter(self, message_id: str, number: str, settled: Settled) -> DeadLetter:

@@ -12,12 +12,13 @@ from typing import TypeVar
 
 from destination.domain.connection import ActiveConnection, AudienceKey, Connection
 from destination.domain.matching import Lead
-from destination.domain.outcome import TOO_MANY_MATCHES
+from destination.domain.outcome import TOO_MANY_MATCHES, Reason, rejected
 from destination.domain.person import Person, Row, Unit, coalesce
 from destination.domain.plan import Plan, Write, decide, in_doubt, needs_lookup, partition_for
 from destination.domain.schema import Field, FieldValue
 from destination.domain.settle import Answer, Answers, Settled, refused, settle
 from destination.marketo.errors import (
+    INVALID_DATA,
     LIST_MISSING,
     ConnectionBlockedError,
     FailureClass,
@@ -28,7 +29,7 @@ from destination.marketo.errors import (
     error_for,
 )
 from destination.marketo.instance import Marketo
-from destination.marketo.leads import Action, RecordResult, chunks, record_chunks
+from destination.marketo.leads import Action, Found, RecordResult, chunks, record_chunks
 from destination.marketo.pace import OutOfTimeError
 
 HaltError = InstanceWaitsError | ConnectionBlockedError | OutOfTimeError
@@ -82,6 +83,11 @@ class Delivery:
         return Result(tuple(settled), self._halt)
 
     @property
+    def halt(self) -> HaltError | None:
+        """What holds the delivery up, if anything does."""
+        return self._halt
+
+    @property
     def _connection(self) -> Connection:
         return self.target.connection
 
@@ -92,7 +98,7 @@ class Delivery:
         now = self.clock()
         unknown = [one.key for one in persons if needs_lookup(self._connection, one, rows.get(one.key), now)]
         found, failed = self._find(unknown)
-        settled += [refused(one, TOO_MANY_MATCHES) for one in persons if one.key in failed]
+        settled += [refused(one, _lookup_refusal(failed[one.key])) for one in persons if one.key in failed]
         held_up = {*unknown} - found.keys()
         persons = [one if found.get(one.key, [None]) else self._as_new(one, rows.get(one.key)) for one in persons]
         plans = [
@@ -122,13 +128,21 @@ class Delivery:
             return person
         return coalesce(person.key, person.units, replace(row, attributes_at=None)).without(self._missing)
 
-    def _find(self, keys: Sequence[str]) -> tuple[dict[str, list[Lead]], set[str]]:
+    def _find(self, keys: Sequence[str]) -> tuple[dict[str, list[Lead]], dict[str, str]]:
         found: dict[str, list[Lead]] = {}
-        failed: set[str] = set()
-        for answer in self._each(chunks(keys), lambda chunk: self.marketo.leads.find(self.dedupe_field, chunk)):
+        failed: dict[str, str] = {}
+        for answer in self._each(chunks(keys), self._find_chunk):
             found |= answer.leads
-            failed |= answer.failed.keys()
+            failed |= answer.failed
         return found, failed
+
+    def _find_chunk(self, keys: Sequence[str]) -> Found:
+        try:
+            return self.marketo.leads.find(self.dedupe_field, keys)
+        except InstanceWaitsError as error:
+            if error.code not in self.given_up:
+                raise
+            return Found(failed=dict.fromkeys(keys, error.code))
 
     def _write(self, plans: Sequence[Plan], *, last: bool) -> dict[str, Answer]:
         updates = [plan for plan in plans if plan.write is Write.UPDATE]
@@ -244,6 +258,10 @@ class Delivery:
     def _stop(self, error: Exception) -> None:
         if self._halt is None and isinstance(error, HaltError):
             self._halt = error
+
+
+def _lookup_refusal(code: str) -> Reason:
+    return TOO_MANY_MATCHES if code == INVALID_DATA else rejected(code)
 
 
 def _writes(action: Action, plans: Sequence[Plan]) -> Iterator[tuple[Action, Sequence[Plan]]]:

@@ -6,11 +6,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from destination.domain.connection import Status
-from destination.queue import MAX_EVENT_BYTES, EventQueue, encode_event, pack
+from destination.queue import CONNECTION_ID, MAX_EVENT_BYTES, EventQueue, encode_event, pack
 from destination.sources import FORMATS
 from destination.sources.body import MAX_RECORDS, Parsed, Problem, Receipt, TooManyRecordsError, UnreadableBodyError
-from destination.store.connections import Connections
+from destination.store.connections import Connections, Ingress
 
 MAX_BODY_BYTES = 6_000_000
 """Lambda takes no larger request."""
@@ -29,7 +31,8 @@ class RefusedError(Exception):
      ├─ TooLargeError            413
      ├─ UnsupportedTypeError     415   the content is announced as something other than JSON
      ├─ InvalidBodyError         400   not JSON, or no record of it is an event
-     └─ QueueUnavailableError    503   try again; what was stored already is not delivered twice
+     ├─ QueueUnavailableError    503   try again; what was stored already is not delivered twice
+     └─ UnavailableError         503   the connection cannot be read now; try again
     """
 
     status = 400
@@ -67,6 +70,16 @@ class InvalidBodyError(RefusedError):
 
 class QueueUnavailableError(RefusedError):
     status, title = 503, "Queue unavailable"
+
+
+class UnavailableError(RefusedError):
+    """`cause` is the code of the error that the table answered with, for the log."""
+
+    status, title = 503, "Unavailable"
+
+    def __init__(self, detail: str, cause: str) -> None:
+        super().__init__(detail)
+        self.cause = cause
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +132,7 @@ class Ingest:
         return Acceptance(len(encoded), tuple(sorted(parsed.rejected, key=_index)), tuple(parsed.warnings))
 
     def _admit(self, submission: Submission) -> str:
-        ingress = self.connections.ingress(submission.connection_id)
+        ingress = self._ingress(submission.connection_id)
         if ingress is None:
             raise UnknownConnectionError("There is no such connection; compare the URL with the one shown at creation.")
         if not _opens(submission.authorization, ingress.token_hash):
@@ -132,6 +145,15 @@ class Ingest:
         if "json" not in kind and not kind.startswith("text/plain"):
             raise UnsupportedTypeError("Send JSON, with 'Content-Type: application/json'.")
         return ingress.source_format
+
+    def _ingress(self, connection_id: str) -> Ingress | None:
+        if not CONNECTION_ID.fullmatch(connection_id):
+            return None
+        try:
+            return self.connections.ingress(connection_id)
+        except (BotoCoreError, ClientError) as error:
+            cause = error.response["Error"]["Code"] if isinstance(error, ClientError) else type(error).__name__
+            raise UnavailableError("The connection cannot be read now; send the body again.", cause) from error
 
     def _store(self, connection_id: str, receipt: Receipt, encoded: Sequence[tuple[int, str]]) -> None:
         packed = list(pack(connection_id, receipt.at, (text for _, text in encoded)))

@@ -14,6 +14,7 @@ from destination.domain.configuration import (
     change_problems,
     connection_problems,
     missing_to_enable,
+    room_problems,
 )
 from destination.domain.connection import (
     Activation,
@@ -28,7 +29,7 @@ from destination.marketo.lists import Lists, StaticList
 from destination.store.connections import Connections, Page
 from destination.store.errors import NotFoundError, StaleVersionError
 from destination.store.runs import Runs
-from destination.store.secrets import Credentials
+from destination.store.secrets import Credentials, TokenSecret
 
 
 class IncompleteError(ConfigurationError):
@@ -55,7 +56,8 @@ class Created:
 class Management:
     """What operators do. `new_id` and `new_token` are random; a token has 256 bits and goes into an HTTP header.
 
-    `lists_for` gives the static lists of the connection's instance, seen as its API user.
+    `lists_for` gives the static lists of the connection's instance, seen as its API user, and `token_of` the access
+    token that this user's connections share.
     Where a version is `expected`, any other raises StaleVersionError; None expects nothing.
     Every method that names a connection raises NotFoundError when there is none.
     """
@@ -64,6 +66,7 @@ class Management:
     credentials: Credentials
     runs: Runs
     lists_for: Callable[[Connection, ClientCredentials], Lists]
+    token_of: Callable[[Connection, ClientCredentials], TokenSecret]
     new_id: Callable[[], str]
     new_token: Callable[[], str]
     clock: Callable[[], datetime]
@@ -98,11 +101,12 @@ class Management:
             self._refuse_incomplete(after, has_credentials=credentials is not None)
         if after == before and credentials is None:
             return before
-        # The version first: of two who change the credentials at once only one may.
-        changed = self.connections.update(after)
+        # The credentials first: sync keeps them for as long as the version stays, so whoever sees the new version must
+        # find the new ones. They have no condition, so the version is looked at once more, for a change that is stale.
         if credentials is not None:
+            _expect(self.connections.get(before.id), before.version)
             self.credentials.put(before.id, credentials)
-        return changed
+        return self.connections.update(after)
 
     def enable(self, connection_id: str, expected: int | None = None) -> Connection:
         """Let events in, and end a block: what is queued is tried again. Raises IncompleteError."""
@@ -116,8 +120,11 @@ class Management:
         return connection if connection.status is Status.DRAFT else self._set_status(connection, Status.DISABLED)
 
     def delete(self, connection_id: str, expected: int | None = None) -> None:
-        """Remove the connection, its activations and its credentials; its lists stay in Marketo, with their members."""
-        self.get(connection_id, expected)
+        """Remove the connection, its activations, its credentials and their token; its lists stay in Marketo."""
+        connection = self.get(connection_id, expected)
+        if credentials := self._credentials_of(connection):
+            # Others with the same credentials obtain a new one.
+            self.token_of(connection, credentials).delete()
         self.credentials.delete(connection_id)
         self.connections.delete(connection_id)
 
@@ -127,17 +134,20 @@ class Management:
         On a connection that keeps lists the audience gets the list of the given id, else the one it has, else the
         workspace's list of the audience's name, which is created if there is none.
 
-        Raises ConfigurationError, AlreadyBoundError, and MarketoError or OutOfTimeError from `lists_for` and its lists.
+        Raises ConfigurationError, AlreadyBoundError, StaleVersionError when somebody else did meanwhile, and
+        MarketoError or OutOfTimeError from `lists_for` and its lists.
         """
         connection = self.connections.get(connection_id)
         _refuse(activation_problems(connection, activation))
         present = self._present(connection_id, activation.audience)
+        if present is None:
+            _refuse(room_problems(len(self.connections.activations(connection_id))))
         if rule_of(connection).keeps_lists:
             kept = self._list_of(connection, activation, present)
             activation = replace(activation, list_id=kept.id, list_name=kept.name)
         elif present is not None:
             activation = replace(activation, list_id=present.list_id, list_name=present.list_name)
-        self.connections.put_activation(connection_id, activation)
+        self.connections.put_activation(connection_id, activation, present)
         return activation, present is None
 
     def activations(self, connection_id: str) -> tuple[Activation, ...]:
@@ -150,12 +160,12 @@ class Management:
         return self.connections.activation(connection_id, audience)
 
     def change_activation(self, connection_id: str, before: Activation, after: Activation) -> Activation:
-        """Store a changed name, origin, start or end. Raises ConfigurationError."""
+        """Store a changed name, origin, start or end. Raises ConfigurationError, StaleVersionError."""
         connection = self.connections.get(connection_id)
         _refuse(activation_change_problems(before, after))
         # The list was decided when the audience was activated.
         _refuse(activation_problems(connection, replace(after, list_id=None)))
-        self.connections.put_activation(connection_id, after)
+        self.connections.put_activation(connection_id, after, before)
         return after
 
     def deactivate(self, connection_id: str, audience: AudienceKey) -> None:

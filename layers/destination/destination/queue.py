@@ -6,9 +6,11 @@ the reason in its attributes, so that moving it back to the queue is all that a 
 
 import contextlib
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -30,7 +32,17 @@ MAX_BATCH_BYTES = 1000 * 1024
 MAX_BATCH_ENTRIES = 10
 SEND_ATTEMPTS = 3
 MAX_VISIBILITY_SECONDS = 43_200
+MAX_DEPTH = 64
+"""How deep a profile of a message may nest; sources let in half of it."""
 
+CONNECTION_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+"""What the id of a connection looks like. SQS takes it as a message group."""
+
+UNDECODABLE_GROUP = "undecodable"
+"""The message group of dead letters that do not tell their connection."""
+
+_YEARS = range(2000, 2101)
+_OPENING = re.compile(rf'\{{"v": \d+, "connection_id": "({CONNECTION_ID.pattern})"')
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
@@ -40,12 +52,12 @@ class UndecodableMessageError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A message as received; `receipt` is what SQS wants back to delete or delay it."""
+    """A message as received, for the `receives`th time; `receipt` is what SQS wants back to delete or delay it."""
 
     id: str
     receipt: str
     body: str
-    group: str | None = None
+    receives: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +76,12 @@ class DeadLetter:
     body: str
     code: str
     message: str
+
+    @property
+    def group(self) -> str:
+        """The group that the message has when it is moved back to the queue, so that redrives keep queueing fair."""
+        opening = _OPENING.match(self.body)
+        return opening[1] if opening else UNDECODABLE_GROUP
 
 
 def encode_event(event: ProfileEvent) -> str:
@@ -103,37 +121,78 @@ def pack(connection_id: str, received_at: datetime, events: Iterable[str]) -> It
 
 
 def decode(body: str) -> Envelope:
-    """Read a message. Raises UndecodableMessageError, with the cause, when it is not one."""
+    """Read a message. Raises UndecodableMessageError, with the cause, for whatever is not one.
+
+    What this returns is safe to work with: of the right types all through, storable in UTF-8, of finite numbers, of
+    bounded depth, and received in this century.
+    """
     try:
-        message = json.loads(body)
-        if message["v"] != VERSION:
-            raise UndecodableMessageError(f"message version {message['v']!r}, not {VERSION}")
-        return Envelope(
-            connection_id=_as_text(message["connection_id"]),
-            received_at=parse_time(message["received_at"]),
-            events=tuple(_event(one) for one in message["events"]),
-        )
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        message = _decode(body)
+        version = message["v"]
+        if type(version) is not int or version != VERSION:
+            raise UndecodableMessageError(f"message version {str(version)[:20]}, not {VERSION}")
+        if not body.isascii() or "\\ud" in body or "\\uD" in body:
+            json.dumps(message, ensure_ascii=False).encode()
+        return _envelope(message)
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise UndecodableMessageError(f"not a message of this system ({type(error).__name__})") from error
 
 
+def _envelope(message: Mapping[str, Any]) -> Envelope:
+    connection_id, received_at, events = message["connection_id"], parse_time(message["received_at"]), message["events"]
+    if not CONNECTION_ID.fullmatch(connection_id) or received_at.year not in _YEARS or type(events) is not list:
+        raise ValueError("not as ingest writes it")
+    return Envelope(connection_id, received_at, tuple([_event(one) for one in events]))
+
+
 def _event(one: Mapping[str, Any]) -> ProfileEvent:
-    return ProfileEvent(
-        id=one["id"],
-        at=parse_time(one["at"]),
-        profile=one["profile"],
-        identities={namespace: tuple(ids) for namespace, ids in one["identities"].items()},
-        memberships=tuple(
-            Membership(AudienceKey(namespace, audience), MembershipStatus(status), parse_time(at))
-            for namespace, audience, status, at in one["audiences"]
-        ),
-    )
+    """Every event of the system passes here: the checks are written out, and of exact types, for speed."""
+    event_id, profile, audiences = one["id"], one["profile"], one["audiences"]
+    if (event_id is not None and type(event_id) is not str) or type(profile) is not dict or type(audiences) is not list:
+        raise TypeError("not an event")
+    _check_depth(profile)
+    identities = {}
+    for namespace, ids in one["identities"].items():
+        if type(ids) is not list:
+            raise TypeError("not a list of identities")
+        for identity in ids:
+            if type(identity) is not str:
+                raise TypeError("not an identity")
+        identities[namespace] = tuple(ids)
+    memberships = []
+    for entry in audiences:
+        namespace, audience, status, at = entry
+        if type(entry) is not list or type(namespace) is not str or type(audience) is not str:
+            raise TypeError("not a membership")
+        memberships.append(Membership(AudienceKey(namespace, audience), _STATUSES[status], parse_time(at)))
+    return ProfileEvent(parse_time(one["at"]), profile, identities, tuple(memberships), event_id)
 
 
-def _as_text(value: object) -> str:
-    if not isinstance(value, str):
-        raise TypeError("not a text")
-    return value
+def _check_depth(profile: dict[str, object]) -> None:
+    """Level by level, as what nests too deep must not be recursed into."""
+    level: list[Any] = [profile]
+    for _ in range(MAX_DEPTH):
+        level = [
+            inner
+            for outer in level
+            for inner in (outer.values() if type(outer) is dict else outer)
+            if type(inner) is dict or type(inner) is list
+        ]
+        if not level:
+            return
+    raise ValueError("nests too deep")
+
+
+def _finite(text: str) -> float:
+    """A number of JSON: `1e999` is one, but no double, and NaN is none."""
+    number = float(text)
+    if not isfinite(number):
+        raise ValueError("not a finite number")
+    return number
+
+
+_decode = json.JSONDecoder(parse_float=_finite, parse_constant=_finite).decode
+_STATUSES = {status.value: status for status in MembershipStatus}
 
 
 def messages(event: Mapping[str, Any]) -> list[Message]:
@@ -143,7 +202,7 @@ def messages(event: Mapping[str, Any]) -> list[Message]:
             record["messageId"],
             record["receiptHandle"],
             record["body"],
-            record.get("attributes", {}).get("MessageGroupId"),
+            int(record.get("attributes", {}).get("ApproximateReceiveCount", 1)),
         )
         for record in event["Records"]
     ]
@@ -201,6 +260,7 @@ def _entry(letter: DeadLetter) -> "SendMessageBatchRequestEntryTypeDef":
     return {
         "Id": "",
         "MessageBody": letter.body,
+        "MessageGroupId": letter.group,
         "MessageAttributes": {
             "code": {"DataType": "String", "StringValue": letter.code},
             "reason": {"DataType": "String", "StringValue": letter.message},

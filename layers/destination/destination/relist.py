@@ -16,14 +16,16 @@ def make_missing_lists(
     """Make the lists that Marketo no longer has, of the audiences that want it so; whether any was made.
 
     A list is filled before it is bound to its audience: if the time does not suffice it is found, and filled, the next
-    time. Leads that are gone are left out. Raises MarketoError, OutOfTimeError.
+    time. Leads that are gone, and people whose ledger row has expired, are left out.
+
+    Raises MarketoError, OutOfTimeError.
     """
     made_any = False
     for activation in target.activations.values():
         if activation.when_list_missing is not WhenListMissing.CREATE or activation.list_id is None:
             continue
         if marketo.lists.get(activation.list_id) is None:
-            made = marketo.lists.ensure(activation.name, target.connection.workspace)
+            made = marketo.lists.ensure(activation.list_name or activation.name, target.connection.workspace)
             for chunk in chunks(list(dict.fromkeys(members(activation.audience)))):
                 marketo.lists.add(made.id, chunk)
             rebind(activation, made.id, made.name)

@@ -19,8 +19,10 @@ from destination.domain.connection import ActiveConnection, AudienceKey, Connect
 from destination.domain.mapping import Mapper
 from destination.domain.pace import PaceState
 from destination.domain.person import by_key
+from destination.domain.schema import Schema
 from destination.domain.settle import refused_unit
 from destination.marketo.errors import (
+    NOT_SEARCHABLE,
     ConnectionBlockedError,
     FailureClass,
     InstanceWaitsError,
@@ -32,7 +34,7 @@ from destination.marketo.instance import Marketo
 from destination.marketo.pace import OutOfTimeError, Pace
 from destination.queue import DeadLetter, Message, UndecodableMessageError, decode
 from destination.relist import make_missing_lists
-from destination.store.errors import NotFoundError
+from destination.store.errors import AWS_ERRORS, NotFoundError
 from destination.store.lease import Lease
 from destination.store.ledger import LeaseLostError
 
@@ -44,9 +46,15 @@ LEASE_MARGIN = timedelta(seconds=60)
 """How long a lease outlives the invocation that took it, so that no call of a dead holder is still on its way."""
 
 LEASE_POLL = timedelta(seconds=1)
+LEASE_PATIENCE = timedelta(seconds=30)
+"""How long a worker waits for its turn; longer, and it would be missing for the instances that are free."""
 RETRY_LEASE = timedelta(seconds=20)
 RETRY_BLOCKED = timedelta(minutes=15)
 INSTANCES_AT_ONCE = 8
+
+EAGER_RECEIVES = 50
+PATIENT_DELAY = timedelta(hours=1)
+"""A message that was given back so often comes back once an hour, so that the queue's 300 receives last 10 days."""
 
 
 class Connections(Protocol):
@@ -89,8 +97,13 @@ class _Returns:
 
     def add(self, works: Iterable[Work], delay: timedelta, cause: str) -> None:
         for work in works:
-            self.messages[max(ceil(delay.total_seconds()), 0)].append(work.message)
+            patient = max(delay, PATIENT_DELAY) if work.message.receives > EAGER_RECEIVES else delay
+            self.messages[max(ceil(patient.total_seconds()), 0)].append(work.message)
             self.halts[work.target.connection.id] = cause
+
+    @property
+    def ids(self) -> set[str]:
+        return {message.id for held in self.messages.values() for message in held}
 
 
 @dataclass(slots=True)
@@ -147,7 +160,11 @@ class Sync:
         active = functools.cache(self.connections.active)
         lost = []
         for message in {one.id: one for one in messages}.values():  # SQS may deliver one twice, even in one batch
-            opened = _open(message, active)
+            try:
+                opened = _open(message, active)
+            except AWS_ERRORS:
+                lost.append(message)
+                continue
             if isinstance(opened, DeadLetter):
                 if self.dead_letters.send([opened]):
                     lost.append(message)
@@ -156,8 +173,13 @@ class Sync:
             else:
                 returns.add([opened], RETRY_BLOCKED, f"the connection is {opened.target.connection.status}")
         with ThreadPoolExecutor(INSTANCES_AT_ONCE) as threads:
-            for done in [threads.submit(self._instance, works, deadline, returns) for works in instances.values()]:
-                done.result()
+            turns = [(works, threads.submit(self._instance, works, deadline, returns)) for works in instances.values()]
+            for works, turn in turns:
+                if isinstance(error := turn.exception(), AWS_ERRORS):
+                    left = [work for work in works if not work.is_done and work.message.id not in returns.ids]
+                    returns.add(left, RETRY_LEASE, f"AWS: {error}")
+                elif error is not None:
+                    raise error
         for seconds, held in returns.messages.items():
             self.queue.give_back(held, seconds)
         held_up = [message.id for held in returns.messages.values() for message in held]
@@ -171,7 +193,8 @@ class Sync:
         ready = [(own, marketo) for own in by_connection.values() if (marketo := self._marketo(own, returns))]
         munchkin_id = works[0].target.connection.munchkin_id
         last_call = deadline - LONGEST_CALL - SETTLING
-        lease = self._lease(munchkin_id, last_call, until=deadline + LEASE_MARGIN) if ready else None
+        patience = min(last_call, self.clock() + LEASE_PATIENCE)
+        lease = self._lease(munchkin_id, patience, until=deadline + LEASE_MARGIN) if ready else None
         if lease is None:
             for own, _ in ready:
                 returns.add(own, RETRY_LEASE, "another worker delivers to the instance")
@@ -199,9 +222,9 @@ class Sync:
             returns.add(works, RETRY_BLOCKED, str(error))
             return None
 
-    def _lease(self, munchkin_id: str, last_call: datetime, until: datetime) -> Lease | None:
+    def _lease(self, munchkin_id: str, patience: datetime, until: datetime) -> Lease | None:
         while (lease := self.leases.acquire(munchkin_id, self.clock(), until)) is None:
-            if self.clock() + LEASE_POLL >= last_call:
+            if self.clock() + LEASE_POLL >= patience:
                 return None
             self.sleep(LEASE_POLL.total_seconds())
         return lease
@@ -210,6 +233,7 @@ class Sync:
         target = works[0].target
         connection = target.connection
         blocked: ConnectionBlockedError | None = None
+        calls_before = marketo.calls
         try:
             if turn.halt is None:
                 marketo.pace = turn.pace
@@ -217,14 +241,14 @@ class Sync:
                 if isinstance(blocked, ListMissingError) and self._make_missing_lists(target, marketo):
                     blocked = None
         except (InstanceWaitsError, OutOfTimeError, LeaseLostError) as error:
-            turn.halt = error
+            turn.halt = turn.halt or error
         except ConnectionBlockedError as error:
             blocked = error
         except RequestRejectedError as error:
             blocked = ConnectionBlockedError(error.code, error.operation)
         if blocked is not None:
             self.connections.block(connection.id, f"{blocked.code}: {blocked.meaning} {blocked.remedy}".strip())
-        elif turn.halt is None and connection.status is Status.BLOCKED:
+        elif turn.halt is None and connection.status is Status.BLOCKED and marketo.calls > calls_before:
             self.connections.unblock(connection.id)
         unfinished = [work for work in works if not work.is_done]
         if unfinished:
@@ -252,7 +276,7 @@ class Sync:
         target = works[0].target
         connection = target.connection
         calls_before = marketo.calls
-        mapper = Mapper.of(target, marketo.describe.schema())
+        mapper = Mapper.of(target, self._schema(connection, marketo, turn))
         messages = {work.message.id: work for work in works}
         counted = self.ledger.counted(connection.id, list(messages))
         units = [unit for work in works for unit in work.units(mapper, counted.get(work.message.id, frozenset()))]
@@ -260,12 +284,26 @@ class Sync:
         rows = self.ledger.rows(connection.id, list(persons))
         accounts = Accounts(messages, connection.id, self.ledger, self.dead_letters, turn.lease, self.clock)
         delivery = Delivery(target, marketo, mapper.dedupe_field, self.clock, accounts.remember, turn.given_up)
-        result = delivery(persons, rows)
-        if isinstance(result.halt, InstanceWaitsError | OutOfTimeError):
-            turn.halt = result.halt
+        try:
+            result = delivery(persons, rows)
+        finally:
+            if isinstance(delivery.halt, InstanceWaitsError | OutOfTimeError):
+                turn.halt = delivery.halt
         refused = (refused_unit(unit, unit.refusal) for unit in units if unit.refusal)
         accounts.record((*result.settled, *refused), marketo.calls - calls_before)
         return result.halt if isinstance(result.halt, ConnectionBlockedError) else None
+
+    def _schema(self, connection: Connection, marketo: Marketo, turn: _Turn) -> Schema:
+        """The instance's fields. Raises ConnectionBlockedError when leads cannot be found by the dedupe field."""
+        try:
+            schema = marketo.describe.schema()
+        except InstanceWaitsError as error:
+            if error.code not in turn.given_up:
+                raise
+            raise ConnectionBlockedError(error.code, error.operation) from error
+        if schema.searchable and connection.dedupe_field not in schema.searchable:
+            raise ConnectionBlockedError(NOT_SEARCHABLE, f"look up leads by {connection.dedupe_field}")
+        return schema
 
 
 def _open(message: Message, active: Callable[[str], ActiveConnection]) -> Work | DeadLetter:

@@ -110,6 +110,7 @@ class ScriptedMarketo(BaseAdapter):
         self.sent: list[Sent] = []
         self.identity_sent: list[Sent] = []
         self.timeouts: list[Any] = []
+        self.identity_timeouts: list[Any] = []
 
     def send(
         self,
@@ -126,6 +127,7 @@ class ScriptedMarketo(BaseAdapter):
         sent = Sent(str(request.method), parts.path, dict(parse_qsl(parts.query)), dict(request.headers), body)
         if parts.path == "/identity/oauth/token":
             self.identity_sent.append(sent)
+            self.identity_timeouts.append(timeout)
             answer = token(f"token-{len(self.identity_sent)}") if self.identity is None else self.identity.pop(0)
         else:
             self.sent.append(sent)
@@ -170,6 +172,7 @@ def pace(
     daily_calls: int | None = None,
     state: PaceState = NOTHING_KNOWN,
     deadline: float = float("inf"),
+    end: float = float("inf"),
 ) -> Pace:
     """By the clock's time; the jitter is always half of what it may be."""
     return Pace(
@@ -178,6 +181,7 @@ def pace(
         daily_calls=daily_calls,
         state=state,
         deadline=deadline,
+        end=end,
         monotonic=clock.monotonic,
         wall=clock.wall,
         sleep=clock.sleep,

@@ -10,6 +10,7 @@ from destination.marketo.client import base_url, json_body
 from destination.marketo.errors import InstanceWaitsError, MarketoError, TokenRefusedError
 from destination.marketo.pace import OutOfTimeError
 from destination.marketo.transport import Request, session
+from destination.sync import INSTANCES_AT_ONCE
 from tests.unit.marketo.fakes import URL, Answer, FakeClock, ScriptedMarketo, client, ok, pace, refused
 
 READ = Request("probe", "GET", "/rest/v1/probe.json", 7.0)
@@ -72,7 +73,7 @@ def test_a_netrc_file_does_not_replace_the_token(monkeypatch: pytest.MonkeyPatch
 def test_every_call_has_a_time_out() -> None:
     marketo = ScriptedMarketo(ok())
     client(marketo).call(READ)
-    assert marketo.timeouts == [(10.0, 7.0)]
+    assert marketo.timeouts == [(5.0, 7.0)]
 
 
 @pytest.mark.parametrize("refusal", [refused("600"), refused("601"), refused("602"), Answer(b"", 401)])
@@ -214,9 +215,40 @@ def test_json_is_utf8_and_never_invalid() -> None:
         json_body([float("nan")])
 
 
+def test_no_answer_is_waited_for_beyond_the_end() -> None:
+    marketo, clock = ScriptedMarketo(ok(), ok()), FakeClock()
+    caller = client(marketo, clock)
+    caller.pace = pace(100, 10, clock, end=40.0)
+    caller.call(READ)
+    clock.elapsed = 37.0
+    caller.call(READ)
+    assert [timeout for _, timeout in marketo.timeouts] == [7.0, 3.0]
+    assert [timeout for _, timeout in marketo.identity_timeouts] == [35.0]
+    clock.elapsed = 40.0
+    with pytest.raises(OutOfTimeError):
+        caller.call(READ)
+    assert (len(marketo.sent), caller.calls) == (2, 2)
+
+
+def test_a_token_is_not_waited_for_beyond_the_end() -> None:
+    marketo, clock = ScriptedMarketo(ok()), FakeClock()
+    caller = client(marketo, clock)
+    caller.pace = pace(100, 10, clock, end=4.0)
+    caller.call(READ)
+    assert [timeout for _, timeout in marketo.identity_timeouts] == [4.0]
+
+
 def test_the_session_repeats_nothing_by_itself() -> None:
     made = session(pool_size=3)
     for url in ("https://example.com", "http://example.com"):
         adapter = made.get_adapter(url)
         assert isinstance(adapter, requests.adapters.HTTPAdapter)
         assert adapter.max_retries.total == 0
+
+
+def test_the_session_keeps_connections_to_all_instances_that_are_delivered_to_at_once() -> None:
+    adapter = session().get_adapter("https://example.com")
+    assert isinstance(adapter, requests.adapters.HTTPAdapter)
+    for number in range(INSTANCES_AT_ONCE + 1):
+        adapter.poolmanager.connection_from_url(f"https://{number}.example.com")
+    assert len(adapter.poolmanager.pools) == INSTANCES_AT_ONCE

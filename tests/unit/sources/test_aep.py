@@ -9,7 +9,7 @@ import pytest
 from destination.domain.connection import AudienceKey
 from destination.domain.event import Membership, MembershipStatus, ProfileEvent
 from destination.sources.aep import parse
-from destination.sources.body import Parsed, Problem, Receipt
+from destination.sources.body import MAX_AUDIENCES, Parsed, Problem, Receipt
 
 NOW = datetime(2026, 11, 21, 10, tzinfo=UTC)
 REALIZED, EXITED = MembershipStatus.REALIZED, MembershipStatus.EXITED
@@ -152,6 +152,29 @@ def test_a_record_that_is_wrong_is_rejected_by_itself(record: object, path: str)
     ((index, problem),) = parsed.rejected
     assert (index, problem.path) == (1, path)
     assert problem.message.startswith("must be")
+
+
+def test_a_record_may_have_so_many_audiences_and_no_more() -> None:
+    entry = {"status": "realized"}
+    half = {str(number): entry for number in range(MAX_AUDIENCES // 2)}
+    most = {"segmentMembership": {"ups": half, "crm": half}}
+    parsed = read(most, {"segmentMembership": {**most["segmentMembership"], "more": {"one": entry}}})
+    assert [(index, len(event.memberships)) for index, event in parsed.events] == [(0, MAX_AUDIENCES)]
+    assert [(index, one.path) for index, one in parsed.rejected] == [(1, "segmentMembership")]
+
+
+def test_a_long_name_is_cut_in_a_path() -> None:
+    long, cut = "n" * 101, "n" * 100 + "…"
+    parsed = read(
+        {"segmentMembership": {long: {long: 7, "n" * 100: 7}}},
+        {"segmentMembership": {long: 7}},
+        {"identityMap": {long: 7}},
+    )
+    assert [one.path for _, one in parsed.warnings] == [
+        f"segmentMembership.{cut}.{cut}",
+        f"segmentMembership.{cut}.{'n' * 100}",
+    ]
+    assert [one.path for _, one in parsed.rejected] == [f"segmentMembership.{cut}", f"identityMap.{cut}"]
 
 
 def test_problems_never_show_a_value() -> None:

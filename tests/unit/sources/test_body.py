@@ -150,3 +150,14 @@ def test_a_namespace_may_have_so_many_identities_and_no_more() -> None:
     assert distinct([*ids, *ids], "identities.crm") == tuple(ids)
     with pytest.raises(RecordError, match="100 identities"):
         distinct([*ids, "one more"], "identities.crm")
+
+
+def test_an_endless_integer_costs_its_record_alone() -> None:
+    good, endless = records(b'[{"a": 1}, {"a": ' + b"9" * 5_000 + b"}]", "events")
+    assert as_object(good) == {"a": 1}
+    with pytest.raises(RecordError, match="range"):
+        as_object(endless)
+
+
+def test_a_record_in_a_row_may_stand_on_several_lines() -> None:
+    assert records(b'{"a":\n1}\n{"a":\n2}{"a": 3}', "events") == [{"a": 1}, {"a": 2}, {"a": 3}]

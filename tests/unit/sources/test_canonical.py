@@ -9,7 +9,7 @@ import pytest
 from destination.domain.connection import AudienceKey
 from destination.domain.event import Membership, MembershipStatus, ProfileEvent
 from destination.sources import FORMATS, aep, canonical
-from destination.sources.body import Parsed, Receipt
+from destination.sources.body import MAX_AUDIENCES, Parsed, Receipt
 from destination.sources.canonical import parse
 
 NOW = datetime(2026, 11, 21, 10, tzinfo=UTC)
@@ -117,3 +117,16 @@ def test_a_record_that_is_wrong_is_rejected_by_itself_with_its_path(record: obje
     ((index, problem),) = parsed.rejected
     assert (index, problem.path) == (1, path)
     assert problem.message
+
+
+def test_a_record_may_have_so_many_audiences_and_no_more() -> None:
+    entries = [{"id": str(number), "status": "realized"} for number in range(MAX_AUDIENCES + 1)]
+    parsed = read({"audiences": entries[1:]}, {"audiences": entries})
+    assert [(index, len(event.memberships)) for index, event in parsed.events] == [(0, MAX_AUDIENCES)]
+    assert [(index, one.path) for index, one in parsed.rejected] == [(1, "audiences")]
+
+
+def test_a_long_name_is_cut_in_a_path() -> None:
+    long, cut = "n" * 101, "n" * 100 + "…"
+    parsed = read({long: 1}, {"audiences": [{long: 1}]}, {"identities": {long: 7}})
+    assert [one.path for _, one in parsed.rejected] == [cut, f"audiences[0].{cut}", f"identities.{cut}"]

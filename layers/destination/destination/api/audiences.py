@@ -10,7 +10,8 @@ from destination.api.representation import Representation, Text, Time
 from destination.domain.connection import DEFAULT_NAMESPACE, Activation, AudienceKey, WhenListMissing
 
 Namespace = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:-]+$", max_length=64)]
-AudienceId = Annotated[str, StringConstraints(pattern=r"^[^/\x00-\x1f]+$", max_length=255)]
+AudienceId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9 _.~:@,;=+&$()'!*-]*$", max_length=255)]
+"""What can stand in the path of a call as it is."""
 
 
 class ListIn(Representation):

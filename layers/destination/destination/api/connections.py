@@ -5,7 +5,7 @@ from dataclasses import asdict, replace
 from datetime import timedelta
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, SecretStr, StrictInt, StringConstraints
+from pydantic import BeforeValidator, Field, SecretStr, StrictInt, StringConstraints
 
 from destination.api.problems import ProblemDetails
 from destination.api.representation import Duration, Representation, Text
@@ -28,11 +28,21 @@ MAX_MAPPING_ROWS = 150
 """So that a connection fits into one DynamoDB item (400 KB)."""
 
 
+def _stripped(value: object) -> object:
+    return value.strip() if isinstance(value, str) else value
+
+
+ClientId = Annotated[
+    str, StringConstraints(strip_whitespace=True, pattern=r"^[A-Za-z0-9._@+=-]+$", min_length=1, max_length=128)
+]
+"""It becomes the last segment of the name of a secret (Secrets Manager, "CreateSecret"), so it has no slash."""
+
+
 class CredentialsIn(Representation):
     """Those of an API-only LaunchPoint service; they are never shown again."""
 
-    client_id: Text
-    client_secret: SecretStr = Field(min_length=1, max_length=255)
+    client_id: ClientId
+    client_secret: Annotated[SecretStr, Field(min_length=1, max_length=255), BeforeValidator(_stripped)]
 
 
 class Source(Representation):

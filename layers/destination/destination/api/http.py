@@ -1,7 +1,10 @@
 """What the control plane reads from a request besides its body, and writes besides its answer's body."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
+
+_LONGEST_VERSION: Final = 18
+"""Decimal digits."""
 
 
 def ingest_url(event: Mapping[str, Any], connection_id: str) -> str:
@@ -28,4 +31,4 @@ def expected_version(if_match: str | None) -> int | None:
     if if_match is None or if_match.strip() == "*":
         return None
     text = if_match.strip().strip('"')
-    return int(text) if text.isascii() and text.isdecimal() else 0
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= _LONGEST_VERSION else 0

@@ -24,6 +24,12 @@ from destination.domain.matching import REQUIRED_TO_CREATE, UNSUPPORTED_DEDUPE_F
 MAX_CALLS_PER_20S: Final = 100
 MAX_CONCURRENCY: Final = 10
 MAX_DAILY_CALLS: Final = 10_000_000
+MAX_ACTIVATIONS: Final = 1000
+"""Of a connection, so that a run, which counts by audience, fits into one DynamoDB item (400 KB).
+
+There is room for 200 bytes of namespace and id each; the ids of most sources are UUIDs.
+"""
+
 LONGEST_MEMORY: Final = timedelta(days=28)
 """No person's last delivery is remembered for longer, so no longer time can be kept."""
 
@@ -124,6 +130,14 @@ def activation_problems(connection: Connection, activation: Activation) -> list[
     if activation.list_id is not None and not rule_of(connection).keeps_lists:
         problems.append(Problem("list", "leave it out: a connection with sync type profile_only keeps no lists"))
     return problems
+
+
+def room_problems(activations: int) -> list[Problem]:
+    """What keeps a connection with so many activations from having another one."""
+    if activations < MAX_ACTIVATIONS:
+        return []
+    message = f"is one too many: a connection has at most {MAX_ACTIVATIONS} audiences"
+    return [Problem("id", f"{message}; deactivate another one, or create another connection")]
 
 
 def _identity_problems(connection: Connection) -> Iterator[Problem]:

@@ -33,7 +33,7 @@ from destination.marketo.usage import calls_today
 LEADS_QUERY_TIMEOUT: Final = 65.0
 SYNC_TIMEOUT: Final = 95.0
 DEFAULT_TIMEOUT: Final = 35.0
-ASSET_TIMEOUT: Final = 120.0
+ASSET_TIMEOUT: Final = 90.0
 """Marketo's own limits and a little more; its 300 s for assets would outlast whoever waits for the answer."""
 
 REPETITIONS: Final = 3
@@ -137,11 +137,11 @@ class Client:
         return _page(self._authenticated(request), request.operation)
 
     def _authenticated(self, request: Request) -> Any:
-        token = self._tokens.current()
+        token = self._tokens.current(self.pace.bounded)
         try:
             return self._connected(request, token)
         except TokenRefusedError:
-            return self._connected(request, self._tokens.refresh(token))
+            return self._connected(request, self._tokens.refresh(token, self.pace.bounded))
 
     def _connected(self, request: Request, token: str) -> Any:
         try:
@@ -163,9 +163,10 @@ class Client:
 
     def _send_once(self, request: Request, token: str) -> Any:
         with self.pace.slot() as sent:
+            bounded = replace(request, timeout=self.pace.bounded(request.timeout))
             with self._lock:
                 self._calls += 1
-            answer = send(self._http, self._url, request, _bearer(token))
+            answer = send(self._http, self._url, bounded, _bearer(token))
         _logger.debug("marketo %s: HTTP %d in %s", request.operation, answer.status_code, answer.elapsed)
         content = decode(answer, request.operation)
         if isinstance(content, dict) and (code := _refusal(content)):

@@ -41,6 +41,7 @@ class CodeInfo:
 CREDENTIALS_REFUSED: Final = "401"
 LIST_MISSING: Final = "1013"
 NAME_TAKEN: Final = "709"
+NOT_SEARCHABLE: Final = "1011"
 NO_DATA: Final = "702"
 PARENT_MISSING: Final = "710"
 RATE_REACHED: Final = "606"

@@ -46,8 +46,9 @@ class Pace:
     """Holds calls back until the window and the bound on concurrent calls allow them; shared by all threads.
 
     `state` and `state()` hand over what is known of the instance from one process to the next, with times on the wall
-    clock; `deadline` is in seconds on the monotonic clock. `daily_calls`: the budget, None for calls that are made
-    without asking how many there were today. Calls that Marketo does not count are counted all the same.
+    clock. No call begins after `deadline`, and none is waited for after `end`, both in seconds on the monotonic clock.
+    `daily_calls`: the budget, None for calls that are made without asking how many there were today. Calls that Marketo
+    does not count are counted all the same.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class Pace:
         daily_calls: int | None = None,
         state: PaceState = NOTHING_KNOWN,
         deadline: float = float("inf"),
+        end: float = float("inf"),
         monotonic: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
@@ -68,6 +70,7 @@ class Pace:
         self._calls = calls_per_20s
         self._concurrency = concurrency
         self._deadline = deadline
+        self._end = end
         self._monotonic = monotonic
         self._wall = wall
         self._sleep = sleep
@@ -96,6 +99,13 @@ class Pace:
             with self._changed:
                 self._under_way -= 1
                 self._changed.notify_all()
+
+    def bounded(self, timeout: float) -> float:
+        """What may be used of a time-out, in seconds. Raises OutOfTimeError when the end has come."""
+        left = self._end - self._monotonic()
+        if left <= 0:
+            raise OutOfTimeError("no time is left for an answer")
+        return min(timeout, left)
 
     def refused(self, code: str, sent: float) -> None:
         """Marketo refused the call that was sent then because of the others' calls (606, 615): ours become fewer.

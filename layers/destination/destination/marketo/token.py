@@ -69,21 +69,22 @@ class Tokens:
         self._token: AccessToken | None = None
         self._renew_at = datetime.min.replace(tzinfo=UTC)
 
-    def current(self) -> str:
-        """A token to use now.
+    def current(self, bounded: Callable[[float], float] = float) -> str:
+        """A token to use now. `bounded` gives what may be used of a time-out, in seconds.
 
-        Raises ConnectionBlockedError 401 for wrong credentials, InstanceWaitsError when Marketo gives no usable token.
+        Raises ConnectionBlockedError 401 for wrong credentials, InstanceWaitsError when Marketo gives no usable token,
+        and what `bounded` raises.
         """
         with self._lock:
             if self._token is None or self._renew_at <= self._clock():
-                self._token = self._shared(rejected=None) or self._new()
+                self._token = self._shared(rejected=None) or self._new(bounded)
             return self._token.value
 
-    def refresh(self, rejected: str) -> str:
+    def refresh(self, rejected: str, bounded: Callable[[float], float] = float) -> str:
         """Another token in place of one that Marketo refused; if others have one already, theirs. Raises as current."""
         with self._lock:
             if self._token is None or self._token.value == rejected:
-                self._token = self._shared(rejected) or self._new()
+                self._token = self._shared(rejected) or self._new(bounded)
             return self._token.value
 
     def _shared(self, rejected: str | None) -> AccessToken | None:
@@ -93,10 +94,10 @@ class Tokens:
         self._renew_at = stored.expires_at - MARGIN
         return stored
 
-    def _new(self) -> AccessToken:
+    def _new(self, bounded: Callable[[float], float]) -> AccessToken:
         for _ in range(ATTEMPTS):
             asked_at = self._clock()
-            access_token, life = self._ask()
+            access_token, life = self._ask(bounded(_IDENTITY_TIMEOUT))
             if life > ENDING:
                 token = AccessToken(access_token, asked_at + life)
                 self._store.put(token)
@@ -105,14 +106,14 @@ class Tokens:
             self._sleep((max(life, timedelta(0)) + timedelta(seconds=1)).total_seconds())
         raise InstanceWaitsError(TOKEN_EXPIRING, _OPERATION)
 
-    def _ask(self) -> tuple[str, timedelta]:
+    def _ask(self, timeout: float) -> tuple[str, timedelta]:
         # The parameters go into the body: addresses end up in logs.
         form = {
             "grant_type": "client_credentials",
             "client_id": self._credentials.client_id,
             "client_secret": self._credentials.client_secret,
         }
-        request = Request(_OPERATION, "POST", "/identity/oauth/token", _IDENTITY_TIMEOUT, form=form)
+        request = Request(_OPERATION, "POST", "/identity/oauth/token", timeout, form=form)
         answer = send(self._http, self._base_url, request)
         if answer.status_code in {400, 401}:
             raise ConnectionBlockedError(CREDENTIALS_REFUSED, _OPERATION)

@@ -18,7 +18,10 @@ from destination.marketo.errors import (
     error_for,
 )
 
-CONNECT_TIMEOUT: Final = 10.0
+CONNECT_TIMEOUT: Final = 5.0
+INSTANCES: Final = 8
+"""That are delivered to at once, each at an address of its own whose connections are kept open."""
+
 _DECIDED_BY_STATUS: Final = frozenset({401, 413, 414, 429})
 
 Auth = Callable[[requests.PreparedRequest], requests.PreparedRequest]
@@ -26,7 +29,7 @@ Auth = Callable[[requests.PreparedRequest], requests.PreparedRequest]
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One call. `operation`: its name for people. `timeout`: seconds until the answer.
+    """One call. `operation`: its name for people. `timeout`: seconds until the answer, once connected.
 
     `repeatable`: carrying it out twice does the same as once, so it is sent again when the connection was lost.
     """
@@ -42,9 +45,9 @@ class Request:
 
 
 def session(pool_size: int = 10) -> requests.Session:
-    """A session that keeps connections open, one per concurrent call, and repeats nothing by itself."""
+    """A session that keeps connections open, one per concurrent call of an instance, and repeats nothing by itself."""
     made = requests.Session()
-    adapter = HTTPAdapter(pool_connections=4, pool_maxsize=pool_size, max_retries=0)
+    adapter = HTTPAdapter(pool_connections=INSTANCES, pool_maxsize=pool_size, max_retries=0)
     made.mount("https://", adapter)
     made.mount("http://", adapter)
     return made

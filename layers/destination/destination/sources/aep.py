@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from destination.domain.connection import AudienceKey
 from destination.domain.event import Membership, MembershipStatus, ProfileEvent
-from destination.sources.body import Parsed, Receipt, RecordError, as_object, distinct, records
+from destination.sources.body import Parsed, Receipt, RecordError, as_object, check_audiences, distinct, records, shown
 
 _MEMBERSHIPS = "segmentMembership"
 _IDENTITIES = "identityMap"
@@ -24,7 +24,7 @@ def parse(body: bytes, receipt: Receipt) -> Parsed:
 
     An audience entry with an unknown status or time is left out with a warning; the rest of its profile is good.
 
-    Raises UnreadableBodyError when the body is not JSON.
+    Raises UnreadableBodyError when the body is not JSON, TooManyRecordsError when it has too many records.
     """
     parsed = Parsed()
     for index, record in enumerate(records(body, "profiles")):
@@ -37,10 +37,15 @@ def parse(body: bytes, receipt: Receipt) -> Parsed:
 
 def _event(record: Mapping[str, object], index: int, receipt: Receipt, parsed: Parsed) -> ProfileEvent:
     identities = _identities(record.get(_IDENTITIES))
+    namespaces = {
+        namespace: _object(audiences, f"{_MEMBERSHIPS}.{shown(namespace)}")
+        for namespace, audiences in _object(record.get(_MEMBERSHIPS), _MEMBERSHIPS).items()
+    }
+    check_audiences(sum(map(len, namespaces.values())), _MEMBERSHIPS)
     memberships = []
-    for namespace, audiences in _object(record.get(_MEMBERSHIPS), _MEMBERSHIPS).items():
-        for audience_id, entry in _object(audiences, f"{_MEMBERSHIPS}.{namespace}").items():
-            path = f"{_MEMBERSHIPS}.{namespace}.{audience_id}"
+    for namespace, audiences in namespaces.items():
+        for audience_id, entry in audiences.items():
+            path = f"{_MEMBERSHIPS}.{shown(namespace)}.{shown(audience_id)}"
             try:
                 memberships.append(_membership(AudienceKey(namespace, audience_id), entry, path, index, receipt))
             except RecordError as error:
@@ -64,7 +69,7 @@ def _identities(value: object) -> dict[str, tuple[str, ...]]:
     """Ids by namespace in lower case: Adobe writes namespaces in either case, and `email` and `Email` are one."""
     identities: dict[str, tuple[str, ...]] = {}
     for namespace, entries in _object(value, _IDENTITIES).items():
-        path = f"{_IDENTITIES}.{namespace}"
+        path = f"{_IDENTITIES}.{shown(namespace)}"
         if not isinstance(entries, list):
             raise RecordError(path, 'must be a list of objects such as {"id": "…"}')
         ids = tuple(_id(entry, f"{path}[{number}]") for number, entry in enumerate(entries))

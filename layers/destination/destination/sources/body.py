@@ -1,5 +1,6 @@
 """What all source formats have in common: a body of JSON records, each an event or rejected by itself."""
 
+import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -15,11 +16,23 @@ MAX_DEPTH = 32
 """How deep a record may nest; profiles are a handful of levels deep."""
 
 
+LONGEST_RECORD = 400_000
+"""Characters, white space included, of a record that is one among others in a row."""
+
+LONGEST_INTEGER = 400
+"""Digits; more do not fit into a double, and Python refuses to read some thousands."""
+
 MAX_RECORDS = 20_000
 """How many records a body may have; every one that is refused is named in the answer, which has a limit of its own."""
 
 MAX_IDENTITIES = 100
 """How many ids a profile may have in a namespace; each may become a person (Adobe's identity graphs hold 50)."""
+
+MAX_AUDIENCES = 1_000
+"""How many audience entries a record may have; every one that is left out of its event is a problem to be told."""
+
+LONGEST_NAME = 100
+"""How much of a name is shown in a problem's path; names are the sender's, and may be as long as the body."""
 
 
 class UnreadableBodyError(Exception):
@@ -106,6 +119,17 @@ def distinct(ids: Iterable[str], path: str) -> tuple[str, ...]:
     return found
 
 
+def check_audiences(count: int, path: str) -> None:
+    """Raises RecordError when a record has too many audience entries."""
+    if count > MAX_AUDIENCES:
+        raise RecordError(path, f"must not have more than {MAX_AUDIENCES} audiences")
+
+
+def shown(name: str) -> str:
+    """A name of the sender's, as it stands in a path."""
+    return name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}…"
+
+
 def _records(body: bytes, container: str) -> list[object]:
     try:
         text = body.decode("utf-8-sig").strip()
@@ -150,10 +174,18 @@ def _in_a_row(text: str) -> Iterator[object]:
 
 
 def _record_at(text: str, position: int) -> tuple[object, int]:
-    """A decoder's error counts the lines before it, which is too slow for a long body with nothing to read on any."""
+    """Read one record, first from its own line, then from as much text as a record may have.
+
+    Not from the whole text: a decoder's error counts all lines before it, which is too slow for a body of many errors.
+    """
     if text[position] != "{":
         raise ValueError("a record begins with {")
-    return _DECODER.raw_decode(text, position)
+    line_end = text.find("\n", position)
+    try:
+        record, length = _DECODER.raw_decode(text[position : line_end if line_end >= 0 else len(text)])
+    except JSONDecodeError:
+        record, length = _DECODER.raw_decode(text[position : position + LONGEST_RECORD])
+    return record, position + length
 
 
 def _where(error: ValueError | RecursionError) -> str:
@@ -172,8 +204,12 @@ def _check(value: object, levels: int) -> None:
         raise RecordError("", "must not have numbers beyond a double's range, nor NaN or Infinity, which are not JSON")
 
 
-_DECODER = JSONDecoder()
-"""It takes NaN and Infinity, so that they cost their record and not the body."""
+def _integer(digits: str) -> float:
+    return int(digits) if len(digits) <= LONGEST_INTEGER else math.inf
+
+
+_DECODER = JSONDecoder(parse_int=_integer)
+"""It takes NaN, Infinity and endless integers, so that they cost their record and not the body."""
 
 _SPACE = re.compile(r"[\s,]*")
 _OPENING = re.compile(r'(?:\{\s*"\w+"\s*:\s*)?\[[ \t\r]*\n\s*')

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from destination.domain.connection import DEFAULT_NAMESPACE, AudienceKey
 from destination.domain.event import Membership, MembershipStatus, ProfileEvent
-from destination.sources.body import Parsed, Receipt, RecordError, as_object, distinct, records
+from destination.sources.body import Parsed, Receipt, RecordError, as_object, check_audiences, distinct, records, shown
 
 _EVENT = frozenset({"id", "occurred_at", "profile", "identities", "audiences"})
 _STATUSES = frozenset(MembershipStatus)
@@ -14,7 +14,7 @@ _AUDIENCE = frozenset({"id", "namespace", "status", "at"})
 def parse(body: bytes, receipt: Receipt) -> Parsed:
     """Read a body: one event, an array, `{"events": […]}`, one event a line, or events in a row.
 
-    Raises UnreadableBodyError when the body is not JSON.
+    Raises UnreadableBodyError when the body is not JSON, TooManyRecordsError when it has too many records.
     """
     parsed = Parsed()
     for index, record in enumerate(records(body, "events")):
@@ -35,6 +35,7 @@ def _event(record: Mapping[str, object], index: int, receipt: Receipt) -> Profil
     audiences = record.get("audiences", [])
     if not isinstance(audiences, list):
         raise RecordError("audiences", "must be a list of audience memberships")
+    check_audiences(len(audiences), "audiences")
     event_id = record.get("id")
     if event_id is not None and not isinstance(event_id, str):
         raise RecordError("id", "must be a text")
@@ -67,12 +68,12 @@ def _identities(value: object) -> dict[str, tuple[str, ...]]:
     identities = {}
     for namespace, ids in value.items():
         if not isinstance(ids, list) or not all(isinstance(one, str) for one in ids):
-            raise RecordError(f"identities.{namespace}", "must be a list of texts")
-        identities[namespace.lower()] = distinct(ids, f"identities.{namespace}")
+            raise RecordError(f"identities.{shown(namespace)}", "must be a list of texts")
+        identities[namespace.lower()] = distinct(ids, f"identities.{shown(namespace)}")
     return identities
 
 
 def _refuse_unknown(given: Mapping[str, object], known: frozenset[str], prefix: str) -> None:
     for name in given:
         if name not in known:
-            raise RecordError(f"{prefix}{name}", f"is not a member; members are {', '.join(sorted(known))}")
+            raise RecordError(f"{prefix}{shown(name)}", f"is not a member; members are {', '.join(sorted(known))}")

@@ -27,7 +27,7 @@ from destination.store.items import (
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_dynamodb.type_defs import QueryInputTypeDef
+    from mypy_boto3_dynamodb.type_defs import PutItemInputTypeDef, QueryInputTypeDef
 
 _CONNECTION: Final = "connection"
 _LISTING: Final = "connections"
@@ -121,14 +121,15 @@ class Connections:
         )
 
     def limits(self, munchkin_id: str) -> tuple[Limits, ...]:
-        """The limits of all connections of an instance, which they share; empty when there is none."""
+        """The limits of the connections of an instance that deliver, enabled or blocked, which they share."""
         pages = self._client.get_paginator("query").paginate(
             TableName=self._table,
             IndexName="Listing",
             KeyConditionExpression="listing = :listing AND begins_with(listed_as, :instance)",
             ExpressionAttributeValues={":listing": {"S": _LISTING}, ":instance": {"S": f"{munchkin_id}#"}},
         )
-        return tuple(connection_from(found).limits for page in pages for found in page["Items"])
+        listed = (connection_from(found) for page in pages for found in page["Items"])
+        return tuple(one.limits for one in listed if one.status in {Status.ENABLED, Status.BLOCKED})
 
     def create(self, connection: Connection, token_hash: str) -> None:
         """Store a new connection. Raises StaleVersionError when there is one with its id."""
@@ -200,10 +201,25 @@ class Connections:
         """All of a connection, by namespace and id; empty when there is no such connection."""
         return tuple(activation_from(found) for found in self._query(connection_id) if not _is_connection(found))
 
-    def put_activation(self, connection_id: str, activation: Activation) -> None:
-        """Store an activation, over the one of the same audience if there is one."""
-        key = _activation_key(connection_id, activation.audience)
-        self._client.put_item(TableName=self._table, Item=key | item(activation_attributes(activation)))
+    def put_activation(self, connection_id: str, activation: Activation, before: Activation | None = None) -> None:
+        """Store an activation: a new one, or one in place of that of the same audience that was read before.
+
+        Raises StaleVersionError when it was activated, deactivated or given another list since then.
+        """
+        request: PutItemInputTypeDef = {
+            "TableName": self._table,
+            "Item": _activation_key(connection_id, activation.audience) | item(activation_attributes(activation)),
+            "ConditionExpression": "attribute_not_exists(pk)",
+        }
+        if before is not None and before.list_id is None:
+            request["ConditionExpression"] = "attribute_exists(pk) AND attribute_not_exists(list_id)"
+        elif before is not None:
+            request["ConditionExpression"] = "list_id = :before"
+            request["ExpressionAttributeValues"] = item({":before": before.list_id})
+        try:
+            self._client.put_item(**request)
+        except self._client.exceptions.ConditionalCheckFailedException as changed:
+            raise StaleVersionError(f"audience {activation.audience.id} was changed meanwhile") from changed
 
     def rebind(self, connection_id: str, audience: AudienceKey, before: int, list_id: int, list_name: str) -> None:
         """Give an activated audience another list, unless an operator has done so already."""

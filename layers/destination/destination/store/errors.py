@@ -1,5 +1,10 @@
 """What a store answers when it cannot do what was asked."""
 
+from botocore.exceptions import BotoCoreError, ClientError
+
+AWS_ERRORS = (BotoCoreError, ClientError)
+"""Trouble of AWS itself: throttling beyond botocore's patience, a missing permission, no network."""
+
 
 class StoreError(Exception):
     """Base of what the stores raise themselves; trouble of AWS stays botocore's ClientError."""

@@ -42,7 +42,12 @@ class Leases:
         self._table = table
 
     def acquire(self, munchkin_id: str, now: datetime, until: datetime) -> Lease | None:
-        """Take the lease until a time beyond which the taker cannot run; None while somebody else holds it."""
+        """Take the lease until a time beyond which the taker cannot run; None while somebody else holds it.
+
+        Whoever waits only reads: a write beside the holder's transactions would make them conflict.
+        """
+        if self._is_held(munchkin_id, now):
+            return None
         try:
             answer = self._client.update_item(
                 TableName=self._table,
@@ -56,7 +61,10 @@ class Leases:
                 },
                 ReturnValues="ALL_NEW",
             )
-        except self._client.exceptions.ConditionalCheckFailedException:
+        except (
+            self._client.exceptions.ConditionalCheckFailedException,
+            self._client.exceptions.TransactionConflictException,
+        ):
             return None
         stored: dict[str, Any] = answer["Attributes"]
         pace = _pace(json.loads(stored["pace"]["S"])) if "pace" in stored else NOTHING_KNOWN
@@ -79,6 +87,16 @@ class Leases:
             )
         except self._client.exceptions.ConditionalCheckFailedException:
             return
+
+    def _is_held(self, munchkin_id: str, now: datetime) -> bool:
+        answer = self._client.get_item(
+            TableName=self._table,
+            Key=_key(munchkin_id),
+            ConsistentRead=True,
+            ProjectionExpression="leased_until",
+        )
+        until = answer.get("Item", {}).get("leased_until")
+        return until is not None and float(until["N"]) >= now.timestamp()
 
     def held(self, lease: Lease) -> "TransactWriteItemTypeDef":
         """A transaction's condition that the lease is still ours."""

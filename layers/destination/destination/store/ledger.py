@@ -9,7 +9,8 @@ the instance: after any crash the ledger and the counters agree, and an event th
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -31,6 +32,9 @@ RETENTION = timedelta(days=60)
 
 TRANSACTION_ITEMS = 100
 _READ_ITEMS = 100
+_WAITS = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
+_BUSY = frozenset({"None", "TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
+"""Reasons for which DynamoDB cancels a transaction that may succeed a moment later; botocore does not repeat it."""
 
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 
@@ -60,11 +64,20 @@ class Entry:
 class Ledger:
     """The ledger of all connections, in its table."""
 
-    def __init__(self, client: "DynamoDBClient", table: str, *, leases: Leases, runs: Runs) -> None:
+    def __init__(
+        self,
+        client: "DynamoDBClient",
+        table: str,
+        *,
+        leases: Leases,
+        runs: Runs,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
         self._client = client
         self._table = table
         self._leases = leases
         self._runs = runs
+        self._sleep = sleep
 
     def rows(self, connection_id: str, dedupe_keys: Sequence[str]) -> dict[str, Row]:
         """The rows there are of these persons."""
@@ -85,6 +98,7 @@ class Ledger:
             KeyConditionExpression="connection_id = :connection AND begins_with(#key, :person)",
             ExpressionAttributeNames={"#key": "key"},
             ExpressionAttributeValues={":connection": {"S": connection_id}, ":person": {"S": "person#"}},
+            ConsistentRead=True,
         )
         for page in pages:
             for stored in page["Items"]:
@@ -97,21 +111,29 @@ class Ledger:
         return self._runs.get(connection_id, run_id) or Run(connection_id, run_id)
 
     def record(self, connection_id: str, entry: Entry, lease: Lease, now: datetime) -> None:
-        """Write an entry, all of it or nothing. Raises LeaseLostError, StaleRunError."""
+        """Write an entry, all of it or nothing, patiently where the table is busy.
+
+        Raises LeaseLostError, StaleRunError.
+        """
         expires = {"N": str(int((now + RETENTION).timestamp()))}
         items: list[TransactWriteItemTypeDef] = [self._leases.held(lease)]
         items += [self._runs.put(run) for run in entry.runs]
         items += [self._count(connection_id, one, numbers, expires) for one, numbers in entry.counted.items()]
         items += [self._put(connection_id, key, row, expires) for key, row in entry.rows.items()]
-        try:
-            self._client.transact_write_items(TransactItems=items)
-        except self._client.exceptions.TransactionCanceledException as cancelled:
-            codes = [reason.get("Code") for reason in cancelled.response.get("CancellationReasons", [])]
-            if codes and codes[0] == "ConditionalCheckFailed":
-                raise LeaseLostError(f"the lease on {lease.munchkin_id} was lost") from cancelled
-            if "ConditionalCheckFailed" in codes:
-                raise StaleRunError("a run was written since it was read") from cancelled
-            raise
+        for wait in (*_WAITS, None):
+            try:
+                self._client.transact_write_items(TransactItems=items)
+            except self._client.exceptions.TransactionCanceledException as cancelled:
+                codes = [reason.get("Code", "None") for reason in cancelled.response.get("CancellationReasons", [])]
+                if codes and codes[0] == "ConditionalCheckFailed":
+                    raise LeaseLostError(f"the lease on {lease.munchkin_id} was lost") from cancelled
+                if "ConditionalCheckFailed" in codes:
+                    raise StaleRunError("a run was written since it was read") from cancelled
+                if wait is None or not _BUSY.issuperset(codes):
+                    raise
+                self._sleep(wait)
+            else:
+                return
 
     def _read(self, connection_id: str, names: Sequence[str]) -> Iterator[tuple[str, dict[str, Any]]]:
         for start in range(0, len(names), _READ_ITEMS):
@@ -126,6 +148,8 @@ class Ledger:
                 for found in answer["Responses"].get(self._table, []):
                     yield found["key"]["S"], found
                 wanted = answer.get("UnprocessedKeys")
+                if wanted:
+                    self._sleep(_WAITS[0])
 
     def _put(self, connection_id: str, key: str, row: Row, expires: Any) -> "TransactWriteItemTypeDef":
         stored = {**_key(connection_id, _person(key)), "delivered": {"S": _text(row)}, "expires_at": expires}

@@ -36,10 +36,7 @@ class Credentials:
 
     def delete(self, connection_id: str) -> None:
         """Remove the credentials at once, without a recovery window; none there is as good."""
-        try:
-            self._client.delete_secret(SecretId=self._name(connection_id), ForceDeleteWithoutRecovery=True)
-        except self._client.exceptions.ResourceNotFoundException:
-            return
+        _delete(self._client, self._name(connection_id))
 
     def _name(self, connection_id: str) -> str:
         return f"{self._prefix}/credentials/{connection_id}"
@@ -74,6 +71,10 @@ class TokenSecret:
         }
         _write(self._client, self._name, content)
 
+    def delete(self) -> None:
+        """Remove the token at once; who still needs one obtains it anew. None there is as good."""
+        _delete(self._client, self._name)
+
 
 def _read(client: "SecretsManagerClient", name: str) -> dict[str, str] | None:
     try:
@@ -93,3 +94,10 @@ def _write(client: "SecretsManagerClient", name: str, content: dict[str, str]) -
             client.create_secret(Name=name, SecretString=text)
         except client.exceptions.ResourceExistsException:
             client.put_secret_value(SecretId=name, SecretString=text)
+
+
+def _delete(client: "SecretsManagerClient", name: str) -> None:
+    try:
+        client.delete_secret(SecretId=name, ForceDeleteWithoutRecovery=True)
+    except client.exceptions.ResourceNotFoundException:
+        return
