@@ -90,6 +90,7 @@ def _table(soak: Soak, found: Differences, by_limit: int, seconds: float) -> Tab
         ("dead letters redriven", f"{counts['redriven']:,}", None),
         ("time by its clock", str(timedelta(seconds=round((soak.now - START).total_seconds()))), None),
         ("time it took", f"{seconds:.0f} s", None),
+        ("events delivered a second", f"{len(soak.said) / seconds:,.0f}", None),
         ("peak memory, stores and Marketo included", f"{megabytes:,.0f} MB", None),
     ]
     for what, measured, wanted in rows:
