@@ -54,7 +54,7 @@ CALLS_PER_20S, CONCURRENCY = 20, 2
 
 These calls are not counted in the window of sync, which would otherwise have to be waited for. They fit into what it
 leaves free: by default a connection takes 80 of Marketo's 100 calls in 20 s and 5 of its 10 at once, which is room for
-one process at its busiest. Whoever raises a connection's limits to Marketo's own leaves them none, and gets 606 at times.
+one process at its busiest. Whoever raises a connection to Marketo's own limits leaves them none, and gets 606 at times.
 """
 
 MEND = "Mend the members that are named in errors."
