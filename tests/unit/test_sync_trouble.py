@@ -8,7 +8,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from destination.domain.circuit import PATIENCE, Pause
-from destination.domain.connection import ActiveConnection, MappingRow, OnInvalid, Status
+from destination.domain.connection import ActiveConnection, Limits, MappingRow, OnInvalid, Status
 from destination.domain.event import MembershipStatus
 from destination.domain.person import Row
 from destination.marketo.errors import NOT_SEARCHABLE
@@ -117,3 +117,15 @@ def test_what_was_given_back_often_comes_back_once_an_hour(receives: int, delay:
     [message] = world.queue.waiting.values()
     world.sync([replace(message, receives=receives)], timedelta(minutes=5))
     assert world.queue.hidden_for == {message.id: delay.total_seconds()}
+
+
+def test_the_lease_is_given_up_when_aws_refuses_right_after_it_was_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World()
+
+    def refused(munchkin_id: str) -> list[Limits]:
+        raise THROTTLED
+
+    monkeypatch.setattr(world.connections, "limits", refused)
+    report = world.deliver(event("ada@example.org", ("a", REALIZED)))
+    assert (len(report.given_back), world.leases.held) == (1, {})
+    assert report.halts == {world.connection.id: "AWS: ThrottlingException"}

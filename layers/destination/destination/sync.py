@@ -33,8 +33,9 @@ from destination.marketo.errors import (
 from destination.marketo.instance import Marketo
 from destination.marketo.pace import OutOfTimeError, Pace
 from destination.queue import DeadLetter, Message, UndecodableMessageError, decode
+from destination.reasons import message_of
 from destination.relist import make_missing_lists
-from destination.store.errors import AWS_ERRORS, NotFoundError
+from destination.store.errors import AWS_ERRORS, NotFoundError, aws_code
 from destination.store.lease import Lease
 from destination.store.ledger import LeaseLostError
 
@@ -177,7 +178,7 @@ class Sync:
             for works, turn in turns:
                 if isinstance(error := turn.exception(), AWS_ERRORS):
                     left = [work for work in works if not work.is_done and work.message.id not in returns.ids]
-                    returns.add(left, RETRY_LEASE, f"AWS: {error}")
+                    returns.add(left, RETRY_LEASE, f"AWS: {aws_code(error)}")
                 elif error is not None:
                     raise error
         for seconds, held in returns.messages.items():
@@ -199,19 +200,22 @@ class Sync:
             for own, _ in ready:
                 returns.add(own, RETRY_LEASE, "another worker delivers to the instance")
             return
-        if lease.pause is not None and lease.pause.until > self.clock():
-            for own, _ in ready:
-                returns.add(own, lease.pause.until - self.clock(), lease.pause.cause)
-            self.leases.release(lease, lease.pace, lease.pause)
-            return
-        in_batch = (own[0].target.connection.limits for own, _ in ready)
-        limits = strictest((*in_batch, *self.connections.limits(munchkin_id)))
-        turn = _Turn(lease, self.pace(limits, lease.pace, last_call - self.clock()))
+        turn: _Turn | None = None
         try:
+            if lease.pause is not None and lease.pause.until > self.clock():
+                for own, _ in ready:
+                    returns.add(own, lease.pause.until - self.clock(), lease.pause.cause)
+                return
+            in_batch = (own[0].target.connection.limits for own, _ in ready)
+            limits = strictest((*in_batch, *self.connections.limits(munchkin_id)))
+            turn = _Turn(lease, self.pace(limits, lease.pace, last_call - self.clock()))
             for own, marketo in ready:
                 self._connection(own, marketo, turn, returns)
         finally:
-            self.leases.release(lease, turn.pace.state(), turn.pause(self.clock(), self.chance()))
+            if turn is None:
+                self.leases.release(lease, lease.pace, lease.pause)
+            else:
+                self.leases.release(lease, turn.pace.state(), turn.pause(self.clock(), self.chance()))
 
     def _marketo(self, works: Sequence[Work], returns: _Returns) -> Marketo | None:
         connection = works[0].target.connection
@@ -247,7 +251,7 @@ class Sync:
         except RequestRejectedError as error:
             blocked = ConnectionBlockedError(error.code, error.operation)
         if blocked is not None:
-            self.connections.block(connection.id, f"{blocked.code}: {blocked.meaning} {blocked.remedy}".strip())
+            self.connections.block(connection.id, f"{blocked.code}: {message_of(blocked.code)}")
         elif turn.halt is None and connection.status is Status.BLOCKED and marketo.calls > calls_before:
             self.connections.unblock(connection.id)
         unfinished = [work for work in works if not work.is_done]

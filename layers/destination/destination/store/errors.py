@@ -6,6 +6,11 @@ AWS_ERRORS = (BotoCoreError, ClientError)
 """Trouble of AWS itself: throttling beyond botocore's patience, a missing permission, no network."""
 
 
+def aws_code(error: BaseException) -> str:
+    """What AWS calls its refusal; its texts are left out, as they may hold what was sent."""
+    return str(error.response["Error"].get("Code")) if isinstance(error, ClientError) else type(error).__name__
+
+
 class StoreError(Exception):
     """Base of what the stores raise themselves; trouble of AWS stays botocore's ClientError."""
 
