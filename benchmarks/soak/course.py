@@ -66,7 +66,9 @@ FAULTS: Final = (
     *(Fault("slow", seconds=seconds) for seconds in (5, 60, 120)),
     *(Fault("skip", "1003", records=records, path="^/rest/v1/l") for records in ((0,), (1, 5), (2,))),
     *(Fault("skip", code, records=(0, 7), path=LEADS_PATH) for code in ("1003", "1004", "1005", "1006", "713", "9999")),
-    *(Fault("skip", code, records=(0, 3), path=LISTS_PATH) for code in ("1003", "1004", "713")),
+    *(Fault("skip", code, records=(0, 3), path=LISTS_PATH) for code in ("1003", "713")),
+    # Not on removal: of a lead that was just looked up it would be a lie, and whoever is not there is on no list.
+    Fault("skip", "1004", records=(0, 3), method="POST", path=LISTS_PATH),
 )
 
 
