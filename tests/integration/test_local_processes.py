@@ -57,6 +57,9 @@ def test_a_process_is_ended_with_its_children(server: Process, tmp_path: Path) -
     server.end()
 
     assert not server.is_alive()
+    deadline = time.monotonic() + 5
+    while is_running(child) and time.monotonic() < deadline:
+        time.sleep(0.02)
     assert not is_running(child)
 
 
