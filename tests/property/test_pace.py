@@ -17,6 +17,8 @@ from tests.unit.marketo.fakes import FakeClock, pace
 
 LIMITS = st.integers(min_value=1, max_value=8)
 GAPS = st.lists(st.floats(min_value=0, max_value=30), max_size=60)
+ROUNDING = 1e-4
+"""Seconds. Every hand-over rounds times twice, to what a wall clock in seconds can hold (2.4e-7)."""
 
 
 def fullest_window(sent: list[float]) -> int:
@@ -83,13 +85,13 @@ def test_no_window_holds_more_than_the_share(limit: int, places: int, steps: lis
         with paced.slot() as at:
             assert at == clock.elapsed
             assert paced.under_way == 1
-        assert at >= since - 1e-6
+        assert at >= since - ROUNDING
         sent.append(at)
-        allowed = min(limit, share + max(0, int((at - since + 1e-6) // WINDOW))) if since > float("-inf") else limit
+        allowed = min(limit, share + max(0, int((at - since + ROUNDING) // WINDOW))) if since > float("-inf") else limit
         recent = sum(time > at - WINDOW for time in sent)
         assert recent <= allowed <= limit
         if code == "606":
-            in_window = sum(time > at - WINDOW - MARGIN + 1e-6 for time in sent)
+            in_window = sum(time > at - WINDOW - MARGIN + ROUNDING for time in sent)
             share, since = min(allowed, max(LEAST_SHARE, int(0.8 * in_window))), at + WINDOW + MARGIN
         if code == "615" and at > narrowed:
             grown = int((at - narrowed) // WINDOW) if narrowed > float("-inf") else places
