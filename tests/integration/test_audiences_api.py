@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from destination.domain.connection import AudienceKey
-from functions.connections import app
+from functions.connections import wiring
 from marketo_simulator import Fault, Simulator
 from tests.support.control_plane import (
     activated,
@@ -48,6 +48,7 @@ def test_activating_makes_the_audience_a_list(marketo: Simulator) -> None:
         "start": "2026-10-31T23:00:00Z",
         "end": None,
         "when_list_missing": "block",
+        "labels": [],
         "list": made,
     }
     activation = connections().activation(connection_id, AudienceKey("ups", "aud-1"))
@@ -116,7 +117,7 @@ def test_lists_need_credentials() -> None:
 
 @pytest.mark.parametrize(
     ("members", "path"),
-    [({"data_type": "account"}, "data_type"), ({"start": "x"}, "start"), ({"labels": []}, "labels")],
+    [({"data_type": "account"}, "data_type"), ({"start": "x"}, "start"), ({"labels": ["C 4"]}, "labels[0]")],
 )
 def test_an_audience_that_breaks_a_rule_is_not_activated(
     marketo: Simulator, members: Mapping[str, Any], path: str
@@ -250,15 +251,15 @@ def test_the_access_token_is_shared_as_a_secret() -> None:
 def test_the_calls_of_all_requests_to_an_instance_share_a_window(marketo: Simulator) -> None:
     first, second = created(), created()
     activated(first)
-    alone = len(app.pace_for("123-ABC-456").state().calls)
+    alone = len(wiring.pace_for("123-ABC-456").state().calls)
     activated(second, "aud-2", name="Another")
-    assert len(app.pace_for("123-ABC-456").state().calls) == 2 * alone > 0
-    assert app.pace_for("999-ZZZ-999").state().calls == ()
+    assert len(wiring.pace_for("123-ABC-456").state().calls) == 2 * alone > 0
+    assert wiring.pace_for("999-ZZZ-999").state().calls == ()
 
 
 def test_without_time_left_for_an_answer_nothing_is_asked(marketo: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
     connection_id = created()
-    monkeypatch.setattr(app, "LAST_ANSWER", 0.0)
+    monkeypatch.setattr(wiring, "LAST_ANSWER", 0.0)
     answer = activated(connection_id)
     assert (answer.status, answer.json["type"]) == (503, "urn:marketo-destination:problem:marketo-unavailable")
     assert lists(marketo) == {}

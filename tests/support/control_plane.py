@@ -21,7 +21,7 @@ from destination.domain.connection import Connection
 from destination.domain.credentials import ClientCredentials
 from destination.store.connections import Connections
 from destination.store.secrets import Credentials
-from functions.connections import app
+from functions.connections import app, wiring
 from marketo_simulator import Simulator
 from marketo_simulator.server import serve
 from tests.support.template import ROOT, source, tables
@@ -57,16 +57,16 @@ def control_plane() -> Iterator[Simulator]:
         environment.setenv("RUNS_TABLE", "RunsTable")
         environment.setenv("SECRETS_PREFIX", PREFIX)
         environment.setenv("MARKETO_URL", server.url)
-        app.management.cache_clear()
+        wiring.management.cache_clear()
         yield simulator
-        app.management.cache_clear()
+        wiring.management.cache_clear()
 
 
 @contextmanager
 def fresh(simulator: Simulator) -> Iterator[None]:
     """AWS and Marketo as they are before anything was done."""
     simulator.reset()
-    app.paces.cache_clear()
+    wiring.paces.cache_clear()
     with mock_aws():
         for name in ("ConnectionsTable", "RunsTable"):
             dynamodb().create_table(**_TABLES[name])

@@ -25,12 +25,15 @@ def test_there_are_four(template: Template) -> None:
     assert sorted(of_type(template, "AWS::Lambda::Function")) == sorted(FUNCTIONS)
 
 
+HANDLERS = dict.fromkeys(FUNCTIONS, "app.handler") | {"ConnectionsFunction": "functions/connections/app.handler"}
+
+
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_how_each_runs(template: Template, name: str) -> None:
     properties = function(template, name)
 
     assert properties["Runtime"] == "python3.13"
-    assert properties["Handler"] == "app.handler"
+    assert properties["Handler"] == HANDLERS[name]
     assert properties["Architectures"] == [{"Ref": "Architecture"}]
     assert properties["TracingConfig"] == {"Mode": "Active"}
     assert 512 <= properties["MemorySize"] <= 1024

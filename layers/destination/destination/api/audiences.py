@@ -6,7 +6,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field, StrictInt, StringConstraints
 
-from destination.api.representation import Representation, Text, Time
+from destination.api.representation import Labels, Representation, Text, Time
 from destination.domain.connection import DEFAULT_NAMESPACE, Activation, AudienceKey, WhenListMissing
 
 Namespace = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:-]+$", max_length=64)]
@@ -39,6 +39,7 @@ class Audience(Representation):
         WhenListMissing.BLOCK,
         description="If the list is deleted in Marketo: block the connection, or make it anew.",
     )
+    labels: Labels = Field(default_factory=list, description="Data usage labels of the audience, such as C4.")
 
 
 class AudienceIn(Audience):
@@ -59,6 +60,7 @@ class AudienceIn(Audience):
             end=self.end,
             list_id=self.list.id if self.list else None,
             when_list_missing=self.when_list_missing,
+            labels=tuple(self.labels),
         )
 
     def over(self, activation: Activation) -> Activation:
@@ -84,6 +86,6 @@ class AudienceList(Representation):
 
 
 def _audience(activation: Activation) -> dict[str, Any]:
-    members = ("name", "data_type", "origin", "start", "end", "when_list_missing")
+    members = ("name", "data_type", "origin", "start", "end", "when_list_missing", "labels")
     namespace, audience_id = activation.audience
     return {"id": audience_id, "namespace": namespace} | {name: getattr(activation, name) for name in members}

@@ -5,13 +5,15 @@ from dataclasses import asdict, replace
 from datetime import timedelta
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, SecretStr, StrictInt, StringConstraints
+from pydantic import BeforeValidator, Field, SecretStr, StrictBool, StrictInt, StringConstraints
 
 from destination.api.problems import ProblemDetails
-from destination.api.representation import Duration, Representation, Text
+from destination.api.representation import Duration, Labels, Name, Representation, Text
 from destination.domain.configuration import connection_warnings
 from destination.domain.connection import (
     Connection,
+    Consent,
+    Generation,
     Limits,
     MappingRow,
     OnInvalid,
@@ -58,13 +60,16 @@ class Row(Representation):
     target: Text
     when_missing: WhenMissing = WhenMissing.IGNORE
     when_empty: WhenEmpty = WhenEmpty.IGNORE
+    labels: Labels = Field(default_factory=list, description="Data usage labels of the source, such as C2 or I1.")
+    source_type: Text | None = Field(None, description="The source's XDM type, for the check against the target's.")
 
     @classmethod
     def of(cls, row: MappingRow) -> Self:
         return cls.model_validate(asdict(row))
 
     def row(self) -> MappingRow:
-        return MappingRow(self.source, self.target, self.when_missing, self.when_empty)
+        members = {name: getattr(self, name) for name in type(self).model_fields}
+        return MappingRow(**members | {"labels": tuple(self.labels)})
 
 
 Mapped = Annotated[list[Row], Field(max_length=MAX_MAPPING_ROWS)]
@@ -76,6 +81,13 @@ class LimitsIn(Representation):
     calls_per_20s: StrictInt = Limits().calls_per_20s
     concurrency: StrictInt = Limits().concurrency
     daily_calls: StrictInt = Limits().daily_calls
+
+
+class ConsentIn(Representation):
+    """Profiles with one of the allowed values at the source are exported, the others are not."""
+
+    source: Text = Field(examples=["consents.marketing.email.val"])
+    allowed: Annotated[list[Text], Field(min_length=1, max_length=20)] = Field(examples=[["y", "in"]])
 
 
 class Configuration(Representation):
@@ -96,6 +108,13 @@ class Configuration(Representation):
     on_invalid: OnInvalid = OnInvalid.DROP
     resend_unchanged_after: Duration = timedelta(hours=24)
     lead_cache: Duration = timedelta(hours=24)
+    generation: Generation = Generation.CURRENT
+    ecid_field: Text | None = Field(None, description="legacy_v2: the searchable field that holds the ECID.")
+    marketing_actions: Annotated[list[Name], Field(max_length=50)] = Field(
+        default_factory=list, description="What the data is used for.", examples=[["emailTargeting"]]
+    )
+    consent: ConsentIn | None = Field(None, description="Whose profiles may be exported; none: everybody's.")
+    propagate_renames: StrictBool = Field(False, description="Whether a renamed audience renames its list.")
 
     @classmethod
     def of(cls, connection: Connection) -> Self:
@@ -123,6 +142,8 @@ class ConnectionIn(Configuration):
             "source_format": self.source.format,
             "mapping": tuple(row.row() for row in self.mapping),
             "limits": Limits(**self.limits.model_dump()),
+            "marketing_actions": tuple(self.marketing_actions),
+            "consent": self.consent and Consent(self.consent.source, tuple(self.consent.allowed)),
         }
 
 
@@ -182,4 +203,5 @@ def _configured(connection: Connection) -> dict[str, Any]:
         "source": {"format": connection.source_format},
         "mapping": [Row.of(row) for row in connection.mapping],
         "limits": asdict(connection.limits),
+        "consent": connection.consent and asdict(connection.consent),
     }

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
 
 from destination.api.problems import problems_of
 from destination.domain.configuration import ConfigurationError
@@ -30,6 +30,14 @@ def _duration(value: object) -> object:
 
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=255)]
+Label = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+"""A data usage label: Adobe's (`C1` to `C12`, `I1`, `S1`, …) or one of your own."""
+
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,63}$")]
+"""The name of a marketing action, such as `emailTargeting`."""
+
+Labels = Annotated[list[Label], Field(max_length=30)]
+
 Time = Annotated[datetime, BeforeValidator(_time, json_schema_input_type=datetime)]
 Duration = Annotated[timedelta, BeforeValidator(_duration, json_schema_input_type=timedelta)]
 

@@ -27,12 +27,23 @@ class PersonAction(StrEnum):
 
 
 class Status(StrEnum):
-    """`blocked`: enabled, but Marketo refuses the work until a person mends the cause; it goes on by itself then."""
+    """`blocked`: enabled, but Marketo refuses the work until a person mends the cause; it goes on by itself then.
+
+    `deleting`: no event is let in any more, what is queued is still delivered, and then the connection is removed.
+    """
 
     DRAFT = "draft"
     ENABLED = "enabled"
     DISABLED = "disabled"
     BLOCKED = "blocked"
+    DELETING = "deleting"
+
+
+class Generation(StrEnum):
+    """Which of Adobe's destinations the connection behaves like: "Marketo Engage", or its predecessor "(V2)"."""
+
+    CURRENT = "current"
+    LEGACY_V2 = "legacy_v2"
 
 
 class WhenMissing(StrEnum):
@@ -79,12 +90,25 @@ class AudienceKey(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class MappingRow:
-    """One profile attribute (dotted path, or `identityMap.<namespace>`) and the lead field that it fills."""
+    """One profile attribute (dotted path, or `identityMap.<namespace>`) and the lead field that it fills.
+
+    `labels`: the data usage labels of the source, such as `C2` or `I1`. `source_type`: its XDM type, if it was told.
+    """
 
     source: str
     target: str
     when_missing: WhenMissing = WhenMissing.IGNORE
     when_empty: WhenEmpty = WhenEmpty.IGNORE
+    labels: tuple[str, ...] = ()
+    source_type: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """Who may be exported: profiles that have one of the allowed values at a dotted path."""
+
+    source: str
+    allowed: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +133,7 @@ class Activation:
     list_id: int | None = None
     list_name: str | None = None
     when_list_missing: WhenListMissing = WhenListMissing.BLOCK
+    labels: tuple[str, ...] = ()
 
     def is_scheduled(self, at: datetime) -> bool:
         """Whether an event of a time counts: from the start on, and before the end."""
@@ -121,6 +146,9 @@ class Connection:
 
     `resend_unchanged_after`: equal attributes are sent again once this time has passed, so that edits made in Marketo
     do not stay for ever. `lead_cache`: how long the lead id of a person with one match is trusted (zero: not at all).
+    `marketing_actions`: what the data is used for in Marketo, which data usage policies may deny. `ecid_field`: on a
+    `legacy_v2` connection, the searchable field that holds the ECID. `propagate_renames`: a renamed audience renames
+    its list.
     """
 
     id: str
@@ -142,6 +170,11 @@ class Connection:
     resend_unchanged_after: timedelta = timedelta(hours=24)
     lead_cache: timedelta = timedelta(hours=24)
     blocked_cause: str | None = None
+    generation: Generation = Generation.CURRENT
+    ecid_field: str | None = None
+    marketing_actions: tuple[str, ...] = ()
+    consent: Consent | None = None
+    propagate_renames: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,8 @@ from destination.domain.connection import (
     Activation,
     AudienceKey,
     Connection,
+    Consent,
+    Generation,
     Limits,
     MappingRow,
     OnInvalid,
@@ -61,6 +63,8 @@ def configuration(connection: Connection) -> Attributes:
                 "target": row.target,
                 "when_missing": row.when_missing.value,
                 "when_empty": row.when_empty.value,
+                "labels": list(row.labels),
+                "source_type": row.source_type,
             }
             for row in connection.mapping
         ],
@@ -69,6 +73,12 @@ def configuration(connection: Connection) -> Attributes:
         "on_invalid": connection.on_invalid.value,
         "resend_unchanged_after": int(connection.resend_unchanged_after.total_seconds()),
         "lead_cache": int(connection.lead_cache.total_seconds()),
+        "generation": connection.generation.value,
+        "ecid_field": connection.ecid_field,
+        "marketing_actions": list(connection.marketing_actions),
+        "consent": connection.consent
+        and {"source": connection.consent.source, "allowed": list(connection.consent.allowed)},
+        "propagate_renames": connection.propagate_renames,
     }
 
 
@@ -88,7 +98,14 @@ def connection_from(item: Item) -> Connection:
         description=stored.get("description"),
         partition=stored.get("partition"),
         mapping=tuple(
-            MappingRow(row["source"], row["target"], WhenMissing(row["when_missing"]), WhenEmpty(row["when_empty"]))
+            MappingRow(
+                row["source"],
+                row["target"],
+                WhenMissing(row["when_missing"]),
+                WhenEmpty(row["when_empty"]),
+                tuple(row["labels"]),
+                row["source_type"],
+            )
             for row in stored["mapping"]
         ),
         limits=Limits(**{name: int(value) for name, value in stored["limits"].items()}),
@@ -97,6 +114,11 @@ def connection_from(item: Item) -> Connection:
         resend_unchanged_after=timedelta(seconds=int(stored["resend_unchanged_after"])),
         lead_cache=timedelta(seconds=int(stored["lead_cache"])),
         blocked_cause=stored.get("blocked_cause"),
+        generation=Generation(stored["generation"]),
+        ecid_field=stored.get("ecid_field"),
+        marketing_actions=tuple(stored["marketing_actions"]),
+        consent=_consent(stored.get("consent")),
+        propagate_renames=stored["propagate_renames"],
     )
 
 
@@ -112,6 +134,7 @@ def activation_attributes(activation: Activation) -> Attributes:
         "list_id": activation.list_id,
         "list_name": activation.list_name,
         "when_list_missing": activation.when_list_missing.value,
+        "labels": list(activation.labels),
     }
 
 
@@ -128,7 +151,12 @@ def activation_from(item: Item) -> Activation:
         list_id=None if list_id is None else int(list_id),
         list_name=stored.get("list_name"),
         when_list_missing=WhenListMissing(stored["when_list_missing"]),
+        labels=tuple(stored["labels"]),
     )
+
+
+def _consent(stored: Attributes | None) -> Consent | None:
+    return None if stored is None else Consent(stored["source"], tuple(stored["allowed"]))
 
 
 def _time(text: str | None) -> datetime | None:

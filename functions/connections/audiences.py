@@ -1,0 +1,73 @@
+"""The audiences that are activated on a connection."""
+
+from typing import Annotated, Any
+from urllib.parse import unquote
+
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.event_handler.api_gateway import Router
+from aws_lambda_powertools.event_handler.openapi.params import Body
+
+from destination.api.audiences import AudienceIn, AudienceList, AudienceOut
+from destination.domain.connection import DEFAULT_NAMESPACE, AudienceKey
+from functions.connections.parameters import JSON, AudienceId, ConnectionId, InNamespace, one_object
+from functions.connections.wiring import management
+
+router = Router()
+
+
+@router.post(
+    "/connections/<connection_id>/audiences",
+    summary="Activate an audience",
+    operation_id="activateAudience",
+    status_code=201,
+    middlewares=[one_object],
+)
+def activate_audience(connection_id: ConnectionId, body: AudienceIn) -> Response[AudienceOut]:
+    activation, new = management().activate(connection_id, body.activation())
+    return Response(201 if new else 200, JSON, AudienceOut.of(activation))
+
+
+@router.get("/connections/<connection_id>/audiences", summary="List activated audiences", operation_id="listAudiences")
+def list_audiences(connection_id: ConnectionId) -> AudienceList:
+    return AudienceList.of(management().activations(connection_id))
+
+
+@router.get(
+    "/connections/<connection_id>/audiences/<audience_id>",
+    summary="Show an activated audience",
+    operation_id="getAudience",
+)
+def get_audience(
+    connection_id: ConnectionId, audience_id: AudienceId, namespace: InNamespace = DEFAULT_NAMESPACE
+) -> AudienceOut:
+    return AudienceOut.of(management().activation(connection_id, AudienceKey(namespace, unquote(audience_id))))
+
+
+@router.patch(
+    "/connections/<connection_id>/audiences/<audience_id>",
+    summary="Change an activated audience (JSON merge patch)",
+    operation_id="changeAudience",
+    middlewares=[one_object],
+)
+def change_audience(
+    connection_id: ConnectionId,
+    audience_id: AudienceId,
+    body: Annotated[dict[str, Any], Body()],
+    namespace: InNamespace = DEFAULT_NAMESPACE,
+) -> AudienceOut:
+    before = management().activation(connection_id, AudienceKey(namespace, unquote(audience_id)))
+    after = AudienceIn.of(before).patched(body).over(before)
+    return AudienceOut.of(management().change_activation(connection_id, before, after))
+
+
+@router.delete(
+    "/connections/<connection_id>/audiences/<audience_id>",
+    summary="Deactivate an audience",
+    operation_id="deactivateAudience",
+    status_code=204,
+)
+def deactivate_audience(
+    connection_id: ConnectionId, audience_id: AudienceId, namespace: InNamespace = DEFAULT_NAMESPACE
+) -> Response[None]:
+    management().deactivate(connection_id, AudienceKey(namespace, unquote(audience_id)))
+    return Response(204)

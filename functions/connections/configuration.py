@@ -1,0 +1,100 @@
+"""Connections and their mapping."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.event_handler.api_gateway import Router
+from aws_lambda_powertools.event_handler.openapi.params import Body, Query
+
+from destination.api.connections import ConnectionCreated, ConnectionIn, ConnectionOut, ConnectionPage, Row
+from destination.api.http import etag, expected_version, ingest_url
+from destination.domain.connection import Connection
+from functions.connections.parameters import JSON, ConnectionId, IfMatch, one_object
+from functions.connections.wiring import management
+
+router = Router()
+
+
+@router.post(
+    "/connections",
+    summary="Create a connection",
+    operation_id="createConnection",
+    status_code=201,
+    middlewares=[one_object],
+)
+def create_connection(body: ConnectionIn) -> Response[ConnectionCreated]:
+    created = management().create(body.draft(), body.client_credentials())
+    url = ingest_url(router.current_event.raw_event, created.connection.id)
+    shown = ConnectionCreated.with_ingest(created.connection, url, created.token)
+    return Response(201, JSON, shown, etag(created.connection.version))
+
+
+@router.get("/connections", summary="List connections", operation_id="listConnections")
+def list_connections(
+    cursor: Annotated[str | None, Query(description="From the page before.")] = None,
+    limit: Annotated[int, Query(ge=1, le=100)] = 50,
+) -> ConnectionPage:
+    page = management().list(cursor, limit)
+    return ConnectionPage.of(page.connections, page.cursor)
+
+
+@router.get("/connections/<connection_id>", summary="Show a connection", operation_id="getConnection")
+def get_connection(connection_id: ConnectionId) -> Response[ConnectionOut]:
+    return _shown(management().get(connection_id))
+
+
+@router.patch(
+    "/connections/<connection_id>",
+    summary="Change a connection (JSON merge patch)",
+    operation_id="changeConnection",
+    middlewares=[one_object],
+)
+def change_connection(
+    connection_id: ConnectionId, body: Annotated[dict[str, Any], Body()], if_match: IfMatch = None
+) -> Response[ConnectionOut]:
+    return _shown(_changed(connection_id, body, if_match))
+
+
+@router.delete(
+    "/connections/<connection_id>", summary="Delete a connection", operation_id="deleteConnection", status_code=204
+)
+def delete_connection(connection_id: ConnectionId, if_match: IfMatch = None) -> Response[None]:
+    management().delete(connection_id, expected_version(if_match))
+    return Response(204)
+
+
+@router.post("/connections/<connection_id>/enable", summary="Enable a connection", operation_id="enableConnection")
+def enable_connection(connection_id: ConnectionId, if_match: IfMatch = None) -> Response[ConnectionOut]:
+    return _shown(management().enable(connection_id, expected_version(if_match)))
+
+
+@router.post("/connections/<connection_id>/disable", summary="Disable a connection", operation_id="disableConnection")
+def disable_connection(connection_id: ConnectionId, if_match: IfMatch = None) -> Response[ConnectionOut]:
+    return _shown(management().disable(connection_id, expected_version(if_match)))
+
+
+@router.get("/connections/<connection_id>/mapping", summary="Show the mapping", operation_id="getMapping")
+def get_mapping(connection_id: ConnectionId) -> Response[list[Row]]:
+    return _mapping(management().get(connection_id))
+
+
+@router.put("/connections/<connection_id>/mapping", summary="Replace the mapping", operation_id="setMapping")
+def set_mapping(
+    connection_id: ConnectionId, body: Annotated[list[Any], Body()], if_match: IfMatch = None
+) -> Response[list[Row]]:
+    return _mapping(_changed(connection_id, {"mapping": body}, if_match))
+
+
+def _changed(connection_id: str, patch: Mapping[str, Any], if_match: str | None) -> Connection:
+    before = management().get(connection_id, expected_version(if_match))
+    wanted = ConnectionIn.of(before).patched(patch)
+    return management().change(before, wanted.over(before), wanted.client_credentials())
+
+
+def _shown(connection: Connection) -> Response[ConnectionOut]:
+    return Response(200, JSON, ConnectionOut.of(connection), etag(connection.version))
+
+
+def _mapping(connection: Connection) -> Response[list[Row]]:
+    return Response(200, JSON, [Row.of(row) for row in connection.mapping], etag(connection.version))
