@@ -12,6 +12,10 @@ DEFAULT_NAMESPACE = "ups"
 DEDUPE_TARGET = "DedupeField"
 """The mapping target that is an identity, not an attribute: the value that finds the lead."""
 
+EMAIL_TARGET = "Email"
+ECID_TARGET = "ECID"
+"""The identities of a `legacy_v2` connection: the lead's `email`, which is its `dedupe_field`, then its `ecid_field`."""
+
 DEFAULT_PARTITION = "Default"
 
 
