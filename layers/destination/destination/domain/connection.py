@@ -14,7 +14,7 @@ DEDUPE_TARGET = "DedupeField"
 
 EMAIL_TARGET = "Email"
 ECID_TARGET = "ECID"
-"""The identities of a `legacy_v2` connection: the lead's `email`, which is its `dedupe_field`, then its `ecid_field`."""
+"""The identities of a `legacy_v2` connection: the lead's `email` (its `dedupe_field`), and then its `ecid_field`."""
 
 DEFAULT_PARTITION = "Default"
 
