@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from destination.domain.circuit import Pause
-from destination.domain.connection import ActiveConnection, AudienceKey, Limits, Status
+from destination.domain.connection import ActiveConnection, AudienceKey, Limits, Status, Waiting
 from destination.domain.credentials import AccessToken
 from destination.domain.event import MembershipStatus
 from destination.domain.pace import PaceState
@@ -46,6 +46,10 @@ class MemoryConnections:
     def unblock(self, connection_id: str) -> None:
         if self.stored[connection_id].connection.status is Status.BLOCKED:
             self._mark(connection_id, Status.ENABLED, None)
+
+    def wait(self, connection_id: str, waiting: Waiting | None) -> None:
+        target = self.stored[connection_id]
+        self.stored[connection_id] = replace(target, connection=replace(target.connection, waiting=waiting))
 
     def _mark(self, connection_id: str, status: Status, cause: str | None) -> None:
         target = self.stored[connection_id]

@@ -3,6 +3,7 @@
 A message is done when every event in it has a final outcome that the ledger holds; the others stay in the queue.
 """
 
+import contextlib
 import functools
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -15,7 +16,7 @@ from typing import Protocol
 from destination.accounts import Accounts, DeadLetters, Ledger, Work
 from destination.delivery import Delivery
 from destination.domain.circuit import PATIENCE, Pause, pause_after
-from destination.domain.connection import ActiveConnection, AudienceKey, Connection, Limits, Status
+from destination.domain.connection import ActiveConnection, AudienceKey, Connection, Limits, Status, Waiting
 from destination.domain.mapping import Mapper
 from destination.domain.pace import PaceState
 from destination.domain.person import by_key
@@ -66,6 +67,7 @@ class Connections(Protocol):
     def rebind(self, connection_id: str, audience: AudienceKey, before: int, list_id: int, list_name: str) -> None: ...
     def block(self, connection_id: str, cause: str) -> None: ...
     def unblock(self, connection_id: str) -> None: ...
+    def wait(self, connection_id: str, waiting: Waiting | None) -> None: ...
 
 
 class Leases(Protocol):
@@ -95,12 +97,17 @@ class _Returns:
 
     messages: defaultdict[int, list[Message]] = field(default_factory=lambda: defaultdict(list))
     halts: dict[str, str] = field(default_factory=dict)
+    oldest: dict[str, tuple[datetime, int]] = field(default_factory=dict)
+    """By connection: when its oldest message was received, and for how many seconds it is to be hidden."""
 
     def add(self, works: Iterable[Work], delay: timedelta, cause: str) -> None:
         for work in works:
             patient = max(delay, PATIENT_DELAY) if work.message.receives > EAGER_RECEIVES else delay
-            self.messages[max(ceil(patient.total_seconds()), 0)].append(work.message)
-            self.halts[work.target.connection.id] = cause
+            seconds = max(ceil(patient.total_seconds()), 0)
+            connection_id, age = work.target.connection.id, (work.envelope.received_at, seconds)
+            self.messages[seconds].append(work.message)
+            self.halts[connection_id] = cause
+            self.oldest[connection_id] = min(self.oldest.get(connection_id, age), age)
 
     @property
     def ids(self) -> set[str]:
@@ -183,8 +190,21 @@ class Sync:
                     raise error
         for seconds, held in returns.messages.items():
             self.queue.give_back(held, seconds)
+        self._note_waiting((work.target.connection for works in instances.values() for work in works), returns)
         held_up = [message.id for held in returns.messages.values() for message in held]
         return Report((*held_up, *(message.id for message in lost)), returns.halts)
+
+    def _note_waiting(self, connections: Iterable[Connection], returns: _Returns) -> None:
+        """Note the oldest event of each connection that waits: one given back now, or before and not yet back."""
+        now = self.clock()
+        for connection in {one.id: one for one in connections}.values():
+            hidden = connection.waiting if connection.waiting and connection.waiting.until > now else None
+            given = returns.oldest.get(connection.id)
+            waits = [Waiting(given[0], now + timedelta(seconds=given[1]))] if given else []
+            waiting = min([*waits, *([hidden] if hidden else [])], key=lambda one: one.since, default=None)
+            if waiting != connection.waiting:
+                with contextlib.suppress(*AWS_ERRORS):  # What was delivered stands; the next batch notes it.
+                    self.connections.wait(connection.id, waiting)
 
     def _instance(self, works: Sequence[Work], deadline: datetime, returns: _Returns) -> None:
         """Deliver to one instance, under its lease; what can be made ready before it is held, is."""

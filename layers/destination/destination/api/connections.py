@@ -7,8 +7,9 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, SecretStr, StrictBool, StrictInt, StringConstraints
 
+from destination.api.alerts import Subscribed, SubscriptionIn
 from destination.api.problems import ProblemDetails
-from destination.api.representation import Duration, Labels, Name, Representation, Text
+from destination.api.representation import Duration, Labels, Name, Representation, Text, Time
 from destination.domain.configuration import connection_warnings
 from destination.domain.connection import (
     Connection,
@@ -115,6 +116,9 @@ class Configuration(Representation):
     )
     consent: ConsentIn | None = Field(None, description="Whose profiles may be exported; none: everybody's.")
     propagate_renames: StrictBool = Field(False, description="Whether a renamed audience renames its list.")
+    alerts: Subscribed = Field(
+        default_factory=list, description="What to be told of.", examples=[["activation_skipped_rate"]]
+    )
 
     @classmethod
     def of(cls, connection: Connection) -> Self:
@@ -144,6 +148,7 @@ class ConnectionIn(Configuration):
             "limits": Limits(**self.limits.model_dump()),
             "marketing_actions": tuple(self.marketing_actions),
             "consent": self.consent and Consent(self.consent.source, tuple(self.consent.allowed)),
+            "alerts": tuple(one.subscription() for one in self.alerts),
         }
 
 
@@ -154,6 +159,7 @@ class ConnectionOut(Configuration):
     version: int
     status: Status
     blocked_cause: str | None = Field(description="Why Marketo refuses the work, while the status is blocked.")
+    waiting_since: Time | None = Field(description="When its oldest event that was given back to the queue arrived.")
     warnings: list[ProblemDetails.Error]
 
     @classmethod
@@ -165,6 +171,7 @@ class ConnectionOut(Configuration):
                 "version": connection.version,
                 "status": connection.status,
                 "blocked_cause": connection.blocked_cause,
+                "waiting_since": connection.waiting and connection.waiting.since,
                 "warnings": [asdict(one) for one in connection_warnings(connection)],
             }
         )
@@ -204,4 +211,5 @@ def _configured(connection: Connection) -> dict[str, Any]:
         "mapping": [Row.of(row) for row in connection.mapping],
         "limits": asdict(connection.limits),
         "consent": connection.consent and asdict(connection.consent),
+        "alerts": [SubscriptionIn.of(one) for one in connection.alerts],
     }

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
+from destination.domain.alerts import RULES, Alert
 from destination.domain.connection import (
     DEDUPE_TARGET,
     Activation,
@@ -63,6 +64,7 @@ def connection_problems(connection: Connection) -> list[Problem]:
         *_identity_problems(connection),
         *_combination_problems(connection),
         *_limit_problems(connection),
+        *_alert_problems(connection),
         *_mapping_problems(connection),
         *(_missing_attributes(connection) if rule_of(connection).creates else ()),
     ]
@@ -168,6 +170,22 @@ def _limit_problems(connection: Connection) -> Iterator[Problem]:
     for path in ("resend_unchanged_after", "lead_cache"):
         if not timedelta(0) <= getattr(connection, path) <= LONGEST_MEMORY:
             yield Problem(path, f"must be from PT0S to P{LONGEST_MEMORY.days}D")
+
+
+def _alert_problems(connection: Connection) -> Iterator[Problem]:
+    first: dict[Alert, int] = {}
+    for index, one in enumerate(connection.alerts):
+        rule = RULES[one.alert]
+        if one.alert in first:
+            yield Problem(f"alerts[{index}]", f"{one.alert} is subscribed by alerts[{first[one.alert]}]; keep one")
+        first.setdefault(one.alert, index)
+        if one.threshold is None:
+            continue
+        if not rule.is_settable:
+            yield Problem(f"alerts[{index}].threshold", f"leave it out: {one.alert} is there or not")
+        elif not rule.least <= one.threshold <= rule.most:
+            bounds = f"from {rule.least:g} to {rule.most:,.{0 if rule.most > 1 else 2}f} ({rule.unit})"
+            yield Problem(f"alerts[{index}].threshold", f"must be {bounds}")
 
 
 def _mapping_problems(connection: Connection) -> Iterator[Problem]:

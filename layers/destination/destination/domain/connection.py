@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
 
+from destination.domain.alerts import Subscription
+
 DEFAULT_NAMESPACE = "ups"
 """The namespace of audiences built by Experience Platform's own Segmentation Service."""
 
@@ -116,6 +118,14 @@ class Consent:
 
 
 @dataclass(frozen=True, slots=True)
+class Waiting:
+    """The oldest event that a delivery gave back to the queue: when it was received, and until when it is hidden."""
+
+    since: datetime
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     """The share of the Marketo instance's limits that this connection may use."""
 
@@ -179,6 +189,8 @@ class Connection:
     marketing_actions: tuple[str, ...] = ()
     consent: Consent | None = None
     propagate_renames: bool = False
+    alerts: tuple[Subscription, ...] = ()
+    waiting: Waiting | None = None
 
 
 @dataclass(frozen=True, slots=True)

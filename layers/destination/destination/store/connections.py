@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from destination.domain.connection import Activation, ActiveConnection, AudienceKey, Connection, Limits, Status
+from destination.domain.connection import Activation, ActiveConnection, AudienceKey, Connection, Limits, Status, Waiting
+from destination.domain.times import format_time
 from destination.store.errors import NotFoundError, StaleVersionError
 from destination.store.items import (
     Attributes,
@@ -186,6 +187,16 @@ class Connections:
             update="SET #status = :enabled REMOVE blocked_cause",
             condition="#status = :blocked",
             values={":blocked": Status.BLOCKED.value, ":enabled": Status.ENABLED.value},
+        )
+
+    def wait(self, connection_id: str, waiting: Waiting | None) -> None:
+        """Note the oldest event that waits (None: there is none); the version stays."""
+        times = {"since": format_time(waiting.since), "until": format_time(waiting.until)} if waiting else {}
+        self._mark(
+            connection_id,
+            update="SET waiting = :waiting",
+            condition="attribute_exists(#status)",
+            values={":waiting": times},
         )
 
     def activation(self, connection_id: str, audience: AudienceKey) -> Activation:

@@ -3,10 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
+from destination.domain.alerts import Alert, Subscription
 from destination.domain.connection import (
     Activation,
     AudienceKey,
@@ -20,6 +22,7 @@ from destination.domain.connection import (
     Scope,
     Status,
     SyncType,
+    Waiting,
     WhenEmpty,
     WhenListMissing,
     WhenMissing,
@@ -79,6 +82,10 @@ def configuration(connection: Connection) -> Attributes:
         "consent": connection.consent
         and {"source": connection.consent.source, "allowed": list(connection.consent.allowed)},
         "propagate_renames": connection.propagate_renames,
+        "alerts": [
+            {"alert": one.alert.value, "threshold": None if one.threshold is None else Decimal(str(one.threshold))}
+            for one in connection.alerts
+        ],
     }
 
 
@@ -119,6 +126,8 @@ def connection_from(item: Item) -> Connection:
         marketing_actions=tuple(stored["marketing_actions"]),
         consent=_consent(stored.get("consent")),
         propagate_renames=stored["propagate_renames"],
+        alerts=tuple(_subscription(one) for one in stored["alerts"]),
+        waiting=_waiting(stored.get("waiting")),
     )
 
 
@@ -157,6 +166,15 @@ def activation_from(item: Item) -> Activation:
 
 def _consent(stored: Attributes | None) -> Consent | None:
     return None if stored is None else Consent(stored["source"], tuple(stored["allowed"]))
+
+
+def _subscription(stored: Attributes) -> Subscription:
+    threshold = stored["threshold"]
+    return Subscription(Alert(stored["alert"]), None if threshold is None else float(threshold))
+
+
+def _waiting(stored: Attributes | None) -> Waiting | None:
+    return Waiting(parse_time(stored["since"]), parse_time(stored["until"])) if stored else None
 
 
 def _time(text: str | None) -> datetime | None:

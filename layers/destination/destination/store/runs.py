@@ -5,11 +5,12 @@ connection_id   id = 2026-11-21T10:00Z   version, counts, reasons, audiences, ex
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from destination.domain.connection import AudienceKey
 from destination.domain.outcome import Class, Reason
-from destination.domain.runs import RETENTION, Run, Tally, hour_of
+from destination.domain.runs import RETENTION, Run, Tally, hour_of, run_id
 from destination.store.items import attributes, item
 
 if TYPE_CHECKING:
@@ -41,6 +42,23 @@ class Runs:
         )
         for page in pages:
             yield from (_run(found) for found in page["Items"])
+
+    def last_event_at(self, connection_id: str, now: datetime) -> datetime | None:
+        """The end of the last hour in which events were received, or now if that is not over; None: there is none."""
+        pages = self._client.get_paginator("query").paginate(
+            TableName=self._table,
+            KeyConditionExpression="connection_id = :connection AND id BETWEEN :first AND :last",
+            ExpressionAttributeValues={
+                ":connection": {"S": connection_id},
+                ":first": {"S": run_id(now - RETENTION)},
+                ":last": {"S": run_id(now)},
+            },
+            ScanIndexForward=False,
+        )
+        found = (_run(one) for page in pages for one in page["Items"])
+        hours = (hour_of(run.id) for run in found if run.tally.counts["received"] or run.tally.counts["ignored"])
+        last = next(hours, None)
+        return None if last is None else min(last + timedelta(hours=1), now)
 
     def put(self, run: Run) -> "TransactWriteItemTypeDef":
         """A transaction's write of a run over the version it was read at."""

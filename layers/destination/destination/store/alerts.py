@@ -1,0 +1,152 @@
+"""RunsTable: where each alert of a connection stands, and its history; the history is kept 90 days.
+
+    connection_id   id = alert#<alert>             status, since, value, threshold, number, published
+    connection_id   id = alerted#<time>#<alert>    status, value, threshold, number, expires_at
+
+A change of an alert and its line of the history are one transaction. `published` follows once people were told, so that
+a change that nobody was told of yet is known after a crash.
+"""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING, Final
+
+from destination.domain.alerts import Alert, AlertState, AlertStatus
+from destination.domain.runs import RETENTION
+from destination.domain.times import format_time, parse_time
+from destination.store.errors import StaleVersionError
+from destination.store.items import Attributes, Item, attributes, item
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import QueryInputTypeDef
+
+_STATE: Final = "alert#"
+_HISTORY: Final = "alerted#"
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """Where an alert stands, and the number of its last change that people were told of."""
+
+    state: AlertState
+    published: int
+
+    @property
+    def is_published(self) -> bool:
+        return self.published >= self.state.number
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """Changes of a connection's alerts, newest first, and the cursor of those before (None: there are none)."""
+
+    changes: tuple[AlertState, ...]
+    cursor: str | None
+
+
+class Alerts:
+    """The alerts of all connections, in their table."""
+
+    def __init__(self, client: "DynamoDBClient", table: str) -> None:
+        self._client = client
+        self._table = table
+
+    def states(self, connection_id: str) -> dict[Alert, Stored]:
+        """Where the alerts stand that were ever triggered."""
+        pages = self._client.get_paginator("query").paginate(
+            TableName=self._table,
+            KeyConditionExpression="connection_id = :connection AND begins_with(id, :prefix)",
+            ExpressionAttributeValues={":connection": {"S": connection_id}, ":prefix": {"S": _STATE}},
+            ConsistentRead=True,
+        )
+        found = (attributes(one) for page in pages for one in page["Items"])
+        stored = (Stored(_state(one), int(one["published"])) for one in found)
+        return {one.state.alert: one for one in stored}
+
+    def change(self, connection_id: str, state: AlertState, published: int) -> None:
+        """Store a changed state over the one before, with its line of the history.
+
+        Raises StaleVersionError when somebody else changed it meanwhile.
+        """
+        now = _key(connection_id, _STATE + state.alert)
+        line = _key(connection_id, f"{_HISTORY}{format_time(state.since)}#{state.alert}")
+        expires = {"expires_at": int((state.since + RETENTION).timestamp())}
+        try:
+            self._client.transact_write_items(
+                TransactItems=[
+                    {
+                        "Put": {
+                            "TableName": self._table,
+                            "Item": now | item({**_attributes(state), "published": published}),
+                            "ConditionExpression": "attribute_not_exists(id) OR #number < :number",
+                            "ExpressionAttributeNames": {"#number": "number"},
+                            "ExpressionAttributeValues": item({":number": state.number}),
+                        }
+                    },
+                    {"Put": {"TableName": self._table, "Item": line | item({**_attributes(state), **expires})}},
+                ]
+            )
+        except self._client.exceptions.TransactionCanceledException as cancelled:
+            codes = {reason.get("Code") for reason in cancelled.response.get("CancellationReasons", [])}
+            if "ConditionalCheckFailed" not in codes:
+                raise
+            raise StaleVersionError(f"alert {state.alert} of {connection_id} was changed meanwhile") from cancelled
+
+    def publish(self, connection_id: str, state: AlertState) -> None:
+        """Remember that people were told of a change."""
+        self._client.update_item(
+            TableName=self._table,
+            Key=_key(connection_id, _STATE + state.alert),
+            UpdateExpression="SET published = :number",
+            ExpressionAttributeValues=item({":number": state.number}),
+        )
+
+    def history(self, connection_id: str, cursor: str | None, limit: int) -> History:
+        """The changes that come before a cursor (None: all), newest first."""
+        request: QueryInputTypeDef = {
+            "TableName": self._table,
+            "KeyConditionExpression": "connection_id = :connection AND begins_with(id, :prefix)",
+            "ExpressionAttributeValues": item({":connection": connection_id, ":prefix": _HISTORY}),
+            "ScanIndexForward": False,
+            "Limit": limit,
+        }
+        if cursor is not None:
+            request["ExclusiveStartKey"] = _key(connection_id, _HISTORY + cursor)
+        answer = self._client.query(**request)
+        last: str | None = attributes(answer.get("LastEvaluatedKey", {})).get("id")
+        return History(
+            changes=tuple(_state(attributes(one)) for one in answer["Items"]),
+            cursor=last and last.removeprefix(_HISTORY),
+        )
+
+    def forget(self, connection_id: str) -> None:
+        """Remove where the alerts of a connection stand; the history stays until it is too old."""
+        for alert in self.states(connection_id):
+            self._client.delete_item(TableName=self._table, Key=_key(connection_id, _STATE + alert))
+
+
+def _key(connection_id: str, name: str) -> Item:
+    return item({"connection_id": connection_id, "id": name})
+
+
+def _attributes(state: AlertState) -> Attributes:
+    return {
+        "alert": state.alert.value,
+        "status": state.status.value,
+        "since": format_time(state.since),
+        "value": Decimal(str(state.value)),
+        "threshold": Decimal(str(state.threshold)),
+        "number": state.number,
+    }
+
+
+def _state(stored: Attributes) -> AlertState:
+    return AlertState(
+        alert=Alert(stored["alert"]),
+        status=AlertStatus(stored["status"]),
+        since=parse_time(stored["since"]),
+        value=float(stored["value"]),
+        threshold=float(stored["threshold"]),
+        number=int(stored["number"]),
+    )
