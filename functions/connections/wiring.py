@@ -11,6 +11,7 @@ import boto3
 from destination.domain.connection import Connection
 from destination.domain.credentials import ClientCredentials
 from destination.domain.pace import NOTHING_KNOWN
+from destination.governance import Governance
 from destination.manage import Management
 from destination.marketo.instance import Marketo
 from destination.marketo.lists import Lists
@@ -18,6 +19,7 @@ from destination.marketo.pace import Pace
 from destination.marketo.transport import session
 from destination.settings import ConnectionsSettings
 from destination.store.connections import Connections
+from destination.store.policies import Policies
 from destination.store.runs import Runs
 from destination.store.secrets import Credentials, TokenSecret
 
@@ -78,6 +80,16 @@ def management() -> Management:
         new_id=lambda: str(uuid.uuid4()),
         new_token=lambda: secrets.token_urlsafe(32),
         clock=now,
+    )
+
+
+@functools.cache
+def governance() -> Governance:
+    settings = ConnectionsSettings.from_env()
+    dynamodb = boto3.client("dynamodb")
+    return Governance(
+        policies=Policies(dynamodb, settings.connections_table),
+        connections=Connections(dynamodb, settings.connections_table),
     )
 
 

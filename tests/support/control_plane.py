@@ -57,9 +57,11 @@ def control_plane() -> Iterator[Simulator]:
         environment.setenv("RUNS_TABLE", "RunsTable")
         environment.setenv("SECRETS_PREFIX", PREFIX)
         environment.setenv("MARKETO_URL", server.url)
-        wiring.management.cache_clear()
+        for use_case in (wiring.management, wiring.governance):
+            use_case.cache_clear()
         yield simulator
-        wiring.management.cache_clear()
+        for use_case in (wiring.management, wiring.governance):
+            use_case.cache_clear()
 
 
 @contextmanager

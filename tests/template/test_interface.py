@@ -25,6 +25,9 @@ ROUTES = {
     ("DELETE", "/connections/{connection_id}/audiences/{audience_id}"): "ConnectionsFunction",
     ("GET", "/connections/{connection_id}/runs"): "ConnectionsFunction",
     ("GET", "/connections/{connection_id}/runs/{run_id}"): "ConnectionsFunction",
+    ("GET", "/governance/policies"): "ConnectionsFunction",
+    ("PUT", "/governance/policies"): "ConnectionsFunction",
+    ("POST", "/governance/evaluations"): "ConnectionsFunction",
 }
 
 
