@@ -39,11 +39,9 @@ _PROBLEMS: Final[Mapping[str, tuple[str, ...]]] = {
     "getAudience": ("not-found", "invalid"),
     "changeAudience": (*_BODY, "not-found", "stale"),
     "deactivateAudience": ("not-found", "invalid"),
+    "previewEvents": ("not-json", "too-large", "not-found", "incomplete", *_MARKETO),
     "listRuns": ("not-found", "invalid"),
     "getRun": ("not-found",),
-    "getPolicies": (),
-    "setPolicies": (*_BODY, "policy-violation", "stale"),
-    "evaluatePolicies": _BODY,
 }
 """The kinds of problems that a call answers with; every one may also answer `unavailable`."""
 
@@ -99,6 +97,8 @@ def _complete(operation: Document, schemas: Document) -> None:
     }
     if name in bodies:
         operation["requestBody"]["content"]["application/json"]["schema"] = bodies[name]
+    if name == "previewEvents":
+        operation["requestBody"] = _EVENTS | {"description": "As at the webhook: at most 300, in at most 1 MB."}
     answers = {status: answer for status, answer in operation["responses"].items() if status in _ANSWERS}
     for status, answer in answers.items():
         answer["description"] = _ANSWERS[status]
@@ -112,8 +112,7 @@ def _complete(operation: Document, schemas: Document) -> None:
 
 
 def _has_version(schema: Document) -> bool:
-    versioned = {f"{_REF}{name}" for name in ("ConnectionOut", "ConnectionCreated", "PoliciesOut")}
-    return schema.get("$ref") in versioned or schema.get("type") == "array"
+    return schema.get("$ref") in {f"{_REF}ConnectionOut", f"{_REF}ConnectionCreated"} or schema.get("type") == "array"
 
 
 def _patch(name: str, whole: Document) -> Document:
@@ -170,17 +169,18 @@ def _count_of(member: str) -> Document:
 _LISTED: Final = f"An answer lists {MAX_PROBLEMS:,} problems at most"
 _ERRORS_CUT: Final = f"`errors` lists {MAX_PROBLEMS:,} at most; when there are more, `error_count` tells how many."
 
+_EVENTS: Final[Document] = {
+    "required": True,
+    "content": {"application/json": {"schema": {}}, "application/x-ndjson": {"schema": {}}},
+}
+
 _WEBHOOK: Final[Document] = {
     "summary": "Take events in",
     "description": f"One bad record never keeps the good ones out: `rejected` names it. {_LISTED}.",
     "operationId": "postEvents",
     "security": [{"ingestToken": []}],
     "parameters": [{"name": "connection_id", "in": "path", "required": True, "schema": {"type": "string"}}],
-    "requestBody": {
-        "required": True,
-        "description": "Events in the format of the connection's source, at most 6 MB.",
-        "content": {"application/json": {"schema": {}}, "application/x-ndjson": {"schema": {}}},
-    },
+    "requestBody": _EVENTS | {"description": "Events in the format of the connection's source, at most 6 MB."},
     "responses": {
         "202": {
             "description": "The accepted events are queued. `warnings` are audience entries left out of good records.",

@@ -5,23 +5,28 @@ import secrets
 import time
 import uuid
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import boto3
 
 from destination.domain.connection import Connection
 from destination.domain.credentials import ClientCredentials
 from destination.domain.pace import NOTHING_KNOWN
-from destination.governance import Governance
 from destination.manage import Management
 from destination.marketo.instance import Marketo
-from destination.marketo.lists import Lists
 from destination.marketo.pace import Pace
 from destination.marketo.transport import session
+from destination.preview import Previews
 from destination.settings import ConnectionsSettings
 from destination.store.connections import Connections
-from destination.store.policies import Policies
+from destination.store.lease import Leases
+from destination.store.ledger import Ledger
 from destination.store.runs import Runs
 from destination.store.secrets import Credentials, TokenSecret
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_secretsmanager import SecretsManagerClient
 
 LAST_CALL, LAST_ANSWER = 20.0, 22.0
 """Seconds from the first call to Marketo. API Gateway waits 29 s for an answer; 5 of them may go into connecting."""
@@ -33,6 +38,9 @@ These calls are not counted in the window of sync, which would otherwise have to
 leaves free: by default a connection takes 80 of Marketo's 100 calls in 20 s and 5 of its 10 at once, which is room for
 one process at its busiest. Whoever raises a connection to Marketo's own limits leaves them none, and gets 606 at times.
 """
+
+
+http = functools.cache(session)
 
 
 @functools.cache
@@ -54,28 +62,51 @@ def pace_for(munchkin_id: str) -> Pace:
 
 
 @functools.cache
+def settings() -> ConnectionsSettings:
+    return ConnectionsSettings.from_env()
+
+
+@functools.cache
+def dynamodb() -> "DynamoDBClient":
+    return boto3.client("dynamodb")
+
+
+@functools.cache
+def secretsmanager() -> "SecretsManagerClient":
+    return boto3.client("secretsmanager")
+
+
+def connections() -> Connections:
+    return Connections(dynamodb(), settings().connections_table)
+
+
+def credentials() -> Credentials:
+    return Credentials(secretsmanager(), settings().secrets_prefix)
+
+
+def token_of(connection: Connection, given: ClientCredentials) -> TokenSecret:
+    return TokenSecret(secretsmanager(), settings().secrets_prefix, connection.munchkin_id, given)
+
+
+def marketo_for(connection: Connection, given: ClientCredentials) -> Marketo:
+    """The connection's instance, seen as the API user whose credentials are given."""
+    return Marketo(
+        munchkin_id=connection.munchkin_id,
+        credentials=given,
+        tokens=token_of(connection, given),
+        http=http(),
+        pace=pace_for(connection.munchkin_id),
+        url=settings().marketo_url,
+    )
+
+
+@functools.cache
 def management() -> Management:
-    settings = ConnectionsSettings.from_env()
-    dynamodb, secretsmanager, http = boto3.client("dynamodb"), boto3.client("secretsmanager"), session()
-
-    def token_of(connection: Connection, credentials: ClientCredentials) -> TokenSecret:
-        return TokenSecret(secretsmanager, settings.secrets_prefix, connection.munchkin_id, credentials)
-
-    def lists_for(connection: Connection, credentials: ClientCredentials) -> Lists:
-        return Marketo(
-            munchkin_id=connection.munchkin_id,
-            credentials=credentials,
-            tokens=token_of(connection, credentials),
-            http=http,
-            pace=pace_for(connection.munchkin_id),
-            url=settings.marketo_url,
-        ).lists
-
     return Management(
-        connections=Connections(dynamodb, settings.connections_table),
-        credentials=Credentials(secretsmanager, settings.secrets_prefix),
-        runs=Runs(dynamodb, settings.runs_table),
-        lists_for=lists_for,
+        connections=connections(),
+        credentials=credentials(),
+        runs=Runs(dynamodb(), settings().runs_table),
+        lists_for=lambda connection, given: marketo_for(connection, given).lists,
         token_of=token_of,
         new_id=lambda: str(uuid.uuid4()),
         new_token=lambda: secrets.token_urlsafe(32),
@@ -84,12 +115,14 @@ def management() -> Management:
 
 
 @functools.cache
-def governance() -> Governance:
-    settings = ConnectionsSettings.from_env()
-    dynamodb = boto3.client("dynamodb")
-    return Governance(
-        policies=Policies(dynamodb, settings.connections_table),
-        connections=Connections(dynamodb, settings.connections_table),
+def previews() -> Previews:
+    leases, runs = Leases(dynamodb(), settings().connections_table), Runs(dynamodb(), settings().runs_table)
+    return Previews(
+        connections=connections(),
+        credentials=credentials(),
+        ledger=Ledger(dynamodb(), settings().ledger_table, leases=leases, runs=runs),
+        marketo_for=marketo_for,
+        clock=now,
     )
 
 

@@ -54,14 +54,18 @@ def control_plane() -> Iterator[Simulator]:
     simulator = Simulator()
     with serve(simulator) as server, pytest.MonkeyPatch.context() as environment:
         environment.setenv("CONNECTIONS_TABLE", "ConnectionsTable")
+        environment.setenv("LEDGER_TABLE", "LedgerTable")
         environment.setenv("RUNS_TABLE", "RunsTable")
         environment.setenv("SECRETS_PREFIX", PREFIX)
         environment.setenv("MARKETO_URL", server.url)
-        for use_case in (wiring.management, wiring.governance):
-            use_case.cache_clear()
+        _forget_environment()
         yield simulator
-        for use_case in (wiring.management, wiring.governance):
-            use_case.cache_clear()
+        _forget_environment()
+
+
+def _forget_environment() -> None:
+    for made in (wiring.settings, wiring.management, wiring.previews):
+        made.cache_clear()
 
 
 @contextmanager
@@ -70,7 +74,7 @@ def fresh(simulator: Simulator) -> Iterator[None]:
     simulator.reset()
     wiring.paces.cache_clear()
     with mock_aws():
-        for name in ("ConnectionsTable", "RunsTable"):
+        for name in ("ConnectionsTable", "LedgerTable", "RunsTable"):
             dynamodb().create_table(**_TABLES[name])
         yield
 

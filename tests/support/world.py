@@ -110,7 +110,7 @@ class World:
             for number, name in enumerate("ab")
         }
         self.connections.stored[self.connection.id] = ActiveConnection(self.connection, activations)
-        marketo = Marketo(
+        self.marketo = Marketo(
             munchkin_id=MUNCHKIN,
             credentials=ClientCredentials("client", "secret"),
             tokens=MemoryToken(),
@@ -125,7 +125,7 @@ class World:
             ledger=self.ledger,
             queue=self.queue,
             dead_letters=self.dead_letters,
-            marketo=lambda _: marketo,
+            marketo=lambda _: self.marketo,
             pace=self.pace,
             clock=lambda: self.now,
             sleep=self.sleep,

@@ -23,11 +23,9 @@ ROUTES = {
     ("GET", "/connections/{connection_id}/audiences/{audience_id}"): "ConnectionsFunction",
     ("PATCH", "/connections/{connection_id}/audiences/{audience_id}"): "ConnectionsFunction",
     ("DELETE", "/connections/{connection_id}/audiences/{audience_id}"): "ConnectionsFunction",
+    ("POST", "/connections/{connection_id}/previews"): "ConnectionsFunction",
     ("GET", "/connections/{connection_id}/runs"): "ConnectionsFunction",
     ("GET", "/connections/{connection_id}/runs/{run_id}"): "ConnectionsFunction",
-    ("GET", "/governance/policies"): "ConnectionsFunction",
-    ("PUT", "/governance/policies"): "ConnectionsFunction",
-    ("POST", "/governance/evaluations"): "ConnectionsFunction",
 }
 
 

@@ -60,6 +60,7 @@ ACTIONS: dict[str, dict[str, list[str]]] = {
             "dynamodb:UpdateItem",
         ],
         "${ConnectionsTable.Arn}/index/Listing": ["dynamodb:Query"],
+        "LedgerTable": ["dynamodb:BatchGetItem"],
         "RunsTable": ["dynamodb:GetItem", "dynamodb:Query"],
         CREDENTIALS: [
             "secretsmanager:CreateSecret",

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from destination.domain.outcome import MESSAGES
+from destination.domain.schema import INVALID_VALUE, READ_ONLY, TOO_LONG, UNKNOWN_FIELD
 from destination.marketo.errors import CODES
 from tests.support.template import source
 
@@ -74,6 +75,11 @@ def test_every_target_of_make_that_a_document_names_there_is(document: Path) -> 
 
 @pytest.mark.parametrize("code", MESSAGES)
 def test_every_reason_is_documented(code: str) -> None:
+    assert f"| `{code}` |" in CONFIGURATION
+
+
+@pytest.mark.parametrize("code", [INVALID_VALUE, TOO_LONG, READ_ONLY, UNKNOWN_FIELD])
+def test_every_reason_for_leaving_a_field_out_is_documented(code: str) -> None:
     assert f"| `{code}` |" in CONFIGURATION
 
 

@@ -19,7 +19,7 @@ ENVIRONMENTS: list[tuple[Any, tuple[str, ...]]] = [
         ),
     ),
     (MonitorSettings, ("CONNECTIONS_TABLE", "RUNS_TABLE")),
-    (ConnectionsSettings, ("CONNECTIONS_TABLE", "RUNS_TABLE", "SECRETS_PREFIX", "MARKETO_URL")),
+    (ConnectionsSettings, ("CONNECTIONS_TABLE", "LEDGER_TABLE", "RUNS_TABLE", "SECRETS_PREFIX", "MARKETO_URL")),
 ]
 
 

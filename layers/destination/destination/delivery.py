@@ -8,18 +8,20 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from destination.domain.connection import ActiveConnection, AudienceKey, Connection
 from destination.domain.matching import Lead
 from destination.domain.outcome import TOO_MANY_MATCHES, Reason, rejected
 from destination.domain.person import Person, Row, Unit, coalesce
 from destination.domain.plan import Plan, Write, decide, in_doubt, needs_lookup, partition_for
-from destination.domain.schema import Field, FieldValue
+from destination.domain.schema import Field, FieldValue, Schema
 from destination.domain.settle import Answer, Answers, Settled, refused, settle
+from destination.marketo.describe import Describe
 from destination.marketo.errors import (
     INVALID_DATA,
     LIST_MISSING,
+    NOT_SEARCHABLE,
     ConnectionBlockedError,
     FailureClass,
     InstanceWaitsError,
@@ -28,8 +30,7 @@ from destination.marketo.errors import (
     classify,
     error_for,
 )
-from destination.marketo.instance import Marketo
-from destination.marketo.leads import Action, Found, RecordResult, chunks, record_chunks
+from destination.marketo.leads import Action, Found, Record, RecordResult, chunks, record_chunks
 from destination.marketo.pace import OutOfTimeError
 
 HaltError = InstanceWaitsError | ConnectionBlockedError | OutOfTimeError
@@ -38,8 +39,44 @@ LEAD_GONE = "1004"
 FIELD_UNKNOWN = "1006"
 SOMEBODY_ELSE_CREATED_IT = frozenset({"1005", "1007", "1010"})
 
+
+class Leads(Protocol):
+    """Leads, looked up and written."""
+
+    def find(self, by: Field, keys: Sequence[str], /) -> Found: ...
+    def sync(
+        self, action: Action, lookup_field: str, records: Sequence[Record], partition: str | None, /
+    ) -> list[RecordResult]: ...
+
+
+class Lists(Protocol):
+    """Static lists, whose members change."""
+
+    def add(self, list_id: int, lead_ids: Sequence[int], /) -> dict[int, RecordResult]: ...
+    def remove(self, list_id: int, lead_ids: Sequence[int], /) -> dict[int, RecordResult]: ...
+
+
+class Instance(Protocol):
+    """What a delivery asks Marketo and tells it; what is told goes through `leads.sync` and `lists` alone."""
+
+    @property
+    def describe(self) -> Describe: ...
+    @property
+    def leads(self) -> Leads: ...
+    @property
+    def lists(self) -> Lists: ...
+
+
 T = TypeVar("T")
 R = TypeVar("R")
+
+
+def schema_for(connection: Connection, describe: Describe) -> Schema:
+    """The instance's fields. Raises MarketoError, so ConnectionBlockedError when the dedupe field finds no leads."""
+    schema = describe.schema()
+    if schema.searchable and connection.dedupe_field not in schema.searchable:
+        raise ConnectionBlockedError(NOT_SEARCHABLE, f"look up leads by {connection.dedupe_field}")
+    return schema
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +96,7 @@ class Delivery:
     """
 
     target: ActiveConnection
-    marketo: Marketo
+    marketo: Instance
     dedupe_field: Field
     clock: Callable[[], datetime]
     remember: Callable[[Mapping[str, Row]], None]

@@ -125,11 +125,11 @@ class Ingest:
             raise InvalidBodyError(f"{error}.") from error
         except TooManyRecordsError as error:
             raise TooLargeError(f"The body has more than {MAX_RECORDS} records; send fewer at a time.") from error
-        encoded = _encoded(parsed)
-        if parsed.rejected and not encoded:
+        texts = encoded(parsed)
+        if parsed.rejected and not texts:
             raise InvalidBodyError("No record of the body is an event.", [_in_body(*one) for one in parsed.rejected])
-        self._store(submission.connection_id, receipt, encoded)
-        return Acceptance(len(encoded), tuple(sorted(parsed.rejected, key=_index)), tuple(parsed.warnings))
+        self._store(submission.connection_id, receipt, texts)
+        return Acceptance(len(texts), tuple(sorted(parsed.rejected, key=_index)), tuple(parsed.warnings))
 
     def _admit(self, submission: Submission) -> str:
         ingress = self._ingress(submission.connection_id)
@@ -171,9 +171,9 @@ class Ingest:
         )
 
 
-def _encoded(parsed: Parsed) -> list[tuple[int, str]]:
-    """The events' wire form; those that no message can hold join the rejected ones."""
-    encoded = []
+def encoded(parsed: Parsed) -> list[tuple[int, str]]:
+    """The events' wire form, with their indices; those that no message can hold join the rejected ones."""
+    texts = []
     for index, event in parsed.events:
         try:
             text = encode_event(event)
@@ -185,8 +185,8 @@ def _encoded(parsed: Parsed) -> list[tuple[int, str]]:
                 (index, Problem("", f"is larger than {MAX_EVENT_BYTES} bytes; map fewer attributes"))
             )
         else:
-            encoded.append((index, text))
-    return encoded
+            texts.append((index, text))
+    return texts
 
 
 def _opens(authorization: str | None, token_hash: str) -> bool:

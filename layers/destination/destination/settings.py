@@ -63,6 +63,7 @@ class ConnectionsSettings:
     """`marketo_url` may hold the placeholder `{munchkin_id}`."""
 
     connections_table: str
+    ledger_table: str
     runs_table: str
     secrets_prefix: str
     marketo_url: str
@@ -72,6 +73,7 @@ class ConnectionsSettings:
         """Raises SettingsError."""
         return cls(
             connections_table=_read(env, "CONNECTIONS_TABLE"),
+            ledger_table=_read(env, "LEDGER_TABLE"),
             runs_table=_read(env, "RUNS_TABLE"),
             secrets_prefix=_read(env, "SECRETS_PREFIX"),
             marketo_url=_read(env, "MARKETO_URL"),

@@ -14,7 +14,7 @@ from math import ceil
 from typing import Protocol
 
 from destination.accounts import Accounts, DeadLetters, Ledger, Work
-from destination.delivery import Delivery
+from destination.delivery import Delivery, schema_for
 from destination.domain.circuit import PATIENCE, Pause, pause_after
 from destination.domain.connection import ActiveConnection, AudienceKey, Connection, Limits, Status, Waiting
 from destination.domain.mapping import Mapper
@@ -23,7 +23,6 @@ from destination.domain.person import by_key
 from destination.domain.schema import Schema
 from destination.domain.settle import refused_unit
 from destination.marketo.errors import (
-    NOT_SEARCHABLE,
     ConnectionBlockedError,
     FailureClass,
     InstanceWaitsError,
@@ -318,16 +317,13 @@ class Sync:
         return result.halt if isinstance(result.halt, ConnectionBlockedError) else None
 
     def _schema(self, connection: Connection, marketo: Marketo, turn: _Turn) -> Schema:
-        """The instance's fields. Raises ConnectionBlockedError when leads cannot be found by the dedupe field."""
+        """The instance's fields, or what keeps the connection from working without them."""
         try:
-            schema = marketo.describe.schema()
+            return schema_for(connection, marketo.describe)
         except InstanceWaitsError as error:
             if error.code not in turn.given_up:
                 raise
             raise ConnectionBlockedError(error.code, error.operation) from error
-        if schema.searchable and connection.dedupe_field not in schema.searchable:
-            raise ConnectionBlockedError(NOT_SEARCHABLE, f"look up leads by {connection.dedupe_field}")
-        return schema
 
 
 def _open(message: Message, active: Callable[[str], ActiveConnection]) -> Work | DeadLetter:

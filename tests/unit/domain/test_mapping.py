@@ -249,14 +249,18 @@ def test_an_audience_outside_its_schedule_leaves_the_others_of_its_event_alone()
     assert unit.refusal is None
 
 
-def test_what_must_not_be_exported_is_not_sent_whatever_the_row_says() -> None:
-    mapping = (
-        MappingRow("email", "DedupeField"),
-        MappingRow("company", "company", labels=("C2",)),
-        MappingRow("score", "leadScore", labels=("C2", "C12")),
-        MappingRow("gone", "crmId", when_missing=WhenMissing.CLEAR, labels=("C12",)),
-        MappingRow("x", "notInTheSchema", labels=("C12",)),
-    )
-    profile = {"email": "ada@example.org", "company": "Acme", "score": 7, "x": "y"}
-    unit = only(units(mapping, profile))
-    assert (unit.fields, unit.dropped) == ({"company": "Acme"}, ())
+@pytest.mark.parametrize(
+    ("target", "value", "code", "why"),
+    [
+        ("company", "longer than ten", "TOO_LONG", "longer than 10 characters"),
+        ("leadScore", "many", "INVALID_VALUE", "not a number"),
+        ("mktoName", "Ada", "READ_ONLY", "the field is read-only in Marketo"),
+        ("shoeSize", 44, "UNKNOWN_FIELD", "Marketo has no such field, or this API user may not see it"),
+    ],
+)
+def test_why_an_attribute_is_dropped_can_be_told(target: str, value: object, code: str, why: str) -> None:
+    rows = (MappingRow("email", "DedupeField"), MappingRow("source", target), MappingRow("name", "firstName"))
+    mapper = Mapper.of(active(connection(mapping=rows)), SCHEMA)
+    of = event("ada@example.org", ("a", MembershipStatus.REALIZED), source=value, name="Ada")
+    assert [unit.dropped for unit in mapper.units(of, ORIGIN)] == [(target,)]
+    assert {name: (error.code, str(error)) for name, error in mapper.why_dropped(of).items()} == {target: (code, why)}

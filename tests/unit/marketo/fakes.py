@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 import requests
 from requests.adapters import BaseAdapter
@@ -80,7 +80,7 @@ def token(value: str, expires_in: int = 3600) -> Answer:
 
 @dataclass(frozen=True)
 class Sent:
-    """One request as it went out."""
+    """One request as it went out; values of a repeated parameter are joined by commas."""
 
     method: str
     path: str
@@ -124,7 +124,8 @@ class ScriptedMarketo(BaseAdapter):
         del stream, verify, cert, proxies
         parts = urlsplit(str(request.url))
         body = request.body if isinstance(request.body, bytes) else str(request.body or "").encode()
-        sent = Sent(str(request.method), parts.path, dict(parse_qsl(parts.query)), dict(request.headers), body)
+        query = {name: ",".join(values) for name, values in parse_qs(parts.query).items()}
+        sent = Sent(str(request.method), parts.path, query, dict(request.headers), body)
         if parts.path == "/identity/oauth/token":
             self.identity_sent.append(sent)
             self.identity_timeouts.append(timeout)

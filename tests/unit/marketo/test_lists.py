@@ -217,3 +217,25 @@ def test_a_long_name_that_is_taken_still_fits() -> None:
     name = marketo.sent[-1].form["name"]
     assert len(name) <= 255
     assert name.endswith(" (2)")
+
+
+def test_who_is_on_a_list_is_asked_for_by_id_once_each() -> None:
+    marketo = ScriptedMarketo(
+        ok(
+            {"id": 3, "status": "notmemberof"},
+            {"id": 4, "status": "skipped", "reasons": [{"code": "1004", "message": "Lead not found"}]},
+            {"id": 2, "status": "memberof"},
+        )
+    )
+    assert lists(marketo).membership(7, [2, 3, 2, 4]) == {
+        2: RecordResult(2, "memberof"),
+        3: RecordResult(3, "notmemberof"),
+        4: RecordResult(4, "skipped", "1004"),
+    }
+    sent = marketo.sent[0]
+    assert (sent.method, sent.path) == ("GET", "/rest/v1/lists/7/leads/ismember.json")
+    assert sent.query == {"id": "2,3,4"}
+
+
+def test_nobody_is_not_asked_for() -> None:
+    assert lists(ScriptedMarketo()).membership(7, []) == {}

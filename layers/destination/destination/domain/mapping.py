@@ -26,7 +26,16 @@ from destination.domain.outcome import (
     Reason,
 )
 from destination.domain.person import Origin, Unit
-from destination.domain.schema import Field, FieldValue, InvalidValueError, Schema, coerce, dedupe_key, dedupe_value
+from destination.domain.schema import (
+    UNKNOWN_FIELD,
+    Field,
+    FieldValue,
+    InvalidValueError,
+    Schema,
+    coerce,
+    dedupe_key,
+    dedupe_value,
+)
 
 _IDENTITIES = "identitymap"
 
@@ -59,8 +68,6 @@ class Mapper:
         rows: list[_Row] = []
         unknown: list[str] = []
         for row in connection.mapping:
-            if not row.is_exported:
-                continue
             path = tuple(row.source.split("."))
             if row.target == DEDUPE_TARGET:
                 dedupe_path = path
@@ -108,6 +115,21 @@ class Mapper:
             )
             for number, (key, value, refusal) in enumerate(self._identities(event))
         ]
+
+    def why_dropped(self, event: ProfileEvent) -> dict[str, InvalidValueError]:
+        """Why each attribute that `units` drops and names is dropped: told apart from it, for deliveries do not ask."""
+        refusals = {
+            name: InvalidValueError("Marketo has no such field, or this API user may not see it", UNKNOWN_FIELD)
+            for name in self.unknown
+        }
+        for row in self.rows:
+            value = next(iter(_values(event, row.path)), None)
+            if value is not None and not _is_blank(value):
+                try:
+                    coerce(value, row.into)
+                except InvalidValueError as error:
+                    refusals[row.into.name] = error
+        return refusals
 
     def _memberships(self, event: ProfileEvent) -> tuple[tuple[Membership, ...], tuple[Membership, ...]]:
         """The event's memberships in activated audiences: those within the audience's start and end, and the others."""

@@ -19,6 +19,12 @@ FieldValue = str | int | float | bool | None
 TEXT_BYTES: Final = 30_000
 STRING_LENGTH: Final = 255
 INTEGER_BOUND: Final = 2**63
+INVALID_VALUE: Final = "INVALID_VALUE"
+TOO_LONG: Final = "TOO_LONG"
+READ_ONLY: Final = "READ_ONLY"
+UNKNOWN_FIELD: Final = "UNKNOWN_FIELD"
+"""Why an attribute is dropped."""
+
 _READ_ONLY = "the field is read-only in Marketo"
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _FRACTION = re.compile(r"[.eE]")
@@ -26,7 +32,11 @@ _EMAIL = re.compile(r"[^@\s,;<>()\[\]\\\"]+@[^@\s.,;<>()\[\]\\\"]+(?:\.[^@\s.,;<
 
 
 class InvalidValueError(ValueError):
-    """A value that its field cannot take; the message says why and never holds the value."""
+    """A value that its field cannot take; the message says why, `code` in which way, and neither holds the value."""
+
+    def __init__(self, message: str, code: str = INVALID_VALUE) -> None:
+        super().__init__(message)
+        self.code = code
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +64,7 @@ def coerce(value: object, into: Field) -> FieldValue:
     Raises InvalidValueError when the field is read-only, computed, or cannot take the value.
     """
     if not into.updateable:
-        raise InvalidValueError(_READ_ONLY)
+        raise InvalidValueError(_READ_ONLY, READ_ONLY)
     return _convert(value, into)
 
 
@@ -82,7 +92,7 @@ def dedupe_key(value: object, by: Field) -> str:
 def _convert(value: object, into: Field) -> FieldValue:
     convert = _CONVERTERS.get(into.data_type)
     if convert is None:
-        raise InvalidValueError(_READ_ONLY)
+        raise InvalidValueError(_READ_ONLY, READ_ONLY)
     converted = convert(value)
     if isinstance(converted, str):
         _check_length(converted, into)
@@ -92,9 +102,9 @@ def _convert(value: object, into: Field) -> FieldValue:
 def _check_length(text: str, into: Field) -> None:
     if into.data_type in {"text", "textarea"}:
         if len(text.encode()) > TEXT_BYTES:
-            raise InvalidValueError(f"longer than {TEXT_BYTES} bytes")
+            raise InvalidValueError(f"longer than {TEXT_BYTES} bytes", TOO_LONG)
     elif len(text) > (into.length or STRING_LENGTH):
-        raise InvalidValueError(f"longer than {into.length or STRING_LENGTH} characters")
+        raise InvalidValueError(f"longer than {into.length or STRING_LENGTH} characters", TOO_LONG)
 
 
 def _email(value: object) -> str:

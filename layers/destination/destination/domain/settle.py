@@ -33,11 +33,15 @@ class Answers:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """A person with its outcome; `row` is what the ledger is to hold from now on (None: it stays as it was)."""
+    """A person with its outcome; `row` is what the ledger is to hold from now on (None: it stays as it was).
+
+    `plan`: what was carried out, where anything was.
+    """
 
     person: Person
     outcome: Outcome
     row: Row | None
+    plan: Plan | None = None
 
 
 def settle(target: ActiveConnection, plan: Plan, answers: Answers, row: Row | None, now: datetime) -> Settled:
@@ -64,7 +68,7 @@ def settle(target: ActiveConnection, plan: Plan, answers: Answers, row: Row | No
     )
     failed = {audience for audience, reason in lists.items() if reason in failures}
     memberships = _memberships(target, plan, known, lead_id, failed)
-    return Settled(person, outcome, _row(target.connection, plan, known, memberships, lead_id, now))
+    return Settled(person, outcome, _row(target.connection, plan, known, memberships, lead_id, now), plan)
 
 
 def refused(person: Person, reason: Reason) -> Settled:

@@ -1,0 +1,146 @@
+"""What a preview says: the outcome of each event's person, and the changes it takes, as the delivery decided them."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from destination.domain.configuration import Problem
+from destination.domain.connection import Activation, ActiveConnection, AudienceKey
+from destination.domain.event import ProfileEvent
+from destination.domain.mapping import Mapper
+from destination.domain.matching import rule_of
+from destination.domain.outcome import OUTSIDE_SCHEDULE, SUPERSEDED, Class, Reason
+from destination.domain.person import Unit
+from destination.domain.plan import partition_for
+from destination.domain.runs import Tally
+from destination.domain.schema import InvalidValueError
+from destination.domain.settle import Settled
+
+
+class Call(StrEnum):
+    """A kind of call to Marketo that a delivery makes."""
+
+    LOOK_UP = "look_up"
+    CREATE = "create"
+    UPDATE = "update"
+    ADD = "add"
+    REMOVE = "remove"
+
+
+class Change(StrEnum):
+    """What would happen to a lead on an audience's list."""
+
+    ADDED = "added"
+    REMOVED = "removed"
+
+
+@dataclass(frozen=True, slots=True)
+class AudiencePreview:
+    """An audience of one event; `change`: what happens on its list, if it has one and anything does."""
+
+    activation: Activation
+    keeps_list: bool
+    change: Change | None
+    reason: Reason | None
+
+
+@dataclass(frozen=True, slots=True)
+class PersonPreview:
+    """What would become of one event's person, where `index` is the event's record.
+
+    Events with the same number of the `person` add up, and each shows what would become of it. `lead_id`: the matched
+    lead. `fields` names what would be sent, `dropped` tells why a mapped attribute would not.
+    """
+
+    index: int
+    person: int
+    outcome: Class
+    reason: Reason | None
+    lead_id: int | None
+    created: bool
+    updated: bool
+    partition: str | None
+    fields: tuple[str, ...]
+    dropped: Mapping[str, InvalidValueError]
+    audiences: tuple[AudiencePreview, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """`rejected` and `warnings` are the webhook's, by the index of the record; `ignored` concerns no audience.
+
+    `tally`: what the run would count. `calls`: those that the delivery would make.
+    """
+
+    rejected: Mapping[int, Sequence[Problem]]
+    warnings: Mapping[int, Sequence[Problem]]
+    ignored: tuple[int, ...]
+    persons: tuple[PersonPreview, ...]
+    tally: Tally
+    calls: Mapping[Call, int]
+
+
+def persons_of(
+    target: ActiveConnection,
+    mapper: Mapper,
+    events: Mapping[int, ProfileEvent],
+    units: Mapping[int, Sequence[Unit]],
+    settled: Sequence[Settled],
+) -> Iterator[PersonPreview]:
+    """The persons of all events, in the order of the records."""
+    by_origin = {unit.origin: one for one in settled for unit in one.person.units}
+    numbers: dict[int, int] = {}
+    for index, found in units.items():
+        why_dropped = mapper.why_dropped(events[index]) if any(unit.dropped for unit in found) else {}
+        for unit in found:
+            one = by_origin[unit.origin]
+            number = numbers.setdefault(id(one), len(numbers) + 1)
+            yield _person(target, index, number, unit, one, why_dropped)
+
+
+def _person(
+    target: ActiveConnection,
+    index: int,
+    number: int,
+    unit: Unit,
+    settled: Settled,
+    why_dropped: Mapping[str, InvalidValueError],
+) -> PersonPreview:
+    superseded = unit.origin in settled.person.superseded
+    outcome, plan = settled.outcome, None if superseded else settled.plan
+    reason = SUPERSEDED if superseded else outcome.reason
+    return PersonPreview(
+        index=index,
+        person=number,
+        outcome=reason.outcome if reason else Class.ACTIVATED,
+        reason=reason,
+        lead_id=None if outcome.created else _lead_of(settled),
+        created=outcome.created and not superseded,
+        updated=outcome.updated and not superseded,
+        partition=partition_for(target.connection) if outcome.created and not superseded else None,
+        fields=tuple(plan.fields) if plan else (),
+        dropped={name: why_dropped[name] for name in unit.dropped},
+        audiences=tuple(_audiences(target, unit, settled, superseded=superseded)),
+    )
+
+
+def _audiences(
+    target: ActiveConnection, unit: Unit, settled: Settled, *, superseded: bool
+) -> Iterator[AudiencePreview]:
+    reasons = {} if superseded else settled.outcome.audiences
+    changes: dict[AudienceKey, Change] = {}
+    if settled.plan is not None:
+        changes = dict.fromkeys(settled.plan.add, Change.ADDED) | dict.fromkeys(settled.plan.remove, Change.REMOVED)
+    keeps_list = rule_of(target.connection).keeps_lists
+    for one in unit.memberships:
+        reason = reasons.get(one.audience, SUPERSEDED)
+        change = changes.get(one.audience) if reason is None else None
+        yield AudiencePreview(target.activations[one.audience], keeps_list, change, reason)
+    for one in unit.unscheduled:
+        yield AudiencePreview(target.activations[one.audience], keeps_list, None, OUTSIDE_SCHEDULE)
+
+
+def _lead_of(settled: Settled) -> int | None:
+    if settled.plan is not None and settled.plan.lead_id is not None:
+        return settled.plan.lead_id
+    return settled.row.lead_id if settled.row else None

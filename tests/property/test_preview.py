@@ -1,0 +1,126 @@
+"""For random leads, connections and events: a preview changes nothing, and says what the delivery then does."""
+
+from collections import Counter
+from datetime import timedelta
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from destination.domain.outcome import Class
+from destination.domain.preview import Call, Change, Preview
+from destination.domain.runs import Tally
+from marketo_simulator.calls import Call as Logged
+from tests.property.test_table_oracle import Story, Telling, stories
+from tests.support.counts import CLASSES
+from tests.support.previewing import preview
+from tests.support.world import START, World
+
+
+def kind(call: Logged) -> str:
+    """Creations and updates go to one address, and the log does not keep what they say."""
+    if call.endpoint.endswith("/lists/{id}/leads.json"):
+        return Call.ADD if call.method == "POST" else Call.REMOVE
+    return Call.LOOK_UP if "_method" in call.params else "write"
+
+
+def calls_of(shown: Preview) -> Counter[str]:
+    written = shown.calls[Call.CREATE] + shown.calls[Call.UPDATE]
+    return Counter({kind: shown.calls[kind] for kind in (Call.LOOK_UP, Call.ADD, Call.REMOVE)} | {"write": written})
+
+
+def comparable(tally: Tally) -> tuple[object, ...]:
+    """Without what counts persons, and not their events."""
+    counts = Counter({name: tally.counts[name] for name in ("received", "ignored", "warnings", *CLASSES)})
+    return +counts, tally.reasons, {name: +counted for name, counted in tally.audiences.items()}
+
+
+def promised(shown: Preview) -> tuple[object, ...]:
+    """What the preview says of each event's person, as a run counts it."""
+    tally = Tally()
+    tally.counts["ignored"] = len(shown.ignored)
+    for person in shown.persons:
+        tally.counts.update(["received", person.outcome, *(["warnings"] if person.dropped else [])])
+        if person.reason is not None:
+            tally.reasons[person.reason] += 1
+        for one in person.audiences:
+            outcome = one.reason.outcome if one.reason else Class.ACTIVATED
+            tally.audiences[one.activation.audience].update(["received", outcome.value])
+    return comparable(tally)
+
+
+def gained(before: Tally, after: Tally) -> tuple[object, ...]:
+    """What a tally has more than another; the number of calls is compared by their kinds."""
+    counts = after.counts - before.counts
+    del counts["marketo_calls"]
+    audiences = {name: counted - before.audiences[name] for name, counted in after.audiences.items()}
+    return counts, after.reasons - before.reasons, {name: counted for name, counted in audiences.items() if counted}
+
+
+class Observer:
+    """What there is in a world at a time."""
+
+    def __init__(self, world: World) -> None:
+        self.marketo = world.simulator.dump()
+        self.leads = world.leads_now()
+        self.members = {(name, lead_id) for name in "ab" for lead_id in world.members(name)}
+        self.rows, self.runs = dict(world.ledger.people), dict(world.ledger.runs)
+        self.letters = len(world.dead_letters.letters)
+        self.tally = world.ledger.total(world.connection.id)
+        self.calls = len(world.simulator.log())
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Observer) and self._kept() == other._kept()
+
+    def __hash__(self) -> int:
+        raise TypeError
+
+    def _kept(self) -> tuple[object, ...]:
+        return self.marketo, self.rows, self.runs, self.letters
+
+
+def assert_kept(shown: Preview, before: Observer, after: Observer) -> None:
+    """Marketo changed as the preview said."""
+    told = {person.lead_id: set(person.fields) for person in shown.persons if person.updated}
+    for lead_id, lead in before.leads.items():
+        now = after.leads[lead_id]
+        differs = {name for name in lead.keys() | now.keys() if lead.get(name) != now.get(name)} - {"updatedAt"}
+        assert differs <= told.get(lead_id, set())
+    created = {person.person: person for person in shown.persons if person.created}
+    new = [lead for lead_id, lead in after.leads.items() if lead_id not in before.leads]
+    assert sorted(lead["partition"] for lead in new) == sorted(str(one.partition) for one in created.values())
+    on_lists = {
+        (one.activation.name, person.lead_id, one.change)
+        for person in shown.persons
+        for one in person.audiences
+        if person.lead_id is not None and one.change is not None
+    }
+    joined, left = after.members - before.members, before.members - after.members
+    assert {(name, lead_id, Change.ADDED) for name, lead_id in joined if lead_id in before.leads} <= on_lists
+    assert {(name, lead_id, Change.REMOVED) for name, lead_id in left} <= on_lists
+    assert all(((name, lead_id) in after.members) == (change is Change.ADDED) for name, lead_id, change in on_lists)
+
+
+@settings(max_examples=100)
+@given(story=stories(), gone=st.none() | st.tuples(st.integers(0, 3), st.integers(0, 5)))
+def test_a_preview_changes_nothing_and_says_what_the_delivery_then_does(
+    story: Story, gone: tuple[int, int] | None
+) -> None:
+    telling = Telling(story)
+    world, state = telling.world, telling.world.simulator.state
+    world.now = START + timedelta(hours=1)  # Nothing that a source says lies in the future, where times are cut.
+    for number, step in enumerate(story.steps):
+        if gone is not None and gone[0] == number and state.leads:
+            state.delete_lead(list(state.leads.values())[gone[1] % len(state.leads)])
+        events = [event for message in step.messages for event in message]
+        before = Observer(world)
+        shown = preview(world, *events)
+        assert Observer(world) == before
+        previewed = len(world.simulator.log())
+        assert world.deliver(*events).given_back == ()
+        after = Observer(world)
+        assert gained(Tally(), shown.tally) == gained(before.tally, after.tally)
+        assert promised(shown) == comparable(shown.tally)
+        calls = [call for call in world.simulator.log()[previewed:] if call.endpoint.endswith("/leads.json")]
+        assert Counter(map(kind, calls)) == +calls_of(shown)
+        assert_kept(shown, before, after)
+        world.now += step.pause
