@@ -42,6 +42,9 @@ _PROBLEMS: Final[Mapping[str, tuple[str, ...]]] = {
     "previewEvents": ("not-json", "too-large", "not-found", "incomplete", *_MARKETO),
     "listRuns": ("not-found", "invalid"),
     "getRun": ("not-found",),
+    "getPolicies": (),
+    "setPolicies": (*_BODY, "policy-violation", "stale"),
+    "evaluatePolicies": _BODY,
 }
 """The kinds of problems that a call answers with; every one may also answer `unavailable`."""
 
@@ -112,7 +115,8 @@ def _complete(operation: Document, schemas: Document) -> None:
 
 
 def _has_version(schema: Document) -> bool:
-    return schema.get("$ref") in {f"{_REF}ConnectionOut", f"{_REF}ConnectionCreated"} or schema.get("type") == "array"
+    versioned = {f"{_REF}{name}" for name in ("ConnectionOut", "ConnectionCreated", "PoliciesOut")}
+    return schema.get("$ref") in versioned or schema.get("type") == "array"
 
 
 def _patch(name: str, whole: Document) -> Document:

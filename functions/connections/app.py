@@ -15,13 +15,14 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from destination.api.problems import CONTENT_TYPE, ProblemDetails, problem, problems_of
 from destination.domain.configuration import ConfigurationError, Problem
+from destination.domain.governance import PolicyViolationError, Violation
 from destination.manage import AlreadyBoundError, IncompleteError
 from destination.marketo.errors import ConnectionBlockedError, InstanceWaitsError, MarketoError
 from destination.marketo.pace import OutOfTimeError
 from destination.preview import TooLargeError, UnreadableError
 from destination.store.connections import InvalidCursorError
 from destination.store.errors import NotFoundError, StaleVersionError
-from functions.connections import audiences, configuration, previews, runs
+from functions.connections import audiences, configuration, governance, previews, runs
 from functions.connections.parameters import JSON
 
 MEND = "Mend the members that are named in errors."
@@ -32,6 +33,7 @@ REFUSALS: Mapping[type[Exception], tuple[str, str]] = {
     IncompleteError: ("incomplete", "Give what is named in errors first."),
     InvalidCursorError: ("invalid", "Take the cursor from the page before, or leave it out to start."),
     NotFoundError: ("not-found", "{}."),
+    PolicyViolationError: ("policy-violation", "Denied by {}; mend what is named in errors, or the policy."),
     StaleVersionError: ("stale", "{}; read it again, then decide."),
     AlreadyBoundError: ("already-bound", "{}."),
     RequestUnsupportedContentType: ("unsupported-media-type", f"Send the body as {JSON}."),
@@ -45,7 +47,7 @@ REFUSALS: Mapping[type[Exception], tuple[str, str]] = {
 
 logger = Logger()
 api = APIGatewayRestResolver(enable_validation=True, response_validation_error_http_code=500)
-for calls in (configuration, audiences, previews, runs):
+for calls in (configuration, audiences, previews, runs, governance):
     api.include_router(calls.router)
 
 
@@ -58,7 +60,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 def refused(error: Exception) -> Response[str]:
     kind, detail = REFUSALS[type(error)]
-    return _problem(kind, detail.format(error), getattr(error, "problems", ()))
+    detail = detail.format(error)
+    return _problem(kind, detail, getattr(error, "problems", ()), violations=getattr(error, "violations", None))
 
 
 def malformed(error: RequestValidationError) -> Response[str]:
@@ -100,8 +103,12 @@ def no_route(error: NoRouteError) -> Response[str]:
 
 
 def _problem(
-    kind: str, detail: str, errors: Sequence[Problem] = (), headers: Mapping[str, str] | None = None
+    kind: str,
+    detail: str,
+    errors: Sequence[Problem] = (),
+    headers: Mapping[str, str] | None = None,
+    violations: Sequence[Violation] | None = None,
 ) -> Response[str]:
-    details: ProblemDetails = problem(kind, detail, errors)
+    details: ProblemDetails = problem(kind, detail, errors, violations)
     logger.info("request refused", extra={"problem": kind, "status": details.status})
-    return Response(details.status, CONTENT_TYPE, details.model_dump_json(), dict(headers or {}))
+    return Response(details.status, CONTENT_TYPE, details.model_dump_json(exclude_none=True), dict(headers or {}))

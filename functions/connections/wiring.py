@@ -12,6 +12,7 @@ import boto3
 from destination.domain.connection import Connection
 from destination.domain.credentials import ClientCredentials
 from destination.domain.pace import NOTHING_KNOWN
+from destination.governance import Governance
 from destination.manage import Management
 from destination.marketo.instance import Marketo
 from destination.marketo.pace import Pace
@@ -21,6 +22,7 @@ from destination.settings import ConnectionsSettings
 from destination.store.connections import Connections
 from destination.store.lease import Leases
 from destination.store.ledger import Ledger
+from destination.store.policies import Policies
 from destination.store.runs import Runs
 from destination.store.secrets import Credentials, TokenSecret
 
@@ -112,6 +114,11 @@ def management() -> Management:
         new_token=lambda: secrets.token_urlsafe(32),
         clock=now,
     )
+
+
+@functools.cache
+def governance() -> Governance:
+    return Governance(policies=Policies(dynamodb(), settings().connections_table), connections=connections())
 
 
 @functools.cache

@@ -26,6 +26,9 @@ ROUTES = {
     ("POST", "/connections/{connection_id}/previews"): "ConnectionsFunction",
     ("GET", "/connections/{connection_id}/runs"): "ConnectionsFunction",
     ("GET", "/connections/{connection_id}/runs/{run_id}"): "ConnectionsFunction",
+    ("GET", "/governance/policies"): "ConnectionsFunction",
+    ("PUT", "/governance/policies"): "ConnectionsFunction",
+    ("POST", "/governance/evaluations"): "ConnectionsFunction",
 }
 
 

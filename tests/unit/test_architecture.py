@@ -12,7 +12,18 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "layers/destination/destination"
 FUNCTIONS = ROOT / "functions"
 EDGES = ("api", "marketo", "store", "queue", "sources")
-USE_CASES = ("accounts", "delivery", "ingest", "manage", "monitor", "preview", "reasons", "relist", "sync")
+USE_CASES = (
+    "accounts",
+    "delivery",
+    "governance",
+    "ingest",
+    "manage",
+    "monitor",
+    "preview",
+    "reasons",
+    "relist",
+    "sync",
+)
 MAY_IMPORT = {
     "domain": {"domain"},
     "settings": {"settings"},

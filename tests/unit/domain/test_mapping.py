@@ -249,6 +249,19 @@ def test_an_audience_outside_its_schedule_leaves_the_others_of_its_event_alone()
     assert unit.refusal is None
 
 
+def test_what_must_not_be_exported_is_not_sent_whatever_the_row_says() -> None:
+    mapping = (
+        MappingRow("email", "DedupeField"),
+        MappingRow("company", "company", labels=("C2",)),
+        MappingRow("score", "leadScore", labels=("C2", "C12")),
+        MappingRow("gone", "crmId", when_missing=WhenMissing.CLEAR, labels=("C12",)),
+        MappingRow("x", "notInTheSchema", labels=("C12",)),
+    )
+    profile = {"email": "ada@example.org", "company": "Acme", "score": 7, "x": "y"}
+    unit = only(units(mapping, profile))
+    assert (unit.fields, unit.dropped) == ({"company": "Acme"}, ())
+
+
 @pytest.mark.parametrize(
     ("target", "value", "code", "why"),
     [

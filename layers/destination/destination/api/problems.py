@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from destination.domain.configuration import Problem
+from destination.domain.governance import Violation
 
 CONTENT_TYPE: Final = "application/problem+json"
 
@@ -17,11 +18,29 @@ class ProblemDetails(BaseModel):
         path: str
         message: str
 
+    class Cause(BaseModel):
+        """What is labelled: a row of the mapping or an audience of the connection."""
+
+        path: str
+        labels: list[str]
+
+    class Violation(BaseModel):
+        """What an enabled policy denies: `causes` names the first 20 of `cause_count`."""
+
+        connection_id: str | None = Field(description="Null for a connection that is being created.")
+        policy_id: str
+        policy_name: str
+        marketing_actions: list[str]
+        labels: list[str]
+        causes: list["ProblemDetails.Cause"]
+        cause_count: int
+
     type: str
     title: str
     status: int
     detail: str
     errors: list[Error]
+    violations: list[Violation] | None = Field(None, description="Of problems of the kind policy-violation only.")
 
 
 TITLES: Final[Mapping[str, tuple[int, str]]] = {
@@ -30,6 +49,7 @@ TITLES: Final[Mapping[str, tuple[int, str]]] = {
     "method-not-allowed": (405, "The resource does not know this method"),
     "incomplete": (409, "The connection cannot deliver like this"),
     "already-bound": (409, "The list or the audience is taken"),
+    "policy-violation": (409, "A data usage policy denies it"),
     "marketo-blocked": (409, "Marketo refuses the connection"),
     "stale": (412, "Somebody else was faster"),
     "too-large": (413, "The body is too large"),
@@ -46,7 +66,9 @@ def type_of(kind: str) -> str:
     return f"urn:marketo-destination:problem:{kind}"
 
 
-def problem(kind: str, detail: str, errors: Sequence[Problem] = ()) -> ProblemDetails:
+def problem(
+    kind: str, detail: str, errors: Sequence[Problem] = (), violations: Sequence[Violation] | None = None
+) -> ProblemDetails:
     status, title = TITLES[kind]
     return ProblemDetails(
         type=type_of(kind),
@@ -54,6 +76,19 @@ def problem(kind: str, detail: str, errors: Sequence[Problem] = ()) -> ProblemDe
         status=status,
         detail=detail,
         errors=[ProblemDetails.Error(path=one.path, message=one.message) for one in errors],
+        violations=None if violations is None else [_violation(one) for one in violations],
+    )
+
+
+def _violation(violation: Violation) -> ProblemDetails.Violation:
+    return ProblemDetails.Violation(
+        connection_id=violation.connection.id or None,
+        policy_id=violation.policy.id,
+        policy_name=violation.policy.name,
+        marketing_actions=list(violation.marketing_actions),
+        labels=sorted(violation.labels),
+        causes=[ProblemDetails.Cause(path=one.path, labels=sorted(one.labels)) for one in violation.shown_causes],
+        cause_count=len(violation.causes),
     )
 
 

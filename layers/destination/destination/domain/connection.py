@@ -20,6 +20,9 @@ ECID_TARGET = "ECID"
 
 DEFAULT_PARTITION = "Default"
 
+NEVER_EXPORTED = "C12"
+"""The data usage label of what must not be exported at all (Adobe, "Data usage labels": contract labels)."""
+
 
 class SyncType(StrEnum):
     PROFILE_ONLY = "profile_only"
@@ -107,6 +110,10 @@ class MappingRow:
     when_empty: WhenEmpty = WhenEmpty.IGNORE
     labels: tuple[str, ...] = ()
     source_type: str | None = None
+
+    @property
+    def is_exported(self) -> bool:
+        return NEVER_EXPORTED not in self.labels
 
 
 @dataclass(frozen=True, slots=True)

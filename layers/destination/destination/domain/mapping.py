@@ -68,6 +68,8 @@ class Mapper:
         rows: list[_Row] = []
         unknown: list[str] = []
         for row in connection.mapping:
+            if not row.is_exported:
+                continue
             path = tuple(row.source.split("."))
             if row.target == DEDUPE_TARGET:
                 dedupe_path = path

@@ -1,0 +1,42 @@
+"""Data usage policies, and what they deny."""
+
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.event_handler.api_gateway import Router
+
+from destination.api.governance import EvaluationIn, EvaluationOut, PoliciesIn, PoliciesOut
+from destination.api.http import etag, expected_version
+from destination.domain.governance import PolicySet
+from functions.connections.parameters import JSON, IfMatch, one_object
+from functions.connections.wiring import governance
+
+router = Router()
+
+
+@router.get("/governance/policies", summary="Show the data usage policies", operation_id="getPolicies")
+def get_policies() -> Response[PoliciesOut]:
+    return _shown(governance().show())
+
+
+@router.put(
+    "/governance/policies",
+    summary="Replace the data usage policies",
+    operation_id="setPolicies",
+    middlewares=[one_object],
+)
+def set_policies(body: PoliciesIn, if_match: IfMatch = None) -> Response[PoliciesOut]:
+    return _shown(governance().replace(body.proposals(), expected_version(if_match)))
+
+
+@router.post(
+    "/governance/evaluations",
+    summary="Tell which policies deny marketing actions for labelled data",
+    operation_id="evaluatePolicies",
+    middlewares=[one_object],
+)
+def evaluate_policies(body: EvaluationIn) -> EvaluationOut:
+    denied = governance().evaluate(body.marketing_actions, body.labels, with_drafts=body.include_drafts)
+    return EvaluationOut.of(denied)
+
+
+def _shown(policies: PolicySet) -> Response[PoliciesOut]:
+    return Response(200, JSON, PoliciesOut.of(policies.policies), etag(policies.version))

@@ -1,0 +1,105 @@
+"""The data usage policies in ConnectionsTable: one item, so that they change as a whole.
+
+    pk = governance   sk = policies      the custom policies, the statuses of the core ones, the version of all of it
+
+The id of a connection is a UUID, so that none is `governance`.
+"""
+
+from typing import TYPE_CHECKING, Any, Final
+
+from destination.domain.governance import (
+    CORE_POLICIES,
+    Combination,
+    Expression,
+    Operator,
+    Policy,
+    PolicySet,
+    PolicyStatus,
+    Proposal,
+    adopted,
+)
+from destination.store.errors import StaleVersionError
+from destination.store.items import Item, attributes, item
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import PutItemInputTypeDef
+
+_KEY: Final[Item] = {"pk": {"S": "governance"}, "sk": {"S": "policies"}}
+_AS_DELIVERED: Final = 1
+"""The version of the set that nobody has changed yet."""
+
+
+class Policies:
+    """The set of all policies in its table."""
+
+    def __init__(self, client: "DynamoDBClient", table: str) -> None:
+        self._client = client
+        self._table = table
+
+    def get(self) -> PolicySet:
+        """As it is now, strongly consistent."""
+        answer = self._client.get_item(TableName=self._table, Key=_KEY, ConsistentRead=True)
+        if "Item" not in answer:
+            return PolicySet(_AS_DELIVERED, adopted([]))
+        stored = attributes(answer["Item"])
+        return PolicySet(int(stored["version"]), adopted([_proposal(one) for one in stored["policies"]]))
+
+    def put(self, policies: PolicySet) -> PolicySet:
+        """Store a set over the version it was read at, and return it at its new version. Raises StaleVersionError."""
+        core = {policy.id for policy in CORE_POLICIES}
+        new = {
+            "version": policies.version + 1,
+            "policies": [
+                {"id": one.id, "status": one.status.value} if one.id in core else _stored(one)
+                for one in policies.policies
+            ],
+        }
+        request: PutItemInputTypeDef = {
+            "TableName": self._table,
+            "Item": _KEY | item(new),
+            "ConditionExpression": "attribute_not_exists(pk)",
+        }
+        if policies.version > _AS_DELIVERED:
+            request["ConditionExpression"] = "version = :read"
+            request["ExpressionAttributeValues"] = item({":read": policies.version})
+        try:
+            self._client.put_item(**request)
+        except self._client.exceptions.ConditionalCheckFailedException as changed:
+            raise StaleVersionError(f"the policies are no longer at version {policies.version}") from changed
+        return PolicySet(policies.version + 1, policies.policies)
+
+
+def _stored(policy: Policy) -> dict[str, Any]:
+    return {
+        "id": policy.id,
+        "status": policy.status.value,
+        "name": policy.name,
+        "description": policy.description,
+        "marketing_actions": list(policy.marketing_actions),
+        "deny": _stored_expression(policy.deny),
+    }
+
+
+def _stored_expression(deny: Expression) -> dict[str, Any]:
+    if isinstance(deny, str):
+        return {"label": deny}
+    return {"operator": deny.operator.value, "operands": [_stored_expression(one) for one in deny.operands]}
+
+
+def _proposal(stored: dict[str, Any]) -> Proposal:
+    actions, deny = stored.get("marketing_actions"), stored.get("deny")
+    return Proposal(
+        id=stored["id"],
+        status=PolicyStatus(stored["status"]),
+        name=stored.get("name"),
+        marketing_actions=None if actions is None else tuple(actions),
+        deny=None if deny is None else _expression(deny),
+        description=stored.get("description"),
+    )
+
+
+def _expression(stored: dict[str, Any]) -> Expression:
+    if "label" in stored:
+        return str(stored["label"])
+    return Combination(Operator(stored["operator"]), tuple(_expression(one) for one in stored["operands"]))

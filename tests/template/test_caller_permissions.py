@@ -1,0 +1,224 @@
+"""Who may call what: the managed policies, as IAM reads them, against the tables of docs/permissions.md.
+
+Source: AWS Identity and Access Management, "IAM JSON policy elements: Resource" (`*` and `?` match any characters, the
+slash too); Amazon API Gateway, "Control access for invoking an API" (the form of the resources).
+"""
+
+import itertools
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.support.template import ROOT, Template, of_type
+
+DOCUMENT = (ROOT / "docs" / "permissions.md").read_text()
+API = "arn:aws:execute-api:eu-central-1:111122223333:abcde12345/live/"
+PLANNED = {
+    ("POST", "/connections/{connection_id}/checks"),
+    ("POST", "/connections/{connection_id}/ingest-token"),
+    ("GET", "/connections/{connection_id}/marketo/dedupe-fields"),
+    ("GET", "/connections/{connection_id}/marketo/fields"),
+    ("GET", "/connections/{connection_id}/marketo/lists"),
+    ("GET", "/connections/{connection_id}/marketo/partitions"),
+    ("GET", "/connections/{connection_id}/marketo/workspaces"),
+    ("POST", "/migrations/legacy-v2"),
+    ("POST", "/connections/{connection_id}/verifications"),
+    ("GET", "/connections/{connection_id}/verifications"),
+    ("GET", "/connections/{connection_id}/verifications/{verification_id}"),
+    ("POST", "/connections/{connection_id}/previews"),
+    ("GET", "/connections/{connection_id}/alerts"),
+    ("PUT", "/connections/{connection_id}/alerts"),
+    ("GET", "/audit"),
+}
+CALLS = {
+    (method, path): set(permissions.split(", or "))
+    for method, path, permissions in re.findall(r"^\| `([A-Z]+) (/\S*)` \| (.+) \|$", DOCUMENT, re.MULTILINE)
+}
+"""By call, the permissions of which one is enough."""
+
+PARAMETERS = {
+    "connection_id": ["3f0e8a52-6d5b-4a5e-9f57-0c8f3a1d2b4c"],
+    "audience_id": ["aud-1", "runs", "3f0e8a52-6d5b-4a5e-9f57-0c8f3a1d2b4c", "a~b:c@d", "a%20b", "x" * 255],
+    "run_id": ["2026-11-21T10:00Z", "2026-11-21T10%3A00Z"],
+    "verification_id": ["3f0e8a52-6d5b-4a5e-9f57-0c8f3a1d2b4c", "1"],
+}
+# For each task, its permissions and the calls that it takes.
+TASKS: dict[str, list[tuple[str, str]]] = {
+    "see connections and their runs": [
+        ("GET", "/connections"),
+        ("GET", "/connections/{connection_id}"),
+        ("GET", "/connections/{connection_id}/runs"),
+        ("GET", "/connections/{connection_id}/runs/{run_id}"),
+    ],
+    "connect a Marketo instance": [
+        ("POST", "/connections"),
+        ("GET", "/connections/{connection_id}/marketo/dedupe-fields"),
+        ("PATCH", "/connections/{connection_id}"),
+        ("POST", "/connections/{connection_id}/checks"),
+        ("GET", "/connections/{connection_id}"),
+    ],
+    "activate audiences": [
+        ("GET", "/connections"),
+        ("GET", "/connections/{connection_id}/audiences"),
+        ("POST", "/connections/{connection_id}/audiences"),
+        ("GET", "/connections/{connection_id}/marketo/fields"),
+        ("GET", "/connections/{connection_id}/mapping"),
+        ("PUT", "/connections/{connection_id}/mapping"),
+        ("POST", "/connections/{connection_id}/enable"),
+    ],
+    "… and review what becomes of identities": [
+        ("GET", "/connections"),
+        ("GET", "/connections/{connection_id}/audiences"),
+        ("GET", "/connections/{connection_id}/mapping"),
+        ("PUT", "/connections/{connection_id}/mapping"),
+        ("POST", "/connections/{connection_id}/previews"),
+        ("POST", "/connections/{connection_id}/enable"),
+    ],
+    "add and remove audiences without touching the mapping": [
+        ("GET", "/connections"),
+        ("GET", "/connections/{connection_id}/audiences"),
+        ("POST", "/connections/{connection_id}/audiences"),
+        ("DELETE", "/connections/{connection_id}/audiences/{audience_id}"),
+    ],
+    "govern": [("GET", "/governance/policies"), ("PUT", "/governance/policies"), ("POST", "/governance/evaluations")],
+    "subscribe to alerts": [
+        ("GET", "/connections"),
+        ("GET", "/connections/{connection_id}/alerts"),
+        ("PUT", "/connections/{connection_id}/alerts"),
+    ],
+    "audit": [("GET", "/audit")],
+}
+PERMISSIONS = {
+    task: permissions.split(", ")
+    for task, permissions in re.findall(r"^\| ([^`|]+) \| ([A-Z][^|]+) \|$", DOCUMENT, re.MULTILINE)
+}
+
+
+def policies(template: Template) -> dict[str, list[re.Pattern[str]]]:
+    """By permission, as the documents call it, the patterns of what it allows."""
+    return {
+        permission_of(name): [pattern(resource) for resource in statement_of(properties)["Resource"]]
+        for name, properties in of_type(template, "AWS::IAM::ManagedPolicy").items()
+    }
+
+
+def statement_of(properties: dict[str, Any]) -> dict[str, Any]:
+    (statement,) = properties["PolicyDocument"]["Statement"]
+    assert isinstance(statement, dict)
+    return statement
+
+
+def permission_of(logical_id: str) -> str:
+    """ActivateSegmentWithoutMappingPolicy: Activate Segment without Mapping."""
+    words = re.findall(r"[A-Z][a-z]+", logical_id.removesuffix("Policy"))
+    return " ".join(words).replace("Without", "without")
+
+
+def deployed(resource: dict[str, str], stage: str = "live") -> str:
+    pseudo = {
+        "AWS::Partition": "aws",
+        "AWS::Region": "eu-central-1",
+        "AWS::AccountId": "111122223333",
+        "Api": "abcde12345",
+        "StageName": stage,
+    }
+    return re.sub(r"\$\{([\w:]+)}", lambda found: pseudo[found[1]], resource["Fn::Sub"])
+
+
+def pattern(resource: dict[str, str]) -> re.Pattern[str]:
+    escaped = re.escape(deployed(resource))
+    return re.compile(escaped.replace(r"\*", ".*").replace(r"\?", "."), re.DOTALL)
+
+
+def requests(method: str, path: str) -> Iterator[str]:
+    """The resources that requests of a call are, with every kind of value in the place of its parameters."""
+    names = re.findall(r"{(\w+)}", path)
+    for values in itertools.product(*(PARAMETERS[name] for name in names)):
+        yield f"{API}{method}{path.format_map(dict(zip(names, values, strict=True)))}"
+
+
+def events(template: Template) -> set[tuple[str, str]]:
+    """The calls that are authorised by IAM."""
+    paths = template["Resources"]["Api"]["Properties"]["Body"]["paths"]
+    return {
+        (method.upper(), path)
+        for path, methods in paths.items()
+        for method, operation in methods.items()
+        if operation["security"] == [{"AWS_IAM": []}]
+    }
+
+
+def test_every_call_has_its_permission_in_the_document(template: Template) -> None:
+    assert events(template) <= CALLS.keys(), "docs/permissions.md says which permission a call needs"
+    assert CALLS.keys() <= events(template) | PLANNED
+
+
+@pytest.mark.parametrize(("method", "path"), CALLS)
+def test_a_call_is_open_to_whom_the_document_says_and_to_nobody_else(
+    template: Template, method: str, path: str
+) -> None:
+    for request in requests(method, path):
+        allowing = {
+            permission
+            for permission, patterns in policies(template).items()
+            if any(one.fullmatch(request) for one in patterns)
+        }
+        assert allowing == CALLS[method, path], request
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"])
+def test_the_webhook_is_open_to_no_permission(template: Template, method: str) -> None:
+    for request in requests(method, "/connections/{connection_id}/events"):
+        assert not [one for patterns in policies(template).values() for one in patterns if one.fullmatch(request)]
+
+
+def test_every_resource_serves_a_call(template: Template) -> None:
+    for permission, patterns in policies(template).items():
+        theirs = [request for call, by in CALLS.items() if permission in by for request in requests(*call)]
+        for one in patterns:
+            assert any(one.fullmatch(request) for request in theirs), one.pattern
+
+
+def test_only_the_end_of_a_path_is_left_open(template: Template) -> None:
+    for properties in of_type(template, "AWS::IAM::ManagedPolicy").values():
+        statement = statement_of(properties)
+        assert (statement["Effect"], statement["Action"]) == ("Allow", "execute-api:Invoke")
+        for resource in statement["Resource"]:
+            assert re.fullmatch(r"(GET|POST|PUT|PATCH|DELETE)(/[a-z0-9?-]+)+(/\*)?", deployed(resource)[len(API) :])
+
+
+def test_a_policy_is_not_too_long_for_iam(template: Template) -> None:
+    # "IAM and AWS STS quotas": 6,144 characters of a managed policy, white space not counted.
+    for name, properties in of_type(template, "AWS::IAM::ManagedPolicy").items():
+        longest = [deployed(resource, stage="s" * 64) for resource in statement_of(properties)["Resource"]]
+        assert sum(len(one) + 20 for one in longest) + 100 <= 6144, name
+        assert len(properties["Description"]) <= 1000
+
+
+def test_every_task_of_the_document_is_tested() -> None:
+    assert PERMISSIONS.keys() == TASKS.keys()
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_a_task_takes_exactly_its_permissions(template: Template, task: str) -> None:
+    granted = policies(template)
+
+    def is_possible(permissions: list[str]) -> bool:
+        allowed = [one for permission in permissions for one in granted[permission]]
+        needed = [request for call in TASKS[task] for request in requests(*call)]
+        return all(any(one.fullmatch(request) for one in allowed) for request in needed)
+
+    needed = PERMISSIONS[task]
+    assert is_possible(needed)
+    for permission in needed:
+        assert not is_possible([one for one in needed if one != permission]), permission
+
+
+def test_every_policy_is_an_output(template: Template) -> None:
+    names = of_type(template, "AWS::IAM::ManagedPolicy").keys()
+    outputs = {name: output["Value"] for name, output in template["Outputs"].items() if name.endswith("PolicyArn")}
+
+    assert outputs == {f"{name}Arn": {"Ref": name} for name in names}
+    assert {permission_of(name) for name in names} == set().union(*CALLS.values())
