@@ -19,10 +19,11 @@ from destination.domain.governance import PolicyViolationError, Violation
 from destination.manage import AlreadyBoundError, IncompleteError
 from destination.marketo.errors import ConnectionBlockedError, InstanceWaitsError, MarketoError
 from destination.marketo.pace import OutOfTimeError
+from destination.preflight import ChecksFailedError
 from destination.preview import TooLargeError, UnreadableError
 from destination.store.connections import InvalidCursorError
 from destination.store.errors import NotFoundError, StaleVersionError
-from functions.connections import audiences, configuration, governance, previews, runs
+from functions.connections import audiences, configuration, governance, marketo, previews, runs
 from functions.connections.parameters import JSON
 
 MEND = "Mend the members that are named in errors."
@@ -30,6 +31,7 @@ NOT_JSON = "The body must be JSON text in UTF-8 that nests a few levels deep."
 
 REFUSALS: Mapping[type[Exception], tuple[str, str]] = {
     ConfigurationError: ("invalid", MEND),
+    ChecksFailedError: ("checks-failed", "Mend what is named in errors; POST …/checks shows every check."),
     IncompleteError: ("incomplete", "Give what is named in errors first."),
     InvalidCursorError: ("invalid", "Take the cursor from the page before, or leave it out to start."),
     NotFoundError: ("not-found", "{}."),
@@ -47,7 +49,7 @@ REFUSALS: Mapping[type[Exception], tuple[str, str]] = {
 
 logger = Logger()
 api = APIGatewayRestResolver(enable_validation=True, response_validation_error_http_code=500)
-for calls in (configuration, audiences, previews, runs, governance):
+for calls in (configuration, audiences, marketo, previews, runs, governance):
     api.include_router(calls.router)
 
 

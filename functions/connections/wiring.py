@@ -17,7 +17,9 @@ from destination.manage import Management
 from destination.marketo.instance import Marketo
 from destination.marketo.pace import Pace
 from destination.marketo.transport import session
+from destination.preflight import Preflight
 from destination.preview import Previews
+from destination.selectors import Selectors
 from destination.settings import ConnectionsSettings
 from destination.store.connections import Connections
 from destination.store.lease import Leases
@@ -108,7 +110,8 @@ def management() -> Management:
         connections=connections(),
         credentials=credentials(),
         runs=Runs(dynamodb(), settings().runs_table),
-        lists_for=lambda connection, given: marketo_for(connection, given).lists,
+        preflight=preflight(),
+        marketo_for=marketo_for,
         token_of=token_of,
         new_id=lambda: str(uuid.uuid4()),
         new_token=lambda: secrets.token_urlsafe(32),
@@ -131,6 +134,14 @@ def previews() -> Previews:
         marketo_for=marketo_for,
         clock=now,
     )
+
+
+def preflight() -> Preflight:
+    return Preflight(connections(), credentials(), marketo_for, now)
+
+
+def selectors() -> Selectors:
+    return Selectors(connections(), credentials(), marketo_for)
 
 
 def now() -> datetime:

@@ -9,7 +9,14 @@ from marketo_simulator.errors import CallError
 from marketo_simulator.message import Request, Response, json_response
 
 PERMISSIONS: Final = frozenset(
-    {"Read-Only Lead", "Read-Write Lead", "Read-Only Assets", "Read-Write Assets", "Access User Management Api"}
+    {
+        "Read-Only Lead",
+        "Read-Write Lead",
+        "Read-Only Assets",
+        "Read-Write Assets",
+        "Access User Management Api",
+        "Access Users",
+    }
 )
 
 

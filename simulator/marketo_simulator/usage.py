@@ -5,6 +5,7 @@ from datetime import UTC, date, timedelta
 from typing import Final
 
 from marketo_simulator.context import Context
+from marketo_simulator.errors import CallError
 from marketo_simulator.limits import quota_day
 from marketo_simulator.message import Response, json_response
 
@@ -32,7 +33,9 @@ def errors_last_days(context: Context) -> Response:
 
 
 def workspaces(context: Context) -> Response:
-    """GET /userservice/management/v1/users/workspaces.json: a bare array."""
+    """GET /userservice/management/v1/users/workspaces.json: a bare array, for whoever has both of two permissions."""
+    if not context.client.may("Access Users"):
+        raise CallError("603")
     return json_response(
         [
             {

@@ -16,13 +16,7 @@ from tests.support.template import ROOT, Template, of_type
 DOCUMENT = (ROOT / "docs" / "permissions.md").read_text()
 API = "arn:aws:execute-api:eu-central-1:111122223333:abcde12345/live/"
 PLANNED = {
-    ("POST", "/connections/{connection_id}/checks"),
     ("POST", "/connections/{connection_id}/ingest-token"),
-    ("GET", "/connections/{connection_id}/marketo/dedupe-fields"),
-    ("GET", "/connections/{connection_id}/marketo/fields"),
-    ("GET", "/connections/{connection_id}/marketo/lists"),
-    ("GET", "/connections/{connection_id}/marketo/partitions"),
-    ("GET", "/connections/{connection_id}/marketo/workspaces"),
     ("POST", "/migrations/legacy-v2"),
     ("POST", "/connections/{connection_id}/verifications"),
     ("GET", "/connections/{connection_id}/verifications"),

@@ -19,9 +19,11 @@ USE_CASES = (
     "ingest",
     "manage",
     "monitor",
+    "preflight",
     "preview",
     "reasons",
     "relist",
+    "selectors",
     "sync",
 )
 MAY_IMPORT = {

@@ -26,8 +26,8 @@ from destination.domain.runs import Run
 from destination.manage import AlreadyBoundError, IncompleteError, Management
 from destination.marketo.errors import InstanceWaitsError
 from destination.marketo.instance import Marketo
-from destination.marketo.lists import Lists
 from destination.marketo.pace import Pace
+from destination.preflight import Preflight
 from destination.store.connections import Connections
 from destination.store.errors import NotFoundError, StaleVersionError
 from destination.store.runs import Runs
@@ -86,21 +86,24 @@ def plane() -> Iterator[Plane]:
         def token_of(connection: Connection, credentials: ClientCredentials) -> TokenSecret:
             return TokenSecret(secretsmanager, "dest", connection.munchkin_id, credentials)
 
-        def lists_for(connection: Connection, credentials: ClientCredentials) -> Lists:
+        def marketo_for(connection: Connection, credentials: ClientCredentials) -> Marketo:
             return Marketo(
                 munchkin_id=connection.munchkin_id,
                 credentials=credentials,
                 tokens=token_of(connection, credentials),
                 http=http,
                 pace=Pace(100, 10),
-            ).lists
+            )
 
         ids, tokens = itertools.count(1), itertools.count(1)
+        connections = Connections(dynamodb, "ConnectionsTable")
+        credentials = Credentials(secretsmanager, "dest")
         management = Management(
-            connections=Connections(dynamodb, "ConnectionsTable"),
-            credentials=Credentials(secretsmanager, "dest"),
+            connections=connections,
+            credentials=credentials,
             runs=Runs(dynamodb, "RunsTable"),
-            lists_for=lists_for,
+            preflight=Preflight(connections, credentials, marketo_for, lambda: NOW),
+            marketo_for=marketo_for,
             token_of=token_of,
             new_id=lambda: f"connection-{next(ids)}",
             new_token=lambda: f"token-{next(tokens)}",

@@ -25,7 +25,9 @@ from destination.domain.connection import (
 from destination.domain.credentials import ClientCredentials
 from destination.domain.matching import rule_of
 from destination.domain.runs import Run, run_id
+from destination.marketo.instance import Marketo
 from destination.marketo.lists import Lists, StaticList
+from destination.preflight import Preflight
 from destination.store.connections import Connections, Page
 from destination.store.errors import NotFoundError, StaleVersionError
 from destination.store.runs import Runs
@@ -56,8 +58,8 @@ class Created:
 class Management:
     """What operators do. `new_id` and `new_token` are random; a token has 256 bits and goes into an HTTP header.
 
-    `lists_for` gives the static lists of the connection's instance, seen as its API user, and `token_of` the access
-    token that this user's connections share.
+    `marketo_for` gives the connection's instance, seen as its API user, and `token_of` the access token that this
+    user's connections share.
     Where a version is `expected`, any other raises StaleVersionError; None expects nothing.
     Every method that names a connection raises NotFoundError when there is none.
     """
@@ -65,7 +67,8 @@ class Management:
     connections: Connections
     credentials: Credentials
     runs: Runs
-    lists_for: Callable[[Connection, ClientCredentials], Lists]
+    preflight: Preflight
+    marketo_for: Callable[[Connection, ClientCredentials], Marketo]
     token_of: Callable[[Connection, ClientCredentials], TokenSecret]
     new_id: Callable[[], str]
     new_token: Callable[[], str]
@@ -92,13 +95,15 @@ class Management:
         return self.connections.list(cursor, limit)
 
     def change(self, before: Connection, after: Connection, credentials: ClientCredentials | None = None) -> Connection:
-        """Store a changed configuration; enabled, it must stay complete.
+        """Store a changed configuration; enabled, it must stay complete, and fit Marketo.
 
-        Raises ConfigurationError, IncompleteError, and StaleVersionError when it changed since `before` was read.
+        Raises ConfigurationError, IncompleteError, ChecksFailedError, MarketoError or OutOfTimeError when Marketo
+        cannot be asked now, and StaleVersionError when it changed since `before` was read.
         """
         _refuse(change_problems(before, after) + connection_problems(after))
         if before.status in {Status.ENABLED, Status.BLOCKED}:
             self._refuse_incomplete(after, has_credentials=credentials is not None)
+            self.preflight.admit_change(before, after, credentials)
         if after == before and credentials is None:
             return before
         # The credentials first: sync keeps them for as long as the version stays, so whoever sees the new version must
@@ -109,9 +114,14 @@ class Management:
         return self.connections.update(after)
 
     def enable(self, connection_id: str, expected: int | None = None) -> Connection:
-        """Let events in, and end a block: what is queued is tried again. Raises IncompleteError."""
+        """Let events in, and end a block: what is queued is tried again.
+
+        Raises IncompleteError, ChecksFailedError, and MarketoError or OutOfTimeError when Marketo cannot be asked now.
+        """
         connection = self.get(connection_id, expected)
         self._refuse_incomplete(connection)
+        if connection.status is not Status.ENABLED:
+            self.preflight.admit(connection)
         return self._set_status(connection, Status.ENABLED)
 
     def disable(self, connection_id: str, expected: int | None = None) -> Connection:
@@ -135,7 +145,7 @@ class Management:
         workspace's list of the audience's name, which is created if there is none.
 
         Raises ConfigurationError, AlreadyBoundError, StaleVersionError when somebody else did meanwhile, and
-        MarketoError or OutOfTimeError from `lists_for` and its lists.
+        MarketoError or OutOfTimeError from the instance.
         """
         connection = self.connections.get(connection_id)
         _refuse(activation_problems(connection, activation))
@@ -227,7 +237,7 @@ class Management:
         credentials = self._credentials_of(connection)
         if credentials is None:
             raise IncompleteError([Problem("credentials", "give them first: the list is looked up in Marketo")])
-        found = self._find_list(self.lists_for(connection, credentials), connection, wanted, bound)
+        found = self._find_list(self.marketo_for(connection, credentials).lists, connection, wanted, bound)
         for other in self.connections.activations(connection.id):
             if other.list_id == found.id and other.audience != wanted.audience:
                 taken = f"list {found.id} is that of audience {other.audience.id} ({other.audience.namespace})"

@@ -94,3 +94,16 @@ def test_unknown_paths_and_methods() -> None:
     assert code(api.get("/rest/v1/nothing.json")) == "610"
     assert code(api.get("/rest/v1//leads.json")) == "610"
     assert code(api.call("DELETE", PARTITIONS)) == "605"
+
+
+@pytest.mark.parametrize(
+    ("permissions", "status"),
+    [
+        (["Access User Management Api", "Access Users"], 200),
+        (["Access User Management Api"], 403),
+        (["Access Users"], 403),
+    ],
+)
+def test_workspaces_need_both_permissions_of_user_management(permissions: list[str], status: int) -> None:
+    api = Api({"clients": [{"client_id": "client", "client_secret": "secret", "permissions": permissions}]})
+    assert api.send("GET", "/userservice/management/v1/users/workspaces.json").status == status

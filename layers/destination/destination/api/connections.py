@@ -20,6 +20,7 @@ from destination.domain.connection import (
     OnInvalid,
     PersonAction,
     Scope,
+    SourceType,
     Status,
     SyncType,
     WhenEmpty,
@@ -62,7 +63,7 @@ class Row(Representation):
     when_missing: WhenMissing = WhenMissing.IGNORE
     when_empty: WhenEmpty = WhenEmpty.IGNORE
     labels: Labels = Field(default_factory=list, description="Data usage labels of the source, such as C2 or I1.")
-    source_type: Text | None = Field(None, description="The source's XDM type, for the check against the target's.")
+    source_type: SourceType | None = Field(None, description="The source's XDM type, held against the target's.")
 
     @classmethod
     def of(cls, row: MappingRow) -> Self:

@@ -48,6 +48,7 @@ TITLES: Final[Mapping[str, tuple[int, str]]] = {
     "not-found": (404, "There is no such thing"),
     "method-not-allowed": (405, "The resource does not know this method"),
     "incomplete": (409, "The connection cannot deliver like this"),
+    "checks-failed": (409, "The connection does not fit the Marketo instance"),
     "already-bound": (409, "The list or the audience is taken"),
     "policy-violation": (409, "A data usage policy denies it"),
     "marketo-blocked": (409, "Marketo refuses the connection"),

@@ -1,7 +1,10 @@
 """The configuration rules: which connections and activations make sense, and how to mend those that do not.
 
+What takes Marketo's own description to know is in `checks`.
+
 Source: Adobe, "Marketo Engage destination": destination details, supported identities and audiences, mapping
-requirements; the limits are those of Marketo REST, "API limits".
+requirements; "(Legacy) (V2) Marketo Engage" for the generation `legacy_v2`; "Guardrails" of destinations for what is
+warned of. The limits are those of Marketo REST, "API limits".
 """
 
 import re
@@ -13,14 +16,19 @@ from typing import Final
 from destination.domain.alerts import RULES, Alert
 from destination.domain.connection import (
     DEDUPE_TARGET,
+    ECID_TARGET,
+    EMAIL_TARGET,
     Activation,
     ActiveConnection,
     Connection,
+    Generation,
+    MappingRow,
     Scope,
     WhenEmpty,
     WhenMissing,
 )
 from destination.domain.matching import REQUIRED_TO_CREATE, UNSUPPORTED_DEDUPE_FIELDS, rule_of
+from destination.domain.types import unsupported
 
 MAX_CALLS_PER_20S: Final = 100
 MAX_CONCURRENCY: Final = 10
@@ -31,10 +39,25 @@ MAX_ACTIVATIONS: Final = 1000
 There is room for 200 bytes of namespace and id each; the ids of most sources are UUIDs.
 """
 
+ADVISED_ATTRIBUTES: Final = 50
+ADVISED_AUDIENCES: Final = 250
+"""What Adobe tests its destinations with; more of them work, and may be slow at the source."""
+
 LONGEST_MEMORY: Final = timedelta(days=28)
 """No person's last delivery is remembered for longer, so no longer time can be kept."""
 
 _MUNCHKIN_ID = re.compile(r"[0-9]{3}-[A-Z]{3}-[0-9]{3}")
+_IDENTITIES: Final = {
+    Generation.CURRENT: (DEDUPE_TARGET,),
+    Generation.LEGACY_V2: (EMAIL_TARGET, ECID_TARGET),
+}
+_LEGACY_DEDUPE_FIELD: Final = "email"
+_NEVER_WRITTEN: Final = {
+    "id": "Marketo gives leads their ids",
+    "ecids": "Marketo fills ECIDs itself",
+    "leadPartitionId": "new people go to the connection's partition, others stay in theirs",
+}
+_PATH_WANTED: Final = "must be a dotted path such as person.name.firstName or identityMap.email"
 _OTHER_DATA_TYPES: Final = {
     "account": "Account audiences hold companies",
     "prospect": "Prospect audiences hold people who are not your customers' profiles",
@@ -58,26 +81,49 @@ class ConfigurationError(Exception):
         self.problems = tuple(problems)
 
 
+def identities(connection: Connection) -> tuple[str, ...]:
+    """The mapping targets that are identities, not attributes."""
+    return _IDENTITIES[connection.generation]
+
+
+def identity_fields(connection: Connection) -> dict[str, str]:
+    """By identity that the connection can find people by, the lead field that it is compared with and that it fills."""
+    if connection.generation is Generation.CURRENT:
+        return {DEDUPE_TARGET: connection.dedupe_field}
+    ecid = {} if connection.ecid_field is None else {ECID_TARGET: connection.ecid_field}
+    return {EMAIL_TARGET: _LEGACY_DEDUPE_FIELD} | ecid
+
+
 def connection_problems(connection: Connection) -> list[Problem]:
     """What no connection may be, not even a draft; what is merely not given yet is no problem here."""
+    legacy = connection.generation is Generation.LEGACY_V2
     return [
         *_identity_problems(connection),
+        *(_legacy_problems(connection) if legacy else _current_problems(connection)),
         *_combination_problems(connection),
         *_limit_problems(connection),
         *_alert_problems(connection),
         *_mapping_problems(connection),
+        *_consent_problems(connection),
         *(_missing_attributes(connection) if rule_of(connection).creates else ()),
     ]
 
 
-def connection_warnings(connection: Connection) -> list[Problem]:
-    """What works, and is perhaps not what was meant."""
+def connection_warnings(connection: Connection, audiences: int = 0) -> list[Problem]:
+    """What works, and is perhaps not what was meant; `audiences`: how many are activated."""
     warnings = [] if rule_of(connection).creates else list(_missing_attributes(connection))
     warnings.extend(
-        Problem(f"mapping[{index}]", f"is not used: {DEDUPE_TARGET} fills {connection.dedupe_field} already")
+        Problem(f"mapping[{index}]", f"is not used: {identity} fills {row.target} already")
         for index, row in enumerate(connection.mapping)
-        if row.target == connection.dedupe_field
+        if (identity := _filled_by_identity(connection).get(row.target))
     )
+    attributes = sum(row.target not in identities(connection) for row in connection.mapping)
+    if attributes > ADVISED_ATTRIBUTES:
+        message = f"has {attributes} attributes, more than the {ADVISED_ATTRIBUTES} that Adobe advises"
+        warnings.append(Problem("mapping", f"{message}; leave out what Marketo does not need"))
+    if audiences > ADVISED_AUDIENCES:
+        message = f"are {audiences}, more than the {ADVISED_AUDIENCES} for one destination that Adobe advises"
+        warnings.append(Problem("audiences", f"{message}; spread them over several connections"))
     return warnings
 
 
@@ -89,7 +135,8 @@ def missing_to_enable(active: ActiveConnection, *, has_credentials: bool) -> lis
             Problem("credentials", "give the client id and client secret of an API-only LaunchPoint service")
         )
     if not connection.mapping:
-        missing.append(Problem("mapping", f"map a source to {DEDUPE_TARGET}, and the attributes to be delivered"))
+        wanted = " or ".join(identities(connection))
+        missing.append(Problem("mapping", f"map a source to {wanted}, and the attributes to be delivered"))
     if not active.activations and connection.scope is Scope.ACTIVATED_AUDIENCES:
         missing.append(Problem("audiences", "activate an audience"))
     if rule_of(connection).keeps_lists:
@@ -151,6 +198,43 @@ def _identity_problems(connection: Connection) -> Iterator[Problem]:
         yield Problem("dedupe_field", message)
 
 
+def _current_problems(connection: Connection) -> Iterator[Problem]:
+    if connection.ecid_field is not None:
+        yield Problem("ecid_field", "leave it out: only legacy_v2 connections find people by ECID")
+    for index, row in enumerate(connection.mapping):
+        if row.target in _IDENTITIES[Generation.LEGACY_V2]:
+            instead = "write email for the lead's e-mail address" if row.target == EMAIL_TARGET else "leave the row out"
+            message = f"{row.target} is an identity of legacy_v2; this connection has {DEDUPE_TARGET}: {instead}"
+            yield Problem(f"mapping[{index}].target", message)
+    if connection.mapping and DEDUPE_TARGET not in {row.target for row in connection.mapping}:
+        yield Problem("mapping", f"map the source that identifies a person to {DEDUPE_TARGET}")
+
+
+def _legacy_problems(connection: Connection) -> Iterator[Problem]:
+    if connection.dedupe_field != _LEGACY_DEDUPE_FIELD:
+        message = "must be email: legacy_v2 finds people by Email and ECID; set generation to current to choose freely"
+        yield Problem("dedupe_field", message)
+    if connection.partition is not None and rule_of(connection).takes_partition:
+        message = "leave it out: legacy_v2 creates people in the Default partition; set generation to current to choose"
+        yield Problem("partition", message)
+    targets = {row.target for row in connection.mapping}
+    for index, row in enumerate(connection.mapping):
+        if row.target == DEDUPE_TARGET:
+            message = f"must be {EMAIL_TARGET} or {ECID_TARGET}: legacy_v2 has no {DEDUPE_TARGET}"
+            yield Problem(f"mapping[{index}].target", message)
+    if connection.mapping and targets.isdisjoint({EMAIL_TARGET, ECID_TARGET, DEDUPE_TARGET}):
+        message = f"map the source of the e-mail address to {EMAIL_TARGET}, that of the ECID to {ECID_TARGET}, or both"
+        yield Problem("mapping", message)
+    if ECID_TARGET in targets and connection.ecid_field is None:
+        message = f"must be given, as {ECID_TARGET} is mapped: the searchable lead field that holds the ECID"
+        yield Problem("ecid_field", message)
+    if connection.mapping and ECID_TARGET not in targets and connection.ecid_field is not None:
+        yield Problem("ecid_field", f"leave it out, or map a source to {ECID_TARGET}")
+    if connection.ecid_field is not None and connection.ecid_field.lower() in UNSUPPORTED_DEDUPE_FIELDS:
+        message = f"{connection.ecid_field} cannot be searched by; keep ECIDs in a searchable text field of your own"
+        yield Problem("ecid_field", message)
+
+
 def _combination_problems(connection: Connection) -> Iterator[Problem]:
     rule = rule_of(connection)
     if connection.partition is not None and not rule.takes_partition:
@@ -192,32 +276,61 @@ def _mapping_problems(connection: Connection) -> Iterator[Problem]:
     first_rows: dict[str, int] = {}
     for index, row in enumerate(connection.mapping):
         path = f"mapping[{index}]"
-        if not all(row.source.split(".")):
-            yield Problem(f"{path}.source", "must be a dotted path such as person.name.firstName or identityMap.email")
+        if not _is_path(row.source):
+            yield Problem(f"{path}.source", _PATH_WANTED)
         if row.target in first_rows:
             yield Problem(
                 f"{path}.target", f"{row.target} is filled by mapping[{first_rows[row.target]}]; keep one row"
             )
         first_rows.setdefault(row.target, index)
-        if row.target == DEDUPE_TARGET:
-            if row.when_missing is not WhenMissing.IGNORE:
-                yield Problem(f"{path}.when_missing", "must be ignore: an identity cannot be cleared")
-            if row.when_empty is not WhenEmpty.IGNORE:
-                yield Problem(f"{path}.when_empty", "must be ignore: an empty value identifies nobody")
-    if connection.mapping and DEDUPE_TARGET not in first_rows:
-        yield Problem("mapping", f"map the source that identifies a person to {DEDUPE_TARGET}")
+        if row.target in _NEVER_WRITTEN:
+            yield Problem(f"{path}.target", f"{row.target} is not written: {_NEVER_WRITTEN[row.target]}; leave it out")
+        if row.source_type is not None and (why := unsupported(row.source_type)):
+            yield Problem(f"{path}.source_type", why)
+        if row.target in identities(connection):
+            yield from _identity_row_problems(path, row)
+
+
+def _identity_row_problems(path: str, row: MappingRow) -> Iterator[Problem]:
+    if row.when_missing is not WhenMissing.IGNORE:
+        yield Problem(f"{path}.when_missing", "must be ignore: an identity cannot be cleared")
+    if row.when_empty is not WhenEmpty.IGNORE:
+        yield Problem(f"{path}.when_empty", "must be ignore: an empty value identifies nobody")
+
+
+def _consent_problems(connection: Connection) -> Iterator[Problem]:
+    if connection.consent is not None and not _is_path(connection.consent.source):
+        yield Problem("consent.source", "must be a dotted path such as consents.marketing.email.val")
 
 
 def _missing_attributes(connection: Connection) -> Iterator[Problem]:
     """With `email` as dedupe field the value of DedupeField is the lead's email too."""
     if not connection.mapping:
         return
-    filled = {row.target for row in connection.mapping} | {connection.dedupe_field}
-    for name in REQUIRED_TO_CREATE:
+    filled = {row.target for row in connection.mapping} | _filled_by_identity(connection).keys()
+    required = _required_to_create(connection)
+    *others, last = required
+    for name in required:
         if name not in filled:
-            yield Problem("mapping", f"map a source to {name}: Marketo people are created with {_required()} only")
+            message = f"map a source to {name}: Marketo people are created with {', '.join(others)} and {last} only"
+            yield Problem("mapping", message)
 
 
-def _required() -> str:
-    *others, last = REQUIRED_TO_CREATE
-    return f"{', '.join(others)} and {last}"
+def _required_to_create(connection: Connection) -> tuple[str, ...]:
+    if connection.generation is Generation.LEGACY_V2:
+        return tuple(name for name in REQUIRED_TO_CREATE if name != _LEGACY_DEDUPE_FIELD)
+    return REQUIRED_TO_CREATE
+
+
+def _filled_by_identity(connection: Connection) -> dict[str, str]:
+    """By lead field, the mapped identity that fills it."""
+    mapped = {row.target for row in connection.mapping}
+    return {
+        name: identity
+        for identity, name in identity_fields(connection).items()
+        if identity in mapped or connection.generation is Generation.CURRENT
+    }
+
+
+def _is_path(text: str) -> bool:
+    return all(text.split("."))

@@ -55,6 +55,24 @@ class Generation(StrEnum):
     LEGACY_V2 = "legacy_v2"
 
 
+class SourceType(StrEnum):
+    """The type of a mapped attribute in its XDM schema, as Adobe names them, in lower case."""
+
+    STRING = "string"
+    ENUM = "enum"
+    DATE = "date"
+    DATE_TIME = "date-time"
+    INTEGER = "integer"
+    SHORT = "short"
+    LONG = "long"
+    DOUBLE = "double"
+    BOOLEAN = "boolean"
+    ARRAY = "array"
+    OBJECT = "object"
+    MAP = "map"
+    BYTE = "byte"
+
+
 class WhenMissing(StrEnum):
     """What an attribute that is not on the profile does to the lead's field."""
 
@@ -109,7 +127,7 @@ class MappingRow:
     when_missing: WhenMissing = WhenMissing.IGNORE
     when_empty: WhenEmpty = WhenEmpty.IGNORE
     labels: tuple[str, ...] = ()
-    source_type: str | None = None
+    source_type: SourceType | None = None
 
     @property
     def is_exported(self) -> bool:

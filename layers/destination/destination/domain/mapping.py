@@ -125,7 +125,7 @@ class Mapper:
             for name in self.unknown
         }
         for row in self.rows:
-            value = next(iter(_values(event, row.path)), None)
+            value = next(iter(values_at(event, row.path)), None)
             if value is not None and not _is_blank(value):
                 try:
                     coerce(value, row.into)
@@ -144,7 +144,7 @@ class Mapper:
 
     def _identities(self, event: ProfileEvent) -> list[tuple[str | None, FieldValue, Reason | None]]:
         found: dict[str | None, tuple[str | None, FieldValue, Reason | None]] = {}
-        for value in _values(event, self.dedupe_path):
+        for value in values_at(event, self.dedupe_path):
             if _is_blank(value):
                 continue
             try:
@@ -158,7 +158,7 @@ class Mapper:
         fields: dict[str, FieldValue] = {}
         dropped: list[str] = []
         for row in self.rows:
-            value = next(iter(_values(event, row.path)), None)
+            value = next(iter(values_at(event, row.path)), None)
             if value is None:
                 if row.clears:
                     fields[row.into.name] = None
@@ -182,7 +182,7 @@ def _is_blank(value: object) -> bool:
     return isinstance(value, str) and not value.strip()
 
 
-def _values(event: ProfileEvent, path: tuple[str, ...]) -> Sequence[object]:
+def values_at(event: ProfileEvent, path: tuple[str, ...]) -> Sequence[object]:
     """Every value at a path; absent, null and `{}` all mean that the profile has none."""
     if path and path[0].lower() == _IDENTITIES:
         return event.identities.get(".".join(path[1:]).lower(), ())

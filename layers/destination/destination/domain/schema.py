@@ -26,6 +26,9 @@ UNKNOWN_FIELD: Final = "UNKNOWN_FIELD"
 """Why an attribute is dropped."""
 
 _READ_ONLY = "the field is read-only in Marketo"
+_NEVER_WRITTEN: Final = frozenset({"id", "leadPartitionId"})
+"""Described as updateable, although the one names the lead and the other is changed by a call of its own."""
+
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _FRACTION = re.compile(r"[.eE]")
 _EMAIL = re.compile(r"[^@\s,;<>()\[\]\\\"]+@[^@\s.,;<>()\[\]\\\"]+(?:\.[^@\s.,;<>()\[\]\\\"]+)+")
@@ -48,6 +51,11 @@ class Field:
     length: int | None = None
     updateable: bool = True
     display_name: str = ""
+
+    @property
+    def is_writable(self) -> bool:
+        """Whether a value can be sent at all: the field is neither read-only nor computed, nor the lead's own id."""
+        return self.updateable and self.data_type in _CONVERTERS and self.name not in _NEVER_WRITTEN
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,6 +101,15 @@ class Client:
         self._know_calls_today()
         return self._result(request)
 
+    def content(self, request: Request) -> Any:
+        """Send one call of an API that answers without an envelope, and return what it says; raises as `call`."""
+        self._know_calls_today()
+        return self._authenticated(request)
+
+    def authenticate(self) -> None:
+        """Obtain an access token with the credentials, also where one is at hand; raises as `call`."""
+        self._tokens.obtain(self.pace.bounded)
+
     def pages(self, request: Request) -> Iterator[Page]:
         """All pages of a query, in the form or in the parameters of the request; raises as `call`."""
         while True:

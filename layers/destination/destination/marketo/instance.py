@@ -12,7 +12,10 @@ from destination.marketo.describe import Describe
 from destination.marketo.leads import Leads
 from destination.marketo.lists import Lists
 from destination.marketo.pace import Pace
+from destination.marketo.probes import Probes
 from destination.marketo.token import Tokens, TokenStore
+from destination.marketo.usage import Usage, calls_today
+from destination.marketo.users import Users
 
 
 def _now() -> datetime:
@@ -20,7 +23,7 @@ def _now() -> datetime:
 
 
 class Marketo:
-    """Describe, leads and lists of one instance, behind one client; safe for threads.
+    """Describe, leads, lists, users and probes of one instance, behind one client; safe for threads.
 
     Worth keeping as long as the process lives: it holds the access token and the description of the instance. `pace`
     is replaced at each delivery.
@@ -44,6 +47,8 @@ class Marketo:
         self.describe = Describe(self._client, clock=clock)
         self.leads = Leads(self._client)
         self.lists = Lists(self._client)
+        self.users = Users(self._client)
+        self.probes = Probes(self._client)
 
     @property
     def pace(self) -> Pace:
@@ -53,6 +58,14 @@ class Marketo:
     @pace.setter
     def pace(self, pace: Pace) -> None:
         self._client.pace = pace
+
+    def authenticate(self) -> None:
+        """Obtain a new access token with the credentials; raises MarketoError."""
+        self._client.authenticate()
+
+    def usage(self) -> Usage:
+        """How many calls Marketo counted today, of all integrations; raises MarketoError."""
+        return calls_today(lambda request: self._client.call(request).result)
 
     @property
     def calls(self) -> int:

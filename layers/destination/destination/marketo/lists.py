@@ -41,6 +41,14 @@ class StaticList:
     workspace: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class ListPage:
+    """`cursor`: what follows is asked for with it; None: nothing does."""
+
+    lists: tuple[StaticList, ...]
+    cursor: str | None
+
+
 def safe_name(name: str) -> str:
     """The name of the list for an audience of this name.
 
@@ -108,6 +116,21 @@ class Lists:
         named = [row for row in rows if row.get("name") == name and isinstance(row.get("id"), int)]
         found = [_list(row) for row in named if not row.get("programName")]
         return min((one for one in found if one.workspace == workspace), key=lambda one: one.id, default=None)
+
+    def browse(self, name: str | None = None, cursor: str | None = None, size: int = CHUNK) -> ListPage:
+        """One page of the lists, of all workspaces, those of programs included; raises MarketoError.
+
+        `name`: only lists of exactly this name, which must not have a comma. `cursor`: as the page before gave it.
+        """
+        params = {"batchSize": str(size)}
+        if name is not None:
+            params["name"] = name
+        if cursor is not None:
+            params["nextPageToken"] = cursor
+        page = self._client.call(Request("browse lists", "GET", "/rest/v1/lists.json", DEFAULT_TIMEOUT, params=params))
+        return ListPage(
+            tuple(_list(row) for row in page.result if isinstance(row.get("id"), int)), page.next_page_token
+        )
 
     def ensure(self, name: str, workspace: str, description: str = "") -> StaticList:
         """Find the list, or create it in the workspace's folder for lists.

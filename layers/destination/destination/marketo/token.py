@@ -87,6 +87,12 @@ class Tokens:
                 self._token = self._shared(rejected) or self._new(bounded)
             return self._token.value
 
+    def obtain(self, bounded: Callable[[float], float] = float) -> str:
+        """A token that Marketo hands out now, for the credentials as they are; raises as current."""
+        with self._lock:
+            self._token = self._new(bounded)
+            return self._token.value
+
     def _shared(self, rejected: str | None) -> AccessToken | None:
         stored = self._store.get()
         if stored is None or stored.value == rejected or stored.expires_at - MARGIN <= self._clock():

@@ -20,6 +20,7 @@ from destination.domain.connection import (
     OnInvalid,
     PersonAction,
     Scope,
+    SourceType,
     Status,
     SyncType,
     Waiting,
@@ -67,7 +68,7 @@ def configuration(connection: Connection) -> Attributes:
                 "when_missing": row.when_missing.value,
                 "when_empty": row.when_empty.value,
                 "labels": list(row.labels),
-                "source_type": row.source_type,
+                "source_type": row.source_type and row.source_type.value,
             }
             for row in connection.mapping
         ],
@@ -111,7 +112,7 @@ def connection_from(item: Item) -> Connection:
                 WhenMissing(row["when_missing"]),
                 WhenEmpty(row["when_empty"]),
                 tuple(row["labels"]),
-                row["source_type"],
+                _source_type(row["source_type"]),
             )
             for row in stored["mapping"]
         ),
@@ -175,6 +176,10 @@ def _subscription(stored: Attributes) -> Subscription:
 
 def _waiting(stored: Attributes | None) -> Waiting | None:
     return Waiting(parse_time(stored["since"]), parse_time(stored["until"])) if stored else None
+
+
+def _source_type(text: str | None) -> SourceType | None:
+    return None if text is None else SourceType(text)
 
 
 def _time(text: str | None) -> datetime | None:
