@@ -28,17 +28,18 @@ _PROBLEMS: Final[Mapping[str, tuple[str, ...]]] = {
     "createConnection": _BODY,
     "listConnections": ("invalid",),
     "getConnection": ("not-found",),
-    "changeConnection": (*_BODY, "not-found", "incomplete", "checks-failed", "stale", *_MARKETO),
-    "deleteConnection": ("not-found", "stale"),
-    "enableConnection": ("not-found", "incomplete", "checks-failed", "stale", *_MARKETO),
-    "disableConnection": ("not-found", "stale"),
+    "changeConnection": (*_BODY, "not-found", "incomplete", "checks-failed", "deleting", "stale", *_MARKETO),
+    "deleteConnection": ("not-found", "stale", "invalid"),
+    "enableConnection": ("not-found", "incomplete", "checks-failed", "deleting", "stale", *_MARKETO),
+    "disableConnection": ("not-found", "deleting", "stale"),
+    "rotateIngestToken": (*_BODY, "not-found", "deleting", "stale"),
     "getMapping": ("not-found",),
-    "setMapping": (*_BODY, "not-found", "incomplete", "checks-failed", "stale", *_MARKETO),
-    "activateAudience": (*_BODY, "not-found", "incomplete", "already-bound", "stale", *_MARKETO),
+    "setMapping": (*_BODY, "not-found", "incomplete", "checks-failed", "deleting", "stale", *_MARKETO),
+    "activateAudience": (*_BODY, "not-found", "incomplete", "already-bound", "deleting", "stale", *_MARKETO),
     "listAudiences": ("not-found",),
     "getAudience": ("not-found", "invalid"),
-    "changeAudience": (*_BODY, "not-found", "stale"),
-    "deactivateAudience": ("not-found", "invalid"),
+    "changeAudience": (*_BODY, "not-found", "deleting", "stale"),
+    "deactivateAudience": ("not-found", "deleting", "stale", "invalid"),
     "previewEvents": ("not-json", "too-large", "not-found", "incomplete", *_MARKETO),
     "listDedupeFields": ("not-found", "incomplete", *_MARKETO),
     "listFields": ("not-found", "incomplete", *_MARKETO),
@@ -51,11 +52,12 @@ _PROBLEMS: Final[Mapping[str, tuple[str, ...]]] = {
     "getPolicies": (),
     "setPolicies": (*_BODY, "policy-violation", "stale"),
     "evaluatePolicies": _BODY,
+    "listAuditRecords": ("invalid",),
 }
 """The kinds of problems that a call answers with; every one may also answer `unavailable`."""
 
 _REF: Final = "#/components/schemas/"
-_ANSWERS: Final[Mapping[str, str]] = {"200": "Done.", "201": "Created.", "204": "Gone."}
+_ANSWERS: Final[Mapping[str, str]] = {"200": "Done.", "201": "Created.", "202": "Begun.", "204": "Gone."}
 _DESCRIPTION: Final = (
     "Configures connections to Marketo and the audiences activated on them, shows what became of events, and takes "
     "events in. Errors are problem details (RFC 9457); times are ISO 8601 in UTC. The control plane is authorised by "
@@ -99,6 +101,9 @@ def _operations(made: Document) -> Iterator[Document]:
 def _complete(operation: Document, schemas: Document) -> None:
     """What the resolver does not know: bodies that are checked as part of a whole, problems, headers."""
     name = operation["operationId"]
+    if name == "deleteConnection":  # the resolver describes one answer, which is this one or none
+        begun = operation["responses"]["202"]["content"]["application/json"]
+        begun["schema"] = {"$ref": f"{_REF}ConnectionOut"}
     bodies = {
         "changeConnection": {"$ref": f"{_REF}ConnectionPatch"},
         "changeAudience": {"$ref": f"{_REF}AudiencePatch"},
@@ -115,13 +120,17 @@ def _complete(operation: Document, schemas: Document) -> None:
             del answer["content"]
         elif _has_version(answer["content"]["application/json"]["schema"]):
             answer["headers"] = {"ETag": {"description": "The version.", "schema": {"type": "string"}}}
+    if name == "deleteConnection":
+        answers["202"]["description"] = "What is queued is still delivered, then the connection is removed."
+        answers["204"] = {"description": "Removed: a draft, or with `discard`."}
     if name == "activateAudience":
         answers = {"200": {**answers["201"], "description": "It was activated before."}, **answers}
     operation["responses"] = answers | _problems((*_PROBLEMS[name], "unavailable"))
 
 
 def _has_version(schema: Document) -> bool:
-    versioned = {f"{_REF}{name}" for name in ("ConnectionOut", "ConnectionCreated", "PoliciesOut")}
+    names = ("ConnectionOut", "ConnectionCreated", "IngestRotated", "AudienceOut", "PoliciesOut")
+    versioned = {f"{_REF}{name}" for name in names}
     return schema.get("$ref") in versioned or schema.get("type") == "array"
 
 

@@ -1,4 +1,4 @@
-"""The control plane: connections, their mapping and audiences, and their runs."""
+"""The control plane: connections, their mapping and audiences, their runs, and the audit log."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,6 +13,7 @@ from aws_lambda_powertools.event_handler.openapi.exceptions import (
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import BotoCoreError, ClientError
 
+from destination.api.http import caller_of
 from destination.api.problems import CONTENT_TYPE, ProblemDetails, problem, problems_of
 from destination.domain.configuration import ConfigurationError, Problem
 from destination.domain.governance import PolicyViolationError, Violation
@@ -22,9 +23,10 @@ from destination.marketo.pace import OutOfTimeError
 from destination.preflight import ChecksFailedError
 from destination.preview import TooLargeError, UnreadableError
 from destination.store.connections import InvalidCursorError
-from destination.store.errors import NotFoundError, StaleVersionError
-from functions.connections import audiences, configuration, governance, marketo, previews, runs
+from destination.store.errors import DeletingError, NotFoundError, StaleVersionError
+from functions.connections import audiences, audit, configuration, governance, marketo, previews, runs
 from functions.connections.parameters import JSON
+from functions.connections.wiring import caller
 
 MEND = "Mend the members that are named in errors."
 NOT_JSON = "The body must be JSON text in UTF-8 that nests a few levels deep."
@@ -37,6 +39,7 @@ REFUSALS: Mapping[type[Exception], tuple[str, str]] = {
     NotFoundError: ("not-found", "{}."),
     PolicyViolationError: ("policy-violation", "Denied by {}; mend what is named in errors, or the policy."),
     StaleVersionError: ("stale", "{}; read it again, then decide."),
+    DeletingError: ("deleting", "{}; it takes no changes any more."),
     AlreadyBoundError: ("already-bound", "{}."),
     RequestUnsupportedContentType: ("unsupported-media-type", f"Send the body as {JSON}."),
     UnreadableError: ("not-json", "{}."),
@@ -49,12 +52,13 @@ REFUSALS: Mapping[type[Exception], tuple[str, str]] = {
 
 logger = Logger()
 api = APIGatewayRestResolver(enable_validation=True, response_validation_error_http_code=500)
-for calls in (configuration, audiences, marketo, previews, runs, governance):
+for calls in (configuration, audiences, marketo, previews, runs, governance, audit):
     api.include_router(calls.router)
 
 
 @logger.inject_lambda_context(clear_state=True)
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    caller.set(caller_of(event))
     answer = api.resolve(event, context)
     answer["body"] = answer["body"] or ""  # API Gateway takes null for an empty body; the local emulator does not
     return answer

@@ -8,8 +8,9 @@ from aws_lambda_powertools.event_handler.api_gateway import Router
 from aws_lambda_powertools.event_handler.openapi.params import Body
 
 from destination.api.audiences import AudienceIn, AudienceList, AudienceOut
-from destination.domain.connection import DEFAULT_NAMESPACE, AudienceKey
-from functions.connections.parameters import JSON, AudienceId, ConnectionId, InNamespace, one_object
+from destination.api.http import etag, expected_version
+from destination.domain.connection import DEFAULT_NAMESPACE, Activation, AudienceKey
+from functions.connections.parameters import JSON, AudienceId, ConnectionId, IfMatch, InNamespace, one_object
 from functions.connections.wiring import management
 
 router = Router()
@@ -22,9 +23,9 @@ router = Router()
     status_code=201,
     middlewares=[one_object],
 )
-def activate_audience(connection_id: ConnectionId, body: AudienceIn) -> Response[AudienceOut]:
-    activation, new = management().activate(connection_id, body.activation())
-    return Response(201 if new else 200, JSON, AudienceOut.of(activation))
+def activate_audience(connection_id: ConnectionId, body: AudienceIn, if_match: IfMatch = None) -> Response[AudienceOut]:
+    activation, new = management().activate(connection_id, body.activation(), expected_version(if_match))
+    return _shown(activation, 201 if new else 200)
 
 
 @router.get("/connections/<connection_id>/audiences", summary="List activated audiences", operation_id="listAudiences")
@@ -39,8 +40,8 @@ def list_audiences(connection_id: ConnectionId) -> AudienceList:
 )
 def get_audience(
     connection_id: ConnectionId, audience_id: AudienceId, namespace: InNamespace = DEFAULT_NAMESPACE
-) -> AudienceOut:
-    return AudienceOut.of(management().activation(connection_id, AudienceKey(namespace, unquote(audience_id))))
+) -> Response[AudienceOut]:
+    return _shown(management().activation(connection_id, AudienceKey(namespace, unquote(audience_id))))
 
 
 @router.patch(
@@ -54,10 +55,12 @@ def change_audience(
     audience_id: AudienceId,
     body: Annotated[dict[str, Any], Body()],
     namespace: InNamespace = DEFAULT_NAMESPACE,
-) -> AudienceOut:
-    before = management().activation(connection_id, AudienceKey(namespace, unquote(audience_id)))
+    if_match: IfMatch = None,
+) -> Response[AudienceOut]:
+    audience = AudienceKey(namespace, unquote(audience_id))
+    before = management().activation(connection_id, audience, expected_version(if_match))
     after = AudienceIn.of(before).patched(body).over(before)
-    return AudienceOut.of(management().change_activation(connection_id, before, after))
+    return _shown(management().change_activation(connection_id, before, after))
 
 
 @router.delete(
@@ -67,7 +70,15 @@ def change_audience(
     status_code=204,
 )
 def deactivate_audience(
-    connection_id: ConnectionId, audience_id: AudienceId, namespace: InNamespace = DEFAULT_NAMESPACE
+    connection_id: ConnectionId,
+    audience_id: AudienceId,
+    namespace: InNamespace = DEFAULT_NAMESPACE,
+    if_match: IfMatch = None,
 ) -> Response[None]:
-    management().deactivate(connection_id, AudienceKey(namespace, unquote(audience_id)))
+    audience = AudienceKey(namespace, unquote(audience_id))
+    management().deactivate(connection_id, audience, expected_version(if_match))
     return Response(204)
+
+
+def _shown(activation: Activation, status: int = 200) -> Response[AudienceOut]:
+    return Response(status, JSON, AudienceOut.of(activation), etag(activation.version))

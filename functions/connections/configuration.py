@@ -7,10 +7,19 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.api_gateway import Router
 from aws_lambda_powertools.event_handler.openapi.params import Body, Query
 
-from destination.api.connections import ConnectionCreated, ConnectionIn, ConnectionOut, ConnectionPage, Row
+from destination.api.connections import (
+    ConnectionCreated,
+    ConnectionIn,
+    ConnectionOut,
+    ConnectionPage,
+    IngestRotated,
+    RotationIn,
+    Row,
+)
 from destination.api.http import etag, expected_version, ingest_url
+from destination.domain.audit import Action
 from destination.domain.connection import Connection
-from functions.connections.parameters import JSON, ConnectionId, IfMatch, one_object
+from functions.connections.parameters import JSON, ConnectionId, Cursor, IfMatch, Limit, one_object
 from functions.connections.wiring import management
 
 router = Router()
@@ -31,10 +40,7 @@ def create_connection(body: ConnectionIn) -> Response[ConnectionCreated]:
 
 
 @router.get("/connections", summary="List connections", operation_id="listConnections")
-def list_connections(
-    cursor: Annotated[str | None, Query(description="From the page before.")] = None,
-    limit: Annotated[int, Query(ge=1, le=100)] = 50,
-) -> ConnectionPage:
+def list_connections(cursor: Cursor = None, limit: Limit = 50) -> ConnectionPage:
     page = management().list(cursor, limit)
     return ConnectionPage.of(page.connections, page.cursor)
 
@@ -57,11 +63,37 @@ def change_connection(
 
 
 @router.delete(
-    "/connections/<connection_id>", summary="Delete a connection", operation_id="deleteConnection", status_code=204
+    "/connections/<connection_id>", summary="Delete a connection", operation_id="deleteConnection", status_code=202
 )
-def delete_connection(connection_id: ConnectionId, if_match: IfMatch = None) -> Response[None]:
-    management().delete(connection_id, expected_version(if_match))
-    return Response(204)
+def delete_connection(
+    connection_id: ConnectionId,
+    discard: Annotated[bool, Query(description="Remove it at once; what is queued becomes dead letters.")] = False,
+    if_match: IfMatch = None,
+) -> Response[ConnectionOut | None]:
+    leaving = management().delete(connection_id, expected_version(if_match), discard=discard)
+    if leaving is None:
+        return Response(204)
+    return Response(202, JSON, ConnectionOut.of(leaving), etag(leaving.version))
+
+
+@router.post(
+    "/connections/<connection_id>/ingest-token",
+    summary="Replace the ingest token",
+    operation_id="rotateIngestToken",
+    status_code=201,
+    middlewares=[one_object],
+)
+def rotate_ingest_token(
+    connection_id: ConnectionId, body: Annotated[RotationIn | None, Body()] = None, if_match: IfMatch = None
+) -> Response[IngestRotated]:
+    grace = (body or RotationIn()).grace
+    rotated = management().rotate_ingest_token(connection_id, grace, expected_version(if_match))
+    shown = IngestRotated(
+        url=ingest_url(router.current_event.raw_event, connection_id),
+        token=rotated.token,
+        previous_valid_until=rotated.previous_valid_until,
+    )
+    return Response(201, JSON, shown, etag(rotated.connection.version))
 
 
 @router.post("/connections/<connection_id>/enable", summary="Enable a connection", operation_id="enableConnection")
@@ -83,13 +115,15 @@ def get_mapping(connection_id: ConnectionId) -> Response[list[Row]]:
 def set_mapping(
     connection_id: ConnectionId, body: Annotated[list[Any], Body()], if_match: IfMatch = None
 ) -> Response[list[Row]]:
-    return _mapping(_changed(connection_id, {"mapping": body}, if_match))
+    return _mapping(_changed(connection_id, {"mapping": body}, if_match, Action.SET_MAPPING))
 
 
-def _changed(connection_id: str, patch: Mapping[str, Any], if_match: str | None) -> Connection:
+def _changed(
+    connection_id: str, patch: Mapping[str, Any], if_match: str | None, action: Action = Action.CHANGE_CONNECTION
+) -> Connection:
     before = management().get(connection_id, expected_version(if_match))
     wanted = ConnectionIn.of(before).patched(patch)
-    return management().change(before, wanted.over(before), wanted.client_credentials())
+    return management().change(before, wanted.over(before), wanted.client_credentials(), action)
 
 
 def _shown(connection: Connection) -> Response[ConnectionOut]:

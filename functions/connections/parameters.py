@@ -14,6 +14,8 @@ JSON = "application/json"
 ConnectionId = Annotated[str, Path(description="The connection's id.")]
 AudienceId = Annotated[str, Path(description="The audience's id at its source.")]
 InNamespace = Annotated[Namespace, Query(description="The namespace of the audience's id.")]
+Cursor = Annotated[str | None, Query(description="From the page before.")]
+Limit = Annotated[int, Query(ge=1, le=100)]
 IfMatch = Annotated[
     str | None,
     Header(alias="If-Match", description="The version that the change is meant for, as in `ETag`; stale: 412."),

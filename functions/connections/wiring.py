@@ -4,6 +4,7 @@ import functools
 import secrets
 import time
 import uuid
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -19,8 +20,11 @@ from destination.marketo.pace import Pace
 from destination.marketo.transport import session
 from destination.preflight import Preflight
 from destination.preview import Previews
+from destination.recorder import Recorder
+from destination.retire import Removal
 from destination.selectors import Selectors
 from destination.settings import ConnectionsSettings
+from destination.store.audit import Audit
 from destination.store.connections import Connections
 from destination.store.lease import Leases
 from destination.store.ledger import Ledger
@@ -45,6 +49,9 @@ one process at its busiest. Whoever raises a connection to Marketo's own limits 
 
 
 http = functools.cache(session)
+
+caller: ContextVar[str] = ContextVar("caller", default="local")
+"""Who makes the request that is being answered."""
 
 
 @functools.cache
@@ -105,6 +112,16 @@ def marketo_for(connection: Connection, given: ClientCredentials) -> Marketo:
 
 
 @functools.cache
+def recorder() -> Recorder:
+    return Recorder(
+        Audit(dynamodb(), settings().connections_table),
+        actor=caller.get,
+        new_id=lambda: uuid.uuid4().hex,
+        clock=now,
+    )
+
+
+@functools.cache
 def management() -> Management:
     return Management(
         connections=connections(),
@@ -113,6 +130,8 @@ def management() -> Management:
         preflight=preflight(),
         marketo_for=marketo_for,
         token_of=token_of,
+        removal=Removal(connections(), credentials(), token_of, recorder()),
+        record=recorder(),
         new_id=lambda: str(uuid.uuid4()),
         new_token=lambda: secrets.token_urlsafe(32),
         clock=now,

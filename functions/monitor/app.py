@@ -1,6 +1,10 @@
-"""The monitor, on a schedule: one structured summary and one set of metrics per connection and hour."""
+"""The monitor, on a schedule: one structured summary and one set of metrics per connection and hour.
+
+After that it removes the connections whose deletion has come to its end.
+"""
 
 import functools
+import uuid
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,14 +13,22 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from destination.domain.audit import SYSTEM
+from destination.domain.connection import Connection
+from destination.domain.credentials import ClientCredentials
 from destination.domain.outcome import Class
 from destination.domain.runs import report
 from destination.domain.times import parse_time
 from destination.monitor import Monitor, Summary
+from destination.queue import EventQueue
 from destination.reasons import message_of
+from destination.recorder import Recorder
+from destination.retire import Removal, Retire
 from destination.settings import MonitorSettings
+from destination.store.audit import Audit
 from destination.store.connections import Connections
 from destination.store.runs import Runs
+from destination.store.secrets import Credentials, TokenSecret
 
 logger = Logger()
 metrics = Metrics()
@@ -29,12 +41,38 @@ def monitor() -> Monitor:
     return Monitor(Connections(dynamodb, settings.connections_table), Runs(dynamodb, settings.runs_table))
 
 
+@functools.cache
+def retire() -> Retire:
+    settings = MonitorSettings.from_env()
+    dynamodb, secretsmanager = boto3.client("dynamodb"), boto3.client("secretsmanager")
+    connections = Connections(dynamodb, settings.connections_table)
+
+    def token_of(connection: Connection, credentials: ClientCredentials) -> TokenSecret:
+        return TokenSecret(secretsmanager, settings.secrets_prefix, connection.munchkin_id, credentials)
+
+    record = Recorder(
+        Audit(dynamodb, settings.connections_table),
+        actor=lambda: SYSTEM,
+        new_id=lambda: uuid.uuid4().hex,
+        clock=lambda: datetime.now(UTC),
+    )
+    removal = Removal(connections, Credentials(secretsmanager, settings.secrets_prefix), token_of, record)
+    return Retire(connections, EventQueue(boto3.client("sqs"), settings.queue_url), removal)
+
+
 @logger.inject_lambda_context(clear_state=True)
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, int]:
     now = _scheduled_for(event)
     summaries = list(monitor()(now))
     for summary in summaries:
         _emit(summary, now)
+    for retired in retire()(now):
+        if retired.cause is None:
+            logger.info("connection removed", extra={"connection_id": retired.connection_id})
+        else:
+            logger.error(
+                "connection not removed", extra={"connection_id": retired.connection_id, "cause": retired.cause}
+            )
     return {"connections": len(summaries)}
 
 

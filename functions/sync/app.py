@@ -11,7 +11,7 @@ import boto3
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from destination.domain.connection import Connection, Limits, Status
+from destination.domain.connection import Connection, Limits
 from destination.domain.pace import PaceState
 from destination.marketo.instance import Marketo
 from destination.marketo.pace import Pace
@@ -55,7 +55,7 @@ def sync() -> Sync:
         )
 
     def instance(connection: Connection) -> Marketo:
-        if connection.status is Status.BLOCKED:
+        if connection.blocked_cause is not None:
             marketo.cache_clear()  # Perhaps by credentials that were mended since they were read.
         return marketo(connection.id, connection.version, connection.munchkin_id)
 

@@ -31,6 +31,6 @@ def system() -> Iterator[System]:
         yield made
         if stood:
             for connection_id in made.connections:
-                made.request("DELETE", f"/connections/{connection_id}")
+                made.request("DELETE", f"/connections/{connection_id}?discard=true")
     if not stood:
         stack.down()

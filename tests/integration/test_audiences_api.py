@@ -49,6 +49,7 @@ def test_activating_makes_the_audience_a_list(marketo: Simulator) -> None:
         "end": None,
         "when_list_missing": "block",
         "labels": [],
+        "version": 1,
         "list": made,
     }
     activation = connections().activation(connection_id, AudienceKey("ups", "aud-1"))
@@ -167,7 +168,7 @@ def test_an_activation_is_changed_in_place(marketo: Simulator) -> None:
     calls = len(marketo.log())
     answer = call("PATCH", audience_path(connection_id, "aud-1"), {"name": "Renamed", "start": None})
     assert answer.status == 200
-    assert answer.json == {**before, "name": "Renamed", "start": None}
+    assert answer.json == {**before, "name": "Renamed", "start": None, "version": 2}
     assert call("GET", audience_path(connection_id, "aud-1")).json == answer.json
     assert len(marketo.log()) == calls
 

@@ -9,9 +9,12 @@ import boto3
 import pytest
 from moto import mock_aws
 from mypy_boto3_dynamodb import DynamoDBClient
+from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
 from mypy_boto3_secretsmanager import SecretsManagerClient
 
+from destination.domain.audit import Action, AuditRecord
 from destination.domain.connection import (
+    DELIVERING,
     Activation,
     AudienceKey,
     Connection,
@@ -26,8 +29,9 @@ from destination.domain.connection import (
     WhenMissing,
 )
 from destination.domain.credentials import AccessToken, ClientCredentials
+from destination.store.audit import Audit
 from destination.store.connections import Connections, Ingress, InvalidCursorError
-from destination.store.errors import NotFoundError, StaleVersionError
+from destination.store.errors import DeletingError, NotFoundError, StaleVersionError
 from destination.store.secrets import Credentials, TokenSecret
 from tests.support.template import source, tables
 
@@ -66,6 +70,8 @@ ACTIVATION = Activation(
     list_id=1001,
     list_name="Webinar, spring",
 )
+STORED = replace(ACTIVATION, version=1)
+SINCE = datetime(2026, 11, 21, 10, 30, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -164,30 +170,61 @@ def test_a_block_of_an_unknown_connection_makes_none(connections: Connections) -
 
 
 def test_an_activation_reads_as_it_was_written(connections: Connections) -> None:
-    connections.put_activation("c-1", ACTIVATION)
-    assert connections.activation("c-1", AUDIENCE) == ACTIVATION
+    connections.create(CONNECTION, token_hash="0f")
+    assert connections.put_activation("c-1", ACTIVATION) == STORED
+    assert connections.activation("c-1", AUDIENCE) == STORED
 
 
 def test_activating_again_replaces(connections: Connections) -> None:
-    connections.put_activation("c-1", ACTIVATION)
-    bare, renamed = Activation(AUDIENCE, "Bare"), Activation(AUDIENCE, "Renamed")
-    connections.put_activation("c-1", bare, ACTIVATION)
-    connections.put_activation("c-1", renamed, bare)
+    connections.create(CONNECTION, token_hash="0f")
+    first = connections.put_activation("c-1", ACTIVATION)
+    bare = connections.put_activation("c-1", Activation(AUDIENCE, "Bare"), first)
+    renamed = connections.put_activation("c-1", Activation(AUDIENCE, "Renamed"), bare)
     assert connections.activations("c-1") == (renamed,)
+    assert renamed == Activation(AUDIENCE, "Renamed", version=3)
 
 
-@pytest.mark.parametrize("before", [None, Activation(AUDIENCE, "Bare"), replace(ACTIVATION, list_id=9999)])
+@pytest.mark.parametrize(
+    "before",
+    [None, replace(ACTIVATION, version=2), replace(ACTIVATION, version=1, list_id=9999), Activation(AUDIENCE, "Bare")],
+)
 def test_a_change_of_another_activation_than_there_is_is_stale(
     connections: Connections, before: Activation | None
 ) -> None:
+    connections.create(CONNECTION, token_hash="0f")
     connections.put_activation("c-1", ACTIVATION)
     with pytest.raises(StaleVersionError, match="meanwhile"):
         connections.put_activation("c-1", replace(ACTIVATION, name="Renamed"), before)
-    assert connections.activations("c-1") == (ACTIVATION,)
+    assert connections.activations("c-1") == (STORED,)
+
+
+def test_a_list_made_anew_is_kept_by_a_change_that_was_begun_before(connections: Connections) -> None:
+    connections.create(CONNECTION, token_hash="0f")
+    before = connections.put_activation("c-1", ACTIVATION)
+    connections.rebind("c-1", AUDIENCE, 1001, 2002, "Made anew")
+    assert connections.activation("c-1", AUDIENCE).version == before.version
+    renamed = connections.put_activation("c-1", replace(before, name="Renamed"), before)
+    assert (renamed.name, renamed.list_id, renamed.list_name, renamed.version) == ("Renamed", 2002, "Made anew", 2)
+    connections.rebind("c-1", AUDIENCE, 1001, 3003, "Too late")
+    assert connections.activation("c-1", AUDIENCE) == renamed
+
+
+def test_audiences_of_a_connection_that_is_gone_or_going_are_not_changed(connections: Connections) -> None:
+    with pytest.raises(NotFoundError, match="c-1"):
+        connections.put_activation("c-1", ACTIVATION)
+    connections.create(ENABLED, token_hash="0f")
+    activation = connections.put_activation("c-1", ACTIVATION)
+    connections.begin_deletion("c-1", 1, SINCE)
+    with pytest.raises(DeletingError, match="c-1"):
+        connections.put_activation("c-1", replace(activation, name="Renamed"), activation)
+    with pytest.raises(DeletingError, match="c-1"):
+        connections.delete_activation("c-1", activation)
+    assert connections.activations("c-1") == (activation,)
 
 
 @pytest.mark.parametrize("before", [Activation(AUDIENCE, "Bare"), ACTIVATION])
 def test_a_change_does_not_bring_back_what_was_deactivated(connections: Connections, before: Activation) -> None:
+    connections.create(CONNECTION, token_hash="0f")
     with pytest.raises(StaleVersionError):
         connections.put_activation("c-1", before, before)
     assert connections.activations("c-1") == ()
@@ -197,7 +234,7 @@ def test_the_limits_of_an_instance_are_those_of_what_delivers_to_it(connections:
     for calls, status in enumerate(Status, 1):
         connections.create(replace(CONNECTION, id=status, status=status, limits=Limits(calls)), token_hash="0f")
     connections.create(replace(ENABLED, id="other", munchkin_id="999-ZZZ-999"), token_hash="0f")
-    delivering = [calls for calls, status in enumerate(Status, 1) if status in {Status.ENABLED, Status.BLOCKED}]
+    delivering = [calls for calls, status in enumerate(Status, 1) if status in DELIVERING]
     assert sorted(one.calls_per_20s for one in connections.limits("123-ABC-456")) == delivering
 
 
@@ -210,14 +247,14 @@ def test_the_active_connection_has_all_its_activations(connections: Connections)
     connections.put_activation("c-2", ACTIVATION)
     active = connections.active("c-1")
     assert active.connection == CONNECTION
-    assert dict(active.activations) == {activation.audience: activation for activation in many}
+    assert dict(active.activations) == {activation.audience: replace(activation, version=1) for activation in many}
 
 
 def test_the_same_audience_id_in_two_namespaces_is_two_activations(connections: Connections) -> None:
-    other = replace(ACTIVATION, audience=AudienceKey("csv", "aud#1"))
-    for activation in (ACTIVATION, other):
-        connections.put_activation("c-1", activation)
-    connections.delete_activation("c-1", AUDIENCE)
+    connections.create(CONNECTION, token_hash="0f")
+    mine = connections.put_activation("c-1", ACTIVATION)
+    other = connections.put_activation("c-1", replace(ACTIVATION, audience=AudienceKey("csv", "aud#1")))
+    connections.delete_activation("c-1", mine)
     assert connections.activations("c-1") == (other,)
     with pytest.raises(NotFoundError, match="aud#1"):
         connections.activation("c-1", AUDIENCE)
@@ -226,18 +263,71 @@ def test_the_same_audience_id_in_two_namespaces_is_two_activations(connections: 
 def test_deleting_a_connection_takes_its_activations_along(connections: Connections) -> None:
     connections.create(CONNECTION, token_hash="0f")
     connections.put_activation("c-1", ACTIVATION)
-    connections.delete("c-1")
+    connections.remove("c-1")
     assert connections.ingress("c-1") is None
     assert connections.activations("c-1") == ()
-    connections.delete("c-1")
+    connections.remove("c-1")
 
 
-def test_the_listing_pages_through_every_connection_by_instance(connections: Connections) -> None:
+def test_a_block_of_what_is_being_deleted_shows_its_cause_and_nothing_else(connections: Connections) -> None:
+    connections.create(ENABLED, token_hash="0f")
+    going = connections.begin_deletion("c-1", 1, SINCE)
+    assert going == replace(ENABLED, status=Status.DELETING, deleting_since=SINCE, version=2)
+    connections.block("c-1", "603: access denied")
+    assert connections.get("c-1") == replace(going, blocked_cause="603: access denied")
+    connections.unblock("c-1")
+    assert connections.get("c-1") == going
+
+
+def test_a_rotated_token_leaves_the_one_before_until_a_time_and_no_older_one(connections: Connections) -> None:
+    connections.create(CONNECTION, token_hash="0f")
+    connections.rotate_token("c-1", 1, "1f", SINCE)
+    connections.rotate_token("c-1", 2, "2f", SINCE + timedelta(hours=1))
+    ingress = connections.ingress("c-1")
+    assert ingress == Ingress("c-1", Status.DRAFT, "aep", "2f", "1f", SINCE + timedelta(hours=1))
+    assert "1f" not in repr(ingress)
+    with pytest.raises(StaleVersionError):
+        connections.rotate_token("c-1", 2, "3f", SINCE)
+
+
+def test_what_is_written_beside_a_change_is_written_with_it_or_not_at_all(
+    dynamodb: DynamoDBClient, connections: Connections
+) -> None:
+    def note(name: str) -> TransactWriteItemTypeDef:
+        return {"Put": {"TableName": TABLE["TableName"], "Item": {"pk": {"S": "note"}, "sk": {"S": name}}}}
+
+    connections.create(CONNECTION, "0f", note("created"))
+    activation = connections.put_activation("c-1", ACTIVATION, None, note("activated"))
+    connections.update(CONNECTION, note("changed"))
+    for refused in (
+        lambda: connections.create(CONNECTION, "0f", note("refused")),
+        lambda: connections.update(CONNECTION, note("refused")),
+        lambda: connections.put_activation("c-1", ACTIVATION, None, note("refused")),
+        lambda: connections.delete_activation("c-1", replace(activation, version=9), note("refused")),
+    ):
+        with pytest.raises(StaleVersionError):
+            refused()
+    connections.delete_activation("c-1", activation, note("deactivated"))
+    connections.remove("c-1", note("removed"))
+    connections.remove("c-1", note("removed again"))
+    notes = dynamodb.query(
+        TableName=TABLE["TableName"],
+        KeyConditionExpression="pk = :pk",
+        ExpressionAttributeValues={":pk": {"S": "note"}},
+    )["Items"]
+    assert {one["sk"]["S"] for one in notes} == {"created", "activated", "changed", "deactivated", "removed"}
+
+
+def test_the_listing_pages_through_every_connection_by_instance(
+    dynamodb: DynamoDBClient, connections: Connections
+) -> None:
     ids = [f"c-{index}" for index in range(5)]
     for index, connection_id in enumerate(ids):
         munchkin_id = "999-ZZZ-999" if index == 0 else "123-ABC-456"
         connections.create(replace(CONNECTION, id=connection_id, munchkin_id=munchkin_id), token_hash="0f")
     connections.put_activation("c-1", ACTIVATION)
+    audit = Audit(dynamodb, TABLE["TableName"]).put(AuditRecord("r-1", SINCE, "local", Action.ENABLE_CONNECTION, "c-1"))
+    dynamodb.transact_write_items(TransactItems=[audit])
     listed, cursor = [], None
     for _ in range(3):
         page = connections.list(cursor, limit=2)
@@ -245,6 +335,8 @@ def test_the_listing_pages_through_every_connection_by_instance(connections: Con
         cursor = page.cursor
     assert listed == [*ids[1:], ids[0]]
     assert cursor is None
+    assert [connection.id for connection in connections.all()] == listed
+    assert {connection.id for connection in connections.of_instance("123-ABC-456")} == set(ids[1:])
 
 
 @pytest.mark.parametrize("cursor", ["", "x", "é", "YWJj", "AAAA//"])

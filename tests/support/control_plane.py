@@ -64,7 +64,7 @@ def control_plane() -> Iterator[Simulator]:
 
 
 def _forget_environment() -> None:
-    for made in (wiring.settings, wiring.management, wiring.governance, wiring.previews):
+    for made in (wiring.settings, wiring.management, wiring.governance, wiring.previews, wiring.recorder):
         made.cache_clear()
 
 

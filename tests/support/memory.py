@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from destination.domain.circuit import Pause
-from destination.domain.connection import ActiveConnection, AudienceKey, Limits, Status, Waiting
+from destination.domain.connection import DELIVERING, ActiveConnection, AudienceKey, Limits, Status, Waiting
 from destination.domain.credentials import AccessToken
 from destination.domain.event import MembershipStatus
 from destination.domain.pace import PaceState
@@ -40,12 +40,14 @@ class MemoryConnections:
             self.stored[connection_id] = replace(target, activations={**target.activations, **bound})
 
     def block(self, connection_id: str, cause: str) -> None:
-        if self.stored[connection_id].connection.status in {Status.ENABLED, Status.BLOCKED}:
-            self._mark(connection_id, Status.BLOCKED, cause)
+        status = self.stored[connection_id].connection.status
+        if status in DELIVERING:
+            self._mark(connection_id, status if status is Status.DELETING else Status.BLOCKED, cause)
 
     def unblock(self, connection_id: str) -> None:
-        if self.stored[connection_id].connection.status is Status.BLOCKED:
-            self._mark(connection_id, Status.ENABLED, None)
+        status = self.stored[connection_id].connection.status
+        if status in {Status.BLOCKED, Status.DELETING}:
+            self._mark(connection_id, status if status is Status.DELETING else Status.ENABLED, None)
 
     def wait(self, connection_id: str, waiting: Waiting | None) -> None:
         target = self.stored[connection_id]

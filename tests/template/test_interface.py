@@ -35,6 +35,8 @@ ROUTES = {
     ("GET", "/governance/policies"): "ConnectionsFunction",
     ("PUT", "/governance/policies"): "ConnectionsFunction",
     ("POST", "/governance/evaluations"): "ConnectionsFunction",
+    ("POST", "/connections/{connection_id}/ingest-token"): "ConnectionsFunction",
+    ("GET", "/audit"): "ConnectionsFunction",
 }
 
 

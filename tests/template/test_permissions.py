@@ -48,11 +48,16 @@ ACTIONS: dict[str, dict[str, list[str]]] = {
         "*": TRACES,
         "${ConnectionsTable.Arn}/index/Listing": ["dynamodb:Query"],
         "RunsTable": ["dynamodb:GetItem"],
+        "ConnectionsTable": ["dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:Query"],
+        "Queue": ["sqs:GetQueueAttributes"],
+        CREDENTIALS: ["secretsmanager:DeleteSecret", "secretsmanager:GetSecretValue"],
+        TOKENS: ["secretsmanager:DeleteSecret"],
     },
     "ConnectionsRole": {
         "ConnectionsLogGroup": LOGS,
         "*": TRACES,
         "ConnectionsTable": [
+            "dynamodb:ConditionCheckItem",
             "dynamodb:DeleteItem",
             "dynamodb:GetItem",
             "dynamodb:PutItem",

@@ -69,7 +69,7 @@ def test_what_cannot_be_made_anew_is_backed_up_and_outlives_the_stack(template: 
     assert resource["UpdateReplacePolicy"] == "Retain"
 
 
-@pytest.mark.parametrize("table", ["LedgerTable", "RunsTable"])
+@pytest.mark.parametrize("table", ["ConnectionsTable", "LedgerTable", "RunsTable"])
 def test_rows_that_grow_old_expire(template: Template, table: str) -> None:
     assert properties(template, table)["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
 

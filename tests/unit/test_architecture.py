@@ -22,7 +22,9 @@ USE_CASES = (
     "preflight",
     "preview",
     "reasons",
+    "recorder",
     "relist",
+    "retire",
     "selectors",
     "sync",
 )

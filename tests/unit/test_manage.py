@@ -10,6 +10,7 @@ import boto3
 import pytest
 import requests
 from moto import mock_aws
+from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
 
 from destination.domain.configuration import ConfigurationError
 from destination.domain.connection import (
@@ -28,6 +29,9 @@ from destination.marketo.errors import InstanceWaitsError
 from destination.marketo.instance import Marketo
 from destination.marketo.pace import Pace
 from destination.preflight import Preflight
+from destination.recorder import Recorder
+from destination.retire import Removal
+from destination.store.audit import Audit
 from destination.store.connections import Connections
 from destination.store.errors import NotFoundError, StaleVersionError
 from destination.store.runs import Runs
@@ -38,6 +42,7 @@ from tests.support.template import source, tables
 
 NOW = datetime(2026, 11, 21, 10, 30, tzinfo=UTC)
 TABLES = tables(source())
+OPERATOR = "arn:aws:iam::123456789012:user/operator"
 AUDIENCE = AudienceKey("ups", "aud-1")
 CREDENTIALS = ClientCredentials("client", "secret")
 DRAFT = Connection(
@@ -95,12 +100,20 @@ def plane() -> Iterator[Plane]:
                 pace=Pace(100, 10),
             )
 
-        ids, tokens = itertools.count(1), itertools.count(1)
+        ids, tokens, records = itertools.count(1), itertools.count(1), itertools.count(1)
         connections = Connections(dynamodb, "ConnectionsTable")
         credentials = Credentials(secretsmanager, "dest")
+        record = Recorder(
+            Audit(dynamodb, "ConnectionsTable"),
+            actor=lambda: OPERATOR,
+            new_id=lambda: f"record-{next(records)}",
+            clock=lambda: NOW,
+        )
         management = Management(
             connections=connections,
             credentials=credentials,
+            removal=Removal(connections, credentials, token_of, record),
+            record=record,
             runs=Runs(dynamodb, "RunsTable"),
             preflight=Preflight(connections, credentials, marketo_for, lambda: NOW),
             marketo_for=marketo_for,
@@ -145,9 +158,9 @@ class WatchedConnections(Connections):
     found: list[str]
     credentials: Credentials
 
-    def update(self, connection: Connection) -> Connection:
+    def update(self, connection: Connection, *beside: TransactWriteItemTypeDef) -> Connection:
         self.found = [self.credentials.get(connection.id).client_secret]
-        return super().update(connection)
+        return super().update(connection, *beside)
 
 
 def test_whoever_sees_the_new_version_finds_the_new_credentials(plane: Plane) -> None:
@@ -164,9 +177,9 @@ def test_a_list_that_was_made_anew_meanwhile_is_kept(plane: Plane) -> None:
     bound, _ = plane.management.activate(connection_id, Activation(AUDIENCE, "Webinar"))
     assert bound.list_id is not None
     plane.management.connections.rebind(connection_id, AUDIENCE, bound.list_id, 4711, "Webinar")
-    with pytest.raises(StaleVersionError):
-        plane.management.change_activation(connection_id, bound, replace(bound, name="Renamed"))
-    assert plane.management.activation(connection_id, AUDIENCE).list_id == 4711
+    renamed = plane.management.change_activation(connection_id, bound, replace(bound, name="Renamed"))
+    assert (renamed.name, renamed.list_id, renamed.version) == ("Renamed", 4711, 2)
+    assert plane.management.activation(connection_id, AUDIENCE) == renamed
 
 
 def test_a_connection_has_room_for_so_many_audiences(plane: Plane, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -248,9 +261,10 @@ def test_a_connection_that_keeps_no_lists_for_now_remembers_those_it_had(plane: 
 
 def test_deleting_can_be_repeated_after_it_broke_off(plane: Plane) -> None:
     connection_id = plane.enabled()
+    activation = plane.management.activation(connection_id, AUDIENCE)
     plane.management.credentials.delete(connection_id)
-    plane.management.connections.delete_activation(connection_id, AUDIENCE)
-    plane.management.delete(connection_id)
+    plane.management.connections.delete_activation(connection_id, activation)
+    plane.management.delete(connection_id, discard=True)
     with pytest.raises(NotFoundError):
         plane.management.get(connection_id)
 

@@ -18,7 +18,7 @@ ENVIRONMENTS: list[tuple[Any, tuple[str, ...]]] = [
             "MARKETO_URL",
         ),
     ),
-    (MonitorSettings, ("CONNECTIONS_TABLE", "RUNS_TABLE")),
+    (MonitorSettings, ("CONNECTIONS_TABLE", "RUNS_TABLE", "QUEUE_URL", "SECRETS_PREFIX")),
     (ConnectionsSettings, ("CONNECTIONS_TABLE", "LEDGER_TABLE", "RUNS_TABLE", "SECRETS_PREFIX", "MARKETO_URL")),
 ]
 

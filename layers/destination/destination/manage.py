@@ -1,4 +1,7 @@
-"""The control plane's use case: what operators do with connections and the audiences activated on them."""
+"""The control plane's use case: what operators do with connections and the audiences activated on them.
+
+Every change is written together with its audit record, or not at all.
+"""
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
@@ -6,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
 
+from destination.domain.audit import Action, Change, credential_changes, differences
 from destination.domain.configuration import (
     ConfigurationError,
     Problem,
@@ -13,6 +17,7 @@ from destination.domain.configuration import (
     activation_problems,
     change_problems,
     connection_problems,
+    grace_problems,
     missing_to_enable,
     room_problems,
 )
@@ -28,8 +33,11 @@ from destination.domain.runs import Run, run_id
 from destination.marketo.instance import Marketo
 from destination.marketo.lists import Lists, StaticList
 from destination.preflight import Preflight
+from destination.recorder import Recorder
+from destination.retire import Removal
+from destination.store.audit import AuditPage
 from destination.store.connections import Connections, Page
-from destination.store.errors import NotFoundError, StaleVersionError
+from destination.store.errors import DeletingError, NotFoundError, StaleVersionError
 from destination.store.runs import Runs
 from destination.store.secrets import Credentials, TokenSecret
 
@@ -55,13 +63,23 @@ class Created:
 
 
 @dataclass(frozen=True, slots=True)
+class Rotated:
+    """A connection with a new ingest token, which is not stored; the one before is good until a time."""
+
+    connection: Connection
+    token: str = field(repr=False)
+    previous_valid_until: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Management:
     """What operators do. `new_id` and `new_token` are random; a token has 256 bits and goes into an HTTP header.
 
     `marketo_for` gives the connection's instance, seen as its API user, and `token_of` the access token that this
-    user's connections share.
+    user's connections share. `record` makes the audit record that is written beside each change.
     Where a version is `expected`, any other raises StaleVersionError; None expects nothing.
-    Every method that names a connection raises NotFoundError when there is none.
+    Every method that names a connection raises NotFoundError when there is none, and every change of one DeletingError
+    when it is being deleted.
     """
 
     connections: Connections
@@ -70,6 +88,8 @@ class Management:
     preflight: Preflight
     marketo_for: Callable[[Connection, ClientCredentials], Marketo]
     token_of: Callable[[Connection, ClientCredentials], TokenSecret]
+    removal: Removal
+    record: Recorder
     new_id: Callable[[], str]
     new_token: Callable[[], str]
     clock: Callable[[], datetime]
@@ -82,7 +102,9 @@ class Management:
         # The credentials first: a connection that can be seen has all that was given for it.
         if credentials is not None:
             self.credentials.put(connection.id, credentials)
-        self.connections.create(connection, hashlib.sha256(token.encode()).hexdigest())
+        changes = (*differences(None, connection), *credential_changes(None, credentials))
+        record = self.record(Action.CREATE_CONNECTION, connection.id, changes)
+        self.connections.create(connection, _hash(token), record)
         return Created(connection, token)
 
     def get(self, connection_id: str, expected: int | None = None) -> Connection:
@@ -94,51 +116,106 @@ class Management:
         """Raises InvalidCursorError."""
         return self.connections.list(cursor, limit)
 
-    def change(self, before: Connection, after: Connection, credentials: ClientCredentials | None = None) -> Connection:
+    def change(
+        self,
+        before: Connection,
+        after: Connection,
+        credentials: ClientCredentials | None = None,
+        action: Action = Action.CHANGE_CONNECTION,
+    ) -> Connection:
         """Store a changed configuration; enabled, it must stay complete, and fit Marketo.
 
         Raises ConfigurationError, IncompleteError, ChecksFailedError, MarketoError or OutOfTimeError when Marketo
         cannot be asked now, and StaleVersionError when it changed since `before` was read.
         """
+        _refuse_deleting(before)
         _refuse(change_problems(before, after) + connection_problems(after))
         if before.status in {Status.ENABLED, Status.BLOCKED}:
             self._refuse_incomplete(after, has_credentials=credentials is not None)
             self.preflight.admit_change(before, after, credentials)
         if after == before and credentials is None:
             return before
+        changes = differences(before, after)
+        if credentials is None:
+            return self.connections.update(after, self.record(action, before.id, changes))
         # The credentials first: sync keeps them for as long as the version stays, so whoever sees the new version must
         # find the new ones. They have no condition, so the version is looked at once more, for a change that is stale.
-        if credentials is not None:
-            _expect(self.connections.get(before.id), before.version)
-            self.credentials.put(before.id, credentials)
-        return self.connections.update(after)
+        _expect(self.connections.get(before.id), before.version)
+        replaced = self._credentials_of(before)
+        self.credentials.put(before.id, credentials)
+        changes += credential_changes(replaced, credentials)
+        changed = self.connections.update(after, self.record(action, before.id, changes))
+        if replaced is not None and replaced.client_id != credentials.client_id:
+            # Others with the same credentials obtain a new one.
+            self.token_of(before, replaced).delete()
+        return changed
 
     def enable(self, connection_id: str, expected: int | None = None) -> Connection:
         """Let events in, and end a block: what is queued is tried again.
 
         Raises IncompleteError, ChecksFailedError, and MarketoError or OutOfTimeError when Marketo cannot be asked now.
         """
-        connection = self.get(connection_id, expected)
+        connection = self._changeable(connection_id, expected)
         self._refuse_incomplete(connection)
         if connection.status is not Status.ENABLED:
             self.preflight.admit(connection)
-        return self._set_status(connection, Status.ENABLED)
+        return self._set_status(connection, Status.ENABLED, Action.ENABLE_CONNECTION)
 
     def disable(self, connection_id: str, expected: int | None = None) -> Connection:
         """Let no further events in; a draft stays one, for it never let any in."""
-        connection = self.get(connection_id, expected)
-        return connection if connection.status is Status.DRAFT else self._set_status(connection, Status.DISABLED)
+        connection = self._changeable(connection_id, expected)
+        if connection.status is Status.DRAFT:
+            return connection
+        return self._set_status(connection, Status.DISABLED, Action.DISABLE_CONNECTION)
 
-    def delete(self, connection_id: str, expected: int | None = None) -> None:
-        """Remove the connection, its activations, its credentials and their token; its lists stay in Marketo."""
-        connection = self.get(connection_id, expected)
-        if credentials := self._credentials_of(connection):
-            # Others with the same credentials obtain a new one.
-            self.token_of(connection, credentials).delete()
-        self.credentials.delete(connection_id)
-        self.connections.delete(connection_id)
+    def delete(self, connection_id: str, expected: int | None = None, *, discard: bool = False) -> Connection | None:
+        """Let nothing in any more, and remove the connection once what is queued was delivered; its lists stay.
 
-    def activate(self, connection_id: str, activation: Activation) -> tuple[Activation, bool]:
+        It is removed at once, and None answered, where nothing was ever let in, or what is queued is to be discarded:
+        then its events end as dead letters. Asked again, it goes on where it broke off.
+        """
+        connection = self.get(connection_id, expected)
+        at_once = discard or connection.status is Status.DRAFT
+        if connection.status is not Status.DELETING:
+            status = Change("status", connection.status.value, Status.DELETING.value)
+            record = self.record(Action.DELETE_CONNECTION, connection_id, [status])
+            connection = self.connections.begin_deletion(connection_id, connection.version, self.clock(), record)
+        if not at_once:
+            return connection
+        self.removal(connection)
+        return None
+
+    def rotate_ingest_token(self, connection_id: str, grace: timedelta, expected: int | None = None) -> Rotated:
+        """Make a new ingest token; the current one is good for a while longer, one before it no more.
+
+        Raises ConfigurationError.
+        """
+        connection = self._changeable(connection_id, expected)
+        _refuse(grace_problems(grace))
+        token, until = self.new_token(), self.clock() + grace
+        record = self.record(Action.ROTATE_INGEST_TOKEN, connection_id)
+        connection = self.connections.rotate_token(connection_id, connection.version, _hash(token), until, record)
+        return Rotated(connection, token, until)
+
+    def audit(
+        self,
+        connection_id: str | None,
+        first: datetime | None,
+        last: datetime | None,
+        cursor: str | None,
+        limit: int,
+    ) -> AuditPage:
+        """The changes from one time on and before another, newest first: of one connection, there or not, or of all.
+
+        Raises ConfigurationError, InvalidCursorError.
+        """
+        if first and last and first > last:
+            raise ConfigurationError([Problem("from", "must not be later than to")])
+        return self.record.audit.page(connection_id, first, last, cursor, limit)
+
+    def activate(
+        self, connection_id: str, activation: Activation, expected: int | None = None
+    ) -> tuple[Activation, bool]:
         """Switch an audience on, and say whether it was off; switching it on again renews what is known of it.
 
         On a connection that keeps lists the audience gets the list of the given id, else the one it has, else the
@@ -147,9 +224,10 @@ class Management:
         Raises ConfigurationError, AlreadyBoundError, StaleVersionError when somebody else did meanwhile, and
         MarketoError or OutOfTimeError from the instance.
         """
-        connection = self.connections.get(connection_id)
+        connection = self._changeable(connection_id)
         _refuse(activation_problems(connection, activation))
         present = self._present(connection_id, activation.audience)
+        _expect_activation(present, activation.audience, expected)
         if present is None:
             _refuse(room_problems(len(self.connections.activations(connection_id))))
         if rule_of(connection).keeps_lists:
@@ -157,31 +235,42 @@ class Management:
             activation = replace(activation, list_id=kept.id, list_name=kept.name)
         elif present is not None:
             activation = replace(activation, list_id=present.list_id, list_name=present.list_name)
-        self.connections.put_activation(connection_id, activation, present)
-        return activation, present is None
+        changes = differences(present, activation)
+        if present is not None and not changes:
+            return present, False
+        record = self.record(Action.ACTIVATE_AUDIENCE, connection_id, changes, activation.audience)
+        return self.connections.put_activation(connection_id, activation, present, record), present is None
 
     def activations(self, connection_id: str) -> tuple[Activation, ...]:
         self.connections.get(connection_id)
         return self.connections.activations(connection_id)
 
-    def activation(self, connection_id: str, audience: AudienceKey) -> Activation:
+    def activation(self, connection_id: str, audience: AudienceKey, expected: int | None = None) -> Activation:
         """Raises NotFoundError also when the audience is not activated."""
         self.connections.get(connection_id)
-        return self.connections.activation(connection_id, audience)
+        activation = self.connections.activation(connection_id, audience)
+        _expect_activation(activation, audience, expected)
+        return activation
 
     def change_activation(self, connection_id: str, before: Activation, after: Activation) -> Activation:
         """Store a changed name, origin, start or end. Raises ConfigurationError, StaleVersionError."""
-        connection = self.connections.get(connection_id)
+        connection = self._changeable(connection_id)
         _refuse(activation_change_problems(before, after))
         # The list was decided when the audience was activated.
         _refuse(activation_problems(connection, replace(after, list_id=None)))
-        self.connections.put_activation(connection_id, after, before)
-        return after
+        changes = differences(before, after)
+        if not changes:
+            return before
+        record = self.record(Action.CHANGE_AUDIENCE, connection_id, changes, before.audience)
+        return self.connections.put_activation(connection_id, after, before, record)
 
-    def deactivate(self, connection_id: str, audience: AudienceKey) -> None:
+    def deactivate(self, connection_id: str, audience: AudienceKey, expected: int | None = None) -> None:
         """Switch an audience off; its list stays in Marketo, with its members. Raises NotFoundError."""
-        self.activation(connection_id, audience)
-        self.connections.delete_activation(connection_id, audience)
+        self._changeable(connection_id)
+        activation = self.connections.activation(connection_id, audience)
+        _expect_activation(activation, audience, expected)
+        record = self.record(Action.DEACTIVATE_AUDIENCE, connection_id, differences(activation, None), audience)
+        self.connections.delete_activation(connection_id, activation, record)
 
     def run(self, connection_id: str, hour: str) -> Run:
         """Raises NotFoundError also when there is no such run: nothing was received in that hour, or it is long ago."""
@@ -213,10 +302,16 @@ class Management:
         if missing := missing_to_enable(active, has_credentials=has_credentials):
             raise IncompleteError(missing)
 
-    def _set_status(self, connection: Connection, status: Status) -> Connection:
+    def _changeable(self, connection_id: str, expected: int | None = None) -> Connection:
+        connection = self.get(connection_id, expected)
+        _refuse_deleting(connection)
+        return connection
+
+    def _set_status(self, connection: Connection, status: Status, action: Action) -> Connection:
         if connection.status is status:
             return connection
-        return self.connections.set_status(connection.id, connection.version, status)
+        record = self.record(action, connection.id, [Change("status", connection.status.value, status.value)])
+        return self.connections.set_status(connection.id, connection.version, status, record)
 
     def _credentials_of(self, connection: Connection) -> ClientCredentials | None:
         try:
@@ -257,6 +352,21 @@ class Management:
 def _refuse(problems: Sequence[Problem]) -> None:
     if problems:
         raise ConfigurationError(problems)
+
+
+def _refuse_deleting(connection: Connection) -> None:
+    if connection.status is Status.DELETING:
+        raise DeletingError(f"connection {connection.id} is being deleted")
+
+
+def _hash(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def _expect_activation(activation: Activation | None, audience: AudienceKey, version: int | None) -> None:
+    if version is not None and (activation is None or activation.version != version):
+        stands = f"at version {activation.version}" if activation else "not activated"
+        raise StaleVersionError(f"audience {audience.id} is {stands}, not at version {version}")
 
 
 def _expect(connection: Connection, version: int | None) -> None:

@@ -28,11 +28,5 @@ class Monitor:
     def __call__(self, now: datetime) -> Iterator[Summary]:
         """The summaries of the hour before the one that `now` is in."""
         hour = run_id(now - timedelta(hours=1))
-        cursor = None
-        while True:
-            page = self.connections.list(cursor)
-            for connection in page.connections:
-                yield Summary(connection, self.runs.get(connection.id, hour) or Run(connection.id, hour))
-            cursor = page.cursor
-            if cursor is None:
-                return
+        for connection in self.connections.all():
+            yield Summary(connection, self.runs.get(connection.id, hour) or Run(connection.id, hour))

@@ -243,6 +243,18 @@ class EventQueue:
                     ],
                 )
 
+    def is_empty(self) -> bool:
+        """Whether no message waits, is being delivered or was given back, as far as SQS's approximate counts tell."""
+        answer = self.client.get_queue_attributes(
+            QueueUrl=self.url,
+            AttributeNames=[
+                "ApproximateNumberOfMessages",
+                "ApproximateNumberOfMessagesNotVisible",
+                "ApproximateNumberOfMessagesDelayed",
+            ],
+        )
+        return not any(int(count) for count in answer["Attributes"].values())
+
 
 @dataclass(frozen=True, slots=True)
 class DeadLetters:

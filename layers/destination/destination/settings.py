@@ -51,11 +51,18 @@ class SyncSettings:
 class MonitorSettings:
     connections_table: str
     runs_table: str
+    queue_url: str
+    secrets_prefix: str
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] = os.environ) -> Self:
         """Raises SettingsError."""
-        return cls(_read(env, "CONNECTIONS_TABLE"), _read(env, "RUNS_TABLE"))
+        return cls(
+            connections_table=_read(env, "CONNECTIONS_TABLE"),
+            runs_table=_read(env, "RUNS_TABLE"),
+            queue_url=_read(env, "QUEUE_URL"),
+            secrets_prefix=_read(env, "SECRETS_PREFIX"),
+        )
 
 
 @dataclass(frozen=True, slots=True)

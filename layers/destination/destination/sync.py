@@ -16,7 +16,7 @@ from typing import Protocol
 from destination.accounts import Accounts, DeadLetters, Ledger, Work
 from destination.delivery import Delivery, schema_for
 from destination.domain.circuit import PATIENCE, Pause, pause_after
-from destination.domain.connection import ActiveConnection, AudienceKey, Connection, Limits, Status, Waiting
+from destination.domain.connection import DELIVERING, ActiveConnection, AudienceKey, Connection, Limits, Waiting
 from destination.domain.mapping import Mapper
 from destination.domain.pace import PaceState
 from destination.domain.person import by_key
@@ -175,7 +175,7 @@ class Sync:
             if isinstance(opened, DeadLetter):
                 if self.dead_letters.send([opened]):
                     lost.append(message)
-            elif opened.target.connection.status in {Status.ENABLED, Status.BLOCKED}:
+            elif opened.target.connection.status in DELIVERING:
                 instances[opened.target.connection.munchkin_id].append(opened)
             else:
                 returns.add([opened], RETRY_BLOCKED, f"the connection is {opened.target.connection.status}")
@@ -271,7 +271,7 @@ class Sync:
             blocked = ConnectionBlockedError(error.code, error.operation)
         if blocked is not None:
             self.connections.block(connection.id, f"{blocked.code}: {message_of(blocked.code)}")
-        elif turn.halt is None and connection.status is Status.BLOCKED and marketo.calls > calls_before:
+        elif turn.halt is None and connection.blocked_cause is not None and marketo.calls > calls_before:
             self.connections.unblock(connection.id)
         unfinished = [work for work in works if not work.is_done]
         if unfinished:

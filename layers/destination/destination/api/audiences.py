@@ -64,17 +64,18 @@ class AudienceIn(Audience):
         )
 
     def over(self, activation: Activation) -> Activation:
-        """The activation as described here, with the name of the list that it has."""
-        return replace(self.activation(), list_name=activation.list_name)
+        """The activation as described here, with the name of the list that it has, at its version."""
+        return replace(self.activation(), list_name=activation.list_name, version=activation.version)
 
 
 class AudienceOut(Audience):
+    version: int
     list: ListOut | None
 
     @classmethod
     def of(cls, activation: Activation) -> Self:
         kept = None if activation.list_id is None else {"id": activation.list_id, "name": activation.list_name}
-        return cls.model_validate(_audience(activation) | {"list": kept})
+        return cls.model_validate(_audience(activation) | {"version": activation.version, "list": kept})
 
 
 class AudienceList(Representation):

@@ -159,7 +159,8 @@ class ConnectionOut(Configuration):
     id: str
     version: int
     status: Status
-    blocked_cause: str | None = Field(description="Why Marketo refuses the work, while the status is blocked.")
+    blocked_cause: str | None = Field(description="Why Marketo refuses the work, while it does.")
+    deleting_since: Time | None = Field(description="When the deletion began, while the status is deleting.")
     waiting_since: Time | None = Field(description="When its oldest event that was given back to the queue arrived.")
     warnings: list[ProblemDetails.Error]
 
@@ -172,6 +173,7 @@ class ConnectionOut(Configuration):
                 "version": connection.version,
                 "status": connection.status,
                 "blocked_cause": connection.blocked_cause,
+                "deleting_since": connection.deleting_since,
                 "waiting_since": connection.waiting and connection.waiting.since,
                 "warnings": [asdict(one) for one in connection_warnings(connection)],
             }
@@ -192,6 +194,18 @@ class ConnectionCreated(ConnectionOut):
     def with_ingest(cls, connection: Connection, url: str, token: str) -> Self:
         shown = ConnectionOut.of(connection).model_dump()
         return cls.model_validate(shown | {"ingest": {"url": url, "token": token}})
+
+
+class RotationIn(Representation):
+    grace: Duration = Field(
+        default=timedelta(hours=24), description="How long the current token stays good, at most P7D."
+    )
+
+
+class IngestRotated(Ingest):
+    """The token before is good until then, no older one is."""
+
+    previous_valid_until: Time
 
 
 class ConnectionPage(Representation):

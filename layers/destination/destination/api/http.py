@@ -8,18 +8,26 @@ _LONGEST_VERSION: Final = 18
 
 
 def ingest_url(event: Mapping[str, Any], connection_id: str) -> str:
-    """Where a connection's events are posted, as seen from the request that creates it: `POST …/connections`.
+    """Where a connection's events are posted, as seen from a request that shows the token: `POST …/connections`, or
+    `POST …/connections/{id}/ingest-token`.
 
     API Gateway names the domain, and a path that has the stage or the custom domain's base path in it (Amazon API
     Gateway, "Input format of a Lambda function for proxy integration"). The emulator of the local stack names no
     domain; it serves an API below a path of its own.
     """
     request = event["requestContext"]
-    path = f"{request['path'].rstrip('/')}/{connection_id}/events"
+    below = request["path"].rstrip("/").removesuffix(f"/{connection_id}/ingest-token")
+    path = f"{below}/{connection_id}/events"
     if domain := request.get("domainName"):
         return f"https://{domain}{path}"
     headers = {name.lower(): value for name, value in event["headers"].items()}
     return f"http://{headers['host']}/_aws/execute-api/{request['apiId']}{path}"
+
+
+def caller_of(event: Mapping[str, Any]) -> str:
+    """The ARN of who signed the request; the local stack, which is open, names nobody."""
+    identity = event.get("requestContext", {}).get("identity") or {}
+    return identity.get("userArn") or "local"
 
 
 def etag(version: int) -> dict[str, str | list[str]]:

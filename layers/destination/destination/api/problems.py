@@ -51,6 +51,7 @@ TITLES: Final[Mapping[str, tuple[int, str]]] = {
     "checks-failed": (409, "The connection does not fit the Marketo instance"),
     "already-bound": (409, "The list or the audience is taken"),
     "policy-violation": (409, "A data usage policy denies it"),
+    "deleting": (409, "The connection is being deleted"),
     "marketo-blocked": (409, "Marketo refuses the connection"),
     "stale": (412, "Somebody else was faster"),
     "too-large": (413, "The body is too large"),

@@ -46,6 +46,9 @@ ADVISED_AUDIENCES: Final = 250
 LONGEST_MEMORY: Final = timedelta(days=28)
 """No person's last delivery is remembered for longer, so no longer time can be kept."""
 
+LONGEST_GRACE: Final = timedelta(days=7)
+"""How long an ingest token can outlive its replacement."""
+
 _MUNCHKIN_ID = re.compile(r"[0-9]{3}-[A-Z]{3}-[0-9]{3}")
 _IDENTITIES: Final = {
     Generation.CURRENT: (DEDUPE_TARGET,),
@@ -179,6 +182,12 @@ def activation_problems(connection: Connection, activation: Activation) -> list[
     if activation.list_id is not None and not rule_of(connection).keeps_lists:
         problems.append(Problem("list", "leave it out: a connection with sync type profile_only keeps no lists"))
     return problems
+
+
+def grace_problems(grace: timedelta) -> list[Problem]:
+    if timedelta(0) <= grace <= LONGEST_GRACE:
+        return []
+    return [Problem("grace", f"must be from PT0S to P{LONGEST_GRACE.days}D")]
 
 
 def room_problems(activations: int) -> list[Problem]:

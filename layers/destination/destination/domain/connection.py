@@ -48,6 +48,10 @@ class Status(StrEnum):
     DELETING = "deleting"
 
 
+DELIVERING = frozenset({Status.ENABLED, Status.BLOCKED, Status.DELETING})
+"""The statuses in which what is queued is delivered."""
+
+
 class Generation(StrEnum):
     """Which of Adobe's destinations the connection behaves like: "Marketo Engage", or its predecessor "(V2)"."""
 
@@ -161,7 +165,10 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Activation:
-    """An audience switched on for a connection; on a `profile_only` connection it has no list."""
+    """An audience switched on for a connection; on a `profile_only` connection it has no list.
+
+    `version`: grows with every change by an operator; 0 as long as it is not stored.
+    """
 
     audience: AudienceKey
     name: str
@@ -173,6 +180,7 @@ class Activation:
     list_name: str | None = None
     when_list_missing: WhenListMissing = WhenListMissing.BLOCK
     labels: tuple[str, ...] = ()
+    version: int = 0
 
     def is_scheduled(self, at: datetime) -> bool:
         """Whether an event of a time counts: from the start on, and before the end."""
@@ -209,6 +217,7 @@ class Connection:
     resend_unchanged_after: timedelta = timedelta(hours=24)
     lead_cache: timedelta = timedelta(hours=24)
     blocked_cause: str | None = None
+    deleting_since: datetime | None = None
     generation: Generation = Generation.CURRENT
     ecid_field: str | None = None
     marketing_actions: tuple[str, ...] = ()

@@ -21,3 +21,7 @@ class NotFoundError(StoreError):
 
 class StaleVersionError(StoreError):
     """Somebody else changed it since it was read."""
+
+
+class DeletingError(StoreError):
+    """The connection is being deleted and takes no changes any more."""

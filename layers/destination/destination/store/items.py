@@ -122,6 +122,7 @@ def connection_from(item: Item) -> Connection:
         resend_unchanged_after=timedelta(seconds=int(stored["resend_unchanged_after"])),
         lead_cache=timedelta(seconds=int(stored["lead_cache"])),
         blocked_cause=stored.get("blocked_cause"),
+        deleting_since=_time(stored.get("deleting_since")),
         generation=Generation(stored["generation"]),
         ecid_field=stored.get("ecid_field"),
         marketing_actions=tuple(stored["marketing_actions"]),
@@ -133,6 +134,7 @@ def connection_from(item: Item) -> Connection:
 
 
 def activation_attributes(activation: Activation) -> Attributes:
+    """All that an operator configures; the version and the list are the store's to write."""
     return {
         "namespace": activation.audience.namespace,
         "audience_id": activation.audience.id,
@@ -141,11 +143,13 @@ def activation_attributes(activation: Activation) -> Attributes:
         "origin": activation.origin,
         "start": activation.start and format_time(activation.start),
         "end": activation.end and format_time(activation.end),
-        "list_id": activation.list_id,
-        "list_name": activation.list_name,
         "when_list_missing": activation.when_list_missing.value,
         "labels": list(activation.labels),
     }
+
+
+def list_attributes(activation: Activation) -> Attributes:
+    return {"list_id": activation.list_id, "list_name": activation.list_name}
 
 
 def activation_from(item: Item) -> Activation:
@@ -162,6 +166,7 @@ def activation_from(item: Item) -> Activation:
         list_name=stored.get("list_name"),
         when_list_missing=WhenListMissing(stored["when_list_missing"]),
         labels=tuple(stored["labels"]),
+        version=int(stored["version"]),
     )
 
 

@@ -22,6 +22,7 @@ from destination.domain.runs import Run
 from destination.domain.times import format_time, parse_time
 from destination.store.lease import Lease, Leases
 from destination.store.runs import Runs
+from destination.store.transactions import failed, patiently
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -32,9 +33,8 @@ RETENTION = timedelta(days=60)
 
 TRANSACTION_ITEMS = 100
 _READ_ITEMS = 100
-_WAITS = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
-_BUSY = frozenset({"None", "TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
-"""Reasons for which DynamoDB cancels a transaction that may succeed a moment later; botocore does not repeat it."""
+_PAUSE = 0.05
+"""Seconds until what a batch left unread is read."""
 
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 
@@ -120,20 +120,15 @@ class Ledger:
         items += [self._runs.put(run) for run in entry.runs]
         items += [self._count(connection_id, one, numbers, expires) for one, numbers in entry.counted.items()]
         items += [self._put(connection_id, key, row, expires) for key, row in entry.rows.items()]
-        for wait in (*_WAITS, None):
-            try:
-                self._client.transact_write_items(TransactItems=items)
-            except self._client.exceptions.TransactionCanceledException as cancelled:
-                codes = [reason.get("Code", "None") for reason in cancelled.response.get("CancellationReasons", [])]
-                if codes and codes[0] == "ConditionalCheckFailed":
-                    raise LeaseLostError(f"the lease on {lease.munchkin_id} was lost") from cancelled
-                if "ConditionalCheckFailed" in codes:
-                    raise StaleRunError("a run was written since it was read") from cancelled
-                if wait is None or not _BUSY.issuperset(codes):
-                    raise
-                self._sleep(wait)
-            else:
-                return
+        try:
+            patiently(lambda: self._client.transact_write_items(TransactItems=items), self._sleep)
+        except self._client.exceptions.TransactionCanceledException as cancelled:
+            refused = failed(cancelled)
+            if 0 in refused:
+                raise LeaseLostError(f"the lease on {lease.munchkin_id} was lost") from cancelled
+            if refused:
+                raise StaleRunError("a run was written since it was read") from cancelled
+            raise
 
     def _read(self, connection_id: str, names: Sequence[str]) -> Iterator[tuple[str, dict[str, Any]]]:
         for start in range(0, len(names), _READ_ITEMS):
@@ -149,7 +144,7 @@ class Ledger:
                     yield found["key"]["S"], found
                 wanted = answer.get("UnprocessedKeys")
                 if wanted:
-                    self._sleep(_WAITS[0])
+                    self._sleep(_PAUSE)
 
     def _put(self, connection_id: str, key: str, row: Row, expires: Any) -> "TransactWriteItemTypeDef":
         stored = {**_key(connection_id, _person(key)), "delivered": {"S": _text(row)}, "expires_at": expires}

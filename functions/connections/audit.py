@@ -1,0 +1,25 @@
+"""Who changed what: the audit log."""
+
+from typing import Annotated
+
+from aws_lambda_powertools.event_handler.api_gateway import Router
+from aws_lambda_powertools.event_handler.openapi.params import Query
+
+from destination.api.audit import AuditLog
+from destination.api.representation import Time
+from functions.connections.parameters import Cursor, Limit
+from functions.connections.wiring import management
+
+router = Router()
+
+
+@router.get("/audit", summary="List changes", operation_id="listAuditRecords")
+def list_audit_records(
+    connection_id: Annotated[str | None, Query(description="One connection's, there or deleted; none: all.")] = None,
+    first: Annotated[Time | None, Query(alias="from", description="From this time on.")] = None,
+    last: Annotated[Time | None, Query(alias="to", description="Before this time.")] = None,
+    cursor: Cursor = None,
+    limit: Limit = 50,
+) -> AuditLog:
+    page = management().audit(connection_id, first, last, cursor, limit)
+    return AuditLog.of(page.records, page.cursor)

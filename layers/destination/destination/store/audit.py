@@ -1,0 +1,130 @@
+"""The audit log, in ConnectionsTable beside what it is about, so that one transaction writes both.
+
+    pk = audit#<connection id>   sk = <time>#<record id>   actor, action, audience, changes (JSON), expires_at
+    index Listing                listing = audit, listed_as = <time>#<record id>
+
+Records outlive their connection and expire after RETENTION. What concerns no connection stands under `audit#`.
+"""
+
+import json
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from destination.domain.audit import RETENTION, Action, AuditRecord, Change, bounded
+from destination.domain.connection import AudienceKey
+from destination.domain.times import format_time, parse_time
+from destination.store.connections import InvalidCursorError
+from destination.store.items import attributes, item
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import QueryInputTypeDef, TransactWriteItemTypeDef
+
+_LISTING: Final = "audit"
+_PREFIX: Final = "audit#"
+_FIRST, _LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class AuditPage:
+    """Some of the records, newest first, and the cursor of those that follow (None: there are no more)."""
+
+    records: tuple[AuditRecord, ...]
+    cursor: str | None
+
+
+class Audit:
+    """The records of all changes."""
+
+    def __init__(self, client: "DynamoDBClient", table: str) -> None:
+        self._client = client
+        self._table = table
+
+    def put(self, record: AuditRecord) -> "TransactWriteItemTypeDef":
+        """A transaction's write of a record, to stand beside the change that it is about."""
+        sk = f"{_stamp(record.at)}#{record.id}"
+        stored = {
+            "pk": f"{_PREFIX}{record.connection_id or ''}",
+            "sk": sk,
+            "listing": _LISTING,
+            "listed_as": sk,
+            "id": record.id,
+            "at": format_time(record.at),
+            "actor": record.actor,
+            "action": record.action.value,
+            "connection_id": record.connection_id,
+            "namespace": record.audience and record.audience.namespace,
+            "audience_id": record.audience and record.audience.id,
+            "changes": json.dumps([[one.path, one.before, one.after] for one in bounded(record.changes)]),
+            "expires_at": int((record.at + RETENTION).timestamp()),
+        }
+        new = "attribute_not_exists(pk)"
+        return {"Put": {"TableName": self._table, "Item": item(stored), "ConditionExpression": new}}
+
+    def page(
+        self,
+        connection_id: str | None = None,
+        first: datetime | None = None,
+        last: datetime | None = None,
+        cursor: str | None = None,
+        limit: int = 50,
+    ) -> AuditPage:
+        """Records from one time on and before another, newest first: one connection's, or all.
+
+        All are read from an index: a change made a moment ago may not show yet. Raises InvalidCursorError.
+        """
+        lowest, highest = _stamp(first or _FIRST), _stamp(last or _LAST)
+        request: QueryInputTypeDef = {"TableName": self._table, "Limit": limit, "ScanIndexForward": False}
+        if connection_id is None:
+            request["IndexName"] = "Listing"
+            hash_key, range_key, value = "listing", "listed_as", _LISTING
+        else:
+            request["ConsistentRead"] = True
+            hash_key, range_key, value = "pk", "sk", f"{_PREFIX}{connection_id}"
+        request["KeyConditionExpression"] = f"{hash_key} = :key AND {range_key} BETWEEN :first AND :last"
+        request["ExpressionAttributeValues"] = item({":key": value, ":first": lowest, ":last": highest})
+        if cursor is not None:
+            pk, sk = _position(cursor)
+            if not (lowest <= sk <= highest) or connection_id not in {None, pk.removeprefix(_PREFIX)}:
+                raise InvalidCursorError("not a cursor of this listing")
+            start = {"pk": pk, "sk": sk} | ({"listing": _LISTING, "listed_as": sk} if connection_id is None else {})
+            request["ExclusiveStartKey"] = item(start)
+        answer = self._client.query(**request)
+        end = answer.get("LastEvaluatedKey")
+        return AuditPage(
+            records=tuple(_record(found) for found in answer["Items"]),
+            cursor=_cursor(end["pk"]["S"], end["sk"]["S"]) if end else None,
+        )
+
+
+def _stamp(at: datetime) -> str:
+    """Of one length, so that the texts have the order of the times."""
+    return at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds")
+
+
+def _cursor(pk: str, sk: str) -> str:
+    return urlsafe_b64encode(f"{pk}\n{sk}".encode()).decode()
+
+
+def _position(cursor: str) -> tuple[str, str]:
+    try:
+        pk, sk = urlsafe_b64decode(cursor.encode()).decode().split("\n")
+    except ValueError as invalid:
+        raise InvalidCursorError("not a cursor of this listing") from invalid
+    return pk, sk
+
+
+def _record(found: dict[str, Any]) -> AuditRecord:
+    stored = attributes(found)
+    audience = AudienceKey(stored["namespace"], stored["audience_id"]) if "audience_id" in stored else None
+    return AuditRecord(
+        id=stored["id"],
+        at=parse_time(stored["at"]),
+        actor=stored["actor"],
+        action=Action(stored["action"]),
+        connection_id=stored.get("connection_id"),
+        audience=audience,
+        changes=tuple(Change(*change) for change in json.loads(stored["changes"])),
+    )

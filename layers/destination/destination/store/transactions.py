@@ -1,0 +1,45 @@
+"""Writes of which all or none happen (Amazon DynamoDB, "Transactions"), and the patience that they need.
+
+Where two transactions, or one and another write, are at the same item at once, DynamoDB refuses one of them; botocore
+does not repeat it.
+"""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+_WAITS = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
+_BUSY = frozenset({"None", "TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
+"""Reasons for which a transaction is cancelled that may succeed a moment later; "None" stands for an item without."""
+
+
+def patiently(write: Callable[[], object], sleep: Callable[[float], None] = time.sleep) -> None:
+    """Write, again where something else was at the same items. Raises the ClientError of any other refusal."""
+    for wait in (*_WAITS, None):
+        try:
+            write()
+        except ClientError as error:
+            if wait is None or not _passes(error):
+                raise
+            sleep(wait)
+        else:
+            return
+
+
+def reasons(cancelled: ClientError) -> list[str]:
+    """Why a transaction was cancelled, item by item; empty where DynamoDB does not say."""
+    response: Any = cancelled.response
+    return [reason.get("Code", "None") for reason in response.get("CancellationReasons", [])]
+
+
+def failed(cancelled: ClientError) -> set[int]:
+    """The places of the items whose condition did not hold."""
+    return {place for place, reason in enumerate(reasons(cancelled)) if reason == "ConditionalCheckFailed"}
+
+
+def _passes(error: ClientError) -> bool:
+    if error.response["Error"].get("Code") == "TransactionCanceledException":
+        return _BUSY.issuperset(reasons(error))
+    return error.response["Error"].get("Code") == "TransactionConflictException"
