@@ -108,7 +108,7 @@ def test_trouble_of_aws_is_answered_and_logged(caplog: pytest.LogCaptureFixture)
 
 
 def test_no_secret_shows_in_answers_or_logs(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level("DEBUG", "destination")
+    caplog.set_level("DEBUG")
     hush = {"client_id": "client", "client_secret": "hush-hush-1"}
     made = call("POST", "/connections", {**CREATE, "credentials": hush})
     path = f"/connections/{made.json['id']}"
