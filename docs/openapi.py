@@ -53,6 +53,7 @@ _PROBLEMS: Final[Mapping[str, tuple[str, ...]]] = {
     "setPolicies": (*_BODY, "policy-violation", "stale"),
     "evaluatePolicies": _BODY,
     "listAuditRecords": ("invalid",),
+    "migrateLegacyFlow": _BODY,
 }
 """The kinds of problems that a call answers with; every one may also answer `unavailable`."""
 

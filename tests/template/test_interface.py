@@ -37,6 +37,7 @@ ROUTES = {
     ("POST", "/governance/evaluations"): "ConnectionsFunction",
     ("POST", "/connections/{connection_id}/ingest-token"): "ConnectionsFunction",
     ("GET", "/audit"): "ConnectionsFunction",
+    ("POST", "/migrations/legacy-v2"): "ConnectionsFunction",
 }
 
 

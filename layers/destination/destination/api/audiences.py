@@ -7,11 +7,11 @@ from typing import Annotated, Any, Self
 from pydantic import Field, StrictInt, StringConstraints
 
 from destination.api.representation import Labels, Representation, Text, Time
+from destination.domain.configuration import AUDIENCE_ID, LONGEST_NAMESPACE, LONGEST_TEXT, NAMESPACE
 from destination.domain.connection import DEFAULT_NAMESPACE, Activation, AudienceKey, WhenListMissing
 
-Namespace = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:-]+$", max_length=64)]
-AudienceId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9 _.~:@,;=+&$()'!*-]*$", max_length=255)]
-"""What can stand in the path of a call as it is."""
+Namespace = Annotated[str, StringConstraints(pattern=NAMESPACE.pattern, max_length=LONGEST_NAMESPACE)]
+AudienceId = Annotated[str, StringConstraints(pattern=AUDIENCE_ID.pattern, max_length=LONGEST_TEXT)]
 
 
 class ListIn(Representation):

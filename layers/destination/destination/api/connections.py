@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, Field, SecretStr, StrictBool, StrictInt, S
 from destination.api.alerts import Subscribed, SubscriptionIn
 from destination.api.problems import ProblemDetails
 from destination.api.representation import Duration, Labels, Name, Representation, Text, Time
-from destination.domain.configuration import connection_warnings
+from destination.domain.configuration import MAX_MAPPING_ROWS, MAX_MARKETING_ACTIONS, connection_warnings
 from destination.domain.connection import (
     Connection,
     Consent,
@@ -27,9 +27,6 @@ from destination.domain.connection import (
     WhenMissing,
 )
 from destination.domain.credentials import ClientCredentials
-
-MAX_MAPPING_ROWS = 150
-"""So that a connection fits into one DynamoDB item (400 KB)."""
 
 
 def _stripped(value: object) -> object:
@@ -112,7 +109,7 @@ class Configuration(Representation):
     lead_cache: Duration = timedelta(hours=24)
     generation: Generation = Generation.CURRENT
     ecid_field: Text | None = Field(None, description="legacy_v2: the searchable field that holds the ECID.")
-    marketing_actions: Annotated[list[Name], Field(max_length=50)] = Field(
+    marketing_actions: Annotated[list[Name], Field(max_length=MAX_MARKETING_ACTIONS)] = Field(
         default_factory=list, description="What the data is used for.", examples=[["emailTargeting"]]
     )
     consent: ConsentIn | None = Field(None, description="Whose profiles may be exported; none: everybody's.")

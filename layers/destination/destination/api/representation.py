@@ -10,7 +10,7 @@ from typing import Annotated, Any, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
 
 from destination.api.problems import problems_of
-from destination.domain.configuration import ConfigurationError
+from destination.domain.configuration import LONGEST_TEXT, MARKETING_ACTION, ConfigurationError
 from destination.domain.times import parse_time
 
 
@@ -29,12 +29,11 @@ def _duration(value: object) -> object:
     raise ValueError("must be an ISO 8601 duration such as PT24H")
 
 
-Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=255)]
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=LONGEST_TEXT)]
 Label = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 """A data usage label: Adobe's (`C1` to `C12`, `I1`, `S1`, …) or one of your own."""
 
-Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,63}$")]
-"""The name of a marketing action, such as `emailTargeting`."""
+Name = Annotated[str, StringConstraints(pattern=MARKETING_ACTION.pattern)]
 
 Labels = Annotated[list[Label], Field(max_length=30)]
 

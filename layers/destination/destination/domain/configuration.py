@@ -49,17 +49,32 @@ LONGEST_MEMORY: Final = timedelta(days=28)
 LONGEST_GRACE: Final = timedelta(days=7)
 """How long an ingest token can outlive its replacement."""
 
-_MUNCHKIN_ID = re.compile(r"[0-9]{3}-[A-Z]{3}-[0-9]{3}")
+LONGEST_TEXT: Final = 255
+MAX_MAPPING_ROWS: Final = 150
+MAX_MARKETING_ACTIONS: Final = 50
+"""So that a connection fits into one DynamoDB item (400 KB)."""
+
+NAMESPACE: Final = re.compile(r"^[A-Za-z0-9_.:-]+$")
+LONGEST_NAMESPACE: Final = 64
+AUDIENCE_ID: Final = re.compile(r"^[A-Za-z0-9_][A-Za-z0-9 _.~:@,;=+&$()'!*-]*$")
+"""What can stand in the path of a call as it is."""
+
+MARKETING_ACTION: Final = re.compile(r"^[A-Za-z][A-Za-z0-9_-]{0,63}$")
+"""The name of a marketing action, such as `emailTargeting`."""
+
+MUNCHKIN_ID: Final = re.compile(r"[0-9]{3}-[A-Z]{3}-[0-9]{3}")
+NEVER_WRITTEN: Final = {
+    "id": "Marketo gives leads their ids",
+    "ecids": "Marketo fills ECIDs itself",
+    "leadPartitionId": "new people go to the connection's partition, others stay in theirs",
+}
+"""Lead fields that are no targets, and why."""
+
 _IDENTITIES: Final = {
     Generation.CURRENT: (DEDUPE_TARGET,),
     Generation.LEGACY_V2: (EMAIL_TARGET, ECID_TARGET),
 }
 _LEGACY_DEDUPE_FIELD: Final = "email"
-_NEVER_WRITTEN: Final = {
-    "id": "Marketo gives leads their ids",
-    "ecids": "Marketo fills ECIDs itself",
-    "leadPartitionId": "new people go to the connection's partition, others stay in theirs",
-}
 _PATH_WANTED: Final = "must be a dotted path such as person.name.firstName or identityMap.email"
 _OTHER_DATA_TYPES: Final = {
     "account": "Account audiences hold companies",
@@ -199,7 +214,7 @@ def room_problems(activations: int) -> list[Problem]:
 
 
 def _identity_problems(connection: Connection) -> Iterator[Problem]:
-    if not _MUNCHKIN_ID.fullmatch(connection.munchkin_id):
+    if not MUNCHKIN_ID.fullmatch(connection.munchkin_id):
         message = "must be a Munchkin ID such as 123-ABC-456; find it in Marketo under Admin, Integration, Munchkin"
         yield Problem("munchkin_id", message)
     if connection.dedupe_field.lower() in UNSUPPORTED_DEDUPE_FIELDS:
@@ -292,8 +307,8 @@ def _mapping_problems(connection: Connection) -> Iterator[Problem]:
                 f"{path}.target", f"{row.target} is filled by mapping[{first_rows[row.target]}]; keep one row"
             )
         first_rows.setdefault(row.target, index)
-        if row.target in _NEVER_WRITTEN:
-            yield Problem(f"{path}.target", f"{row.target} is not written: {_NEVER_WRITTEN[row.target]}; leave it out")
+        if row.target in NEVER_WRITTEN:
+            yield Problem(f"{path}.target", f"{row.target} is not written: {NEVER_WRITTEN[row.target]}; leave it out")
         if row.source_type is not None and (why := unsupported(row.source_type)):
             yield Problem(f"{path}.source_type", why)
         if row.target in identities(connection):

@@ -1,0 +1,24 @@
+"""What legacy dataflows become."""
+
+from typing import Annotated, Any
+
+from aws_lambda_powertools.event_handler.api_gateway import Router
+from aws_lambda_powertools.event_handler.openapi.params import Body, Query
+
+from destination.api.migrations import MigrationOut
+from destination.domain.connection import Generation
+from destination.domain.migration.draft import migrate
+
+router = Router()
+
+
+@router.post(
+    "/migrations/legacy-v2", summary="Draft a connection from a legacy dataflow", operation_id="migrateLegacyFlow"
+)
+def migrate_legacy_flow(
+    body: Annotated[Any, Body(description="Flow Service's export of the dataflow; docs/migration.md says more.")],
+    generation: Annotated[Generation, Query(description="Which destination the draft behaves like.")] = (
+        Generation.CURRENT
+    ),
+) -> MigrationOut:
+    return MigrationOut.of(migrate(body, generation))

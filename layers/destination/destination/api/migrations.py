@@ -1,0 +1,71 @@
+"""What a legacy dataflow becomes, as JSON."""
+
+from dataclasses import asdict
+from typing import Self
+
+from pydantic import Field
+
+from destination.api.audiences import AudienceIn
+from destination.api.connections import Row, Source
+from destination.api.representation import Representation
+from destination.domain.connection import Generation, PersonAction, SyncType
+from destination.domain.migration.draft import Draft, Migration
+from destination.domain.migration.report import Finding, Result
+
+SOURCE = Source(format="aep")
+"""What fed the legacy dataflow goes on feeding the connection."""
+
+
+class ConnectionDraft(Representation):
+    """A body for `POST /connections`, without credentials; a person has to give what is null among the required."""
+
+    name: str
+    description: str | None
+    munchkin_id: str | None
+    workspace: str | None
+    sync_type: SyncType
+    person_action: PersonAction
+    dedupe_field: str
+    ecid_field: str | None
+    generation: Generation
+    source: Source
+    mapping: list[Row]
+    marketing_actions: list[str]
+    propagate_renames: bool
+
+    @classmethod
+    def of(cls, draft: Draft) -> Self:
+        rows = [Row.of(row) for row in draft.mapping]
+        return cls.model_validate(asdict(draft) | {"source": SOURCE, "mapping": rows})
+
+
+class FindingOut(Representation):
+    """What became of one part of the export."""
+
+    item: str = Field(description="Its path in the export, or the connection's member that the export does not tell.")
+    result: Result
+    detail: str
+    remedy: str | None = Field(description="What to do; null: nothing.")
+
+    @classmethod
+    def of(cls, finding: Finding) -> Self:
+        return cls.model_validate(asdict(finding))
+
+
+class MigrationOut(Representation):
+    """Nothing was stored: post the connection, then the activations, once the report is dealt with."""
+
+    connection: ConnectionDraft | None = Field(
+        description="Null: the dataflow finds people in no way that is possible."
+    )
+    activations: list[AudienceIn] = Field(description="Bodies for `POST …/audiences`.")
+    report: list[FindingOut]
+
+    @classmethod
+    def of(cls, migration: Migration) -> Self:
+        draft = migration.connection
+        return cls(
+            connection=ConnectionDraft.of(draft) if draft else None,
+            activations=[AudienceIn.of(one) for one in migration.activations],
+            report=[FindingOut.of(one) for one in migration.report],
+        )

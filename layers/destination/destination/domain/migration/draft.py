@@ -1,0 +1,196 @@
+"""From a legacy dataflow's export to the draft of a connection, its audiences, and what became of every part.
+
+Source: Adobe, "(Legacy) (V2) Marketo Engage" and its migration to "Marketo Engage"; Experience Platform, Flow Service
+API, flows of destinations.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from destination.domain.configuration import (
+    LONGEST_TEXT,
+    MARKETING_ACTION,
+    MAX_MARKETING_ACTIONS,
+    ConfigurationError,
+    Problem,
+)
+from destination.domain.connection import (
+    ECID_TARGET,
+    Activation,
+    Generation,
+    MappingRow,
+    PersonAction,
+    SyncType,
+)
+from destination.domain.migration.account import (
+    accounts_of,
+    munchkin_id_of,
+    person_action_of,
+    skip_credentials,
+    workspace_of,
+)
+from destination.domain.migration.attributes import LEGACY, SEARCHABLE, LegacyMapping, read_mapping
+from destination.domain.migration.audiences import read_activations
+from destination.domain.migration.export import Kind, Node, objects, read_export
+from destination.domain.migration.report import Finding, Report
+
+DEFAULT_NAME: Final = "Marketo Engage"
+LONGEST_DESCRIPTION: Final = 1000
+
+_BOOKKEEPING: Final = (
+    *("id", "createdAt", "createdBy", "createdClient", "updatedAt", "updatedBy", "updatedClient", "etag", "version"),
+    *("sandboxId", "sandboxName", "imsOrgId", "connectionSpec", "_links"),
+)
+"""What Flow Service keeps about every object; none of it configures the destination."""
+
+_FLOW_BOOKKEEPING: Final = (
+    *("flowSpec", "sourceConnectionIds", "targetConnectionIds", "runs", "lastOperation", "lastRunDetails"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """The connection to be created; what is None has to be given by a person."""
+
+    name: str
+    description: str | None
+    munchkin_id: str | None
+    workspace: str | None
+    sync_type: SyncType
+    person_action: PersonAction
+    generation: Generation
+    mapping: tuple[MappingRow, ...]
+    marketing_actions: tuple[str, ...]
+    propagate_renames: bool
+    dedupe_field: str = "email"
+    ecid_field: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """`connection` is None if the legacy dataflow finds people in no way that the new connection could."""
+
+    connection: Draft | None
+    activations: tuple[Activation, ...]
+    report: tuple[Finding, ...]
+
+
+def migrate(content: object, generation: Generation) -> Migration:
+    """Raises ConfigurationError when the content is not the export of one dataflow."""
+    export = read_export(content)
+    found = objects(export)
+    if len(found[Kind.FLOW]) != 1:
+        wrong = (
+            "must hold the dataflow, which has transformations" if not found[Kind.FLOW] else "must hold one dataflow"
+        )
+        raise ConfigurationError([Problem("flow", f"{wrong}; send what GET …/flows/{{id}} answered, one at a time")])
+    flow = found[Kind.FLOW][0]
+    _skip_bookkeeping(flow, found)
+    report = Report()
+    accounts = accounts_of(flow, found)
+    mapping = read_mapping(flow, found[Kind.MAPPING_SET], generation, report)
+    activations = read_activations(flow, report)
+    draft = _draft(flow, accounts, mapping, generation, report)
+    report.unread(export)
+    return Migration(draft, activations, tuple(report.findings))
+
+
+def _skip_bookkeeping(flow: Node, found: dict[Kind, list[Node]]) -> None:
+    flow.skip(*_BOOKKEEPING, *_FLOW_BOOKKEEPING)
+    flow["inheritedAttributes"].skip("properties", "sourceConnections")
+    for connection in accounts_of(flow, found):
+        connection.skip(*_BOOKKEEPING, "baseConnectionId", "name", "description", "state")
+        connection["auth"].skip("specName")
+    for source in found[Kind.SOURCE_CONNECTION]:
+        source.take()
+    for mapping_set in found[Kind.MAPPING_SET]:
+        mapping_set.skip(*_BOOKKEEPING, "name", "description", "schemaRef", "outputSchema", "xdmSchema")
+
+
+def _draft(
+    flow: Node, accounts: Sequence[Node], mapping: LegacyMapping, generation: Generation, report: Report
+) -> Draft | None:
+    name, description = _texts(flow, report)
+    munchkin_id = munchkin_id_of(accounts, report)
+    workspace = workspace_of(accounts, report)
+    action = _possible_action(person_action_of(accounts, report), mapping, report)
+    skip_credentials(accounts, report)
+    actions = _marketing_actions(flow, report)
+    _state(flow, report)
+    legacy = generation is Generation.LEGACY_V2
+    _lost_behaviour(report, legacy=legacy)
+    if mapping.is_known and not mapping.identities:
+        detail = "nothing in the dataflow finds people in a way that the connection could, so no draft is made"
+        report.cannot_carry("connection", detail, SEARCHABLE if legacy else f"{SEARCHABLE}; {LEGACY}")
+        return None
+    if ECID_TARGET in mapping.identities:
+        remedy = "keep ECIDs in a searchable text field of your own, and give its REST name"
+        report.needs_person("ecid_field", "Marketo cannot be searched by its own ECID field", remedy)
+    both = bool(mapping.attributes) or not mapping.is_known
+    return Draft(
+        name=name,
+        description=description,
+        munchkin_id=munchkin_id,
+        workspace=workspace,
+        sync_type=SyncType.AUDIENCE_AND_PROFILE if both else SyncType.AUDIENCE_ONLY,
+        person_action=action,
+        generation=generation,
+        mapping=(*mapping.identities.values(), *mapping.attributes.values()),
+        marketing_actions=actions,
+        propagate_renames=legacy,
+    )
+
+
+def _texts(flow: Node, report: Report) -> tuple[str, str | None]:
+    given, told = flow["name"].text() or "", flow["description"].text()
+    name, description = given[:LONGEST_TEXT].strip() or DEFAULT_NAME, told and told[:LONGEST_DESCRIPTION]
+    if (name, description) != (given, told):
+        report.changed("name", "the dataflow's name or description is missing, or too long", "give others")
+    return name, description
+
+
+def _possible_action(action: PersonAction, mapping: LegacyMapping, report: Report) -> PersonAction:
+    """People are created with a first and a last name, in the legacy destination as in this one."""
+    creates = action is PersonAction.UPDATE_EXISTING_AND_CREATE_NEW
+    missing = [name for name in ("firstName", "lastName") if name not in mapping.attributes]
+    if not (creates and mapping.is_known and missing):
+        return action
+    detail = f"{' and '.join(missing)} cannot be carried over, and nobody is created without"
+    remedy = f"map them, then set person_action to {PersonAction.UPDATE_EXISTING_AND_CREATE_NEW}"
+    report.needs_person("person_action", detail, remedy)
+    return PersonAction.UPDATE_EXISTING_ONLY
+
+
+def _marketing_actions(flow: Node, report: Report) -> tuple[str, ...]:
+    actions: dict[str, None] = {}
+    for reference in flow["policy"]["enforcementRefs"].entries():
+        name = (reference.text() or "").rsplit("/", 1)[-1]
+        if MARKETING_ACTION.fullmatch(name) and len(actions) < MAX_MARKETING_ACTIONS:
+            actions[name] = None
+            report.carried(reference.path, f"marketing action {name}")
+        else:
+            report.cannot_carry(reference.path, "is not the name of a marketing action", "give marketing_actions")
+    if actions:
+        remedy = "add labels to the rows of the mapping and to the audiences, and enable policies"
+        report.needs_person("labels", "an export has no data usage labels, without which no policy applies", remedy)
+    return tuple(actions)
+
+
+def _state(flow: Node, report: Report) -> None:
+    state = flow["state"].text()
+    if state is not None:
+        remedy = "check it, then enable it" if state == "enabled" else "enable it when it is to deliver"
+        report.changed(flow["state"].path, f"the dataflow is {state[:LONGEST_TEXT]}; the connection is a draft", remedy)
+    remedy = "make an HTTP API destination in Experience Platform, map the same sources, and activate the audiences"
+    report.needs_person("source", "the connection is fed by an HTTP API destination", remedy)
+
+
+def _lost_behaviour(report: Report, *, legacy: bool) -> None:
+    if legacy:
+        report.carried("propagate_renames", "a renamed audience renames its list")
+    else:
+        remedy = "set propagate_renames to true to keep it"
+        report.changed("propagate_renames", "a renamed audience no longer renames its list", remedy)
+    remedy = "delete the list in Marketo when nothing uses it"
+    report.changed("unmapping", "a deactivated audience's list stays in Marketo", remedy)

@@ -1,0 +1,108 @@
+"""Migrations through the control plane's handler: what is answered, that it can be posted, and that nothing is kept."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from destination.domain.connection import AudienceKey, WhenListMissing
+from destination.domain.migration.export import MAX_VALUES
+from marketo_simulator import Simulator
+from tests.support.control_plane import call, connections, control_plane, fresh, items, lists, logged, secret_names
+from tests.support.legacy import export, flow, selector
+from tests.support.template import ROOT
+
+MIGRATIONS = "/migrations/legacy-v2"
+SAMPLE = json.loads((ROOT / "events/migrations/legacy-v2.json").read_text())
+CREDENTIALS = {"client_id": "client", "client_secret": "secret"}
+
+
+@pytest.fixture(scope="module")
+def stack() -> Iterator[Simulator]:
+    with control_plane() as simulator:
+        yield simulator
+
+
+@pytest.fixture(autouse=True)
+def marketo(stack: Simulator) -> Iterator[Simulator]:
+    with fresh(stack):
+        yield stack
+
+
+def test_the_answer_can_be_posted_as_it_is(marketo: Simulator) -> None:
+    marketo.seed({"lists": [{"name": "Typed by hand", "id": 4711, "workspace": "Default"}]})
+    migrated = call("POST", MIGRATIONS, SAMPLE)
+    assert migrated.status == 200
+    created = call("POST", "/connections", migrated.json["connection"] | {"credentials": CREDENTIALS})
+    assert created.status == 201, created.text
+    assert created.json["warnings"] == []
+    path = f"/connections/{created.json['id']}"
+    for audience in migrated.json["activations"]:
+        activated = call("POST", f"{path}/audiences", audience)
+        assert activated.status == 201, activated.text
+    assert call("POST", f"{path}/enable").status == 200
+    assert sorted(lists(marketo).values()) == ["Spring fair", "Typed by hand", "Webinar attendees; EMEA"]
+    kept = connections().activation(created.json["id"], AudienceKey("ups", "5a8c1f6e-0f4d-4f7e-9a44-2b1c7d9e0002"))
+    assert (kept.list_id, kept.when_list_missing) == (4711, WhenListMissing.BLOCK)
+
+
+def test_nothing_is_kept_and_marketo_is_not_asked(marketo: Simulator, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("DEBUG"):
+        assert call("POST", MIGRATIONS, SAMPLE, query={"generation": "legacy_v2"}).status == 200
+    assert items() == []
+    assert secret_names() == []
+    assert marketo.calls.total == 0
+    assert "Marketo EMEA" not in logged(caplog)
+
+
+@pytest.mark.parametrize(
+    "wrap", [lambda sample: [sample], lambda sample: {"items": [sample["flow"]]}], ids=["list", "items"]
+)
+def test_a_list_or_a_page_is_taken_whole(wrap: Any) -> None:
+    report = call("POST", MIGRATIONS, wrap(SAMPLE)).json["report"]
+    whole = call("POST", MIGRATIONS, SAMPLE).json["report"]
+    assert sum("Selectors" in one["item"] for one in report) == sum("Selectors" in one["item"] for one in whole)
+
+
+def test_a_dataflow_by_ecid_becomes_no_connection() -> None:
+    answer = call("POST", MIGRATIONS, export(flow(selector("identityMap.ECID", "ECID"))))
+    assert answer.status == 200
+    assert answer.json["connection"] is None
+    assert {one["item"]: one["result"] for one in answer.json["report"]}["connection"] == "cannot_carry"
+
+
+@pytest.mark.parametrize(
+    ("body", "query", "path"),
+    [
+        ({"items": []}, None, "flow"),
+        ([], None, "flow"),
+        ("flow", None, "flow"),
+        (SAMPLE, {"generation": "v1"}, "generation"),
+        ({"flow": SAMPLE["flow"], "more": [0] * MAX_VALUES}, None, ""),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_what_cannot_be_read_is_refused(body: object, query: dict[str, str] | None, path: str) -> None:
+    answer = call("POST", MIGRATIONS, body, query=query)
+    assert answer.status == 422
+    assert list(answer.errors) == [path]
+
+
+@pytest.mark.parametrize("text", ["{", "[" * 100_000, '{"flow": \ud800}'], ids=["cut", "deep", "half"])
+def test_what_is_no_json_is_refused(text: str) -> None:
+    assert call("POST", MIGRATIONS, text=text).status == 400
+
+
+def test_secrets_are_neither_answered_nor_logged(caplog: pytest.LogCaptureFixture) -> None:
+    sample = json.loads(json.dumps(SAMPLE))
+    sample["baseConnection"]["auth"]["params"] |= {
+        "clientId": "hush-id",
+        "clientSecret": "hush-secret",
+        "more": "hush-more",
+    }
+    with caplog.at_level("DEBUG"):
+        answer = call("POST", MIGRATIONS, sample)
+    assert answer.status == 200
+    assert "hush" not in answer.text
+    assert "hush" not in logged(caplog)
