@@ -6,6 +6,7 @@ process's CPU counts as ours: decoding messages, mapping, coalescing, planning, 
 set as the function sets it, and what exists before a delivery is none of its business.
 """
 
+import functools
 import gc
 import importlib
 import threading
@@ -22,6 +23,7 @@ import requests
 from benchmarks import aws, workload
 from benchmarks.row import Row, Say
 from destination.domain.credentials import ClientCredentials
+from destination.domain.pseudonym import pseudonym
 from destination.marketo.instance import Marketo
 from destination.marketo.pace import Pace
 from destination.queue import DeadLetters, EventQueue, Message
@@ -113,6 +115,7 @@ class Stand:
             clock=lambda: datetime.now(UTC),
             sleep=time.sleep,
             chance=lambda: 0.0,
+            name_of=functools.partial(pseudonym, b"secret"),
         )
 
     def cpu(self, messages: Sequence[Message]) -> float:

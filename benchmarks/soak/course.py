@@ -1,5 +1,6 @@
 """The world of the soak, and all that happens in it."""
 
+import functools
 import itertools
 import random
 import threading
@@ -27,6 +28,7 @@ from benchmarks.soak.story import (
 from destination.domain.connection import Activation, ActiveConnection, Connection, Limits, MappingRow, SyncType
 from destination.domain.credentials import ClientCredentials
 from destination.domain.pace import PaceState
+from destination.domain.pseudonym import pseudonym
 from destination.marketo.instance import Marketo
 from destination.marketo.pace import Pace
 from destination.queue import DeadLetter, Message, encode_event, pack
@@ -170,6 +172,7 @@ class Soak:
             clock=lambda: self.now,
             sleep=self._sleep,
             chance=self.chance.random,
+            name_of=functools.partial(pseudonym, b"secret"),
         )
 
     def _pace(self, limits: Limits, state: PaceState, time_left: timedelta) -> Pace:

@@ -1,18 +1,26 @@
 """What became of events: the hourly runs."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import unquote
 
 from aws_lambda_powertools.event_handler.api_gateway import Router
 from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 
+from destination.api.flow_runs import FlowRun, FlowRunPage
 from destination.api.representation import Time
-from destination.api.runs import RunList, RunOut
+from destination.api.runs import RunOut, RunPage
+from destination.domain.connection import DEFAULT_NAMESPACE, AudienceKey
+from destination.history import Page, Wanted
 from destination.reasons import message_of
-from functions.connections.parameters import ConnectionId
-from functions.connections.wiring import management, now
+from functions.connections.parameters import ConnectionId, InNamespace
+from functions.connections.wiring import history, now
 
 router = Router()
+
+OfAudience = Annotated[
+    str | None, Query(description="Show runs for this audience alone: its counters and reasons, in runs that it is in.")
+]
+Format = Annotated[Literal["run", "flow-run"], Query(alias="format", description="`flow-run`: as Adobe's flow runs.")]
 
 
 @router.get("/connections/<connection_id>/runs", summary="List hourly runs", operation_id="listRuns")
@@ -20,10 +28,45 @@ def list_runs(
     connection_id: ConnectionId,
     first: Annotated[Time | None, Query(alias="from", description="Default: a day before `to`.")] = None,
     last: Annotated[Time | None, Query(alias="to", description="Default: a day after `from`, or now.")] = None,
-) -> RunList:
-    return RunList.of(management().runs_between(connection_id, first, last), now(), message_of)
+    audience_id: OfAudience = None,
+    namespace: InNamespace = DEFAULT_NAMESPACE,
+    failures_only: Annotated[bool, Query(description="Runs with failed persons only.")] = False,
+    with_excluded: Annotated[bool, Query(description="Runs with excluded persons only, or with failed ones.")] = False,
+    cursor: Annotated[str | None, Query(description="From the page before.")] = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 100,
+    shape: Format = "run",
+) -> RunPage | FlowRunPage:
+    wanted = Wanted(first, last, _audience(namespace, audience_id), failures_only, with_excluded, cursor, limit)
+    page = history().page(connection_id, wanted)
+    if shape == "flow-run":
+        return FlowRunPage(items=_flow_runs(page, wanted.audience), cursor=page.cursor)
+    return RunPage(runs=_runs(page, wanted.audience), cursor=page.cursor)
 
 
 @router.get("/connections/<connection_id>/runs/<run_id>", summary="Show an hourly run", operation_id="getRun")
-def get_run(connection_id: ConnectionId, run_id: Annotated[str, Path(description="The hour.")]) -> RunOut:
-    return RunOut.of(management().run(connection_id, unquote(run_id)), now(), message_of)
+def get_run(
+    connection_id: ConnectionId,
+    run_id: Annotated[str, Path(description="The hour.")],
+    audience_id: OfAudience = None,
+    namespace: InNamespace = DEFAULT_NAMESPACE,
+    shape: Format = "run",
+) -> RunOut | FlowRunPage:
+    audience = _audience(namespace, audience_id)
+    page = history().run(connection_id, unquote(run_id), audience)
+    if shape == "flow-run":
+        return FlowRunPage(items=_flow_runs(page, audience), cursor=None)
+    return _runs(page, audience)[0]
+
+
+def _audience(namespace: str, audience_id: str | None) -> AudienceKey | None:
+    return None if audience_id is None else AudienceKey(namespace, audience_id)
+
+
+def _runs(page: Page, audience: AudienceKey | None) -> list[RunOut]:
+    waiting, only = page.connection.waiting, audience is not None
+    return [RunOut.of(run, now(), message_of, waiting, of_audience=only) for run in page.runs]
+
+
+def _flow_runs(page: Page, audience: AudienceKey | None) -> list[FlowRun]:
+    waiting, only = page.connection.waiting, audience is not None
+    return [FlowRun.of(run, now(), message_of, waiting, of_audience=only) for run in page.runs]

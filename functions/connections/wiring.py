@@ -14,6 +14,7 @@ from destination.domain.connection import Connection
 from destination.domain.credentials import ClientCredentials
 from destination.domain.pace import NOTHING_KNOWN
 from destination.governance import Governance
+from destination.history import History
 from destination.manage import Management
 from destination.marketo.instance import Marketo
 from destination.marketo.pace import Pace
@@ -126,7 +127,6 @@ def management() -> Management:
     return Management(
         connections=connections(),
         credentials=credentials(),
-        runs=Runs(dynamodb(), settings().runs_table),
         preflight=preflight(),
         marketo_for=marketo_for,
         token_of=token_of,
@@ -145,11 +145,11 @@ def governance() -> Governance:
 
 @functools.cache
 def previews() -> Previews:
-    leases, runs = Leases(dynamodb(), settings().connections_table), Runs(dynamodb(), settings().runs_table)
+    leases = Leases(dynamodb(), settings().connections_table)
     return Previews(
         connections=connections(),
         credentials=credentials(),
-        ledger=Ledger(dynamodb(), settings().ledger_table, leases=leases, runs=runs),
+        ledger=Ledger(dynamodb(), settings().ledger_table, leases=leases, runs=runs()),
         marketo_for=marketo_for,
         clock=now,
     )
@@ -161,6 +161,14 @@ def preflight() -> Preflight:
 
 def selectors() -> Selectors:
     return Selectors(connections(), credentials(), marketo_for)
+
+
+def runs() -> Runs:
+    return Runs(dynamodb(), settings().runs_table)
+
+
+def history() -> History:
+    return History(connections(), runs(), clock=now)
 
 
 def now() -> datetime:

@@ -90,7 +90,7 @@ def _emit(summary: Summary, now: datetime) -> None:
             "connection_id": connection.id,
             "connection_name": connection.name,
             "connection_status": connection.status.value,
-            "run": report(summary.run, now, message_of),
+            "run": report(summary.run, now, message_of, connection.waiting),
         },
     )
     for name in ("received", *Class, "ignored", "warnings", "marketo_calls"):

@@ -13,6 +13,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from destination.domain.connection import Connection, Limits
 from destination.domain.pace import PaceState
+from destination.domain.pseudonym import pseudonym
 from destination.marketo.instance import Marketo
 from destination.marketo.pace import Pace
 from destination.marketo.transport import session
@@ -22,7 +23,7 @@ from destination.store.connections import Connections
 from destination.store.lease import Leases
 from destination.store.ledger import Ledger
 from destination.store.runs import Runs
-from destination.store.secrets import Credentials, TokenSecret
+from destination.store.secrets import Credentials, TokenSecret, pseudonym_secret
 from destination.sync import Sync
 
 logger = Logger()
@@ -70,6 +71,7 @@ def sync() -> Sync:
         clock=lambda: datetime.now(UTC),
         sleep=time.sleep,
         chance=random.random,
+        name_of=functools.partial(pseudonym, pseudonym_secret(secrets, settings.pseudonym_secret)),
     )
 
 

@@ -1,22 +1,16 @@
 """What holds for every call of the control plane, and the runs that it shows."""
 
 import json
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 import pytest
 
-from destination.domain.connection import AudienceKey
-from destination.domain.outcome import PERSON_NOT_FOUND, rejected
-from destination.domain.runs import Run, Tally
-from destination.store.runs import Runs
 from marketo_simulator import Simulator
 from tests.support.control_plane import (
     CREATE,
     activated,
     call,
     control_plane,
-    created,
     dynamodb,
     fresh,
     items,
@@ -133,79 +127,3 @@ def test_no_secret_shows_in_answers_or_logs(caplog: pytest.LogCaptureFixture) ->
         assert "hush-hush" not in text
         assert token not in text
     assert "hush-hush" not in made.text
-
-
-def run_of(connection_id: str, hour: str) -> None:
-    counts = Counter(received=5, activated=3, excluded=1, failed=1, created=2, updated=1, added=3, marketo_calls=4)
-    tally = Tally(counts, Counter({PERSON_NOT_FOUND: 2, rejected("1003"): 1}))
-    tally.audiences[AudienceKey("ups", "aud-1")].update(received=5, activated=3, excluded=1, failed=1)
-    dynamodb().transact_write_items(
-        TransactItems=[Runs(dynamodb(), "RunsTable").put(Run(connection_id, hour, tally=tally))]
-    )
-
-
-def test_a_run_shows_its_counters_and_reasons() -> None:
-    connection_id = created()
-    run_of(connection_id, "2026-01-01T10:00Z")
-    answer = call("GET", f"/connections/{connection_id}/runs/2026-01-01T10%3A00Z")
-    assert answer.status == 200
-    assert answer.json == {
-        "id": "2026-01-01T10:00Z",
-        "status": "completed",
-        "received": 5,
-        "activated": {"persons": 3, "created": 2, "updated": 1, "added": 3, "removed": 0},
-        "unchanged": 0,
-        "excluded": 1,
-        "failed": 1,
-        "warnings": 0,
-        "ignored": 0,
-        "reasons": [
-            {
-                "code": "PERSON_NOT_FOUND",
-                "class": "excluded",
-                "count": 2,
-                "message": "No lead has this dedupe value, and the connection creates nobody for such an event.",
-            },
-            {
-                "code": "MARKETO_1003",
-                "class": "failed",
-                "count": 1,
-                "message": "Invalid data. Check the values against the fields' types and lengths.",
-            },
-        ],
-        "audiences": [
-            {
-                "id": "aud-1",
-                "namespace": "ups",
-                "received": 5,
-                "activated": 3,
-                "unchanged": 0,
-                "excluded": 1,
-                "failed": 1,
-            }
-        ],
-        "marketo_calls": 4,
-    }
-    period = {"from": "2026-01-01T00:00:00Z", "to": "2026-01-01T12:00:00Z"}
-    assert call("GET", f"/connections/{connection_id}/runs", query=period).json == {"runs": [answer.json]}
-
-
-def test_the_last_day_is_shown_unless_asked_otherwise() -> None:
-    connection_id = created()
-    run_of(connection_id, "2026-01-01T10:00Z")
-    assert call("GET", f"/connections/{connection_id}/runs").json == {"runs": []}
-    assert call("GET", f"/connections/{connection_id}/runs/2026-01-01T11:00Z").status == 404
-
-
-@pytest.mark.parametrize(
-    ("query", "path"),
-    [
-        ({"from": "yesterday"}, "from"),
-        ({"to": "2026"}, "to"),
-        ({"from": "2026-01-01T00:00:00Z", "to": "2026-02-01T00:00:00Z"}, "from"),
-    ],
-)
-def test_a_period_is_checked(query: Mapping[str, str], path: str) -> None:
-    answer = call("GET", f"/connections/{created()}/runs", query=query)
-    assert answer.status == 422
-    assert answer.errors.keys() == {path}

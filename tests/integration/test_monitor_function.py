@@ -63,7 +63,7 @@ def test_the_hour_before_the_scheduled_time_is_summed_up(
     assert (busy["run"]["received"], busy["run"]["activated"]["persons"]) == (9, 5)
     message = MESSAGES["MISSING_DEDUPE_VALUE"]
     assert busy["run"]["reasons"] == [
-        {"code": "MISSING_DEDUPE_VALUE", "class": "excluded", "count": 2, "message": message}
+        {"code": "MISSING_DEDUPE_VALUE", "class": "excluded", "count": 2, "message": message, "example": None}
     ]
     assert (idle["connection_id"], idle["run"]["id"], idle["run"]["received"]) == ("c-2", "2026-11-21T10:00Z", 0)
 

@@ -13,7 +13,7 @@ from destination.domain.connection import Activation, Connection, PersonAction, 
 from destination.domain.credentials import ClientCredentials
 from destination.domain.event import MembershipStatus, ProfileEvent
 from destination.domain.pace import PaceState
-from destination.domain.runs import Tally
+from destination.domain.runs import Tally, total_of
 from destination.queue import EventQueue, decode, encode_event, pack
 from destination.store.connections import Connections
 from destination.store.lease import Leases
@@ -103,13 +103,12 @@ class Stage:
 
     def total(self, connection_id: str = "connection-1") -> Tally:
         """All the connection's runs, each of which adds up."""
-        total = Tally()
-        for run in Runs(self.aws.dynamodb, "RunsTable").between(connection_id, "2000", "3000"):
+        runs = list(Runs(self.aws.dynamodb, "RunsTable").between(connection_id, "2000", "3000"))
+        for run in runs:
             counts = run.tally.counts
             classes = ("activated", "unchanged", "excluded", "failed")
             assert counts["received"] == sum(counts[one] for one in classes)
-            total.add(run.tally)
-        return total
+        return total_of(runs)
 
     def counts(self, *names: str) -> tuple[int, ...]:
         counts = self.total().counts
@@ -158,7 +157,7 @@ def test_people_are_created_updated_and_put_on_their_lists(stage: Stage) -> None
     assert (stage.members(1001), stage.members(1002)) == (sorted([7, created["id"]]), [created["id"]])
     assert stage.counts("received", "activated", "created", "updated", "added", "removed") == (2, 2, 1, 1, 3, 0)
     assert stage.total().counts["marketo_calls"] == stage.calls()
-    assert stage.total().audiences[audience("a")] == {"received": 2, "activated": 2}
+    assert stage.total().audiences[audience("a")].counts == {"received": 2, "activated": 2}
     assert stage.aws.receive() == []
     assert stage.dead_letters() == []
 

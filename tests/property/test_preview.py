@@ -31,7 +31,7 @@ def calls_of(shown: Preview) -> Counter[str]:
 def comparable(tally: Tally) -> tuple[object, ...]:
     """Without what counts persons, and not their events."""
     counts = Counter({name: tally.counts[name] for name in ("received", "ignored", "warnings", *CLASSES)})
-    return +counts, tally.reasons, {name: +counted for name, counted in tally.audiences.items()}
+    return +counts, tally.reasons, {name: +counted.counts for name, counted in tally.audiences.items()}
 
 
 def promised(shown: Preview) -> tuple[object, ...]:
@@ -44,7 +44,7 @@ def promised(shown: Preview) -> tuple[object, ...]:
             tally.reasons[person.reason] += 1
         for one in person.audiences:
             outcome = one.reason.outcome if one.reason else Class.ACTIVATED
-            tally.audiences[one.activation.audience].update(["received", outcome.value])
+            tally.audiences[one.activation.audience].counts.update(["received", outcome.value])
     return comparable(tally)
 
 
@@ -52,7 +52,7 @@ def gained(before: Tally, after: Tally) -> tuple[object, ...]:
     """What a tally has more than another; the number of calls is compared by their kinds."""
     counts = after.counts - before.counts
     del counts["marketo_calls"]
-    audiences = {name: counted - before.audiences[name] for name, counted in after.audiences.items()}
+    audiences = {name: counted.counts - before.audiences[name].counts for name, counted in after.audiences.items()}
     return counts, after.reasons - before.reasons, {name: counted for name, counted in audiences.items() if counted}
 
 

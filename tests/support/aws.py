@@ -22,6 +22,7 @@ from tests.support.template import source, tables
 
 TABLES = tables(source())
 SECRETS_PREFIX = "destination"
+PSEUDONYM_SECRET = "PseudonymSecret"
 
 
 class Context(LambdaContext):
@@ -54,6 +55,7 @@ class Aws:
             "QUEUE_URL": self.queue_url,
             "DEAD_LETTER_QUEUE_URL": self.dead_letter_queue_url,
             "SECRETS_PREFIX": SECRETS_PREFIX,
+            "PSEUDONYM_SECRET": PSEUDONYM_SECRET,
             "MARKETO_URL": marketo_url,
         }
 
@@ -84,6 +86,7 @@ def aws() -> Iterator[Aws]:
         dynamodb, sqs, secrets = _clients()
         for table in TABLES.values():
             dynamodb.create_table(**table)
+        secrets.create_secret(Name=PSEUDONYM_SECRET, SecretString="secret")
         yield Aws(
             dynamodb=dynamodb,
             sqs=sqs,

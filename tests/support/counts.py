@@ -32,12 +32,12 @@ def received(world: World) -> int:
 def outcomes_of(world: World, name: str) -> dict[str, int]:
     """The same for the persons of one audience."""
     audiences = world.ledger.total(world.connection.id).audiences
-    counted = sum((counts for key, counts in audiences.items() if key.id == name), Counter[str]())
+    counted = sum((one.counts for key, one in audiences.items() if key.id == name), Counter[str]())
     return {one: counted[one] for one in CLASSES if counted[one]}
 
 
 def assert_balanced(world: World) -> None:
     """received = activated + unchanged + excluded + failed, in every run and for every audience of it."""
     for run in world.ledger.runs.values():
-        for counted in (run.tally.counts, *run.tally.audiences.values()):
+        for counted in (run.tally.counts, *(one.counts for one in run.tally.audiences.values())):
             assert counted["received"] == sum(counted[name] for name in CLASSES)

@@ -12,7 +12,7 @@ from destination.domain.credentials import AccessToken
 from destination.domain.event import MembershipStatus
 from destination.domain.pace import PaceState
 from destination.domain.person import Row
-from destination.domain.runs import Run, Tally
+from destination.domain.runs import Run, Tally, total_of
 from destination.queue import DeadLetter, Message
 from destination.store.errors import NotFoundError
 from destination.store.lease import Lease
@@ -120,11 +120,7 @@ class MemoryLedger:
 
     def total(self, connection_id: str) -> Tally:
         """All runs of a connection added up."""
-        total = Tally()
-        for (owner, _), run in self.runs.items():
-            if owner == connection_id:
-                total.add(run.tally)
-        return total
+        return total_of(run for (owner, _), run in self.runs.items() if owner == connection_id)
 
 
 @dataclass

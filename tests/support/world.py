@@ -21,6 +21,7 @@ from destination.domain.connection import (
 from destination.domain.credentials import ClientCredentials
 from destination.domain.event import Membership, MembershipStatus, ProfileEvent
 from destination.domain.pace import PaceState
+from destination.domain.pseudonym import pseudonym
 from destination.marketo.instance import Marketo
 from destination.marketo.pace import Pace
 from destination.queue import encode_event, pack
@@ -45,6 +46,11 @@ EMAIL_MAPPING = (
     MappingRow("company", "company"),
     MappingRow("score", "leadScore"),
 )
+
+
+def name_of(dedupe_key: str) -> str:
+    """The pseudonym of a person."""
+    return pseudonym(b"secret", dedupe_key)
 
 
 def audience(name: str) -> AudienceKey:
@@ -130,6 +136,7 @@ class World:
             clock=lambda: self.now,
             sleep=self.sleep,
             chance=lambda: 0.0,
+            name_of=name_of,
         )
 
     def sleep(self, seconds: float) -> None:

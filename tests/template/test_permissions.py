@@ -18,7 +18,7 @@ CREDENTIALS, TOKENS, SECRETS = (
     "secret:${AWS::StackName}/*",
 )
 
-# For each role, the actions on each resource: a table by name, its index, a queue, or the names of secrets.
+# For each role, the actions on each resource: a table by name, its index, a queue, a secret, or the names of secrets.
 ACTIONS: dict[str, dict[str, list[str]]] = {
     "IngestRole": {
         "IngestLogGroup": LOGS,
@@ -40,6 +40,7 @@ ACTIONS: dict[str, dict[str, list[str]]] = {
         "RunsTable": ["dynamodb:GetItem", "dynamodb:PutItem"],
         "Queue": ["sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"],
         "DeadLetterQueue": ["sqs:SendMessage"],
+        "PseudonymSecret": ["secretsmanager:GetSecretValue"],
         SECRETS: ["secretsmanager:GetSecretValue"],
         TOKENS: ["secretsmanager:CreateSecret", "secretsmanager:PutSecretValue"],
     },
@@ -100,6 +101,8 @@ def name_of(resource: Any) -> str:
     """The logical id, or the text of a Fn::Sub without the part of the ARN that is the same for all."""
     if isinstance(resource, str):
         return resource
+    if "Ref" in resource:
+        return str(resource["Ref"])
     if "Fn::GetAtt" in resource:
         name, attribute = resource["Fn::GetAtt"]
         assert attribute == "Arn"

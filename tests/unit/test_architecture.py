@@ -16,6 +16,7 @@ USE_CASES = (
     "accounts",
     "delivery",
     "governance",
+    "history",
     "ingest",
     "manage",
     "monitor",

@@ -4,7 +4,7 @@ import hashlib
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import boto3
 import pytest
@@ -23,7 +23,6 @@ from destination.domain.connection import (
     SyncType,
 )
 from destination.domain.credentials import ClientCredentials
-from destination.domain.runs import Run
 from destination.manage import AlreadyBoundError, IncompleteError, Management
 from destination.marketo.errors import InstanceWaitsError
 from destination.marketo.instance import Marketo
@@ -34,7 +33,6 @@ from destination.retire import Removal
 from destination.store.audit import Audit
 from destination.store.connections import Connections
 from destination.store.errors import NotFoundError, StaleVersionError
-from destination.store.runs import Runs
 from destination.store.secrets import Credentials, TokenSecret
 from marketo_simulator import Fault, Simulator
 from marketo_simulator.adapter import SimulatorAdapter
@@ -85,8 +83,7 @@ def plane() -> Iterator[Plane]:
     with mock_aws():
         dynamodb = boto3.client("dynamodb")
         secretsmanager = boto3.client("secretsmanager")
-        for name in ("ConnectionsTable", "RunsTable"):
-            dynamodb.create_table(**TABLES[name])
+        dynamodb.create_table(**TABLES["ConnectionsTable"])
 
         def token_of(connection: Connection, credentials: ClientCredentials) -> TokenSecret:
             return TokenSecret(secretsmanager, "dest", connection.munchkin_id, credentials)
@@ -114,7 +111,6 @@ def plane() -> Iterator[Plane]:
             credentials=credentials,
             removal=Removal(connections, credentials, token_of, record),
             record=record,
-            runs=Runs(dynamodb, "RunsTable"),
             preflight=Preflight(connections, credentials, marketo_for, lambda: NOW),
             marketo_for=marketo_for,
             token_of=token_of,
@@ -267,50 +263,3 @@ def test_deleting_can_be_repeated_after_it_broke_off(plane: Plane) -> None:
     plane.management.delete(connection_id, discard=True)
     with pytest.raises(NotFoundError):
         plane.management.get(connection_id)
-
-
-def runs_of(plane: Plane, connection_id: str, *hours: str) -> None:
-    client = boto3.client("dynamodb")
-    client.transact_write_items(TransactItems=[plane.management.runs.put(Run(connection_id, hour)) for hour in hours])
-
-
-@pytest.mark.parametrize(
-    ("first", "last", "hours"),
-    [
-        (None, None, ["2026-11-20T10:00Z", "2026-11-21T10:00Z"]),
-        (NOW, NOW, ["2026-11-21T10:00Z"]),
-        (datetime(2026, 11, 20, 9, 59, tzinfo=UTC), None, ["2026-11-20T09:00Z", "2026-11-20T10:00Z"]),
-        (None, datetime(2026, 11, 20, 9, 0, tzinfo=UTC), ["2026-11-20T09:00Z"]),
-        (NOW - timedelta(days=7), NOW, ["2026-11-20T09:00Z", "2026-11-20T10:00Z", "2026-11-21T10:00Z"]),
-    ],
-)
-def test_runs_are_read_by_their_hours(
-    plane: Plane, first: datetime | None, last: datetime | None, hours: list[str]
-) -> None:
-    connection_id = plane.draft()
-    runs_of(plane, connection_id, "2026-11-21T10:00Z", "2026-11-20T10:00Z", "2026-11-20T09:00Z")
-    runs_of(plane, plane.draft(), "2026-11-21T10:00Z")
-    assert [run.id for run in plane.management.runs_between(connection_id, first, last)] == hours
-
-
-@pytest.mark.parametrize(
-    ("first", "last"),
-    [
-        (NOW - timedelta(days=8), NOW),
-        (NOW, NOW - timedelta(hours=1)),
-        (datetime.max.replace(tzinfo=UTC), None),
-        (None, datetime.min.replace(tzinfo=UTC)),
-    ],
-)
-def test_a_period_has_an_order_and_an_end(plane: Plane, first: datetime | None, last: datetime | None) -> None:
-    with pytest.raises(ConfigurationError, match="from: must be"):
-        plane.management.runs_between(plane.draft(), first, last)
-
-
-def test_a_run_that_is_not_there_is_not_found(plane: Plane) -> None:
-    connection_id = plane.draft()
-    runs_of(plane, connection_id, "2026-11-21T10:00Z")
-    assert plane.management.run(connection_id, "2026-11-21T10:00Z").connection_id == connection_id
-    for hour in ("2026-11-21T11:00Z", "now"):
-        with pytest.raises(NotFoundError, match=hour):
-            plane.management.run(connection_id, hour)

@@ -33,7 +33,7 @@ from tests.support.memory import (
     MemoryToken,
 )
 from tests.support.stages import ADA, REALIZED, looks_up
-from tests.support.world import MUNCHKIN, START, audience, connection, event
+from tests.support.world import MUNCHKIN, START, audience, connection, event, name_of
 
 OTHER_MUNCHKIN = "456-DEF-789"
 SPEED = 100
@@ -182,7 +182,15 @@ class Site:
             one: Guarded(getattr(self, one), self.lock)
             for one in ("connections", "leases", "ledger", "queue", "dead_letters")
         }
-        sync = Sync(**used, marketo=marketo, pace=self.pace, clock=self.now, sleep=self.sleep, chance=lambda: 0.0)
+        sync = Sync(
+            **used,
+            marketo=marketo,
+            pace=self.pace,
+            clock=self.now,
+            sleep=self.sleep,
+            chance=lambda: 0.0,
+            name_of=name_of,
+        )
         return Worker(sync, watch)
 
     def pace(self, limits: Any, state: PaceState, time_left: timedelta) -> Pace:

@@ -6,7 +6,7 @@ Failed events go to the dead letters before they are recorded as failed, so that
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from destination.domain.connection import ActiveConnection, AudienceKey
@@ -91,7 +91,7 @@ class _Posting:
 
 @dataclass(slots=True)
 class Accounts:
-    """Records outcomes under a lease; holds the runs as they were written last."""
+    """Records outcomes under a lease; holds the runs as they were written last. `name_of` gives pseudonyms."""
 
     works: Mapping[str, Work]
     connection_id: str
@@ -99,6 +99,7 @@ class Accounts:
     dead_letters: DeadLetters
     lease: Lease
     clock: Callable[[], datetime]
+    name_of: Callable[[str], str]
     _runs: dict[str, Run] = field(default_factory=dict, init=False)
 
     def remember(self, rows: Mapping[str, Row]) -> None:
@@ -145,12 +146,17 @@ class Accounts:
         return DeadLetter(self.works[message_id].event(number), code, message_of(code))
 
     def _write(self, batch: Sequence[_Posting], extra: Mapping[str, Tally]) -> None:
-        tallies = tally_persons(posting.settled for posting in batch if posting.settled)
+        now = self.clock()
+        waits = {one: _milliseconds(now - work.envelope.received_at) for one, work in self.works.items()}
+        tallies = tally_persons((posting.settled for posting in batch if posting.settled), waits, self.name_of)
         for posting in batch:
             if posting.settled is None:
-                tallies[posting.origins[0].run_id].add(tally_ignored(len(posting.origins)))
+                run = posting.origins[0].run_id
+                tallies[run] = tallies[run].plus(tally_ignored(len(posting.origins)))
         for run, tally in extra.items():
-            tallies[run].add(tally)
+            tallies[run] = tallies[run].plus(tally)
+        for tally in tallies.values():
+            tally.happened(now)
         counted: defaultdict[str, set[str]] = defaultdict(set)
         for origin in (origin for posting in batch for origin in posting.origins):
             counted[origin.message_id].add(origin.number)
@@ -176,10 +182,12 @@ class Accounts:
     def _added(self, run: str, tally: Tally) -> Run:
         if run not in self._runs:
             self._runs[run] = self.ledger.run(self.connection_id, run)
-        total = Tally()
-        total.add(self._runs[run].tally)
-        total.add(tally)
-        return replace(self._runs[run], tally=total)
+        return replace(self._runs[run], tally=self._runs[run].tally.plus(tally))
+
+
+def _milliseconds(waited: timedelta) -> int:
+    """Never less than none, whatever the clocks of two machines say."""
+    return max(round(waited / timedelta(milliseconds=1)), 0)
 
 
 def _batches(postings: Sequence[_Posting]) -> list[list[_Posting]]:

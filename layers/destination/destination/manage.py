@@ -4,10 +4,9 @@ Every change is written together with its audit record, or not at all.
 """
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Final
 
 from destination.domain.audit import Action, Change, credential_changes, differences
 from destination.domain.configuration import (
@@ -29,7 +28,6 @@ from destination.domain.connection import (
 )
 from destination.domain.credentials import ClientCredentials
 from destination.domain.matching import rule_of
-from destination.domain.runs import Run, run_id
 from destination.marketo.instance import Marketo
 from destination.marketo.lists import Lists, StaticList
 from destination.preflight import Preflight
@@ -38,7 +36,6 @@ from destination.retire import Removal
 from destination.store.audit import AuditPage
 from destination.store.connections import Connections, Page
 from destination.store.errors import DeletingError, NotFoundError, StaleVersionError
-from destination.store.runs import Runs
 from destination.store.secrets import Credentials, TokenSecret
 
 
@@ -48,10 +45,6 @@ class IncompleteError(ConfigurationError):
 
 class AlreadyBoundError(Exception):
     """An audience has one list and a list one audience, and one of the two is taken; the message says what to do."""
-
-
-DEFAULT_PERIOD: Final = timedelta(days=1)
-LONGEST_PERIOD: Final = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +77,6 @@ class Management:
 
     connections: Connections
     credentials: Credentials
-    runs: Runs
     preflight: Preflight
     marketo_for: Callable[[Connection, ClientCredentials], Marketo]
     token_of: Callable[[Connection, ClientCredentials], TokenSecret]
@@ -271,30 +263,6 @@ class Management:
         _expect_activation(activation, audience, expected)
         record = self.record(Action.DEACTIVATE_AUDIENCE, connection_id, differences(activation, None), audience)
         self.connections.delete_activation(connection_id, activation, record)
-
-    def run(self, connection_id: str, hour: str) -> Run:
-        """Raises NotFoundError also when there is no such run: nothing was received in that hour, or it is long ago."""
-        self.connections.get(connection_id)
-        run = self.runs.get(connection_id, hour)
-        if run is None:
-            raise NotFoundError(f"there is no run {hour}")
-        return run
-
-    def runs_between(self, connection_id: str, first: datetime | None, last: datetime | None) -> Iterator[Run]:
-        """The runs from one time's hour to another's, oldest first; without a limit, a day up to the other or to now.
-
-        Raises ConfigurationError when it is more than a week.
-        """
-        self.connections.get(connection_id)
-        message = f"must be from 0 to {LONGEST_PERIOD.days} days before to; ask for a longer period in parts"
-        try:
-            last = last or (first + DEFAULT_PERIOD if first else self.clock())
-            first = first or last - DEFAULT_PERIOD
-        except OverflowError:
-            raise ConfigurationError([Problem("from", message)]) from None
-        if not timedelta(0) <= last - first <= LONGEST_PERIOD:
-            raise ConfigurationError([Problem("from", message)])
-        return self.runs.between(connection_id, run_id(first), run_id(last))
 
     def _refuse_incomplete(self, connection: Connection, *, has_credentials: bool = False) -> None:
         active = replace(self.connections.active(connection.id), connection=connection)

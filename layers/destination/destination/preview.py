@@ -98,14 +98,13 @@ class Previews:
         rehearsal = Rehearsal(marketo)
         settled = self._rehearsed(with_lists(target), rehearsal, mapper, units)
         ignored = tuple(index for index, found in units.items() if not found)
-        (tally,) = tally_persons(settled).values() or (Tally(),)
-        tally.add(tally_ignored(len(ignored)))
+        (tally,) = tally_persons(settled, Counter(), lambda _: "").values() or (Tally(),)
         return Preview(
             rejected=_by_record(parsed.rejected),
             warnings=_by_record(parsed.warnings),
             ignored=ignored,
             persons=tuple(persons_of(target, mapper, events, units, settled)),
-            tally=tally,
+            tally=tally.plus(tally_ignored(len(ignored))),
             calls=rehearsal.made,
         )
 

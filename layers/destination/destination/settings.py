@@ -31,6 +31,7 @@ class SyncSettings:
     queue_url: str
     dead_letter_queue_url: str
     secrets_prefix: str
+    pseudonym_secret: str
     marketo_url: str
 
     @classmethod
@@ -43,6 +44,7 @@ class SyncSettings:
             queue_url=_read(env, "QUEUE_URL"),
             dead_letter_queue_url=_read(env, "DEAD_LETTER_QUEUE_URL"),
             secrets_prefix=_read(env, "SECRETS_PREFIX"),
+            pseudonym_secret=_read(env, "PSEUDONYM_SECRET"),
             marketo_url=_read(env, "MARKETO_URL"),
         )
 

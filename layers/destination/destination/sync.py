@@ -146,7 +146,10 @@ class _Turn:
 
 @dataclass(frozen=True, slots=True)
 class Sync:
-    """Delivers batches. `marketo` answers the instance as a connection's API user sees it, kept from batch to batch."""
+    """Delivers batches. `marketo` answers the instance as a connection's API user sees it, kept from batch to batch.
+
+    `name_of` gives the pseudonym of the person with a dedupe key.
+    """
 
     connections: Connections
     leases: Leases
@@ -158,6 +161,7 @@ class Sync:
     clock: Callable[[], datetime]
     sleep: Callable[[float], None]
     chance: Callable[[], float]
+    name_of: Callable[[str], str]
 
     def __call__(self, messages: Sequence[Message], time_left: timedelta) -> Report:
         """Deliver a batch within the time left; what cannot be done in it is given back to the queue."""
@@ -305,7 +309,9 @@ class Sync:
         units = [unit for work in works for unit in work.units(mapper, counted.get(work.message.id, frozenset()))]
         persons = by_key(units)
         rows = self.ledger.rows(connection.id, list(persons))
-        accounts = Accounts(messages, connection.id, self.ledger, self.dead_letters, turn.lease, self.clock)
+        accounts = Accounts(
+            messages, connection.id, self.ledger, self.dead_letters, turn.lease, self.clock, self.name_of
+        )
         delivery = Delivery(target, marketo, mapper.dedupe_field, self.clock, accounts.remember, turn.given_up)
         try:
             result = delivery(persons, rows)

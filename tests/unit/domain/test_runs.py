@@ -1,12 +1,14 @@
 """A connection's hour: counters that add up, and the report in its published shape."""
 
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
+from destination.domain.connection import Waiting
 from destination.domain.event import Membership, MembershipStatus
+from destination.domain.latency import Latency
 from destination.domain.outcome import (
     ALREADY_DELIVERED,
     MESSAGES,
@@ -28,7 +30,7 @@ from destination.domain.runs import (
     tally_persons,
 )
 from destination.domain.settle import Settled
-from tests.support.world import START, audience
+from tests.support.world import START, audience, name_of
 
 A, B = audience("a"), audience("b")
 HOUR = "2026-11-21T10:00Z"
@@ -43,6 +45,10 @@ def unit(number: int, *, run: str = HOUR, dropped: tuple[str, ...] = (), minute:
 def settled(outcome: Outcome, *units: Unit, superseded: tuple[Unit, ...] = ()) -> Settled:
     person = Person("ada", "ada", {}, None, {}, frozenset(), units, frozenset(one.origin for one in superseded))
     return Settled(person, outcome, None)
+
+
+def counted(*all_settled: Settled) -> defaultdict[str, Tally]:
+    return tally_persons(all_settled, {"message-1": 1500}, name_of)
 
 
 def test_a_run_is_named_by_its_hour_in_utc() -> None:
@@ -64,26 +70,43 @@ def test_a_run_is_completed_when_its_last_deliveries_are_through() -> None:
     assert status_at(HOUR, end + timedelta(minutes=5)) is RunStatus.COMPLETED
 
 
+@pytest.mark.parametrize(
+    ("since", "status"),
+    [
+        (timedelta(hours=-3), RunStatus.PROCESSING),
+        (timedelta(minutes=59), RunStatus.PROCESSING),
+        (timedelta(hours=1), RunStatus.COMPLETED),
+    ],
+)
+def test_a_run_is_processing_while_events_of_it_may_wait(since: timedelta, status: RunStatus) -> None:
+    until = START + timedelta(hours=5)
+    waiting = Waiting(START + since, until)
+    assert status_at(HOUR, until, waiting) is status
+    assert status_at(HOUR, until + timedelta(minutes=15), waiting) is RunStatus.COMPLETED
+
+
 def test_every_event_takes_the_outcome_of_its_person_and_the_changes_count_once() -> None:
     outcome = Outcome(created=True, added=1, audiences={A: None, B: ALREADY_DELIVERED})
-    tally = tally_persons([settled(outcome, unit(0), unit(1, minute=1))])[HOUR]
-    assert tally.counts == Counter(received=2, activated=2, created=1, added=1, updated=0, removed=0)
-    assert tally.audiences == {A: {"received": 2, "activated": 2}, B: {"received": 2, "unchanged": 2}}
+    tally = counted(settled(outcome, unit(0), unit(1, minute=1)))[HOUR]
+    assert tally.counts == Counter(received=2, activated=2, created=1, added=1, updated=0, removed=0, new=1)
+    assert tally.audiences[A].counts == {"received": 2, "activated": 2}
+    assert tally.audiences[B].counts == {"received": 2, "unchanged": 2}
+    assert tally.audiences[B].reasons == {ALREADY_DELIVERED: 2}
     assert not tally.reasons
 
 
 def test_an_event_that_was_overtaken_is_unchanged_in_all_its_audiences() -> None:
     units = unit(0), unit(1, minute=1)
     outcome = Outcome(updated=True, audiences={A: None, B: None})
-    tally = tally_persons([settled(outcome, *units, superseded=units[:1])])[HOUR]
+    tally = counted(settled(outcome, *units, superseded=units[:1]))[HOUR]
     assert (tally.counts["activated"], tally.counts["unchanged"]) == (1, 1)
     assert tally.reasons == {SUPERSEDED: 1}
-    assert tally.audiences[A] == {"received": 2, "activated": 1, "unchanged": 1}
+    assert tally.audiences[A].counts == {"received": 2, "activated": 1, "unchanged": 1}
 
 
 def test_events_count_in_the_hour_of_their_receipt_and_changes_with_the_newest() -> None:
     earlier, later = unit(0, minute=5), unit(1, run="2026-11-21T11:00Z", minute=65)
-    tallies = tally_persons([settled(Outcome(updated=True), later, earlier)])
+    tallies = counted(settled(Outcome(updated=True), later, earlier))
     assert {run: (one.counts["received"], one.counts["updated"]) for run, one in tallies.items()} == {
         HOUR: (1, 0),
         "2026-11-21T11:00Z": (1, 1),
@@ -91,7 +114,7 @@ def test_events_count_in_the_hour_of_their_receipt_and_changes_with_the_newest()
 
 
 def test_warnings_count_events_with_attributes_that_were_dropped() -> None:
-    tally = tally_persons([settled(Outcome(), unit(0, dropped=("company", "leadScore")), unit(1))])[HOUR]
+    tally = counted(settled(Outcome(), unit(0, dropped=("company", "leadScore")), unit(1)))[HOUR]
     assert tally.counts["warnings"] == 1
 
 
@@ -102,11 +125,10 @@ def test_classes_add_up_to_received_in_all_and_per_audience() -> None:
         Outcome(MISSING_DEDUPE_VALUE, audiences={A: MISSING_DEDUPE_VALUE, B: MISSING_DEDUPE_VALUE}),
         Outcome(rejected("1006"), audiences={A: rejected("1006"), B: rejected("1006")}),
     ]
-    tally = Tally()
-    tally.add(tally_ignored(3))
+    tally = tally_ignored(3)
     for number, outcome in enumerate(outcomes):
-        tally.add(tally_persons([settled(outcome, unit(number))])[HOUR])
-    for counts in (tally.counts, *tally.audiences.values()):
+        tally = tally.plus(counted(settled(outcome, unit(number)))[HOUR])
+    for counts in (tally.counts, *(one.counts for one in tally.audiences.values())):
         assert counts["received"] == sum(counts[one] for one in ("activated", "unchanged", "excluded", "failed")) == 4
     assert tally.counts["ignored"] == 3
 
@@ -128,9 +150,14 @@ def test_the_report_has_the_published_shape() -> None:
             marketo_calls=14,
         ),
         Counter({rejected("1006"): 5, MISSING_DEDUPE_VALUE: 15}),
+        {rejected("1006"): "5f0c"},
+        dropped=Counter(company=2),
+        latency=Latency.of({1500: 94, 40_000: 1}),
+        first_at=START,
+        last_at=START + timedelta(minutes=59),
     )
-    tally.audiences[B].update(received=1, failed=1)
-    tally.audiences[A].update(received=110, activated=90, unchanged=3, excluded=12, failed=5)
+    tally.audiences[B].count(rejected("1006"), None, name_of)
+    tally.audiences[A].counts.update(received=110, activated=90, unchanged=3, excluded=12, failed=5)
     given = report(Run("connection-1", HOUR, 3, tally), START + timedelta(hours=2), lambda code: f"about {code}")
     assert json.loads(json.dumps(given)) == {
         "id": HOUR,
@@ -142,9 +169,22 @@ def test_the_report_has_the_published_shape() -> None:
         "failed": 5,
         "ignored": 7,
         "warnings": 2,
+        "dropped": [{"field": "company", "count": 2}],
         "reasons": [
-            {"code": "MISSING_DEDUPE_VALUE", "class": "excluded", "count": 15, "message": "about MISSING_DEDUPE_VALUE"},
-            {"code": "MARKETO_1006", "class": "failed", "count": 5, "message": "about MARKETO_1006"},
+            {
+                "code": "MISSING_DEDUPE_VALUE",
+                "class": "excluded",
+                "count": 15,
+                "message": "about MISSING_DEDUPE_VALUE",
+                "example": None,
+            },
+            {
+                "code": "MARKETO_1006",
+                "class": "failed",
+                "count": 5,
+                "message": "about MARKETO_1006",
+                "example": "5f0c",
+            },
         ],
         "audiences": [
             {
@@ -155,9 +195,30 @@ def test_the_report_has_the_published_shape() -> None:
                 "unchanged": 3,
                 "excluded": 12,
                 "failed": 5,
+                "reasons": [],
             },
-            {"id": "b", "namespace": "ups", "received": 1, "activated": 0, "unchanged": 0, "excluded": 0, "failed": 1},
+            {
+                "id": "b",
+                "namespace": "ups",
+                "received": 1,
+                "activated": 0,
+                "unchanged": 0,
+                "excluded": 0,
+                "failed": 1,
+                "reasons": [
+                    {
+                        "code": "MARKETO_1006",
+                        "class": "failed",
+                        "count": 1,
+                        "message": "about MARKETO_1006",
+                        "example": None,
+                    }
+                ],
+            },
         ],
+        "latency": {"p50_ms": 1542, "p95_ms": 1542, "max_ms": 40_000},
+        "first_activity_at": "2026-11-21T10:00:00Z",
+        "last_activity_at": "2026-11-21T10:59:00Z",
         "marketo_calls": 14,
     }
 
@@ -166,3 +227,4 @@ def test_an_empty_run_reports_zeros() -> None:
     given = report(Run("connection-1", HOUR), START, MESSAGES.__getitem__)
     assert (given["received"], given["activated"]["persons"], given["reasons"], given["audiences"]) == (0, 0, [], [])
     assert given["status"] == "processing"
+    assert (given["latency"], given["first_activity_at"], given["last_activity_at"]) == (None, None, None)

@@ -1,24 +1,27 @@
 """Runs as JSON."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import datetime
 from typing import Self
 
 from pydantic import Field
 
 from destination.api.representation import Representation
+from destination.domain.connection import Waiting
 from destination.domain.outcome import Class
 from destination.domain.runs import Run, RunStatus, report
+
+UNKNOWN = "Null where a run is shown for one audience, by which it is not counted."
 
 
 class Activated(Representation):
     """Events' persons that were activated, and what Marketo was told of them."""
 
     persons: int
-    created: int
-    updated: int
-    added: int
-    removed: int
+    created: int | None = Field(description=UNKNOWN)
+    updated: int | None = Field(description=UNKNOWN)
+    added: int | None = Field(description=UNKNOWN)
+    removed: int | None = Field(description=UNKNOWN)
 
 
 class ReasonOut(Representation):
@@ -26,6 +29,9 @@ class ReasonOut(Representation):
     outcome: Class = Field(alias="class")
     count: int
     message: str
+    example: str | None = Field(
+        description="The pseudonym of one person: 16 digits of the HMAC-SHA256 of the normalised dedupe value."
+    )
 
 
 class AudienceCounts(Representation):
@@ -36,12 +42,29 @@ class AudienceCounts(Representation):
     unchanged: int
     excluded: int
     failed: int
+    reasons: list[ReasonOut]
+
+
+class DroppedValues(Representation):
+    """Values of a lead field that Marketo cannot take."""
+
+    field: str
+    count: int
+
+
+class LatencyOut(Representation):
+    """From the receipt of activated events to the record of their delivery; percentiles are less than 10 % too high."""
+
+    p50_ms: int
+    p95_ms: int
+    max_ms: int
 
 
 class RunOut(Representation):
     """One hour, by the time of receipt: received = activated.persons + unchanged + excluded + failed.
 
-    `ignored` events named no activated audience; `warnings` counts persons with an attribute that was dropped.
+    `ignored` events named no activated audience; `warnings` counts persons with an attribute that was dropped. Of a run
+    that is shown for one audience, `received` to `failed` and `reasons` are the audience's.
     """
 
     id: str = Field(examples=["2026-11-21T10:00Z"])
@@ -51,22 +74,35 @@ class RunOut(Representation):
     unchanged: int
     excluded: int
     failed: int
-    warnings: int
-    ignored: int
+    warnings: int | None = Field(description=UNKNOWN)
+    ignored: int | None = Field(description=UNKNOWN)
+    dropped: list[DroppedValues]
     reasons: list[ReasonOut]
     audiences: list[AudienceCounts]
-    marketo_calls: int
+    latency: LatencyOut | None = Field(description="Null while nothing was activated, and for one audience.")
+    first_activity_at: datetime | None = Field(description="When the first outcome was recorded.")
+    last_activity_at: datetime | None = Field(description="When the last outcome was recorded.")
+    marketo_calls: int | None = Field(description=UNKNOWN)
 
     @classmethod
-    def of(cls, run: Run, now: datetime, message_of: Callable[[str], str]) -> Self:
-        return cls.model_validate(report(run, now, message_of))
+    def of(
+        cls,
+        run: Run,
+        now: datetime,
+        message_of: Callable[[str], str],
+        waiting: Waiting | None = None,
+        *,
+        of_audience: bool = False,
+    ) -> Self:
+        content = report(run, now, message_of, waiting)
+        if of_audience:
+            content |= dict.fromkeys(("warnings", "ignored", "marketo_calls"))
+            content["activated"] |= dict.fromkeys(("created", "updated", "added", "removed"))
+        return cls.model_validate(content)
 
 
-class RunList(Representation):
-    """Oldest first."""
+class RunPage(Representation):
+    """Oldest first. `cursor`: pass it on to read what follows; null: there is no more."""
 
     runs: list[RunOut]
-
-    @classmethod
-    def of(cls, runs: Iterable[Run], now: datetime, message_of: Callable[[str], str]) -> Self:
-        return cls(runs=[RunOut.of(run, now, message_of) for run in runs])
+    cursor: str | None

@@ -48,10 +48,14 @@ MESSAGES: Mapping[str, str] = {
     "OUTSIDE_SCHEDULE": "It comes before the start or after the end of every audience that it names.",
     "INVALID_ATTRIBUTE": "A mapped attribute has a value that Marketo cannot take, and on_invalid is fail.",
     "TOO_MANY_MATCHES": "More than 1,000 leads share the dedupe value; Marketo does not list them.",
+    "OTHER": "Reasons that are not listed one by one: a run keeps so many, and counts the rest here.",
 }
 """By code, for people; the meaning of codes that begin with `MARKETO_CODE` is Marketo's."""
 
 MARKETO_CODE = "MARKETO_"
+
+OTHER = "OTHER"
+"""The code of what a run counts without its own code."""
 
 
 def rejected(code: str) -> Reason:

@@ -1,21 +1,29 @@
 """RunsTable: one item an hour and connection, with its counters; kept 90 days.
 
-connection_id   id = 2026-11-21T10:00Z   version, counts, reasons, audiences, expires_at
+connection_id   id = 2026-11-21T10:00Z   version, counts, details, expires_at
+
+The details are JSON, terse, as they are written with every transaction: a run with 1,000 audiences, with 200 bytes of
+namespace and id each, takes some 370 KB of the 400 that DynamoDB allows.
 """
 
+import json
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from destination.domain.connection import AudienceKey
-from destination.domain.outcome import Class, Reason
-from destination.domain.runs import RETENTION, Run, Tally, hour_of, run_id
+from destination.domain.latency import Latency
+from destination.domain.outcome import OTHER, Class, Reason
+from destination.domain.runs import RETENTION, Counters, Run, Tally, hour_of, run_id
+from destination.domain.times import format_time, parse_time
 from destination.store.items import attributes, item
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
+
+_encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
 class Runs:
@@ -77,35 +85,106 @@ def _key(connection_id: str, run_id: str) -> dict[str, Any]:
 
 
 def _item(run: Run) -> dict[str, Any]:
-    tally = run.tally
     return item(
         {
             "connection_id": run.connection_id,
             "id": run.id,
             "version": run.version + 1,
-            "counts": {name: count for name, count in tally.counts.items() if count},
-            "reasons": [
-                {"code": reason.code, "class": reason.outcome.value, "count": count}
-                for reason, count in tally.reasons.items()
-            ],
-            "audiences": [
-                {"namespace": audience.namespace, "id": audience.id, "counts": dict(counts)}
-                for audience, counts in tally.audiences.items()
-            ],
+            "counts": {name: count for name, count in run.tally.counts.items() if count},
+            "details": _text(run.tally),
             "expires_at": int((hour_of(run.id) + RETENTION).timestamp()),
         }
     )
 
 
+def _text(tally: Tally) -> str:
+    """The details; a reason is written once, and its place in the list from there on."""
+    places: dict[Reason, int] = {}
+    for counters in (tally, *tally.audiences.values()):
+        for reason in counters.reasons:
+            places.setdefault(reason, len(places))
+    audiences = [
+        [*audience, counters.counts[Class.ACTIVATED], _placed(counters, places)]
+        for audience, counters in tally.audiences.items()
+    ]
+    latency = tally.latency
+    return _encode(
+        {
+            "codes": [[reason.outcome, reason.code] for reason in places],
+            "reasons": _placed(tally, places),
+            "audiences": audiences,
+            "dropped": tally.dropped,
+            "latency": [latency.total_ms, latency.min_ms, latency.max_ms, list(latency.buckets.items())],
+            "first_at": tally.first_at and format_time(tally.first_at),
+            "last_at": tally.last_at and format_time(tally.last_at),
+        }
+    )
+
+
+def _placed(counters: Counters, places: Mapping[Reason, int]) -> list[list[int | str]]:
+    examples = counters.examples
+    return [
+        [places[reason], count, examples[reason]] if reason in examples else [places[reason], count]
+        for reason, count in counters.reasons.items()
+    ]
+
+
 def _run(found: dict[str, Any]) -> Run:
     stored = attributes(found)
-    audiences: defaultdict[AudienceKey, Counter[str]] = defaultdict(Counter)
-    for one in stored["audiences"]:
-        audiences[AudienceKey(one["namespace"], one["id"])] = _counter(one["counts"])
-    reasons = Counter({Reason(Class(one["class"]), one["code"]): int(one["count"]) for one in stored["reasons"]})
-    tally = Tally(_counter(stored["counts"]), reasons, audiences)
+    counts = Counter({name: int(count) for name, count in stored["counts"].items()})
+    tally = _detailed(counts, json.loads(stored["details"])) if "details" in stored else _plain(counts, stored)
     return Run(stored["connection_id"], stored["id"], int(stored["version"]), tally)
 
 
-def _counter(counts: dict[str, Any]) -> Counter[str]:
-    return Counter({name: int(count) for name, count in counts.items()})
+def _detailed(counts: Counter[str], details: Mapping[str, Any]) -> Tally:
+    codes = [Reason(Class(outcome), code) for outcome, code in details["codes"]]
+    audiences: defaultdict[AudienceKey, Counters] = defaultdict(Counters)
+    for namespace, audience, activated, placed in details["audiences"]:
+        reasons, examples = _reasons(placed, codes)
+        audiences[AudienceKey(namespace, audience)] = Counters(_classes(activated, reasons), reasons, examples)
+    total, least, most, buckets = details["latency"]
+    return Tally(
+        counts,
+        *_reasons(details["reasons"], codes),
+        audiences,
+        Counter(details["dropped"]),
+        Latency(Counter(dict(buckets)), total, least, most),
+        _time(details["first_at"]),
+        _time(details["last_at"]),
+    )
+
+
+def _reasons(placed: Iterable[Sequence[Any]], codes: Sequence[Reason]) -> tuple[Counter[Reason], dict[Reason, str]]:
+    reasons: Counter[Reason] = Counter()
+    examples: dict[Reason, str] = {}
+    for place, count, *example in placed:
+        reasons[codes[place]] = count
+        if example:
+            examples[codes[place]] = example[0]
+    return reasons, examples
+
+
+def _classes(activated: int, reasons: Counter[Reason]) -> Counter[str]:
+    """The counters of an audience, which follow from its reasons."""
+    counts = Counter({Class.ACTIVATED.value: activated}) if activated else Counter()
+    for reason, count in reasons.items():
+        counts[reason.outcome.value] += count
+    counts["received"] = activated + reasons.total()
+    return counts
+
+
+def _plain(counts: Counter[str], stored: Mapping[str, Any]) -> Tally:
+    """A run as it was written before there were details: its audiences have no reasons."""
+    audiences: defaultdict[AudienceKey, Counters] = defaultdict(Counters)
+    for one in stored["audiences"]:
+        reasons = Counter(
+            {Reason(kind, OTHER): int(one["counts"].get(kind, 0)) for kind in Class if kind is not Class.ACTIVATED}
+        )
+        activated = int(one["counts"].get(Class.ACTIVATED, 0))
+        audiences[AudienceKey(one["namespace"], one["id"])] = Counters(_classes(activated, +reasons), +reasons)
+    known = Counter({Reason(Class(one["class"]), one["code"]): int(one["count"]) for one in stored["reasons"]})
+    return Tally(counts, known, audiences=audiences)
+
+
+def _time(text: str | None) -> datetime | None:
+    return None if text is None else parse_time(text)

@@ -42,6 +42,11 @@ class Credentials:
         return f"{self._prefix}/credentials/{connection_id}"
 
 
+def pseudonym_secret(client: "SecretsManagerClient", secret: str) -> bytes:
+    """The key that people's pseudonyms are made with; `secret` is its name or ARN. It never changes."""
+    return client.get_secret_value(SecretId=secret)["SecretString"].encode()
+
+
 class TokenSecret:
     """The current access token of one API user of one Marketo instance.
 
