@@ -35,14 +35,15 @@ router = Router()
 def create_connection(body: ConnectionIn) -> Response[ConnectionCreated]:
     created = management().create(body.draft(), body.client_credentials())
     url = ingest_url(router.current_event.raw_event, created.connection.id)
-    shown = ConnectionCreated.with_ingest(created.connection, url, created.token)
+    warnings = management().warnings(created.connection)
+    shown = ConnectionCreated.with_ingest(created.connection, warnings, url, created.token)
     return Response(201, JSON, shown, etag(created.connection.version))
 
 
 @router.get("/connections", summary="List connections", operation_id="listConnections")
 def list_connections(cursor: Cursor = None, limit: Limit = 50) -> ConnectionPage:
     page = management().list(cursor, limit)
-    return ConnectionPage.of(page.connections, page.cursor)
+    return ConnectionPage.of(page.connections, page.cursor, management().warnings)
 
 
 @router.get("/connections/<connection_id>", summary="Show a connection", operation_id="getConnection")
@@ -73,7 +74,7 @@ def delete_connection(
     leaving = management().delete(connection_id, expected_version(if_match), discard=discard)
     if leaving is None:
         return Response(204)
-    return Response(202, JSON, ConnectionOut.of(leaving), etag(leaving.version))
+    return Response(202, JSON, _with_warnings(leaving), etag(leaving.version))
 
 
 @router.post(
@@ -127,7 +128,11 @@ def _changed(
 
 
 def _shown(connection: Connection) -> Response[ConnectionOut]:
-    return Response(200, JSON, ConnectionOut.of(connection), etag(connection.version))
+    return Response(200, JSON, _with_warnings(connection), etag(connection.version))
+
+
+def _with_warnings(connection: Connection) -> ConnectionOut:
+    return ConnectionOut.with_warnings(connection, management().warnings(connection))
 
 
 def _mapping(connection: Connection) -> Response[list[Row]]:

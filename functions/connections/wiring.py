@@ -132,6 +132,7 @@ def management() -> Management:
         token_of=token_of,
         removal=Removal(connections(), credentials(), token_of, recorder()),
         record=recorder(),
+        governance=governance(),
         new_id=lambda: str(uuid.uuid4()),
         new_token=lambda: secrets.token_urlsafe(32),
         clock=now,
@@ -140,7 +141,8 @@ def management() -> Management:
 
 @functools.cache
 def governance() -> Governance:
-    return Governance(policies=Policies(dynamodb(), settings().connections_table), connections=connections())
+    policies = Policies(dynamodb(), settings().connections_table)
+    return Governance(policies, connections(), recorder())
 
 
 @functools.cache

@@ -134,6 +134,22 @@ def test_an_expression_without_end_is_refused(depth: int, status: int) -> None:
     assert items() == []
 
 
+def test_every_change_is_in_the_audit_log_policy_by_policy() -> None:
+    put(OWN, CORE)
+    put(OWN, CORE)
+    put({**OWN, "status": "draft"}, CORE)
+    put({**OWN, "id": "core_made_up"})
+    put(version='"1"')
+    second, first = call("GET", "/audit").json["records"]
+    assert {second["action"], first["action"]} == {"set_policies"}
+    disabled = {**call("GET", PATH).json["policies"][0], "status": "disabled"}
+    assert first["changes"] == [
+        {"path": "policies.corepolicy_0003", "before": disabled, "after": {**disabled, "status": "enabled"}},
+        {"path": "policies.no-sensitive", "before": None, "after": OWN},
+    ]
+    assert second["changes"] == [{"path": "policies.no-sensitive", "before": OWN, "after": {**OWN, "status": "draft"}}]
+
+
 @pytest.mark.parametrize(
     ("actions", "labels", "drafts", "expected"),
     [

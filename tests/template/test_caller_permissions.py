@@ -16,15 +16,11 @@ from tests.support.template import ROOT, Template, of_type
 DOCUMENT = (ROOT / "docs" / "permissions.md").read_text()
 API = "arn:aws:execute-api:eu-central-1:111122223333:abcde12345/live/"
 PLANNED = {
-    ("POST", "/connections/{connection_id}/ingest-token"),
-    ("POST", "/migrations/legacy-v2"),
     ("POST", "/connections/{connection_id}/verifications"),
     ("GET", "/connections/{connection_id}/verifications"),
     ("GET", "/connections/{connection_id}/verifications/{verification_id}"),
-    ("POST", "/connections/{connection_id}/previews"),
     ("GET", "/connections/{connection_id}/alerts"),
     ("PUT", "/connections/{connection_id}/alerts"),
-    ("GET", "/audit"),
 }
 CALLS = {
     (method, path): set(permissions.split(", or "))

@@ -23,6 +23,7 @@ from destination.domain.connection import (
     SyncType,
 )
 from destination.domain.credentials import ClientCredentials
+from destination.governance import Governance
 from destination.manage import AlreadyBoundError, IncompleteError, Management
 from destination.marketo.errors import InstanceWaitsError
 from destination.marketo.instance import Marketo
@@ -33,6 +34,7 @@ from destination.retire import Removal
 from destination.store.audit import Audit
 from destination.store.connections import Connections
 from destination.store.errors import NotFoundError, StaleVersionError
+from destination.store.policies import Policies
 from destination.store.secrets import Credentials, TokenSecret
 from marketo_simulator import Fault, Simulator
 from marketo_simulator.adapter import SimulatorAdapter
@@ -111,6 +113,7 @@ def plane() -> Iterator[Plane]:
             credentials=credentials,
             removal=Removal(connections, credentials, token_of, record),
             record=record,
+            governance=Governance(Policies(dynamodb, "ConnectionsTable"), connections, record),
             preflight=Preflight(connections, credentials, marketo_for, lambda: NOW),
             marketo_for=marketo_for,
             token_of=token_of,

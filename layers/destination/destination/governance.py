@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from destination.domain.audit import Action
 from destination.domain.configuration import ConfigurationError, Problem
 from destination.domain.connection import Activation, ActiveConnection, Connection, Status
 from destination.domain.governance import (
@@ -18,12 +19,14 @@ from destination.domain.governance import (
     denying,
     label_problems,
     new_violations,
+    policy_changes,
     policy_problem,
     violation_problems,
     violation_warnings,
     violations,
     withheld_warnings,
 )
+from destination.recorder import Recorder
 from destination.store.connections import Connections
 from destination.store.errors import NotFoundError, StaleVersionError
 from destination.store.policies import Policies
@@ -43,6 +46,7 @@ class Governance:
 
     policies: Policies
     connections: Connections
+    record: Recorder
 
     def show(self) -> PolicySet:
         return self.policies.get()
@@ -67,7 +71,7 @@ class Governance:
         if found := list(itertools.islice(made, _MOST_NAMED)):
             places = {proposal.id: f"policies[{index}]" for index, proposal in enumerate(proposals)}
             raise PolicyViolationError(found, [policy_problem(places[one.policy.id], one) for one in found])
-        return self.policies.put(after)
+        return self.policies.put(after, self.record(Action.SET_POLICIES, changes=policy_changes(before, after)))
 
     def evaluate(self, actions: Sequence[str], labels: Sequence[str], *, with_drafts: bool) -> list[Policy]:
         """The enabled policies, and if wanted the drafts, that deny one of the actions for data with these labels."""

@@ -16,6 +16,7 @@ from destination.domain.configuration import (
     activation_problems,
     change_problems,
     connection_problems,
+    connection_warnings,
     grace_problems,
     missing_to_enable,
     room_problems,
@@ -28,6 +29,7 @@ from destination.domain.connection import (
 )
 from destination.domain.credentials import ClientCredentials
 from destination.domain.matching import rule_of
+from destination.governance import Governance
 from destination.marketo.instance import Marketo
 from destination.marketo.lists import Lists, StaticList
 from destination.preflight import Preflight
@@ -82,13 +84,15 @@ class Management:
     token_of: Callable[[Connection, ClientCredentials], TokenSecret]
     removal: Removal
     record: Recorder
+    governance: Governance
     new_id: Callable[[], str]
     new_token: Callable[[], str]
     clock: Callable[[], datetime]
 
     def create(self, draft: Connection, credentials: ClientCredentials | None) -> Created:
-        """Store a draft under a new id. Raises ConfigurationError."""
+        """Store a draft under a new id. Raises ConfigurationError, PolicyViolationError."""
         _refuse(connection_problems(draft))
+        self.governance.admit(draft)
         connection = replace(draft, id=self.new_id(), version=1, status=Status.DRAFT)
         token = self.new_token()
         # The credentials first: a connection that can be seen has all that was given for it.
@@ -104,6 +108,10 @@ class Management:
         _expect(connection, expected)
         return connection
 
+    def warnings(self, connection: Connection) -> Sequence[Problem]:
+        """What works, and is perhaps not what was meant."""
+        return [*connection_warnings(connection), *self.governance.warnings(connection)]
+
     def list(self, cursor: str | None, limit: int) -> Page:
         """Raises InvalidCursorError."""
         return self.connections.list(cursor, limit)
@@ -117,11 +125,12 @@ class Management:
     ) -> Connection:
         """Store a changed configuration; enabled, it must stay complete, and fit Marketo.
 
-        Raises ConfigurationError, IncompleteError, ChecksFailedError, MarketoError or OutOfTimeError when Marketo
-        cannot be asked now, and StaleVersionError when it changed since `before` was read.
+        Raises ConfigurationError, PolicyViolationError, IncompleteError, ChecksFailedError, MarketoError or
+        OutOfTimeError when Marketo cannot be asked now, and StaleVersionError when it changed since `before` was read.
         """
         _refuse_deleting(before)
         _refuse(change_problems(before, after) + connection_problems(after))
+        self.governance.admit(after, before)
         if before.status in {Status.ENABLED, Status.BLOCKED}:
             self._refuse_incomplete(after, has_credentials=credentials is not None)
             self.preflight.admit_change(before, after, credentials)
@@ -145,10 +154,12 @@ class Management:
     def enable(self, connection_id: str, expected: int | None = None) -> Connection:
         """Let events in, and end a block: what is queued is tried again.
 
-        Raises IncompleteError, ChecksFailedError, and MarketoError or OutOfTimeError when Marketo cannot be asked now.
+        Raises IncompleteError, PolicyViolationError, ChecksFailedError, and MarketoError or OutOfTimeError when Marketo
+        cannot be asked now.
         """
         connection = self._changeable(connection_id, expected)
         self._refuse_incomplete(connection)
+        self.governance.admit(connection)
         if connection.status is not Status.ENABLED:
             self.preflight.admit(connection)
         return self._set_status(connection, Status.ENABLED, Action.ENABLE_CONNECTION)
@@ -213,11 +224,12 @@ class Management:
         On a connection that keeps lists the audience gets the list of the given id, else the one it has, else the
         workspace's list of the audience's name, which is created if there is none.
 
-        Raises ConfigurationError, AlreadyBoundError, StaleVersionError when somebody else did meanwhile, and
-        MarketoError or OutOfTimeError from the instance.
+        Raises ConfigurationError, PolicyViolationError, AlreadyBoundError, StaleVersionError when somebody else did
+        meanwhile, and MarketoError or OutOfTimeError from the instance.
         """
         connection = self._changeable(connection_id)
         _refuse(activation_problems(connection, activation))
+        self.governance.admit_audience(connection, activation)
         present = self._present(connection_id, activation.audience)
         _expect_activation(present, activation.audience, expected)
         if present is None:
@@ -250,6 +262,7 @@ class Management:
         _refuse(activation_change_problems(before, after))
         # The list was decided when the audience was activated.
         _refuse(activation_problems(connection, replace(after, list_id=None)))
+        self.governance.admit_audience(connection, after)
         changes = differences(before, after)
         if not changes:
             return before

@@ -7,10 +7,13 @@ import pytest
 
 from destination.domain.configuration import ConfigurationError
 from destination.domain.connection import (
+    ECID_TARGET,
+    EMAIL_TARGET,
     Activation,
     ActiveConnection,
     AudienceKey,
     Connection,
+    Generation,
     MappingRow,
     PersonAction,
 )
@@ -255,6 +258,19 @@ def test_with_another_dedupe_field_the_email_is_needed_too() -> None:
     )
     (problem,) = label_problems(configured)
     assert "nobody can be created without it" in problem.message
+
+
+@pytest.mark.parametrize("target", [EMAIL_TARGET, ECID_TARGET])
+def test_the_identities_of_the_legacy_generation_are_needed_too(target: str) -> None:
+    rows = (MappingRow("email", EMAIL_TARGET), MappingRow("first", "firstName"), MappingRow("last", "lastName"))
+    others = tuple(row for row in rows if row.target != target)
+    legacy = connection(
+        generation=Generation.LEGACY_V2,
+        ecid_field="ecid",
+        mapping=(*others, MappingRow("secret", target, labels=("C12",))),
+    )
+    (problem,) = label_problems(legacy)
+    assert "nobody can be found by it" in problem.message
 
 
 def test_an_audience_of_data_that_must_not_leave_is_refused() -> None:

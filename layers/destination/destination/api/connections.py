@@ -1,6 +1,6 @@
 """Connections as JSON, and their translation from and to the domain."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, replace
 from datetime import timedelta
 from typing import Annotated, Any, Literal, Self
@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, Field, SecretStr, StrictBool, StrictInt, S
 from destination.api.alerts import Subscribed, SubscriptionIn
 from destination.api.problems import ProblemDetails
 from destination.api.representation import Duration, Labels, Name, Representation, Text, Time
-from destination.domain.configuration import MAX_MAPPING_ROWS, MAX_MARKETING_ACTIONS, connection_warnings
+from destination.domain.configuration import MAX_MAPPING_ROWS, MAX_MARKETING_ACTIONS, Problem
 from destination.domain.connection import (
     Connection,
     Consent,
@@ -162,7 +162,7 @@ class ConnectionOut(Configuration):
     warnings: list[ProblemDetails.Error]
 
     @classmethod
-    def of(cls, connection: Connection) -> Self:
+    def with_warnings(cls, connection: Connection, warnings: Iterable[Problem]) -> Self:
         return cls.model_validate(
             _configured(connection)
             | {
@@ -172,7 +172,7 @@ class ConnectionOut(Configuration):
                 "blocked_cause": connection.blocked_cause,
                 "deleting_since": connection.deleting_since,
                 "waiting_since": connection.waiting and connection.waiting.since,
-                "warnings": [asdict(one) for one in connection_warnings(connection)],
+                "warnings": [asdict(one) for one in warnings],
             }
         )
 
@@ -188,8 +188,8 @@ class ConnectionCreated(ConnectionOut):
     ingest: Ingest
 
     @classmethod
-    def with_ingest(cls, connection: Connection, url: str, token: str) -> Self:
-        shown = ConnectionOut.of(connection).model_dump()
+    def with_ingest(cls, connection: Connection, warnings: Iterable[Problem], url: str, token: str) -> Self:
+        shown = ConnectionOut.with_warnings(connection, warnings).model_dump()
         return cls.model_validate(shown | {"ingest": {"url": url, "token": token}})
 
 
@@ -212,8 +212,10 @@ class ConnectionPage(Representation):
     cursor: str | None
 
     @classmethod
-    def of(cls, connections: Iterable[Connection], cursor: str | None) -> Self:
-        return cls(connections=[ConnectionOut.of(one) for one in connections], cursor=cursor)
+    def of(
+        cls, connections: Iterable[Connection], cursor: str | None, warnings: Callable[[Connection], Iterable[Problem]]
+    ) -> Self:
+        return cls(connections=[ConnectionOut.with_warnings(one, warnings(one)) for one in connections], cursor=cursor)
 
 
 def _configured(connection: Connection) -> dict[str, Any]:

@@ -27,7 +27,7 @@ class ProblemDetails(BaseModel):
     class Violation(BaseModel):
         """What an enabled policy denies: `causes` names the first 20 of `cause_count`."""
 
-        connection_id: str | None = Field(description="Null for a connection that is being created.")
+        connection_id: str | None = Field(None, description="Left out while the connection is being created.")
         policy_id: str
         policy_name: str
         marketing_actions: list[str]

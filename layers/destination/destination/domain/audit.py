@@ -38,6 +38,7 @@ class Action(StrEnum):
     ACTIVATE_AUDIENCE = "activate_audience"
     CHANGE_AUDIENCE = "change_audience"
     DEACTIVATE_AUDIENCE = "deactivate_audience"
+    SET_POLICIES = "set_policies"
 
 
 @dataclass(frozen=True, slots=True)

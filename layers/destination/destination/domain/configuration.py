@@ -112,6 +112,23 @@ def identity_fields(connection: Connection) -> dict[str, str]:
     return {EMAIL_TARGET: _LEGACY_DEDUPE_FIELD} | ecid
 
 
+def required_to_create(connection: Connection) -> tuple[str, ...]:
+    """The lead fields that must be filled before a person is created."""
+    if connection.generation is Generation.LEGACY_V2:
+        return tuple(name for name in REQUIRED_TO_CREATE if name != _LEGACY_DEDUPE_FIELD)
+    return REQUIRED_TO_CREATE
+
+
+def filled_by_identity(connection: Connection) -> dict[str, str]:
+    """By lead field, the mapped identity that fills it."""
+    mapped = {row.target for row in connection.mapping}
+    return {
+        name: identity
+        for identity, name in identity_fields(connection).items()
+        if identity in mapped or connection.generation is Generation.CURRENT
+    }
+
+
 def connection_problems(connection: Connection) -> list[Problem]:
     """What no connection may be, not even a draft; what is merely not given yet is no problem here."""
     legacy = connection.generation is Generation.LEGACY_V2
@@ -133,7 +150,7 @@ def connection_warnings(connection: Connection, audiences: int = 0) -> list[Prob
     warnings.extend(
         Problem(f"mapping[{index}]", f"is not used: {identity} fills {row.target} already")
         for index, row in enumerate(connection.mapping)
-        if (identity := _filled_by_identity(connection).get(row.target))
+        if (identity := filled_by_identity(connection).get(row.target))
     )
     attributes = sum(row.target not in identities(connection) for row in connection.mapping)
     if attributes > ADVISED_ATTRIBUTES:
@@ -331,29 +348,13 @@ def _missing_attributes(connection: Connection) -> Iterator[Problem]:
     """With `email` as dedupe field the value of DedupeField is the lead's email too."""
     if not connection.mapping:
         return
-    filled = {row.target for row in connection.mapping} | _filled_by_identity(connection).keys()
-    required = _required_to_create(connection)
+    filled = {row.target for row in connection.mapping} | filled_by_identity(connection).keys()
+    required = required_to_create(connection)
     *others, last = required
     for name in required:
         if name not in filled:
             message = f"map a source to {name}: Marketo people are created with {', '.join(others)} and {last} only"
             yield Problem("mapping", message)
-
-
-def _required_to_create(connection: Connection) -> tuple[str, ...]:
-    if connection.generation is Generation.LEGACY_V2:
-        return tuple(name for name in REQUIRED_TO_CREATE if name != _LEGACY_DEDUPE_FIELD)
-    return REQUIRED_TO_CREATE
-
-
-def _filled_by_identity(connection: Connection) -> dict[str, str]:
-    """By lead field, the mapped identity that fills it."""
-    mapped = {row.target for row in connection.mapping}
-    return {
-        name: identity
-        for identity, name in identity_fields(connection).items()
-        if identity in mapped or connection.generation is Generation.CURRENT
-    }
 
 
 def _is_path(text: str) -> bool:

@@ -10,11 +10,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
-from destination.domain.configuration import ConfigurationError, Problem
-from destination.domain.connection import DEDUPE_TARGET, NEVER_EXPORTED, Activation, ActiveConnection, Connection
-from destination.domain.matching import REQUIRED_TO_CREATE, rule_of
+from destination.domain.audit import Change
+from destination.domain.configuration import (
+    ConfigurationError,
+    Problem,
+    filled_by_identity,
+    identities,
+    required_to_create,
+)
+from destination.domain.connection import NEVER_EXPORTED, Activation, ActiveConnection, Connection
+from destination.domain.matching import rule_of
 
 LABELS: Final = frozenset(
     {*(f"C{number}" for number in range(1, 13)), "I1", "I2", "S1", "S2", "PSPD", "RHD", "Third-Party"}
@@ -335,16 +342,16 @@ def action_warnings(policies: Sequence[Policy], connection: Connection) -> list[
 def label_problems(connection: Connection) -> list[Problem]:
     """Labels that are none, and C12 on data without which nothing can be exported."""
     problems: list[Problem] = []
-    creates = rule_of(connection).creates
+    required = set(required_to_create(connection)) if rule_of(connection).creates else set()
     for index, row in enumerate(connection.mapping):
         path = f"mapping[{index}].labels"
         problems.extend(_misspelt(path, row.labels))
         if row.is_exported:
             continue
-        if row.target == DEDUPE_TARGET:
-            remedy = f"no person can be found without it: map a source to {DEDUPE_TARGET} that may be exported"
+        if row.target in identities(connection):
+            remedy = f"nobody can be found by it: map a source to {row.target} that may be exported"
             problems.append(Problem(path, f"{_NEVER}, and {remedy}"))
-        elif creates and row.target in REQUIRED_TO_CREATE and row.target != connection.dedupe_field:
+        elif row.target in required - filled_by_identity(connection).keys():
             remedy = f"nobody can be created without it: map a source to {row.target} that may be exported"
             problems.append(Problem(path, f"{_NEVER}, and {remedy}, or choose update_existing_only"))
     return problems
@@ -388,6 +395,34 @@ def adopted(proposals: Sequence[Proposal]) -> tuple[Policy, ...]:
 
 
 _NEVER: Final = f"{NEVER_EXPORTED} data is never exported"
+
+
+def members(policy: Policy) -> dict[str, Any]:
+    """A policy in JSON's types."""
+    return {
+        "id": policy.id,
+        "status": policy.status.value,
+        "name": policy.name,
+        "description": policy.description,
+        "marketing_actions": list(policy.marketing_actions),
+        "deny": _plain(policy.deny),
+    }
+
+
+def policy_changes(before: PolicySet, after: PolicySet) -> tuple[Change, ...]:
+    """What is different, policy by policy."""
+    was, now = ({policy.id: members(policy) for policy in one.policies} for one in (before, after))
+    return tuple(
+        Change(f"policies.{policy_id}", was.get(policy_id), now.get(policy_id))
+        for policy_id in dict.fromkeys((*was, *now))
+        if was.get(policy_id) != now.get(policy_id)
+    )
+
+
+def _plain(deny: Expression) -> dict[str, Any]:
+    if isinstance(deny, str):
+        return {"label": deny}
+    return {"operator": deny.operator.value, "operands": [_plain(operand) for operand in deny.operands]}
 
 
 def _causes(deny: Expression, active: ActiveConnection) -> tuple[Cause, ...]:

@@ -12,18 +12,19 @@ from destination.domain.governance import (
     Combination,
     Expression,
     Operator,
-    Policy,
     PolicySet,
     PolicyStatus,
     Proposal,
     adopted,
+    members,
 )
 from destination.store.errors import StaleVersionError
 from destination.store.items import Item, attributes, item
+from destination.store.transactions import failed, patiently
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_dynamodb.type_defs import PutItemInputTypeDef
+    from mypy_boto3_dynamodb.type_defs import PutTypeDef, TransactWriteItemTypeDef
 
 _KEY: Final[Item] = {"pk": {"S": "governance"}, "sk": {"S": "policies"}}
 _AS_DELIVERED: Final = 1
@@ -45,46 +46,34 @@ class Policies:
         stored = attributes(answer["Item"])
         return PolicySet(int(stored["version"]), adopted([_proposal(one) for one in stored["policies"]]))
 
-    def put(self, policies: PolicySet) -> PolicySet:
-        """Store a set over the version it was read at, and return it at its new version. Raises StaleVersionError."""
+    def put(self, policies: PolicySet, *beside: "TransactWriteItemTypeDef") -> PolicySet:
+        """Store a set over the version it was read at, and what is to be written beside it; return it as it is then.
+
+        Raises StaleVersionError.
+        """
         core = {policy.id for policy in CORE_POLICIES}
         new = {
             "version": policies.version + 1,
             "policies": [
-                {"id": one.id, "status": one.status.value} if one.id in core else _stored(one)
+                {"id": one.id, "status": one.status.value} if one.id in core else members(one)
                 for one in policies.policies
             ],
         }
-        request: PutItemInputTypeDef = {
+        put: PutTypeDef = {
             "TableName": self._table,
             "Item": _KEY | item(new),
             "ConditionExpression": "attribute_not_exists(pk)",
         }
         if policies.version > _AS_DELIVERED:
-            request["ConditionExpression"] = "version = :read"
-            request["ExpressionAttributeValues"] = item({":read": policies.version})
+            put["ConditionExpression"] = "version = :read"
+            put["ExpressionAttributeValues"] = item({":read": policies.version})
         try:
-            self._client.put_item(**request)
-        except self._client.exceptions.ConditionalCheckFailedException as changed:
-            raise StaleVersionError(f"the policies are no longer at version {policies.version}") from changed
+            patiently(lambda: self._client.transact_write_items(TransactItems=[{"Put": put}, *beside]))
+        except self._client.exceptions.TransactionCanceledException as cancelled:
+            if not failed(cancelled):
+                raise
+            raise StaleVersionError(f"the policies are no longer at version {policies.version}") from cancelled
         return PolicySet(policies.version + 1, policies.policies)
-
-
-def _stored(policy: Policy) -> dict[str, Any]:
-    return {
-        "id": policy.id,
-        "status": policy.status.value,
-        "name": policy.name,
-        "description": policy.description,
-        "marketing_actions": list(policy.marketing_actions),
-        "deny": _stored_expression(policy.deny),
-    }
-
-
-def _stored_expression(deny: Expression) -> dict[str, Any]:
-    if isinstance(deny, str):
-        return {"label": deny}
-    return {"operator": deny.operator.value, "operands": [_stored_expression(one) for one in deny.operands]}
 
 
 def _proposal(stored: dict[str, Any]) -> Proposal:

@@ -1,0 +1,227 @@
+"""Every place where data usage policies are enforced, through the control plane's handler."""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+
+from marketo_simulator import Simulator
+from tests.support.control_plane import (
+    CREATE,
+    Answer,
+    activated,
+    call,
+    connections,
+    control_plane,
+    created,
+    fresh,
+    items,
+    lists,
+)
+
+CORE = "corepolicy_0003"
+OWN: dict[str, Any] = {
+    "id": "no-sensitive",
+    "name": "No sensitive data in e-mail",
+    "status": "enabled",
+    "marketing_actions": ["emailTargeting"],
+    "deny": {"operator": "AND", "operands": [{"label": "I1"}, {"label": "S1"}]},
+}
+MAIL = {"marketing_actions": ["emailTargeting"]}
+
+
+@pytest.fixture(scope="module")
+def stack() -> Iterator[Simulator]:
+    with control_plane() as simulator:
+        yield simulator
+
+
+@pytest.fixture(autouse=True)
+def marketo(stack: Simulator) -> Iterator[Simulator]:
+    with fresh(stack):
+        yield stack
+
+
+def govern(*policies: Mapping[str, object], core: str = "enabled") -> Answer:
+    return call("PUT", "/governance/policies", {"policies": [{"id": CORE, "status": core}, *policies]})
+
+
+def labelled(labels: Mapping[str, list[str]], **more: str) -> list[dict[str, object]]:
+    """The mapping of CREATE with labels by target, and further rows."""
+    rows = [dict(row) for row in CREATE["mapping"]] + [{"source": source, "target": to} for to, source in more.items()]
+    return [{**row, "labels": labels.get(str(row["target"]), [])} for row in rows]
+
+
+def enabled(**changes: object) -> str:
+    connection_id = created(**changes)
+    assert activated(connection_id).status == 201
+    assert call("POST", f"/connections/{connection_id}/enable").status == 200
+    return connection_id
+
+
+def refused(answer: Answer, *paths: str, policy: str = CORE) -> Any:
+    """The only violation of an answer that refuses what a policy denies."""
+    assert answer.status == 409, answer.text
+    assert answer.json["type"] == "urn:marketo-destination:problem:policy-violation"
+    assert answer.errors.keys() == set(paths)
+    (violation,) = answer.json["violations"]
+    assert violation["policy_id"] == policy
+    return violation
+
+
+def test_creating_is_refused_and_nothing_is_left() -> None:
+    govern()
+    stored = items()
+    answer = call("POST", "/connections", {**CREATE, **MAIL, "mapping": labelled({"firstName": ["C4", "I1"]})})
+    violation = refused(answer, "mapping[1].labels", "marketing_actions")
+    assert violation == {
+        "policy_id": CORE,
+        "policy_name": "Restrict email targeting",
+        "marketing_actions": ["emailTargeting"],
+        "labels": ["C4"],
+        "causes": [{"path": "mapping[1].labels", "labels": ["C4"]}],
+        "cause_count": 1,
+    }
+    for word in ("Restrict email targeting", CORE, "emailTargeting", "C4", "person.name.firstName"):
+        assert word in answer.errors["mapping[1].labels"]
+    assert items() == stored
+
+
+def test_changing_the_mapping_is_refused() -> None:
+    govern()
+    connection_id = enabled(**MAIL)
+    stored = items()
+    mapping = labelled({"company": ["C5"]}, company="work.company")
+    violation = refused(
+        call("PUT", f"/connections/{connection_id}/mapping", mapping), "mapping[3].labels", "marketing_actions"
+    )
+    assert violation["connection_id"] == connection_id
+    assert items() == stored
+
+
+def test_changing_the_marketing_actions_is_refused() -> None:
+    govern()
+    connection_id = created(mapping=labelled({"lastName": ["C4"]}))
+    stored = items()
+    refused(call("PATCH", f"/connections/{connection_id}", MAIL), "mapping[2].labels", "marketing_actions")
+    assert items() == stored
+    assert call("PATCH", f"/connections/{connection_id}", {"marketing_actions": ["analytics"]}).status == 200
+
+
+def test_activating_an_audience_is_refused_and_makes_no_list(marketo: Simulator) -> None:
+    govern()
+    connection_id = enabled(**MAIL)
+    stored, there = items(), lists(marketo)
+    answer = activated(connection_id, "aud-2", name="Gamblers", labels=["C4", "S2"])
+    refused(answer, "audiences.aud-2.labels", "marketing_actions")
+    assert "deactivate the audience" in answer.errors["audiences.aud-2.labels"]
+    assert (items(), lists(marketo)) == (stored, there)
+
+
+def test_changing_an_audience_is_refused() -> None:
+    govern(OWN, core="disabled")
+    connection_id = enabled(**MAIL, mapping=labelled({"DedupeField": ["I1"]}))
+    stored = items()
+    answer = call("PATCH", f"/connections/{connection_id}/audiences/aud-1", {"labels": ["S1"]})
+    paths = ("mapping[0].labels", "audiences.aud-1.labels", "marketing_actions")
+    assert refused(answer, *paths, policy=OWN["id"])["labels"] == ["I1", "S1"]
+    assert items() == stored
+
+
+def test_two_audiences_with_one_label_each_violate_nothing() -> None:
+    govern(OWN)
+    connection_id = enabled(**MAIL)
+    assert activated(connection_id, "aud-2", name="Identified", labels=["I1"]).status == 201
+    assert activated(connection_id, "aud-3", name="Located", labels=["S1"]).status == 201
+    answer = activated(connection_id, "aud-4", name="Both", labels=["S1", "I1"])
+    assert refused(answer, "audiences.aud-4.labels", "marketing_actions", policy=OWN["id"])
+
+
+def test_a_draft_that_came_to_violate_a_policy_cannot_be_enabled_and_is_mended_step_by_step() -> None:
+    connection_id = created(**MAIL, mapping=labelled({"firstName": ["C4"], "lastName": ["C5"]}))
+    activated(connection_id, labels=["C4"])
+    assert govern().status == 200
+    stored = items()
+    paths = ("mapping[1].labels", "mapping[2].labels", "audiences.aud-1.labels", "marketing_actions")
+    refused(call("POST", f"/connections/{connection_id}/enable"), *paths)
+    assert items() == stored
+    mapping = labelled({"lastName": ["C5"]})
+    assert call("PUT", f"/connections/{connection_id}/mapping", mapping).status == 200
+    assert call("PATCH", f"/connections/{connection_id}/audiences/aud-1", {"labels": []}).status == 200
+    refused(call("POST", f"/connections/{connection_id}/enable"), "mapping[2].labels", "marketing_actions")
+    assert call("PUT", f"/connections/{connection_id}/mapping", labelled({})).status == 200
+    assert call("POST", f"/connections/{connection_id}/enable").status == 200
+
+
+@pytest.mark.parametrize("blocked", [False, True])
+def test_policies_that_an_enabled_connection_would_violate_are_refused(blocked: bool) -> None:
+    connection_id = enabled(**MAIL, mapping=labelled({"firstName": ["C4"]}))
+    if blocked:
+        connections().block(connection_id, "603")
+    stored = items()
+    answer = govern(OWN)
+    violation = refused(answer, "policies[0]")
+    assert violation["connection_id"] == connection_id
+    assert violation["causes"] == [{"path": "mapping[1].labels", "labels": ["C4"]}]
+    for word in (connection_id, "Webinar leads", "emailTargeting", "C4"):
+        assert word in answer.errors["policies[0]"]
+    assert items() == stored
+    assert govern(OWN, core="draft").status == 200
+
+
+def test_policies_are_free_to_change_for_connections_that_deliver_nothing_or_differ() -> None:
+    draft = created(**MAIL, mapping=labelled({"firstName": ["C4"]}))
+    disabled = enabled(**MAIL, mapping=labelled({"firstName": ["C4"]}))
+    call("POST", f"/connections/{disabled}/disable")
+    enabled(marketing_actions=["analytics"], mapping=labelled({"firstName": ["C4"]}))
+    enabled(**MAIL, mapping=labelled({"firstName": ["C2"]}))
+    assert govern().status == 200
+    for connection_id in (draft, disabled):
+        warnings = call("GET", f"/connections/{connection_id}").json["warnings"]
+        assert [warning["path"] for warning in warnings] == ["mapping[1].labels"]
+        assert f"({CORE}) is violated" in warnings[0]["message"]
+
+
+def test_a_draft_policy_warns_and_refuses_nothing() -> None:
+    assert govern(OWN, core="draft").status == 200
+    connection_id = enabled(**MAIL, mapping=labelled({"firstName": ["C4"]}))
+    activated(connection_id, "aud-2", name="Gamblers", labels=["C5"])
+    for shown in (
+        call("GET", f"/connections/{connection_id}").json,
+        call("GET", "/connections").json["connections"][0],
+    ):
+        assert [one["path"] for one in shown["warnings"]] == ["mapping[1].labels", "audiences.aud-2.labels"]
+        assert f"draft policy Restrict email targeting ({CORE}) would be violated" in shown["warnings"][0]["message"]
+    assert govern(core="disabled").status == 200
+    assert call("GET", f"/connections/{connection_id}").json["warnings"] == []
+
+
+def test_disabled_policies_and_other_uses_are_left_alone() -> None:
+    connection_id = enabled(**MAIL, mapping=labelled({"firstName": ["C4", "C5"]}))
+    assert call("GET", f"/connections/{connection_id}").json["warnings"] == []
+
+
+@pytest.mark.parametrize("target", ["DedupeField", "firstName"])
+def test_what_is_needed_but_never_exported_is_a_configuration_problem(target: str) -> None:
+    answer = call("POST", "/connections", {**CREATE, "mapping": labelled({target: ["C12"]})})
+    assert answer.status == 422
+    assert list(answer.errors) == [f"mapping[{0 if target == 'DedupeField' else 1}].labels"]
+    connection_id = created()
+    stored = items()
+    assert activated(connection_id, labels=["C12"]).errors.keys() == {"labels"}
+    mapping = labelled({"company": ["c4"]}, company="work.company")
+    assert call("PUT", f"/connections/{connection_id}/mapping", mapping).errors.keys() == {"mapping[3].labels"}
+    assert items() == stored
+
+
+def test_a_row_that_is_never_sent_is_shown_with_a_warning() -> None:
+    connection_id = created(mapping=labelled({"company": ["C12", "C4"]}, company="work.company"), **MAIL)
+    assert govern().status == 200
+    assert call("POST", f"/connections/{connection_id}/enable").errors.keys() == {"audiences"}
+    warnings = call("GET", f"/connections/{connection_id}").json["warnings"]
+    assert warnings == [{"path": "mapping[3]", "message": "is not sent: C12 data is never exported"}]
+
+
+def test_other_problems_have_no_violations() -> None:
+    assert "violations" not in json.loads(call("GET", "/connections/nobody").text)
