@@ -66,9 +66,14 @@ def run(received: int, version: int = 0) -> Run:
 
 
 def test_what_is_recorded_reads_as_it_was_written(ledger: Ledger, lease: Lease) -> None:
-    rows = {"ada@example.org": ROW, "empty@example.org": Row()}
+    rows = {
+        "ada@example.org": ROW,
+        "empty@example.org": Row(),
+        "yes@example.org": Row(consented_at=NOW + timedelta(microseconds=1)),
+        "no@example.org": Row(lead_id=7, consented_at=NOW, withdrawn_at=NOW),
+    }
     ledger.record("c-1", Entry(rows, {"m-1": frozenset({"0", "0.1"})}, [run(2)]), lease, NOW)
-    assert ledger.rows("c-1", ["ada@example.org", "empty@example.org", "nobody@example.org"]) == rows
+    assert ledger.rows("c-1", [*rows, "nobody@example.org"]) == rows
     assert ledger.counted("c-1", ["m-1", "m-2"]) == {"m-1": {"0", "0.1"}}
     assert ledger.run("c-1", HOUR).tally == run(2).tally
 

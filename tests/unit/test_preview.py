@@ -9,6 +9,7 @@ import pytest
 
 from destination.domain.connection import (
     ActiveConnection,
+    Consent,
     MappingRow,
     OnInvalid,
     PersonAction,
@@ -20,6 +21,7 @@ from destination.domain.event import MembershipStatus
 from destination.domain.outcome import (
     ALREADY_DELIVERED,
     MISSING_REQUIRED_ATTRIBUTE,
+    NO_CONSENT,
     NOT_ON_LIST,
     OUTSIDE_SCHEDULE,
     PERSON_NOT_FOUND,
@@ -241,3 +243,16 @@ def test_a_connection_needs_credentials_and_a_mapping() -> None:
     with pytest.raises(IncompleteError) as refused:
         replace(previews(world), credentials=Nobody())("connection-1", b"{}")
     assert [one.path for one in refused.value.problems] == ["credentials", "mapping"]
+
+
+def test_who_withdraws_consent_would_be_taken_off_and_nobody_unknown_is_shown() -> None:
+    world = World(connection(consent=Consent("consent", ("y",))), leads=[ADA])
+    world.deliver(event("ada@example.org", ("a", REALIZED), consent="y"))
+    withdrawal = event("ada@example.org", ("a", REALIZED), at=START + timedelta(minutes=1), consent="n")
+    shown = preview(world, withdrawal, event("bob@example.org", consent="n"))
+    person = only(shown)
+    assert (person.outcome, person.reason, person.lead_id, person.fields) == (Class.EXCLUDED, NO_CONSENT, 7, ())
+    assert changes(person) == {"a": (Change.REMOVED, NO_CONSENT)}
+    assert calls(shown) == {Call.REMOVE: 1}
+    assert (shown.ignored, shown.tally.counts["ignored"], shown.tally.counts["received"]) == ((1,), 1, 1)
+    assert world.members("a") == [7]

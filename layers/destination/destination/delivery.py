@@ -11,12 +11,12 @@ from datetime import datetime
 from typing import Protocol, TypeVar
 
 from destination.domain.connection import ActiveConnection, AudienceKey, Connection
-from destination.domain.matching import Lead
-from destination.domain.outcome import TOO_MANY_MATCHES, Reason, rejected
+from destination.domain.consent import sift
+from destination.domain.outcome import NO_CONSENT, TOO_MANY_MATCHES, Reason, rejected
 from destination.domain.person import Person, Row, Unit, coalesce
 from destination.domain.plan import Plan, Write, decide, in_doubt, needs_lookup, partition_for
-from destination.domain.schema import Field, FieldValue, Schema
-from destination.domain.settle import Answer, Answers, Settled, refused, settle
+from destination.domain.schema import Field, FieldValue, Schema, dedupe_key
+from destination.domain.settle import Answer, Answers, Settled, refused, refused_unit, settle
 from destination.marketo.describe import Describe
 from destination.marketo.errors import (
     INVALID_DATA,
@@ -72,24 +72,31 @@ R = TypeVar("R")
 
 
 def schema_for(connection: Connection, describe: Describe) -> Schema:
-    """The instance's fields. Raises MarketoError, so ConnectionBlockedError when the dedupe field finds no leads."""
+    """The instance's fields. Raises MarketoError, so ConnectionBlockedError when an identity's field finds no leads."""
     schema = describe.schema()
-    if schema.searchable and connection.dedupe_field not in schema.searchable:
-        raise ConnectionBlockedError(NOT_SEARCHABLE, f"look up leads by {connection.dedupe_field}")
+    for name in connection.lookup_fields:
+        if schema.searchable and name not in schema.searchable:
+            raise ConnectionBlockedError(NOT_SEARCHABLE, f"look up leads by {name}")
     return schema
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """The persons that are settled; those missing from it were held up by `halt` and are to be tried later."""
+    """The persons that are settled; those missing from it were held up by `halt` and are to be tried later.
+
+    `ignored` are units that do not concern the connection, as the ledger does not know their persons.
+    """
 
     settled: tuple[Settled, ...]
     halt: HaltError | None
+    ignored: tuple[Unit, ...] = ()
 
 
 @dataclass(slots=True)
 class Delivery:
-    """One batch of one connection, on its way. `dedupe_field` is the field that leads are looked up by.
+    """One batch of one connection, on its way.
+
+    Leads are looked up by the `dedupe_field`; those who are not found by it, by the `ecid_field` (`legacy_v2`).
 
     `given_up`: codes that no table knows and that were waited out often enough; they count against the records.
     `remember`: writes rows to the ledger before Marketo is told anything else of these persons.
@@ -101,6 +108,7 @@ class Delivery:
     clock: Callable[[], datetime]
     remember: Callable[[Mapping[str, Row]], None]
     given_up: frozenset[str] = frozenset()
+    ecid_field: Field | None = None
     _halt: HaltError | None = field(default=None, init=False)
     _field_refused: bool = field(default=False, init=False)
     _missing: frozenset[str] = field(default=frozenset(), init=False)
@@ -108,8 +116,14 @@ class Delivery:
     def __call__(self, persons: Mapping[str, Sequence[Unit]], rows: Mapping[str, Row]) -> Result:
         """Deliver what is wanted of each person, by dedupe key, given the ledger's rows."""
         settled: list[Settled] = []
+        ignored: list[Unit] = []
         lists = self.target.lists
         known = {key: row.on_lists(lists) for key, row in rows.items()}
+        if self._connection.consent is not None:
+            sifted = sift(persons, known, self._connection.scope)
+            persons, ignored = sifted.persons, sifted.ignored
+            known |= sifted.rows
+            settled += [refused_unit(unit, reason) for unit, reason in sifted.aside]
         wanted = [coalesce(key, units, known.get(key)) for key, units in persons.items()]
         again = self._round(wanted, known, settled, last=False)
         if again:
@@ -117,7 +131,7 @@ class Delivery:
             known |= {key: known.get(key, Row()).forgetting_lead() for key in again}
             wanted = [coalesce(key, persons[key], known[key]).without(self._missing) for key in again]
             self._round(wanted, known, settled, last=True)
-        return Result(tuple(settled), self._halt)
+        return Result(tuple(settled), self._halt, tuple(ignored))
 
     @property
     def halt(self) -> HaltError | None:
@@ -133,10 +147,11 @@ class Delivery:
     ) -> list[str]:
         """Settle the persons that can be; return those (by key) to be tried once more with what is true by now."""
         now = self.clock()
-        unknown = [one.key for one in persons if needs_lookup(self._connection, one, rows.get(one.key), now)]
-        found, failed = self._find(unknown)
+        unknown = [one for one in persons if needs_lookup(self._connection, one, rows.get(one.key), now)]
+        answer = self._find(unknown)
+        found, failed = answer.leads, answer.failed
         settled += [refused(one, _lookup_refusal(failed[one.key])) for one in persons if one.key in failed]
-        held_up = {*unknown} - found.keys()
+        held_up = {one.key for one in unknown} - found.keys()
         persons = [one if found.get(one.key, [None]) else self._as_new(one, rows.get(one.key)) for one in persons]
         plans = [
             decide(self._connection, one, rows.get(one.key), found.get(one.key), now)
@@ -165,17 +180,35 @@ class Delivery:
             return person
         return coalesce(person.key, person.units, replace(row, attributes_at=None)).without(self._missing)
 
-    def _find(self, keys: Sequence[str]) -> tuple[dict[str, list[Lead]], dict[str, str]]:
-        found: dict[str, list[Lead]] = {}
-        failed: dict[str, str] = {}
-        for answer in self._each(chunks(keys), self._find_chunk):
-            found |= answer.leads
-            failed |= answer.failed
-        return found, failed
+    def _find(self, persons: Sequence[Person]) -> Found:
+        """The leads of each person. Who is in neither part of the answer could not be asked for yet."""
+        if self.ecid_field is None:
+            return self._find_by(self.dedupe_field, [one.key for one in persons])
+        found = self._find_by(self.dedupe_field, [one.key for one in persons if one.dedupe_value is not None])
+        by_ecid: defaultdict[str, list[str]] = defaultdict(list)
+        for one in persons:
+            if one.ecid is not None and (one.dedupe_value is None or found.leads.get(one.key) == []):
+                by_ecid[dedupe_key(one.ecid, self.ecid_field)].append(one.key)
+        second = self._find_by(self.ecid_field, list(by_ecid))
+        for ecid, keys in by_ecid.items():
+            for key in keys:
+                found.leads.pop(key, None)
+                if ecid in second.leads:
+                    found.leads[key] = second.leads[ecid]
+                elif ecid in second.failed:
+                    found.failed[key] = second.failed[ecid]
+        return found
 
-    def _find_chunk(self, keys: Sequence[str]) -> Found:
+    def _find_by(self, by: Field, keys: Sequence[str]) -> Found:
+        found = Found()
+        for answer in self._each(chunks(keys), lambda chunk: self._find_chunk(by, chunk)):
+            found.leads.update(answer.leads)
+            found.failed.update(answer.failed)
+        return found
+
+    def _find_chunk(self, by: Field, keys: Sequence[str]) -> Found:
         try:
-            return self.marketo.leads.find(self.dedupe_field, keys)
+            return self.marketo.leads.find(by, keys)
         except InstanceWaitsError as error:
             if error.code not in self.given_up:
                 raise
@@ -213,10 +246,11 @@ class Delivery:
         changes: defaultdict[tuple[bool, AudienceKey], list[tuple[str, int]]] = defaultdict(list)
         for plan in plans:
             lead_id = _lead_of(plan, written.get(plan.person.key))
-            if lead_id is None:
+            if lead_id is None and plan.write is not Write.NOTHING:
                 continue
-            for audience in plan.add:
-                changes[True, audience].append((plan.person.key, lead_id))
+            if lead_id is not None:
+                for audience in plan.add:
+                    changes[True, audience].append((plan.person.key, lead_id))
             for audience, leads in plan.remove.items():
                 changes[False, audience] += [(plan.person.key, one) for one in leads]
         calls = [(*change, chunk) for change, members in sorted(changes.items()) for chunk in chunks(members)]
@@ -336,7 +370,6 @@ def _is_stale(plan: Plan, answers: Answers) -> bool:
     if answers.write is not None and answers.write.code is not None:
         stale = {LEAD_GONE} if plan.write is Write.UPDATE else SOMEBODY_ELSE_CREATED_IT
         return answers.write.code in {*stale, FIELD_UNKNOWN}
-    changed = (*plan.add, *plan.remove)
-    return any(
-        one.code == LEAD_GONE and one.lead_id == plan.lead_id for audience in changed for one in answers.lists[audience]
-    )
+    listed = (one for audience in (*plan.add, *plan.remove) for one in answers.lists[audience])
+    gone = {one.lead_id for one in listed if one.code == LEAD_GONE}
+    return plan.lead_id in gone or (plan.verdict is NO_CONSENT and bool(gone))

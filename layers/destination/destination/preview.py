@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final, Protocol
 
-from destination.delivery import LEAD_GONE, Delivery, schema_for
+from destination.delivery import LEAD_GONE, Delivery, Result, schema_for
 from destination.domain.configuration import Problem, missing_to_enable
 from destination.domain.connection import ActiveConnection, Connection
 from destination.domain.credentials import ClientCredentials
@@ -24,7 +24,7 @@ from destination.domain.person import Origin, Row, Unit, by_key
 from destination.domain.preview import Call, Preview, persons_of
 from destination.domain.runs import Tally, run_id, tally_ignored, tally_persons
 from destination.domain.schema import Field
-from destination.domain.settle import Settled, refused_unit
+from destination.domain.settle import refused_unit
 from destination.ingest import encoded
 from destination.manage import IncompleteError
 from destination.marketo.describe import Describe
@@ -96,7 +96,10 @@ class Previews:
         mapper = Mapper.of(target, schema_for(target.connection, marketo.describe))
         units = _units(mapper, events, now)
         rehearsal = Rehearsal(marketo)
-        settled = self._rehearsed(with_lists(target), rehearsal, mapper, units)
+        result = self._rehearsed(with_lists(target), rehearsal, mapper, units)
+        strangers = {unit.origin for unit in result.ignored}
+        units = {index: [one for one in found if one.origin not in strangers] for index, found in units.items()}
+        settled = [*result.settled, *(refused_unit(one, one.refusal) for one in _all(units) if one.refusal)]
         ignored = tuple(index for index, found in units.items() if not found)
         (tally,) = tally_persons(settled, Counter(), lambda _: "").values() or (Tally(),)
         return Preview(
@@ -120,14 +123,20 @@ class Previews:
 
     def _rehearsed(
         self, target: ActiveConnection, rehearsal: "Rehearsal", mapper: Mapper, units: Mapping[int, Sequence[Unit]]
-    ) -> list[Settled]:
-        found = [unit for of_event in units.values() for unit in of_event]
-        persons = by_key(found)
-        delivery = Delivery(target, rehearsal, mapper.dedupe_field, self.clock, remember=lambda _: None)
+    ) -> Result:
+        persons = by_key(_all(units))
+        delivery = Delivery(
+            target,
+            rehearsal,
+            mapper.dedupe_field,
+            self.clock,
+            remember=lambda _: None,
+            ecid_field=mapper.ecid_field,
+        )
         result = delivery(persons, self.ledger.rows(target.connection.id, list(persons)))
         if result.halt is not None:
             raise result.halt
-        return [*result.settled, *(refused_unit(unit, unit.refusal) for unit in found if unit.refusal)]
+        return result
 
 
 class Rehearsal:
@@ -244,6 +253,10 @@ def _units(mapper: Mapper, events: Mapping[int, ProfileEvent], now: datetime) ->
     if count > MAX_PERSONS:
         raise TooLargeError(f"The events stand for {count} persons, and {MAX_PERSONS} are taken; send fewer.")
     return units
+
+
+def _all(units: Mapping[int, Sequence[Unit]]) -> list[Unit]:
+    return [unit for of_event in units.values() for unit in of_event]
 
 
 def _by_record(problems: Sequence[tuple[int, RecordProblem]]) -> dict[int, list[Problem]]:

@@ -312,12 +312,22 @@ class Sync:
         accounts = Accounts(
             messages, connection.id, self.ledger, self.dead_letters, turn.lease, self.clock, self.name_of
         )
-        delivery = Delivery(target, marketo, mapper.dedupe_field, self.clock, accounts.remember, turn.given_up)
+        delivery = Delivery(
+            target,
+            marketo,
+            mapper.dedupe_field,
+            self.clock,
+            accounts.remember,
+            turn.given_up,
+            mapper.ecid_field,
+        )
         try:
             result = delivery(persons, rows)
         finally:
             if isinstance(delivery.halt, InstanceWaitsError | OutOfTimeError):
                 turn.halt = delivery.halt
+        for unit in result.ignored:
+            messages[unit.origin.message_id].ignored.append(unit.origin)
         refused = (refused_unit(unit, unit.refusal) for unit in units if unit.refusal)
         accounts.record((*result.settled, *refused), marketo.calls - calls_before)
         return result.halt if isinstance(result.halt, ConnectionBlockedError) else None

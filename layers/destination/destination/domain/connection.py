@@ -226,6 +226,14 @@ class Connection:
     alerts: tuple[Subscription, ...] = ()
     waiting: Waiting | None = None
 
+    @property
+    def lookup_fields(self) -> tuple[str, ...]:
+        """The lead fields by which people are looked up, in this order."""
+        is_legacy = self.generation is Generation.LEGACY_V2
+        if is_legacy and self.ecid_field is not None and ECID_TARGET in {row.target for row in self.mapping}:
+            return (self.dedupe_field, self.ecid_field)
+        return (self.dedupe_field,)
+
 
 @dataclass(frozen=True, slots=True)
 class ActiveConnection:

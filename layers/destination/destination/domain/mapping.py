@@ -5,23 +5,29 @@ Source: Adobe, "Marketo Engage destination", mapping requirements and supported 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import NamedTuple, Self
 
 from destination.domain.connection import (
     DEDUPE_TARGET,
+    ECID_TARGET,
+    EMAIL_TARGET,
     ActiveConnection,
+    Consent,
+    Generation,
     MappingRow,
     OnInvalid,
     Scope,
     WhenEmpty,
     WhenMissing,
 )
+from destination.domain.consent import is_given
 from destination.domain.event import Membership, ProfileEvent
 from destination.domain.matching import rule_of
 from destination.domain.outcome import (
     INVALID_ATTRIBUTE,
     INVALID_DEDUPE_VALUE,
     MISSING_DEDUPE_VALUE,
+    NO_CONSENT,
     OUTSIDE_SCHEDULE,
     Reason,
 )
@@ -39,6 +45,9 @@ from destination.domain.schema import (
 
 _IDENTITIES = "identitymap"
 
+_BY_ECID = "ecid,"
+"""Begins the keys of persons without an e-mail address: with a comma, which no dedupe value has."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Row:
@@ -48,9 +57,20 @@ class _Row:
     sends_empty: bool
 
 
+class _Identity(NamedTuple):
+    """One value that stands for a person: its key, or the reason why it has none."""
+
+    key: str | None
+    value: FieldValue
+    refusal: Reason | None
+
+
 @dataclass(frozen=True, slots=True)
 class Mapper:
-    """A connection's mapping, prepared once for many events."""
+    """A connection's mapping, prepared once for many events.
+
+    `ecid_path`, `ecid_field`: a `legacy_v2` connection's second identity, and the field that it is compared with.
+    """
 
     target: ActiveConnection
     dedupe_path: tuple[str, ...]
@@ -58,24 +78,34 @@ class Mapper:
     rows: tuple[_Row, ...]
     unknown: tuple[str, ...]
     fails_for_dropped: bool
+    consent: Consent | None
+    ecid_path: tuple[str, ...]
+    ecid_field: Field | None
 
     @classmethod
     def of(cls, target: ActiveConnection, schema: Schema) -> Self:
         """Prepare the mapping against the instance's schema; a target that the schema lacks is always dropped."""
         connection = target.connection
         by = connection.dedupe_field
+        is_legacy = connection.generation is Generation.LEGACY_V2
+        identity = EMAIL_TARGET if is_legacy else DEDUPE_TARGET
+        ecid_field = next(iter(connection.lookup_fields[1:]), None)
+        filled = {by, ecid_field} if any(row.target == identity for row in connection.mapping) else {ecid_field}
         dedupe_path: tuple[str, ...] = ()
+        ecid_path: tuple[str, ...] = ()
         rows: list[_Row] = []
         unknown: list[str] = []
         for row in connection.mapping:
             if not row.is_exported:
                 continue
             path = tuple(row.source.split("."))
-            if row.target == DEDUPE_TARGET:
+            if row.target == identity:
                 dedupe_path = path
+            elif is_legacy and row.target == ECID_TARGET:
+                ecid_path = path
             elif row.target not in schema.fields:
                 unknown.append(row.target)
-            elif row.target != by:
+            elif row.target not in filled:
                 rows.append(_prepared(row, path, schema.fields[row.target]))
         rule = rule_of(connection)
         if not (rule.updates_fields or rule.creates):
@@ -87,22 +117,41 @@ class Mapper:
             tuple(rows),
             tuple(unknown),
             fails_for_dropped=connection.on_invalid is OnInvalid.FAIL and rule.updates_fields,
+            consent=connection.consent,
+            ecid_path=ecid_path,
+            ecid_field=schema.fields.get(ecid_field, Field(ecid_field, "string")) if ecid_field and ecid_path else None,
         )
 
     def units(self, event: ProfileEvent, origin: Origin) -> list[Unit]:
         """The event's persons: one per value of the dedupe source; none when the event does not concern the connection.
 
         An event concerns the connection if it names an activated audience, or if the connection's scope is every
-        profile. Attributes that do not fit are dropped and named in the unit.
+        profile. Attributes that do not fit are dropped and named in the unit. Without consent the unit says only this,
+        and an event that does not concern the connection may be a withdrawal that does.
         """
         memberships, unscheduled = self._memberships(event)
         is_wanted = bool(memberships) or self.target.connection.scope is Scope.ALL_PROFILES
-        if not is_wanted and not unscheduled:
+        concerns = is_wanted or bool(unscheduled)
+        consents = None if self.consent is None else is_given(self.consent, event.profile)
+        if not concerns and consents is not False:
             return []
-        fields, dropped = self._fields(event)
-        refused = None if is_wanted else OUTSIDE_SCHEDULE
-        if dropped and self.fails_for_dropped:
-            refused = refused or INVALID_ATTRIBUTE
+        ecid = self._ecid(event) if self.ecid_field is not None else None
+        identities = self._identities(event, ecid)
+        fields: dict[str, FieldValue] = {}
+        dropped: tuple[str, ...] = ()
+        refused: Reason | None = None
+        if consents is False:
+            identities = [
+                _Identity(None, None, NO_CONSENT) if one.key is None else one
+                for one in identities
+                if concerns or one.key is not None
+            ]
+        else:
+            fields, dropped = self._fields(event)
+            if not is_wanted:
+                refused = OUTSIDE_SCHEDULE
+            elif dropped and self.fails_for_dropped:
+                refused = INVALID_ATTRIBUTE
         return [
             Unit(
                 origin=origin if number == 0 else origin.person(number),
@@ -114,8 +163,10 @@ class Mapper:
                 memberships=memberships,
                 unscheduled=unscheduled,
                 refusal=refusal or refused,
+                consents=consents,
+                ecid=ecid.value if ecid else None,
             )
-            for number, (key, value, refusal) in enumerate(self._identities(event))
+            for number, (key, value, refusal) in enumerate(identities)
         ]
 
     def why_dropped(self, event: ProfileEvent) -> dict[str, InvalidValueError]:
@@ -142,17 +193,19 @@ class Mapper:
                 (scheduled if activation.is_scheduled(event.at) else unscheduled).append(one)
         return tuple(scheduled), tuple(unscheduled)
 
-    def _identities(self, event: ProfileEvent) -> list[tuple[str | None, FieldValue, Reason | None]]:
-        found: dict[str | None, tuple[str | None, FieldValue, Reason | None]] = {}
-        for value in values_at(event, self.dedupe_path):
-            if _is_blank(value):
-                continue
-            try:
-                key = dedupe_key(value, self.dedupe_field)
-                found.setdefault(key, (key, dedupe_value(value, self.dedupe_field), None))
-            except InvalidValueError:
-                found.setdefault(None, (None, None, INVALID_DEDUPE_VALUE))
-        return list(found.values()) or [(None, None, MISSING_DEDUPE_VALUE)]
+    def _identities(self, event: ProfileEvent, ecid: _Identity | None) -> list[_Identity]:
+        found: dict[str | None, _Identity] = {}
+        for value in values_at(event, self.dedupe_path) if self.dedupe_path else ():
+            if not _is_blank(value):
+                one = _identity(value, self.dedupe_field)
+                found.setdefault(one.key, one)
+        if ecid is not None and found.keys() <= {None}:
+            return [ecid if ecid.key is None else _Identity(f"{_BY_ECID}{ecid.key}", None, None)]
+        return list(found.values()) or [_Identity(None, None, MISSING_DEDUPE_VALUE)]
+
+    def _ecid(self, event: ProfileEvent) -> _Identity | None:
+        value = next((one for one in values_at(event, self.ecid_path) if not _is_blank(one)), None)
+        return None if value is None or self.ecid_field is None else _identity(value, self.ecid_field)
 
     def _fields(self, event: ProfileEvent) -> tuple[dict[str, FieldValue], tuple[str, ...]]:
         fields: dict[str, FieldValue] = {}
@@ -176,6 +229,13 @@ class Mapper:
 def _prepared(row: MappingRow, path: tuple[str, ...], into: Field) -> _Row:
     clears, sends_empty = row.when_missing is WhenMissing.CLEAR, row.when_empty is WhenEmpty.SEND
     return _Row(path, into, clears=clears and into.updateable, sends_empty=sends_empty and into.updateable)
+
+
+def _identity(value: object, by: Field) -> _Identity:
+    try:
+        return _Identity(dedupe_key(value, by), dedupe_value(value, by), None)
+    except InvalidValueError:
+        return _Identity(None, None, INVALID_DEDUPE_VALUE)
 
 
 def _is_blank(value: object) -> bool:

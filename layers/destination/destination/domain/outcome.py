@@ -33,6 +33,7 @@ INVALID_DEDUPE_VALUE = Reason(Class.EXCLUDED, "INVALID_DEDUPE_VALUE")
 MISSING_REQUIRED_ATTRIBUTE = Reason(Class.EXCLUDED, "MISSING_REQUIRED_ATTRIBUTE")
 INVALID_REQUIRED_ATTRIBUTE = Reason(Class.EXCLUDED, "INVALID_REQUIRED_ATTRIBUTE")
 OUTSIDE_SCHEDULE = Reason(Class.EXCLUDED, "OUTSIDE_SCHEDULE")
+NO_CONSENT = Reason(Class.EXCLUDED, "NO_CONSENT")
 INVALID_ATTRIBUTE = Reason(Class.FAILED, "INVALID_ATTRIBUTE")
 TOO_MANY_MATCHES = Reason(Class.FAILED, "TOO_MANY_MATCHES")
 
@@ -41,11 +42,12 @@ MESSAGES: Mapping[str, str] = {
     "ALREADY_DELIVERED": "Marketo was told the same before.",
     "NOT_ON_LIST": "The person left an audience that it was not in as far as Marketo knows.",
     "PERSON_NOT_FOUND": "No lead has this dedupe value, and the connection creates nobody for such an event.",
-    "MISSING_DEDUPE_VALUE": "The profile has no value at the source that is mapped to DedupeField.",
-    "INVALID_DEDUPE_VALUE": "The value mapped to DedupeField does not fit the dedupe field in Marketo.",
+    "MISSING_DEDUPE_VALUE": "The profile has no value at the sources mapped to identities (DedupeField; Email, ECID).",
+    "INVALID_DEDUPE_VALUE": "The value mapped to an identity does not fit the lead field that it is compared with.",
     "MISSING_REQUIRED_ATTRIBUTE": "To create a person, firstName, lastName and email must not be empty.",
     "INVALID_REQUIRED_ATTRIBUTE": "firstName, lastName or email has a value that Marketo cannot take.",
     "OUTSIDE_SCHEDULE": "It comes before the start or after the end of every audience that it names.",
+    "NO_CONSENT": "The profile has no value that the connection's consent rule allows, so the person is on no list.",
     "INVALID_ATTRIBUTE": "A mapped attribute has a value that Marketo cannot take, and on_invalid is fail.",
     "TOO_MANY_MATCHES": "More than 1,000 leads share the dedupe value; Marketo does not list them.",
     "OTHER": "Reasons that are not listed one by one: a run keeps so many, and counts the rest here.",

@@ -36,7 +36,8 @@ class Unit:
 
     `memberships` are those of activated audiences, `unscheduled` those of them that came outside the audience's start
     and end; `dropped` names the lead fields whose values Marketo cannot take; `refusal` is set where the unit can be no
-    part of a person.
+    part of a person. `consents`: whether the profile has consent (None: the connection has no consent rule); without it
+    the unit has no fields. `ecid`: on a `legacy_v2` connection what else the person is known by.
     """
 
     origin: Origin
@@ -48,6 +49,8 @@ class Unit:
     memberships: tuple[Membership, ...]
     refusal: Reason | None = None
     unscheduled: tuple[Membership, ...] = ()
+    consents: bool | None = None
+    ecid: FieldValue = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +73,7 @@ class Row:
 
     `lead_id` is kept only where exactly one lead matched, with the time it was looked up at; without a lead that time
     says when nobody was found. `attributes_at` is the time of the newest attributes, `sent_at` when they were sent.
+    `consented_at` and `withdrawn_at` are the times of the newest events with and without consent that were heeded.
     """
 
     lead_id: int | None = None
@@ -78,6 +82,8 @@ class Row:
     attributes_at: datetime | None = None
     sent_at: datetime | None = None
     memberships: Mapping[AudienceKey, Delivered] = field(default_factory=dict)
+    consented_at: datetime | None = None
+    withdrawn_at: datetime | None = None
 
     def on_lists(self, lists: Mapping[AudienceKey, int | None]) -> Self:
         """The row as far as it tells of the audiences that are activated now, and of the lists that they have now.
@@ -127,7 +133,9 @@ class Person:
     """What is wanted of one dedupe value, by all units of it that the ledger has not overtaken.
 
     `at` is the time of the newest attributes (None: none are newer than the ledger's). `superseded` are the units that
-    contributed nothing because newer ones overtook them. `attributes_hash` is the digest of `fields`, made once.
+    contributed nothing because newer ones overtook them. `consents`: whether there is consent (None: the connection has
+    no consent rule); without it nothing is told of the person, and it may be on no list. `attributes_hash` is the
+    digest of `fields`, made once.
     """
 
     key: str
@@ -138,6 +146,8 @@ class Person:
     dropped: frozenset[str]
     units: tuple[Unit, ...]
     superseded: frozenset[Origin]
+    consents: bool | None = None
+    ecid: FieldValue = None
     attributes_hash: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -158,12 +168,16 @@ class Person:
 def coalesce(key: str, units: Sequence[Unit], row: Row | None) -> Person:
     """Add up the units of one person, in any order of arrival: per field and per audience the newest wins.
 
-    Of equal times the one received later wins; nothing that is not newer than the ledger's row counts.
+    Of equal times the one received later wins; nothing that is not newer than the ledger's row counts. Where the
+    connection has a consent rule, all units have consent, or none has: then it is all that they say.
     """
     known = row or Row()
+    if units[0].consents is False:
+        return _without_consent(key, units)
     fields: dict[str, tuple[FieldValue, Origin]] = {}
     memberships: dict[AudienceKey, tuple[Membership, Origin]] = {}
     at: datetime | None = None
+    ecid: FieldValue = None
     for unit in sorted(units, key=lambda one: one.at):
         if known.attributes_at is None or unit.at > known.attributes_at:
             at = unit.at
@@ -171,6 +185,8 @@ def coalesce(key: str, units: Sequence[Unit], row: Row | None) -> Person:
                 fields[name] = (value, unit.origin)
             for name in unit.dropped:
                 fields.pop(name, None)
+        if unit.ecid is not None:
+            ecid = unit.ecid
         for one in unit.memberships:
             delivered = known.memberships.get(one.audience)
             newest = memberships.get(one.audience)
@@ -187,6 +203,23 @@ def coalesce(key: str, units: Sequence[Unit], row: Row | None) -> Person:
         dropped=frozenset(name for unit in units for name in unit.dropped),
         units=tuple(units),
         superseded=frozenset(unit.origin for unit in units if unit.fields or unit.memberships) - contributed - repeated,
+        consents=units[0].consents,
+        ecid=ecid,
+    )
+
+
+def _without_consent(key: str, units: Sequence[Unit]) -> Person:
+    return Person(
+        key=key,
+        dedupe_value=units[-1].dedupe_value,
+        fields={},
+        at=None,
+        memberships={},
+        dropped=frozenset(),
+        units=tuple(units),
+        superseded=frozenset(),
+        consents=False,
+        ecid=next((unit.ecid for unit in reversed(units) if unit.ecid is not None), None),
     )
 
 

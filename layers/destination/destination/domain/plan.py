@@ -16,11 +16,12 @@ from destination.domain.outcome import (
     INVALID_ATTRIBUTE,
     INVALID_REQUIRED_ATTRIBUTE,
     MISSING_REQUIRED_ATTRIBUTE,
+    NO_CONSENT,
     NOT_ON_LIST,
     PERSON_NOT_FOUND,
     Reason,
 )
-from destination.domain.person import Person, Row
+from destination.domain.person import Delivered, Person, Row
 from destination.domain.schema import FieldValue
 
 
@@ -63,7 +64,9 @@ def needs_lookup(connection: Connection, person: Person, row: Row | None, now: d
 
     That nobody was found is trusted only for those who left: the others are to be created, or may exist by now.
     """
-    if row is None:
+    if person.consents is False:
+        return row is not None and None in _on_lists(connection, row).values()
+    if row is None or _knows_consent_alone(row):
         return True
     if not _has_something_to_tell(connection, person, row, now):
         return False
@@ -80,7 +83,9 @@ def decide(
     Source: Adobe, "Marketo Engage destination", sync type and person action table.
     """
     known = row or Row()
-    if row is not None and not _has_something_to_tell(connection, person, row, now):
+    if person.consents is False:
+        return _for_withdrawn(connection, person, known, matches)
+    if row is not None and not _knows_consent_alone(row) and not _has_something_to_tell(connection, person, row, now):
         return Plan(person, verdict=ALREADY_DELIVERED)
     if matches:
         lead = newest_match(matches)
@@ -96,11 +101,20 @@ def in_doubt(plan: Plan, row: Row) -> Row:
     """What the ledger is to hold while the plan is carried out."""
     if plan.write is Write.CREATE:
         row = replace(row, looked_up_at=None)  # That nobody is there is no longer to be trusted.
-    return row.in_doubt(
+    row = row.in_doubt(
         attributes=plan.write is not Write.NOTHING,
         joins=dict.fromkeys(plan.add, plan.lead_id),
         leaves=plan.remove.keys(),
     )
+    if plan.person.consents is None:
+        return row
+    # Of lists that the row knows nothing of too: who withdraws consent is taken off all that it names, and no others.
+    joins = {
+        audience: Delivered(MembershipStatus.REALIZED, plan.person.memberships[audience].at, plan.lead_id)
+        for audience in plan.add
+        if audience not in row.memberships
+    }
+    return replace(row, memberships={**row.memberships, **joins})
 
 
 def _for_lead(connection: Connection, person: Person, row: Row, lead_id: int, *, unique: bool, now: datetime) -> Plan:
@@ -130,12 +144,36 @@ def _for_nobody(connection: Connection, person: Person, row: Row) -> Plan:
         return Plan(person, verdict=INVALID_ATTRIBUTE)
     fields: dict[str, FieldValue] = {name: value for name, value in person.fields.items() if value is not None}
     fields[connection.dedupe_field] = person.dedupe_value
+    if person.ecid is not None and connection.ecid_field is not None:
+        fields[connection.ecid_field] = person.ecid
     missing = [name for name in REQUIRED_TO_CREATE if fields.get(name) in (None, "")]
     if missing:
         invalid = not person.dropped.isdisjoint(missing)
         return Plan(person, verdict=INVALID_REQUIRED_ATTRIBUTE if invalid else MISSING_REQUIRED_ATTRIBUTE)
     add = tuple(sorted(wanted)) if rule.keeps_lists else ()
     return Plan(person, write=Write.CREATE, fields=fields, unique=True, add=add)
+
+
+def _for_withdrawn(connection: Connection, person: Person, row: Row, matches: Sequence[Lead] | None) -> Plan:
+    """Off every list that the lead was put on, or may have been; no lead is known where the row has lost it."""
+    matched = newest_match(matches).id if matches else None
+    leads = {audience: lead_id or matched for audience, lead_id in _on_lists(connection, row).items()}
+    remove = {audience: (lead_id,) for audience, lead_id in sorted(leads.items()) if lead_id is not None}
+    return Plan(person, verdict=NO_CONSENT, remove=remove, looked_up=matches is not None)
+
+
+def _on_lists(connection: Connection, row: Row) -> dict[AudienceKey, int | None]:
+    """The audiences whose lists the person was put on, or may have been, with the lead."""
+    if not rule_of(connection).keeps_lists:
+        return {}
+    delivered = row.memberships.items()
+    return {audience: one.lead_id for audience, one in delivered if one.status is MembershipStatus.REALIZED}
+
+
+def _knows_consent_alone(row: Row) -> bool:
+    """Whether nothing was ever delivered: the row is there for its times of consent."""
+    delivered = row.looked_up_at or row.attributes_at or row.memberships
+    return bool(row.consented_at or row.withdrawn_at) and not delivered
 
 
 def _named(person: Person) -> set[AudienceKey]:

@@ -9,7 +9,7 @@ from destination.domain.connection import Activation, ActiveConnection, Audience
 from destination.domain.event import ProfileEvent
 from destination.domain.mapping import Mapper
 from destination.domain.matching import rule_of
-from destination.domain.outcome import OUTSIDE_SCHEDULE, SUPERSEDED, Class, Reason
+from destination.domain.outcome import NO_CONSENT, OUTSIDE_SCHEDULE, SUPERSEDED, Class, Reason
 from destination.domain.person import Unit
 from destination.domain.plan import partition_for
 from destination.domain.runs import Tally
@@ -134,7 +134,7 @@ def _audiences(
     keeps_list = rule_of(target.connection).keeps_lists
     for one in unit.memberships:
         reason = reasons.get(one.audience, SUPERSEDED)
-        change = changes.get(one.audience) if reason is None else None
+        change = changes.get(one.audience) if reason in {None, NO_CONSENT} else None
         yield AudiencePreview(target.activations[one.audience], keeps_list, change, reason)
     for one in unit.unscheduled:
         yield AudiencePreview(target.activations[one.audience], keeps_list, None, OUTSIDE_SCHEDULE)

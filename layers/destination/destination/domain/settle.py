@@ -7,7 +7,7 @@ from datetime import datetime
 from destination.domain.connection import ActiveConnection, AudienceKey, Connection
 from destination.domain.event import MembershipStatus
 from destination.domain.matching import rule_of
-from destination.domain.outcome import ALREADY_DELIVERED, NOT_ON_LIST, Class, Outcome, Reason, rejected
+from destination.domain.outcome import ALREADY_DELIVERED, NO_CONSENT, NOT_ON_LIST, Class, Outcome, Reason, rejected
 from destination.domain.person import Delivered, Person, Row, Unit
 from destination.domain.plan import Plan, Write
 
@@ -47,6 +47,8 @@ class Settled:
 def settle(target: ActiveConnection, plan: Plan, answers: Answers, row: Row | None, now: datetime) -> Settled:
     """Say what became of a person. Excluded and failed parts are not remembered, so they are tried when sent again."""
     person, known = plan.person, row or Row()
+    if plan.verdict is NO_CONSENT:
+        return _without_consent(plan, answers, known)
     if plan.verdict is not None and plan.verdict.outcome in {Class.EXCLUDED, Class.FAILED}:
         return refused(person, plan.verdict)
     if answers.write is not None and answers.write.code is not None:
@@ -69,6 +71,26 @@ def settle(target: ActiveConnection, plan: Plan, answers: Answers, row: Row | No
     failed = {audience for audience, reason in lists.items() if reason in failures}
     memberships = _memberships(target, plan, known, lead_id, failed)
     return Settled(person, outcome, _row(target.connection, plan, known, memberships, lead_id, now), plan)
+
+
+def _without_consent(plan: Plan, answers: Answers, known: Row) -> Settled:
+    """Excluded and off the lists, which is remembered: what was said before must not bring the person back."""
+    person = plan.person
+    lists = {audience: _list_reason(plan, audience, answers) for audience in plan.remove}
+    failures = {audience: why for audience, why in lists.items() if why is not None and why.outcome is Class.FAILED}
+    outcome = Outcome(
+        reason=next(iter(failures.values()), NO_CONSENT),
+        removed=sum(1 for reason in lists.values() if reason is None),
+        audiences={
+            one.audience: failures.get(one.audience, NO_CONSENT) for unit in person.units for one in unit.memberships
+        },
+    )
+    memberships = {
+        audience: one
+        for audience, one in known.memberships.items()
+        if one.status is MembershipStatus.EXITED or audience in failures
+    }
+    return Settled(person, outcome, replace(known, memberships=memberships), plan)
 
 
 def refused(person: Person, reason: Reason) -> Settled:
@@ -168,4 +190,6 @@ def _row(
         attributes_at=person.at if told else known.attributes_at,
         sent_at=now if sent else known.sent_at,
         memberships=memberships,
+        consented_at=known.consented_at,
+        withdrawn_at=known.withdrawn_at,
     )

@@ -183,6 +183,8 @@ def _text(row: Row) -> str:
             "attributes_hash": row.attributes_hash,
             "attributes_at": _time(row.attributes_at),
             "sent_at": _time(row.sent_at),
+            **({"consented_at": format_time(row.consented_at)} if row.consented_at else {}),
+            **({"withdrawn_at": format_time(row.withdrawn_at)} if row.withdrawn_at else {}),
             "memberships": [
                 [audience.namespace, audience.id, one.status.value, format_time(one.at), one.lead_id, one.list_id]
                 for audience, one in row.memberships.items()
@@ -203,6 +205,8 @@ def _row(text: str) -> Row:
             AudienceKey(namespace, audience): Delivered(MembershipStatus(status), parse_time(at), lead_id, list_id)
             for namespace, audience, status, at, lead_id, list_id in stored["memberships"]
         },
+        consented_at=_parsed(stored.get("consented_at")),
+        withdrawn_at=_parsed(stored.get("withdrawn_at")),
     )
 
 
