@@ -1,8 +1,9 @@
 """What a connection makes of Marketo, stated a second time: slowly, one person after the other, and without our code.
 
 Source: Adobe, "Marketo Engage destination": sync type and person action table, important considerations, mapping
-requirements; of our own rules those of order (the newest wins) and of accounting. Nothing of the domain is called: from
-it come only the values of a configuration, and the form of an event.
+requirements; "(Legacy) (V2) Marketo Engage", identities; "Consent policies"; of our own rules those of order (the
+newest wins) and of accounting. Nothing of the domain is called: from it come only the values of a configuration, and
+the form of an event.
 """
 
 from collections import Counter
@@ -25,6 +26,7 @@ TABLE = {
 }
 TEXTS = {"firstName": "firstName", "lastName": "lastName", "company": "company", "email": "email"}
 LISTS = ("a", "b")
+ECID_FIELD = "customerNumber"
 BAD = object()
 """A value that Marketo cannot take: it is not sent, and neither is the older one that it replaces."""
 
@@ -59,18 +61,22 @@ class Memory:
     attributes_at: datetime | None = None
     told: dict[str, object] | None = None
     told_at: datetime | None = None
+    yes_at: datetime | None = None
+    no_at: datetime | None = None
 
 
 @dataclass
 class Said:
-    """One event, read for a connection: what it says of one person."""
+    """One event, read for a connection: what it says of one person. `consents`: None where nobody is asked."""
 
     at: datetime
-    key: str
-    value: str
+    key: tuple[str, str]
+    email: str | None
+    ecid: str | None
     attributes: dict[str, object]
     audiences: dict[str, tuple[bool, datetime]]
     bad: set[str]
+    consents: bool | None
 
 
 @dataclass
@@ -80,49 +86,79 @@ class Oracle:
     connection: Connection
     clears_company: bool
     leads: list[OracleLead] = field(default_factory=list)
-    memories: dict[str, Memory] = field(default_factory=dict)
+    memories: dict[tuple[str, str], Memory] = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)
+    asked: dict[tuple[str, str], tuple[datetime | None, datetime | None]] = field(default_factory=dict)
+    leaving: list[tuple[str, OracleLead]] = field(default_factory=list)
+    joining: list[tuple[str, OracleLead]] = field(default_factory=list)
 
     def deliver(self, events: Sequence[ProfileEvent], now: datetime) -> None:
         """Take a batch of events that were not delivered before, in their order of arrival."""
-        persons: dict[str, list[Said]] = {}
+        persons: dict[tuple[str, str], list[Said]] = {}
         for event in events:
             said = self._read(event)
             if said is not None:
                 persons.setdefault(said.key, []).append(said)
-        for key, all_said in persons.items():
-            self._person(key, all_said, now)
+        counting = {key: self._consenting(key, all_said) for key, all_said in persons.items()}
+        matches = {key: self._matches(key, all_said) for key, all_said in counting.items() if all_said}
+        for key, found in matches.items():
+            self._person(key, counting[key], found, now)
+        # Two persons may be one lead: whoever leaves a list does so before others join it.
+        for name, lead in self.leaving:
+            lead.lists.discard(name)
+        for name, lead in self.joining:
+            lead.lists.add(name)
+        self.leaving, self.joining = [], []
 
     # Reading an event
 
     def _read(self, event: ProfileEvent) -> Said | None:
         audiences = {one.audience.id: (one.status == "realized", one.at) for one in event.memberships}
         audiences = {name: one for name, one in audiences.items() if name in LISTS}
-        if not audiences and self.connection.scope == "activated_audiences":
+        concerns = bool(audiences) or self.connection.scope == "all_profiles"
+        consents = self._consents(event.profile)
+        if not concerns and consents is not False:
             self.counts["ignored"] += 1
             return None
-        attributes, bad = self._attributes(event.profile)
-        value = event.profile.get(self._source)
-        text = value.strip() if isinstance(value, str) else ""
-        if not text or (self._by_email and "@" not in text):
-            self.counts["excluded"] += 1
+        key, email, ecid = self._identity(event.profile)
+        if key is None:
+            self.counts["excluded" if concerns else "ignored"] += 1
             return None
+        if consents is False:
+            return Said(event.at, key, email, ecid, {}, audiences, set(), consents)
+        attributes, bad = self._attributes(event.profile)
         if bad and self._bad_fails and self._rule[0]:
             self.counts["failed"] += 1
             return None
-        return Said(event.at, text.lower() if self._by_email else text, text, attributes, audiences, bad)
+        return Said(event.at, key, email, ecid, attributes, audiences, bad, consents)
+
+    def _consents(self, profile: Mapping[str, object]) -> bool | None:
+        if self.connection.consent is None:
+            return None
+        given = profile.get("consent")
+        return given in ("y", True) or (isinstance(given, list) and "y" in given)
+
+    def _identity(self, profile: Mapping[str, object]) -> tuple[tuple[str, str] | None, str | None, str | None]:
+        """The person's key, its value for the dedupe field, and its ECID."""
+        email, customer = (str(profile.get(name) or "").strip() for name in ("email", "customer"))
+        if not self._by_email:
+            return (("customer", customer), customer, None) if customer else (None, None, None)
+        ecid = (customer if self._is_legacy else "") or None
+        if "@" in email:
+            return ("email", email.lower()), email, ecid
+        return (("ecid", ecid), None, ecid) if ecid else (None, None, None)
 
     @property
     def _by_email(self) -> bool:
         return self.connection.dedupe_field == "email"
 
     @property
-    def _bad_fails(self) -> bool:
-        return self.connection.on_invalid == "fail"
+    def _is_legacy(self) -> bool:
+        return self.connection.generation == "legacy_v2"
 
     @property
-    def _source(self) -> str:
-        return "email" if self._by_email else "customer"
+    def _bad_fails(self) -> bool:
+        return self.connection.on_invalid == "fail"
 
     def _attributes(self, profile: Mapping[str, object]) -> tuple[dict[str, object], set[str]]:
         attributes: dict[str, object] = {}
@@ -152,10 +188,49 @@ class Oracle:
 
     # One person
 
-    def _person(self, key: str, all_said: Sequence[Said], now: datetime) -> None:
+    def _consenting(self, key: tuple[str, str], all_said: Sequence[Said]) -> list[Said]:
+        """What is left to be done: nothing for who has no consent, once it is off its lists."""
+        if self.connection.consent is None:
+            return list(all_said)
+        known = self.memories.get(key)
+        asked = bool(known) or self.connection.scope == "all_profiles" or any(said.audiences for said in all_said)
+        if not asked:
+            self.counts["ignored"] += len(all_said)
+            return []
+        memory = known or Memory()
+        no = [(said.at, number) for number, said in enumerate(all_said) if not said.consents]
+        self.counts["excluded"] += len(no)
+        last_no = max([one for one in no if memory.yes_at is None or one[0] >= memory.yes_at], default=None)
+        yes = [(said.at, number) for number, said in enumerate(all_said) if said.consents]
+        valid = [one for one in yes if memory.no_at is None or one[0] >= memory.no_at]
+        after = [one for one in valid if last_no is None or one > last_no]
+        self.counts["unchanged"] += len(yes) - len(after)
+        no_at = max(filter(None, (memory.no_at, last_no and last_no[0])), default=None)
+        yes_at = max(filter(None, (memory.yes_at, *(at for at, _ in valid))), default=None)
+        self.asked[key] = yes_at, no_at
+        if not after and last_no is not None:
+            self.memories[key] = memory
+            memory.yes_at, memory.no_at = yes_at, no_at
+            for name in [name for name, (is_in, _) in memory.audiences.items() if is_in]:
+                del memory.audiences[name]
+                if name in memory.holders:
+                    self.leaving.append((name, memory.holders.pop(name)))
+        return [all_said[number] for _, number in sorted(after, key=lambda one: one[1])]
+
+    def _matches(self, key: tuple[str, str], all_said: Sequence[Said]) -> list[OracleLead]:
+        of, value = key
+        if of != "ecid":
+            found = [lead for lead in self.leads if self._key(lead) == value]
+            if found or not self._is_legacy:
+                return found
+        ecid = _newest_ecid(all_said)
+        return [lead for lead in self.leads if ecid and lead.fields.get(ECID_FIELD) == ecid]
+
+    def _person(
+        self, key: tuple[str, str], all_said: Sequence[Said], matches: Sequence[OracleLead], now: datetime
+    ) -> None:
         memory = self.memories.get(key) or Memory()
         attributes, at, audiences, helpful = _newest(all_said, memory)
-        matches = [lead for lead in self.leads if self._key(lead) == key]
         if matches:
             lead = max(matches, key=lambda one: (one.updated, one.id))
             ending = self._matched(lead, memory, attributes, at, audiences, now)
@@ -164,6 +239,7 @@ class Oracle:
         if ending in ("activated", "unchanged"):
             self.memories[key] = memory
             memory.audiences.update(audiences)
+            memory.yes_at, memory.no_at = self.asked.pop(key, (None, None))
         for number, said in enumerate(all_said):
             overtaken = (said.attributes or said.audiences) and number not in helpful
             self.counts["unchanged" if overtaken else ending] += 1
@@ -197,13 +273,13 @@ class Oracle:
         for name, (is_in, _) in audiences.items() if keeps_lists else ():
             was_in = memory.audiences.get(name, (None,))[0]
             if is_in and not was_in:
-                lead.lists.add(name)
+                self.joining.append((name, lead))
                 memory.holders[name] = lead
                 something = True
             if not is_in and was_in is not False:
                 for one in {lead, memory.holders.pop(name, lead)}:
                     something = something or name in one.lists
-                    one.lists.discard(name)
+                    self.leaving.append((name, one))
         return "activated" if something else "unchanged"
 
     def _unmatched(
@@ -221,7 +297,9 @@ class Oracle:
         if named and not realized:
             return "unchanged"
         fields = {name: value for name, value in attributes.items() if value is not None}
-        fields[self.connection.dedupe_field] = all_said[-1].value
+        fields[self.connection.dedupe_field] = all_said[-1].email
+        if ecid := _newest_ecid(all_said):
+            fields[ECID_FIELD] = ecid
         if not (creates and realized):
             return "excluded"
         if self._bad_fails and any(said.bad for said in all_said):
@@ -236,6 +314,11 @@ class Oracle:
             memory.holders |= dict.fromkeys(realized, lead)
         memory.attributes_at, memory.told, memory.told_at = at, attributes, now
         return "activated"
+
+
+def _newest_ecid(all_said: Sequence[Said]) -> str | None:
+    ecids = [said.ecid for said in sorted(all_said, key=lambda one: one.at) if said.ecid]
+    return ecids[-1] if ecids else None
 
 
 def _newest(

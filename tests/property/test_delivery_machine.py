@@ -1,7 +1,7 @@
 """Whatever comes in between: no lead twice, the newest membership wins, every event counts once, no limit is exceeded.
 
-Events of any time, messages in any order and more than once, faults of Marketo, leads merged by hand, workers that die
-between any two effects, dead letters redriven days later.
+Events of any time, with and without consent, messages in any order and more than once, faults of Marketo, leads merged
+and lists changed by hand, workers that die between any two effects, dead letters redriven days later.
 """
 
 from dataclasses import replace
@@ -12,7 +12,7 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from destination.domain.connection import Limits
+from destination.domain.connection import Consent, Limits
 from destination.domain.event import Membership, MembershipStatus, ProfileEvent
 from destination.queue import Message
 from marketo_simulator import Fault
@@ -52,14 +52,16 @@ class Delivery(RuleBasedStateMachine):
         )
         self.life = mortal(self.world)
         self.posted: list[ProfileEvent] = []
+        self.asks = False
         self.sent = 0
         self.done: dict[str, Message] = {}
         self.events_of: dict[str, int] = {}
 
-    @initialize(cache=st.sampled_from([timedelta(0), timedelta(hours=24)]))
-    def choose(self, cache: timedelta) -> None:
+    @initialize(cache=st.sampled_from([timedelta(0), timedelta(hours=24)]), asks=st.booleans())
+    def choose(self, cache: timedelta, asks: bool) -> None:
         [(name, target)] = self.world.connections.stored.items()
-        chosen = replace(target.connection, lead_cache=cache)
+        self.asks = asks
+        chosen = replace(target.connection, lead_cache=cache, consent=Consent("consent", ("y",)) if asks else None)
         self.world.connections.stored[name] = replace(target, connection=chosen)
 
     # What happens
@@ -68,13 +70,14 @@ class Delivery(RuleBasedStateMachine):
         people=st.lists(st.sampled_from([*SEEDED, *NEW]), min_size=1, max_size=4),
         minutes=st.integers(0, 600),
         changes=st.dictionaries(st.sampled_from("ab"), st.sampled_from(MembershipStatus)),
+        consent=st.sampled_from(["y", "y", "n"]),
     )
-    def post(self, people: list[str], minutes: int, changes: dict[str, MembershipStatus]) -> None:
+    def post(self, people: list[str], minutes: int, changes: dict[str, MembershipStatus], consent: str) -> None:
         events = []
         for email in people:
             number = len(self.posted)
             at = START + timedelta(minutes=minutes, microseconds=number)
-            said = event(email, at=at, company=f"Company {number}")
+            said = event(email, at=at, company=f"Company {number}", consent=consent)
             memberships = tuple(Membership(audience(name), status, at) for name, status in changes.items())
             events.append(ProfileEvent(said.at, said.profile, {}, memberships))
             self.posted.append(events[-1])
@@ -116,6 +119,14 @@ class Delivery(RuleBasedStateMachine):
         new = state.create_lead(values, old.partition_id, self.world.now)
         for each in on:
             each.members.add(new.id)
+
+    @rule(email=st.sampled_from([*SEEDED, *NEW]), name=st.sampled_from("ab"))
+    def drop(self, email: str, name: str) -> None:
+        """In Marketo somebody takes who has no consent off a list, before we do."""
+        members = next(one for one in self.world.simulator.state.lists.values() if one.name == name).members
+        newest = max((one for one in self.posted if one.profile["email"] == email), key=_said_at, default=None)
+        if newest is not None and self._lacks_consent(newest):
+            members.difference_update(one["id"] for one in self.world.leads_by_email(email))
 
     @rule()
     def redrive(self) -> None:
@@ -169,6 +180,12 @@ class Delivery(RuleBasedStateMachine):
         assert self.world.simulator.stats()["by_limit"] == {}
 
     @invariant()
+    def nothing_was_told_of_who_has_no_consent(self) -> None:
+        if self.asks and self.posted:
+            told = {one.get("company") for one in self.world.leads_now().values()}
+            assert told.isdisjoint(one.profile["company"] for one in self.posted if self._lacks_consent(one))
+
+    @invariant()
     def the_accounts_are_balanced(self) -> None:
         assert_balanced(self.world)
 
@@ -195,27 +212,48 @@ class Delivery(RuleBasedStateMachine):
         self._assert_newest_attributes("ada@example.org")
 
     def _assert_newest_membership(self, email: str, name: str) -> None:
-        said = [
-            one
-            for each in self.posted
-            if each.profile["email"] == email
-            for one in each.memberships
-            if one.audience == audience(name)
-        ]
-        newest = max(said, key=_time, default=None)
         on_list = {one["id"] for one in self.world.leads_by_email(email)} & set(self.world.members(name))
-        is_in = newest is not None and newest.status is MembershipStatus.REALIZED
-        assert len(on_list) == int(is_in)
+        assert len(on_list) in {int(is_in) for is_in in self._may_be_on(email, name)}
+
+    def _may_be_on(self, email: str, name: str) -> set[bool]:
+        """Whether the person is on the list in the end: one answer, but where the order of arrival decides.
+
+        Of who consents again only the memberships that were said after the withdrawal are certain: the others count if
+        the withdrawal came when it was overtaken.
+        """
+        said = sorted((one for one in self.posted if one.profile["email"] == email), key=_said_at)
+        withdrawals = [one for one in said if self._lacks_consent(one)]
+        if withdrawals and said[-1] is withdrawals[-1] and said[-1].memberships:
+            return {False}
+        given = [one for one in said if one not in withdrawals]
+        newest = _newest(given, name)
+        if not withdrawals or newest is None or newest.status is MembershipStatus.EXITED:
+            return {newest is not None and newest.status is MembershipStatus.REALIZED}
+        if newest.at > withdrawals[-1].at:
+            return {True}
+        return {True, False}
 
     def _assert_newest_attributes(self, email: str) -> None:
-        said = [each for each in self.posted if each.profile["email"] == email and each.memberships]
-        if said:
+        said = [one for one in self.posted if one.profile["email"] == email and self._may_count(one)]
+        newest = max(said, key=_said_at, default=None)
+        if newest is not None and not self._lacks_consent(newest):
             [lead] = self.world.leads_by_email(email)
-            assert lead["company"] == max(said, key=lambda one: one.at).profile["company"]
+            assert lead["company"] == newest.profile["company"]
+
+    def _may_count(self, said: ProfileEvent) -> bool:
+        return bool(said.memberships) or self._lacks_consent(said)
+
+    def _lacks_consent(self, said: ProfileEvent) -> bool:
+        return self.asks and said.profile["consent"] == "n"
 
 
-def _time(membership: Membership) -> datetime:
-    return membership.at
+def _said_at(said: ProfileEvent) -> datetime:
+    return said.at
+
+
+def _newest(said: list[ProfileEvent], name: str) -> Membership | None:
+    found = [one for each in said for one in each.memberships if one.audience == audience(name)]
+    return max(found, key=lambda one: one.at, default=None)
 
 
 TestDelivery = pytest.mark.timeout(900)(Delivery.TestCase)

@@ -12,6 +12,9 @@ from hypothesis import strategies as st
 
 from destination.domain.connection import (
     Connection,
+    Consent,
+    Generation,
+    Limits,
     MappingRow,
     OnInvalid,
     PersonAction,
@@ -21,7 +24,7 @@ from destination.domain.connection import (
 )
 from destination.domain.event import Membership, MembershipStatus, ProfileEvent
 from destination.queue import Message
-from tests.property.oracle import LISTS, Oracle, OracleLead
+from tests.property.oracle import ECID_FIELD, LISTS, Oracle, OracleLead
 from tests.support.counts import CLASSES, assert_balanced
 from tests.support.world import START, World, audience, connection
 
@@ -37,6 +40,7 @@ class SeededLead:
     """Minutes before the start at which it was changed last."""
     lists: frozenset[str]
     spelling: int
+    has_ecid: bool
 
 
 @dataclass(frozen=True)
@@ -64,14 +68,21 @@ def spelled(person: int, by_email: bool, spelling: int) -> str:
     return (f"p{person}@example.org", f"P{person}@Example.org", f" p{person}@example.ORG")[spelling]
 
 
+def identities(*, by_email: bool, is_legacy: bool) -> list[MappingRow]:
+    if is_legacy:
+        return [MappingRow("email", "Email"), MappingRow("customer", "ECID")]
+    return [MappingRow("email" if by_email else "customer", "DedupeField")]
+
+
 @st.composite
 def connections(draw: st.DrawFn) -> tuple[Connection, bool]:
     sync_type = draw(st.sampled_from(SyncType))
     by_email = draw(st.booleans())
+    is_legacy = by_email and draw(st.booleans())
     clears_company = draw(st.booleans())
     when_missing = WhenMissing.CLEAR if clears_company else WhenMissing.IGNORE
     mapping = [
-        MappingRow("email" if by_email else "customer", "DedupeField"),
+        *identities(by_email=by_email, is_legacy=is_legacy),
         MappingRow("firstName", "firstName"),
         MappingRow("lastName", "lastName"),
         MappingRow("company", "company", when_missing=when_missing),
@@ -88,7 +99,12 @@ def connections(draw: st.DrawFn) -> tuple[Connection, bool]:
         partition=draw(st.sampled_from([None, *PARTITIONS])) if takes_profiles else None,
         scope=draw(st.sampled_from(Scope)) if takes_profiles else Scope.ACTIVATED_AUDIENCES,
         on_invalid=draw(st.sampled_from(OnInvalid)),
-        lead_cache=draw(st.sampled_from([timedelta(0), timedelta(hours=24)])),
+        # Under two identities a lead may be made, or leave a list, without the ledger's row of the other one knowing.
+        lead_cache=timedelta(0) if is_legacy else draw(st.sampled_from([timedelta(0), timedelta(hours=24)])),
+        limits=Limits(concurrency=1) if is_legacy else Limits(),
+        generation=Generation.LEGACY_V2 if is_legacy else Generation.CURRENT,
+        ecid_field=ECID_FIELD if is_legacy else None,
+        consent=draw(st.none() | st.just(Consent("consent", ("y", "true")))),
     )
     return made, clears_company
 
@@ -97,6 +113,8 @@ def connections(draw: st.DrawFn) -> tuple[Connection, bool]:
 def stories(draw: st.DrawFn) -> Story:
     made, clears_company = draw(connections())
     by_email = made.dedupe_field == "email"
+    is_legacy = made.generation is Generation.LEGACY_V2
+    with_ecid = draw(st.frozensets(st.sampled_from(PEOPLE))) if is_legacy else frozenset()
     told: list[ProfileEvent] = []
 
     def new_event() -> ProfileEvent:
@@ -109,9 +127,14 @@ def stories(draw: st.DrawFn) -> Story:
             "company": draw(st.sampled_from(["X", "Y", "", None, "z" * 256])),
             "score": draw(st.sampled_from([0, 5, "7", "many", None])),
         }
+        if made.consent is not None:
+            profile["consent"] = draw(st.sampled_from(["y", "y", True, ["n", "y"], "n", None]))
         if by_email:
             spelling = draw(st.integers(0, 2))
             profile["email"] = None if person is None else spelled(person, by_email, spelling)
+            if person in with_ecid:
+                profile["customer"] = f"C-{person}"
+                profile["email"] = draw(st.sampled_from([profile["email"], profile["email"], "nobody", "", None]))
         else:
             profile["customer"] = None if person is None else spelled(person, by_email, 0)
             profile["email"] = draw(st.sampled_from(["one@example.org", "two@example.org", "nobody", None]))
@@ -146,6 +169,7 @@ def stories(draw: st.DrawFn) -> Story:
         touched=st.integers(1, 3),
         lists=st.frozensets(st.sampled_from(LISTS)),
         spelling=st.integers(0, 1),
+        has_ecid=st.booleans(),
     )
     leads = draw(st.lists(lead, max_size=6))
     return Story(made, clears_company, tuple(leads), tuple(steps), draw(st.integers(0, 99)))
@@ -172,6 +196,9 @@ class Telling:
     def _seed(self, lead_id: int, seeded: SeededLead) -> None:
         values: dict[str, object] = {"email": f"lead-{lead_id}@example.org", "company": "Old"}
         values[self.story.connection.dedupe_field] = spelled(seeded.person, self.by_email, seeded.spelling)
+        if seeded.has_ecid and self.story.connection.generation is Generation.LEGACY_V2:
+            # It may be somebody else's lead by its e-mail address, or nobody's.
+            values[ECID_FIELD] = f"C-{(seeded.person + seeded.spelling) % len(PEOPLE)}"
         self.world.now = updated = START - timedelta(minutes=seeded.touched)
         self.world.simulator.seed({"leads": [{"id": lead_id, "partition": seeded.partition, **values}]})
         for number, name in enumerate(LISTS):
