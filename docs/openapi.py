@@ -89,6 +89,8 @@ _PROBLEMS: Final[Mapping[str, tuple[str, ...]]] = {
     "evaluatePolicies": _BODY,
     "listAuditRecords": ("invalid",),
     "migrateLegacyFlow": _BODY,
+    "getAlerts": ("not-found", "invalid"),
+    "setAlerts": (*_BODY, "not-found", "incomplete", "stale"),
 }
 """The kinds of problems that a call answers with; every one may also answer `unavailable`."""
 
@@ -144,6 +146,7 @@ def _complete(operation: Document, schemas: Document) -> None:
         "changeConnection": {"$ref": f"{_REF}ConnectionPatch"},
         "changeAudience": {"$ref": f"{_REF}AudiencePatch"},
         "setMapping": schemas["ConnectionIn"]["properties"]["mapping"],
+        "setAlerts": schemas["ConnectionIn"]["properties"]["alerts"],
     }
     if name in bodies:
         operation["requestBody"]["content"]["application/json"]["schema"] = bodies[name]
@@ -165,7 +168,7 @@ def _complete(operation: Document, schemas: Document) -> None:
 
 
 def _has_version(schema: Document) -> bool:
-    names = ("ConnectionOut", "ConnectionCreated", "IngestRotated", "AudienceOut", "PoliciesOut")
+    names = ("ConnectionOut", "ConnectionCreated", "IngestRotated", "AudienceOut", "PoliciesOut", "AlertList")
     versioned = {f"{_REF}{name}" for name in names}
     return schema.get("$ref") in versioned or schema.get("type") == "array"
 

@@ -24,7 +24,17 @@ from destination.preflight import ChecksFailedError
 from destination.preview import TooLargeError, UnreadableError
 from destination.store.connections import InvalidCursorError
 from destination.store.errors import DeletingError, NotFoundError, StaleVersionError
-from functions.connections import audiences, audit, configuration, governance, marketo, migrations, previews, runs
+from functions.connections import (
+    alerts,
+    audiences,
+    audit,
+    configuration,
+    governance,
+    marketo,
+    migrations,
+    previews,
+    runs,
+)
 from functions.connections.parameters import JSON
 from functions.connections.wiring import caller
 
@@ -52,7 +62,17 @@ REFUSALS: Mapping[type[Exception], tuple[str, str]] = {
 
 logger = Logger()
 api = APIGatewayRestResolver(enable_validation=True, response_validation_error_http_code=500)
-for calls in (configuration, audiences, marketo, previews, runs, governance, audit, migrations):
+for calls in (
+    configuration,
+    audiences,
+    marketo,
+    previews,
+    governance,
+    runs,
+    alerts,
+    audit,
+    migrations,
+):
     api.include_router(calls.router)
 
 

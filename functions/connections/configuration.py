@@ -60,7 +60,7 @@ def get_connection(connection_id: ConnectionId) -> Response[ConnectionOut]:
 def change_connection(
     connection_id: ConnectionId, body: Annotated[dict[str, Any], Body()], if_match: IfMatch = None
 ) -> Response[ConnectionOut]:
-    return _shown(_changed(connection_id, body, if_match))
+    return _shown(changed(connection_id, body, if_match))
 
 
 @router.delete(
@@ -116,12 +116,13 @@ def get_mapping(connection_id: ConnectionId) -> Response[list[Row]]:
 def set_mapping(
     connection_id: ConnectionId, body: Annotated[list[Any], Body()], if_match: IfMatch = None
 ) -> Response[list[Row]]:
-    return _mapping(_changed(connection_id, {"mapping": body}, if_match, Action.SET_MAPPING))
+    return _mapping(changed(connection_id, {"mapping": body}, if_match, Action.SET_MAPPING))
 
 
-def _changed(
+def changed(
     connection_id: str, patch: Mapping[str, Any], if_match: str | None, action: Action = Action.CHANGE_CONNECTION
 ) -> Connection:
+    """Apply a JSON merge patch."""
     before = management().get(connection_id, expected_version(if_match))
     wanted = ConnectionIn.of(before).patched(patch)
     return management().change(before, wanted.over(before), wanted.client_credentials(), action)

@@ -25,6 +25,7 @@ from destination.recorder import Recorder
 from destination.retire import Removal
 from destination.selectors import Selectors
 from destination.settings import ConnectionsSettings
+from destination.store.alerts import Alerts
 from destination.store.audit import Audit
 from destination.store.connections import Connections
 from destination.store.lease import Leases
@@ -96,6 +97,10 @@ def credentials() -> Credentials:
     return Credentials(secretsmanager(), settings().secrets_prefix)
 
 
+def alerts() -> Alerts:
+    return Alerts(dynamodb(), settings().runs_table)
+
+
 def token_of(connection: Connection, given: ClientCredentials) -> TokenSecret:
     return TokenSecret(secretsmanager(), settings().secrets_prefix, connection.munchkin_id, given)
 
@@ -129,8 +134,9 @@ def management() -> Management:
         credentials=credentials(),
         preflight=preflight(),
         marketo_for=marketo_for,
+        alerts=alerts(),
         token_of=token_of,
-        removal=Removal(connections(), credentials(), token_of, recorder()),
+        removal=Removal(connections(), credentials(), alerts(), token_of, recorder()),
         record=recorder(),
         governance=governance(),
         new_id=lambda: str(uuid.uuid4()),

@@ -1,11 +1,12 @@
-"""The monitor, on a schedule: one structured summary and one set of metrics per connection and hour.
+"""The monitor, on a schedule: hours are summed up, alerts are evaluated, and who wants to know is told.
 
 After that it removes the connections whose deletion has come to its end.
 """
 
 import functools
 import uuid
-from datetime import UTC, datetime
+from collections import Counter
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import boto3
@@ -17,28 +18,64 @@ from destination.domain.audit import SYSTEM
 from destination.domain.connection import Connection
 from destination.domain.credentials import ClientCredentials
 from destination.domain.outcome import Class
-from destination.domain.runs import report
+from destination.domain.runs import hour_of, report
 from destination.domain.times import parse_time
-from destination.monitor import Monitor, Summary
-from destination.queue import EventQueue
+from destination.monitor import Monitor, Summary, announcement
+from destination.notify import Announcement, Bus, Topic
+from destination.queue import EventQueue, depth
 from destination.reasons import message_of
 from destination.recorder import Recorder
 from destination.retire import Removal, Retire
 from destination.settings import MonitorSettings
+from destination.store.alerts import Alerts
 from destination.store.audit import Audit
 from destination.store.connections import Connections
+from destination.store.lease import Leases
 from destination.store.runs import Runs
 from destination.store.secrets import Credentials, TokenSecret
+from destination.store.summaries import Summaries
+from destination.watch import Watch
+
+RUN_SUMMARY = "Run Summary"
+COUNTS = ("received", *Class, "ignored", "warnings", "marketo_calls")
+
+OLDEST_METRIC = timedelta(days=13)
+"""CloudWatch takes none that is older than two weeks; it counts now instead."""
 
 logger = Logger()
 metrics = Metrics()
 
 
 @functools.cache
+def bus() -> Bus:
+    return Bus(boto3.client("events"))
+
+
+@functools.cache
 def monitor() -> Monitor:
     settings = MonitorSettings.from_env()
     dynamodb = boto3.client("dynamodb")
-    return Monitor(Connections(dynamodb, settings.connections_table), Runs(dynamodb, settings.runs_table))
+    return Monitor(
+        Connections(dynamodb, settings.connections_table),
+        Runs(dynamodb, settings.runs_table),
+        Summaries(dynamodb, settings.runs_table),
+    )
+
+
+@functools.cache
+def watch() -> Watch:
+    settings = MonitorSettings.from_env()
+    dynamodb, sqs = boto3.client("dynamodb"), boto3.client("sqs")
+    return Watch(
+        connections=Connections(dynamodb, settings.connections_table),
+        runs=Runs(dynamodb, settings.runs_table),
+        alerts=Alerts(dynamodb, settings.runs_table),
+        bus=bus(),
+        topic=Topic(boto3.client("sns"), settings.alert_topic_arn),
+        today=Leases(dynamodb, settings.connections_table).today,
+        dead_letters=lambda: depth(sqs, settings.dead_letter_queue_url),
+        out_of_sync=Alerts(dynamodb, settings.runs_table).out_of_sync,
+    )
 
 
 @functools.cache
@@ -56,24 +93,31 @@ def retire() -> Retire:
         new_id=lambda: uuid.uuid4().hex,
         clock=lambda: datetime.now(UTC),
     )
-    removal = Removal(connections, Credentials(secretsmanager, settings.secrets_prefix), token_of, record)
+    alerts = Alerts(dynamodb, settings.runs_table)
+    removal = Removal(connections, Credentials(secretsmanager, settings.secrets_prefix), alerts, token_of, record)
     return Retire(connections, EventQueue(boto3.client("sqs"), settings.queue_url), removal)
 
 
 @logger.inject_lambda_context(clear_state=True)
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, int]:
     now = _scheduled_for(event)
-    summaries = list(monitor()(now))
-    for summary in summaries:
-        _emit(summary, now)
+    done = Counter(summaries=0, alerts=0, removed=0)
+    for summary in monitor()(now):
+        _tell(summary, now)
+        done["summaries"] += 1
+    for notice in watch()(now):
+        state = notice.state
+        told = {"alert": state.alert.value, "status": state.status.value, "value": state.value}
+        logger.warning("alert changed", extra={"connection_id": notice.connection.id, **told})
+        done["alerts"] += 1
     for retired in retire()(now):
         if retired.cause is None:
             logger.info("connection removed", extra={"connection_id": retired.connection_id})
+            done["removed"] += 1
         else:
-            logger.error(
-                "connection not removed", extra={"connection_id": retired.connection_id, "cause": retired.cause}
-            )
-    return {"connections": len(summaries)}
+            cause = {"connection_id": retired.connection_id, "cause": retired.cause}
+            logger.error("connection not removed", extra=cause)
+    return dict(done)
 
 
 def _scheduled_for(event: dict[str, Any]) -> datetime:
@@ -82,19 +126,16 @@ def _scheduled_for(event: dict[str, Any]) -> datetime:
     return parse_time(time) if isinstance(time, str) else datetime.now(UTC)
 
 
-def _emit(summary: Summary, now: datetime) -> None:
-    connection, counts = summary.connection, summary.run.tally.counts
-    logger.info(
-        "run summary",
-        extra={
-            "connection_id": connection.id,
-            "connection_name": connection.name,
-            "connection_status": connection.status.value,
-            "run": report(summary.run, now, message_of, connection.waiting),
-        },
-    )
-    for name in ("received", *Class, "ignored", "warnings", "marketo_calls"):
-        metrics.add_metric(name=name, unit=MetricUnit.Count, value=counts[name])
+def _tell(summary: Summary, now: datetime) -> None:
+    detail = announcement(summary, report(summary.run, now, message_of, summary.connection.waiting))
+    bus().put([Announcement(RUN_SUMMARY, detail)])
+    connection = summary.connection
+    logger.info("run summary", extra={"connection_id": connection.id, "connection_name": connection.name, **detail})
+    # In the hour that they belong to: what a correction brings is added to what was there.
+    if datetime.now(UTC) - OLDEST_METRIC < (hour := hour_of(summary.run.id)) < datetime.now(UTC):
+        metrics.set_timestamp(hour)
+    for name in COUNTS:
+        metrics.add_metric(name=name, unit=MetricUnit.Count, value=summary.news[name])
     metrics.add_dimension(name="connection", value=connection.id)
     # Found by the same name as in all other lines of the log.
     metrics.add_metadata(key="connection_id", value=connection.id)

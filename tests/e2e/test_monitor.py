@@ -1,4 +1,4 @@
-"""The monitor as its schedule starts it: a summary and metrics of each connection's hour."""
+"""The monitor as its schedule starts it: a summary and metrics of each connection's hour, and alerts."""
 
 import json
 import time
@@ -10,33 +10,43 @@ from tests.e2e.system import System, profile
 AUDIENCE = "Webinar"
 
 
-def test_each_connection_gets_a_summary_and_metrics_of_the_hour_before(system: System) -> None:
-    destination = system.connect(system.instance(), AUDIENCE)
-    destination.post([profile("ada@example.org", AUDIENCE), profile("incomplete@example.org", AUDIENCE, person={})])
-    destination.accounted(2)
+def test_each_connection_gets_a_summary_metrics_and_alerts(system: System) -> None:
+    destination = system.connect(system.instance(), AUDIENCE, alerts=["activation_skipped_rate"])
+    complete = [profile(f"ada{number}@example.org", AUDIENCE) for number in range(9)]
+    destination.post([*complete, profile("incomplete@example.org", AUDIENCE, person={})])
+    destination.accounted(10)
     [run] = destination.runs()
 
     began = time.time()
-    hour_after = datetime.strptime(run["id"], "%Y-%m-%dT%H:%MZ").replace(tzinfo=UTC) + timedelta(hours=1)
+    hour_after = datetime.strptime(run["id"], "%Y-%m-%dT%H:%MZ").replace(tzinfo=UTC) + timedelta(hours=1, minutes=5)
     answer = system.aws("lambda").invoke(
         FunctionName=system.stack.functions["monitor"], Payload=json.dumps({"time": hour_after.isoformat()})
     )
     assert "FunctionError" not in answer
-    assert json.load(answer["Payload"]) == {"connections": len(system.listed(100))}
+    assert json.load(answer["Payload"])["summaries"] >= 1
 
     lines = [json.loads(line) for line in system.log("monitor", began) if line.startswith("{")]
     [summary] = [one for one in lines if one.get("message") == "run summary" and is_of(destination.id, one)]
-    assert summary["connection_status"] == "enabled"
+    assert summary["connection"]["status"] == "enabled"
     assert summary["run"]["id"] == run["id"]
-    assert (summary["run"]["received"], summary["run"]["activated"]["persons"], summary["run"]["excluded"]) == (2, 1, 1)
+    assert (summary["run"]["received"], summary["run"]["activated"]["persons"], summary["run"]["excluded"]) == (
+        10,
+        9,
+        1,
+    )
     assert [reason["code"] for reason in summary["run"]["reasons"]] == ["MISSING_REQUIRED_ATTRIBUTE"]
 
     [metrics] = [one for one in lines if "_aws" in one and is_of(destination.id, one)]
     [published] = metrics["_aws"]["CloudWatchMetrics"]
     assert published["Namespace"] == "MarketoDestination"
     counted = {metric["Name"]: metrics[metric["Name"]] for metric in published["Metrics"]}
-    expected = {"received": [2], "activated": [1], "excluded": [1], "unchanged": [0], "failed": [0]}
+    expected = {"received": [10], "activated": [9], "excluded": [1], "unchanged": [0], "failed": [0]}
     assert counted.items() >= expected.items()
+
+    alerts = system.call("GET", f"/connections/{destination.id}/alerts")
+    [change] = alerts["history"]
+    assert (change["alert"], change["status"], change["value"]) == ("activation_skipped_rate", "triggered", 0.1)
+    assert [one["status"] for one in alerts["alerts"]] == ["triggered"]
 
 
 def is_of(connection_id: str, line: dict[str, Any]) -> bool:

@@ -47,6 +47,8 @@ def marketo(stack: Simulator) -> Iterator[Simulator]:
         ("DELETE", "/audiences/aud-1", None),
         ("GET", "/runs", None),
         ("GET", "/runs/2026-11-21T10:00Z", None),
+        ("GET", "/alerts", None),
+        ("PUT", "/alerts", []),
     ],
 )
 def test_an_unknown_connection_is_not_found(method: str, below: str, body: object) -> None:

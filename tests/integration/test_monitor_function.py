@@ -1,36 +1,68 @@
-"""The monitor through its handler: one summary and one set of metrics for each connection and hour."""
+"""The monitor through its handler: summaries of hours, corrections of them, alerts, and who is told of all this."""
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from destination.domain.alerts import Alert, Subscription
+from destination.domain.connection import Waiting
 from destination.domain.outcome import MESSAGES, MISSING_DEDUPE_VALUE
-from destination.domain.runs import Run, Tally
+from destination.domain.runs import Run, Tally, hour_of, run_id
+from destination.domain.times import format_time
+from destination.store.alerts import Alerts
 from destination.store.connections import Connections
 from destination.store.runs import Runs
 from functions.monitor import app
-from tests.support.aws import Aws, Context, aws, logged
+from tests.support.aws import Aws, Context, Inbox, aws, inbox, logged
 from tests.support.world import connection
 
 COUNTS = Counter(received=9, activated=5, unchanged=1, excluded=2, failed=1, ignored=4, warnings=3, marketo_calls=12)
+HOUR = "2026-11-21T10:00Z"
+AFTER = datetime(2026, 11, 21, 11, 5, tzinfo=UTC)
 
 
 @pytest.fixture
 def stack(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
+    caches = (app.monitor, app.watch, app.bus, app.retire)
     with aws() as stack:
         for name, value in stack.environment().items():
             monkeypatch.setenv(name, value)
-        app.monitor.cache_clear()
+        for cache in caches:
+            cache.cache_clear()
         yield stack
-        app.monitor.cache_clear()
+        for cache in caches:
+            cache.cache_clear()
 
 
-def store(stack: Aws, *ids: str) -> None:
+@pytest.fixture
+def told(stack: Aws) -> Inbox:
+    return inbox(stack)
+
+
+def store(stack: Aws, *ids: str, **members: Any) -> None:
     for connection_id in ids:
-        Connections(stack.dynamodb, "ConnectionsTable").create(connection(id=connection_id), "0f")
+        Connections(stack.dynamodb, "ConnectionsTable").create(connection(id=connection_id, **members), "0f")
+
+
+def record(
+    stack: Aws, counts: Mapping[str, int], hour: str = HOUR, *, late: bool = False, connection_id: str = "c-1"
+) -> None:
+    """Write a run as sync does: over the one there is, in its hour or after it."""
+    runs = Runs(stack.dynamodb, "RunsTable")
+    before = runs.get(connection_id, hour)
+    run = Run(
+        connection_id, hour, before.version if before else 0, Tally(Counter(counts), Counter({MISSING_DEDUPE_VALUE: 2}))
+    )
+    written = hour_of(hour) + timedelta(hours=1 if late else 0)
+    stack.dynamodb.transact_write_items(TransactItems=[runs.put(run, written)])
+
+
+def wake(time: datetime = AFTER) -> dict[str, int]:
+    return app.handler({"time": format_time(time)}, Context())
 
 
 def summaries(caplog: pytest.LogCaptureFixture) -> list[dict[str, Any]]:
@@ -42,35 +74,38 @@ def metrics(capsys: pytest.CaptureFixture[str]) -> dict[str, dict[str, Any]]:
     return {metric["connection_id"]: metric for metric in map(json.loads, capsys.readouterr().out.splitlines())}
 
 
-def test_the_hour_before_the_scheduled_time_is_summed_up(
-    stack: Aws, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+def values(metric: Mapping[str, Any]) -> dict[str, float]:
+    return {name: value[0] for name, value in metric.items() if isinstance(value, list) and value[0]}
+
+
+def test_the_hour_that_is_over_is_summed_up(
+    stack: Aws, told: Inbox, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 ) -> None:
     store(stack, "c-1", "c-2")
-    run = Run("c-1", "2026-11-21T10:00Z", 0, Tally(COUNTS, Counter({MISSING_DEDUPE_VALUE: 2})))
-    later = Run("c-1", "2026-11-21T11:00Z", 0, Tally(Counter(received=99)))
-    runs = Runs(stack.dynamodb, "RunsTable")
-    stack.dynamodb.transact_write_items(TransactItems=[runs.put(run), runs.put(later)])
+    record(stack, COUNTS)
+    record(stack, {"received": 99}, "2026-11-21T11:00Z")
 
-    assert app.handler({"time": "2026-11-21T11:05:00Z"}, Context()) == {"connections": 2}
+    assert wake() == {"summaries": 2, "alerts": 0, "removed": 0}
 
     busy, idle = summaries(caplog)
-    assert (busy["connection_id"], busy["connection_name"], busy["connection_status"]) == (
-        "c-1",
-        "Webinar leads",
-        "enabled",
-    )
-    assert (busy["run"]["id"], busy["run"]["status"]) == ("2026-11-21T10:00Z", "completed")
+    assert busy["connection"] == {"id": "c-1", "name": "Webinar leads", "status": "enabled"}
+    assert (busy["run"]["id"], busy["run"]["status"]) == (HOUR, "completed")
     assert (busy["run"]["received"], busy["run"]["activated"]["persons"]) == (9, 5)
-    message = MESSAGES["MISSING_DEDUPE_VALUE"]
-    assert busy["run"]["reasons"] == [
-        {"code": "MISSING_DEDUPE_VALUE", "class": "excluded", "count": 2, "message": message, "example": None}
-    ]
-    assert (idle["connection_id"], idle["run"]["id"], idle["run"]["received"]) == ("c-2", "2026-11-21T10:00Z", 0)
+    [reason] = busy["run"]["reasons"]
+    assert (reason["code"], reason["count"]) == ("MISSING_DEDUPE_VALUE", 2)
+    assert reason["message"] == MESSAGES["MISSING_DEDUPE_VALUE"]
+    assert (idle["connection_id"], idle["run"]["id"], idle["run"]["received"]) == ("c-2", HOUR, 0)
+
+    events = told.announced()
+    assert [kind for kind, _ in events] == ["Run Summary", "Run Summary"]
+    assert {detail["id"] for _, detail in events} == {f"c-1/{HOUR}/1", f"c-2/{HOUR}/0"}
+    assert {detail["run"]["received"] for _, detail in events} == {9, 0}
+    assert all(detail["correction"] is False and "audiences" not in detail["run"] for _, detail in events)
 
     emitted = metrics(capsys)
     assert emitted.keys() == {"c-1", "c-2"}
-    assert {name: value for name, (value,) in _values(emitted["c-1"]).items()} == COUNTS
-    assert set(_values(emitted["c-2"])) == set(COUNTS)
+    assert values(emitted["c-1"]) == COUNTS
+    assert values(emitted["c-2"]) == {}
     for connection_id, metric in emitted.items():
         (published,) = metric["_aws"]["CloudWatchMetrics"]
         assert published["Namespace"] == "MarketoDestination"
@@ -78,17 +113,178 @@ def test_the_hour_before_the_scheduled_time_is_summed_up(
         assert metric["connection"] == connection_id
 
 
+@pytest.mark.parametrize(("age", "its_own"), [(timedelta(hours=2), True), (timedelta(days=15), False)])
+def test_metrics_count_in_their_hour_as_long_as_cloudwatch_takes_them(
+    stack: Aws, capsys: pytest.CaptureFixture[str], age: timedelta, its_own: bool
+) -> None:
+    hour = hour_of(run_id(datetime.now(UTC) - age))
+    store(stack, "c-1")
+    record(stack, COUNTS, run_id(hour))
+    wake(hour + timedelta(hours=1, minutes=5))
+    counted_at = metrics(capsys)["c-1"]["_aws"]["Timestamp"]
+    assert (counted_at == int(hour.timestamp() * 1000)) is its_own
+
+
+def test_an_hour_is_summed_up_once(stack: Aws, told: Inbox) -> None:
+    store(stack, "c-1")
+    record(stack, COUNTS)
+    assert wake()["summaries"] == 1
+    assert wake()["summaries"] == 0
+    assert wake(AFTER + timedelta(minutes=50))["summaries"] == 0
+    assert wake(AFTER + timedelta(hours=1))["summaries"] == 1
+    assert len(told.announced()) == 2
+
+
+def test_an_hour_is_not_summed_up_before_its_last_batches_are_counted(stack: Aws) -> None:
+    store(stack, "c-1")
+    wake(AFTER - timedelta(hours=1))
+    assert wake(AFTER - timedelta(seconds=1))["summaries"] == 0
+    assert wake()["summaries"] == 1
+
+
+def test_hours_that_were_missed_are_made_up_for(stack: Aws, told: Inbox) -> None:
+    store(stack, "c-1")
+    wake(AFTER)
+    record(stack, COUNTS, "2026-11-21T12:00Z")
+    assert wake(AFTER + timedelta(hours=5))["summaries"] == 5
+    events = told.announced()
+    assert sorted(detail["run"]["id"] for _, detail in events) == [f"2026-11-21T{hour}:00Z" for hour in range(10, 16)]
+    assert sum(detail["run"]["received"] for _, detail in events) == 9
+
+
+def test_after_a_long_outage_two_weeks_are_made_up_for(stack: Aws) -> None:
+    store(stack, "c-1")
+    wake(AFTER)
+    assert wake(AFTER + timedelta(days=30))["summaries"] == 14 * 24 + 1
+
+
+def test_what_is_delivered_late_corrects_the_hour(stack: Aws, told: Inbox, capsys: pytest.CaptureFixture[str]) -> None:
+    store(stack, "c-1")
+    record(stack, COUNTS)
+    wake()
+    told.announced(), metrics(capsys)
+
+    record(stack, COUNTS + Counter(received=3, activated=3, marketo_calls=2), late=True)
+    assert wake(AFTER + timedelta(minutes=5))["summaries"] == 1
+
+    [(kind, detail)] = told.announced()
+    assert (kind, detail["id"], detail["correction"]) == ("Run Summary", f"c-1/{HOUR}/2", True)
+    assert detail["run"]["received"] == 12
+    assert values(metrics(capsys)["c-1"]) == {"received": 3, "activated": 3, "marketo_calls": 2}
+    assert wake(AFTER + timedelta(minutes=10))["summaries"] == 0
+
+
+def test_what_is_late_but_in_time_for_the_summary_is_no_correction(stack: Aws) -> None:
+    store(stack, "c-1")
+    record(stack, COUNTS, late=True)
+    assert wake()["summaries"] == 1
+    assert wake(AFTER + timedelta(minutes=5))["summaries"] == 0
+
+
 def test_every_page_of_connections_is_read(stack: Aws, caplog: pytest.LogCaptureFixture) -> None:
     ids = [f"c-{number}" for number in range(51)]
     store(stack, *ids)
-    assert app.handler({"time": "2026-11-21T11:05:00Z"}, Context()) == {"connections": 51}
+    assert wake()["summaries"] == 51
     assert sorted(line["connection_id"] for line in summaries(caplog)) == sorted(ids)
 
 
 def test_without_connections_there_is_nothing_to_say(stack: Aws, capsys: pytest.CaptureFixture[str]) -> None:
-    assert app.handler({}, Context()) == {"connections": 0}
+    assert app.handler({}, Context()) == {"summaries": 0, "alerts": 0, "removed": 0}
     assert metrics(capsys) == {}
 
 
-def _values(metric: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in metric.items() if isinstance(value, list)}
+def test_an_alert_is_told_once_when_it_is_triggered_and_once_when_it_is_resolved(stack: Aws, told: Inbox) -> None:
+    store(stack, "c-1", alerts=(Subscription(Alert.ACTIVATION_SKIPPED_RATE),))
+    now = AFTER + timedelta(minutes=10)
+    record(stack, {"received": 100, "excluded": 2}, "2026-11-21T11:00Z")
+    assert [wake(now + timedelta(minutes=5 * times))["alerts"] for times in range(3)] == [1, 0, 0]
+
+    [notification] = told.told()
+    assert notification["subject"] == "Webinar leads: activation_skipped_rate triggered"
+    expected = {"connection_id": "c-1", "alert": "activation_skipped_rate", "status": "triggered"}
+    assert notification["attributes"] == expected
+    message = notification["message"]
+    assert message["id"] == "c-1/activation_skipped_rate/1"
+    assert (message["value"], message["threshold"], message["unit"]) == (0.02, 0.01, "ratio")
+    assert message["at"] == format_time(now)
+    assert [(kind, detail) for kind, detail in told.announced() if kind != "Run Summary"] == [
+        ("Alert Triggered", message)
+    ]
+
+    record(stack, {"received": 1000, "excluded": 2}, "2026-11-21T11:00Z")
+    assert wake(now + timedelta(minutes=15))["alerts"] == 1
+    assert wake(now + timedelta(minutes=20))["alerts"] == 0
+    [notification] = told.told()
+    assert (notification["message"]["status"], notification["message"]["value"]) == ("resolved", 0.002)
+    history = Alerts(stack.dynamodb, "RunsTable").history("c-1", None, 10).changes
+    assert [one.number for one in history] == [2, 1]
+
+
+@pytest.mark.parametrize(
+    ("alert", "trouble"),
+    [
+        (Alert.FAILURE_RATE, lambda stack: record(stack, {"received": 100, "failed": 2}, "2026-11-21T11:00Z")),
+        (
+            Alert.DLQ_NOT_EMPTY,
+            lambda stack: stack.sqs.send_message(QueueUrl=stack.dead_letter_queue_url, MessageBody="x"),
+        ),
+        (Alert.CONNECTION_BLOCKED, lambda stack: connections(stack).block("c-1", "610: a cause")),
+        (
+            Alert.DELIVERY_DELAY,
+            lambda stack: connections(stack).wait("c-1", Waiting(AFTER - timedelta(minutes=16), AFTER)),
+        ),
+        (Alert.NO_EVENTS, lambda stack: record(stack, {"received": 1}, "2026-11-20T09:00Z")),
+        (Alert.QUOTA_LOW, lambda stack: use(stack, 36_001)),
+    ],
+)
+def test_each_alert_is_read_from_where_it_is_known(stack: Aws, told: Inbox, alert: Alert, trouble: Any) -> None:
+    store(stack, "c-1", alerts=(Subscription(alert),))
+    assert wake()["alerts"] == 0
+    trouble(stack)
+    assert wake()["alerts"] == 1
+    assert [one["message"]["alert"] for one in told.told()] == [alert.value]
+
+
+def test_what_was_stored_but_not_told_is_told_the_next_time(
+    stack: Aws, told: Inbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store(stack, "c-1", alerts=(Subscription(Alert.CONNECTION_BLOCKED),))
+    connections(stack).block("c-1", "610: a cause")
+    wrong = stack.alert_topic_arn + "-gone"
+    monkeypatch.setenv("ALERT_TOPIC_ARN", wrong)
+    with pytest.raises(Exception, match="NotFound"):
+        wake()
+    assert told.told() == []
+
+    connections(stack).unblock("c-1")
+    monkeypatch.setenv("ALERT_TOPIC_ARN", stack.alert_topic_arn)
+    app.watch.cache_clear()
+    assert [wake()["alerts"], wake()["alerts"], wake()["alerts"]] == [1, 1, 0]
+    assert sorted(one["message"]["status"] for one in told.told()) == ["resolved", "triggered"]
+
+
+def test_an_alert_that_is_unsubscribed_is_resolved(stack: Aws, told: Inbox) -> None:
+    store(stack, "c-1", alerts=(Subscription(Alert.CONNECTION_BLOCKED),))
+    connections(stack).block("c-1", "610: a cause")
+    wake()
+    stored = connections(stack).get("c-1")
+    connections(stack).update(connection(id="c-1", version=stored.version))
+    assert wake()["alerts"] == 1
+    assert sorted(one["message"]["status"] for one in told.told()) == ["resolved", "triggered"]
+    assert wake()["alerts"] == 0
+
+
+def connections(stack: Aws) -> Connections:
+    return Connections(stack.dynamodb, "ConnectionsTable")
+
+
+def dead_letters(stack: Aws) -> str:
+    return stack.dead_letter_queue_url
+
+
+def use(stack: Aws, calls: int) -> None:
+    """As many calls of Marketo's day as its last count tells."""
+    today = {"date": "2026-11-21", "total": calls, "own": 0, "asked_at": AFTER.timestamp() - 60}
+    pace: dict[str, Any] = {"calls": [], "share": None, "concurrency": None, "today": today}
+    key = {"pk": {"S": "instance#123-ABC-456"}, "sk": {"S": "instance"}}
+    stack.dynamodb.put_item(TableName="ConnectionsTable", Item={**key, "pace": {"S": json.dumps(pace)}})

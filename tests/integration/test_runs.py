@@ -20,7 +20,7 @@ from destination.domain.outcome import (
     Reason,
     rejected,
 )
-from destination.domain.runs import Counters, Run, Tally
+from destination.domain.runs import Counters, Run, Tally, hour_of
 from destination.store.runs import Runs
 from tests.support.aws import Aws, aws
 
@@ -33,7 +33,7 @@ def stack() -> Iterator[Aws]:
 
 def put(stack: Aws, *runs: Run) -> None:
     store = Runs(stack.dynamodb, "RunsTable")
-    stack.dynamodb.transact_write_items(TransactItems=[store.put(run) for run in runs])
+    stack.dynamodb.transact_write_items(TransactItems=[store.put(run, hour_of(run.id)) for run in runs])
 
 
 def tally() -> Tally:

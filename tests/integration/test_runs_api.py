@@ -16,7 +16,7 @@ from destination.domain.outcome import (
     PERSON_NOT_FOUND,
     rejected,
 )
-from destination.domain.runs import Counters, Run, Tally
+from destination.domain.runs import Counters, Run, Tally, hour_of
 from destination.store.connections import Connections
 from destination.store.runs import Runs
 from marketo_simulator import Simulator
@@ -79,7 +79,7 @@ def tally() -> Tally:
 
 def run_of(connection_id: str, hour: str = HOUR, counted: Tally | None = None) -> None:
     run = Run(connection_id, hour, tally=tally() if counted is None else counted)
-    dynamodb().transact_write_items(TransactItems=[Runs(dynamodb(), "RunsTable").put(run)])
+    dynamodb().transact_write_items(TransactItems=[Runs(dynamodb(), "RunsTable").put(run, hour_of(hour))])
 
 
 def runs(connection_id: str, **query: str) -> Any:

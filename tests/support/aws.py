@@ -45,6 +45,7 @@ class Aws:
     secrets: SecretsManagerClient
     queue_url: str
     dead_letter_queue_url: str
+    alert_topic_arn: str
 
     def environment(self, marketo_url: str = "") -> dict[str, str]:
         """What the template sets for the functions."""
@@ -54,6 +55,7 @@ class Aws:
             "RUNS_TABLE": "RunsTable",
             "QUEUE_URL": self.queue_url,
             "DEAD_LETTER_QUEUE_URL": self.dead_letter_queue_url,
+            "ALERT_TOPIC_ARN": self.alert_topic_arn,
             "SECRETS_PREFIX": SECRETS_PREFIX,
             "PSEUDONYM_SECRET": PSEUDONYM_SECRET,
             "MARKETO_URL": marketo_url,
@@ -93,7 +95,49 @@ def aws() -> Iterator[Aws]:
             secrets=secrets,
             queue_url=sqs.create_queue(QueueName="events")["QueueUrl"],
             dead_letter_queue_url=sqs.create_queue(QueueName="dead-letters")["QueueUrl"],
+            alert_topic_arn=boto3.client("sns").create_topic(Name="alerts")["TopicArn"],
         )
+
+
+@dataclass(frozen=True)
+class Inbox:
+    """What subscribers of the alerts' topic and of the event bus are told."""
+
+    aws: Aws
+    topic: str
+    bus: str
+
+    def told(self) -> list[dict[str, Any]]:
+        """The notifications of the topic so far: their subject, attributes, and message as webhooks get it."""
+        envelopes = [json.loads(message["Body"]) for message in self.aws.receive(self.topic)]
+        return [
+            {
+                "subject": one["Subject"],
+                "attributes": {name: value["Value"] for name, value in one["MessageAttributes"].items()},
+                "message": json.loads(one["Message"]),
+            }
+            for one in envelopes
+        ]
+
+    def announced(self) -> list[tuple[str, dict[str, Any]]]:
+        """The events of the bus so far, by kind."""
+        events = [json.loads(message["Body"]) for message in self.aws.receive(self.bus)]
+        assert all(event["source"] == "marketo-destination" for event in events)
+        return [(event["detail-type"], event["detail"]) for event in events]
+
+
+def inbox(aws: Aws) -> Inbox:
+    """Subscribe to all that is told."""
+    urls = [aws.sqs.create_queue(QueueName=name)["QueueUrl"] for name in ("told", "announced")]
+    topic, bus = (
+        aws.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+        for url in urls
+    )
+    boto3.client("sns").subscribe(TopicArn=aws.alert_topic_arn, Protocol="sqs", Endpoint=topic)
+    events = boto3.client("events")
+    events.put_rule(Name="all", EventPattern=json.dumps({"source": ["marketo-destination"]}))
+    events.put_targets(Rule="all", Targets=[{"Id": "queue", "Arn": bus}])
+    return Inbox(aws, *urls)
 
 
 def webhook_request(

@@ -91,15 +91,15 @@ def test_sync_is_woken_by_the_queue_in_large_batches_two_at_a_time(template: Tem
     assert mapping["ScalingConfig"] == {"MaximumConcurrency": 2}
 
 
-def test_monitor_is_woken_each_hour_and_a_failed_start_is_kept(template: Template) -> None:
+def test_monitor_is_woken_every_five_minutes_and_a_failed_start_is_kept(template: Template) -> None:
     (schedule,) = of_type(template, "AWS::Scheduler::Schedule").values()
     target = schedule["Target"]
 
-    assert schedule["ScheduleExpression"] == "cron(5 * * * ? *)"
+    assert schedule["ScheduleExpression"] == "cron(0/5 * * * ? *)"
     assert schedule["ScheduleExpressionTimezone"] == "UTC"
     assert schedule["Name"] == {"Fn::Sub": "${AWS::StackName}-monitor"}  # by default two stacks would share the name
     assert target["Arn"] == {"Fn::GetAtt": ["MonitorFunction", "Arn"]}
-    assert target["RetryPolicy"] == {"MaximumRetryAttempts": 3, "MaximumEventAgeInSeconds": 1800}
+    assert target["RetryPolicy"] == {"MaximumRetryAttempts": 1, "MaximumEventAgeInSeconds": 300}
     assert target["DeadLetterConfig"] == {"Arn": {"Fn::GetAtt": ["ScheduleDeadLetterQueue", "Arn"]}}
 
 

@@ -38,6 +38,8 @@ ROUTES = {
     ("POST", "/connections/{connection_id}/ingest-token"): "ConnectionsFunction",
     ("GET", "/audit"): "ConnectionsFunction",
     ("POST", "/migrations/legacy-v2"): "ConnectionsFunction",
+    ("GET", "/connections/{connection_id}/alerts"): "ConnectionsFunction",
+    ("PUT", "/connections/{connection_id}/alerts"): "ConnectionsFunction",
 }
 
 

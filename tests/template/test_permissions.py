@@ -18,6 +18,8 @@ CREDENTIALS, TOKENS, SECRETS = (
     "secret:${AWS::StackName}/*",
 )
 
+EVENT_BUS = "arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:event-bus/default"
+
 # For each role, the actions on each resource: a table by name, its index, a queue, a secret, or the names of secrets.
 ACTIONS: dict[str, dict[str, list[str]]] = {
     "IngestRole": {
@@ -47,10 +49,20 @@ ACTIONS: dict[str, dict[str, list[str]]] = {
     "MonitorRole": {
         "MonitorLogGroup": LOGS,
         "*": TRACES,
+        "ConnectionsTable": ["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"],
         "${ConnectionsTable.Arn}/index/Listing": ["dynamodb:Query"],
-        "RunsTable": ["dynamodb:GetItem"],
-        "ConnectionsTable": ["dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:Query"],
+        "RunsTable": [
+            "dynamodb:DeleteItem",
+            "dynamodb:GetItem",
+            "dynamodb:PutItem",
+            "dynamodb:Query",
+            "dynamodb:UpdateItem",
+        ],
+        "${RunsTable.Arn}/index/Late": ["dynamodb:Query"],
         "Queue": ["sqs:GetQueueAttributes"],
+        "DeadLetterQueue": ["sqs:GetQueueAttributes"],
+        "AlertTopic": ["sns:Publish"],
+        EVENT_BUS: ["events:PutEvents"],
         CREDENTIALS: ["secretsmanager:DeleteSecret", "secretsmanager:GetSecretValue"],
         TOKENS: ["secretsmanager:DeleteSecret"],
     },
@@ -67,7 +79,7 @@ ACTIONS: dict[str, dict[str, list[str]]] = {
         ],
         "${ConnectionsTable.Arn}/index/Listing": ["dynamodb:Query"],
         "LedgerTable": ["dynamodb:BatchGetItem"],
-        "RunsTable": ["dynamodb:GetItem", "dynamodb:Query"],
+        "RunsTable": ["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:Query"],
         CREDENTIALS: [
             "secretsmanager:CreateSecret",
             "secretsmanager:DeleteSecret",

@@ -11,7 +11,14 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "layers/destination/destination"
 FUNCTIONS = ROOT / "functions"
-EDGES = ("api", "marketo", "store", "queue", "sources")
+EDGES = (
+    "api",
+    "marketo",
+    "notify",
+    "queue",
+    "sources",
+    "store",
+)
 USE_CASES = (
     "accounts",
     "delivery",
@@ -28,6 +35,7 @@ USE_CASES = (
     "retire",
     "selectors",
     "sync",
+    "watch",
 )
 MAY_IMPORT = {
     "domain": {"domain"},

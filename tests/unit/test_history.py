@@ -12,7 +12,7 @@ from destination import history
 from destination.domain.configuration import ConfigurationError
 from destination.domain.connection import AudienceKey
 from destination.domain.outcome import ALREADY_DELIVERED, PERSON_NOT_FOUND, Reason, rejected
-from destination.domain.runs import Run, Tally, run_id
+from destination.domain.runs import Run, Tally, hour_of, run_id
 from destination.history import History, Page, Wanted
 from destination.store.connections import Connections, InvalidCursorError
 from destination.store.errors import NotFoundError
@@ -40,7 +40,7 @@ def past() -> Iterator[History]:
 
 def put(past: History, *runs: Run) -> None:
     for run in runs:
-        boto3.client("dynamodb").transact_write_items(TransactItems=[past.runs.put(run)])
+        boto3.client("dynamodb").transact_write_items(TransactItems=[past.runs.put(run, hour_of(run.id))])
 
 
 def run_of(hour: str, reason: Reason | None, *audiences: AudienceKey) -> Run:

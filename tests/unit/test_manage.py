@@ -31,6 +31,7 @@ from destination.marketo.pace import Pace
 from destination.preflight import Preflight
 from destination.recorder import Recorder
 from destination.retire import Removal
+from destination.store.alerts import Alerts
 from destination.store.audit import Audit
 from destination.store.connections import Connections
 from destination.store.errors import NotFoundError, StaleVersionError
@@ -111,11 +112,12 @@ def plane() -> Iterator[Plane]:
         management = Management(
             connections=connections,
             credentials=credentials,
-            removal=Removal(connections, credentials, token_of, record),
+            removal=Removal(connections, credentials, Alerts(dynamodb, "RunsTable"), token_of, record),
             record=record,
             governance=Governance(Policies(dynamodb, "ConnectionsTable"), connections, record),
             preflight=Preflight(connections, credentials, marketo_for, lambda: NOW),
             marketo_for=marketo_for,
+            alerts=Alerts(dynamodb, "RunsTable"),
             token_of=token_of,
             new_id=lambda: f"connection-{next(ids)}",
             new_token=lambda: f"token-{next(tokens)}",

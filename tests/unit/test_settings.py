@@ -19,8 +19,18 @@ ENVIRONMENTS: list[tuple[Any, tuple[str, ...]]] = [
             "MARKETO_URL",
         ),
     ),
-    (MonitorSettings, ("CONNECTIONS_TABLE", "RUNS_TABLE", "QUEUE_URL", "SECRETS_PREFIX")),
     (ConnectionsSettings, ("CONNECTIONS_TABLE", "LEDGER_TABLE", "RUNS_TABLE", "SECRETS_PREFIX", "MARKETO_URL")),
+    (
+        MonitorSettings,
+        (
+            "CONNECTIONS_TABLE",
+            "RUNS_TABLE",
+            "QUEUE_URL",
+            "DEAD_LETTER_QUEUE_URL",
+            "ALERT_TOPIC_ARN",
+            "SECRETS_PREFIX",
+        ),
+    ),
 ]
 
 

@@ -4,10 +4,11 @@ Every change is written together with its audit record, or not at all.
 """
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from destination.domain.alerts import Alert, AlertState
 from destination.domain.audit import Action, Change, credential_changes, differences
 from destination.domain.configuration import (
     ConfigurationError,
@@ -35,6 +36,7 @@ from destination.marketo.lists import Lists, StaticList
 from destination.preflight import Preflight
 from destination.recorder import Recorder
 from destination.retire import Removal
+from destination.store.alerts import Alerts, History
 from destination.store.audit import AuditPage
 from destination.store.connections import Connections, Page
 from destination.store.errors import DeletingError, NotFoundError, StaleVersionError
@@ -67,6 +69,15 @@ class Rotated:
 
 
 @dataclass(frozen=True, slots=True)
+class AlertsOf:
+    """A connection with the states of the alerts that were ever triggered, and a page of their history."""
+
+    connection: Connection
+    states: Mapping[Alert, AlertState]
+    history: History
+
+
+@dataclass(frozen=True, slots=True)
 class Management:
     """What operators do. `new_id` and `new_token` are random; a token has 256 bits and goes into an HTTP header.
 
@@ -81,6 +92,7 @@ class Management:
     credentials: Credentials
     preflight: Preflight
     marketo_for: Callable[[Connection, ClientCredentials], Marketo]
+    alerts: Alerts
     token_of: Callable[[Connection, ClientCredentials], TokenSecret]
     removal: Removal
     record: Recorder
@@ -276,6 +288,12 @@ class Management:
         _expect_activation(activation, audience, expected)
         record = self.record(Action.DEACTIVATE_AUDIENCE, connection_id, differences(activation, None), audience)
         self.connections.delete_activation(connection_id, activation, record)
+
+    def alerts_of(self, connection_id: str, cursor: str | None, limit: int) -> AlertsOf:
+        """What the connection subscribes to, where it stands, and the changes before the cursor."""
+        connection = self.connections.get(connection_id)
+        states = {alert: one.state for alert, one in self.alerts.states(connection_id).items()}
+        return AlertsOf(connection, states, self.alerts.history(connection_id, cursor, limit))
 
     def _refuse_incomplete(self, connection: Connection, *, has_credentials: bool = False) -> None:
         active = replace(self.connections.active(connection.id), connection=connection)

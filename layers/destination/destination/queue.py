@@ -313,3 +313,9 @@ def _batches(indexes: Sequence[int], entries: Sequence["SendMessageBatchRequestE
         size += length
     if batch:
         yield batch
+
+
+def depth(client: "SQSClient", url: str) -> int:
+    """How many messages of a queue can be received now; approximate, as SQS counts."""
+    answer = client.get_queue_attributes(QueueUrl=url, AttributeNames=["ApproximateNumberOfMessages"])
+    return int(answer["Attributes"]["ApproximateNumberOfMessages"])

@@ -15,6 +15,7 @@ from destination.domain.connection import Connection, Status
 from destination.domain.credentials import ClientCredentials
 from destination.queue import EventQueue
 from destination.recorder import Recorder
+from destination.store.alerts import Alerts
 from destination.store.connections import Connections
 from destination.store.errors import AWS_ERRORS, NotFoundError, aws_code
 from destination.store.secrets import Credentials, TokenSecret
@@ -35,6 +36,7 @@ class Removal:
 
     connections: Connections
     credentials: Credentials
+    alerts: Alerts
     token_of: Callable[[Connection, ClientCredentials], TokenSecret]
     record: Recorder
 
@@ -43,6 +45,7 @@ class Removal:
             # Others with the same credentials obtain a new one.
             self.token_of(connection, self.credentials.get(connection.id)).delete()
         self.credentials.delete(connection.id)
+        self.alerts.forget(connection.id)
         self.connections.remove(connection.id, self.record(Action.REMOVE_CONNECTION, connection.id))
 
 

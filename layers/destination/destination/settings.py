@@ -55,6 +55,8 @@ class MonitorSettings:
     runs_table: str
     queue_url: str
     secrets_prefix: str
+    dead_letter_queue_url: str
+    alert_topic_arn: str
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] = os.environ) -> Self:
@@ -64,6 +66,8 @@ class MonitorSettings:
             runs_table=_read(env, "RUNS_TABLE"),
             queue_url=_read(env, "QUEUE_URL"),
             secrets_prefix=_read(env, "SECRETS_PREFIX"),
+            dead_letter_queue_url=_read(env, "DEAD_LETTER_QUEUE_URL"),
+            alert_topic_arn=_read(env, "ALERT_TOPIC_ARN"),
         )
 
 

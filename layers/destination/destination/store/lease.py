@@ -88,6 +88,12 @@ class Leases:
         except self._client.exceptions.ConditionalCheckFailedException:
             return
 
+    def today(self, munchkin_id: str) -> DayCount | None:
+        """What is known of the calls of Marketo's day, as it was when the lease was last given up."""
+        answer = self._client.get_item(TableName=self._table, Key=_key(munchkin_id), ProjectionExpression="pace")
+        stored = answer.get("Item", {}).get("pace")
+        return _pace(json.loads(stored["S"])).today if stored else None
+
     def _is_held(self, munchkin_id: str, now: datetime) -> bool:
         answer = self._client.get_item(
             TableName=self._table,

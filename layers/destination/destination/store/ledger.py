@@ -117,7 +117,7 @@ class Ledger:
         """
         expires = {"N": str(int((now + RETENTION).timestamp()))}
         items: list[TransactWriteItemTypeDef] = [self._leases.held(lease)]
-        items += [self._runs.put(run) for run in entry.runs]
+        items += [self._runs.put(run, now) for run in entry.runs]
         items += [self._count(connection_id, one, numbers, expires) for one, numbers in entry.counted.items()]
         items += [self._put(connection_id, key, row, expires) for key, row in entry.rows.items()]
         try:

@@ -10,7 +10,7 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from destination.domain.connection import AudienceKey
 from destination.domain.latency import Latency
@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
 
 _encode = json.JSONEncoder(separators=(",", ":")).encode
+
+
+_LATE: Final = {"late": {"S": "late"}}
+"""By this attribute the index Late knows the run: its hour may have been summed up already."""
 
 
 class Runs:
@@ -68,12 +72,12 @@ class Runs:
         last = next(hours, None)
         return None if last is None else min(last + timedelta(hours=1), now)
 
-    def put(self, run: Run) -> "TransactWriteItemTypeDef":
-        """A transaction's write of a run over the version it was read at."""
+    def put(self, run: Run, now: datetime) -> "TransactWriteItemTypeDef":
+        """A transaction's write of a run over the version it was read at; after its hour it is marked as late."""
         return {
             "Put": {
                 "TableName": self._table,
-                "Item": _item(run),
+                "Item": _item(run) | (_LATE if now >= hour_of(run.id) + timedelta(hours=1) else {}),
                 "ConditionExpression": "attribute_not_exists(version) OR version = :read",
                 "ExpressionAttributeValues": {":read": {"N": str(run.version)}},
             }
