@@ -22,6 +22,8 @@ PLANNED = {
     ("GET", "/connections/{connection_id}/alerts"),
     ("PUT", "/connections/{connection_id}/alerts"),
 }
+"""Calls that have their permission before they are there."""
+
 CALLS = {
     (method, path): set(permissions.split(", or "))
     for method, path, permissions in re.findall(r"^\| `([A-Z]+) (/\S*)` \| (.+) \|$", DOCUMENT, re.MULTILINE)
