@@ -5,16 +5,17 @@ it lives 90 days, with codes and counts of what was excluded and failed, in all 
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final, TypeVar
 
 from destination.domain.connection import AudienceKey, Waiting
+from destination.domain.event import Membership
 from destination.domain.latency import Latency
-from destination.domain.outcome import OTHER, OUTSIDE_SCHEDULE, SUPERSEDED, Class, Reason
-from destination.domain.person import Unit
+from destination.domain.outcome import ALREADY_DELIVERED, OTHER, OUTSIDE_SCHEDULE, SUPERSEDED, Class, Reason
+from destination.domain.person import Delivered, Unit
 from destination.domain.settle import Settled
 from destination.domain.times import format_time
 
@@ -129,9 +130,10 @@ class Tally(Counters):
         unit: Unit,
         reason: Reason | None,
         audiences: Mapping[AudienceKey, Reason | None],
+        known: Mapping[AudienceKey, Delivered],
         name_of: Callable[[str], str],
     ) -> None:
-        """Count one unit, in all and for each of its audiences."""
+        """Count one unit, in all and for each of its audiences; `known` is what is delivered of them by now."""
         key = unit.key
         self.count(reason, key, name_of)
         if unit.dropped:
@@ -139,7 +141,8 @@ class Tally(Counters):
             self.dropped.update(unit.dropped)
         for membership in unit.memberships:
             audience = membership.audience
-            self.audiences[audience].count(audiences.get(audience, SUPERSEDED), key, name_of)
+            why = audiences[audience] if audience in audiences else _overtaken(membership, known.get(audience))
+            self.audiences[audience].count(why, key, name_of)
         for membership in unit.unscheduled:
             self.audiences[membership.audience].count(OUTSIDE_SCHEDULE, key, name_of)
 
@@ -195,15 +198,15 @@ def tally_persons(
     tallies: defaultdict[str, Tally] = defaultdict(Tally)
     delivered: defaultdict[str, Counter[int]] = defaultdict(Counter)
     for one in settled:
-        person, outcome = one.person, one.outcome
+        person, outcome, known = one.person, one.outcome, one.row.memberships if one.row else {}
         newest = max(person.units, key=lambda unit: unit.at)
         for unit in person.units:
             origin = unit.origin
             tally = tallies[origin.run_id]
             if origin in person.superseded:
-                tally.count_unit(unit, SUPERSEDED, {}, name_of)
+                tally.count_unit(unit, SUPERSEDED, dict.fromkeys(_audiences(unit), SUPERSEDED), {}, name_of)
                 continue
-            tally.count_unit(unit, outcome.reason, outcome.audiences, name_of)
+            tally.count_unit(unit, outcome.reason, outcome.audiences, known, name_of)
             if outcome.reason is None:
                 delivered[origin.run_id][waits[origin.message_id]] += 1
                 if outcome.created:
@@ -279,6 +282,15 @@ def report(run: Run, now: datetime, message_of: Callable[[str], str], waiting: W
         "last_activity_at": tally.last_at and format_time(tally.last_at),
         "marketo_calls": counts["marketo_calls"],
     }
+
+
+def _audiences(unit: Unit) -> Iterator[AudienceKey]:
+    return (one.audience for one in unit.memberships)
+
+
+def _overtaken(membership: Membership, known: Delivered | None) -> Reason:
+    """Why a membership was not wanted: it was delivered before, or a newer one was."""
+    return ALREADY_DELIVERED if known is None or known.at <= membership.at else SUPERSEDED
 
 
 def _reasons(counters: Counters, message_of: Callable[[str], str]) -> list[dict[str, Any]]:
