@@ -19,8 +19,6 @@ PLANNED = {
     ("POST", "/connections/{connection_id}/verifications"),
     ("GET", "/connections/{connection_id}/verifications"),
     ("GET", "/connections/{connection_id}/verifications/{verification_id}"),
-    ("GET", "/connections/{connection_id}/alerts"),
-    ("PUT", "/connections/{connection_id}/alerts"),
 }
 """Calls that have their permission before they are there."""
 

@@ -208,8 +208,10 @@ def test_warnings_say_what_a_policy_has_against_a_connection(status: PolicyStatu
 
 def test_a_mistyped_marketing_action_is_warned_of() -> None:
     known = [policy("C4", "own-action", status=PolicyStatus.DISABLED)]
-    target = active(actions=("emailTargeting", "own-action", "emailtargeting")).connection
-    assert [warning.path for warning in action_warnings(known, target)] == ["marketing_actions[2]"]
+    actions = ("emailTargeting", "own-action", "email_targeting", "ownAction", "another")
+    warnings = action_warnings(known, active(actions=actions).connection)
+    assert [warning.path for warning in warnings] == ["marketing_actions[2]", "marketing_actions[3]"]
+    assert "perhaps emailTargeting is meant" in warnings[0].message
 
 
 @pytest.mark.parametrize("label", ["c4", "C0", "C13", "C04", "I3", "s1", "pspd", "third-party"])

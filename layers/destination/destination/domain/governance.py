@@ -330,12 +330,13 @@ def withheld_warnings(connection: Connection) -> list[Problem]:
 
 
 def action_warnings(policies: Sequence[Policy], connection: Connection) -> list[Problem]:
-    """A mistyped marketing action is denied by nothing."""
+    """A mistyped marketing action is denied by nothing; one of the organisation's own need not be named by a policy."""
     known = {*MARKETING_ACTIONS, *(action for policy in policies for action in policy.marketing_actions)}
+    alike = {_folded(action): action for action in sorted(known)}
     return [
-        Problem(f"marketing_actions[{index}]", f"{action} is no core marketing action, and no policy names it")
+        Problem(f"marketing_actions[{index}]", f"{action} is denied by no policy; perhaps {meant} is meant")
         for index, action in enumerate(connection.marketing_actions)
-        if action not in known
+        if action not in known and (meant := alike.get(_folded(action)))
     ]
 
 
@@ -455,6 +456,10 @@ def _places(violation: Violation) -> str:
     shown = [cause.path for cause in violation.shown_causes]
     more = len(violation.causes) - len(shown)
     return _listed([*shown, f"{more} more"] if more else shown)
+
+
+def _folded(action: str) -> str:
+    return action.lower().replace("_", "").replace("-", "")
 
 
 def _misspelt(path: str, labels: Sequence[str]) -> Iterator[Problem]:
