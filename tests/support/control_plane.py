@@ -3,11 +3,12 @@
 import functools
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http.client import responses
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import parse_qs, quote
 
 import boto3
 import jsonschema
@@ -148,7 +149,22 @@ def call(
 
     The answer is held against the published description.
     """
-    sent = {"Content-Type": "application/json", "Host": "abc123.execute-api.eu-west-1.amazonaws.com", **(headers or {})}
+    given = send(
+        method,
+        path,
+        {"Content-Type": "application/json", **(headers or {})},
+        {name: [value] for name, value in (query or {}).items()},
+        json.dumps(body) if text is None and body is not None else text,
+    )
+    _check(method, path, given)
+    return given
+
+
+def send(
+    method: str, path: str, headers: Mapping[str, str], query: Mapping[str, Sequence[str]], body: str | None
+) -> Answer:
+    """One request through the handler, as API Gateway hands it on."""
+    sent = {"Host": "abc123.execute-api.eu-west-1.amazonaws.com", **headers}
     event = {
         "version": "1.0",
         "resource": path,
@@ -156,8 +172,8 @@ def call(
         "httpMethod": method,
         "headers": sent,
         "multiValueHeaders": {name: [value] for name, value in sent.items()},
-        "queryStringParameters": dict(query) if query else None,
-        "multiValueQueryStringParameters": {name: [value] for name, value in query.items()} if query else None,
+        "queryStringParameters": {name: values[-1] for name, values in query.items()} or None,
+        "multiValueQueryStringParameters": {name: list(values) for name, values in query.items()} or None,
         "pathParameters": None,
         "requestContext": {
             "domainName": "abc123.execute-api.eu-west-1.amazonaws.com",
@@ -167,14 +183,27 @@ def call(
             "requestId": "request-1",
             "httpMethod": method,
         },
-        "body": json.dumps(body) if text is None and body is not None else text,
+        "body": body,
         "isBase64Encoded": False,
     }
     answer = app.handler(event, _context())
     single = {name: values[0] for name, values in answer["multiValueHeaders"].items()}
-    given = Answer(answer["statusCode"], single, answer["body"] or "")
-    _check(method, path, given)
-    return given
+    return Answer(answer["statusCode"], single, answer["body"] or "")
+
+
+def application(environ: Mapping[str, Any], start_response: Callable[..., object]) -> Iterable[bytes]:
+    """The same as a WSGI application (PEP 3333)."""
+    headers = {
+        name.removeprefix("HTTP_").replace("_", "-").title(): value
+        for name, value in environ.items()
+        if name.startswith("HTTP_") or (name in {"CONTENT_TYPE", "CONTENT_LENGTH"} and value)
+    }
+    path = environ["PATH_INFO"].encode("latin-1").decode(errors="replace")
+    body = environ["wsgi.input"].read().decode(errors="replace")
+    query = parse_qs(environ["QUERY_STRING"], keep_blank_values=True)
+    answer = send(environ["REQUEST_METHOD"], quote(path), headers, query, body or None)
+    start_response(f"{answer.status} {responses.get(answer.status, '')}", list(answer.headers.items()))
+    return [answer.text.encode()]
 
 
 def _check(method: str, path: str, answer: Answer) -> None:
