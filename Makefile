@@ -12,7 +12,7 @@ MARKETO_URL ?=
 export MARKETO_URL
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up down status bridge test check fmt bench soak build openapi lock clean
+.PHONY: help demo up down status cli bridge test check fmt bench soak build openapi lock clean
 
 help:  ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ down:  ## End what `make up` started
 
 status: $(READY)  ## Tell whether the local stack stands
 	@$(RUN) -m local status
+
+cli: $(READY)  ## Run the command `destination` (ARGS="runs …"; the local stack unless DESTINATION_STACK says otherwise)
+	@$(RUN) -m destination_client $(ARGS)
 
 bridge: $(READY)  ## Let containers of `sam local invoke` reach the local stack, until interrupted
 	@$(RUN) -m local bridge

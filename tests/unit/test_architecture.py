@@ -56,6 +56,7 @@ runpy.run_path(sys.argv[1], run_name="app")
 print(*(set(sys.modules) - before))
 """
 
+CLIENT = ROOT / "client/destination_client"
 MODULES = [path for path in sorted(PACKAGE.rglob("*.py")) if path != PACKAGE / "__init__.py"]
 HANDLERS = sorted(FUNCTIONS.glob("*/app.py"))
 
@@ -91,8 +92,14 @@ def test_a_module_imports_only_what_its_room_may(path: Path) -> None:
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_nothing_imports_the_functions_the_tests_or_the_simulator(path: Path) -> None:
-    outside = {"functions", "tests", "marketo_simulator", "local"}
+    outside = {"functions", "tests", "marketo_simulator", "local", "destination_client"}
     assert outside.isdisjoint(name.split(".")[0] for name in imports(path))
+
+
+@pytest.mark.parametrize("path", sorted(CLIENT.rglob("*.py")), ids=lambda path: path.name)
+def test_the_command_uses_what_the_interface_says_and_nothing_behind_it(path: Path) -> None:
+    assert rooms_imported(path) <= {"api", "domain", "queue"}
+    assert {"functions", "tests", "marketo_simulator", "local"}.isdisjoint(name.split(".")[0] for name in imports(path))
 
 
 @pytest.mark.parametrize("path", sorted((PACKAGE / "domain").rglob("*.py")), ids=lambda path: path.name)

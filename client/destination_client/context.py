@@ -1,0 +1,53 @@
+"""What all commands have in common: their stack, shared arguments, and the end that errors put to them."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from botocore.exceptions import BotoCoreError, ClientError
+from typer.core import TyperGroup
+
+from destination_client import render, target
+from destination_client.errors import CommandError
+from destination_client.target import Target
+
+FAILED = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The stack that the command line names."""
+
+    stack: str | None
+    local: bool
+
+
+class Commands(TyperGroup):
+    """The commands; what keeps one from its work is told without a traceback."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except CommandError as error:
+            render.error(error)
+        except (ClientError, BotoCoreError) as error:
+            render.error(CommandError("AWS refuses a call", str(error)))
+        raise typer.Exit(FAILED)
+
+
+def chosen(context: typer.Context) -> Target:
+    """The stack. Raises CommandError when there is none to talk to."""
+    choice: Choice = context.find_root().obj
+    return target.choose(choice.stack, local=choice.local, folder=Path.cwd())
+
+
+ConnectionId = Annotated[str, typer.Argument(metavar="ID", help="The connection's id, as `destination list` shows it.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the answer as JSON, for scripts.")]
+
+ReadableFile = Annotated[Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False, readable=True)]
+
+
+def examples(*lines: str) -> str:
+    """The end of a command's help."""
+    return "\n\n".join(["Examples:", *lines])

@@ -1,0 +1,80 @@
+"""Files of events, cut into bodies that the webhook takes."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from destination.domain.configuration import Problem
+from destination_client.errors import CommandError
+
+MAX_RECORDS: Final = 1_000
+"""In a body, of the 20,000 that the webhook takes: the shorter the call, the less has to be sent again."""
+
+MAX_BYTES: Final = 4_500_000
+"""Of a body as a JSON text in JSON, as Lambda counts its 6 MB (AWS Lambda, "Lambda quotas")."""
+
+CONTAINERS: Final = ("events", "profiles")
+"""The member that has the records, of canonical events and of Experience Platform's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A body, and the places of its records in the file: `first`, and so many from there."""
+
+    first: int
+    count: int
+    body: bytes
+
+
+def read(file: Path) -> list[Any]:
+    """The records of a file: one, an array, an object that has the array, or one a line. Raises CommandError."""
+    try:
+        text = file.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise CommandError(f"{file} cannot be read", str(error)) from error
+    try:
+        content = json.loads(text)
+    except ValueError:
+        return [_record(file, number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
+    for container in CONTAINERS:
+        if isinstance(content, dict) and isinstance(content.get(container), list):
+            content = content[container]
+    return content if isinstance(content, list) else [content]
+
+
+def content_of(file: Path) -> Any:
+    """The JSON of a file. Raises CommandError."""
+    try:
+        return json.loads(file.read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError) as error:
+        raise CommandError(f"{file} is not JSON", str(error)) from error
+
+
+def chunks(records: Sequence[Any], max_records: int = MAX_RECORDS, max_bytes: int = MAX_BYTES) -> Iterator[Chunk]:
+    """The records in order, in as few bodies as the limits allow. A record beyond them goes by itself."""
+    held: list[str] = []
+    size = first = 0
+    for index, record in enumerate(records):
+        text = json.dumps(record, separators=(",", ":"))
+        length = len(json.dumps(text))
+        if held and (len(held) == max_records or size + length > max_bytes):
+            yield _chunk(first, held)
+            held, size, first = [], 0, index
+        held.append(text)
+        size += length
+    if held:
+        yield _chunk(first, held)
+
+
+def _chunk(first: int, records: Sequence[str]) -> Chunk:
+    return Chunk(first, len(records), f"[{','.join(records)}]".encode())
+
+
+def _record(file: Path, number: int, line: str) -> Any:
+    try:
+        return json.loads(line)
+    except ValueError as error:
+        hint = [Problem(f"{file}:{number}", f"is not JSON ({error})")]
+        raise CommandError(f"{file} is neither JSON nor one JSON object a line", "", hint) from error

@@ -1,0 +1,79 @@
+"""The command line."""
+
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+
+from destination_client import configure, delivery, inspection, render
+from destination_client.context import Choice, Commands, examples
+
+app = typer.Typer(
+    cls=Commands,
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=examples(
+        "destination --stack marketo-destination list",
+        "export DESTINATION_STACK=marketo-destination; destination apply webinars.yaml --dry-run",
+        "Exit codes: 0 done, 1 refused or failed, 2 wrong usage.",
+    ),
+)
+
+COMMANDS = (
+    (
+        "apply",
+        configure.apply,
+        ["destination apply webinars.yaml --dry-run", "destination apply webinars.yaml --prune"],
+    ),
+    ("migrate", configure.migrate, ["destination migrate export.json --output webinars.yaml"]),
+    ("list", inspection.list_connections, ["destination list", "destination list --json | jq -r '.[].id'"]),
+    ("show", inspection.show, ["destination show $ID", "destination show $ID --yaml > webinars.yaml"]),
+    ("status", inspection.status, ["destination status"]),
+    ("checks", inspection.checks, ["destination checks $ID", "destination checks $ID --sample profile.json"]),
+    ("preview", inspection.preview, ["destination preview $ID profile.json"]),
+    ("send", delivery.send, ["DESTINATION_INGEST_TOKEN=$(cat token) destination send $ID profiles.ndjson"]),
+    ("runs", inspection.runs, ["destination runs $ID", "destination runs $ID --from 2026-11-21T00:00:00Z"]),
+    ("run", inspection.run, ["destination run $ID 2026-11-21T10:00Z"]),
+    (
+        "redrive",
+        delivery.redrive,
+        ["destination redrive --dry-run", "destination redrive --connection $ID --code MARKETO_1003"],
+    ),
+    ("enable", configure.enable, ["destination enable $ID"]),
+    ("disable", configure.disable, ["destination disable $ID"]),
+    ("rotate-token", configure.rotate_token, ["destination rotate-token $ID --grace PT1H --token-file token"]),
+    ("delete", configure.delete, ["destination delete $ID"]),
+)
+
+for name, command, shown in COMMANDS:
+    app.command(name, epilog=examples(*shown))(command)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        render.text(version("marketo-destination"))
+        raise typer.Exit
+
+
+@app.callback()
+def destination(
+    context: typer.Context,
+    stack: Annotated[
+        str | None,
+        typer.Option(envvar="DESTINATION_STACK", metavar="NAME", help="The stack, of AWS_REGION and AWS_PROFILE."),
+    ] = None,
+    local: Annotated[
+        bool,
+        typer.Option("--local", help="The local stack, which is the default where one stands."),
+    ] = False,
+    _show_version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Configure, watch and mend connections to Marketo Engage.
+
+    Calls to a stack in AWS are signed as you; the stack's managed policies say who may do what.
+    """
+    context.obj = Choice(stack, local)

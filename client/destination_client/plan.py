@@ -1,0 +1,205 @@
+"""What has to be done so that a connection is as wanted. Pure: what is present goes in, the steps come out."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from destination.api.audiences import AudienceIn
+from destination.api.connections import Configuration, ConnectionIn
+from destination.domain.configuration import (
+    ConfigurationError,
+    Problem,
+    activation_change_problems,
+    activation_problems,
+    change_problems,
+    connection_problems,
+)
+from destination.domain.connection import AudienceKey, Connection, Status
+from destination.domain.matching import rule_of
+from destination_client.wanted import Wanted
+
+_ENABLED: Final = frozenset({Status.ENABLED, Status.BLOCKED})
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A member that changes. Of a list, what goes from it and what comes to it."""
+
+    path: str
+    before: Any
+    after: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Present:
+    """A connection and its audiences, as the control plane shows them."""
+
+    connection: Mapping[str, Any]
+    audiences: Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Create:
+    members: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    patch: Mapping[str, Any]
+    differences: Sequence[Difference]
+
+
+@dataclass(frozen=True, slots=True)
+class GiveCredentials:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Activate:
+    audience: AudienceKey
+    content: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeAudience:
+    audience: AudienceKey
+    patch: Mapping[str, Any]
+    differences: Sequence[Difference]
+
+
+@dataclass(frozen=True, slots=True)
+class Deactivate:
+    audience: AudienceKey
+
+
+@dataclass(frozen=True, slots=True)
+class Enable:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Disable:
+    pass
+
+
+Step = Create | Change | GiveCredentials | Activate | ChangeAudience | Deactivate | Enable | Disable
+
+
+def plan(
+    wanted: Wanted, present: Present | None, *, prune: bool = False, give_credentials: bool = False
+) -> tuple[Step, ...]:
+    """The steps, in the order in which they are taken; none if all is as wanted.
+
+    Credentials cannot be read, so they cannot be compared: they are given to a new connection, to a draft that is not
+    as wanted yet, and where `give_credentials` says so. Audiences that are not wanted stay unless `prune` is said.
+
+    Raises ConfigurationError for what the control plane would refuse, with the paths of the document.
+    """
+    if give_credentials and wanted.credentials is None:
+        raise ConfigurationError([Problem("credentials", "must be there to be given")])
+    if present is None:
+        members = {name: value for name, value in wanted.members.items() if value is not None}
+        configured = ConnectionIn.read(members).draft()
+        _refuse(connection_problems(configured))
+        audiences = [*_audience_steps(wanted, configured, {}, prune=prune)]
+        return (Create(members), *audiences, *([Enable()] if wanted.enabled else []))
+
+    status = Status(present.connection["status"])
+    if status is Status.DELETING:
+        raise ConfigurationError([Problem("name", "names a connection that is being deleted; wait for its end")])
+    changes, configured = _changes(wanted, present)
+    audiences = [*_audience_steps(wanted, configured, _by_key(present.audiences), prune=prune)]
+    disable = [Disable()] if wanted.enabled is False and status in _ENABLED else []
+    enable = [Enable()] if wanted.enabled and status not in _ENABLED else []
+    unfinished = status is Status.DRAFT and bool(changes or audiences or enable)
+    credentials = [GiveCredentials()] if wanted.credentials and (give_credentials or unfinished) else []
+    return (*disable, *changes, *credentials, *audiences, *enable)
+
+
+def differences(before: object, after: object, path: str = "") -> Iterator[Difference]:
+    """What is not the same in two representations, member by member."""
+    if isinstance(before, Mapping) and isinstance(after, Mapping):
+        for name in dict.fromkeys((*before, *after)):
+            yield from differences(before.get(name), after.get(name), f"{path}.{name}" if path else name)
+    elif isinstance(before, list) and isinstance(after, list) and before != after:
+        gone, new = [one for one in before if one not in after], [one for one in after if one not in before]
+        yield Difference(path, gone or (None if new else before), new or (None if gone else after))
+    elif before != after:
+        yield Difference(path, before, after)
+
+
+def configuration_of(shown: Mapping[str, Any]) -> ConnectionIn:
+    """What is configured of a connection, as it would be sent, from how it is shown."""
+    return ConnectionIn.read({name: value for name, value in shown.items() if name in Configuration.model_fields})
+
+
+def activation_of(shown: Mapping[str, Any]) -> AudienceIn:
+    """An audience as it would be sent, from how it is shown."""
+    members = {name: value for name, value in shown.items() if name in AudienceIn.model_fields}
+    return AudienceIn.read(members | {"list": shown["list"] and {"id": shown["list"]["id"]}})
+
+
+def _changes(wanted: Wanted, present: Present) -> tuple[list[Change], Connection]:
+    before = configuration_of(present.connection)
+    after = before.patched(wanted.members)
+    configured = after.draft()
+    _refuse(change_problems(before.draft(), configured) + connection_problems(configured))
+    found = [*differences(before.model_dump(mode="json"), after.model_dump(mode="json"))]
+    changed = {_first(one.path) for one in found}
+    patch = {name: value for name, value in wanted.members.items() if name in changed}
+    return ([Change(patch, found)] if found else []), configured
+
+
+def _audience_steps(
+    wanted: Wanted, connection: Connection, present: Mapping[AudienceKey, Mapping[str, Any]], *, prune: bool
+) -> Iterator[Activate | ChangeAudience | Deactivate]:
+    if wanted.audiences is None:
+        return
+    named: dict[AudienceKey, int] = {}
+    for index, content in enumerate(wanted.audiences):
+        try:
+            key, step = _audience_step(content, connection, present)
+        except ConfigurationError as error:
+            raise ConfigurationError([_within(index, one) for one in error.problems]) from error
+        if key in named:
+            raise ConfigurationError([Problem(f"audiences[{index}]", f"is audiences[{named[key]}] once more")])
+        named[key] = index
+        if step is not None:
+            yield step
+    if prune:
+        yield from (Deactivate(key) for key in present if key not in named)
+
+
+def _audience_step(
+    content: Mapping[str, Any], connection: Connection, present: Mapping[AudienceKey, Mapping[str, Any]]
+) -> tuple[AudienceKey, Activate | ChangeAudience | None]:
+    named = {name: content[name] for name in ("id", "namespace") if name in content}
+    key = AudienceIn.read(named | {"name": "-"}).activation().audience
+    shown = present.get(key)
+    if shown is None or (shown["list"] is None and rule_of(connection).keeps_lists):
+        _refuse(activation_problems(connection, AudienceIn.read(content).activation()))
+        return key, Activate(key, content)
+    before = activation_of(shown)
+    after = before.patched(content)
+    _refuse(activation_change_problems(before.activation(), after.activation()))
+    found = [*differences(before.model_dump(mode="json"), after.model_dump(mode="json"))]
+    changed = {_first(one.path) for one in found}
+    patch = {name: value for name, value in content.items() if name in changed}
+    return key, ChangeAudience(key, patch, found) if found else None
+
+
+def _by_key(audiences: Sequence[Mapping[str, Any]]) -> dict[AudienceKey, Mapping[str, Any]]:
+    return {AudienceKey(one["namespace"], one["id"]): one for one in audiences}
+
+
+def _within(index: int, problem: Problem) -> Problem:
+    return Problem(f"audiences[{index}].{problem.path}".removesuffix("."), problem.message)
+
+
+def _first(path: str) -> str:
+    return path.split(".", 1)[0]
+
+
+def _refuse(problems: Sequence[Problem]) -> None:
+    if problems:
+        raise ConfigurationError(problems)

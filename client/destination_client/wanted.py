@@ -1,0 +1,95 @@
+"""What a document wants of a connection."""
+
+import difflib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from destination.api.connections import ConnectionIn
+from destination.domain.configuration import Problem
+from destination_client.documents import Document, filled, references
+
+OWN: Final = ("id", "audiences", "enabled")
+"""Members of a document that are no members of the connection's representation."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A connection as a document describes it. What it does not name stays as it is.
+
+    `id` is that of the connection, if the document has it; else `name` and `munchkin_id` find it. `credentials` are as
+    they are written, with their references to the environment. `audiences`: None leaves them alone.
+    """
+
+    document: Document
+    id: str | None
+    members: Mapping[str, Any]
+    credentials: Mapping[str, Any] | None
+    audiences: Sequence[Mapping[str, Any]] | None
+    enabled: bool | None
+
+    @property
+    def name(self) -> str:
+        return str(self.members.get("name") or self.id)
+
+
+def wanted(document: Document, environment: Mapping[str, str]) -> Wanted:
+    """Read a document. Raises InvalidFileError."""
+    plain = {name: value for name, value in document.content.items() if name != "credentials"}
+    content, problems = filled(plain, environment)
+    problems += [*_unknown(document.content), *_misshapen(content), *_open_secrets(document.content.get("credentials"))]
+    if problems:
+        raise document.refused(problems)
+    return Wanted(
+        document=document,
+        id=content.get("id"),
+        members={name: value for name, value in content.items() if name not in OWN},
+        credentials=document.content.get("credentials"),
+        audiences=content.get("audiences"),
+        enabled=content.get("enabled"),
+    )
+
+
+def _unknown(content: Mapping[str, Any]) -> Iterator[Problem]:
+    known = [*ConnectionIn.model_fields, *OWN]
+    for name in content:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            yield Problem(name, "is not a member; " + (f"did you mean {near[0]}?" if near else "leave it out"))
+
+
+def _misshapen(content: Mapping[str, Any]) -> Iterator[Problem]:
+    if not isinstance(content.get("id", ""), str):
+        yield Problem("id", "must be a text")
+    if "id" not in content:
+        yield from (
+            Problem(name, "must be given, as it finds the connection; or give its id")
+            for name in ("name", "munchkin_id")
+            if not isinstance(content.get(name), str)
+        )
+    if not isinstance(content.get("enabled", True), bool):
+        yield Problem("enabled", "must be true or false")
+    audiences = content.get("audiences", [])
+    if not isinstance(audiences, list):
+        yield Problem("audiences", "must be a list")
+        return
+    yield from (
+        Problem(f"audiences[{index}]", "must be an object")
+        for index, one in enumerate(audiences)
+        if not isinstance(one, dict)
+    )
+
+
+def _open_secrets(credentials: object) -> Iterator[Problem]:
+    """A file is kept where others read it, so that it names the secret and does not have it."""
+    if credentials is None:
+        return
+    if not isinstance(credentials, dict):
+        yield Problem("credentials", "must be an object")
+        return
+    secret = credentials.get("client_secret")
+    if not isinstance(secret, str) or not references(secret):
+        message = (
+            "must name an environment variable, as in ${MARKETO_CLIENT_SECRET}; a secret does not belong in a file"
+        )
+        yield Problem("credentials.client_secret", message)

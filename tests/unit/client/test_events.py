@@ -1,0 +1,52 @@
+"""Files of events, and how they are cut."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from destination_client.errors import CommandError
+from destination_client.events import chunks, read
+
+
+@pytest.mark.parametrize(
+    ("text", "records"),
+    [
+        ('{"id": "a"}', [{"id": "a"}]),
+        ('[{"id": "a"}, {"id": "b"}]', [{"id": "a"}, {"id": "b"}]),
+        ('{"events": [{"id": "a"}]}', [{"id": "a"}]),
+        ('{"profiles": [{"id": "a"}]}', [{"id": "a"}]),
+        ('{"events": {"id": "a"}}', [{"events": {"id": "a"}}]),
+        ('{"id": "a"}\n\n{"id": "b"}\n', [{"id": "a"}, {"id": "b"}]),
+        ('\ufeff{"id": "a"}', [{"id": "a"}]),
+        ("[]", []),
+    ],
+)
+def test_a_file_has_its_records(tmp_path: Path, text: str, records: list[object]) -> None:
+    (tmp_path / "events").write_text(text)
+    assert read(tmp_path / "events") == records
+
+
+def test_a_line_that_is_not_json_is_named(tmp_path: Path) -> None:
+    (tmp_path / "events").write_text('{"id": "a"}\n{"id": \n')
+    with pytest.raises(CommandError) as refused:
+        read(tmp_path / "events")
+    assert [problem.path for problem in refused.value.problems] == [f"{tmp_path / 'events'}:2"]
+
+
+@pytest.mark.parametrize(
+    ("count", "max_records", "max_bytes", "sizes"),
+    [
+        (0, 10, 1000, []),
+        (10, 10, 1000, [10]),
+        (11, 10, 1000, [10, 1]),
+        (7, 10, 3 * len(json.dumps('"0"')), [3, 3, 1]),
+        (2, 10, 1, [1, 1]),
+    ],
+)
+def test_bodies_keep_to_both_limits(count: int, max_records: int, max_bytes: int, sizes: list[int]) -> None:
+    records = [str(number) for number in range(count)]
+    found = list(chunks(records, max_records, max_bytes))
+    assert [one.count for one in found] == sizes
+    assert [record for one in found for record in json.loads(one.body)] == records
+    assert [one.first for one in found] == [sum(sizes[:number]) for number in range(len(sizes))]
