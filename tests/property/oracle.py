@@ -100,9 +100,9 @@ class Oracle:
             if said is not None:
                 persons.setdefault(said.key, []).append(said)
         counting = {key: self._consenting(key, all_said) for key, all_said in persons.items()}
-        matches = {key: self._matches(key, all_said) for key, all_said in counting.items() if all_said}
-        for key, found in matches.items():
-            self._person(key, counting[key], found, now)
+        leads = {key: self._match(key, all_said) for key, all_said in counting.items() if all_said}
+        for key, lead in leads.items():
+            self._person(key, counting[key], lead, now)
         # Two persons may be one lead: whoever leaves a list does so before others join it.
         for name, lead in self.leaving:
             lead.lists.discard(name)
@@ -217,22 +217,17 @@ class Oracle:
                     self.leaving.append((name, memory.holders.pop(name)))
         return [all_said[number] for _, number in sorted(after, key=lambda one: one[1])]
 
-    def _matches(self, key: tuple[str, str], all_said: Sequence[Said]) -> list[OracleLead]:
+    def _match(self, key: tuple[str, str], all_said: Sequence[Said]) -> OracleLead | None:
         of, value = key
-        if of != "ecid":
-            found = [lead for lead in self.leads if self._key(lead) == value]
-            if found or not self._is_legacy:
-                return found
-        ecid = _newest_ecid(all_said)
-        return [lead for lead in self.leads if ecid and lead.fields.get(ECID_FIELD) == ecid]
+        found = [lead for lead in self.leads if of != "ecid" and self._key(lead) == value]
+        if self._is_legacy and not found and (ecid := _newest_ecid(all_said)):
+            found = [lead for lead in self.leads if lead.fields.get(ECID_FIELD) == ecid]
+        return max(found, key=lambda one: (one.updated, one.id), default=None)
 
-    def _person(
-        self, key: tuple[str, str], all_said: Sequence[Said], matches: Sequence[OracleLead], now: datetime
-    ) -> None:
+    def _person(self, key: tuple[str, str], all_said: Sequence[Said], lead: OracleLead | None, now: datetime) -> None:
         memory = self.memories.get(key) or Memory()
         attributes, at, audiences, helpful = _newest(all_said, memory)
-        if matches:
-            lead = max(matches, key=lambda one: (one.updated, one.id))
+        if lead is not None:
             ending = self._matched(lead, memory, attributes, at, audiences, now)
         else:
             ending = self._unmatched(all_said, memory, attributes, at, audiences, now)
