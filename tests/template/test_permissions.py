@@ -117,7 +117,7 @@ def name_of(resource: Any) -> str:
         return str(resource["Ref"])
     if "Fn::GetAtt" in resource:
         name, attribute = resource["Fn::GetAtt"]
-        assert attribute == "Arn"
+        assert attribute in {"Arn", "Id"}  # a secret has its ARN as Id
         return str(name)
     return str(resource["Fn::Sub"]).removeprefix(
         "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:"

@@ -1,6 +1,7 @@
 """The dependency rule: functions call use cases, use cases call the domain and the edges, edges know no other edge."""
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -142,3 +143,10 @@ def test_ingest_starts_light() -> None:
     loaded = subprocess.run(command, capture_output=True, check=True, text=True).stdout.split()  # noqa: S603
     assert {"requests", "pydantic", "destination.marketo", "destination.sync"}.isdisjoint(loaded)
     assert len(loaded) <= INGEST_MODULES
+
+
+def test_the_layer_keeps_the_models_of_every_service_that_is_called() -> None:
+    makefile = (ROOT / "layers/dependencies/Makefile").read_text()
+    [kept] = re.findall(r"^services := (.+)$", makefile, re.MULTILINE)
+    code = "\n".join(path.read_text() for path in (*PACKAGE.rglob("*.py"), *FUNCTIONS.rglob("*.py")))
+    assert set(re.findall(r'boto3\.client\("(\w+)"', code)) <= set(kept.split())
