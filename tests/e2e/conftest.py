@@ -1,7 +1,7 @@
 """The stack under test: the real template, deployed to this machine once for all tests."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,8 +13,13 @@ from tests.e2e.system import System
 HERE = Path(__file__).parent
 
 
-def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
-    """The first test brings the stack up, which takes minutes where nothing was built yet: its time is its own."""
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The first test brings the stack up, which takes minutes where nothing was built yet: its time is its own.
+
+    The search for secrets comes last, in whatever order the others run: it looks through what they left.
+    """
+    items.sort(key=lambda item: item.path == HERE / "test_secrets.py")
     for item in items:
         if item.path.is_relative_to(HERE):
             item.add_marker(pytest.mark.timeout(func_only=True))

@@ -124,6 +124,16 @@ class Destination:
 
 
 @dataclass(frozen=True, slots=True)
+class Answer:
+    """What a call of the interface or of the webhook was answered."""
+
+    method: str
+    path: str
+    status: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class System:
     """The stack that stands, and what the tests made in it.
 
@@ -135,6 +145,7 @@ class System:
     began: float
     secrets: set[str] = field(default_factory=set)
     connections: list[str] = field(default_factory=list)
+    answers: list[Answer] = field(default_factory=list)
 
     def aws(self, service: str) -> Any:
         return client(service, self.stack.emulator_url)
@@ -142,9 +153,11 @@ class System:
     def request(self, method: str, path: str, content: object = None, **headers: str) -> requests.Response:
         """A call of the interface, whatever the answer; header names with `_` for `-`."""
         named = {name.replace("_", "-"): value for name, value in headers.items()}
-        return self.http.request(
+        answer = self.http.request(
             method, f"{self.stack.api_url}{path}", json=content, headers=named, timeout=HTTP_SECONDS
         )
+        self.answers.append(Answer(method, path, answer.status_code, answer.text))
+        return answer
 
     def call(self, method: str, path: str, content: object = None, **headers: str) -> Any:
         """A call of the interface that must succeed; its answer."""
@@ -157,12 +170,15 @@ class System:
     ) -> requests.Response:
         """Post events to the webhook, whatever the answer."""
         headers = {"Content-Type": content_type} | ({"Authorization": f"Bearer {token}"} if token else {})
-        return self.http.post(
-            f"{self.stack.api_url}/connections/{connection_id}/events",
+        path = f"/connections/{connection_id}/events"
+        answer = self.http.post(
+            f"{self.stack.api_url}{path}",
             data=body if isinstance(body, bytes) else json.dumps(body).encode(),
             headers=headers,
             timeout=HTTP_SECONDS,
         )
+        self.answers.append(Answer("POST", path, answer.status_code, answer.text))
+        return answer
 
     def instance(self, **seed: object) -> Instance:
         """A Marketo instance with three partitions and an API user, and what the seed adds."""
@@ -203,13 +219,19 @@ class System:
 
     def log(self, function: str, since: float | None = None) -> list[str]:
         """What a function wrote since the tests began, or since a time (Unix seconds), oldest first."""
+        return self._written(f"/{self.stack.secrets_prefix}/{function}", self.began if since is None else since)
+
+    def logs(self) -> dict[str, list[str]]:
+        """What anything wrote since the tests began, by log group."""
+        pages = self.aws("logs").get_paginator("describe_log_groups").paginate()
+        names = [group["logGroupName"] for page in pages for group in page["logGroups"]]
+        return {name: self._written(name, self.began) for name in names}
+
+    def _written(self, group: str, since: float) -> list[str]:
         pages = (
             self.aws("logs")
             .get_paginator("filter_log_events")
-            .paginate(
-                logGroupName=f"/{self.stack.secrets_prefix}/{function}",
-                startTime=int(1000 * (self.began if since is None else since)),
-            )
+            .paginate(logGroupName=group, startTime=int(1000 * since))
         )
         return [event["message"] for page in pages for event in page["events"]]
 
