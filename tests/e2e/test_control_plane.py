@@ -136,13 +136,13 @@ def test_deleting_leaves_neither_items_nor_credentials(system: System, instance:
 
 def test_the_mapping_is_replaced_and_a_wrong_one_changes_nothing(system: System, draft: Destination) -> None:
     path = f"/connections/{draft.id}/mapping"
-    rows = [
+    rows: list[dict[str, object]] = [
         {"source": "identityMap.email", "target": "DedupeField"},
         {"source": "first", "target": "firstName"},
         {"source": "last", "target": "lastName"},
         {"source": "tier", "target": "company", "when_missing": "clear"},
     ]
-    plain = {"when_missing": "ignore", "when_empty": "ignore", "labels": [], "source_type": None}
+    plain: dict[str, object] = {"when_missing": "ignore", "when_empty": "ignore", "labels": [], "source_type": None}
     assert system.call("PUT", path, rows) == [plain | row for row in rows]
     named = problem(system.request("PUT", path, rows[1:]), 422)
     assert list(named) == ["mapping"]
