@@ -113,6 +113,7 @@ class Stand:
             marketo=lambda _: marketo,
             pace=lambda limits, state, _: Pace(limits.calls_per_20s, limits.concurrency, state=state),
             clock=lambda: datetime.now(UTC),
+            verify=lambda *_: None,
             sleep=time.sleep,
             chance=lambda: 0.0,
             name_of=functools.partial(pseudonym, b"secret"),

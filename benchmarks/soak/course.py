@@ -170,6 +170,7 @@ class Soak:
             marketo=marketo,
             pace=self._pace,
             clock=lambda: self.now,
+            verify=lambda *_: None,
             sleep=self._sleep,
             chance=self.chance.random,
             name_of=functools.partial(pseudonym, b"secret"),

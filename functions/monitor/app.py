@@ -34,6 +34,7 @@ from destination.store.lease import Leases
 from destination.store.runs import Runs
 from destination.store.secrets import Credentials, TokenSecret
 from destination.store.summaries import Summaries
+from destination.store.verifications import Verifications
 from destination.watch import Watch
 
 RUN_SUMMARY = "Run Summary"
@@ -74,7 +75,7 @@ def watch() -> Watch:
         topic=Topic(boto3.client("sns"), settings.alert_topic_arn),
         today=Leases(dynamodb, settings.connections_table).today,
         dead_letters=lambda: depth(sqs, settings.dead_letter_queue_url),
-        out_of_sync=Alerts(dynamodb, settings.runs_table).out_of_sync,
+        out_of_sync=Verifications(dynamodb, settings.runs_table).out_of_sync,
     )
 
 

@@ -24,7 +24,9 @@ from destination.store.lease import Leases
 from destination.store.ledger import Ledger
 from destination.store.runs import Runs
 from destination.store.secrets import Credentials, TokenSecret, pseudonym_secret
+from destination.store.verifications import Verifications
 from destination.sync import Sync
+from destination.verify import Verify
 
 logger = Logger()
 http = functools.cache(session)
@@ -60,15 +62,18 @@ def sync() -> Sync:
             marketo.cache_clear()  # Perhaps by credentials that were mended since they were read.
         return marketo(connection.id, connection.version, connection.munchkin_id)
 
+    ledger = Ledger(dynamodb, settings.ledger_table, leases=leases, runs=Runs(dynamodb, settings.runs_table))
+    verifications = Verifications(dynamodb, settings.runs_table)
     return Sync(
         connections=Connections(dynamodb, settings.connections_table),
         leases=leases,
-        ledger=Ledger(dynamodb, settings.ledger_table, leases=leases, runs=Runs(dynamodb, settings.runs_table)),
+        ledger=ledger,
         queue=EventQueue(sqs, settings.queue_url),
         dead_letters=DeadLetters(sqs, settings.dead_letter_queue_url),
         marketo=instance,
         pace=_pace,
-        clock=lambda: datetime.now(UTC),
+        clock=_now,
+        verify=Verify(verifications, ledger.placed, _now),
         sleep=time.sleep,
         chance=random.random,
         name_of=functools.partial(pseudonym, pseudonym_secret(secrets, settings.pseudonym_secret)),
@@ -83,6 +88,10 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     for connection_id, cause in report.halts.items():
         logger.warning("delivery held up", extra={"connection_id": connection_id, "cause": cause})
     return batch_response(report.given_back)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 def _pace(limits: Limits, state: PaceState, time_left: timedelta) -> Pace:

@@ -2,7 +2,7 @@
 
 import itertools
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -11,8 +11,9 @@ from destination.domain.connection import DELIVERING, ActiveConnection, Audience
 from destination.domain.credentials import AccessToken
 from destination.domain.event import MembershipStatus
 from destination.domain.pace import PaceState
-from destination.domain.person import Row
+from destination.domain.person import Delivered, Row
 from destination.domain.runs import Run, Tally, total_of
+from destination.domain.verification import AudienceCheck, Verification
 from destination.queue import DeadLetter, Message
 from destination.store.errors import NotFoundError
 from destination.store.lease import Lease
@@ -96,11 +97,13 @@ class MemoryLedger:
         return {one: self.marks[connection_id, one] for one in message_ids if (connection_id, one) in self.marks}
 
     def members(self, connection_id: str, audience: AudienceKey) -> Iterator[int]:
+        return (one.lead_id for one in self.placed(connection_id, audience) if one.lead_id is not None)
+
+    def placed(self, connection_id: str, audience: AudienceKey) -> Iterator[Delivered]:
         for (owner, _), row in self.people.items():
             delivered = row.memberships.get(audience)
-            realized = delivered is not None and delivered.status is MembershipStatus.REALIZED
-            if owner == connection_id and delivered and realized and delivered.lead_id is not None:
-                yield delivered.lead_id
+            if owner == connection_id and delivered and delivered.status is MembershipStatus.REALIZED:
+                yield delivered
 
     def run(self, connection_id: str, run_id: str) -> Run:
         return self.runs.get((connection_id, run_id), Run(connection_id, run_id))
@@ -163,3 +166,39 @@ class MemoryToken:
 
     def put(self, token: AccessToken) -> None:
         self.token = token
+
+
+@dataclass
+class MemoryVerifications:
+    stored: dict[str, Verification] = field(default_factory=dict)
+    found: dict[tuple[str, int], AudienceCheck] = field(default_factory=dict)
+    leads: dict[tuple[str, int], dict[int, list[int]]] = field(default_factory=dict)
+    left: dict[AudienceKey, int] = field(default_factory=dict)
+
+    def create(self, verification: Verification, checks: Sequence[AudienceCheck]) -> None:
+        self.stored[verification.id] = verification
+        self.found |= {(verification.id, number): one for number, one in enumerate(checks)}
+
+    def get(self, connection_id: str, verification_id: str) -> Verification | None:
+        return self.stored.get(verification_id)
+
+    def put(self, verification: Verification) -> None:
+        self.stored[verification.id] = verification
+
+    def checks(self, verification: Verification) -> list[AudienceCheck]:
+        return [self.found[verification.id, number] for number in range(verification.audiences)]
+
+    def put_check(self, verification: Verification, number: int, check: AudienceCheck) -> None:
+        self.found[verification.id, number] = check
+
+    def put_read(self, verification: Verification, number: int, part: int, lead_ids: Iterable[int]) -> None:
+        self.leads.setdefault((verification.id, number), {})[part] = list(lead_ids)
+
+    def read(self, verification: Verification, number: int) -> set[int]:
+        return {one for part in self.leads.get((verification.id, number), {}).values() for one in part}
+
+    def forget_read(self, verification: Verification, number: int) -> None:
+        self.leads.pop((verification.id, number), None)
+
+    def put_out_of_sync(self, verification: Verification, checks: Sequence[AudienceCheck]) -> None:
+        self.left |= {one.audience: one.out_of_sync for one in checks}

@@ -26,6 +26,7 @@ from destination.marketo.instance import Marketo
 from destination.marketo.pace import Pace
 from destination.queue import encode_event, pack
 from destination.sync import Report, Sync
+from destination.verify import Verify
 from marketo_simulator import Simulator
 from marketo_simulator.adapter import SimulatorAdapter
 from tests.support.memory import (
@@ -35,6 +36,7 @@ from tests.support.memory import (
     MemoryLedger,
     MemoryQueue,
     MemoryToken,
+    MemoryVerifications,
 )
 
 START = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)
@@ -109,6 +111,7 @@ class World:
         self.ledger = MemoryLedger(self.leases)
         self.queue = MemoryQueue()
         self.dead_letters = MemoryDeadLetters()
+        self.verifications = MemoryVerifications()
         self.http = requests.Session()
         self.http.mount("https://", SimulatorAdapter(self.simulator))
         activations = {
@@ -134,6 +137,7 @@ class World:
             marketo=lambda _: self.marketo,
             pace=self.pace,
             clock=lambda: self.now,
+            verify=Verify(self.verifications, self.ledger.placed, lambda: self.now),
             sleep=self.sleep,
             chance=lambda: 0.0,
             name_of=name_of,

@@ -187,6 +187,7 @@ class Site:
             marketo=marketo,
             pace=self.pace,
             clock=self.now,
+            verify=lambda *_: None,
             sleep=self.sleep,
             chance=lambda: 0.0,
             name_of=name_of,

@@ -51,6 +51,7 @@ class Work:
     envelope: Envelope
     target: ActiveConnection
     pending: set[str] | None = None
+    is_given_back: bool = False
     ignored: list[Origin] = field(default_factory=list)
 
     @property

@@ -42,6 +42,9 @@ UNDECODABLE_GROUP = "undecodable"
 """The message group of dead letters that do not tell their connection."""
 
 _YEARS = range(2000, 2101)
+VERIFICATION_ID = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8}")
+"""What the id of a verification looks like: the time of its request, and chance."""
+
 _OPENING = re.compile(rf'\{{"v": \d+, "connection_id": "({CONNECTION_ID.pattern})"')
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 
@@ -62,11 +65,12 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """What a message says."""
+    """What a message says: events to be delivered, or the verification to be carried on."""
 
     connection_id: str
     received_at: datetime
     events: tuple[ProfileEvent, ...]
+    verification: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +124,12 @@ def pack(connection_id: str, received_at: datetime, events: Iterable[str]) -> It
         yield len(held), f"{start}{','.join(held)}{end}"
 
 
+def verification_message(connection_id: str, verification_id: str, requested_at: datetime) -> str:
+    """The message that has a verification carried on."""
+    opening = {"v": VERSION, "connection_id": connection_id, "received_at": format_time(requested_at)}
+    return json.dumps({**opening, "events": [], "verification": verification_id})
+
+
 def decode(body: str) -> Envelope:
     """Read a message. Raises UndecodableMessageError, with the cause, for whatever is not one.
 
@@ -142,7 +152,10 @@ def _envelope(message: Mapping[str, Any]) -> Envelope:
     connection_id, received_at, events = message["connection_id"], parse_time(message["received_at"]), message["events"]
     if not CONNECTION_ID.fullmatch(connection_id) or received_at.year not in _YEARS or type(events) is not list:
         raise ValueError("not as ingest writes it")
-    return Envelope(connection_id, received_at, tuple([_event(one) for one in events]))
+    verification = message.get("verification")
+    if verification is not None and not VERIFICATION_ID.fullmatch(verification):
+        raise ValueError("not the id of a verification")
+    return Envelope(connection_id, received_at, tuple([_event(one) for one in events]), verification)
 
 
 def _event(one: Mapping[str, Any]) -> ProfileEvent:

@@ -105,8 +105,10 @@ class _Returns:
             seconds = max(ceil(patient.total_seconds()), 0)
             connection_id, age = work.target.connection.id, (work.envelope.received_at, seconds)
             self.messages[seconds].append(work.message)
-            self.halts[connection_id] = cause
-            self.oldest[connection_id] = min(self.oldest.get(connection_id, age), age)
+            work.is_given_back = True
+            if work.envelope.verification is None:  # No event waits for a verification.
+                self.halts[connection_id] = cause
+                self.oldest[connection_id] = min(self.oldest.get(connection_id, age), age)
 
     @property
     def ids(self) -> set[str]:
@@ -115,10 +117,14 @@ class _Returns:
 
 @dataclass(slots=True)
 class _Turn:
-    """One holder's turn at an instance. `halt`: what ended it early, for all connections of the instance."""
+    """One holder's turn at an instance, with calls until a time.
+
+    `halt`: what ended it early, for all connections of the instance.
+    """
 
     lease: Lease
     pace: Pace
+    until: datetime
     halt: InstanceWaitsError | OutOfTimeError | LeaseLostError | None = None
 
     @property
@@ -148,7 +154,8 @@ class _Turn:
 class Sync:
     """Delivers batches. `marketo` answers the instance as a connection's API user sees it, kept from batch to batch.
 
-    `name_of` gives the pseudonym of the person with a dedupe key.
+    `name_of` gives the pseudonym of the person with a dedupe key. `verify` carries a verification on, and tells when it
+    is to go on.
     """
 
     connections: Connections
@@ -159,6 +166,7 @@ class Sync:
     marketo: Callable[[Connection], Marketo]
     pace: Callable[[Limits, PaceState, timedelta], Pace]
     clock: Callable[[], datetime]
+    verify: Callable[[ActiveConnection, Marketo, str, datetime], timedelta | None]
     sleep: Callable[[float], None]
     chance: Callable[[], float]
     name_of: Callable[[str], str]
@@ -231,7 +239,7 @@ class Sync:
                 return
             in_batch = (own[0].target.connection.limits for own, _ in ready)
             limits = strictest((*in_batch, *self.connections.limits(munchkin_id)))
-            turn = _Turn(lease, self.pace(limits, lease.pace, last_call - self.clock()))
+            turn = _Turn(lease, self.pace(limits, lease.pace, last_call - self.clock()), last_call)
             for own, marketo in ready:
                 self._connection(own, marketo, turn, returns)
         finally:
@@ -264,9 +272,7 @@ class Sync:
         try:
             if turn.halt is None:
                 marketo.pace = turn.pace
-                blocked = self._deliver(works, marketo, turn)
-                if isinstance(blocked, ListMissingError) and self._make_missing_lists(target, marketo):
-                    blocked = None
+                blocked = self._serve(works, marketo, turn, returns)
         except (InstanceWaitsError, OutOfTimeError, LeaseLostError) as error:
             turn.halt = turn.halt or error
         except ConnectionBlockedError as error:
@@ -277,12 +283,31 @@ class Sync:
             self.connections.block(connection.id, f"{blocked.code}: {message_of(blocked.code)}")
         elif turn.halt is None and connection.blocked_cause is not None and marketo.calls > calls_before:
             self.connections.unblock(connection.id)
-        unfinished = [work for work in works if not work.is_done]
+        unfinished = [work for work in works if not work.is_done and not work.is_given_back]
         if unfinished:
             delay = RETRY_BLOCKED if blocked is not None else _delay(turn, self.clock())
             returns.add(
                 unfinished, delay, str(blocked or turn.halt or "a list was made anew, or a dead letter not stored")
             )
+
+    def _serve(
+        self, works: Sequence[Work], marketo: Marketo, turn: _Turn, returns: _Returns
+    ) -> ConnectionBlockedError | None:
+        """Deliver events, then carry verifications on. Returns what blocks the connection, if anything does."""
+        events = [work for work in works if work.envelope.verification is None]
+        blocked = self._deliver(events, marketo, turn) if events else None
+        if isinstance(blocked, ListMissingError) and self._make_missing_lists(works[0].target, marketo):
+            blocked = None
+        if blocked is not None or turn.halt is not None:
+            return blocked
+        for work in works:
+            if work.envelope.verification is not None:
+                delay = self.verify(work.target, marketo, work.envelope.verification, turn.until)
+                if delay is None:
+                    work.pending = set()
+                else:
+                    returns.add([work], delay, "the verification goes on")
+        return None
 
     def _make_missing_lists(self, target: ActiveConnection, marketo: Marketo) -> bool:
         connection_id = target.connection.id

@@ -6,7 +6,7 @@ again, so that nobody is told of the end of something whose beginning was lost.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from destination.domain.alerts import (
@@ -25,7 +25,7 @@ from destination.domain.outcome import Class
 from destination.domain.pace import DayCount
 from destination.domain.runs import Run, run_id
 from destination.domain.times import format_time
-from destination.marketo.budget import next_reset
+from destination.marketo.budget import is_of_day
 from destination.notify import Announcement
 from destination.store.alerts import Stored
 
@@ -119,7 +119,7 @@ class Watch:
             excluded=sum(one[Class.EXCLUDED] for one in tallies),
             failed=sum(one[Class.FAILED] for one in tallies),
             waiting_since=connection.waiting.since if connection.waiting else None,
-            used=today.total if today and _is_of_today(today, now) else None,
+            used=today.total if today and is_of_day(today, now) else None,
             daily_calls=connection.limits.daily_calls,
             dead_letters=dead_letters,
             # These two are read for those alone who ask for them.
@@ -169,8 +169,3 @@ def _shown(unit: Unit, value: float) -> str:
         case Unit.SECONDS:
             return str(timedelta(seconds=round(value)))
     return f"{value:.0f}"
-
-
-def _is_of_today(today: DayCount, now: datetime) -> bool:
-    """Whether Marketo's day has not begun anew since its calls were counted."""
-    return now < next_reset(datetime.fromtimestamp(today.asked_at, UTC))

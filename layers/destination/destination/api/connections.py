@@ -19,6 +19,8 @@ from destination.domain.connection import (
     MappingRow,
     OnInvalid,
     PersonAction,
+    Repair,
+    Schedule,
     Scope,
     SourceType,
     Status,
@@ -89,6 +91,13 @@ class ConsentIn(Representation):
     allowed: Annotated[list[Text], Field(min_length=1, max_length=20)] = Field(examples=[["y", "in"]])
 
 
+class ScheduleIn(Representation):
+    """How often Marketo's lists are compared with what was delivered, and what is mended then."""
+
+    every: Duration = Field(examples=["P1D"])
+    repair: Repair = Repair.NONE
+
+
 class Configuration(Representation):
     """What an operator configures."""
 
@@ -114,6 +123,7 @@ class Configuration(Representation):
     )
     consent: ConsentIn | None = Field(None, description="Whose profiles may be exported; none: everybody's.")
     propagate_renames: StrictBool = Field(False, description="Whether a renamed audience renames its list.")
+    verification: ScheduleIn | None = Field(None, description="How often the lists are verified; none: on request.")
     alerts: Subscribed = Field(
         default_factory=list, description="What to be told of.", examples=[["activation_skipped_rate"]]
     )
@@ -146,6 +156,7 @@ class ConnectionIn(Configuration):
             "limits": Limits(**self.limits.model_dump()),
             "marketing_actions": tuple(self.marketing_actions),
             "consent": self.consent and Consent(self.consent.source, tuple(self.consent.allowed)),
+            "verification": self.verification and Schedule(self.verification.every, self.verification.repair),
             "alerts": tuple(one.subscription() for one in self.alerts),
         }
 
@@ -225,5 +236,6 @@ def _configured(connection: Connection) -> dict[str, Any]:
         "mapping": [Row.of(row) for row in connection.mapping],
         "limits": asdict(connection.limits),
         "consent": connection.consent and asdict(connection.consent),
+        "verification": connection.verification and asdict(connection.verification),
         "alerts": [SubscriptionIn.of(one) for one in connection.alerts],
     }

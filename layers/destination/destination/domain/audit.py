@@ -38,6 +38,8 @@ class Action(StrEnum):
     ACTIVATE_AUDIENCE = "activate_audience"
     CHANGE_AUDIENCE = "change_audience"
     DEACTIVATE_AUDIENCE = "deactivate_audience"
+    SET_ALERTS = "set_alerts"
+    REQUEST_VERIFICATION = "request_verification"
     SET_POLICIES = "set_policies"
 
 

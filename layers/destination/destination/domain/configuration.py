@@ -43,6 +43,9 @@ ADVISED_ATTRIBUTES: Final = 50
 ADVISED_AUDIENCES: Final = 250
 """What Adobe tests its destinations with; more of them work, and may be slow at the source."""
 
+SHORTEST_SCHEDULE: Final = timedelta(hours=1)
+LONGEST_SCHEDULE: Final = timedelta(days=28)
+
 LONGEST_MEMORY: Final = timedelta(days=28)
 """No person's last delivery is remembered for longer, so no longer time can be kept."""
 
@@ -292,6 +295,11 @@ def _limit_problems(connection: Connection) -> Iterator[Problem]:
         yield Problem("limits.concurrency", f"must be from 1 to {MAX_CONCURRENCY}, Marketo's limit per instance")
     if not 1 <= limits.daily_calls <= MAX_DAILY_CALLS:
         yield Problem("limits.daily_calls", f"must be from 1 to {MAX_DAILY_CALLS}")
+    schedule = connection.verification
+    if schedule is not None and not SHORTEST_SCHEDULE <= schedule.every <= LONGEST_SCHEDULE:
+        yield Problem("verification.every", "must be from PT1H to P28D, for example P1D")
+    if schedule is not None and not rule_of(connection).keeps_lists:
+        yield Problem("verification", "leave it out: a connection with sync type profile_only keeps no lists")
     for path in ("resend_unchanged_after", "lead_cache"):
         if not timedelta(0) <= getattr(connection, path) <= LONGEST_MEMORY:
             yield Problem(path, f"must be from PT0S to P{LONGEST_MEMORY.days}D")

@@ -146,6 +146,31 @@ class Consent:
     allowed: tuple[str, ...]
 
 
+class Repair(StrEnum):
+    """What a verification mends: who is missing is put on the list, who is on it without reason is taken off."""
+
+    NONE = "none"
+    MISSING = "missing"
+    UNEXPECTED = "unexpected"
+    BOTH = "both"
+
+    @property
+    def adds(self) -> bool:
+        return self in {Repair.MISSING, Repair.BOTH}
+
+    @property
+    def removes(self) -> bool:
+        return self in {Repair.UNEXPECTED, Repair.BOTH}
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """How often the lists of a connection are verified, and what is mended then."""
+
+    every: timedelta
+    repair: Repair = Repair.NONE
+
+
 @dataclass(frozen=True, slots=True)
 class Waiting:
     """The oldest event that a delivery gave back to the queue: when it was received, and until when it is hidden."""
@@ -225,6 +250,7 @@ class Connection:
     propagate_renames: bool = False
     alerts: tuple[Subscription, ...] = ()
     waiting: Waiting | None = None
+    verification: Schedule | None = None
 
     @property
     def lookup_fields(self) -> tuple[str, ...]:

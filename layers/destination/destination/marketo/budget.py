@@ -42,6 +42,11 @@ def wait_for_reset(now: datetime) -> timedelta:
     return min(next_reset(now - SETTLING) + SETTLING - now, LONGEST_WAIT)
 
 
+def is_of_day(count: DayCount, now: datetime) -> bool:
+    """Whether the count is of the day that it is now, as far as that can be known."""
+    return now < next_reset(datetime.fromtimestamp(count.asked_at, UTC))
+
+
 class Budget:
     """Counts the instance's calls of Marketo's day: what Marketo said, and our own calls since. Safe for threads."""
 

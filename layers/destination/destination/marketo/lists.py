@@ -49,6 +49,14 @@ class ListPage:
     cursor: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class MemberPage:
+    """Some members of a list, and where to go on (None: there are no more)."""
+
+    lead_ids: tuple[int, ...]
+    cursor: str | None
+
+
 def safe_name(name: str) -> str:
     """The name of the list for an audience of this name.
 
@@ -90,6 +98,14 @@ class Lists:
         ids = list(dict.fromkeys(lead_ids))
         path = f"/rest/v1/lists/{list_id}/leads/ismember.json?{urlencode([('id', lead_id) for lead_id in ids])}"
         return self._each(Request("is member of list", "GET", path, DEFAULT_TIMEOUT), ids)
+
+    def members(self, list_id: int, cursor: str | None = None) -> MemberPage:
+        """At most 300 of the leads on a list. Raises ListMissingError, or another MarketoError."""
+        params = {"fields": "id", "batchSize": str(CHUNK)} | ({"nextPageToken": cursor} if cursor else {})
+        path = f"/rest/v1/lists/{list_id}/leads.json"
+        page = self._client.call(Request("list members", "GET", path, DEFAULT_TIMEOUT, params=params))
+        lead_ids = tuple(row["id"] for row in page.result if isinstance(row.get("id"), int))
+        return MemberPage(lead_ids, page.next_page_token)
 
     def get(self, list_id: int) -> StaticList | None:
         """The list, None if there is none with this id; raises MarketoError."""

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 _STATE: Final = "alert#"
 _HISTORY: Final = "alerted#"
-_VERIFIED: Final = "verified"
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,13 +119,6 @@ class Alerts:
             changes=tuple(_state(attributes(one)) for one in answer["Items"]),
             cursor=last and last.removeprefix(_HISTORY),
         )
-
-    def out_of_sync(self, connection_id: str) -> int | None:
-        """How many people the last verification of each audience found out of place, in all; None: none was done."""
-        answer = self._client.get_item(TableName=self._table, Key=_key(connection_id, _VERIFIED), ConsistentRead=True)
-        if "Item" not in answer:
-            return None
-        return sum(int(count) for count in attributes(answer["Item"])["out_of_sync"].values())
 
     def forget(self, connection_id: str) -> None:
         """Remove where the alerts of a connection stand; the history stays until it is too old."""

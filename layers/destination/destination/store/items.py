@@ -19,6 +19,8 @@ from destination.domain.connection import (
     MappingRow,
     OnInvalid,
     PersonAction,
+    Repair,
+    Schedule,
     Scope,
     SourceType,
     Status,
@@ -83,6 +85,11 @@ def configuration(connection: Connection) -> Attributes:
         "consent": connection.consent
         and {"source": connection.consent.source, "allowed": list(connection.consent.allowed)},
         "propagate_renames": connection.propagate_renames,
+        "verification": connection.verification
+        and {
+            "every": int(connection.verification.every.total_seconds()),
+            "repair": connection.verification.repair.value,
+        },
         "alerts": [
             {"alert": one.alert.value, "threshold": None if one.threshold is None else Decimal(str(one.threshold))}
             for one in connection.alerts
@@ -130,6 +137,7 @@ def connection_from(item: Item) -> Connection:
         propagate_renames=stored["propagate_renames"],
         alerts=tuple(_subscription(one) for one in stored["alerts"]),
         waiting=_waiting(stored.get("waiting")),
+        verification=_schedule(stored.get("verification")),
     )
 
 
@@ -185,6 +193,12 @@ def _waiting(stored: Attributes | None) -> Waiting | None:
 
 def _source_type(text: str | None) -> SourceType | None:
     return None if text is None else SourceType(text)
+
+
+def _schedule(stored: Attributes | None) -> Schedule | None:
+    if stored is None:
+        return None
+    return Schedule(timedelta(seconds=int(stored["every"])), Repair(stored["repair"]))
 
 
 def _time(text: str | None) -> datetime | None:

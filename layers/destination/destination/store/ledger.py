@@ -93,6 +93,10 @@ class Ledger:
 
     def members(self, connection_id: str, audience: AudienceKey) -> Iterator[int]:
         """The leads that were put on the audience's list and not taken off."""
+        return (one.lead_id for one in self.placed(connection_id, audience) if one.lead_id is not None)
+
+    def placed(self, connection_id: str, audience: AudienceKey) -> Iterator[Delivered]:
+        """The memberships of those who were put on the audience's list and not taken off."""
         pages = self._client.get_paginator("query").paginate(
             TableName=self._table,
             KeyConditionExpression="connection_id = :connection AND begins_with(#key, :person)",
@@ -103,8 +107,8 @@ class Ledger:
         for page in pages:
             for stored in page["Items"]:
                 delivered = _row(stored["delivered"]["S"]).memberships.get(audience)
-                if delivered and delivered.status is MembershipStatus.REALIZED and delivered.lead_id is not None:
-                    yield delivered.lead_id
+                if delivered and delivered.status is MembershipStatus.REALIZED:
+                    yield delivered
 
     def run(self, connection_id: str, run_id: str) -> Run:
         """The run as it stands, empty if it has not begun."""

@@ -1,0 +1,121 @@
+"""Verifications as JSON: what is to be compared, how far it is, and what was found."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Self
+
+from pydantic import Field
+
+from destination.api.audiences import AudienceId, ListOut, Namespace
+from destination.api.representation import Representation
+from destination.domain.connection import DEFAULT_NAMESPACE, AudienceKey, Repair
+from destination.domain.verification import AudienceCheck, Differences, Phase, Verification, VerificationStatus
+
+
+class VerificationIn(Representation):
+    """What to compare, one audience or all, and what to mend."""
+
+    audience_id: AudienceId | None = Field(None, description="None: all audiences.")
+    namespace: Namespace = DEFAULT_NAMESPACE
+    repair: Repair = Field(
+        Repair.NONE,
+        description="Put on the list who is missing, take off who is on it without reason, both, or only tell.",
+    )
+
+    @property
+    def audience(self) -> AudienceKey | None:
+        return None if self.audience_id is None else AudienceKey(self.namespace, self.audience_id)
+
+
+class DifferencesOut(Representation):
+    """People out of place: how many, how many of them were mended, and some by lead id."""
+
+    count: int
+    mended: int
+    lead_ids: list[int]
+
+    @classmethod
+    def of(cls, differences: Differences) -> Self:
+        return cls(count=differences.count, mended=differences.mended, lead_ids=list(differences.sample))
+
+
+class AudienceCheckOut(Representation):
+    """One audience. `expected`: people whom the ledger has on the list; `found`: leads that Marketo has on it.
+
+    `missing` are expected and not on the list, `unexpected` on the list and not expected. Those `in_doubt` are just
+    being told to Marketo, and neither. `code`: Marketo's, if the list could not be read.
+    """
+
+    id: str
+    namespace: str
+    name: str
+    list: ListOut
+    phase: Phase
+    expected: int
+    found: int
+    in_doubt: int
+    missing: DifferencesOut
+    unexpected: DifferencesOut
+    code: str | None
+
+    @classmethod
+    def of(cls, check: AudienceCheck) -> Self:
+        return cls(
+            id=check.audience.id,
+            namespace=check.audience.namespace,
+            name=check.name,
+            list=ListOut(id=check.list_id, name=check.list_name),
+            phase=check.phase,
+            expected=check.expected,
+            found=check.found,
+            in_doubt=check.in_doubt,
+            missing=DifferencesOut.of(check.missing),
+            unexpected=DifferencesOut.of(check.unexpected),
+            code=check.code,
+        )
+
+
+class Progress(Representation):
+    """How many audiences there are, and how many are done."""
+
+    audiences: int
+    done: int
+
+
+class VerificationSummary(Representation):
+    id: str
+    status: VerificationStatus
+    repair: Repair
+    requested_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    progress: Progress
+
+    @classmethod
+    def of(cls, verification: Verification) -> Self:
+        return cls.model_validate(_summary(verification))
+
+
+class VerificationOut(VerificationSummary):
+    audiences: list[AudienceCheckOut]
+
+    @classmethod
+    def with_checks(cls, verification: Verification, checks: Sequence[AudienceCheck]) -> Self:
+        shown = [AudienceCheckOut.of(one) for one in checks]
+        return cls.model_validate(_summary(verification) | {"audiences": shown})
+
+
+class VerificationList(Representation):
+    """The newest ones, newest first."""
+
+    verifications: list[VerificationSummary]
+
+    @classmethod
+    def of(cls, verifications: Sequence[Verification]) -> Self:
+        return cls(verifications=[VerificationSummary.of(one) for one in verifications])
+
+
+def _summary(verification: Verification) -> dict[str, object]:
+    members = ("id", "status", "repair", "requested_at", "started_at", "finished_at")
+    progress = Progress(audiences=verification.audiences, done=verification.position)
+    return {name: getattr(verification, name) for name in members} | {"progress": progress}

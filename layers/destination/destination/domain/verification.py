@@ -1,0 +1,127 @@
+"""Verifications: is the list that Marketo has the audience that was delivered?
+
+What should be on a list is known from the ledger, what is on it from Marketo. People whom Marketo is just being told of
+are in doubt: they may be on the list or not.
+"""
+
+from collections.abc import Iterable, Set
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Final, Self
+
+from destination.domain.connection import Activation, AudienceKey, Repair
+from destination.domain.person import Delivered
+
+SAMPLE: Final = 10
+"""Lead ids that are shown of those out of place."""
+
+
+class VerificationStatus(StrEnum):
+    QUEUED = "queued"
+    RUNNING = "running"
+    COMPLETED = "completed"
+
+
+class Phase(StrEnum):
+    """Where the verification of one audience stands."""
+
+    PENDING = "pending"
+    READING = "reading"
+    COMPARING = "comparing"
+    DONE = "done"
+
+
+@dataclass(frozen=True, slots=True)
+class Differences:
+    """People out of place: how many, and some of them by lead id. `after`: the highest id that was looked at."""
+
+    count: int = 0
+    mended: int = 0
+    sample: tuple[int, ...] = ()
+    after: int = 0
+
+    def more(self, lead_ids: Iterable[int], mended: int, after: int) -> Self:
+        found = sorted(lead_ids)
+        sample = (*self.sample, *found)[:SAMPLE]
+        return replace(self, count=self.count + len(found), mended=self.mended + mended, sample=sample, after=after)
+
+
+@dataclass(frozen=True, slots=True)
+class AudienceCheck:
+    """What the verification of one audience has found so far.
+
+    `cursor`: where the reading of the list goes on. `parts`: in how many parts what was read is stored. `code`: why the
+    list could not be read to its end, Marketo's code.
+    """
+
+    audience: AudienceKey
+    name: str
+    list_id: int
+    list_name: str | None
+    phase: Phase = Phase.PENDING
+    expected: int = 0
+    found: int = 0
+    in_doubt: int = 0
+    missing: Differences = field(default_factory=Differences)
+    unexpected: Differences = field(default_factory=Differences)
+    cursor: str | None = None
+    parts: int = 0
+    code: str | None = None
+
+    @classmethod
+    def of(cls, activation: Activation, list_id: int) -> Self:
+        return cls(activation.audience, activation.name, list_id, activation.list_name)
+
+    @property
+    def out_of_sync(self) -> int:
+        """How many people are out of place now."""
+        differences = (self.missing, self.unexpected)
+        return sum(one.count - one.mended for one in differences)
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """A comparison of the lists of some audiences; `position` is the place of the one that it is at.
+
+    `is_whole`: it is of all audiences of the connection.
+    """
+
+    id: str
+    connection_id: str
+    repair: Repair
+    requested_at: datetime
+    audiences: int
+    is_whole: bool
+    status: VerificationStatus = VerificationStatus.QUEUED
+    position: int = 0
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+
+    @property
+    def is_finished(self) -> bool:
+        return self.status is VerificationStatus.COMPLETED
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """Who should be on a list, by lead id, and whose place is in doubt."""
+
+    leads: frozenset[int]
+    in_doubt: frozenset[int]
+
+    @classmethod
+    def of(cls, placed: Iterable[Delivered], list_id: int) -> Self:
+        """From what the ledger says of the people who were put on a list and not taken off."""
+        leads: set[int] = set()
+        in_doubt: set[int] = set()
+        for one in placed:
+            if one.lead_id is not None:
+                (leads if one.list_id == list_id else in_doubt).add(one.lead_id)
+        return cls(frozenset(leads), frozenset(in_doubt - leads))
+
+    def missing_from(self, found: Set[int], after: int) -> list[int]:
+        return sorted(one for one in self.leads - found if one > after)
+
+    def unexpected_in(self, found: Set[int], after: int) -> list[int]:
+        return sorted(one for one in found - self.leads - self.in_doubt if one > after)
