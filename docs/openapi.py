@@ -90,6 +90,9 @@ _PROBLEMS: Final[Mapping[str, tuple[str, ...]]] = {
     "listAuditRecords": ("invalid",),
     "migrateLegacyFlow": _BODY,
     "getAlerts": ("not-found", "invalid"),
+    "requestVerification": (*_BODY, "not-found", "incomplete", "verifying"),
+    "listVerifications": ("not-found",),
+    "getVerification": ("not-found",),
     "setAlerts": (*_BODY, "not-found", "incomplete", "stale"),
 }
 """The kinds of problems that a call answers with; every one may also answer `unavailable`."""

@@ -24,6 +24,7 @@ from destination.preflight import ChecksFailedError
 from destination.preview import TooLargeError, UnreadableError
 from destination.store.connections import InvalidCursorError
 from destination.store.errors import DeletingError, NotFoundError, StaleVersionError
+from destination.verifications import QueueRefusesError, VerifyingError
 from functions.connections import (
     alerts,
     audiences,
@@ -34,6 +35,7 @@ from functions.connections import (
     migrations,
     previews,
     runs,
+    verifications,
 )
 from functions.connections.parameters import JSON
 from functions.connections.wiring import caller
@@ -56,6 +58,8 @@ REFUSALS: Mapping[type[Exception], tuple[str, str]] = {
     TooLargeError: ("too-large", "{}"),
     UnicodeDecodeError: ("not-json", NOT_JSON),
     RecursionError: ("not-json", NOT_JSON),
+    VerifyingError: ("verifying", "{}; wait for its end."),
+    QueueRefusesError: ("unavailable", "{} now; try again."),
     OutOfTimeError: ("marketo-unavailable", "Marketo takes too long to answer; try again."),
 }
 """By error: the kind of problem, and its detail."""
@@ -70,6 +74,7 @@ for calls in (
     governance,
     runs,
     alerts,
+    verifications,
     audit,
     migrations,
 ):

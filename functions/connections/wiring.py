@@ -21,6 +21,7 @@ from destination.marketo.pace import Pace
 from destination.marketo.transport import session
 from destination.preflight import Preflight
 from destination.preview import Previews
+from destination.queue import EventQueue
 from destination.recorder import Recorder
 from destination.retire import Removal
 from destination.selectors import Selectors
@@ -33,6 +34,8 @@ from destination.store.ledger import Ledger
 from destination.store.policies import Policies
 from destination.store.runs import Runs
 from destination.store.secrets import Credentials, TokenSecret
+from destination.store.verifications import Verifications as StoredVerifications
+from destination.verifications import Verifications
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -141,6 +144,18 @@ def management() -> Management:
         governance=governance(),
         new_id=lambda: str(uuid.uuid4()),
         new_token=lambda: secrets.token_urlsafe(32),
+        clock=now,
+    )
+
+
+@functools.cache
+def verifications() -> Verifications:
+    return Verifications(
+        connections=connections(),
+        stored=StoredVerifications(dynamodb(), settings().runs_table),
+        queue=EventQueue(boto3.client("sqs"), settings().queue_url),
+        record=recorder(),
+        new_id=lambda: secrets.token_hex(4),
         clock=now,
     )
 

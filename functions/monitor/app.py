@@ -34,7 +34,8 @@ from destination.store.lease import Leases
 from destination.store.runs import Runs
 from destination.store.secrets import Credentials, TokenSecret
 from destination.store.summaries import Summaries
-from destination.store.verifications import Verifications
+from destination.store.verifications import Verifications as StoredVerifications
+from destination.verifications import Verifications
 from destination.watch import Watch
 
 RUN_SUMMARY = "Run Summary"
@@ -75,7 +76,31 @@ def watch() -> Watch:
         topic=Topic(boto3.client("sns"), settings.alert_topic_arn),
         today=Leases(dynamodb, settings.connections_table).today,
         dead_letters=lambda: depth(sqs, settings.dead_letter_queue_url),
-        out_of_sync=Verifications(dynamodb, settings.runs_table).out_of_sync,
+        out_of_sync=StoredVerifications(dynamodb, settings.runs_table).out_of_sync,
+    )
+
+
+@functools.cache
+def recorder() -> Recorder:
+    return Recorder(
+        Audit(boto3.client("dynamodb"), MonitorSettings.from_env().connections_table),
+        actor=lambda: SYSTEM,
+        new_id=lambda: uuid.uuid4().hex,
+        clock=lambda: datetime.now(UTC),
+    )
+
+
+@functools.cache
+def verifications() -> Verifications:
+    settings = MonitorSettings.from_env()
+    dynamodb = boto3.client("dynamodb")
+    return Verifications(
+        connections=Connections(dynamodb, settings.connections_table),
+        stored=StoredVerifications(dynamodb, settings.runs_table),
+        queue=EventQueue(boto3.client("sqs"), settings.queue_url),
+        record=recorder(),
+        new_id=lambda: uuid.uuid4().hex[:8],
+        clock=lambda: datetime.now(UTC),
     )
 
 
@@ -88,29 +113,27 @@ def retire() -> Retire:
     def token_of(connection: Connection, credentials: ClientCredentials) -> TokenSecret:
         return TokenSecret(secretsmanager, settings.secrets_prefix, connection.munchkin_id, credentials)
 
-    record = Recorder(
-        Audit(dynamodb, settings.connections_table),
-        actor=lambda: SYSTEM,
-        new_id=lambda: uuid.uuid4().hex,
-        clock=lambda: datetime.now(UTC),
-    )
     alerts = Alerts(dynamodb, settings.runs_table)
-    removal = Removal(connections, Credentials(secretsmanager, settings.secrets_prefix), alerts, token_of, record)
+    removal = Removal(connections, Credentials(secretsmanager, settings.secrets_prefix), alerts, token_of, recorder())
     return Retire(connections, EventQueue(boto3.client("sqs"), settings.queue_url), removal)
 
 
 @logger.inject_lambda_context(clear_state=True)
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, int]:
     now = _scheduled_for(event)
-    done = Counter(summaries=0, alerts=0, removed=0)
+    done = Counter(summaries=0, alerts=0, verifications=0, removed=0)
     for summary in monitor()(now):
         _tell(summary, now)
         done["summaries"] += 1
     for notice in watch()(now):
         state = notice.state
-        told = {"alert": state.alert.value, "status": state.status.value, "value": state.value}
-        logger.warning("alert changed", extra={"connection_id": notice.connection.id, **told})
+        change = {"alert": state.alert.value, "status": state.status.value, "value": state.value}
+        logger.warning("alert changed", extra={"connection_id": notice.connection.id, **change})
         done["alerts"] += 1
+    for verification in verifications().schedule(now):
+        told = {"connection_id": verification.connection_id, "verification": verification.id}
+        logger.info("verification requested", extra=told)
+        done["verifications"] += 1
     for retired in retire()(now):
         if retired.cause is None:
             logger.info("connection removed", extra={"connection_id": retired.connection_id})

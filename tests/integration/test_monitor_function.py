@@ -27,7 +27,7 @@ AFTER = datetime(2026, 11, 21, 11, 5, tzinfo=UTC)
 
 @pytest.fixture
 def stack(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
-    caches = (app.monitor, app.watch, app.bus, app.retire)
+    caches = (app.monitor, app.watch, app.bus, app.retire, app.recorder, app.verifications)
     with aws() as stack:
         for name, value in stack.environment().items():
             monkeypatch.setenv(name, value)
@@ -85,7 +85,7 @@ def test_the_hour_that_is_over_is_summed_up(
     record(stack, COUNTS)
     record(stack, {"received": 99}, "2026-11-21T11:00Z")
 
-    assert wake() == {"summaries": 2, "alerts": 0, "removed": 0}
+    assert wake() == {"summaries": 2, "alerts": 0, "verifications": 0, "removed": 0}
 
     busy, idle = summaries(caplog)
     assert busy["connection"] == {"id": "c-1", "name": "Webinar leads", "status": "enabled"}
@@ -189,7 +189,7 @@ def test_every_page_of_connections_is_read(stack: Aws, caplog: pytest.LogCapture
 
 
 def test_without_connections_there_is_nothing_to_say(stack: Aws, capsys: pytest.CaptureFixture[str]) -> None:
-    assert app.handler({}, Context()) == {"summaries": 0, "alerts": 0, "removed": 0}
+    assert app.handler({}, Context()) == {"summaries": 0, "alerts": 0, "verifications": 0, "removed": 0}
     assert metrics(capsys) == {}
 
 

@@ -17,6 +17,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from moto import mock_aws
 from mypy_boto3_dynamodb import DynamoDBClient
 from mypy_boto3_secretsmanager import SecretsManagerClient
+from mypy_boto3_sqs import SQSClient
 
 from destination.domain.connection import Connection
 from destination.domain.credentials import ClientCredentials
@@ -28,6 +29,7 @@ from marketo_simulator.server import serve
 from tests.support.template import ROOT, source, tables
 
 PREFIX = "dest"
+QUEUE_URL = "https://sqs.eu-central-1.amazonaws.com/123456789012/events"
 _TABLES = tables(source())
 _DOCUMENT = json.loads((ROOT / "docs" / "openapi.json").read_text())
 
@@ -57,6 +59,7 @@ def control_plane() -> Iterator[Simulator]:
         environment.setenv("CONNECTIONS_TABLE", "ConnectionsTable")
         environment.setenv("LEDGER_TABLE", "LedgerTable")
         environment.setenv("RUNS_TABLE", "RunsTable")
+        environment.setenv("QUEUE_URL", QUEUE_URL)
         environment.setenv("SECRETS_PREFIX", PREFIX)
         environment.setenv("MARKETO_URL", server.url)
         _forget_environment()
@@ -65,7 +68,14 @@ def control_plane() -> Iterator[Simulator]:
 
 
 def _forget_environment() -> None:
-    for made in (wiring.settings, wiring.management, wiring.governance, wiring.previews, wiring.recorder):
+    for made in (
+        wiring.settings,
+        wiring.management,
+        wiring.governance,
+        wiring.previews,
+        wiring.recorder,
+        wiring.verifications,
+    ):
         made.cache_clear()
 
 
@@ -77,12 +87,18 @@ def fresh(simulator: Simulator) -> Iterator[None]:
     with mock_aws():
         for name in ("ConnectionsTable", "LedgerTable", "RunsTable"):
             dynamodb().create_table(**_TABLES[name])
+        sqs().create_queue(QueueName="events")
         yield
 
 
 @functools.cache
 def dynamodb() -> DynamoDBClient:
     return boto3.client("dynamodb")
+
+
+@functools.cache
+def sqs() -> SQSClient:
+    return boto3.client("sqs")
 
 
 @functools.cache

@@ -40,6 +40,9 @@ ROUTES = {
     ("POST", "/migrations/legacy-v2"): "ConnectionsFunction",
     ("GET", "/connections/{connection_id}/alerts"): "ConnectionsFunction",
     ("PUT", "/connections/{connection_id}/alerts"): "ConnectionsFunction",
+    ("POST", "/connections/{connection_id}/verifications"): "ConnectionsFunction",
+    ("GET", "/connections/{connection_id}/verifications"): "ConnectionsFunction",
+    ("GET", "/connections/{connection_id}/verifications/{verification_id}"): "ConnectionsFunction",
 }
 
 

@@ -36,6 +36,8 @@ USE_CASES = (
     "retire",
     "selectors",
     "sync",
+    "verifications",
+    "verify",
     "watch",
 )
 MAY_IMPORT = {

@@ -19,7 +19,10 @@ ENVIRONMENTS: list[tuple[Any, tuple[str, ...]]] = [
             "MARKETO_URL",
         ),
     ),
-    (ConnectionsSettings, ("CONNECTIONS_TABLE", "LEDGER_TABLE", "RUNS_TABLE", "SECRETS_PREFIX", "MARKETO_URL")),
+    (
+        ConnectionsSettings,
+        ("CONNECTIONS_TABLE", "LEDGER_TABLE", "RUNS_TABLE", "QUEUE_URL", "SECRETS_PREFIX", "MARKETO_URL"),
+    ),
     (
         MonitorSettings,
         (

@@ -78,6 +78,7 @@ class ConnectionsSettings:
     connections_table: str
     ledger_table: str
     runs_table: str
+    queue_url: str
     secrets_prefix: str
     marketo_url: str
 
@@ -88,6 +89,7 @@ class ConnectionsSettings:
             connections_table=_read(env, "CONNECTIONS_TABLE"),
             ledger_table=_read(env, "LEDGER_TABLE"),
             runs_table=_read(env, "RUNS_TABLE"),
+            queue_url=_read(env, "QUEUE_URL"),
             secrets_prefix=_read(env, "SECRETS_PREFIX"),
             marketo_url=_read(env, "MARKETO_URL"),
         )

@@ -52,6 +52,7 @@ TITLES: Final[Mapping[str, tuple[int, str]]] = {
     "already-bound": (409, "The list or the audience is taken"),
     "policy-violation": (409, "A data usage policy denies it"),
     "deleting": (409, "The connection is being deleted"),
+    "verifying": (409, "The connection is being verified"),
     "marketo-blocked": (409, "Marketo refuses the connection"),
     "stale": (412, "Somebody else was faster"),
     "too-large": (413, "The body is too large"),

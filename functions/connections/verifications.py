@@ -1,0 +1,43 @@
+"""Verifications of a connection's lists."""
+
+from typing import Annotated
+
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.event_handler.api_gateway import Router
+from aws_lambda_powertools.event_handler.openapi.params import Path
+
+from destination.api.verifications import VerificationIn, VerificationList, VerificationOut
+from functions.connections.parameters import JSON, ConnectionId, one_object
+from functions.connections.wiring import verifications
+
+router = Router()
+
+
+@router.post(
+    "/connections/<connection_id>/verifications",
+    summary="Compare Marketo's lists with what was delivered",
+    operation_id="requestVerification",
+    status_code=202,
+    middlewares=[one_object],
+)
+def request_verification(connection_id: ConnectionId, body: VerificationIn) -> Response[VerificationOut]:
+    made = verifications().request(connection_id, body.audience, body.repair)
+    return Response(202, JSON, VerificationOut.with_checks(*verifications().get(connection_id, made.id)))
+
+
+@router.get(
+    "/connections/<connection_id>/verifications", summary="List verifications", operation_id="listVerifications"
+)
+def list_verifications(connection_id: ConnectionId) -> VerificationList:
+    return VerificationList.of(verifications().newest(connection_id))
+
+
+@router.get(
+    "/connections/<connection_id>/verifications/<verification_id>",
+    summary="Show a verification",
+    operation_id="getVerification",
+)
+def get_verification(
+    connection_id: ConnectionId, verification_id: Annotated[str, Path(description="The verification's id.")]
+) -> VerificationOut:
+    return VerificationOut.with_checks(*verifications().get(connection_id, verification_id))

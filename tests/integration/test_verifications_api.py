@@ -1,0 +1,215 @@
+"""The calls that request verifications and show them, and what the schedule requests."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from destination.domain.connection import AudienceKey, Repair, Schedule
+from destination.domain.verification import AudienceCheck, Differences, Phase, Verification, VerificationStatus
+from destination.queue import decode
+from destination.store.verifications import PART, Verifications
+from functions.connections import wiring
+from marketo_simulator import Simulator
+from tests.support.control_plane import (
+    QUEUE_URL,
+    activated,
+    call,
+    control_plane,
+    created,
+    dynamodb,
+    fresh,
+    sqs,
+    stored,
+)
+
+NOW = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def stack() -> Iterator[Simulator]:
+    with control_plane() as simulator:
+        yield simulator
+
+
+@pytest.fixture(autouse=True)
+def marketo(stack: Simulator) -> Iterator[Simulator]:
+    with fresh(stack):
+        yield stack
+
+
+def enabled(*audiences: str, **members: Any) -> str:
+    connection_id = created(**members)
+    for name in audiences or ("aud-1",):
+        assert activated(connection_id, id=name, name=name).status == 201
+    assert call("POST", f"/connections/{connection_id}/enable").status == 200
+    return connection_id
+
+
+def queued() -> list[dict[str, Any]]:
+    answer = sqs().receive_message(QueueUrl=QUEUE_URL, MaxNumberOfMessages=10)
+    return [json.loads(message["Body"]) for message in answer.get("Messages", [])]
+
+
+def store() -> Verifications:
+    return Verifications(dynamodb(), "RunsTable")
+
+
+def finish(connection_id: str) -> Verification:
+    """The newest verification, as it is when it is done."""
+    [newest] = store().newest(connection_id, 1)
+    done = replace(
+        newest, status=VerificationStatus.COMPLETED, finished_at=newest.requested_at, position=newest.audiences
+    )
+    store().put(done)
+    return done
+
+
+def test_all_lists_are_to_be_verified_unless_one_is_named() -> None:
+    connection_id = enabled("aud-1", "aud-2")
+    answer = call("POST", f"/connections/{connection_id}/verifications", {"repair": "both"})
+    assert answer.status == 202
+    made = answer.json
+    assert (made["status"], made["repair"], made["progress"]) == ("queued", "both", {"audiences": 2, "done": 0})
+    assert [one["id"] for one in made["audiences"]] == ["aud-1", "aud-2"]
+    assert {one["phase"] for one in made["audiences"]} == {"pending"}
+
+    [message] = queued()
+    envelope = decode(json.dumps(message))
+    assert (envelope.connection_id, envelope.verification, envelope.events) == (connection_id, made["id"], ())
+
+    finish(connection_id)
+    path = f"/connections/{connection_id}/verifications"
+    one = call("POST", path, {"audience_id": "aud-2"}).json
+    assert [each["id"] for each in one["audiences"]] == ["aud-2"]
+    assert one["repair"] == "none"
+    assert [each["id"] for each in call("GET", path).json["verifications"]] == sorted([made["id"], one["id"]])[::-1]
+
+
+def test_what_was_found_is_shown() -> None:
+    connection_id = enabled()
+    made = call("POST", f"/connections/{connection_id}/verifications", {}).json
+    verification, [check] = store().get(connection_id, made["id"]), store().checks(finish(connection_id))
+    assert verification is not None
+    found = replace(
+        check,
+        phase=Phase.DONE,
+        expected=10,
+        found=9,
+        in_doubt=1,
+        missing=Differences(2, 1, (7, 8), 8),
+        unexpected=Differences(1, 0, (99,), 99),
+    )
+    store().put_check(verification, 0, found)
+    shown = call("GET", f"/connections/{connection_id}/verifications/{made['id']}").json
+    assert shown["status"] == "completed"
+    [audience] = shown["audiences"]
+    assert (audience["expected"], audience["found"], audience["in_doubt"]) == (10, 9, 1)
+    assert audience["missing"] == {"count": 2, "mended": 1, "lead_ids": [7, 8]}
+    assert audience["unexpected"] == {"count": 1, "mended": 0, "lead_ids": [99]}
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "kind"),
+    [
+        ({"repair": "all"}, 422, "invalid"),
+        ({"audience": "aud-1"}, 422, "invalid"),
+        ({"audience_id": "aud-9"}, 404, "not-found"),
+        ([], 422, "invalid"),
+    ],
+)
+def test_a_request_that_means_nothing_is_refused(body: object, status: int, kind: str) -> None:
+    connection_id = enabled()
+    answer = call("POST", f"/connections/{connection_id}/verifications", body)
+    assert (answer.status, answer.json["type"].rpartition(":")[2]) == (status, kind)
+    assert queued() == []
+
+
+def test_only_what_delivers_to_lists_is_verified() -> None:
+    draft = created()
+    assert call("POST", f"/connections/{draft}/verifications", {}).errors.keys() == {"status"}
+    profiles = enabled(sync_type="profile_only")
+    assert call("POST", f"/connections/{profiles}/verifications", {}).errors.keys() == {"sync_type"}
+    assert queued() == []
+
+
+def test_one_verification_at_a_time() -> None:
+    connection_id = enabled()
+    path = f"/connections/{connection_id}/verifications"
+    assert call("POST", path, {}).status == 202
+    answer = call("POST", path, {})
+    assert (answer.status, answer.json["type"]) == (409, "urn:marketo-destination:problem:verifying")
+    finish(connection_id)
+    assert call("POST", path, {}).status == 202
+
+
+def test_a_request_stands_in_the_audit_log() -> None:
+    connection_id = enabled()
+    call("POST", f"/connections/{connection_id}/verifications", {"audience_id": "aud-1"})
+    newest = call("GET", "/audit", query={"connection_id": connection_id}).json["records"][0]
+    assert newest["action"] == "request_verification"
+
+
+def test_what_is_not_there_is_not_found() -> None:
+    connection_id = enabled()
+    assert call("GET", f"/connections/{connection_id}/verifications/20261121T100000Z-00000000").status == 404
+    assert call("GET", "/connections/nobody/verifications").status == 404
+    assert call("POST", "/connections/nobody/verifications", {}).status == 404
+
+
+@pytest.mark.parametrize(
+    ("verification", "path"),
+    [
+        ({"every": "PT30M"}, "verification.every"),
+        ({"every": "P29D"}, "verification.every"),
+        ({"every": "daily"}, "verification.every"),
+        ({"every": "P1D", "repair": "yes"}, "verification.repair"),
+    ],
+)
+def test_a_schedule_has_bounds(verification: Mapping[str, str], path: str) -> None:
+    answer = call("PATCH", f"/connections/{created()}", {"verification": verification})
+    assert (answer.status, list(answer.errors)) == (422, [path])
+
+
+def test_the_schedule_requests_what_is_due() -> None:
+    connection_id = enabled(verification={"every": "P1D", "repair": "missing"})
+    enabled("aud-2", name="Not scheduled", munchkin_id="999-ZZZ-999")
+    assert stored(connection_id).verification == Schedule(timedelta(days=1), Repair.MISSING)
+
+    now = datetime.now(UTC)
+    assert [one.connection_id for one in wiring.verifications().schedule(now)] == [connection_id]
+    assert list(wiring.verifications().schedule(now + timedelta(days=2))) == []  # it is not finished yet
+    finish(connection_id)
+    assert list(wiring.verifications().schedule(now + timedelta(hours=23))) == []
+    [again] = wiring.verifications().schedule(now + timedelta(hours=25))
+    assert again.repair is Repair.MISSING
+    finish(connection_id)
+    call("POST", f"/connections/{connection_id}/disable")
+    assert list(wiring.verifications().schedule(now + timedelta(days=9))) == []
+
+
+def test_what_was_read_of_a_list_is_kept_in_parts() -> None:
+    made = Verification("20261121T100000Z-00000000", "c-1", Repair.NONE, NOW, 1, is_whole=True)
+    first, second = range(1, PART + 1), range(10**9, 10**9 + PART)
+    store().put_read(made, 0, 0, first)
+    store().put_read(made, 0, 1, second)
+    assert store().read(made, 0) == {*first, *second}
+    assert store().read(made, 1) == set()
+    store().forget_read(made, 0)
+    assert store().read(made, 0) == set()
+
+
+def test_what_was_left_out_of_place_is_known_by_audience() -> None:
+    checks = [
+        AudienceCheck(AudienceKey("ups", name), name, 1, name, missing=Differences(count, 1))
+        for name, count in (("a", 3), ("b", 1))
+    ]
+    made = Verification("20261121T100000Z-00000000", "c-1", Repair.NONE, NOW, 2, is_whole=True)
+    assert store().out_of_sync("c-1") is None
+    store().put_out_of_sync(made, checks)
+    assert store().out_of_sync("c-1") == 2
+    store().put_out_of_sync(replace(made, is_whole=False), [replace(checks[0], missing=Differences())])
+    assert store().out_of_sync("c-1") == 0
