@@ -1,5 +1,6 @@
 """The functions: how they run, what they are told, what wakes them, how they are built."""
 
+import json
 import shutil
 import subprocess
 import sys
@@ -25,6 +26,7 @@ def test_there_are_four(template: Template) -> None:
     assert sorted(of_type(template, "AWS::Lambda::Function")) == sorted(FUNCTIONS)
 
 
+LONG_STACK_NAME = "marketo-engage-destination-production"
 HANDLERS = dict.fromkeys(FUNCTIONS, "app.handler") | {"ConnectionsFunction": "functions/connections/app.handler"}
 
 
@@ -173,3 +175,21 @@ def test_a_layer_that_cannot_be_built_says_what_to_do(setting: str, words: str, 
 
     assert planned.returncode != 0
     assert words in planned.stderr
+
+
+def test_the_calls_of_the_control_plane_fit_into_the_policy_of_its_function(template: Template) -> None:
+    """Every call is a statement of the function's policy, which holds 20,480 bytes (AWS Lambda, "Quotas")."""
+    size = 0
+    for name, properties in of_type(template, "AWS::Lambda::Permission").items():
+        if properties["FunctionName"] == {"Ref": "ConnectionsFunction"}:
+            arn, _ = properties["SourceArn"]["Fn::Sub"]
+            statement = {
+                "Sid": f"{LONG_STACK_NAME}-{name}-0123456789AB",
+                "Effect": "Allow",
+                "Principal": {"Service": "apigateway.amazonaws.com"},
+                "Action": "lambda:InvokeFunction",
+                "Resource": f"arn:aws:lambda:ap-northeast-1:123456789012:function:{'x' * 64}",
+                "Condition": {"ArnLike": {"AWS:SourceArn": arn}},
+            }
+            size += len(json.dumps(statement, separators=(",", ":"))) + 1
+    assert 0 < size < 20_480 - 1_000
