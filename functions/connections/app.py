@@ -17,6 +17,7 @@ from destination.api.http import caller_of
 from destination.api.problems import CONTENT_TYPE, ProblemDetails, problem, problems_of
 from destination.domain.configuration import ConfigurationError, Problem
 from destination.domain.governance import PolicyViolationError, Violation
+from destination.emptying import BusyError
 from destination.manage import AlreadyBoundError, IncompleteError
 from destination.marketo.errors import ConnectionBlockedError, InstanceWaitsError, MarketoError
 from destination.marketo.pace import OutOfTimeError
@@ -60,6 +61,7 @@ REFUSALS: Mapping[type[Exception], tuple[str, str]] = {
     RecursionError: ("not-json", NOT_JSON),
     VerifyingError: ("verifying", "{}; wait for its end."),
     QueueRefusesError: ("unavailable", "{} now; try again."),
+    BusyError: ("marketo-unavailable", "{}; try again."),
     OutOfTimeError: ("marketo-unavailable", "Marketo takes too long to answer; try again."),
 }
 """By error: the kind of problem, and its detail."""

@@ -1,11 +1,12 @@
 """The audiences that are activated on a connection."""
 
+from enum import StrEnum
 from typing import Annotated, Any
 from urllib.parse import unquote
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.api_gateway import Router
-from aws_lambda_powertools.event_handler.openapi.params import Body
+from aws_lambda_powertools.event_handler.openapi.params import Body, Query
 
 from destination.api.audiences import AudienceIn, AudienceList, AudienceOut
 from destination.api.http import etag, expected_version
@@ -14,6 +15,16 @@ from functions.connections.parameters import JSON, AudienceId, ConnectionId, IfM
 from functions.connections.wiring import management
 
 router = Router()
+
+EMPTY = (
+    "`empty` takes off the list whom this connection put on it. It may take several calls: after a 503 call again, it "
+    "goes on where it was."
+)
+
+
+class ListKept(StrEnum):
+    KEEP = "keep"
+    EMPTY = "empty"
 
 
 @router.post(
@@ -73,10 +84,11 @@ def deactivate_audience(
     connection_id: ConnectionId,
     audience_id: AudienceId,
     namespace: InNamespace = DEFAULT_NAMESPACE,
+    kept: Annotated[ListKept, Query(alias="list", description=EMPTY)] = ListKept.KEEP,
     if_match: IfMatch = None,
 ) -> Response[None]:
     audience = AudienceKey(namespace, unquote(audience_id))
-    management().deactivate(connection_id, audience, expected_version(if_match))
+    management().deactivate(connection_id, audience, expected_version(if_match), empty=kept is ListKept.EMPTY)
     return Response(204)
 
 

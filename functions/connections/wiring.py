@@ -13,6 +13,7 @@ import boto3
 from destination.domain.connection import Connection
 from destination.domain.credentials import ClientCredentials
 from destination.domain.pace import NOTHING_KNOWN
+from destination.emptying import Emptying
 from destination.governance import Governance
 from destination.history import History
 from destination.manage import Management
@@ -104,6 +105,14 @@ def alerts() -> Alerts:
     return Alerts(dynamodb(), settings().runs_table)
 
 
+def leases() -> Leases:
+    return Leases(dynamodb(), settings().connections_table)
+
+
+def ledger() -> Ledger:
+    return Ledger(dynamodb(), settings().ledger_table, leases=leases(), runs=runs())
+
+
 def token_of(connection: Connection, given: ClientCredentials) -> TokenSecret:
     return TokenSecret(secretsmanager(), settings().secrets_prefix, connection.munchkin_id, given)
 
@@ -140,6 +149,7 @@ def management() -> Management:
         alerts=alerts(),
         token_of=token_of,
         removal=Removal(connections(), credentials(), alerts(), token_of, recorder()),
+        emptying=Emptying(leases(), ledger(), marketo_for, clock=now, sleep=time.sleep),
         record=recorder(),
         governance=governance(),
         new_id=lambda: str(uuid.uuid4()),
@@ -168,11 +178,10 @@ def governance() -> Governance:
 
 @functools.cache
 def previews() -> Previews:
-    leases = Leases(dynamodb(), settings().connections_table)
     return Previews(
         connections=connections(),
         credentials=credentials(),
-        ledger=Ledger(dynamodb(), settings().ledger_table, leases=leases, runs=runs()),
+        ledger=ledger(),
         marketo_for=marketo_for,
         clock=now,
     )

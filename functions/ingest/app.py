@@ -68,6 +68,7 @@ def _submission(event: dict[str, Any]) -> Submission:
         connection_id=(event.get("pathParameters") or {}).get("connection_id") or "",
         authorization=headers.get("authorization"),
         content_type=headers.get("content-type"),
+        content_encoding=headers.get("content-encoding"),
         body=_body(event),
     )
 

@@ -1,20 +1,25 @@
 """Audiences through the control plane's handler: what the answers say, what is stored, and what Marketo is told."""
 
+import json
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from destination.domain.circuit import Pause
 from destination.domain.connection import AudienceKey
 from functions.connections import wiring
 from marketo_simulator import Fault, Simulator
 from tests.support.control_plane import (
+    Answer,
     activated,
     audience_path,
     call,
     connections,
     control_plane,
     created,
+    dynamodb,
     fresh,
     lists,
     secret_names,
@@ -265,3 +270,174 @@ def test_without_time_left_for_an_answer_nothing_is_asked(marketo: Simulator, mo
     assert (answer.status, answer.json["type"]) == (503, "urn:marketo-destination:problem:marketo-unavailable")
     assert lists(marketo) == {}
     assert call("GET", f"/connections/{connection_id}/audiences").json == {"audiences": []}
+
+
+@pytest.mark.parametrize("if_match", ['"2"', "x"])
+@pytest.mark.parametrize(
+    ("method", "below", "body"),
+    [
+        ("POST", "", {"id": "aud-1", "name": "Mine"}),
+        ("PATCH", "/aud-1", {"name": "Mine"}),
+        ("DELETE", "/aud-1", None),
+    ],
+)
+def test_a_stale_change_of_an_activation_is_refused(method: str, below: str, body: object, if_match: str) -> None:
+    connection_id = created()
+    first = activated(connection_id)
+    path = f"/connections/{connection_id}/audiences"
+    answer = call(method, path + below, body, headers={"If-Match": if_match})
+    assert (answer.status, answer.json["type"]) == (412, "urn:marketo-destination:problem:stale")
+    assert call("GET", f"{path}/aud-1").json == first.json
+
+
+def test_changes_of_an_activation_raise_its_version() -> None:
+    connection_id = created()
+    assert activated(connection_id).headers["ETag"] == '"1"'
+    path = audience_path(connection_id, "aud-1")
+    changed = call("PATCH", path, {"name": "Renamed"}, headers={"If-Match": '"1"'})
+    assert (changed.status, changed.headers["ETag"], changed.json["version"]) == (200, '"2"', 2)
+    assert call("PATCH", path, {"name": "Renamed"}).json["version"] == 2
+    again = call(
+        "POST",
+        f"/connections/{connection_id}/audiences",
+        {"id": "aud-1", "name": "Once more"},
+        headers={"If-Match": '"2"'},
+    )
+    assert (again.status, again.json["version"]) == (200, 3)
+    assert call("DELETE", path, headers={"If-Match": '"3"'}).status == 204
+
+
+def test_an_activation_that_is_expected_and_not_there_is_stale() -> None:
+    body = {"id": "aud-1", "name": "Webinar"}
+    answer = call("POST", f"/connections/{created()}/audiences", body, headers={"If-Match": '"1"'})
+    assert answer.status == 412
+
+
+def test_a_renamed_audience_renames_its_list_where_that_is_wanted(marketo: Simulator) -> None:
+    connection_id = created(propagate_renames=True)
+    list_id = activated(connection_id).json["list"]["id"]
+    renamed = call("PATCH", audience_path(connection_id, "aud-1"), {"name": "Autumn, all"})
+    assert renamed.json["list"] == {"id": list_id, "name": "Autumn; all"}
+    assert lists(marketo) == {list_id: "Autumn; all"}
+    assert call("GET", audience_path(connection_id, "aud-1")).json == renamed.json
+
+
+def test_a_name_that_another_list_has_is_refused(marketo: Simulator) -> None:
+    marketo.seed({"lists": [{"name": "Taken", "id": 4711, "workspace": "Default"}]})
+    connection_id = created(propagate_renames=True)
+    before = activated(connection_id).json
+    answer = call("PATCH", audience_path(connection_id, "aud-1"), {"name": "Taken"})
+    assert (answer.status, answer.json["type"]) == (409, "urn:marketo-destination:problem:already-bound")
+    assert "Taken" in answer.json["detail"]
+    assert call("GET", audience_path(connection_id, "aud-1")).json == before
+
+
+def test_a_list_that_is_gone_cannot_be_renamed(marketo: Simulator) -> None:
+    connection_id = created(propagate_renames=True)
+    activated(connection_id)
+    marketo.reset()
+    answer = call("PATCH", audience_path(connection_id, "aud-1"), {"name": "Autumn"})
+    assert (answer.status, set(answer.errors)) == (422, {"name"})
+
+
+def test_a_list_of_another_connection_of_the_instance_is_refused(marketo: Simulator) -> None:
+    marketo.seed({"lists": [{"name": "Hand-made", "id": 4711, "workspace": "Default"}]})
+    first, second = created(), created()
+    activated(first, list={"id": 4711})
+    answer = activated(second, list={"id": 4711})
+    assert (answer.status, answer.json["type"]) == (409, "urn:marketo-destination:problem:already-bound")
+    assert first in answer.json["detail"]
+    assert connections().activations(second) == ()
+    call("PATCH", f"/connections/{first}", {"sync_type": "profile_only"})
+    assert activated(second, list={"id": 4711}).status == 201
+
+
+def filled(marketo: Simulator, people: int = 3) -> str:
+    """A connection whose audience has list 4711, with people whom deliveries put there and two whom others did."""
+    everybody = (*range(1, people + 1), 9001, 9002)
+    leads = [{"id": number, "email": f"{number}@example.org"} for number in everybody]
+    hand_made = {"name": "Hand-made", "id": 4711, "workspace": "Default", "members": everybody}
+    marketo.seed({"leads": leads, "lists": [hand_made]})
+    connection_id = created()
+    activated(connection_id, list={"id": 4711})
+    memberships = ["aud-1", "other"]
+    for number in range(1, people + 1):
+        row = {
+            "lead_id": number,
+            "looked_up_at": None,
+            "attributes_hash": None,
+            "attributes_at": None,
+            "sent_at": None,
+            "memberships": [["ups", name, "realized", "2026-11-21T10:00:00Z", number, 4711] for name in memberships],
+        }
+        dynamodb().put_item(
+            TableName="LedgerTable",
+            Item={
+                "connection_id": {"S": connection_id},
+                "key": {"S": f"person#{number:064x}"},
+                "delivered": {"S": json.dumps(row)},
+            },
+        )
+    return connection_id
+
+
+def members(marketo: Simulator) -> set[int]:
+    dumped: Any = marketo.dump()["lists"]
+    return {member for one in dumped for member in one["members"]}
+
+
+def in_ledger(connection_id: str, audience_id: str) -> int:
+    return len(list(wiring.ledger().members(connection_id, AudienceKey("ups", audience_id))))
+
+
+def emptied(connection_id: str) -> Answer:
+    return call("DELETE", audience_path(connection_id, "aud-1"), query={"list": "empty"})
+
+
+def test_a_list_is_emptied_of_those_whom_deliveries_put_on_it_in_as_many_calls_as_it_takes(marketo: Simulator) -> None:
+    connection_id = filled(marketo, people=302)
+    marketo.script(Fault(effect="error", code="608", method="DELETE", path=r"/rest/v1/lists/\d+/leads.json", nth=2))
+    assert emptied(connection_id).status == 503
+    assert len(members(marketo)) == 2 + 2
+    assert (in_ledger(connection_id, "aud-1"), in_ledger(connection_id, "other")) == (2, 302)
+    assert call("GET", audience_path(connection_id, "aud-1")).status == 200
+
+    assert emptied(connection_id).status == 204
+    assert members(marketo) == {9001, 9002}
+    assert (in_ledger(connection_id, "aud-1"), in_ledger(connection_id, "other")) == (0, 302)
+    assert connections().activations(connection_id) == ()
+
+
+def test_a_list_is_not_emptied_while_its_instance_is_delivered_to_or_paused(
+    marketo: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connection_id = filled(marketo)
+    now = datetime.now(UTC)
+    lease = wiring.leases().acquire("123-ABC-456", now, now + timedelta(minutes=5))
+    assert lease is not None
+    monkeypatch.setattr("destination.emptying.PATIENCE", timedelta(0))
+    busy = emptied(connection_id)
+    assert (busy.status, busy.json["type"]) == (503, "urn:marketo-destination:problem:marketo-unavailable")
+    wiring.leases().release(lease, lease.pace, Pause(now + timedelta(hours=1), "607", "the quota is used up", 1))
+    paused = emptied(connection_id)
+    assert (paused.status, "the quota is used up" in paused.json["detail"]) == (503, True)
+    assert members(marketo) == {1, 2, 3, 9001, 9002}
+    assert connections().activation(connection_id, AudienceKey("ups", "aud-1")).list_id == 4711
+
+
+def test_a_list_that_is_gone_is_empty(marketo: Simulator) -> None:
+    connection_id = filled(marketo)
+    marketo.reset()
+    assert emptied(connection_id).status == 204
+
+
+def test_what_becomes_of_the_list_is_checked() -> None:
+    connection_id = created()
+    activated(connection_id)
+    assert call("DELETE", audience_path(connection_id, "aud-1"), query={"list": "burn"}).status == 422
+
+
+@pytest.mark.parametrize("name", ["Web\x00inar", "Web\ninar", "Web\x1binar", "Web\x85inar"])
+def test_a_name_has_no_control_characters(name: str) -> None:
+    answer = activated(created(), name=name)
+    assert (answer.status, set(answer.errors)) == (422, {"name"})

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -319,3 +320,116 @@ def test_white_space_around_credentials_is_left_out() -> None:
     assert credentials(connection_id) == ClientCredentials("client", "secret")
     refused = call("POST", "/connections", {**CREATE, "credentials": {"client_id": "client", "client_secret": " "}})
     assert refused.errors == {"credentials.client_secret": "must not be empty"}
+
+
+def enabled() -> str:
+    connection_id = created()
+    activated(connection_id)
+    assert call("POST", f"/connections/{connection_id}/enable").status == 200
+    return connection_id
+
+
+def test_a_draft_is_deleted_at_once() -> None:
+    connection_id = created()
+    assert call("DELETE", f"/connections/{connection_id}").status == 204
+    assert secret_names() == []
+
+
+def test_what_has_let_events_in_is_deleted_once_they_are_delivered() -> None:
+    connection_id = enabled()
+    path = f"/connections/{connection_id}"
+    going = call("DELETE", path, headers={"If-Match": '"2"'})
+    assert (going.status, going.json["status"], going.headers["ETag"]) == (202, "deleting", '"3"')
+    assert going.json["deleting_since"] is not None
+    assert call("DELETE", path).json == going.json == call("GET", path).json
+    assert credentials(connection_id) == ClientCredentials("client", "secret")
+    assert len(connections().activations(connection_id)) == 1
+    ingress = connections().ingress(connection_id)
+    assert ingress is not None
+    assert ingress.status == "deleting"
+
+
+def test_what_is_queued_can_be_discarded_at_once_or_later() -> None:
+    for first in ({"discard": "true"}, {}):
+        connection_id = enabled()
+        call("DELETE", f"/connections/{connection_id}", query=first)
+        call("DELETE", f"/connections/{connection_id}", query={"discard": "true"})
+        assert call("GET", f"/connections/{connection_id}").status == 404
+        assert [name for name in secret_names() if connection_id in name] == []
+
+
+@pytest.mark.parametrize(
+    ("method", "below", "body"),
+    [
+        ("PATCH", "", {"name": "Mine"}),
+        ("PUT", "/mapping", CREATE["mapping"]),
+        ("POST", "/enable", None),
+        ("POST", "/disable", None),
+        ("POST", "/ingest-token", None),
+        ("POST", "/audiences", {"id": "aud-2", "name": "Another"}),
+        ("PATCH", "/audiences/aud-1", {"name": "Another"}),
+        ("DELETE", "/audiences/aud-1", None),
+    ],
+)
+def test_what_is_being_deleted_takes_no_changes(method: str, below: str, body: object) -> None:
+    connection_id = enabled()
+    going = call("DELETE", f"/connections/{connection_id}").json
+    answer = call(method, f"/connections/{connection_id}{below}", body)
+    assert (answer.status, answer.json["type"]) == (409, "urn:marketo-destination:problem:deleting")
+    assert call("GET", f"/connections/{connection_id}").json == going
+
+
+def test_the_ingest_token_is_replaced_and_the_old_one_good_for_a_day() -> None:
+    made = call("POST", "/connections", CREATE).json
+    path = f"/connections/{made['id']}/ingest-token"
+    answer = call("POST", path, headers={"If-Match": '"1"'})
+    assert (answer.status, answer.headers["ETag"]) == (201, '"2"')
+    assert answer.json["url"] == made["ingest"]["url"]
+    left = datetime.fromisoformat(answer.json["previous_valid_until"]) - datetime.now(UTC)
+    assert timedelta(hours=23) < left <= timedelta(hours=24)
+    ingress = connections().ingress(made["id"])
+    assert ingress is not None
+    assert ingress.token_hash == hashlib.sha256(answer.json["token"].encode()).hexdigest()
+    assert ingress.previous_token_hash == hashlib.sha256(made["ingest"]["token"].encode()).hexdigest()
+    assert call("POST", path, headers={"If-Match": '"1"'}).status == 412
+
+
+@pytest.mark.parametrize(("body", "hours"), [({}, 24), ({"grace": "PT0S"}, 0), ({"grace": "P7D"}, 168)])
+def test_the_grace_of_a_token_is_chosen(body: object, hours: int) -> None:
+    answer = call("POST", f"/connections/{created()}/ingest-token", body)
+    left = datetime.fromisoformat(answer.json["previous_valid_until"]) - datetime.now(UTC)
+    assert timedelta(hours=hours, minutes=-1) < left <= timedelta(hours=hours)
+
+
+@pytest.mark.parametrize("grace", ["P8D", "-PT1S", "a day", 3600])
+def test_the_grace_of_a_token_is_checked(grace: object) -> None:
+    connection_id = created()
+    answer = call("POST", f"/connections/{connection_id}/ingest-token", {"grace": grace})
+    assert (answer.status, set(answer.errors)) == (422, {"grace"})
+    assert stored(connection_id).version == 1
+
+
+def test_the_shared_token_of_a_client_id_that_is_replaced_is_removed() -> None:
+    connection_id = created()
+    activated(connection_id)
+    assert "dest/tokens/123-ABC-456/client" in secret_names()
+    call("PATCH", f"/connections/{connection_id}", {"credentials": {"client_id": "other", "client_secret": "s"}})
+    assert secret_names() == [f"dest/credentials/{connection_id}"]
+
+
+def test_a_page_of_large_connections_fits_into_an_answer() -> None:
+    rows = [
+        {"source": f"{'é' * 200}.{number}", "target": f"{'ü' * 200}{number}", "labels": ["C" * 64] * 20}
+        for number in range(147)
+    ]
+    ids = {created(mapping=[*CREATE["mapping"], *rows]) for _ in range(4)}
+    seen: list[str] = []
+    cursor: dict[str, str] = {}
+    while True:
+        page = call("GET", "/connections", query={"limit": "100", **cursor})
+        assert len(page.text.encode()) < 6_000_000
+        seen += [one["id"] for one in page.json["connections"]]
+        if page.json["cursor"] is None:
+            break
+        cursor = {"cursor": page.json["cursor"]}
+    assert len(seen) == len(ids) == len(set(seen) & ids)

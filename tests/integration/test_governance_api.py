@@ -55,7 +55,7 @@ def labelled(labels: Mapping[str, list[str]], **more: str) -> list[dict[str, obj
 
 def enabled(**changes: object) -> str:
     connection_id = created(**changes)
-    assert activated(connection_id).status == 201
+    assert activated(connection_id, name=f"Webinar of {connection_id}").status == 201
     assert call("POST", f"/connections/{connection_id}/enable").status == 200
     return connection_id
 

@@ -30,6 +30,7 @@ from tests.support.template import ROOT, source, tables
 
 PREFIX = "dest"
 QUEUE_URL = "https://sqs.eu-central-1.amazonaws.com/123456789012/events"
+OPERATOR = "arn:aws:sts::123456789012:assumed-role/Operators/ada"
 _TABLES = tables(source())
 _DOCUMENT = json.loads((ROOT / "docs" / "openapi.json").read_text())
 
@@ -160,8 +161,9 @@ def call(
     headers: Mapping[str, str] | None = None,
     query: Mapping[str, str] | None = None,
     text: str | None = None,
+    caller: str | None = OPERATOR,
 ) -> Answer:
-    """One request through the handler; `text` is sent as it is, in place of a body in JSON.
+    """One request through the handler; `text` is sent as it is, in place of a body in JSON. `caller` signed it.
 
     The answer is held against the published description.
     """
@@ -171,13 +173,19 @@ def call(
         {"Content-Type": "application/json", **(headers or {})},
         {name: [value] for name, value in (query or {}).items()},
         json.dumps(body) if text is None and body is not None else text,
+        caller,
     )
     _check(method, path, given)
     return given
 
 
 def send(
-    method: str, path: str, headers: Mapping[str, str], query: Mapping[str, Sequence[str]], body: str | None
+    method: str,
+    path: str,
+    headers: Mapping[str, str],
+    query: Mapping[str, Sequence[str]],
+    body: str | None,
+    caller: str | None = OPERATOR,
 ) -> Answer:
     """One request through the handler, as API Gateway hands it on."""
     sent = {"Host": "abc123.execute-api.eu-west-1.amazonaws.com", **headers}
@@ -198,6 +206,7 @@ def send(
             "apiId": "abc123",
             "requestId": "request-1",
             "httpMethod": method,
+            "identity": {"sourceIp": "192.0.2.1", "userArn": caller},
         },
         "body": body,
         "isBase64Encoded": False,

@@ -78,7 +78,7 @@ ACTIONS: dict[str, dict[str, list[str]]] = {
             "dynamodb:UpdateItem",
         ],
         "${ConnectionsTable.Arn}/index/Listing": ["dynamodb:Query"],
-        "LedgerTable": ["dynamodb:BatchGetItem"],
+        "LedgerTable": ["dynamodb:BatchGetItem", "dynamodb:PutItem", "dynamodb:Query"],
         "RunsTable": ["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"],
         "Queue": ["sqs:SendMessage"],
         CREDENTIALS: [

@@ -23,6 +23,7 @@ EDGES = (
 USE_CASES = (
     "accounts",
     "delivery",
+    "emptying",
     "governance",
     "history",
     "ingest",

@@ -2,8 +2,8 @@
 
 import hashlib
 import json
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
@@ -151,8 +151,37 @@ def test_no_token_or_another_is_refused_whatever_the_body(authorization: str | N
 
 
 @pytest.mark.parametrize(
+    ("token", "until", "opens"),
+    [
+        ("previous", NOW + timedelta(seconds=1), True),
+        ("previous", NOW, False),
+        ("previous", None, False),
+        (TOKEN, NOW, True),
+        ("older", NOW + timedelta(days=1), False),
+        ("-" * 64, None, False),
+    ],
+)
+def test_the_token_before_is_good_until_its_time(token: str, until: datetime | None, opens: bool) -> None:
+    webhook = Webhook()
+    previous = hashlib.sha256(b"previous").hexdigest() if until else ""
+    known = webhook.connections.known
+    webhook.connections.known = replace(known, previous_token_hash=previous, previous_token_until=until)
+    if opens:
+        assert webhook.ingest(submission([{}], authorization=f"Bearer {token}")).accepted == 1
+        return
+    with pytest.raises(UnauthorizedError):
+        webhook.ingest(submission([{}], authorization=f"Bearer {token}"))
+
+
+@pytest.mark.parametrize(
     ("status", "takes"),
-    [(Status.DRAFT, False), (Status.DISABLED, False), (Status.ENABLED, True), (Status.BLOCKED, True)],
+    [
+        (Status.DRAFT, False),
+        (Status.DISABLED, False),
+        (Status.ENABLED, True),
+        (Status.BLOCKED, True),
+        (Status.DELETING, False),
+    ],
 )
 def test_only_an_enabled_connection_takes_events_and_a_blocked_one_is_enabled(status: Status, takes: bool) -> None:
     webhook = Webhook(status=status)
@@ -191,6 +220,13 @@ def test_json_is_taken_by_any_name(content_type: str | None) -> None:
 def test_other_content_is_refused(content_type: str) -> None:
     with pytest.raises(UnsupportedTypeError):
         Webhook().ingest(submission(content_type=content_type))
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "br", "deflate"])
+def test_a_body_that_is_encoded_is_refused(encoding: str) -> None:
+    with pytest.raises(UnsupportedTypeError, match="Content-Encoding"):
+        Webhook().ingest(replace(submission(), content_encoding=encoding))
+    assert Webhook().ingest(replace(submission(), content_encoding=" Identity ")).accepted == 0
 
 
 @pytest.mark.parametrize("body", [b"", b"not JSON", b"\xff\xfe", b'{"id":"1"', b"[" * 9999])

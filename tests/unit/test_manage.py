@@ -23,6 +23,7 @@ from destination.domain.connection import (
     SyncType,
 )
 from destination.domain.credentials import ClientCredentials
+from destination.emptying import Emptying
 from destination.governance import Governance
 from destination.manage import AlreadyBoundError, IncompleteError, Management
 from destination.marketo.errors import InstanceWaitsError
@@ -35,7 +36,10 @@ from destination.store.alerts import Alerts
 from destination.store.audit import Audit
 from destination.store.connections import Connections
 from destination.store.errors import NotFoundError, StaleVersionError
+from destination.store.lease import Leases
+from destination.store.ledger import Ledger
 from destination.store.policies import Policies
+from destination.store.runs import Runs
 from destination.store.secrets import Credentials, TokenSecret
 from marketo_simulator import Fault, Simulator
 from marketo_simulator.adapter import SimulatorAdapter
@@ -86,7 +90,8 @@ def plane() -> Iterator[Plane]:
     with mock_aws():
         dynamodb = boto3.client("dynamodb")
         secretsmanager = boto3.client("secretsmanager")
-        dynamodb.create_table(**TABLES["ConnectionsTable"])
+        for name in ("ConnectionsTable", "LedgerTable", "RunsTable"):
+            dynamodb.create_table(**TABLES[name])
 
         def token_of(connection: Connection, credentials: ClientCredentials) -> TokenSecret:
             return TokenSecret(secretsmanager, "dest", connection.munchkin_id, credentials)
@@ -103,6 +108,8 @@ def plane() -> Iterator[Plane]:
         ids, tokens, records = itertools.count(1), itertools.count(1), itertools.count(1)
         connections = Connections(dynamodb, "ConnectionsTable")
         credentials = Credentials(secretsmanager, "dest")
+        leases = Leases(dynamodb, "ConnectionsTable")
+        ledger = Ledger(dynamodb, "LedgerTable", leases=leases, runs=Runs(dynamodb, "RunsTable"))
         record = Recorder(
             Audit(dynamodb, "ConnectionsTable"),
             actor=lambda: OPERATOR,
@@ -113,6 +120,7 @@ def plane() -> Iterator[Plane]:
             connections=connections,
             credentials=credentials,
             removal=Removal(connections, credentials, Alerts(dynamodb, "RunsTable"), token_of, record),
+            emptying=Emptying(leases, ledger, marketo_for, clock=lambda: NOW, sleep=lambda _: None),
             record=record,
             governance=Governance(Policies(dynamodb, "ConnectionsTable"), connections, record),
             preflight=Preflight(connections, credentials, marketo_for, lambda: NOW),

@@ -92,6 +92,7 @@ class Submission:
     authorization: str | None
     content_type: str | None
     body: bytes
+    content_encoding: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +147,8 @@ class Ingest:
         kind = (submission.content_type or "application/json").lower()
         if "json" not in kind and not kind.startswith("text/plain"):
             raise UnsupportedTypeError("Send JSON, with 'Content-Type: application/json'.")
+        if (submission.content_encoding or "identity").strip().lower() != "identity":
+            raise UnsupportedTypeError("Send the body as it is, without 'Content-Encoding'.")
         return ingress.source_format
 
     def _ingress(self, connection_id: str) -> Ingress | None:

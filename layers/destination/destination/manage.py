@@ -30,9 +30,11 @@ from destination.domain.connection import (
 )
 from destination.domain.credentials import ClientCredentials
 from destination.domain.matching import rule_of
+from destination.emptying import Emptying
 from destination.governance import Governance
+from destination.marketo.errors import NAME_TAKEN, RequestRejectedError
 from destination.marketo.instance import Marketo
-from destination.marketo.lists import Lists, StaticList
+from destination.marketo.lists import Lists, StaticList, safe_name
 from destination.preflight import Preflight
 from destination.recorder import Recorder
 from destination.retire import Removal
@@ -95,6 +97,7 @@ class Management:
     alerts: Alerts
     token_of: Callable[[Connection, ClientCredentials], TokenSecret]
     removal: Removal
+    emptying: Emptying
     record: Recorder
     governance: Governance
     new_id: Callable[[], str]
@@ -269,23 +272,39 @@ class Management:
         return activation
 
     def change_activation(self, connection_id: str, before: Activation, after: Activation) -> Activation:
-        """Store a changed name, origin, start or end. Raises ConfigurationError, StaleVersionError."""
+        """Store a changed name, origin, start or end.
+
+        A new name renames the list where the connection propagates renames; otherwise the list keeps its name.
+
+        Raises ConfigurationError, StaleVersionError, AlreadyBoundError when another list has the name, and MarketoError
+        or OutOfTimeError.
+        """
         connection = self._changeable(connection_id)
         _refuse(activation_change_problems(before, after))
         # The list was decided when the audience was activated.
         _refuse(activation_problems(connection, replace(after, list_id=None)))
         self.governance.admit_audience(connection, after)
+        if connection.propagate_renames and after.name != before.name and after.list_id is not None:
+            after = replace(after, list_name=self._rename_list(connection, after.list_id, after.name))
         changes = differences(before, after)
         if not changes:
             return before
         record = self.record(Action.CHANGE_AUDIENCE, connection_id, changes, before.audience)
         return self.connections.put_activation(connection_id, after, before, record)
 
-    def deactivate(self, connection_id: str, audience: AudienceKey, expected: int | None = None) -> None:
-        """Switch an audience off; its list stays in Marketo, with its members. Raises NotFoundError."""
-        self._changeable(connection_id)
+    def deactivate(
+        self, connection_id: str, audience: AudienceKey, expected: int | None = None, *, empty: bool = False
+    ) -> None:
+        """Switch an audience off; its list stays in Marketo, with its members or `empty` of those put on it.
+
+        Raises NotFoundError. Emptying may take several calls: it raises BusyError, OutOfTimeError or MarketoError, with
+        the audience still active, and goes on where it was.
+        """
+        connection = self._changeable(connection_id)
         activation = self.connections.activation(connection_id, audience)
         _expect_activation(activation, audience, expected)
+        if empty and activation.list_id is not None:
+            self.emptying(connection, activation, self._given_credentials(connection, "the list is emptied in Marketo"))
         record = self.record(Action.DEACTIVATE_AUDIENCE, connection_id, differences(activation, None), audience)
         self.connections.delete_activation(connection_id, activation, record)
 
@@ -328,15 +347,43 @@ class Management:
         bound = present.list_id if present else None
         if bound is not None and wanted.list_id not in {None, bound}:
             raise AlreadyBoundError(f"the audience is delivered to list {bound}; deactivate it first to choose another")
+        credentials = self._given_credentials(connection, "the list is looked up in Marketo")
+        found = self._find_list(self.marketo_for(connection, credentials).lists, connection, wanted, bound)
+        self._refuse_bound(connection, wanted, found)
+        return found
+
+    def _refuse_bound(self, connection: Connection, wanted: Activation, found: StaticList) -> None:
+        """Two audiences on one list would take off each other's people, be they of one connection or of two."""
+        others = (one for one in self.connections.of_instance(connection.munchkin_id) if one.id != connection.id)
+        for owner in (connection, *others):
+            if not rule_of(owner).keeps_lists:
+                continue
+            for other in self.connections.activations(owner.id):
+                if other.list_id == found.id and (owner.id, other.audience) != (connection.id, wanted.audience):
+                    taken = f"list {found.id} is that of audience {other.audience.id} ({other.audience.namespace})"
+                    where = "" if owner.id == connection.id else f" of connection {owner.id}"
+                    raise AlreadyBoundError(f"{taken}{where}; choose another name or another list for this one")
+
+    def _rename_list(self, connection: Connection, list_id: int, name: str) -> str:
+        credentials = self._given_credentials(connection, "the list is renamed in Marketo")
+        try:
+            renamed = self.marketo_for(connection, credentials).lists.rename(list_id, name)
+        except RequestRejectedError as error:
+            if error.code != NAME_TAKEN:
+                raise
+            raise AlreadyBoundError(
+                f"Marketo has another list of the name {safe_name(name)}; choose another"
+            ) from error
+        if renamed is None:
+            message = f"Marketo has no list {list_id} any more to be renamed; activate the audience again first"
+            raise ConfigurationError([Problem("name", message)])
+        return renamed.name
+
+    def _given_credentials(self, connection: Connection, why: str) -> ClientCredentials:
         credentials = self._credentials_of(connection)
         if credentials is None:
-            raise IncompleteError([Problem("credentials", "give them first: the list is looked up in Marketo")])
-        found = self._find_list(self.marketo_for(connection, credentials).lists, connection, wanted, bound)
-        for other in self.connections.activations(connection.id):
-            if other.list_id == found.id and other.audience != wanted.audience:
-                taken = f"list {found.id} is that of audience {other.audience.id} ({other.audience.namespace})"
-                raise AlreadyBoundError(f"{taken}; choose another name or another list for this one")
-        return found
+            raise IncompleteError([Problem("credentials", f"give them first: {why}")])
+        return credentials
 
     def _find_list(self, lists: Lists, connection: Connection, wanted: Activation, bound: int | None) -> StaticList:
         list_id = wanted.list_id or bound

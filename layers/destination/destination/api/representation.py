@@ -3,11 +3,12 @@
 A member that is not known is refused. What the members mean together is decided by the domain's rules.
 """
 
+import unicodedata
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
 
 from destination.api.problems import problems_of
 from destination.domain.configuration import LONGEST_TEXT, MARKETING_ACTION, ConfigurationError
@@ -17,8 +18,10 @@ from destination.domain.times import parse_time
 def _time(value: object) -> object:
     if isinstance(value, datetime):
         return value
+    text = str(value)
     try:
-        return parse_time(str(value))
+        # In a query that was not encoded, the + of an offset arrives as a space.
+        return parse_time(text.replace(" ", "+") if "T" in text else text)
     except (ValueError, OverflowError) as invalid:
         raise ValueError("must be an ISO 8601 date and time such as 2026-11-21T10:00:00Z") from invalid
 
@@ -29,7 +32,15 @@ def _duration(value: object) -> object:
     raise ValueError("must be an ISO 8601 duration such as PT24H")
 
 
-Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=LONGEST_TEXT)]
+def _printable(value: str) -> str:
+    if any(unicodedata.category(sign) == "Cc" for sign in value):
+        raise ValueError("must not have control characters, such as line breaks or tabs")
+    return value
+
+
+Text = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=LONGEST_TEXT), AfterValidator(_printable)
+]
 Label = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 """A data usage label: Adobe's (`C1` to `C12`, `I1`, `S1`, …) or one of your own."""
 

@@ -168,6 +168,24 @@ class Lists:
                 return made
         raise RequestRejectedError(NAME_TAKEN, "create list")
 
+    def rename(self, list_id: int, name: str) -> StaticList | None:
+        """Give the list another (safe) name, in place; None if there is no list with this id.
+
+        Raises RequestRejectedError 709 when the name is taken, or another MarketoError.
+        """
+        request = Request(
+            "rename list",
+            "POST",
+            f"/rest/asset/v1/staticList/{list_id}.json",
+            ASSET_TIMEOUT,
+            form={"name": safe_name(name)},
+        )
+        for row in self._client.call(request).result:
+            if row.get("id") == list_id:
+                workspace = row.get("workspace")
+                return StaticList(list_id, str(row.get("name")), None if workspace is None else str(workspace))
+        return None
+
     def workspaces(self) -> list[str]:
         """The workspaces in which this user can create lists, by name; raises MarketoError."""
         return sorted(workspace for workspace, _ in self._folders())

@@ -11,7 +11,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -45,6 +45,15 @@ class LeaseLostError(Exception):
 
 class StaleRunError(Exception):
     """A run was written since it was read; nothing was written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """Somebody who was put on a list and not taken off; `key` is the row's name in the table."""
+
+    key: str
+    row: Row
+    delivered: Delivered
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +106,10 @@ class Ledger:
 
     def placed(self, connection_id: str, audience: AudienceKey) -> Iterator[Delivered]:
         """The memberships of those who were put on the audience's list and not taken off."""
+        return (member.delivered for member in self.on_list(connection_id, audience))
+
+    def on_list(self, connection_id: str, audience: AudienceKey) -> Iterator[Member]:
+        """Those who were put on the audience's list and not taken off, with their rows."""
         pages = self._client.get_paginator("query").paginate(
             TableName=self._table,
             KeyConditionExpression="connection_id = :connection AND begins_with(#key, :person)",
@@ -106,9 +119,22 @@ class Ledger:
         )
         for page in pages:
             for stored in page["Items"]:
-                delivered = _row(stored["delivered"]["S"]).memberships.get(audience)
+                row = _row(stored["delivered"]["S"])
+                delivered = row.memberships.get(audience)
                 if delivered and delivered.status is MembershipStatus.REALIZED:
-                    yield delivered
+                    yield Member(stored["key"]["S"], row, delivered)
+
+    def forget(
+        self, connection_id: str, audience: AudienceKey, members: Sequence[Member], lease: Lease, now: datetime
+    ) -> None:
+        """Let it be as if nothing was ever delivered of the members' membership. Raises LeaseLostError."""
+        expires = {"N": str(int((now + RETENTION).timestamp()))}
+        for start in range(0, len(members), TRANSACTION_ITEMS - 1):
+            items: list[TransactWriteItemTypeDef] = [self._leases.held(lease)]
+            for member in members[start : start + TRANSACTION_ITEMS - 1]:
+                left = {one: status for one, status in member.row.memberships.items() if one != audience}
+                items.append(self._put(connection_id, member.key, replace(member.row, memberships=left), expires))
+            self._write(items, lease)
 
     def run(self, connection_id: str, run_id: str) -> Run:
         """The run as it stands, empty if it has not begun."""
@@ -123,7 +149,10 @@ class Ledger:
         items: list[TransactWriteItemTypeDef] = [self._leases.held(lease)]
         items += [self._runs.put(run, now) for run in entry.runs]
         items += [self._count(connection_id, one, numbers, expires) for one, numbers in entry.counted.items()]
-        items += [self._put(connection_id, key, row, expires) for key, row in entry.rows.items()]
+        items += [self._put(connection_id, _person(key), row, expires) for key, row in entry.rows.items()]
+        self._write(items, lease)
+
+    def _write(self, items: "Sequence[TransactWriteItemTypeDef]", lease: Lease) -> None:
         try:
             patiently(lambda: self._client.transact_write_items(TransactItems=items), self._sleep)
         except self._client.exceptions.TransactionCanceledException as cancelled:
@@ -150,8 +179,8 @@ class Ledger:
                 if wanted:
                     self._sleep(_PAUSE)
 
-    def _put(self, connection_id: str, key: str, row: Row, expires: Any) -> "TransactWriteItemTypeDef":
-        stored = {**_key(connection_id, _person(key)), "delivered": {"S": _text(row)}, "expires_at": expires}
+    def _put(self, connection_id: str, name: str, row: Row, expires: Any) -> "TransactWriteItemTypeDef":
+        stored = {**_key(connection_id, name), "delivered": {"S": _text(row)}, "expires_at": expires}
         return {"Put": {"TableName": self._table, "Item": stored}}
 
     def _count(
