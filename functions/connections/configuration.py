@@ -48,7 +48,9 @@ def list_connections(cursor: Cursor = None, limit: Limit = 50) -> ConnectionPage
 
 @router.get("/connections/<connection_id>", summary="Show a connection", operation_id="getConnection")
 def get_connection(connection_id: ConnectionId) -> Response[ConnectionOut]:
-    return _shown(management().get(connection_id))
+    connection = management().get(connection_id)
+    warnings = management().warnings(connection, len(management().activations(connection_id)))
+    return Response(200, JSON, ConnectionOut.with_warnings(connection, warnings), etag(connection.version))
 
 
 @router.patch(

@@ -196,7 +196,7 @@ def test_a_missing_permission_is_named(
             {"workspace": "Eurpe"},
             "workspace",
             "workspace",
-            "did you mean Europe?",
+            "(did you mean Europe?)",
         ),
         (
             {"partition": "APAC"},
@@ -214,7 +214,7 @@ def test_a_missing_permission_is_named(
             {"mapping": [*ROWS, {"source": "company.name", "target": "Company Name"}]},
             "mapping",
             "mapping[3].target",
-            "Marketo has no lead field Company Name; did you mean company?; see the call marketo/fields",
+            "Marketo has no lead field Company Name (did you mean company?); see the call marketo/fields",
         ),
     ],
 )
@@ -295,9 +295,9 @@ def test_what_a_sample_lacks_is_named_by_its_path_and_never_by_a_value() -> None
     assert errors(report, "mapping") == {
         "mapping[0].source": "the value at personalEmail.address does not fit email: not an e-mail address; "
         "map another source or field",
-        "mapping[1].source": "person.name.firstName is not in the sample; did you mean person.name.firstname?; "
+        "mapping[1].source": "person.name.firstName is not in the sample (did you mean person.name.firstname?); "
         "correct the path, or give a sample that has it",
-        "mapping[2].source": "person.name.lastName is not in the sample; did you mean person.name.firstname?; "
+        "mapping[2].source": "person.name.lastName is not in the sample (did you mean person.name.firstname?); "
         "correct the path, or give a sample that has it",
     }
     assert "not an address" not in str(report)

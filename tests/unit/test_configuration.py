@@ -291,3 +291,23 @@ def test_an_audience_needs_a_list_where_lists_are_kept() -> None:
 def test_a_connection_has_at_most_a_thousand_audiences() -> None:
     assert room_problems(999) == []
     assert [problem.path for problem in room_problems(1000)] == ["id"]
+
+
+def test_more_than_adobe_advises_is_worth_a_warning() -> None:
+    rows = [{"source": f"a.{number}", "target": f"field{number}"} for number in range(49)]
+    crowded = ConnectionIn.read({**FULL, **mapping(DEDUPE, FIRST, LAST, *rows)}).draft()
+    assert [warning.path for warning in connection_warnings(crowded, 251)] == ["mapping", "audiences"]
+    fewer = replace(crowded, mapping=crowded.mapping[:-1])
+    assert connection_warnings(fewer, 250) == []
+
+
+def test_a_legacy_connection_without_email_creates_nobody() -> None:
+    ecid = {"source": "identityMap.ECID", "target": "ECID"}
+    legacy = {"generation": "legacy_v2", "ecid_field": "visitorKey", "partition": None}
+    found = ConnectionIn.read({**FULL, **legacy, **mapping(ecid, FIRST, LAST)}).draft()
+    assert connection_problems(found) == []
+    assert [warning.path for warning in connection_warnings(found)] == ["person_action"]
+    by_email = ConnectionIn.read(
+        {**FULL, **legacy, **mapping(ecid, {**DEDUPE, "target": "Email"}, FIRST, LAST)}
+    ).draft()
+    assert connection_warnings(by_email) == []

@@ -123,9 +123,9 @@ class Management:
         _expect(connection, expected)
         return connection
 
-    def warnings(self, connection: Connection) -> Sequence[Problem]:
-        """What works, and is perhaps not what was meant."""
-        return [*connection_warnings(connection), *self.governance.warnings(connection)]
+    def warnings(self, connection: Connection, audiences: int = 0) -> Sequence[Problem]:
+        """What works, and is perhaps not what was meant; `audiences`: how many are activated, where that is known."""
+        return [*connection_warnings(connection, audiences), *self.governance.warnings(connection)]
 
     def list(self, cursor: str | None, limit: int) -> Page:
         """Raises InvalidCursorError."""

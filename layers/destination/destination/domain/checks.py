@@ -134,7 +134,7 @@ def sample_problems(connection: Connection, schema: Schema, events: Sequence[Pro
         into = schema.fields.get(compared.get(row.target, row.target))
         if not values:
             near = get_close_matches(row.source, {path for event in events for path in _paths(event)}, n=1)
-            meant = f"; did you mean {near[0]}?" if near else ""
+            meant = f" (did you mean {near[0]}?)" if near else ""
             message = f"{row.source} is not in the sample{meant}; correct the path, or give a sample that has it"
             problems.append(Problem(f"mapping[{index}].source", message))
         elif into is not None and (why := _misfit(values, into, is_identity=row.target in compared)):
@@ -189,13 +189,13 @@ def _meant(name: str, fields: Iterable[Field]) -> str:
         spelled.setdefault(_plain(field.display_name), field.name)
         spelled[_plain(field.name)] = field.name
     near = get_close_matches(_plain(name), spelled, n=1, cutoff=_CLOSE)
-    return f"; did you mean {spelled[near[0]]}?" if near else ""
+    return f" (did you mean {spelled[near[0]]}?)" if near else ""
 
 
 def _like(name: str, names: Collection[str]) -> str:
     spelled = {_plain(one): one for one in names}
     near = get_close_matches(_plain(name), spelled, n=1, cutoff=_CLOSE)
-    return f"; did you mean {spelled[near[0]]}?" if near else ""
+    return f" (did you mean {spelled[near[0]]}?)" if near else ""
 
 
 def _plain(text: str) -> str:

@@ -155,6 +155,9 @@ def connection_warnings(connection: Connection, audiences: int = 0) -> list[Prob
         for index, row in enumerate(connection.mapping)
         if (identity := filled_by_identity(connection).get(row.target))
     )
+    if _legacy_creates_nobody(connection):
+        message = f"creates nobody without {EMAIL_TARGET}: map it, or choose update_existing_only"
+        warnings.append(Problem("person_action", message))
     attributes = sum(row.target not in identities(connection) for row in connection.mapping)
     if attributes > ADVISED_ATTRIBUTES:
         message = f"has {attributes} attributes, more than the {ADVISED_ATTRIBUTES} that Adobe advises"
@@ -363,6 +366,12 @@ def _missing_attributes(connection: Connection) -> Iterator[Problem]:
         if name not in filled:
             message = f"map a source to {name}: Marketo people are created with {', '.join(others)} and {last} only"
             yield Problem("mapping", message)
+
+
+def _legacy_creates_nobody(connection: Connection) -> bool:
+    if connection.generation is not Generation.LEGACY_V2 or not rule_of(connection).creates:
+        return False
+    return bool(connection.mapping) and EMAIL_TARGET not in {row.target for row in connection.mapping}
 
 
 def _is_path(text: str) -> bool:
