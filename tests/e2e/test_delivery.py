@@ -36,6 +36,7 @@ def about_people(calls: Iterable[Mapping[str, Any]]) -> Counter[str]:
 def test_one_broken_record_of_a_thousand_is_named_and_the_others_arrive_once(system: System) -> None:
     instance = system.instance()
     destination = system.connect(instance, AUDIENCE)
+    checks = len(instance.calls())
     known = emails(PROFILES)
     lines = [json.dumps(profile(email, AUDIENCE)) for email in known]
     lines[BROKEN] = lines[BROKEN][:-20]
@@ -50,7 +51,7 @@ def test_one_broken_record_of_a_thousand_is_named_and_the_others_arrive_once(sys
     delivered = destination.accounted(len(arrived))
     assert delivered == {name: len(arrived) for name in ("received", "created", "added", "persons")}
     assert instance.emails() == instance.members(AUDIENCE) == arrived
-    told = about_people(instance.calls())
+    told = about_people(instance.calls()[checks:])
     # Lookup, creation, list: four full calls each, or one more each if the body's two messages are delivered apart.
     assert sum(told.values()) in {12, 15}
 
@@ -62,7 +63,7 @@ def test_one_broken_record_of_a_thousand_is_named_and_the_others_arrive_once(sys
         "unchanged": len(arrived),
         "reasons": {"ALREADY_DELIVERED": len(arrived)},
     }
-    assert about_people(instance.calls()) == told
+    assert about_people(instance.calls()[checks:]) == told
     assert system.letters(destination.id) == []
 
 
