@@ -103,6 +103,7 @@ class Demo:
     differences: list[str] = field(default_factory=list)
 
     def run(self) -> None:
+        self.end_earlier()
         self.seed()
         connection_id, token = self.connect()
         profiles = (PAYLOADS / "aep-profiles.json").read_bytes()
@@ -118,6 +119,16 @@ class Demo:
         self.expect("Marketo calls that change something, for what it was told before", self.writes() - writes, 0)
         self.show(connection_id)
         leave_events(connection_id, token)
+
+    def end_earlier(self) -> None:
+        """Delete the instance's connections: their lists are about to be reset, and a list belongs to one of them."""
+        page: dict[str, Any] = {"cursor": ""}
+        while page["cursor"] is not None:
+            query = {"cursor": page["cursor"]} if page["cursor"] else {}
+            page = _call("GET", f"{self.api_url}/connections", params=query)
+            for one in page["connections"]:
+                if one["munchkin_id"] == CONNECTION["munchkin_id"]:
+                    _call("DELETE", f"{self.api_url}/connections/{one['id']}", params={"discard": "true"})
 
     def seed(self) -> None:
         _step("Marketo holds four people in two partitions; two of them share an e-mail address")
