@@ -16,7 +16,7 @@ UNKNOWN = "00000000-0000-4000-8000-000000000000"
 PROBLEM = "application/problem+json"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def instance(system: System) -> Instance:
     return system.instance(lists=[{"name": "Already there", "id": 77}])
 
