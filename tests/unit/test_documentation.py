@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from destination.domain.outcome import MESSAGES
-from destination.domain.schema import INVALID_VALUE, READ_ONLY, TOO_LONG, UNKNOWN_FIELD
+from destination.domain.schema import INVALID_VALUE, READ_ONLY, RESTRICTED, TOO_LONG, UNKNOWN_FIELD
 from destination.marketo.errors import CODES
 from tests.support.template import source
 
@@ -78,7 +78,7 @@ def test_every_reason_is_documented(code: str) -> None:
     assert f"| `{code}` |" in CONFIGURATION
 
 
-@pytest.mark.parametrize("code", [INVALID_VALUE, TOO_LONG, READ_ONLY, UNKNOWN_FIELD])
+@pytest.mark.parametrize("code", [INVALID_VALUE, TOO_LONG, READ_ONLY, UNKNOWN_FIELD, RESTRICTED])
 def test_every_reason_for_leaving_a_field_out_is_documented(code: str) -> None:
     assert f"| `{code}` |" in CONFIGURATION
 

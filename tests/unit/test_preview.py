@@ -160,6 +160,14 @@ def test_an_attribute_that_does_not_fit_is_left_out_and_told_why() -> None:
     assert failed.dropped.keys() == person.dropped.keys()
 
 
+def test_an_attribute_that_must_not_be_exported_is_named() -> None:
+    rows = (*EMAIL_MAPPING[:3], MappingRow("company", "company", labels=("C12",)))
+    of = event("ada@example.org", ("a", REALIZED), company="Analytical Engines")
+    person = only(preview(World(connection(mapping=rows), leads=[ADA]), of))
+    assert {name: error.code for name, error in person.dropped.items()} == {"company": "RESTRICTED"}
+    assert "company" not in person.fields
+
+
 def test_an_audience_outside_its_schedule_is_told() -> None:
     world = World()
     target = world.connections.stored["connection-1"]

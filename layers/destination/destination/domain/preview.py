@@ -13,7 +13,7 @@ from destination.domain.outcome import NO_CONSENT, OUTSIDE_SCHEDULE, SUPERSEDED,
 from destination.domain.person import Unit
 from destination.domain.plan import partition_for
 from destination.domain.runs import Tally
-from destination.domain.schema import InvalidValueError
+from destination.domain.schema import RESTRICTED, InvalidValueError
 from destination.domain.settle import Settled
 
 
@@ -119,9 +119,15 @@ def _person(
         updated=outcome.updated and not superseded,
         partition=partition_for(target.connection) if outcome.created and not superseded else None,
         fields=tuple(plan.fields) if plan else (),
-        dropped={name: why_dropped[name] for name in unit.dropped},
+        dropped=_restricted(target) | {name: why_dropped[name] for name in unit.dropped},
         audiences=tuple(_audiences(target, unit, settled, superseded=superseded)),
     )
+
+
+def _restricted(target: ActiveConnection) -> dict[str, InvalidValueError]:
+    """The attributes that are never exported, whatever their value: deliveries do not so much as look at them."""
+    why = InvalidValueError("its source is labelled C12, which must not be exported", RESTRICTED)
+    return {row.target: why for row in target.connection.mapping if not row.is_exported}
 
 
 def _audiences(

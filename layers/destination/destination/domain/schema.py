@@ -23,6 +23,7 @@ INVALID_VALUE: Final = "INVALID_VALUE"
 TOO_LONG: Final = "TOO_LONG"
 READ_ONLY: Final = "READ_ONLY"
 UNKNOWN_FIELD: Final = "UNKNOWN_FIELD"
+RESTRICTED: Final = "RESTRICTED"
 """Why an attribute is dropped."""
 
 _READ_ONLY = "the field is read-only in Marketo"
