@@ -8,14 +8,18 @@ from math import ceil
 from typing import Final
 
 from benchmarks.row import Row, Say
+from destination.domain.connection import Repair
 from destination.domain.event import MembershipStatus, ProfileEvent
-from tests.support.world import START, World, connection, event
+from destination.domain.verification import AudienceCheck, Verification
+from destination.queue import verification_message
+from tests.support.world import START, World, audience, connection, event
 
 CHUNK: Final = 300
 _NAMES: Final = {
     "GET /rest/v1/leads.json": "lookup",
     "POST /rest/v1/leads.json": "write",
     "POST /rest/v1/lists/{id}/leads.json": "list",
+    "GET /rest/v1/lists/{id}/leads.json": "members",
     "GET /rest/v1/leads/describe2.json": "describe",
     "GET /rest/v1/stats/usage.json": "usage",
 }
@@ -33,6 +37,21 @@ class _Counted:
     def deliver(self, events: Sequence[ProfileEvent]) -> Counter[str]:
         report = self.world.deliver(*events)
         assert not report.given_back, report.halts
+        return self._fresh()
+
+    def verify(self) -> Counter[str]:
+        """The list of the audience, from a request to the end."""
+        world, name = self.world, "20261121T100000Z-00000000"
+        check = AudienceCheck(audience("a"), "a", 1001, "a")
+        requested = Verification(name, world.connection.id, Repair.BOTH, world.now, 1, is_whole=True)
+        world.verifications.create(requested, [check])
+        world.queue.send(world.connection.id, [verification_message(world.connection.id, name, world.now)])
+        while world.queue.waiting:
+            world.deliver()
+        assert world.verifications.found[name, 0].out_of_sync == 0
+        return self._fresh()
+
+    def _fresh(self) -> Counter[str]:
         calls = self.world.calls()
         fresh = Counter(_NAMES.get(endpoint, endpoint) for endpoint in calls[self.seen :])
         self.seen = len(calls)
@@ -52,7 +71,10 @@ def run(say: Say) -> list[Row]:
     distrustful.deliver(_events(1000))
     changed_looked_up = distrustful.deliver(_events(1000, revision=1))
     say("calls for 10,000 profiles")
-    many = _Counted(World()).deliver(_events(10_000))
+    crowd = _Counted(World())
+    many = crowd.deliver(_events(10_000))
+    say("calls to verify their list")
+    verified = crowd.verify()
     return [
         Row("calls per 1,000 new profiles", created.total(), 12, "calls", _how(created, _floor(1000, 3))),
         Row(
@@ -71,6 +93,7 @@ def run(say: Say) -> list[Row]:
         ),
         Row("calls for the same 1,000 profiles again", again.total(), 0, "calls", "floor 0"),
         Row("calls per 1,000 of 10,000 new profiles", many.total() / 10, 12, "calls", _how(many, _floor(10_000, 3))),
+        Row("calls per 1,000 members verified", verified.total() / 10, 4, "calls", _how(verified, _floor(10_000, 1))),
     ]
 
 
