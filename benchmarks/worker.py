@@ -23,6 +23,7 @@ from destination.store.connections import Connections
 ROOT: Final = Path(__file__).parents[1]
 TIMEOUT_SECONDS: Final = 300
 _PREFIX: Final = "benchmarks"
+_PSEUDONYMS: Final = f"{_PREFIX}/pseudonyms"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,15 +83,19 @@ def main() -> None:
     services.secretsmanager.secrets[f"{_PREFIX}/credentials/{workload.CONNECTION_ID}"] = json.dumps(credentials)
     target = workload.active(workload.connection(job.limits, job.munchkin_id))
     workload.store(Connections(services.client("dynamodb"), aws.CONNECTIONS), target)
+    services.secretsmanager.secrets[_PSEUDONYMS] = "secret"
     os.environ.update(
+        STACK_NAME=_PREFIX,
         CONNECTIONS_TABLE=aws.CONNECTIONS,
         LEDGER_TABLE=aws.LEDGER,
         RUNS_TABLE=aws.RUNS,
         QUEUE_URL="https://queue.invalid/events",
         DEAD_LETTER_QUEUE_URL="https://queue.invalid/dead-letters",
         SECRETS_PREFIX=_PREFIX,
+        PSEUDONYM_SECRET=_PSEUDONYMS,
         MARKETO_URL=job.marketo_url,
         LOG_LEVEL="CRITICAL",
+        POWERTOOLS_METRICS_DISABLED="true",  # they are lines of the standard output, which is ours
     )
     from functions.sync.app import handler  # noqa: PLC0415 - reads the environment
 

@@ -133,7 +133,8 @@ def document() -> Document:
     schemas |= {f"{name}Patch": _patch(name, schemas[f"{name}In"]) for name in ("Connection", "Audience")}
     for operation in _operations(made):
         _complete(operation, schemas)
-    made["paths"]["/connections/{connection_id}/events"] = {"post": _WEBHOOK}
+    answers = {status: {**answer, "headers": _CORRELATED} for status, answer in _WEBHOOK["responses"].items()}
+    made["paths"]["/connections/{connection_id}/events"] = {"post": {**_WEBHOOK, "responses": answers}}
     made["security"] = [{"sigv4": []}]
     made["components"]["securitySchemes"] = _SECURITY
     return made
@@ -238,6 +239,10 @@ def _count_of(member: str) -> Document:
 
 _LISTED: Final = f"An answer lists {MAX_PROBLEMS:,} problems at most"
 _ERRORS_CUT: Final = f"`errors` lists {MAX_PROBLEMS:,} at most; when there are more, `error_count` tells how many."
+
+_CORRELATED: Final[Document] = {
+    "X-Correlation-Id": {"description": "The request, as the logs name it.", "schema": {"type": "string"}}
+}
 
 _EVENTS: Final[Document] = {
     "required": True,

@@ -83,7 +83,7 @@ for calls in (
     api.include_router(calls.router)
 
 
-@logger.inject_lambda_context(clear_state=True)
+@logger.inject_lambda_context(clear_state=True, correlation_id_path="requestContext.requestId")
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     caller.set(caller_of(event))
     answer = api.resolve(event, context)

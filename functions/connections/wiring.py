@@ -5,10 +5,12 @@ import secrets
 import time
 import uuid
 from contextvars import ContextVar
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import boto3
+from aws_lambda_powertools import Logger
 
 from destination.domain.connection import Connection
 from destination.domain.credentials import ClientCredentials
@@ -19,7 +21,7 @@ from destination.history import History
 from destination.manage import Management
 from destination.marketo.instance import Marketo
 from destination.marketo.pace import Pace
-from destination.marketo.transport import session
+from destination.marketo.transport import Call, session
 from destination.preflight import Preflight
 from destination.preview import Previews
 from destination.queue import EventQueue
@@ -54,6 +56,7 @@ one process at its busiest. Whoever raises a connection to Marketo's own limits 
 """
 
 
+logger = Logger()
 http = functools.cache(session)
 
 caller: ContextVar[str] = ContextVar("caller", default="local")
@@ -126,7 +129,16 @@ def marketo_for(connection: Connection, given: ClientCredentials) -> Marketo:
         http=http(),
         pace=pace_for(connection.munchkin_id),
         url=settings().marketo_url,
+        watch=functools.partial(_watch, connection.munchkin_id),
     )
+
+
+def _watch(munchkin_id: str, call: Call) -> None:
+    told = {"munchkin_id": munchkin_id, **asdict(call)}
+    if call.code is None:
+        logger.debug("marketo call answered", extra=told)
+    else:
+        logger.info("marketo call refused", extra=told)
 
 
 @functools.cache

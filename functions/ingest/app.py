@@ -14,21 +14,25 @@ Everything else answers a problem (RFC 9457) with `type`, `title`, `status`, `de
     error_count     the number of all errors; only when `errors` does not list them all
 
 An answer lists MAX_PROBLEMS problems at most, rejected records before warnings, as Lambda returns 6 MB and no more.
+
+The header `X-Correlation-Id` of every answer, and `correlation_id` of a problem, name the request as the logs do, from
+here to the calls to Marketo.
 """
 
 import base64
 import functools
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import boto3
-from aws_lambda_powertools import Logger
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from destination.ingest import Acceptance, Ingest, InvalidBodyError, RefusedError, Submission, UnavailableError
-from destination.queue import EventQueue
+from destination.queue import CORRELATION_ID, EventQueue
 from destination.settings import IngestSettings
 from destination.sources.body import LONGEST_NAME, Problem
 from destination.store.connections import Connections
@@ -36,6 +40,7 @@ from destination.store.connections import Connections
 MAX_PROBLEMS = 1_000
 
 logger = Logger()
+metrics = Metrics()
 
 
 @functools.cache
@@ -50,19 +55,38 @@ def ingest() -> Ingest:
 
 @logger.inject_lambda_context(clear_state=True)
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    correlation_id = _correlation_id(event, context)
+    logger.set_correlation_id(correlation_id)
     try:
-        submission = _submission(event)
+        submission = _submission(event, correlation_id)
         logger.append_keys(connection_id=submission.connection_id[:LONGEST_NAME])
         acceptance = ingest()(submission)
     except RefusedError as refused:
         cause = {"cause": refused.cause} if isinstance(refused, UnavailableError) else {}
         logger.warning("events refused", extra={"status": refused.status, "detail": refused.detail, **cause})
-        return _problem(refused)
-    logger.info("events accepted", extra={"accepted": acceptance.accepted, "rejected": len(acceptance.rejected)})
-    return _accepted(acceptance)
+        _measure({"refused": 1}, status=str(refused.status))
+        return _problem(refused, correlation_id)
+    counts = {"accepted": acceptance.accepted, "rejected": len(acceptance.rejected)}
+    logger.info("events accepted", extra=counts)
+    _measure(counts)
+    return _accepted(acceptance, correlation_id)
 
 
-def _submission(event: dict[str, Any]) -> Submission:
+def _correlation_id(event: dict[str, Any], context: LambdaContext) -> str:
+    """API Gateway's id of the request, which its access log has too; Lambda's where there is none."""
+    request_id = (event.get("requestContext") or {}).get("requestId") or ""
+    return request_id if CORRELATION_ID.fullmatch(request_id) else context.aws_request_id
+
+
+def _measure(counts: Mapping[str, int], **dimensions: str) -> None:
+    for name, count in counts.items():
+        metrics.add_metric(name=name, unit=MetricUnit.Count, value=count)
+    for name, value in {"stack": IngestSettings.from_env().stack_name, **dimensions}.items():
+        metrics.add_dimension(name=name, value=value)
+    metrics.flush_metrics()
+
+
+def _submission(event: dict[str, Any], correlation_id: str) -> Submission:
     headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
     return Submission(
         connection_id=(event.get("pathParameters") or {}).get("connection_id") or "",
@@ -70,6 +94,7 @@ def _submission(event: dict[str, Any]) -> Submission:
         content_type=headers.get("content-type"),
         content_encoding=headers.get("content-encoding"),
         body=_body(event),
+        correlation_id=correlation_id,
     )
 
 
@@ -83,7 +108,7 @@ def _body(event: dict[str, Any]) -> bytes:
         raise InvalidBodyError("The body is announced as Base64 and is not.") from error
 
 
-def _accepted(acceptance: Acceptance) -> dict[str, Any]:
+def _accepted(acceptance: Acceptance, correlation_id: str) -> dict[str, Any]:
     rejected = acceptance.rejected[:MAX_PROBLEMS]
     warnings = acceptance.warnings[: MAX_PROBLEMS - len(rejected)]
     answer: dict[str, Any] = {"accepted": acceptance.accepted, "rejected": _by_record(rejected)}
@@ -93,20 +118,21 @@ def _accepted(acceptance: Acceptance) -> dict[str, Any]:
         answer["rejected_count"] = len(acceptance.rejected)
     if len(warnings) < len(acceptance.warnings):
         answer["warning_count"] = len(acceptance.warnings)
-    return _response(202, "application/json", answer)
+    return _response(202, "application/json", answer, correlation_id)
 
 
-def _problem(refused: RefusedError) -> dict[str, Any]:
+def _problem(refused: RefusedError, correlation_id: str) -> dict[str, Any]:
     answer: dict[str, Any] = {
         "type": "about:blank",
         "title": refused.title,
         "status": refused.status,
         "detail": refused.detail,
         "errors": [_error(problem) for problem in refused.problems[:MAX_PROBLEMS]],
+        "correlation_id": correlation_id,
     }
     if len(refused.problems) > MAX_PROBLEMS:
         answer["error_count"] = len(refused.problems)
-    return _response(refused.status, "application/problem+json", answer)
+    return _response(refused.status, "application/problem+json", answer, correlation_id)
 
 
 def _by_record(problems: Sequence[tuple[int, Problem]]) -> list[dict[str, Any]]:
@@ -120,5 +146,6 @@ def _error(problem: Problem) -> dict[str, str]:
     return {"path": problem.path, "message": problem.message}
 
 
-def _response(status: int, content_type: str, body: dict[str, Any]) -> dict[str, Any]:
-    return {"statusCode": status, "headers": {"Content-Type": content_type}, "body": json.dumps(body)}
+def _response(status: int, content_type: str, body: dict[str, Any], correlation_id: str) -> dict[str, Any]:
+    headers = {"Content-Type": content_type, "X-Correlation-Id": correlation_id}
+    return {"statusCode": status, "headers": headers, "body": json.dumps(body)}

@@ -4,11 +4,14 @@ import functools
 import gc
 import random
 import time
+from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import boto3
-from aws_lambda_powertools import Logger
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from destination.domain.connection import Connection, Limits
@@ -16,7 +19,8 @@ from destination.domain.pace import PaceState
 from destination.domain.pseudonym import pseudonym
 from destination.marketo.instance import Marketo
 from destination.marketo.pace import Pace
-from destination.marketo.transport import session
+from destination.marketo.transport import Call, session
+from destination.measures import UNITS, Calls, measured, reasons
 from destination.queue import DeadLetters, EventQueue, batch_response, messages
 from destination.settings import SyncSettings
 from destination.store.connections import Connections
@@ -25,10 +29,12 @@ from destination.store.ledger import Ledger
 from destination.store.runs import Runs
 from destination.store.secrets import Credentials, TokenSecret, pseudonym_secret
 from destination.store.verifications import Verifications
-from destination.sync import Sync
+from destination.sync import Report, Sync
 from destination.verify import Verify
 
 logger = Logger()
+metrics = Metrics()
+calls = Calls()
 http = functools.cache(session)
 
 # A batch is some hundred thousand objects without cycles that live to its end. With its defaults the collector goes
@@ -55,6 +61,7 @@ def sync() -> Sync:
             http=http(),
             pace=Pace(1, 1),
             url=settings.marketo_url,
+            watch=functools.partial(_watch, munchkin_id),
         )
 
     def instance(connection: Connection) -> Marketo:
@@ -82,12 +89,53 @@ def sync() -> Sync:
 
 @logger.inject_lambda_context(clear_state=True)
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    start = time.monotonic()
+    calls.take()  # of an invocation that ended with an exception
     batch = messages(event)
     report = sync()(batch, timedelta(milliseconds=context.get_remaining_time_in_millis()))
-    logger.info("batch delivered", extra={"messages": len(batch), "given_back": len(report.given_back)})
+    _log(report, len(batch))
+    _measure(measured(report, calls.take(), time.monotonic() - start))
+    for reason, persons in reasons(report).items():
+        _measure({"not_delivered": persons}, reason=reason)
+    return batch_response(report.given_back)
+
+
+def _log(report: Report, messages: int) -> None:
+    given_back = set(report.given_back)
+    for work in report.works:
+        told = {
+            "message_id": work.message.id,
+            "connection_id": work.envelope.connection_id,
+            "correlation_id": work.envelope.correlation_id,
+            "events": len(work.envelope.events),
+            "receives": work.message.receives,
+        }
+        if work.message.id in given_back:
+            logger.info("message given back", extra=told)
+        else:
+            logger.info("message delivered", extra=told)
+    for message_id, letter in report.refused.items():
+        logger.warning("message refused", extra={"message_id": message_id, "code": letter.code})
+    logger.info("batch delivered", extra={"messages": messages, "given_back": len(report.given_back)})
     for connection_id, cause in report.halts.items():
         logger.warning("delivery held up", extra={"connection_id": connection_id, "cause": cause})
-    return batch_response(report.given_back)
+
+
+def _measure(values: Mapping[str, float], **dimensions: str) -> None:
+    for name, value in values.items():
+        metrics.add_metric(name=name, unit=UNITS.get(name, MetricUnit.Count), value=value)
+    for name, dimension in {"stack": SyncSettings.from_env().stack_name, **dimensions}.items():
+        metrics.add_dimension(name=name, value=dimension)
+    metrics.flush_metrics()
+
+
+def _watch(munchkin_id: str, call: Call) -> None:
+    calls.count(call)
+    told = {"munchkin_id": munchkin_id, **asdict(call)}
+    if call.code is None:
+        logger.debug("marketo call answered", extra=told)
+    else:
+        logger.info("marketo call refused", extra=told)
 
 
 def _now() -> datetime:

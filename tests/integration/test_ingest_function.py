@@ -14,7 +14,7 @@ from destination.domain.event import MembershipStatus
 from destination.queue import MAX_MESSAGE_BYTES, Envelope, decode
 from destination.store.connections import Connections
 from functions.ingest import app
-from tests.support.aws import Aws, Context, as_json, aws, logged, webhook_request
+from tests.support.aws import Aws, Context, as_json, aws, emitted, logged, webhook_request
 from tests.support.world import connection
 
 TOKEN = "token-of-the-test"
@@ -60,14 +60,16 @@ def assert_problem(answer: Mapping[str, Any], status: int) -> Any:
     problem = as_json(answer)
     assert answer["statusCode"] == problem["status"] == status
     assert answer["headers"]["Content-Type"] == "application/problem+json"
-    assert {"type", "title", "status", "detail", "errors"} == problem.keys()
+    assert {"type", "title", "status", "detail", "errors", "correlation_id"} == problem.keys()
+    assert answer["headers"]["X-Correlation-Id"] == problem["correlation_id"]
     return problem
 
 
 def test_a_profile_is_accepted_and_queued(stack: Aws) -> None:
     before = datetime.now(UTC)
     answer = post(PROFILE)
-    assert (answer["statusCode"], answer["headers"]) == (202, {"Content-Type": "application/json"})
+    headers = {"Content-Type": "application/json", "X-Correlation-Id": "request-1"}
+    assert (answer["statusCode"], answer["headers"]) == (202, headers)
     assert as_json(answer) == {"accepted": 1, "rejected": []}
     (envelope,) = queued(stack)
     assert envelope.connection_id == "aep"
@@ -269,3 +271,27 @@ def test_no_value_of_a_profile_is_logged(stack: Aws, caplog: pytest.LogCaptureFi
     assert "events accepted" in shown
     assert "hidden" not in shown
     assert "hush" not in shown
+
+
+def test_events_keep_the_id_of_the_request_that_brought_them(stack: Aws, caplog: pytest.LogCaptureFixture) -> None:
+    request_id = "c6af9ac6-7b61-11e6-9a41-93e8deadbeef"
+    request = webhook_request("aep", json.dumps([PROFILE]), HEADERS)
+    request["requestContext"]["requestId"] = request_id
+    assert app.handler(request, Context())["headers"]["X-Correlation-Id"] == request_id
+    assert [one.correlation_id for one in queued(stack)] == [request_id]
+    assert [line["correlation_id"] for line in logged(app.logger, caplog)] == [request_id]
+
+
+@pytest.mark.parametrize("context", [None, {}, {"requestId": None}, {"requestId": "a b"}, {"requestId": "a" * 65}])
+def test_a_request_without_a_usable_id_goes_by_that_of_the_invocation(stack: Aws, context: object) -> None:
+    request = {**webhook_request("aep", json.dumps([PROFILE]), HEADERS), "requestContext": context}
+    assert app.handler(request, Context())["headers"]["X-Correlation-Id"] == Context().aws_request_id
+    assert [one.correlation_id for one in queued(stack)] == [Context().aws_request_id]
+
+
+def test_what_was_taken_and_refused_is_measured(stack: Aws, capsys: pytest.CaptureFixture[str]) -> None:
+    post([PROFILE, 7, PROFILE])
+    post(PROFILE, headers={})
+    accepted, refused = emitted(capsys.readouterr().out)
+    assert (accepted["accepted"], accepted["rejected"], accepted["stack"]) == ([2], [1], "destination")
+    assert (refused["refused"], refused["status"], refused["stack"]) == ([1], "401", "destination")

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from mypy_boto3_sqs.type_defs import MessageTypeDef
 
-from destination.domain.connection import Activation, Connection, PersonAction, Status
+from destination.domain.connection import Activation, Connection, Limits, PersonAction, Status
 from destination.domain.credentials import ClientCredentials
 from destination.domain.event import MembershipStatus, ProfileEvent
 from destination.domain.pace import PaceState
@@ -22,7 +22,7 @@ from destination.store.secrets import Credentials
 from functions.sync import app
 from marketo_simulator import Fault, Simulator
 from marketo_simulator.server import serve
-from tests.support.aws import SECRETS_PREFIX, Aws, Context, aws, logged, sqs_batch
+from tests.support.aws import SECRETS_PREFIX, Aws, Context, aws, emitted, logged, sqs_batch
 from tests.support.world import MUNCHKIN, audience, connection, event
 
 REALIZED, EXITED = MembershipStatus.REALIZED, MembershipStatus.EXITED
@@ -78,7 +78,8 @@ class Stage:
 
     def post(self, *events: ProfileEvent, connection_id: str = "connection-1") -> None:
         """Queue events in one message, as ingest does."""
-        bodies = [body for _, body in pack(connection_id, datetime.now(UTC), map(encode_event, events))]
+        packed = pack(connection_id, datetime.now(UTC), map(encode_event, events), "request-7")
+        bodies = [body for _, body in packed]
         assert EventQueue(self.aws.sqs, self.aws.queue_url).send(connection_id, bodies) == []
 
     def invoke(self, batch: list[MessageTypeDef], context: Context | None = None) -> set[str]:
@@ -342,12 +343,104 @@ def test_many_people_in_several_messages_share_calls(stage: Stage) -> None:
     assert len([path for path in work if "/lists/" in path]) == 2
 
 
-def test_neither_tables_nor_logs_hold_a_value_of_a_profile(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.fixture
+def debug() -> Iterator[None]:
+    """The function logs at its most talkative."""
+    before = app.logger.log_level
+    app.logger.setLevel("DEBUG")
+    yield
+    app.logger.setLevel(before)
+
+
+def test_events_are_followed_from_their_request_to_the_calls_to_marketo(
+    stage: Stage, debug: None, caplog: pytest.LogCaptureFixture
+) -> None:
+    stage.connect()
+    stage.deliver(ada(("a", REALIZED)), known(("a", REALIZED)))
+    lines = logged(app.logger, caplog)
+    assert {line["function_request_id"] for line in lines} == {Context().aws_request_id}
+    (delivered,) = (line for line in lines if line["message"] == "message delivered")
+    assert (delivered["correlation_id"], delivered["connection_id"]) == ("request-7", "connection-1")
+    assert (delivered["events"], delivered["receives"]) == (2, 1)
+    calls = [line for line in lines if line["message"] == "marketo call answered"]
+    assert [line["operation"] for line in calls].count("obtain access token") == 1
+    assert len(calls) == stage.calls() + 1
+    assert {(line["munchkin_id"], line["status"], line["level"]) for line in calls} == {(MUNCHKIN, 200, "DEBUG")}
+
+
+def test_what_is_given_back_or_no_message_is_logged_by_its_id(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
+    stage.connect()
+    stage.marketo.script(Fault(code="607", path="leads.json", times=99, every=1))
+    stage.aws.sqs.send_message(QueueUrl=stage.aws.queue_url, MessageBody="not JSON")
+    stage.post(ada(("a", REALIZED)))
+    given_back = stage.invoke(stage.aws.receive())
+    lines = {line["message"]: line for line in logged(app.logger, caplog)}
+    assert {lines["message given back"]["message_id"]} == given_back
+    assert lines["message given back"]["correlation_id"] == "request-7"
+    assert lines["message refused"]["code"] == "UNDECODABLE_MESSAGE"
+    assert (lines["marketo call refused"]["code"], lines["marketo call refused"]["level"]) == ("607", "INFO")
+    assert "message delivered" not in lines
+
+
+def test_a_dead_letter_keeps_the_id_of_its_request(stage: Stage) -> None:
+    stage.connect()
+    stage.marketo.script(Fault(effect="skip", code="1003", path="leads.json", method="POST", records=(0,), nth=2))
+    stage.post(ada(("a", REALIZED)), connection_id="connection-2")
+    stage.deliver(ada(("a", REALIZED)))
+    assert [decode(body).correlation_id for _, body in stage.dead_letters()] == ["request-7", "request-7"]
+
+
+def test_a_batch_is_measured(stage: Stage, capsys: pytest.CaptureFixture[str]) -> None:
+    stage.connect(limits=Limits(calls_per_20s=50, concurrency=1, daily_calls=1_000))
+    stage.marketo.script(Fault(effect="skip", code="1003", path="leads.json", method="POST", records=(0,), nth=2))
+    stage.deliver(ada(("a", REALIZED)), known(("a", REALIZED)), event(None, ("a", REALIZED)))
+    batch, *reasons = emitted(capsys.readouterr().out)
+    values = {name: value[0] for name, value in batch.items() if isinstance(value, list)}
+    calls = stage.calls()
+    assert {name: values[name] for name in ("activated", "unchanged", "excluded", "failed")} == {
+        "activated": 1,
+        "unchanged": 0,
+        "excluded": 1,
+        "failed": 1,
+    }
+    assert (values["dead_letters"], values["given_back"]) == (1, 0)
+    assert (values["marketo_calls"], values["marketo_refusals"]) == (calls, 0)
+    assert (values["window_used"], values["quota_used"]) == (100 * calls / 50, pytest.approx(100 * calls / 1_000, 0.2))
+    assert values["batch_duration"] > 0
+    assert 0 < values["latency_p50"] <= values["latency_p95"]
+    assert batch["stack"] == "destination"
+    found = {one["reason"]: one["not_delivered"] for one in reasons}
+    assert found == {"MISSING_DEDUPE_VALUE": [1], "MARKETO_1003": [1]}
+
+
+@pytest.mark.parametrize(
+    ("code", "metric"), [("606", "rate_reached"), ("607", "quota_reached"), ("615", "concurrency_reached")]
+)
+def test_calls_that_marketo_refuses_for_its_limits_are_measured(
+    stage: Stage, capsys: pytest.CaptureFixture[str], code: str, metric: str
+) -> None:
+    stage.connect()
+    stage.marketo.script(Fault(code=code, path="leads.json", times=99, every=1))
+    stage.post(ada(("a", REALIZED)))
+    stage.invoke(stage.aws.receive(), AlmostDone())
+    (batch,) = emitted(capsys.readouterr().out)
+    assert batch[metric][0] == batch["marketo_refusals"][0] >= 1
+    assert (batch["given_back"], batch["activated"]) == ([1], [0])
+    assert "latency_p50" not in batch
+
+
+def test_neither_tables_nor_logs_hold_a_value_of_a_profile(
+    stage: Stage, debug: None, caplog: pytest.LogCaptureFixture
+) -> None:
     stage.connect()
     stage.marketo.script(Fault(effect="skip", code="1003", path="leads.json", method="POST", records=(0,), nth=2))
     stage.deliver(ada(("a", REALIZED), company="Hush Ltd"), known(("a", REALIZED), company="Hush Ltd"))
     tables = [stage.aws.dynamodb.scan(TableName=name)["Items"] for name in ("LedgerTable", "RunsTable")]
     shown = json.dumps([tables, logged(app.logger, caplog)])
     assert "batch delivered" in shown
-    for value in ("ada@", "known@", "Hush", "Lovelace", "secret"):
+    assert "marketo call answered" in shown
+    names = [secret["Name"] for secret in stage.aws.secrets.list_secrets()["SecretList"]]
+    (stored,) = (name for name in names if "/tokens/" in name)
+    token = json.loads(stage.aws.secrets.get_secret_value(SecretId=stored)["SecretString"])["access_token"]
+    for value in ("ada@", "known@", "Hush", "Lovelace", "secret", token):
         assert value not in shown

@@ -50,6 +50,7 @@ class Aws:
     def environment(self, marketo_url: str = "") -> dict[str, str]:
         """What the template sets for the functions."""
         return {
+            "STACK_NAME": "destination",
             "CONNECTIONS_TABLE": "ConnectionsTable",
             "LEDGER_TABLE": "LedgerTable",
             "RUNS_TABLE": "RunsTable",
@@ -177,6 +178,12 @@ def sqs_batch(messages: Sequence[MessageTypeDef]) -> dict[str, Any]:
 def logged(logger: Logger, caplog: pytest.LogCaptureFixture) -> list[dict[str, Any]]:
     """The lines that a function logged, as CloudWatch gets them."""
     return [json.loads(logger.registered_formatter.format(record)) for record in caplog.records]
+
+
+def emitted(output: str) -> list[dict[str, Any]]:
+    """The metrics that a function wrote to its output, in the embedded metric format of CloudWatch."""
+    lines = (json.loads(line) for line in output.splitlines() if line.startswith("{"))
+    return [line for line in lines if "_aws" in line]
 
 
 def as_json(answer: Mapping[str, Any]) -> Any:

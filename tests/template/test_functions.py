@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from destination.settings import ConnectionsSettings, IngestSettings, MonitorSettings, SyncSettings
-from tests.support.template import ROOT, Template, of_type, source
+from tests.support.template import ROOT, Template, of_type, settle, source
 
 FUNCTIONS = ["IngestFunction", "SyncFunction", "MonitorFunction", "ConnectionsFunction"]
 MAKE = shutil.which("make") or "make"
@@ -59,6 +59,16 @@ def test_each_logs_json_to_its_own_group(template: Template, name: str) -> None:
     assert logging["ApplicationLogLevel"] == {"Ref": "LogLevel"}
 
 
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_sampled_lines_are_not_dropped_by_lambda(expanded: Template, template: Template, name: str) -> None:
+    sampling = function(settle(expanded, DebugSampleRate="0.01"), name)
+
+    assert sampling["LoggingConfig"] == {"LogFormat": "Text", "LogGroup": {"Ref": name.replace("Function", "LogGroup")}}
+    rate = "POWERTOOLS_LOGGER_SAMPLE_RATE"
+    assert sampling["Environment"]["Variables"][rate] == {"Ref": "DebugSampleRate"}
+    assert rate not in function(template, name)["Environment"]["Variables"]
+
+
 @pytest.mark.parametrize(
     ("name", "settings"),
     [
@@ -73,6 +83,7 @@ def test_each_is_told_what_its_settings_need(template: Template, name: str, sett
 
     assert settings.from_env(dict.fromkeys(variables, "set"))
     assert {"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE", "LOG_LEVEL"} <= variables.keys()
+    assert variables["STACK_NAME"] == {"Ref": "AWS::StackName"}
     assert variables["POWERTOOLS_SERVICE_NAME"] == name.removesuffix("Function").lower()
 
 

@@ -86,3 +86,10 @@ def test_the_alarm_of_dead_letters_says_how_to_move_them_back(template: Template
     assert "attributes code and reason" in said
     for output, queue in (("DeadLetterQueueArn", "DeadLetterQueue"), ("QueueArn", "Queue")):
         assert template["Outputs"][output]["Value"] == {"Fn::GetAtt": [queue, "Arn"]}
+
+
+def test_the_dashboard_is_of_its_stack_and_found(template: Template) -> None:
+    (dashboard,) = of_type(template, "AWS::CloudWatch::Dashboard").values()
+
+    assert dashboard["DashboardName"] == {"Fn::Sub": "${AWS::StackName}-${AWS::Region}"}
+    assert "${Dashboard}" in template["Outputs"]["DashboardUrl"]["Value"]["Fn::Sub"]

@@ -28,6 +28,7 @@ USE_CASES = (
     "history",
     "ingest",
     "manage",
+    "measures",
     "monitor",
     "preflight",
     "preview",

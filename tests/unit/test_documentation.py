@@ -94,3 +94,13 @@ def test_every_code_of_marketo_is_documented_as_the_table_has_it(code: str) -> N
 def test_every_parameter_is_documented_with_its_default(name: str) -> None:
     default = source()["Parameters"][name].get("Default", "")
     assert f"| `{name}` | {f'`{default}`' if str(default) else ''} |" in CONFIGURATION
+
+
+@pytest.mark.parametrize(
+    "alarm", [name for name, one in source()["Resources"].items() if one["Type"] == "AWS::CloudWatch::Alarm"]
+)
+def test_every_alarm_names_its_section_of_the_runbook(alarm: str) -> None:
+    description = source()["Resources"][alarm]["Properties"]["AlarmDescription"]
+    (section,) = re.findall(r"docs/operations\.md#([\w-]+)", description)
+    assert section in anchors(DOCS / "operations.md")
+    assert re.search(rf"^\|.*\b{alarm}\b.*\(#{section}\) \|$", (DOCS / "operations.md").read_text(), re.MULTILINE)

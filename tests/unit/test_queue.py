@@ -51,6 +51,26 @@ def test_a_message_reads_as_it_was_written() -> None:
     assert json.loads(body)["v"] == 1
 
 
+def test_a_message_carries_the_id_of_its_request_and_older_ones_have_none() -> None:
+    ((_, body),) = pack("connection-1", NOW, [encode_event(EVENT)], "c6af9ac6-7b61")
+    assert decode(body) == Envelope("connection-1", NOW, (EVENT,), correlation_id="c6af9ac6-7b61")
+    assert DeadLetter(body, "", "").group == "connection-1"
+    ((_, body),) = packed(encode_event(EVENT))
+    assert "correlation_id" not in body
+
+
+def test_the_largest_event_fits_beside_the_longest_ids() -> None:
+    ((_, body),) = pack("c" * 64, NOW, [json.dumps("x" * (MAX_EVENT_BYTES - 2))], "r" * 64)
+    assert len(body) <= MAX_MESSAGE_BYTES
+
+
+@pytest.mark.parametrize("wrong", [7, True, [], {}, "", "a b", "a" * 65, "a\n", "\ud800"])
+def test_what_is_no_id_of_a_request_is_no_message_of_ours(wrong: object) -> None:
+    message = {"v": 1, "connection_id": "c", "received_at": format_time(NOW), "correlation_id": wrong, "events": []}
+    with pytest.raises(UndecodableMessageError):
+        decode(json.dumps(message))
+
+
 def test_messages_are_filled_to_the_limit_in_order() -> None:
     texts = [json.dumps(f"{number:04}" + "x" * 100_000) for number in range(7)]
     found = packed(*texts)

@@ -5,10 +5,11 @@ import pytest
 from destination.settings import ConnectionsSettings, IngestSettings, MonitorSettings, SettingsError, SyncSettings
 
 ENVIRONMENTS: list[tuple[Any, tuple[str, ...]]] = [
-    (IngestSettings, ("CONNECTIONS_TABLE", "QUEUE_URL")),
+    (IngestSettings, ("STACK_NAME", "CONNECTIONS_TABLE", "QUEUE_URL")),
     (
         SyncSettings,
         (
+            "STACK_NAME",
             "CONNECTIONS_TABLE",
             "LEDGER_TABLE",
             "RUNS_TABLE",

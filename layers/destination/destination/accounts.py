@@ -74,7 +74,8 @@ class Work:
     def event(self, number: str) -> str:
         """The event that a person came from, as a message of its own."""
         event = self.envelope.events[int(number.split(".", maxsplit=1)[0])]
-        _, body = next(pack(self.envelope.connection_id, self.envelope.received_at, [encode_event(event)]))
+        own = self.envelope
+        _, body = next(pack(own.connection_id, own.received_at, [encode_event(event)], own.correlation_id))
         return body
 
 
@@ -92,7 +93,10 @@ class _Posting:
 
 @dataclass(slots=True)
 class Accounts:
-    """Records outcomes under a lease; holds the runs as they were written last. `name_of` gives pseudonyms."""
+    """Records outcomes under a lease; holds the runs as they were written last. `name_of` gives pseudonyms.
+
+    `tallies` are what was recorded so far, `letters` the number of dead letters that were sent.
+    """
 
     works: Mapping[str, Work]
     connection_id: str
@@ -101,6 +105,8 @@ class Accounts:
     lease: Lease
     clock: Callable[[], datetime]
     name_of: Callable[[str], str]
+    tallies: list[Tally] = field(default_factory=list, init=False)
+    letters: int = field(default=0, init=False)
     _runs: dict[str, Run] = field(default_factory=dict, init=False)
 
     def remember(self, rows: Mapping[str, Row]) -> None:
@@ -139,6 +145,7 @@ class Accounts:
                         failed[unit.origin.message_id, unit.origin.number.split(".", maxsplit=1)[0]].append(one)
         events = list(failed)
         unsent = self.dead_letters.send([self._letter(*event, failed[event][0]) for event in events])
+        self.letters += len(events) - len(unsent)
         lost = {id(one) for index in unsent for one in failed[events[index]]}
         return [one for one in settled if id(one) not in lost]
 
@@ -179,6 +186,7 @@ class Accounts:
             runs = [self._added(run, tally) for run, tally in tallies.items()]
             self.ledger.record(self.connection_id, Entry(rows, counted, runs), self.lease, self.clock())
         self._runs |= {run.id: replace(run, version=run.version + 1) for run in runs}
+        self.tallies += tallies.values()
 
     def _added(self, run: str, tally: Tally) -> Run:
         if run not in self._runs:

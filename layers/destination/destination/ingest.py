@@ -86,13 +86,14 @@ class UnavailableError(RefusedError):
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """A request to the webhook."""
+    """A request to the webhook. `correlation_id`: what its events are followed by, through the queue to Marketo."""
 
     connection_id: str
     authorization: str | None
     content_type: str | None
     body: bytes
     content_encoding: str | None = None
+    correlation_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +132,7 @@ class Ingest:
         texts = encoded(parsed)
         if parsed.rejected and not texts:
             raise InvalidBodyError("No record of the body is an event.", [_in_body(*one) for one in parsed.rejected])
-        self._store(submission.connection_id, receipt, texts)
+        self._store(submission, receipt, texts)
         return Acceptance(len(texts), tuple(sorted(parsed.rejected, key=_index)), tuple(parsed.warnings))
 
     def _admit(self, submission: Submission) -> str:
@@ -160,9 +161,10 @@ class Ingest:
             cause = error.response["Error"]["Code"] if isinstance(error, ClientError) else type(error).__name__
             raise UnavailableError("The connection cannot be read now; send the body again.", cause) from error
 
-    def _store(self, connection_id: str, receipt: Receipt, encoded: Sequence[tuple[int, str]]) -> None:
-        packed = list(pack(connection_id, receipt.at, (text for _, text in encoded)))
-        lost = set(self.queue.send(connection_id, [body for _, body in packed]))
+    def _store(self, submission: Submission, receipt: Receipt, encoded: Sequence[tuple[int, str]]) -> None:
+        texts = (text for _, text in encoded)
+        packed = list(pack(submission.connection_id, receipt.at, texts, submission.correlation_id))
+        lost = set(self.queue.send(submission.connection_id, [body for _, body in packed]))
         if not lost:
             return
         place, missing = 0, []

@@ -1,7 +1,7 @@
 """The queue: messages of events, packed to SQS's limits, and the dead letters with their reasons.
 
-A message is `{"v": 1, "connection_id": …, "received_at": …, "events": […]}`. A dead letter is the same message, with
-the reason in its attributes, so that moving it back to the queue is all that a redrive takes.
+A message is `{"v": 1, "connection_id": …, "received_at": …, "correlation_id": …, "events": […]}`. A dead letter is the
+same message, with the reason in its attributes, so that moving it back to the queue is all that a redrive takes.
 """
 
 import contextlib
@@ -38,6 +38,9 @@ MAX_DEPTH = 64
 CONNECTION_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 """What the id of a connection looks like. SQS takes it as a message group."""
 
+CORRELATION_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+"""What the id of a request looks like that brought events; API Gateway and Lambda give UUIDs."""
+
 UNDECODABLE_GROUP = "undecodable"
 """The message group of dead letters that do not tell their connection."""
 
@@ -65,12 +68,16 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """What a message says: events to be delivered, or the verification to be carried on."""
+    """What a message says: events to be delivered, or the verification to be carried on.
+
+    `correlation_id`: the request that brought the events; messages of older releases have none.
+    """
 
     connection_id: str
     received_at: datetime
     events: tuple[ProfileEvent, ...]
     verification: str | None = None
+    correlation_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,9 +114,14 @@ def encode_event(event: ProfileEvent) -> str:
     return text
 
 
-def pack(connection_id: str, received_at: datetime, events: Iterable[str]) -> Iterator[tuple[int, str]]:
+def pack(
+    connection_id: str, received_at: datetime, events: Iterable[str], correlation_id: str | None = None
+) -> Iterator[tuple[int, str]]:
     """Pack encoded events, in order, into as few messages as the size limit allows: (number of events, body)."""
-    opening = json.dumps({"v": VERSION, "connection_id": connection_id, "received_at": format_time(received_at)})[:-1]
+    members = {"v": VERSION, "connection_id": connection_id, "received_at": format_time(received_at)}
+    if correlation_id is not None:
+        members["correlation_id"] = correlation_id
+    opening = json.dumps(members)[:-1]
     start, end = f'{opening},"events":[', "]}"
     room = MAX_MESSAGE_BYTES - len(start) - len(end)
     held: list[str] = []
@@ -155,7 +167,10 @@ def _envelope(message: Mapping[str, Any]) -> Envelope:
     verification = message.get("verification")
     if verification is not None and not VERIFICATION_ID.fullmatch(verification):
         raise ValueError("not the id of a verification")
-    return Envelope(connection_id, received_at, tuple([_event(one) for one in events]), verification)
+    correlation_id = message.get("correlation_id")
+    if correlation_id is not None and not CORRELATION_ID.fullmatch(correlation_id):
+        raise ValueError("not the id of a request")
+    return Envelope(connection_id, received_at, tuple([_event(one) for one in events]), verification, correlation_id)
 
 
 def _event(one: Mapping[str, Any]) -> ProfileEvent:

@@ -1,7 +1,7 @@
 """Why, for people: one sentence for every reason code, our own or Marketo's."""
 
 from destination.domain.outcome import MARKETO_CODE, MESSAGES
-from destination.marketo.errors import explain
+from destination.marketo.errors import CODES, explain
 
 
 def message_of(code: str) -> str:
@@ -10,3 +10,10 @@ def message_of(code: str) -> str:
         return MESSAGES[code]
     info = explain(code.removeprefix(MARKETO_CODE))
     return f"{info.meaning[0].upper()}{info.meaning[1:]}. {info.remedy}".strip()
+
+
+def bounded(code: str) -> str:
+    """The reason code as a dimension of metrics, of which there may be only so many: codes of no table are one."""
+    if code in MESSAGES or code.removeprefix(MARKETO_CODE) in CODES:
+        return code
+    return f"{MARKETO_CODE}UNKNOWN"

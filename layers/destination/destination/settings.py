@@ -12,19 +12,21 @@ class SettingsError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class IngestSettings:
+    stack_name: str
     connections_table: str
     queue_url: str
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] = os.environ) -> Self:
         """Raises SettingsError."""
-        return cls(_read(env, "CONNECTIONS_TABLE"), _read(env, "QUEUE_URL"))
+        return cls(_read(env, "STACK_NAME"), _read(env, "CONNECTIONS_TABLE"), _read(env, "QUEUE_URL"))
 
 
 @dataclass(frozen=True, slots=True)
 class SyncSettings:
     """`marketo_url` may hold the placeholder `{munchkin_id}`."""
 
+    stack_name: str
     connections_table: str
     ledger_table: str
     runs_table: str
@@ -38,6 +40,7 @@ class SyncSettings:
     def from_env(cls, env: Mapping[str, str] = os.environ) -> Self:
         """Raises SettingsError."""
         return cls(
+            stack_name=_read(env, "STACK_NAME"),
             connections_table=_read(env, "CONNECTIONS_TABLE"),
             ledger_table=_read(env, "LEDGER_TABLE"),
             runs_table=_read(env, "RUNS_TABLE"),

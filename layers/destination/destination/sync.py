@@ -20,6 +20,7 @@ from destination.domain.connection import DELIVERING, ActiveConnection, Audience
 from destination.domain.mapping import Mapper
 from destination.domain.pace import PaceState
 from destination.domain.person import by_key
+from destination.domain.runs import Tally, counted
 from destination.domain.schema import Schema
 from destination.domain.settle import refused_unit
 from destination.marketo.errors import (
@@ -84,10 +85,21 @@ class Queue(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The ids of the messages that stay in the queue, and what held each connection up."""
+    """The ids of the messages that stay in the queue, and what held each connection up.
+
+    `works`: the messages that are of a connection; `refused`: those that are none, and became dead letters, by id.
+    `tally`: what was recorded, `letters`: how many dead letters were sent. `window_share` and `quota_share`: how much
+    was used at most of an instance's calls in 20 s and in a day that are ours, 1 for all.
+    """
 
     given_back: tuple[str, ...]
     halts: Mapping[str, str]
+    works: Sequence[Work] = ()
+    refused: Mapping[str, DeadLetter] = field(default_factory=dict)
+    tally: Tally = field(default_factory=Tally)
+    letters: int = 0
+    window_share: float = 0.0
+    quota_share: float = 0.0
 
 
 @dataclass(slots=True)
@@ -96,6 +108,7 @@ class _Returns:
 
     messages: defaultdict[int, list[Message]] = field(default_factory=lambda: defaultdict(list))
     halts: dict[str, str] = field(default_factory=dict)
+    turns: list["_Turn"] = field(default_factory=list)
     oldest: dict[str, tuple[datetime, int]] = field(default_factory=dict)
     """By connection: when its oldest message was received, and for how many seconds it is to be hidden."""
 
@@ -126,6 +139,7 @@ class _Turn:
     pace: Pace
     until: datetime
     halt: InstanceWaitsError | OutOfTimeError | LeaseLostError | None = None
+    accounts: list[Accounts] = field(default_factory=list)
 
     @property
     def given_up(self) -> frozenset[str]:
@@ -178,6 +192,8 @@ class Sync:
         instances: defaultdict[str, list[Work]] = defaultdict(list)
         active = functools.cache(self.connections.active)
         lost = []
+        refused: dict[str, DeadLetter] = {}
+        asleep: list[Work] = []
         for message in {one.id: one for one in messages}.values():  # SQS may deliver one twice, even in one batch
             try:
                 opened = _open(message, active)
@@ -187,9 +203,12 @@ class Sync:
             if isinstance(opened, DeadLetter):
                 if self.dead_letters.send([opened]):
                     lost.append(message)
+                else:
+                    refused[message.id] = opened
             elif opened.target.connection.status in DELIVERING:
                 instances[opened.target.connection.munchkin_id].append(opened)
             else:
+                asleep.append(opened)
                 returns.add([opened], RETRY_BLOCKED, f"the connection is {opened.target.connection.status}")
         with ThreadPoolExecutor(INSTANCES_AT_ONCE) as threads:
             turns = [(works, threads.submit(self._instance, works, deadline, returns)) for works in instances.values()]
@@ -203,7 +222,17 @@ class Sync:
             self.queue.give_back(held, seconds)
         self._note_waiting((work.target.connection for works in instances.values() for work in works), returns)
         held_up = [message.id for held in returns.messages.values() for message in held]
-        return Report((*held_up, *(message.id for message in lost)), returns.halts)
+        accounts = [one for turn in returns.turns for one in turn.accounts]
+        return Report(
+            given_back=(*held_up, *(message.id for message in lost)),
+            halts=returns.halts,
+            works=[*asleep, *(work for works in instances.values() for work in works)],
+            refused=refused,
+            tally=counted(tally for one in accounts for tally in one.tallies),
+            letters=len(refused) + sum(one.letters for one in accounts),
+            window_share=max((turn.pace.share for turn in returns.turns), default=0.0),
+            quota_share=max((turn.pace.budget.share for turn in returns.turns if turn.pace.budget), default=0.0),
+        )
 
     def _note_waiting(self, connections: Iterable[Connection], returns: _Returns) -> None:
         """Note the oldest event of each connection that waits: one given back now, or before and not yet back."""
@@ -240,6 +269,7 @@ class Sync:
             in_batch = (own[0].target.connection.limits for own, _ in ready)
             limits = strictest((*in_batch, *self.connections.limits(munchkin_id)))
             turn = _Turn(lease, self.pace(limits, lease.pace, last_call - self.clock()), last_call)
+            returns.turns.append(turn)
             for own, marketo in ready:
                 self._connection(own, marketo, turn, returns)
         finally:
@@ -337,6 +367,7 @@ class Sync:
         accounts = Accounts(
             messages, connection.id, self.ledger, self.dead_letters, turn.lease, self.clock, self.name_of
         )
+        turn.accounts.append(accounts)
         delivery = Delivery(
             target,
             marketo,

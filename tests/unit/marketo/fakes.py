@@ -15,6 +15,7 @@ from destination.domain.pace import NOTHING_KNOWN, PaceState
 from destination.marketo.client import Client
 from destination.marketo.pace import Pace
 from destination.marketo.token import Tokens
+from destination.marketo.transport import Watch, unwatched
 
 START = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)
 URL = "https://123-abc-456.mktorest.example.com"
@@ -156,13 +157,16 @@ def http(adapter: BaseAdapter) -> requests.Session:
     return session
 
 
-def tokens(adapter: BaseAdapter, clock: FakeClock, store: MemoryTokens | None = None) -> Tokens:
-    return Tokens(CREDENTIALS, store or MemoryTokens(), http(adapter), URL, clock=clock.now, sleep=clock.sleep)
+def tokens(
+    adapter: BaseAdapter, clock: FakeClock, store: MemoryTokens | None = None, watch: Watch = unwatched
+) -> Tokens:
+    held = store or MemoryTokens()
+    return Tokens(CREDENTIALS, held, http(adapter), URL, clock=clock.now, sleep=clock.sleep, watch=watch)
 
 
-def client(adapter: BaseAdapter, clock: FakeClock | None = None) -> Client:
+def client(adapter: BaseAdapter, clock: FakeClock | None = None, watch: Watch = unwatched) -> Client:
     clock = clock or FakeClock()
-    return Client(http(adapter), URL, tokens(adapter, clock), pace(100, 10, clock))
+    return Client(http(adapter), URL, tokens(adapter, clock, watch=watch), pace(100, 10, clock), watch)
 
 
 def pace(

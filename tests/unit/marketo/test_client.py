@@ -1,6 +1,6 @@
 """One call: the address, the token, the envelope, and when it is repeated."""
 
-import logging
+from dataclasses import replace
 
 import pytest
 import requests
@@ -9,7 +9,7 @@ from urllib3.exceptions import MaxRetryError, NewConnectionError, ProtocolError,
 from destination.marketo.client import base_url, json_body
 from destination.marketo.errors import InstanceWaitsError, MarketoError, TokenRefusedError
 from destination.marketo.pace import OutOfTimeError
-from destination.marketo.transport import Request, session
+from destination.marketo.transport import Call, Request, session
 from destination.sync import INSTANCES_AT_ONCE
 from tests.unit.marketo.fakes import URL, Answer, FakeClock, ScriptedMarketo, client, ok, pace, refused
 
@@ -199,13 +199,36 @@ def test_nothing_is_sent_out_of_time() -> None:
     assert calling.calls == 1
 
 
-def test_the_log_shows_no_value(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.DEBUG)
+def test_whoever_watches_is_told_how_each_call_went_and_nothing_of_what_it_said() -> None:
+    calls: list[Call] = []
+    marketo = ScriptedMarketo(refused("606"), ok({"email": "ada@example.org"}), Answer(b"", 503), LOST)
     request = Request("find leads", "POST", "/rest/v1/leads.json", 5.0, form={"filterValues": "ada@example.org"})
-    client(ScriptedMarketo(ok({"email": "ada@example.org"}))).call(request)
-    assert "find leads" in caplog.text
-    for secret in ("ada@example.org", "token-1", "the-secret"):
-        assert secret not in caplog.text
+    calling = client(marketo, watch=calls.append)
+    calling.call(request)
+    for _ in range(2):
+        with pytest.raises(MarketoError):
+            calling.call(replace(request, repeatable=False))
+    assert [(one.operation, one.status, one.code) for one in calls] == [
+        ("obtain access token", 200, None),
+        ("find leads", 200, "606"),
+        ("find leads", 200, None),
+        ("find leads", 503, "503"),
+        ("find leads", None, "CONNECTION_LOST"),
+    ]
+    assert all(one.milliseconds is not None for one in calls)
+    for secret in ("ada@example.org", "token-1", "the-secret", "leads.json"):
+        assert secret not in repr(calls)
+
+
+def test_nobody_is_told_of_a_call_that_was_not_sent() -> None:
+    calls: list[Call] = []
+    clock = FakeClock()
+    calling = client(ScriptedMarketo(), clock, calls.append)
+    calling.pace = pace(100, 10, clock, deadline=0.0)
+    clock.sleep(1.0)
+    with pytest.raises(OutOfTimeError):
+        calling.call(READ)
+    assert [one.operation for one in calls] == ["obtain access token"]
 
 
 def test_json_is_utf8_and_never_invalid() -> None:

@@ -41,6 +41,9 @@ class ProblemDetails(BaseModel):
     detail: str
     errors: list[Error]
     violations: list[Violation] | None = Field(None, description="Of problems of the kind policy-violation only.")
+    correlation_id: str | None = Field(
+        default=None, description="Of the webhook's problems only: as in X-Correlation-Id."
+    )
 
 
 TITLES: Final[Mapping[str, tuple[int, str]]] = {

@@ -66,6 +66,11 @@ class Budget:
         """The count to hand over."""
         return self._today
 
+    @property
+    def share(self) -> float:
+        """How much of the calls that may be made today was made, 1 for all."""
+        return self._today.total / self._most if self._most else 1.0
+
     def is_due(self) -> bool:
         """Whether Marketo's own count should be asked for before the next call.
 

@@ -4,7 +4,6 @@ Source: Marketo REST API, "REST API", "Error codes", "Lead database" (time-outs)
 """
 
 import json
-import logging
 import re
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,7 +26,7 @@ from destination.marketo.errors import (
 )
 from destination.marketo.pace import Pace
 from destination.marketo.token import Tokens
-from destination.marketo.transport import Auth, Request, decode, send
+from destination.marketo.transport import Auth, Request, Watch, decode, send, unwatched, watched
 from destination.marketo.usage import calls_today
 
 LEADS_QUERY_TIMEOUT: Final = 65.0
@@ -42,7 +41,6 @@ REPETITIONS: Final = 3
 _SHARED_LIMITS: Final = frozenset({RATE_REACHED, CONCURRENCY_REACHED})
 _MUNCHKIN_ID = re.compile(r"[0-9]{3}-[A-Z]{3}-[0-9]{3}", re.IGNORECASE | re.ASCII)
 _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
-_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +75,9 @@ class Client:
     `pace` may be replaced between deliveries, when the lease that it travels with is taken anew.
     """
 
-    def __init__(self, http: requests.Session, url: str, tokens: Tokens, pace: Pace) -> None:
+    def __init__(self, http: requests.Session, url: str, tokens: Tokens, pace: Pace, watch: Watch = unwatched) -> None:
         self.pace = pace
+        self._watch = watch
         self._http = http
         self._url = url
         self._tokens = tokens
@@ -138,7 +137,6 @@ class Client:
             except MarketoError as error:
                 if isinstance(error, QuotaReachedError | TokenRefusedError) or error.code in _SHARED_LIMITS:
                     raise  # The next call would not fare better.
-                _logger.info("the calls of today are not known: %s", error)
                 usage = None
             budget.learn(usage, under_way)
 
@@ -171,21 +169,21 @@ class Client:
         return self._send_once(request, token)
 
     def _send_once(self, request: Request, token: str) -> Any:
-        with self.pace.slot() as sent:
-            bounded = replace(request, timeout=self.pace.bounded(request.timeout))
-            with self._lock:
-                self._calls += 1
-            answer = send(self._http, self._url, bounded, _bearer(token))
-        _logger.debug("marketo %s: HTTP %d in %s", request.operation, answer.status_code, answer.elapsed)
-        content = decode(answer, request.operation)
-        if isinstance(content, dict) and (code := _refusal(content)):
-            self.pace.refused(code, sent)
-            if code == QUOTA_REACHED:
-                raise QuotaReachedError(code, request.operation, self.pace.wait_for_reset())
-            raise error_for(code, request.operation)
-        if answer.status_code >= 300:
-            raise error_for(str(answer.status_code), request.operation)
-        return content
+        with watched(request.operation, self._watch) as call:
+            with self.pace.slot() as sent:
+                bounded = replace(request, timeout=self.pace.bounded(request.timeout))
+                with self._lock:
+                    self._calls += 1
+                answer = send(self._http, self._url, bounded, call, _bearer(token))
+            content = decode(answer, request.operation)
+            if isinstance(content, dict) and (code := _refusal(content)):
+                self.pace.refused(code, sent)
+                if code == QUOTA_REACHED:
+                    raise QuotaReachedError(code, request.operation, self.pace.wait_for_reset())
+                raise error_for(code, request.operation)
+            if answer.status_code >= 300:
+                raise error_for(str(answer.status_code), request.operation)
+            return content
 
 
 def _bearer(token: str) -> Auth:

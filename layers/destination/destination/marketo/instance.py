@@ -14,6 +14,7 @@ from destination.marketo.lists import Lists
 from destination.marketo.pace import Pace
 from destination.marketo.probes import Probes
 from destination.marketo.token import Tokens, TokenStore
+from destination.marketo.transport import Watch, unwatched
 from destination.marketo.usage import Usage, calls_today
 from destination.marketo.users import Users
 
@@ -40,10 +41,12 @@ class Marketo:
         url: str = "https://{munchkin_id}.mktorest.com",
         clock: Callable[[], datetime] = _now,
         sleep: Callable[[float], None] = time.sleep,
+        watch: Watch = unwatched,
     ) -> None:
         """Nothing is sent. Raises ValueError when the Munchkin ID is not of the form 123-ABC-456."""
         address = base_url(url, munchkin_id)
-        self._client = Client(http, address, Tokens(credentials, tokens, http, address, clock=clock, sleep=sleep), pace)
+        held = Tokens(credentials, tokens, http, address, clock=clock, sleep=sleep, watch=watch)
+        self._client = Client(http, address, held, pace, watch)
         self.describe = Describe(self._client, clock=clock)
         self.leads = Leads(self._client)
         self.lists = Lists(self._client)

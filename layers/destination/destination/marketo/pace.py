@@ -78,6 +78,7 @@ class Pace:
         self._changed = threading.Condition()
         self._turn = threading.Lock()
         self._under_way = 0
+        self._most_in_window = 0
         now = monotonic()
         self._wall_offset = wall() - now
         # The clock of the process before may have run ahead: nothing was sent in the future.
@@ -146,6 +147,11 @@ class Pace:
         """How many calls are being made now."""
         return self._under_way
 
+    @property
+    def share(self) -> float:
+        """How much of a window's calls was used at most, 1 for all."""
+        return self._most_in_window / self._calls
+
     def state(self) -> PaceState:
         """What is to be handed over: the calls of the last window, what was learnt, and the count of the day."""
         with self._changed:
@@ -178,6 +184,7 @@ class Pace:
                         raise OutOfTimeError("the pace allows no further call before the deadline")
                     if wait <= 0:
                         self._sent.append(now)
+                        self._most_in_window = max(self._most_in_window, len(self._sent))
                         if self.budget is not None:
                             self.budget.count()
                         return now

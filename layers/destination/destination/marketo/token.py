@@ -20,7 +20,7 @@ from destination.marketo.errors import (
     ConnectionBlockedError,
     InstanceWaitsError,
 )
-from destination.marketo.transport import Request, decode, send
+from destination.marketo.transport import Request, Watch, decode, send, unwatched, watched
 
 MARGIN: Final = timedelta(seconds=60)
 """A token with less life than this is renewed before it is used."""
@@ -28,9 +28,11 @@ MARGIN: Final = timedelta(seconds=60)
 ENDING: Final = timedelta(seconds=2)
 """A token handed out with less life than this may have ended on arrival: it is waited out."""
 
+IDENTITY: Final = "obtain access token"
+"""The operation that does not count towards Marketo's limits."""
+
 ATTEMPTS: Final = 3
 _IDENTITY_TIMEOUT: Final = 35.0
-_OPERATION: Final = "obtain access token"
 
 
 class TokenStore(Protocol):
@@ -58,7 +60,9 @@ class Tokens:
         *,
         clock: Callable[[], datetime],
         sleep: Callable[[float], None] = time.sleep,
+        watch: Watch = unwatched,
     ) -> None:
+        self._watch = watch
         self._credentials = credentials
         self._store = store
         self._http = http
@@ -110,7 +114,7 @@ class Tokens:
                 self._renew_at = token.expires_at - (MARGIN if life > MARGIN else ENDING)
                 return token
             self._sleep((max(life, timedelta(0)) + timedelta(seconds=1)).total_seconds())
-        raise InstanceWaitsError(TOKEN_EXPIRING, _OPERATION)
+        raise InstanceWaitsError(TOKEN_EXPIRING, IDENTITY)
 
     def _ask(self, timeout: float) -> tuple[str, timedelta]:
         # The parameters go into the body: addresses end up in logs.
@@ -119,11 +123,12 @@ class Tokens:
             "client_id": self._credentials.client_id,
             "client_secret": self._credentials.client_secret,
         }
-        request = Request(_OPERATION, "POST", "/identity/oauth/token", timeout, form=form)
-        answer = send(self._http, self._base_url, request)
-        if answer.status_code in {400, 401}:
-            raise ConnectionBlockedError(CREDENTIALS_REFUSED, _OPERATION)
-        match decode(answer, _OPERATION):
-            case {"access_token": str() as access_token, "expires_in": int() as seconds} if access_token:
-                return access_token, timedelta(seconds=seconds)
-        raise InstanceWaitsError(UNEXPECTED_ANSWER, _OPERATION)
+        request = Request(IDENTITY, "POST", "/identity/oauth/token", timeout, form=form)
+        with watched(IDENTITY, self._watch) as call:
+            answer = send(self._http, self._base_url, request, call)
+            if answer.status_code in {400, 401}:
+                raise ConnectionBlockedError(CREDENTIALS_REFUSED, IDENTITY)
+            match decode(answer, IDENTITY):
+                case {"access_token": str() as access_token, "expires_in": int() as seconds} if access_token:
+                    return access_token, timedelta(seconds=seconds)
+            raise InstanceWaitsError(UNEXPECTED_ANSWER, IDENTITY)

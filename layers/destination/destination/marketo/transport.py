@@ -1,7 +1,9 @@
 """HTTP as Marketo needs it: one session per process, no redirects, failures as the project's own errors."""
 
 import json
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -15,6 +17,7 @@ from destination.marketo.errors import (
     NOT_JSON,
     TIMED_OUT,
     InstanceWaitsError,
+    MarketoError,
     error_for,
 )
 
@@ -44,6 +47,41 @@ class Request:
     repeatable: bool = True
 
 
+@dataclass(slots=True)
+class Call:
+    """How one call went: nothing of what it said or was answered.
+
+    `status`: HTTP's, None without an answer. `code`: why it did not do its work. `milliseconds`: None, it was not sent.
+    """
+
+    operation: str
+    status: int | None = None
+    code: str | None = None
+    milliseconds: int | None = None
+
+
+Watch = Callable[[Call], None]
+"""Told of every call once it is over; from several threads."""
+
+
+def unwatched(call: Call) -> None:
+    """Nobody is told."""
+
+
+@contextmanager
+def watched(operation: str, watch: Watch) -> Iterator[Call]:
+    """One call, from before it is sent until its answer is understood."""
+    call = Call(operation)
+    try:
+        yield call
+    except MarketoError as error:
+        call.code = error.code
+        raise
+    finally:
+        if call.milliseconds is not None:
+            watch(call)
+
+
 def session(pool_size: int = 10) -> requests.Session:
     """A session that keeps connections open, one per concurrent call of an instance, and repeats nothing by itself."""
     made = requests.Session()
@@ -53,13 +91,16 @@ def session(pool_size: int = 10) -> requests.Session:
     return made
 
 
-def send(http: requests.Session, base_url: str, request: Request, auth: Auth | None = None) -> requests.Response:
-    """Send one request and return the answer, whatever its status.
+def send(
+    http: requests.Session, base_url: str, request: Request, call: Call, auth: Auth | None = None
+) -> requests.Response:
+    """Send one request and return the answer, whatever its status; `call` notes how it went.
 
     Raises InstanceWaitsError with CONNECTION_FAILED (nothing was sent), CONNECTION_LOST or TIMED_OUT.
     """
+    start = time.monotonic()
     try:
-        return http.request(
+        answer = http.request(
             request.method,
             base_url + request.path,
             params=request.params,
@@ -72,6 +113,10 @@ def send(http: requests.Session, base_url: str, request: Request, auth: Auth | N
         )
     except requests.RequestException as error:
         raise InstanceWaitsError(_failure(error), request.operation) from error
+    finally:
+        call.milliseconds = round((time.monotonic() - start) * 1000)
+    call.status = answer.status_code
+    return answer
 
 
 def decode(answer: requests.Response, operation: str) -> Any:
