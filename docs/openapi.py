@@ -26,7 +26,7 @@ _BODY: Final = ("not-json", "unsupported-media-type", "invalid")
 _MARKETO: Final = ("marketo-blocked", "marketo-rejected", "marketo-unavailable")
 _PROBLEMS: Final[Mapping[str, tuple[str, ...]]] = {
     "createConnection": (*_BODY, "policy-violation"),
-    "listConnections": ("invalid",),
+    "listConnections": (),
     "getConnection": ("not-found",),
     "changeConnection": (
         *_BODY,
@@ -97,14 +97,14 @@ _PROBLEMS: Final[Mapping[str, tuple[str, ...]]] = {
     "setPolicies": (*_BODY, "policy-violation", "stale"),
     "evaluatePolicies": _BODY,
     "listAuditRecords": ("invalid",),
-    "migrateLegacyFlow": _BODY,
+    "migrateLegacyFlow": (*_BODY, "too-large"),
     "getAlerts": ("not-found", "invalid"),
     "requestVerification": (*_BODY, "not-found", "incomplete", "verifying"),
     "listVerifications": ("not-found",),
     "getVerification": ("not-found",),
-    "setAlerts": (*_BODY, "not-found", "incomplete", "stale"),
+    "setAlerts": (*_BODY, "not-found", "incomplete", "deleting", "stale"),
 }
-"""The kinds of problems that a call answers with; every one may also answer `unavailable`."""
+"""The kinds of problems that a call answers with. All answer `unavailable` too; those with parameters, `invalid`."""
 
 _REF: Final = "#/components/schemas/"
 _ANSWERS: Final[Mapping[str, str]] = {"200": "Done.", "201": "Created.", "202": "Begun.", "204": "Gone."}
@@ -177,7 +177,8 @@ def _complete(operation: Document, schemas: Document) -> None:
         answers["204"] = {"description": "Removed: a draft, or with `discard`."}
     if name == "activateAudience":
         answers = {"200": {**answers["201"], "description": "It was activated before."}, **answers}
-    operation["responses"] = answers | _problems((*_PROBLEMS[name], "unavailable"))
+    invalid = ("invalid",) if "parameters" in operation and "invalid" not in _PROBLEMS[name] else ()
+    operation["responses"] = answers | _problems((*_PROBLEMS[name], *invalid, "unavailable"))
 
 
 def _has_version(schema: Document) -> bool:

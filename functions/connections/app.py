@@ -13,7 +13,7 @@ from aws_lambda_powertools.event_handler.openapi.exceptions import (
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import BotoCoreError, ClientError
 
-from destination.api.http import caller_of
+from destination.api.http import caller_of, decoded
 from destination.api.problems import CONTENT_TYPE, ProblemDetails, problem, problems_of
 from destination.domain.configuration import ConfigurationError, Problem
 from destination.domain.governance import PolicyViolationError, Violation
@@ -68,6 +68,7 @@ REFUSALS: Mapping[type[Exception], tuple[str, str]] = {
 
 logger = Logger()
 api = APIGatewayRestResolver(enable_validation=True, response_validation_error_http_code=500)
+api._json_body_deserializer = decoded  # this resolver, unlike its base class, has no parameter for it
 for calls in (
     configuration,
     audiences,

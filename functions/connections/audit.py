@@ -7,7 +7,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Query
 
 from destination.api.audit import AuditLog
 from destination.api.representation import Time
-from functions.connections.parameters import Cursor, Limit
+from functions.connections.parameters import LONGEST_ID, Cursor, Limit
 from functions.connections.wiring import management
 
 router = Router()
@@ -15,7 +15,9 @@ router = Router()
 
 @router.get("/audit", summary="List changes", operation_id="listAuditRecords")
 def list_audit_records(
-    connection_id: Annotated[str | None, Query(description="One connection's, there or deleted; none: all.")] = None,
+    connection_id: Annotated[
+        str | None, Query(max_length=LONGEST_ID, description="One connection's, there or deleted; none: all.")
+    ] = None,
     first: Annotated[Time | None, Query(alias="from", description="From this time on.")] = None,
     last: Annotated[Time | None, Query(alias="to", description="Before this time.")] = None,
     cursor: Cursor = None,

@@ -8,6 +8,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Body, Query
 from destination.api.migrations import MigrationOut
 from destination.domain.connection import Generation
 from destination.domain.migration.draft import migrate
+from functions.connections.parameters import bounded
 
 router = Router()
 
@@ -21,4 +22,4 @@ def migrate_legacy_flow(
         Generation.CURRENT
     ),
 ) -> MigrationOut:
-    return MigrationOut.of(migrate(body, generation))
+    return bounded(MigrationOut.of(migrate(body, generation)), "leave out what is not the dataflow's")

@@ -1,25 +1,43 @@
-"""What the calls of the control plane share: path and header parameters, and the check of a body that is one object."""
+"""What the calls of the control plane share: parameters, and what bodies and answers are checked for."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Final, TypeVar
 
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 from aws_lambda_powertools.event_handler.middlewares import NextMiddleware
 from aws_lambda_powertools.event_handler.openapi.params import Header, Path, Query
 
 from destination.api.audiences import Namespace
-from destination.domain.configuration import ConfigurationError, Problem
+from destination.api.representation import Representation
+from destination.domain.configuration import LONGEST_TEXT, ConfigurationError, Problem
+from destination.preview import TooLargeError
 
 JSON = "application/json"
 
-ConnectionId = Annotated[str, Path(description="The connection's id.")]
-AudienceId = Annotated[str, Path(description="The audience's id at its source.")]
+LONGEST_ID: Final = 64
+
+ConnectionId = Annotated[str, Path(max_length=LONGEST_ID, description="The connection's id.")]
+AudienceId = Annotated[str, Path(max_length=3 * LONGEST_TEXT, description="The audience's id at its source.")]
+"""With its escapes, which are three characters for one."""
+
 InNamespace = Annotated[Namespace, Query(description="The namespace of the audience's id.")]
-Cursor = Annotated[str | None, Query(description="From the page before.")]
+Cursor = Annotated[str | None, Query(max_length=500, description="From the page before.")]
 Limit = Annotated[int, Query(ge=1, le=100)]
 IfMatch = Annotated[
     str | None,
     Header(alias="If-Match", description="The version that the change is meant for, as in `ETag`; stale: 412."),
 ]
+
+MAX_ANSWER_BYTES: Final = 5_000_000
+"""Lambda returns 6 MB and no more, and the text is encoded once more on its way."""
+
+Answer = TypeVar("Answer", bound=Representation)
+
+
+def bounded(answer: Answer, remedy: str) -> Answer:
+    """The answer as it is. Raises TooLargeError."""
+    if len(answer.model_dump_json()) > MAX_ANSWER_BYTES:
+        raise TooLargeError(f"The answer would be too large; {remedy}.")
+    return answer
 
 
 def one_object(app: APIGatewayRestResolver, next_middleware: NextMiddleware) -> Response[Any]:

@@ -12,7 +12,7 @@ from destination.api.runs import RunOut, RunPage
 from destination.domain.connection import DEFAULT_NAMESPACE, AudienceKey
 from destination.history import Page, Wanted
 from destination.reasons import message_of
-from functions.connections.parameters import ConnectionId, InNamespace
+from functions.connections.parameters import LONGEST_ID, ConnectionId, Cursor, InNamespace
 from functions.connections.wiring import history, now
 
 router = Router()
@@ -32,7 +32,7 @@ def list_runs(
     namespace: InNamespace = DEFAULT_NAMESPACE,
     failures_only: Annotated[bool, Query(description="Runs with failed persons only.")] = False,
     with_excluded: Annotated[bool, Query(description="Runs with excluded persons only, or with failed ones.")] = False,
-    cursor: Annotated[str | None, Query(description="From the page before.")] = None,
+    cursor: Cursor = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 100,
     shape: Format = "run",
 ) -> RunPage | FlowRunPage:
@@ -46,7 +46,7 @@ def list_runs(
 @router.get("/connections/<connection_id>/runs/<run_id>", summary="Show an hourly run", operation_id="getRun")
 def get_run(
     connection_id: ConnectionId,
-    run_id: Annotated[str, Path(description="The hour.")],
+    run_id: Annotated[str, Path(max_length=LONGEST_ID, description="The hour.")],
     audience_id: OfAudience = None,
     namespace: InNamespace = DEFAULT_NAMESPACE,
     shape: Format = "run",

@@ -7,7 +7,7 @@ from aws_lambda_powertools.event_handler.api_gateway import Router
 from aws_lambda_powertools.event_handler.openapi.params import Path
 
 from destination.api.verifications import VerificationIn, VerificationList, VerificationOut
-from functions.connections.parameters import JSON, ConnectionId, one_object
+from functions.connections.parameters import JSON, LONGEST_ID, ConnectionId, one_object
 from functions.connections.wiring import verifications
 
 router = Router()
@@ -38,6 +38,7 @@ def list_verifications(connection_id: ConnectionId) -> VerificationList:
     operation_id="getVerification",
 )
 def get_verification(
-    connection_id: ConnectionId, verification_id: Annotated[str, Path(description="The verification's id.")]
+    connection_id: ConnectionId,
+    verification_id: Annotated[str, Path(max_length=LONGEST_ID, description="The verification's id.")],
 ) -> VerificationOut:
     return VerificationOut.with_checks(*verifications().get(connection_id, verification_id))

@@ -332,6 +332,14 @@ def test_a_name_that_another_list_has_is_refused(marketo: Simulator) -> None:
     assert call("GET", audience_path(connection_id, "aud-1")).json == before
 
 
+def test_an_audience_activated_again_by_another_name_renames_its_list_too(marketo: Simulator) -> None:
+    connection_id = created(propagate_renames=True)
+    list_id = activated(connection_id).json["list"]["id"]
+    again = activated(connection_id, name="Autumn")
+    assert (again.status, again.json["list"]) == (200, {"id": list_id, "name": "Autumn"})
+    assert lists(marketo) == {list_id: "Autumn"}
+
+
 def test_a_list_that_is_gone_cannot_be_renamed(marketo: Simulator) -> None:
     connection_id = created(propagate_renames=True)
     activated(connection_id)

@@ -38,6 +38,10 @@ def changed(whole: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, An
     return {name: value for name, value in {**whole, **change}.items() if value is not DROP}
 
 
+def _bytes(row: Mapping[str, Any]) -> int:
+    return sum(len(text.encode()) for text in (row["source"], row["target"], *row.get("labels", [])))
+
+
 @pytest.fixture(scope="module")
 def stack() -> Iterator[Simulator]:
     with control_plane() as simulator:
@@ -72,6 +76,18 @@ def complete() -> str:
     activated(connection_id)
     return connection_id
 
+
+LABELS = [f"{'x' * 60}{number:03}" for number in range(30)]
+MANY_BYTES = [
+    DEDUPE,
+    FIRST,
+    LAST,
+    *({"source": "ä" * 255, "target": f"f{row}", "labels": LABELS} for row in range(147)),
+]
+TOO_MANY_BYTES = (
+    f"has {sum(map(_bytes, MANY_BYTES)):,} bytes of sources, targets and labels, and at most 320,000 fit; leave out "
+    "labels that no policy names, or map fewer attributes"
+)
 
 CONNECTIONS: list[Case] = [
     ({"name": DROP}, "name", "must be given"),
@@ -128,6 +144,16 @@ CONNECTIONS: list[Case] = [
         "credentials.client_id",
         "must match ^[A-Za-z0-9._@+=-]+$",
     ),
+    (
+        {"credentials": {"client_id": "client", "client_secret": "s\ud800"}},
+        "credentials.client_secret",
+        "must have ASCII characters only, none of them a control character",
+    ),
+    (
+        {"credentials": {"client_id": "client", "client_secret": "s\nt"}},
+        "credentials.client_secret",
+        "must have ASCII characters only, none of them a control character",
+    ),
     ({"credentials": {"client_id": "client", "client_secret": " "}}, "credentials.client_secret", "must not be empty"),
     (
         {"credentials": {"client_id": "client", "client_secret": "s", "token": "t"}},
@@ -141,6 +167,14 @@ CONNECTIONS: list[Case] = [
     ({"limits": {"concurrency": 11}}, "limits.concurrency", "must be from 1 to 10, Marketo's limit per instance"),
     ({"limits": {"concurrency": "5"}}, "limits.concurrency", "must be a whole number"),
     ({"limits": {"daily_calls": 0}}, "limits.daily_calls", "must be from 1 to 10000000"),
+    ({"alerts": [{"alert": "failure_rate", "threshold": "x"}]}, "alerts[0].threshold", "must be a number"),
+    (
+        {"alerts": [{"alert": "failure_rate", "threshold": 1e-200}]},
+        "alerts[0].threshold",
+        "must be 0, or at least 0.0001",
+    ),
+    ({"limits": {"daily_calls": float("nan")}}, "limits.daily_calls", "must be a whole number"),
+    ({"limits": {"daily_calls": 10**4000}}, "limits.daily_calls", "must be a whole number"),
     ({"limits": {"daily_calls": 10000001}}, "limits.daily_calls", "must be from 1 to 10000000"),
     ({"limits": {"calls": 5}}, "limits.calls", "is not a member; leave it out"),
     ({"resend_unchanged_after": 86400}, "resend_unchanged_after", "must be an ISO 8601 duration such as PT24H"),
@@ -185,6 +219,11 @@ CONNECTIONS: list[Case] = [
         "must be a dotted path such as person.name.firstName or identityMap.email",
     ),
     (mapping(*[DEDUPE] * 151), "mapping", "must have a length of at most 150"),
+    (
+        mapping(*MANY_BYTES),
+        "mapping",
+        TOO_MANY_BYTES,
+    ),
     (mapping(FIRST, LAST), "mapping", "map the source that identifies a person to DedupeField"),
     (
         mapping(DEDUPE, LAST),

@@ -15,6 +15,7 @@ from tests.support.control_plane import (
     connections,
     control_plane,
     created,
+    credentials,
     fresh,
     logged,
     stored,
@@ -449,6 +450,17 @@ def test_a_change_that_marketo_has_no_part_in_asks_nothing(marketo: Simulator) -
     calls = len(marketo.log())
     assert call("PATCH", f"/connections/{connection_id}", {"name": "Renamed"}).status == 200
     assert len(marketo.log()) == calls
+
+
+def test_credentials_that_marketo_does_not_accept_do_not_replace_those_of_an_enabled_connection() -> None:
+    connection_id = created()
+    activated(connection_id)
+    enabled(connection_id)
+    before = credentials(connection_id)
+    wrong = {"client_id": "client", "client_secret": "wrong"}
+    answer = call("PATCH", f"/connections/{connection_id}", {"credentials": wrong})
+    assert (answer.status, set(answer.errors)) == (409, {"checks.credentials"})
+    assert credentials(connection_id) == before
 
 
 def test_a_good_change_of_an_enabled_connection_is_stored() -> None:

@@ -1,6 +1,7 @@
 """What holds for every call of the control plane, and the runs that it shows."""
 
 import json
+from base64 import urlsafe_b64encode
 from collections.abc import Iterator
 
 import pytest
@@ -66,6 +67,29 @@ def test_a_method_that_a_resource_does_not_know_is_refused(path: str, allow: str
     assert answer.json["type"] == "urn:marketo-destination:problem:method-not-allowed"
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "longest"),
+    [
+        ("GET", "/connections/{}", 64),
+        ("DELETE", "/connections/{}", 64),
+        ("GET", "/connections/c-1/audiences/{}", 765),
+        ("GET", "/connections/c-1/runs/{}", 64),
+        ("GET", "/connections/c-1/verifications/{}", 64),
+    ],
+)
+def test_a_name_too_long_for_a_key_is_refused(method: str, path: str, longest: int) -> None:
+    assert call(method, path.format("x" * longest)).status == 404
+    answer = call(method, path.format("x" * (longest + 1)))
+    assert (answer.status, [*answer.errors.values()]) == (422, [f"must have at most {longest} characters"])
+
+
+@pytest.mark.parametrize("path", ["/connections", "/audit"])
+@pytest.mark.parametrize("position", ["#", "123-ABC-456#", "\n", "\n2026-11-21T10:00:00.000000", "x" * 400])
+def test_a_made_up_cursor_is_refused(path: str, position: str) -> None:
+    answer = call("GET", path, query={"cursor": urlsafe_b64encode(position.encode()).decode()})
+    assert (answer.status, answer.json["type"]) == (422, "urn:marketo-destination:problem:invalid")
+
+
 def test_there_is_nothing_elsewhere() -> None:
     answer = call("GET", "/elsewhere")
     assert (answer.status, answer.json["title"]) == (404, "There is no such thing")
@@ -82,6 +106,7 @@ def test_there_is_nothing_elsewhere() -> None:
         (json.dumps([CREATE, CREATE]), 422, "invalid"),
         ('{"name": "\\ud800"}', 422, "invalid"),
         ("[" * 100_000, 400, "not-json"),
+        ("9" * 10_000, 422, "invalid"),
     ],
 )
 def test_a_body_that_is_no_object_is_refused(text: str, status: int, kind: str) -> None:

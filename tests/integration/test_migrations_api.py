@@ -89,6 +89,12 @@ def test_what_cannot_be_read_is_refused(body: object, query: dict[str, str] | No
     assert list(answer.errors) == [path]
 
 
+def test_an_answer_that_would_be_too_large_is_refused() -> None:
+    padded = {**SAMPLE["flow"], **{f"{number:0>90}": 7 for number in range(30_000)}}
+    answer = call("POST", MIGRATIONS, {"flow": padded})
+    assert (answer.status, answer.json["type"]) == (413, "urn:marketo-destination:problem:too-large")
+
+
 @pytest.mark.parametrize("text", ["{", "[" * 100_000, '{"flow": \ud800}'], ids=["cut", "deep", "half"])
 def test_what_is_no_json_is_refused(text: str) -> None:
     assert call("POST", MIGRATIONS, text=text).status == 400

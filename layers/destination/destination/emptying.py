@@ -16,7 +16,7 @@ from destination.marketo.errors import ListMissingError
 from destination.marketo.instance import Marketo
 from destination.marketo.leads import CHUNK
 from destination.store.lease import Lease, Leases
-from destination.store.ledger import Ledger
+from destination.store.ledger import LeaseLostError, Ledger
 
 LEASE: Final = timedelta(seconds=90)
 """Beyond the time limit of the function that empties, so that no call of its is still on its way."""
@@ -55,6 +55,8 @@ class Emptying:
                 self.ledger.forget(connection.id, activation.audience, chunk, lease, self.clock())
         except ListMissingError:
             return
+        except LeaseLostError as error:
+            raise BusyError("the instance is being delivered to") from error
         finally:
             self.leases.release(lease, lease.pace, lease.pause)
 

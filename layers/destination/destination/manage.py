@@ -237,7 +237,8 @@ class Management:
         """Switch an audience on, and say whether it was off; switching it on again renews what is known of it.
 
         On a connection that keeps lists the audience gets the list of the given id, else the one it has, else the
-        workspace's list of the audience's name, which is created if there is none.
+        workspace's list of the audience's name, which is created if there is none. A new name renames the list that it
+        has where the connection propagates renames.
 
         Raises ConfigurationError, PolicyViolationError, AlreadyBoundError, StaleVersionError when somebody else did
         meanwhile, and MarketoError or OutOfTimeError from the instance.
@@ -252,6 +253,8 @@ class Management:
         if rule_of(connection).keeps_lists:
             kept = self._list_of(connection, activation, present)
             activation = replace(activation, list_id=kept.id, list_name=kept.name)
+            if present is not None and _renames_list(connection, present, activation):
+                activation = replace(activation, list_name=self._rename_list(connection, kept.id, activation.name))
         elif present is not None:
             activation = replace(activation, list_id=present.list_id, list_name=present.list_name)
         changes = differences(present, activation)
@@ -284,7 +287,7 @@ class Management:
         # The list was decided when the audience was activated.
         _refuse(activation_problems(connection, replace(after, list_id=None)))
         self.governance.admit_audience(connection, after)
-        if connection.propagate_renames and after.name != before.name and after.list_id is not None:
+        if after.list_id is not None and _renames_list(connection, before, after):
             after = replace(after, list_name=self._rename_list(connection, after.list_id, after.name))
         changes = differences(before, after)
         if not changes:
@@ -398,6 +401,10 @@ class Management:
 def _refuse(problems: Sequence[Problem]) -> None:
     if problems:
         raise ConfigurationError(problems)
+
+
+def _renames_list(connection: Connection, before: Activation, after: Activation) -> bool:
+    return connection.propagate_renames and before.name != after.name and before.list_id == after.list_id
 
 
 def _refuse_deleting(connection: Connection) -> None:

@@ -96,13 +96,18 @@ class Preflight:
         _refuse(self._examination(connection, self._credentials_of(connection.id)), TO_ENABLE)
 
     def admit_change(self, before: Connection, after: Connection, credentials: ClientCredentials | None) -> None:
-        """Let an enabled connection be changed; only what the change touches is checked. Raises as `admit`."""
+        """Let an enabled connection be changed; only what the change touches is checked. Raises as `admit`.
+
+        Of new credentials no more than that they are good, so that they can be replaced while a role is being mended.
+        """
         wanted = {
             name
             for member, names in _CHECKED_ANEW.items()
             if getattr(before, member) != getattr(after, member)
             for name in names
         }
+        if credentials is not None:
+            wanted.add(CheckName.CREDENTIALS)
         if wanted:
             _refuse(self._examination(after, credentials or self._credentials_of(before.id)), wanted)
 

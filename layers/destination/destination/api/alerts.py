@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Annotated, Self
 
-from pydantic import BeforeValidator, Field, StrictFloat, StrictInt
+from pydantic import BeforeValidator, Field, StrictFloat
 
 from destination.api.representation import Representation
 from destination.domain.alerts import RULES, Alert, AlertState, AlertStatus, Subscription, Unit
@@ -18,7 +18,7 @@ class SubscriptionIn(Representation):
     """An alert that the connection wants; by its name alone at the usual threshold."""
 
     alert: Alert
-    threshold: StrictFloat | StrictInt | None = Field(None, description="In the alert's unit; none: the usual one.")
+    threshold: StrictFloat | None = Field(None, description="In the alert's unit; none: the usual one.")
 
     @classmethod
     def of(cls, subscription: Subscription) -> Self:

@@ -31,8 +31,12 @@ from destination.domain.connection import (
 from destination.domain.credentials import ClientCredentials
 
 
-def _stripped(value: object) -> object:
-    return value.strip() if isinstance(value, str) else value
+def _secret(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    if not value.isascii() or not value.strip().isprintable():
+        raise ValueError("must have ASCII characters only, none of them a control character")
+    return value.strip()
 
 
 ClientId = Annotated[
@@ -45,7 +49,7 @@ class CredentialsIn(Representation):
     """Those of an API-only LaunchPoint service; they are never shown again."""
 
     client_id: ClientId
-    client_secret: Annotated[SecretStr, Field(min_length=1, max_length=255), BeforeValidator(_stripped)]
+    client_secret: Annotated[SecretStr, Field(min_length=1, max_length=255), BeforeValidator(_secret)]
 
 
 class Source(Representation):

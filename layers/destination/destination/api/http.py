@@ -1,10 +1,20 @@
 """What the control plane reads from a request besides its body, and writes besides its answer's body."""
 
+import json
+import math
 from collections.abc import Mapping
 from typing import Any, Final
 
 _LONGEST_VERSION: Final = 18
 """Decimal digits."""
+
+_LONGEST_INTEGER: Final = 309
+"""Decimal digits; no double is longer, and Python refuses to read the text of some thousand."""
+
+
+def decoded(body: str) -> Any:
+    """A body's JSON; an endless integer is read as infinite, so that the member that it is given for is named."""
+    return json.loads(body, parse_int=lambda digits: int(digits) if len(digits) <= _LONGEST_INTEGER else math.inf)
 
 
 def ingest_url(event: Mapping[str, Any], connection_id: str) -> str:

@@ -57,6 +57,12 @@ MAX_MAPPING_ROWS: Final = 150
 MAX_MARKETING_ACTIONS: Final = 50
 """So that a connection fits into one DynamoDB item (400 KB)."""
 
+MAX_MAPPING_BYTES: Final = 320_000
+"""Of the sources, targets and labels, for the same reason."""
+
+LEAST_THRESHOLD: Final = 0.0001
+"""Of an alert, unless it is zero; DynamoDB has no number of a size near that of the smallest doubles."""
+
 NAMESPACE: Final = re.compile(r"^[A-Za-z0-9_.:-]+$")
 LONGEST_NAMESPACE: Final = 64
 AUDIENCE_ID: Final = re.compile(r"^[A-Za-z0-9_][A-Za-z0-9 _.~:@,;=+&$()'!*-]*$")
@@ -322,9 +328,15 @@ def _alert_problems(connection: Connection) -> Iterator[Problem]:
         elif not rule.least <= one.threshold <= rule.most:
             bounds = f"from {rule.least:g} to {rule.most:,.{0 if rule.most > 1 else 2}f} ({rule.unit})"
             yield Problem(f"alerts[{index}].threshold", f"must be {bounds}")
+        elif 0 < one.threshold < LEAST_THRESHOLD:
+            yield Problem(f"alerts[{index}].threshold", f"must be 0, or at least {LEAST_THRESHOLD:g}")
 
 
 def _mapping_problems(connection: Connection) -> Iterator[Problem]:
+    texts = (text for row in connection.mapping for text in (row.source, row.target, *row.labels))
+    if (size := sum(len(text.encode()) for text in texts)) > MAX_MAPPING_BYTES:
+        message = f"has {size:,} bytes of sources, targets and labels, and at most {MAX_MAPPING_BYTES:,} fit"
+        yield Problem("mapping", f"{message}; leave out labels that no policy names, or map fewer attributes")
     first_rows: dict[str, int] = {}
     for index, row in enumerate(connection.mapping):
         path = f"mapping[{index}]"

@@ -87,7 +87,10 @@ class Audit:
         request["ExpressionAttributeValues"] = item({":key": value, ":first": lowest, ":last": highest})
         if cursor is not None:
             pk, sk = _position(cursor)
-            if not (lowest <= sk <= highest) or connection_id not in {None, pk.removeprefix(_PREFIX)}:
+            if not (pk.startswith(_PREFIX) and lowest <= sk <= highest) or connection_id not in {
+                None,
+                pk.removeprefix(_PREFIX),
+            }:
                 raise InvalidCursorError("not a cursor of this listing")
             start = {"pk": pk, "sk": sk} | ({"listing": _LISTING, "listed_as": sk} if connection_id is None else {})
             request["ExclusiveStartKey"] = item(start)

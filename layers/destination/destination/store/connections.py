@@ -503,6 +503,8 @@ def _start_of(cursor: str) -> Item:
         _, connection_id = listed_as.split("#")
     except ValueError as invalid:
         raise InvalidCursorError("not a cursor of this listing") from invalid
+    if not connection_id:  # no key is empty
+        raise InvalidCursorError("not a cursor of this listing")
     return {**_key(connection_id), "listing": {"S": _LISTING}, "listed_as": {"S": listed_as}}
 
 
