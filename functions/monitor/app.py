@@ -1,6 +1,7 @@
-"""The monitor, on a schedule: hours are summed up, alerts are evaluated, and who wants to know is told.
+"""The monitor, on a schedule: alerts are evaluated, hours are summed up, and who wants to know is told.
 
-After that it removes the connections whose deletion has come to its end.
+After that it removes the connections whose deletion has come to its end. What one connection cannot have does not keep
+the others from it; the invocation fails at its end, so that an alarm tells of it.
 """
 
 import functools
@@ -14,6 +15,7 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from destination.attempts import Attempts
 from destination.domain.audit import SYSTEM
 from destination.domain.connection import Connection
 from destination.domain.credentials import ClientCredentials
@@ -25,7 +27,7 @@ from destination.notify import Announcement, Bus, Topic
 from destination.queue import EventQueue, depth
 from destination.reasons import message_of
 from destination.recorder import Recorder
-from destination.retire import Removal, Retire
+from destination.retire import Removal, Retire, Retired
 from destination.settings import MonitorSettings
 from destination.store.alerts import Alerts
 from destination.store.audit import Audit
@@ -36,13 +38,16 @@ from destination.store.secrets import Credentials, TokenSecret
 from destination.store.summaries import Summaries
 from destination.store.verifications import Verifications as StoredVerifications
 from destination.verifications import Verifications
-from destination.watch import Watch
+from destination.watch import Notice, Watch
 
 RUN_SUMMARY = "Run Summary"
 COUNTS = ("received", *Class, "ignored", "warnings", "marketo_calls")
 
 OLDEST_METRIC = timedelta(days=13)
 """CloudWatch takes none that is older than two weeks; it counts now instead."""
+
+TIME_TO_END = 20_000
+"""Milliseconds: for a summary that EventBridge is slow to take, and for what comes after the summaries."""
 
 logger = Logger()
 metrics = Metrics()
@@ -61,6 +66,7 @@ def monitor() -> Monitor:
         Connections(dynamodb, settings.connections_table),
         Runs(dynamodb, settings.runs_table),
         Summaries(dynamodb, settings.runs_table),
+        _tell,
     )
 
 
@@ -120,28 +126,48 @@ def retire() -> Retire:
 
 @logger.inject_lambda_context(clear_state=True)
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, int]:
-    now = _scheduled_for(event)
+    now, attempt = _scheduled_for(event), Attempts(_log_trouble)
     done = Counter(summaries=0, alerts=0, verifications=0, removed=0)
-    for summary in monitor()(now):
-        _tell(summary, now)
-        done["summaries"] += 1
-    for notice in watch()(now):
-        state = notice.state
-        change = {"alert": state.alert.value, "status": state.status.value, "value": state.value}
-        logger.warning("alert changed", extra={"connection_id": notice.connection.id, **change})
-        done["alerts"] += 1
-    for verification in verifications().schedule(now):
-        told = {"connection_id": verification.connection_id, "verification": verification.id}
-        logger.info("verification requested", extra=told)
-        done["verifications"] += 1
-    for retired in retire()(now):
-        if retired.cause is None:
-            logger.info("connection removed", extra={"connection_id": retired.connection_id})
-            done["removed"] += 1
-        else:
-            cause = {"connection_id": retired.connection_id, "cause": retired.cause}
-            logger.error("connection not removed", extra=cause)
+    # Alerts come first: after an outage there may be more hours to sum up than there is time.
+    with attempt():
+        for notice in watch()(now, attempt):
+            _log_change(notice)
+            done["alerts"] += 1
+    with attempt():
+        for verification in verifications().schedule(now, attempt):
+            told = {"connection_id": verification.connection_id, "verification": verification.id}
+            logger.info("verification requested", extra=told)
+            done["verifications"] += 1
+    with attempt():
+        done["summaries"] = sum(1 for _ in monitor()(now, attempt, functools.partial(_has_time, context)))
+    with attempt():
+        for retired in retire()(now):
+            _log_retired(retired)
+            done["removed"] += retired.cause is None
+    if attempt.failed:
+        raise ExceptionGroup("not everything could be done", attempt.failed)
     return dict(done)
+
+
+def _log_trouble(connection_id: str | None, cause: str) -> None:
+    logger.error("not monitored", extra={"connection_id": connection_id, "cause": cause})
+
+
+def _log_change(notice: Notice) -> None:
+    state = notice.state
+    change = {"alert": state.alert.value, "status": state.status.value, "value": state.value}
+    logger.warning("alert changed", extra={"connection_id": notice.connection.id, **change})
+
+
+def _log_retired(retired: Retired) -> None:
+    if retired.cause is None:
+        logger.info("connection removed", extra={"connection_id": retired.connection_id})
+    else:
+        logger.error("connection not removed", extra={"connection_id": retired.connection_id, "cause": retired.cause})
+
+
+def _has_time(context: LambdaContext) -> bool:
+    return context.get_remaining_time_in_millis() > TIME_TO_END
 
 
 def _scheduled_for(event: dict[str, Any]) -> datetime:

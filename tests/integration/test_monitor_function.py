@@ -2,23 +2,30 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import boto3
 import pytest
 
+from destination.attempts import Attempts
 from destination.domain.alerts import Alert, Subscription
 from destination.domain.connection import Waiting
 from destination.domain.outcome import MESSAGES, MISSING_DEDUPE_VALUE
 from destination.domain.runs import Run, Tally, hour_of, run_id
 from destination.domain.times import format_time
-from destination.store.alerts import Alerts
+from destination.notify import Announcement, Bus, NotToldError
+from destination.store.alerts import Alerts, Stored
 from destination.store.connections import Connections
 from destination.store.runs import Runs
 from functions.monitor import app
 from tests.support.aws import Aws, Context, Inbox, aws, inbox, logged
 from tests.support.world import connection
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
 
 COUNTS = Counter(received=9, activated=5, unchanged=1, excluded=2, failed=1, ignored=4, warnings=3, marketo_calls=12)
 HOUR = "2026-11-21T10:00Z"
@@ -200,7 +207,7 @@ def test_an_alert_is_told_once_when_it_is_triggered_and_once_when_it_is_resolved
     assert [wake(now + timedelta(minutes=5 * times))["alerts"] for times in range(3)] == [1, 0, 0]
 
     [notification] = told.told()
-    assert notification["subject"] == "Webinar leads: activation_skipped_rate triggered"
+    assert notification["subject"] == "activation_skipped_rate triggered: Webinar leads"
     expected = {"connection_id": "c-1", "alert": "activation_skipped_rate", "status": "triggered"}
     assert notification["attributes"] == expected
     message = notification["message"]
@@ -252,7 +259,7 @@ def test_what_was_stored_but_not_told_is_told_the_next_time(
     connections(stack).block("c-1", "610: a cause")
     wrong = stack.alert_topic_arn + "-gone"
     monkeypatch.setenv("ALERT_TOPIC_ARN", wrong)
-    with pytest.raises(Exception, match="NotFound"):
+    with pytest.raises(ExceptionGroup):
         wake()
     assert told.told() == []
 
@@ -261,6 +268,78 @@ def test_what_was_stored_but_not_told_is_told_the_next_time(
     app.watch.cache_clear()
     assert [wake()["alerts"], wake()["alerts"], wake()["alerts"]] == [1, 1, 0]
     assert sorted(one["message"]["status"] for one in told.told()) == ["resolved", "triggered"]
+
+
+class Broken(Bus):
+    """A bus that does not take what is told of one connection."""
+
+    def put(self, announcements: Sequence[Announcement]) -> None:
+        if any(one.detail["connection"]["id"] == "c-1" for one in announcements):
+            raise NotToldError("InternalFailure")
+        super().put(announcements)
+
+
+def test_trouble_of_one_connection_keeps_nothing_from_the_others(
+    stack: Aws, told: Inbox, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    store(stack, "c-1", "c-2", alerts=(Subscription(Alert.CONNECTION_BLOCKED),))
+    for connection_id in ("c-1", "c-2"):
+        record(stack, COUNTS, connection_id=connection_id)
+        connections(stack).block(connection_id, "610: a cause")
+    broken = Broken(boto3.client("events"))
+    monkeypatch.setattr(app, "bus", lambda: broken)
+
+    with pytest.raises(ExceptionGroup) as failed:
+        wake()
+
+    assert [type(one) for one in failed.value.exceptions] == [NotToldError, NotToldError]  # its alert and its summary
+    lines = [line for line in logged(app.logger, caplog) if line["message"] == "not monitored"]
+    assert [(line["connection_id"], line["cause"]) for line in lines] == [("c-1", "NotToldError")] * 2
+    assert [detail["connection"]["id"] for _, detail in told.announced()] == ["c-2", "c-2"]
+    assert [one["message"]["connection"]["id"] for one in told.told()] == ["c-2"]
+
+    monkeypatch.undo()
+    for name, value in stack.environment().items():
+        monkeypatch.setenv(name, value)
+    app.watch.cache_clear()
+    assert wake() == {"summaries": 1, "alerts": 1, "verifications": 0, "removed": 0}
+    assert {detail["connection"]["id"] for _, detail in told.announced()} == {"c-1"}
+
+
+def test_alerts_are_told_while_nothing_can_be_summed_up(
+    stack: Aws, told: Inbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store(stack, "c-1", alerts=(Subscription(Alert.CONNECTION_BLOCKED),))
+    connections(stack).block("c-1", "610: a cause")
+    record(stack, COUNTS)
+    monkeypatch.setattr(Context, "get_remaining_time_in_millis", lambda _: app.TIME_TO_END)
+    assert wake() == {"summaries": 0, "alerts": 1, "verifications": 0, "removed": 0}
+    monkeypatch.undo()
+    for name, value in stack.environment().items():
+        monkeypatch.setenv(name, value)
+    assert wake(AFTER + timedelta(hours=3))["summaries"] == 1
+
+
+def test_whoever_comes_second_tells_nothing(stack: Aws, told: Inbox) -> None:
+    store(stack, "c-1", alerts=(Subscription(Alert.CONNECTION_BLOCKED),))
+    connections(stack).block("c-1", "610: a cause")
+    before = app.watch().alerts.states("c-1")
+    second = replace(app.watch(), alerts=Overtaken(stack.dynamodb, "RunsTable", before))
+    assert wake()["alerts"] == 1
+    attempts = Attempts(lambda *_: None)
+    assert (list(second(AFTER, attempts)), attempts.failed) == ([], [])
+    assert len(told.told()) == 1
+
+
+class Overtaken(Alerts):
+    """Alerts as somebody read them before another changed them."""
+
+    def __init__(self, client: "DynamoDBClient", table: str, before: dict[Alert, Stored]) -> None:
+        super().__init__(client, table)
+        self.before = before
+
+    def states(self, connection_id: str) -> dict[Alert, Stored]:
+        return self.before
 
 
 def test_an_alert_that_is_unsubscribed_is_resolved(stack: Aws, told: Inbox) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from destination.attempts import Attempts
 from destination.domain.connection import AudienceKey, Repair, Schedule
 from destination.domain.verification import AudienceCheck, Differences, Phase, Verification, VerificationStatus
 from destination.queue import decode
@@ -174,21 +175,29 @@ def test_a_schedule_has_bounds(verification: Mapping[str, str], path: str) -> No
     assert (answer.status, list(answer.errors)) == (422, [path])
 
 
+def due(now: datetime) -> list[Verification]:
+    """What the monitor requests at a time."""
+    attempts = Attempts(lambda *_: None)
+    requested = list(wiring.verifications().schedule(now, attempts))
+    assert attempts.failed == []
+    return requested
+
+
 def test_the_schedule_requests_what_is_due() -> None:
     connection_id = enabled(verification={"every": "P1D", "repair": "missing"})
     enabled("aud-2", name="Not scheduled", munchkin_id="999-ZZZ-999")
     assert stored(connection_id).verification == Schedule(timedelta(days=1), Repair.MISSING)
 
     now = datetime.now(UTC)
-    assert [one.connection_id for one in wiring.verifications().schedule(now)] == [connection_id]
-    assert list(wiring.verifications().schedule(now + timedelta(days=2))) == []  # it is not finished yet
+    assert [one.connection_id for one in due(now)] == [connection_id]
+    assert due(now + timedelta(days=2)) == []  # it is not finished yet
     finish(connection_id)
-    assert list(wiring.verifications().schedule(now + timedelta(hours=23))) == []
-    [again] = wiring.verifications().schedule(now + timedelta(hours=25))
+    assert due(now + timedelta(hours=23)) == []
+    [again] = due(now + timedelta(hours=25))
     assert again.repair is Repair.MISSING
     finish(connection_id)
     call("POST", f"/connections/{connection_id}/disable")
-    assert list(wiring.verifications().schedule(now + timedelta(days=9))) == []
+    assert due(now + timedelta(days=9)) == []
 
 
 def test_what_was_read_of_a_list_is_kept_in_parts() -> None:

@@ -1,16 +1,18 @@
 """The scheduled use case: after each hour, one summary of what became of it, per connection, and corrections later.
 
 An hour is summed up once. Events of it that are delivered afterwards make a correction: a summary with a higher version
-and all of the hour's counts. After an outage the hours that were missed are made up for. A summary is told before it is
-remembered, so that none is lost; one that is told twice has the same id both times.
+and all of the hour's counts. After an outage the hours that were missed are made up for, as many at a time as the time
+allows. A summary is told before it is remembered, so that none is lost; one that is told twice has the same id both
+times.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, Protocol
 
+from destination.attempts import Attempts
 from destination.domain.connection import Connection
 from destination.domain.runs import CLOSES_AFTER, Run, hour_of, run_id
 from destination.store.errors import NotFoundError
@@ -57,21 +59,29 @@ class Summary:
 
 @dataclass(frozen=True, slots=True)
 class Monitor:
-    """Sums up the runs of all connections."""
+    """Sums up the runs of all connections. `tell` tells of a summary, at the time it is due."""
 
     connections: Connections
     runs: Runs
     summaries: Summaries
+    tell: Callable[[Summary, datetime], None]
 
-    def __call__(self, now: datetime) -> Iterator[Summary]:
-        """The summaries that are due. Each is remembered once the next is asked for."""
-        yield from self._corrections()
+    def __call__(self, now: datetime, attempt: Attempts, has_time: Callable[[], bool]) -> Iterator[Summary]:
+        """Tell the summaries that are due, as long as there is time; the next time goes on with the rest."""
+        yield from self._corrections(now, attempt, has_time)
         last = hour_of(run_id(now - HOUR - CLOSES_AFTER))
         for connection in self.connections.all():
-            for hour in self._due(connection.id, last):
-                run = self.runs.get(connection.id, hour) or Run(connection.id, hour)
-                yield Summary(connection, run, Counter(run.tally.counts))
-                self.summaries.put(run)
+            with attempt(connection.id):
+                for hour in self._due(connection.id, last):
+                    if not has_time():
+                        return
+                    run = self.runs.get(connection.id, hour) or Run(connection.id, hour)
+                    yield self._tell(Summary(connection, run, Counter(run.tally.counts)), now)
+
+    def _tell(self, summary: Summary, now: datetime) -> Summary:
+        self.tell(summary, now)
+        self.summaries.put(summary.run)
+        return summary
 
     def _due(self, connection_id: str, last: datetime) -> Iterator[str]:
         before = self.summaries.last_hour(connection_id)
@@ -80,16 +90,19 @@ class Monitor:
             yield run_id(first)
             first += HOUR
 
-    def _corrections(self) -> Iterator[Summary]:
+    def _corrections(self, now: datetime, attempt: Attempts, has_time: Callable[[], bool]) -> Iterator[Summary]:
         for connection_id, hour in self.summaries.late():
-            before = self.summaries.get(connection_id, hour)
-            run = self.runs.get(connection_id, hour)
-            if before is None or run is None:
-                continue  # Its hour is not summed up yet.
-            if run.version > before.version and (connection := self._connection(connection_id)):
-                yield Summary(connection, run, run.tally.counts - before.counts, is_correction=True)
-                self.summaries.put(run)
-            self.summaries.settle(run)
+            if not has_time():
+                return
+            with attempt(connection_id):
+                before = self.summaries.get(connection_id, hour)
+                run = self.runs.get(connection_id, hour)
+                if before is None or run is None:
+                    continue  # Its hour is not summed up yet.
+                if run.version > before.version and (connection := self._connection(connection_id)):
+                    news = run.tally.counts - before.counts
+                    yield self._tell(Summary(connection, run, news, is_correction=True), now)
+                self.summaries.settle(run)
 
     def _connection(self, connection_id: str) -> Connection | None:
         try:

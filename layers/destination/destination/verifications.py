@@ -1,12 +1,14 @@
 """The use case of whoever wants lists verified: an operator, or the schedule of the connection."""
 
+import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from destination.attempts import Attempts
 from destination.domain.audit import Action
 from destination.domain.configuration import Problem
-from destination.domain.connection import ActiveConnection, AudienceKey, Repair, Status
+from destination.domain.connection import ActiveConnection, AudienceKey, Connection, Repair, Status
 from destination.domain.matching import rule_of
 from destination.domain.verification import AudienceCheck, Verification
 from destination.manage import IncompleteError
@@ -81,19 +83,22 @@ class Verifications:
         self.connections.get(connection_id)
         return self.stored.newest(connection_id, SHOWN)
 
-    def schedule(self, now: datetime) -> Iterator[Verification]:
+    def schedule(self, now: datetime, attempt: Attempts) -> Iterator[Verification]:
         """Request the verifications that are due: each connection's last one began so long ago."""
         for connection in self.connections.all():
-            schedule = connection.verification
-            if schedule is None or connection.status not in DELIVERING:
-                continue
-            last = next(iter(self.stored.newest(connection.id, 1)), None)
-            if last is not None and (not last.is_finished or now - last.requested_at < schedule.every):
-                continue
-            try:
-                yield self.request(connection.id, None, schedule.repair)
-            except (NotFoundError, VerifyingError, QueueRefusesError):
-                continue  # It has no list yet, or somebody else was faster, or the next time will do.
+            with attempt(connection.id):
+                yield from self._due(connection, now)
+
+    def _due(self, connection: Connection, now: datetime) -> Iterator[Verification]:
+        schedule = connection.verification
+        if schedule is None or connection.status not in DELIVERING:
+            return
+        last = next(iter(self.stored.newest(connection.id, 1)), None)
+        if last is not None and (not last.is_finished or now - last.requested_at < schedule.every):
+            return
+        # It may have no list yet, or somebody else was faster, or the next time will do.
+        with contextlib.suppress(IncompleteError, NotFoundError, VerifyingError, QueueRefusesError):
+            yield self.request(connection.id, None, schedule.repair)
 
     def _refuse_idle(self, target: ActiveConnection) -> None:
         connection = target.connection

@@ -4,11 +4,13 @@ A change is stored before anybody is told of it, and marked as told afterwards. 
 again, so that nobody is told of the end of something whose beginning was lost.
 """
 
+import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
+from destination.attempts import Attempts
 from destination.domain.alerts import (
     RULES,
     Alert,
@@ -20,7 +22,7 @@ from destination.domain.alerts import (
     evaluate,
     reading,
 )
-from destination.domain.connection import Connection, Status
+from destination.domain.connection import DELIVERING, Connection, Status
 from destination.domain.outcome import Class
 from destination.domain.pace import DayCount
 from destination.domain.runs import Run, run_id
@@ -28,8 +30,7 @@ from destination.domain.times import format_time
 from destination.marketo.budget import is_of_day
 from destination.notify import Announcement
 from destination.store.alerts import Stored
-
-DELIVERING = frozenset({Status.ENABLED, Status.BLOCKED, Status.DELETING})
+from destination.store.errors import StaleVersionError
 
 
 class Connections(Protocol):
@@ -76,16 +77,17 @@ class Watch:
     dead_letters: Callable[[], int]
     out_of_sync: Callable[[str], int | None]
 
-    def __call__(self, now: datetime) -> Iterator[Notice]:
+    def __call__(self, now: datetime, attempt: Attempts) -> Iterator[Notice]:
         """Evaluate every alert that is subscribed, or that was triggered before it was unsubscribed."""
         dead_letters = self.dead_letters()
         for connection in self.connections.all():
-            yield from self._watch(connection, dead_letters, now)
+            with attempt(connection.id):
+                yield from self._watch(connection, dead_letters, now)
 
     def _watch(self, connection: Connection, dead_letters: int, now: datetime) -> Iterator[Notice]:
         stored = self.alerts.states(connection.id)
         wanted = {one.alert: one for one in connection.alerts}
-        if not wanted and not any(one.state.status is AlertStatus.TRIGGERED for one in stored.values()):
+        if not wanted and not any(one.is_open for one in stored.values()):
             return
         situation = self._situation(connection, wanted.keys(), dead_letters, now)
         for alert in Alert:
@@ -96,13 +98,14 @@ class Watch:
             value = reading(alert, situation, now) if alert in wanted else 0.0
             state = evaluate(before.state if before else None, wanted.get(alert, Subscription(alert)), value, now)
             if state is not None and (before is None or state != before.state):
-                self.alerts.change(connection.id, state, before.published if before else 0)
-                yield self._tell(connection, state)
+                with contextlib.suppress(StaleVersionError):  # Who was faster tells.
+                    self.alerts.change(connection.id, state, before.published if before else 0)
+                    yield self._tell(connection, state)
 
     def _tell(self, connection: Connection, state: AlertState) -> Notice:
         detail = announcement(connection, state)
         self.bus.put([Announcement(f"Alert {state.status.value.capitalize()}", detail)])
-        subject = f"{connection.name}: {state.alert} {state.status}"
+        subject = f"{state.alert} {state.status}: {connection.name}"  # What is too long for SNS is cut off at its end.
         attributes = {"connection_id": connection.id, "alert": state.alert.value, "status": state.status.value}
         self.topic.publish(subject, text(connection, state), detail, attributes)
         self.alerts.publish(connection.id, state)

@@ -36,6 +36,11 @@ class Stored:
     def is_published(self) -> bool:
         return self.published >= self.state.number
 
+    @property
+    def is_open(self) -> bool:
+        """Whether it is triggered, or people were not told yet that it is no longer."""
+        return self.state.status is AlertStatus.TRIGGERED or not self.is_published
+
 
 @dataclass(frozen=True, slots=True)
 class History:
