@@ -329,7 +329,9 @@ def test_a_sample_that_is_no_event_is_refused(marketo: Simulator, sample: object
 
 def test_no_value_of_a_sample_shows_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("DEBUG")
+    caplog.set_level("DEBUG", wiring.logger.name)
     checked(created(), {**SAMPLE, "person": {"name": {"firstName": "Adalbert"}}})
+    assert "marketo call answered" in logged(caplog)
     assert "Adalbert" not in logged(caplog)
 
 

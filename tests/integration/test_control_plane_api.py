@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from functions.connections import wiring
 from marketo_simulator import Simulator
 from tests.support.control_plane import (
     CREATE,
@@ -130,6 +131,7 @@ def test_trouble_of_aws_is_answered_and_logged(caplog: pytest.LogCaptureFixture)
 
 def test_no_secret_shows_in_answers_or_logs(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("DEBUG")
+    caplog.set_level("DEBUG", wiring.logger.name)
     hush = {"client_id": "client", "client_secret": "hush-hush-1"}
     made = call("POST", "/connections", {**CREATE, "credentials": hush})
     path = f"/connections/{made.json['id']}"
@@ -150,6 +152,8 @@ def test_no_secret_shows_in_answers_or_logs(caplog: pytest.LogCaptureFixture) ->
     assert [answer.status for answer in answers] == statuses
     token = made.json["ingest"]["token"]
     assert "request refused" in logged(caplog)
+    assert "marketo call answered" in logged(caplog)
+    assert "marketo call refused" in logged(caplog)
     for text in (*(answer.text for answer in answers), logged(caplog)):
         assert "hush-hush" not in text
         assert token not in text

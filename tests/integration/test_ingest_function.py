@@ -262,6 +262,7 @@ def test_a_queue_in_trouble_is_503_and_names_what_was_not_stored(stack: Aws) -> 
 
 
 def test_no_value_of_a_profile_is_logged(stack: Aws, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("DEBUG", app.logger.name)
     secret = {
         "personalEmail": {"address": "hidden@example.org"},
         "segmentMembership": {"ups": {"a": {"status": "hush"}}},

@@ -343,18 +343,10 @@ def test_many_people_in_several_messages_share_calls(stage: Stage) -> None:
     assert len([path for path in work if "/lists/" in path]) == 2
 
 
-@pytest.fixture
-def debug() -> Iterator[None]:
-    """The function logs at its most talkative."""
-    before = app.logger.log_level
-    app.logger.setLevel("DEBUG")
-    yield
-    app.logger.setLevel(before)
-
-
 def test_events_are_followed_from_their_request_to_the_calls_to_marketo(
-    stage: Stage, debug: None, caplog: pytest.LogCaptureFixture
+    stage: Stage, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level("DEBUG", app.logger.name)
     stage.connect()
     stage.deliver(ada(("a", REALIZED)), known(("a", REALIZED)))
     lines = logged(app.logger, caplog)
@@ -429,9 +421,8 @@ def test_calls_that_marketo_refuses_for_its_limits_are_measured(
     assert "latency_p50" not in batch
 
 
-def test_neither_tables_nor_logs_hold_a_value_of_a_profile(
-    stage: Stage, debug: None, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_neither_tables_nor_logs_hold_a_value_of_a_profile(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("DEBUG", app.logger.name)
     stage.connect()
     stage.marketo.script(Fault(effect="skip", code="1003", path="leads.json", method="POST", records=(0,), nth=2))
     stage.deliver(ada(("a", REALIZED), company="Hush Ltd"), known(("a", REALIZED), company="Hush Ltd"))

@@ -3,6 +3,7 @@
 What the code has: every reason, every code of Marketo, every parameter of the stack, every target of the Makefile.
 """
 
+import ast
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from tests.support.template import source
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
 CONFIGURATION = (DOCS / "configuration.md").read_text()
+MONITORING = (DOCS / "monitoring.md").read_text()
 MARKETO_CODES = (DOCS / "marketo-codes.md").read_text()
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "simulator/README.md", *sorted(DOCS.rglob("*.md"))]
 TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
@@ -104,3 +106,25 @@ def test_every_alarm_names_its_section_of_the_runbook(alarm: str) -> None:
     (section,) = re.findall(r"docs/operations\.md#([\w-]+)", description)
     assert section in anchors(DOCS / "operations.md")
     assert re.search(rf"^\|.*\b{alarm}\b.*\(#{section}\) \|$", (DOCS / "operations.md").read_text(), re.MULTILINE)
+
+
+def logged() -> Iterator[tuple[str, str, str]]:
+    """What the functions log: function, message and level."""
+    for path in sorted((ROOT / "functions").glob("*/*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            match node:
+                case ast.Call(ast.Attribute(ast.Name("logger"), level), [ast.Constant(str(message)), *_]):
+                    yield path.parent.name, message, level.upper()
+                case ast.Call(ast.Attribute(ast.Name("logger"), "debug" | "info" | "warning" | "error" | "exception")):
+                    raise AssertionError(f"{path}:{node.lineno} logs what has no fixed name")
+
+
+def test_every_line_of_the_log_is_documented_and_no_other() -> None:
+    rows = re.findall(r"^\| (\w+) \| `([^`]+)` \| (DEBUG|INFO|WARNING|ERROR) \|", MONITORING, re.MULTILINE)
+    assert sorted(rows) == sorted(set(logged()))
+
+
+def test_nothing_but_the_functions_logs() -> None:
+    package = ROOT / "layers/destination/destination"
+    loggers = [path for path in package.rglob("*.py") if "getLogger" in path.read_text()]
+    assert loggers == [package / "__init__.py"], "which only keeps libraries quiet"
