@@ -114,6 +114,8 @@ def _log(report: Report, messages: int) -> None:
             logger.info("message given back", extra=told)
         else:
             logger.info("message delivered", extra=told)
+    for message_id in given_back - {work.message.id for work in report.works}:
+        logger.info("message given back", extra={"message_id": message_id})
     for message_id, letter in report.refused.items():
         logger.warning("message refused", extra={"message_id": message_id, "code": letter.code})
     logger.info("batch delivered", extra={"messages": messages, "given_back": len(report.given_back)})

@@ -240,15 +240,18 @@ def test_what_is_no_message_and_whose_connection_is_gone_are_dead_letters_and_lo
     assert "not JSON" in {body for _, body in letters}
 
 
-def test_what_cannot_become_a_dead_letter_stays_in_the_queue(stage: Stage) -> None:
+def test_what_cannot_become_a_dead_letter_stays_in_the_queue(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
     stage.connect()
     stage.aws.sqs.delete_queue(QueueUrl=stage.aws.dead_letter_queue_url)
     stage.marketo.script(Fault(effect="skip", code="1003", path="leads.json", method="POST", records=(0,), nth=2))
     stage.aws.sqs.send_message(QueueUrl=stage.aws.queue_url, MessageBody="not JSON")
     stage.post(ada(("a", REALIZED)))
     batch = stage.aws.receive()
-    assert stage.invoke(batch) == {one["MessageId"] for one in batch}
+    given_back = {one["MessageId"] for one in batch}
+    assert stage.invoke(batch) == given_back
     assert stage.counts("received", "failed") == (0, 0)
+    lines = [line for line in logged(app.logger, caplog) if line["message"] == "message given back"]
+    assert (len(lines), {line["message_id"] for line in lines}) == (2, given_back)
 
 
 def test_while_the_daily_quota_is_spent_events_wait_and_none_fails(stage: Stage) -> None:
