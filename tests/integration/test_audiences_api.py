@@ -402,17 +402,20 @@ def emptied(connection_id: str) -> Answer:
     return call("DELETE", audience_path(connection_id, "aud-1"), query={"list": "empty"})
 
 
-def test_a_list_is_emptied_of_those_whom_deliveries_put_on_it_in_as_many_calls_as_it_takes(marketo: Simulator) -> None:
-    connection_id = filled(marketo, people=302)
+def test_a_list_is_emptied_of_those_whom_deliveries_put_on_it_in_as_many_calls_as_it_takes(
+    marketo: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("destination.emptying.CHUNK", 3)
+    connection_id = filled(marketo, people=5)
     marketo.script(Fault(effect="error", code="608", method="DELETE", path=r"/rest/v1/lists/\d+/leads.json", nth=2))
     assert emptied(connection_id).status == 503
     assert len(members(marketo)) == 2 + 2
-    assert (in_ledger(connection_id, "aud-1"), in_ledger(connection_id, "other")) == (2, 302)
+    assert (in_ledger(connection_id, "aud-1"), in_ledger(connection_id, "other")) == (2, 5)
     assert call("GET", audience_path(connection_id, "aud-1")).status == 200
 
     assert emptied(connection_id).status == 204
     assert members(marketo) == {9001, 9002}
-    assert (in_ledger(connection_id, "aud-1"), in_ledger(connection_id, "other")) == (0, 302)
+    assert (in_ledger(connection_id, "aud-1"), in_ledger(connection_id, "other")) == (0, 5)
     assert connections().activations(connection_id) == ()
 
 

@@ -5,6 +5,7 @@ sets). Its lists are wrapped in `items`; the names under which people put the ob
 are told by what they have in them.
 """
 
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import Enum, auto
@@ -115,8 +116,9 @@ class Node:
 
 
 def printable(text: str) -> str:
-    """JSON may hold halves of characters (lone surrogates), which cannot be written again."""
-    return text.encode(errors="replace").decode()
+    """JSON may hold halves of characters (lone surrogates), which cannot be written again, and control characters."""
+    whole = text.encode(errors="replace").decode()
+    return "".join(" " if unicodedata.category(letter) == "Cc" else letter for letter in whole)
 
 
 def read_export(content: object) -> Node:
