@@ -74,15 +74,21 @@ def monitor() -> Monitor:
 def watch() -> Watch:
     settings = MonitorSettings.from_env()
     dynamodb, sqs = boto3.client("dynamodb"), boto3.client("sqs")
+    connections = Connections(dynamodb, settings.connections_table)
+    stored = StoredVerifications(dynamodb, settings.runs_table)
+
+    def out_of_sync(connection_id: str) -> int | None:
+        return stored.out_of_sync(connection_id, lambda: connections.active(connection_id).activations)
+
     return Watch(
-        connections=Connections(dynamodb, settings.connections_table),
+        connections=connections,
         runs=Runs(dynamodb, settings.runs_table),
         alerts=Alerts(dynamodb, settings.runs_table),
         bus=bus(),
         topic=Topic(boto3.client("sns"), settings.alert_topic_arn),
         today=Leases(dynamodb, settings.connections_table).today,
         dead_letters=lambda: depth(sqs, settings.dead_letter_queue_url),
-        out_of_sync=StoredVerifications(dynamodb, settings.runs_table).out_of_sync,
+        out_of_sync=out_of_sync,
     )
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from destination.attempts import Attempts
 from destination.domain.connection import AudienceKey, Repair, Schedule
-from destination.domain.verification import AudienceCheck, Differences, Phase, Verification, VerificationStatus
+from destination.domain.verification import LONGEST, AudienceCheck, Differences, Phase, Verification, VerificationStatus
 from destination.queue import decode
 from destination.store.verifications import PART, Verifications
 from functions.connections import wiring
@@ -214,11 +214,43 @@ def test_what_was_read_of_a_list_is_kept_in_parts() -> None:
 def test_what_was_left_out_of_place_is_known_by_audience() -> None:
     checks = [
         AudienceCheck(AudienceKey("ups", name), name, 1, name, missing=Differences(count, 1))
-        for name, count in (("a", 3), ("b", 1))
+        for name, count in (("a", 3), ("b", 2))
     ]
+    first, second = (check.audience for check in checks)
     made = Verification("20261121T100000Z-00000000", "c-1", Repair.NONE, NOW, 2, is_whole=True)
-    assert store().out_of_sync("c-1") is None
+
+    def left(*audiences: AudienceKey) -> int | None:
+        return store().out_of_sync("c-1", lambda: audiences)
+
+    assert left(first, second) is None
     store().put_out_of_sync(made, checks)
-    assert store().out_of_sync("c-1") == 2
+    assert left(first, second) == 3
+    assert left(second) == 1  # the other is no longer activated
+    store().put_out_of_sync(made, [replace(one, missing=Differences(), code="1013") for one in checks])
+    assert left(first, second) == 3  # nothing new is known
     store().put_out_of_sync(replace(made, is_whole=False), [replace(checks[0], missing=Differences())])
-    assert store().out_of_sync("c-1") == 0
+    assert (left(first, second), left(first)) == (1, 0)
+
+
+def test_the_state_of_a_thousand_audiences_with_long_names_fits_into_an_item() -> None:
+    checks = [
+        AudienceCheck(AudienceKey("n" * 128, f"{number:0255}"), "n", 1, "n", missing=Differences(number % 2))
+        for number in range(1_000)
+    ]
+    made = Verification("20261121T100000Z-00000000", "c-2", Repair.NONE, NOW, 1_000, is_whole=True)
+    store().put_out_of_sync(made, checks)
+    assert store().out_of_sync("c-2", lambda: [one.audience for one in checks]) == 500
+
+
+def test_a_verification_whose_message_is_lost_makes_room_for_another() -> None:
+    connection_id = enabled()
+    path = f"/connections/{connection_id}/verifications"
+    made = call("POST", path, {}).json
+    [stuck] = store().newest(connection_id, 1)
+    store().remove(stuck)
+    stuck = replace(stuck, id="20000101T000000Z-00000000", requested_at=datetime.now(UTC) - LONGEST)
+    store().put(stuck)
+    assert made["code"] is None
+    [shown] = call("GET", path).json["verifications"]
+    assert (shown["status"], shown["code"]) == ("failed", "EXPIRED")
+    assert call("POST", path, {}).status == 202

@@ -5,12 +5,17 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from botocore.exceptions import ClientError
 
-from destination.domain.connection import Limits, Repair
+from destination.domain.circuit import LONGEST_PAUSE, LONGEST_SPREAD
+from destination.domain.connection import Limits, Repair, Status
 from destination.domain.event import MembershipStatus
 from destination.domain.pace import DayCount, PaceState
 from destination.domain.person import Delivered, Row
 from destination.domain.verification import (
+    EXPIRED,
+    LONGEST,
+    NOT_ON_LIST,
     SAMPLE,
     AudienceCheck,
     Differences,
@@ -19,6 +24,7 @@ from destination.domain.verification import (
     VerificationStatus,
 )
 from destination.queue import verification_message
+from destination.sync import EAGER_RECEIVES, RETRY_BLOCKED
 from destination.verify import RESERVE_WAIT, SLICE
 from marketo_simulator import Fault
 from tests.support.world import START, World, audience, connection, event
@@ -263,3 +269,102 @@ def test_a_verification_that_nobody_knows_is_let_go() -> None:
     world.deliver()
     assert world.queue.waiting == {}
     assert world.dead_letters.letters == []
+
+
+def status(world: World) -> Status:
+    return world.connections.stored[world.connection.id].connection.status
+
+
+@pytest.mark.parametrize("code", ["603", "1003"])
+def test_what_marketo_refuses_fails_the_verification_and_not_the_connection(code: str) -> None:
+    world = delivered(3)
+    world.simulator.script(Fault(code=code, path=f"/lists/{A}/leads", every=1))
+    request(world, "a")
+    world.deliver()
+    failed = world.verifications.stored[ID]
+    assert (failed.status, failed.code, failed.finished_at) == (VerificationStatus.FAILED, code, world.now)
+    assert (status(world), world.queue.waiting, world.verifications.left) == (Status.ENABLED, {}, {})
+
+
+def test_a_refused_verification_does_not_unblock_the_connection() -> None:
+    world = delivered(3)
+    world.connections.block(world.connection.id, "603: access denied")
+    world.simulator.script(Fault(code="603", path=f"/lists/{A}/leads", every=1))
+    request(world, "a")
+    world.deliver()
+    assert status(world) is Status.BLOCKED
+
+
+def test_a_list_that_cannot_be_read_does_not_hold_up_deliveries_for_ever() -> None:
+    world = delivered(3)
+    world.simulator.script(Fault(code="604", path=f"/lists/{A}/leads", method="GET", every=1))
+    request(world, "a")
+    for _ in slices(world):
+        world.now += LONGEST_PAUSE + LONGEST_SPREAD
+    assert (world.verifications.stored[ID].status, world.verifications.stored[ID].code) == ("failed", "604")
+    world.deliver(event("new@example.com", ("a", REALIZED)))
+    assert len(world.members("a")) == 4
+
+
+def test_trouble_of_aws_with_a_verification_is_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = delivered(1)
+
+    def full(*_: object) -> None:
+        raise ClientError({"Error": {"Code": "ValidationException"}}, "PutItem")
+
+    monkeypatch.setattr(world.verifications, "put_read", full)
+    request(world, "a")
+    report = world.deliver(event("ada@example.com", ("a", REALIZED)))
+    assert (len(report.given_back), len(world.members("a"))) == (1, 2)
+    assert list(world.queue.hidden_for.values()) == [RETRY_BLOCKED.total_seconds()]
+
+
+@pytest.mark.parametrize("list_id", [B, None])
+@pytest.mark.parametrize("repair", Repair)
+def test_a_list_that_is_no_longer_the_audience_s_is_left_alone(repair: Repair, list_id: int | None) -> None:
+    world = seeded(5, on_list=4)
+    world.simulator.state.lists[A].members.add(99)
+    request(world, "a", repair=repair)
+    target = world.connections.stored[world.connection.id]
+    activations = {audience("b"): target.activations[audience("b")]}
+    if list_id is not None:
+        activations[audience("a")] = replace(target.activations[audience("a")], list_id=list_id)
+    world.connections.stored[world.connection.id] = replace(target, activations=activations)
+    world.deliver()
+    check = world.verifications.found[ID, 0]
+    assert (check.phase, check.code, world.verifications.stored[ID].status) == (Phase.DONE, NOT_ON_LIST, "completed")
+    assert world.members("a") == [1, 2, 3, 4, 99]
+
+
+def test_an_audience_that_was_done_before_a_crash_is_not_compared_again() -> None:
+    world = seeded(5, on_list=3)
+    request(world, "a", "b")
+    done = replace(world.verifications.found[ID, 0], phase=Phase.DONE, expected=5, found=3, missing=Differences(2))
+    world.verifications.put_check(world.verifications.stored[ID], 0, done)
+    before = len(world.calls())
+    for _ in slices(world):
+        pass
+    assert world.verifications.found[ID, 0] == done
+    assert len(world.calls()) - before == 2  # the other list, and the usage of the day
+
+
+@pytest.mark.parametrize("now", list(Status))
+def test_what_takes_too_long_has_failed_and_its_message_goes(now: Status) -> None:
+    world = seeded(3)
+    request(world, "a")
+    target = world.connections.stored[world.connection.id]
+    world.connections.stored[world.connection.id] = replace(target, connection=replace(world.connection, status=now))
+    requested = world.now
+    world.now += LONGEST
+    assert world.deliver().given_back == ()
+    expired = world.verifications.stored[ID].at(world.now)
+    assert (expired.status, expired.code, expired.finished_at) == ("failed", EXPIRED, requested + LONGEST)
+    assert (world.dead_letters.letters, world.calls()) == ([], [])
+
+
+def test_one_that_goes_on_does_not_grow_tired() -> None:
+    world = seeded(900, latency=25.0)
+    request(world, "a")
+    [message] = world.queue.waiting.values()
+    world.sync([replace(message, receives=EAGER_RECEIVES + 1)], timedelta(minutes=5))
+    assert world.queue.hidden_for == {message.id: 0}

@@ -6,7 +6,7 @@ A message is done when every event in it has a final outcome that the ledger hol
 import contextlib
 import functools
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -23,6 +23,7 @@ from destination.domain.person import by_key
 from destination.domain.runs import Tally, counted
 from destination.domain.schema import Schema
 from destination.domain.settle import refused_unit
+from destination.domain.verification import LONGEST
 from destination.marketo.errors import (
     ConnectionBlockedError,
     FailureClass,
@@ -114,7 +115,9 @@ class _Returns:
 
     def add(self, works: Iterable[Work], delay: timedelta, cause: str) -> None:
         for work in works:
-            patient = max(delay, PATIENT_DELAY) if work.message.receives > EAGER_RECEIVES else delay
+            goes_on = work.envelope.verification is not None and not delay
+            is_tired = work.message.receives > EAGER_RECEIVES and not goes_on
+            patient = max(delay, PATIENT_DELAY) if is_tired else delay
             seconds = max(ceil(patient.total_seconds()), 0)
             connection_id, age = work.target.connection.id, (work.envelope.received_at, seconds)
             self.messages[seconds].append(work.message)
@@ -142,12 +145,15 @@ class _Turn:
     accounts: list[Accounts] = field(default_factory=list)
 
     @property
+    def tried(self) -> frozenset[str]:
+        """The code that was waited out often enough in a row."""
+        before = self.lease.pause
+        return frozenset({before.code} if before is not None and before.failures >= PATIENCE else ())
+
+    @property
     def given_up(self) -> frozenset[str]:
         """The unknown code that was waited out often enough: it counts against the records from now on."""
-        before = self.lease.pause
-        if before is None or before.failures < PATIENCE or classify(before.code) is not FailureClass.UNKNOWN:
-            return frozenset()
-        return frozenset({before.code})
+        return frozenset(code for code in self.tried if classify(code) is FailureClass.UNKNOWN)
 
     def pause(self, now: datetime, chance: float) -> Pause | None:
         """How long the instance is to be left alone after this turn."""
@@ -168,8 +174,8 @@ class _Turn:
 class Sync:
     """Delivers batches. `marketo` answers the instance as a connection's API user sees it, kept from batch to batch.
 
-    `name_of` gives the pseudonym of the person with a dedupe key. `verify` carries a verification on, and tells when it
-    is to go on.
+    `name_of` gives the pseudonym of the person with a dedupe key. `verify` carries a verification on until a time, and
+    tells when it is to go on; of what it raises, the codes that were tried often enough in a row are its own.
     """
 
     connections: Connections
@@ -180,7 +186,7 @@ class Sync:
     marketo: Callable[[Connection], Marketo]
     pace: Callable[[Limits, PaceState, timedelta], Pace]
     clock: Callable[[], datetime]
-    verify: Callable[[ActiveConnection, Marketo, str, datetime], timedelta | None]
+    verify: Callable[[ActiveConnection, Marketo, str, datetime, Set[str]], timedelta | None]
     sleep: Callable[[float], None]
     chance: Callable[[], float]
     name_of: Callable[[str], str]
@@ -193,7 +199,7 @@ class Sync:
         active = functools.cache(self.connections.active)
         lost = []
         refused: dict[str, DeadLetter] = {}
-        asleep: list[Work] = []
+        aside: list[Work] = []
         for message in {one.id: one for one in messages}.values():  # SQS may deliver one twice, even in one batch
             try:
                 opened = _open(message, active)
@@ -205,11 +211,10 @@ class Sync:
                     lost.append(message)
                 else:
                     refused[message.id] = opened
-            elif opened.target.connection.status in DELIVERING:
+            elif self._is_deliverable(opened, returns):
                 instances[opened.target.connection.munchkin_id].append(opened)
             else:
-                asleep.append(opened)
-                returns.add([opened], RETRY_BLOCKED, f"the connection is {opened.target.connection.status}")
+                aside.append(opened)
         with ThreadPoolExecutor(INSTANCES_AT_ONCE) as threads:
             turns = [(works, threads.submit(self._instance, works, deadline, returns)) for works in instances.values()]
             for works, turn in turns:
@@ -226,13 +231,23 @@ class Sync:
         return Report(
             given_back=(*held_up, *(message.id for message in lost)),
             halts=returns.halts,
-            works=[*asleep, *(work for works in instances.values() for work in works)],
+            works=[*aside, *(work for works in instances.values() for work in works)],
             refused=refused,
             tally=counted(tally for one in accounts for tally in one.tallies),
             letters=len(refused) + sum(one.letters for one in accounts),
             window_share=max((turn.pace.share for turn in returns.turns), default=0.0),
             quota_share=max((turn.pace.budget.share for turn in returns.turns if turn.pace.budget), default=0.0),
         )
+
+    def _is_deliverable(self, work: Work, returns: _Returns) -> bool:
+        """Whether a message is to be delivered now; if not, it is done or given back."""
+        if work.envelope.verification is not None and self.clock() >= work.envelope.received_at + LONGEST:
+            work.pending = set()  # It has failed by now: see Verification.at.
+            return False
+        status = work.target.connection.status
+        if status not in DELIVERING:
+            returns.add([work], RETRY_BLOCKED, f"the connection is {status}")
+        return status in DELIVERING
 
     def _note_waiting(self, connections: Iterable[Connection], returns: _Returns) -> None:
         """Note the oldest event of each connection that waits: one given back now, or before and not yet back."""
@@ -298,7 +313,6 @@ class Sync:
         target = works[0].target
         connection = target.connection
         blocked: ConnectionBlockedError | None = None
-        calls_before = marketo.calls
         try:
             if turn.halt is None:
                 marketo.pace = turn.pace
@@ -311,8 +325,6 @@ class Sync:
             blocked = ConnectionBlockedError(error.code, error.operation)
         if blocked is not None:
             self.connections.block(connection.id, f"{blocked.code}: {message_of(blocked.code)}")
-        elif turn.halt is None and connection.blocked_cause is not None and marketo.calls > calls_before:
-            self.connections.unblock(connection.id)
         unfinished = [work for work in works if not work.is_done and not work.is_given_back]
         if unfinished:
             delay = RETRY_BLOCKED if blocked is not None else _delay(turn, self.clock())
@@ -324,20 +336,30 @@ class Sync:
         self, works: Sequence[Work], marketo: Marketo, turn: _Turn, returns: _Returns
     ) -> ConnectionBlockedError | None:
         """Deliver events, then carry verifications on. Returns what blocks the connection, if anything does."""
+        calls_before = marketo.calls
         events = [work for work in works if work.envelope.verification is None]
         blocked = self._deliver(events, marketo, turn) if events else None
         if isinstance(blocked, ListMissingError) and self._make_missing_lists(works[0].target, marketo):
             blocked = None
         if blocked is not None or turn.halt is not None:
             return blocked
+        if works[0].target.connection.blocked_cause is not None and marketo.calls > calls_before:
+            self.connections.unblock(works[0].target.connection.id)
         for work in works:
             if work.envelope.verification is not None:
-                delay = self.verify(work.target, marketo, work.envelope.verification, turn.until)
-                if delay is None:
-                    work.pending = set()
-                else:
-                    returns.add([work], delay, "the verification goes on")
+                self._verify(work, work.envelope.verification, marketo, turn, returns)
         return None
+
+    def _verify(self, work: Work, verification: str, marketo: Marketo, turn: _Turn, returns: _Returns) -> None:
+        try:
+            delay = self.verify(work.target, marketo, verification, turn.until, turn.tried)
+        except AWS_ERRORS as error:  # It may be of this verification alone: the deliveries of others go on.
+            returns.add([work], RETRY_BLOCKED, f"AWS: {aws_code(error)}")
+            return
+        if delay is None:
+            work.pending = set()
+        else:
+            returns.add([work], delay, "the verification goes on")
 
     def _make_missing_lists(self, target: ActiveConnection, marketo: Marketo) -> bool:
         connection_id = target.connection.id

@@ -50,7 +50,7 @@ class Verifications:
         """
         target = self.connections.active(connection_id)
         self._refuse_idle(target)
-        if going_on := [one for one in self.stored.newest(connection_id, 1) if not one.is_finished]:
+        if going_on := [one for one in self._newest(connection_id, 1) if not one.is_finished]:
             raise VerifyingError(f"verification {going_on[0].id} is {going_on[0].status}")
         checks = _checks(target, audience)
         if not checks:
@@ -76,12 +76,12 @@ class Verifications:
         found = self.stored.get(connection_id, verification_id)
         if found is None:
             raise NotFoundError(f"there is no verification {verification_id}")
-        return found, self.stored.checks(found)
+        return found.at(self.clock()), self.stored.checks(found)
 
     def newest(self, connection_id: str) -> Sequence[Verification]:
         """The newest, newest first. Raises NotFoundError."""
         self.connections.get(connection_id)
-        return self.stored.newest(connection_id, SHOWN)
+        return self._newest(connection_id, SHOWN)
 
     def schedule(self, now: datetime, attempt: Attempts) -> Iterator[Verification]:
         """Request the verifications that are due: each connection's last one began so long ago."""
@@ -93,12 +93,16 @@ class Verifications:
         schedule = connection.verification
         if schedule is None or connection.status not in DELIVERING:
             return
-        last = next(iter(self.stored.newest(connection.id, 1)), None)
+        last = next(iter(self._newest(connection.id, 1)), None)
         if last is not None and (not last.is_finished or now - last.requested_at < schedule.every):
             return
         # It may have no list yet, or somebody else was faster, or the next time will do.
         with contextlib.suppress(IncompleteError, NotFoundError, VerifyingError, QueueRefusesError):
             yield self.request(connection.id, None, schedule.repair)
+
+    def _newest(self, connection_id: str, limit: int) -> list[Verification]:
+        now = self.clock()
+        return [one.at(now) for one in self.stored.newest(connection_id, limit)]
 
     def _refuse_idle(self, target: ActiveConnection) -> None:
         connection = target.connection

@@ -2,9 +2,12 @@
 
 It is done by whoever holds the instance's lease, so that nothing is delivered while people are compared, within the
 same pace. Between two slices the lease is free for deliveries. What a slice has done is stored before the next begins.
+
+What Marketo refuses fails the verification and nothing else: deliveries find out by themselves whether the connection
+works.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final, Protocol
@@ -12,6 +15,7 @@ from typing import Final, Protocol
 from destination.domain.connection import ActiveConnection, AudienceKey
 from destination.domain.person import Delivered
 from destination.domain.verification import (
+    NOT_ON_LIST,
     AudienceCheck,
     Differences,
     Expected,
@@ -20,7 +24,12 @@ from destination.domain.verification import (
     VerificationStatus,
 )
 from destination.marketo.budget import is_of_day
-from destination.marketo.errors import ListMissingError, RequestRejectedError
+from destination.marketo.errors import (
+    ConnectionBlockedError,
+    InstanceWaitsError,
+    ListMissingError,
+    RequestRejectedError,
+)
 from destination.marketo.instance import Marketo
 from destination.marketo.leads import RecordResult, chunks
 from destination.marketo.lists import MemberPage
@@ -59,17 +68,32 @@ class Verify:
     clock: Callable[[], datetime]
 
     def __call__(
-        self, target: ActiveConnection, marketo: Marketo, verification_id: str, until: datetime
+        self,
+        target: ActiveConnection,
+        marketo: Marketo,
+        verification_id: str,
+        until: datetime,
+        tried: Set[str],
     ) -> timedelta | None:
         """Carry one on until a time; when to go on with it, None when it is finished.
 
-        Raises MarketoError, OutOfTimeError.
+        `tried`: the codes that were waited out often enough, so that a list that cannot be read does not hold up
+        deliveries for ever. Raises InstanceWaitsError of other codes, OutOfTimeError.
         """
+        now = self.clock()
         found = self.verifications.get(target.connection.id, verification_id)
-        if found is None or found.is_finished:
+        if found is None or found.at(now).is_finished:
             return None
-        until = min(until, self.clock() + SLICE)
-        return _Job(self, target, marketo, found, list(self.verifications.checks(found)), until).go_on()
+        job = _Job(self, target, marketo, found, list(self.verifications.checks(found)), min(until, now + SLICE))
+        try:
+            return job.go_on()
+        except (ConnectionBlockedError, RequestRejectedError) as error:
+            job.fail(error.code)
+        except InstanceWaitsError as error:
+            if error.code not in tried:
+                raise
+            job.fail(error.code)
+        return None
 
 
 @dataclass(slots=True)
@@ -99,6 +123,10 @@ class _Job:
         self._put(finished)
         return None
 
+    def fail(self, code: str) -> None:
+        """Give it up; what was read of the list that it was at expires."""
+        self._put(self.verification.failed(code, self.use.clock()))
+
     def _put(self, verification: Verification) -> None:
         self.verification = verification
         self.use.verifications.put(verification)
@@ -110,6 +138,13 @@ class _Job:
 
     def _check(self, number: int) -> bool:
         """Verify one audience as far as the time goes; whether it is done."""
+        check = self.checks[number]
+        if check.phase is Phase.DONE:
+            return True
+        activation = self.target.activations.get(check.audience)
+        if activation is None or activation.list_id != check.list_id:
+            self._note(number, replace(check, phase=Phase.DONE, code=NOT_ON_LIST))
+            return True
         try:
             while self.checks[number].phase in {Phase.PENDING, Phase.READING}:
                 if not self._has_time():

@@ -43,7 +43,8 @@ class AudienceCheckOut(Representation):
     """One audience. `expected`: people whom the ledger has on the list; `found`: leads that Marketo has on it.
 
     `missing` are expected and not on the list, `unexpected` on the list and not expected. Those `in_doubt` are just
-    being told to Marketo, and neither. `code`: Marketo's, if the list could not be read.
+    being told to Marketo, and neither. `code`: why they were not compared: Marketo's, or NOT_ON_LIST if the audience
+    has another list now, or none.
     """
 
     id: str
@@ -83,12 +84,15 @@ class Progress(Representation):
 
 
 class VerificationSummary(Representation):
+    """`code`: why it failed: Marketo's, or EXPIRED if it was not finished for a week."""
+
     id: str
     status: VerificationStatus
     repair: Repair
     requested_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
+    code: str | None
     progress: Progress
 
     @classmethod
@@ -116,6 +120,6 @@ class VerificationList(Representation):
 
 
 def _summary(verification: Verification) -> dict[str, object]:
-    members = ("id", "status", "repair", "requested_at", "started_at", "finished_at")
+    members = ("id", "status", "repair", "requested_at", "started_at", "finished_at", "code")
     progress = Progress(audiences=verification.audiences, done=verification.position)
     return {name: getattr(verification, name) for name in members} | {"progress": progress}

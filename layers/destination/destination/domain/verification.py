@@ -6,7 +6,7 @@ are in doubt: they may be on the list or not.
 
 from collections.abc import Iterable, Set
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final, Self
 
@@ -16,11 +16,19 @@ from destination.domain.person import Delivered
 SAMPLE: Final = 10
 """Lead ids that are shown of those out of place."""
 
+LONGEST: Final = timedelta(days=7)
+"""What takes longer than this from its request is given up, so that another can be requested."""
+
+EXPIRED: Final = "EXPIRED"
+NOT_ON_LIST: Final = "NOT_ON_LIST"
+"""Codes of what is not verified: it took too long; the audience has another list now, or none."""
+
 
 class VerificationStatus(StrEnum):
     QUEUED = "queued"
     RUNNING = "running"
     COMPLETED = "completed"
+    FAILED = "failed"
 
 
 class Phase(StrEnum):
@@ -51,8 +59,8 @@ class Differences:
 class AudienceCheck:
     """What the verification of one audience has found so far.
 
-    `cursor`: where the reading of the list goes on. `parts`: in how many parts what was read is stored. `code`: why the
-    list could not be read to its end, Marketo's code.
+    `cursor`: where the reading of the list goes on. `parts`: in how many parts what was read is stored. `code`: why
+    they were not compared, Marketo's code or one of this module.
     """
 
     audience: AudienceKey
@@ -84,7 +92,7 @@ class AudienceCheck:
 class Verification:
     """A comparison of the lists of some audiences; `position` is the place of the one that it is at.
 
-    `is_whole`: it is of all audiences of the connection.
+    `is_whole`: it is of all audiences of the connection. `code`: why it failed, Marketo's code or EXPIRED.
     """
 
     id: str
@@ -97,10 +105,19 @@ class Verification:
     position: int = 0
     started_at: datetime | None = None
     finished_at: datetime | None = None
+    code: str | None = None
 
     @property
     def is_finished(self) -> bool:
-        return self.status is VerificationStatus.COMPLETED
+        return self.status in {VerificationStatus.COMPLETED, VerificationStatus.FAILED}
+
+    def failed(self, code: str, now: datetime) -> Self:
+        return replace(self, status=VerificationStatus.FAILED, code=code, finished_at=now)
+
+    def at(self, now: datetime) -> Self:
+        """As it is at a time: it has failed if it was not finished for too long, whatever became of its message."""
+        ends = self.requested_at + LONGEST
+        return self if self.is_finished or now < ends else self.failed(EXPIRED, ends)
 
 
 @dataclass(frozen=True, slots=True)

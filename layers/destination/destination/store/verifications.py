@@ -11,7 +11,7 @@ Ids of verifications begin with their time, so that the newest is found first.
 import json
 import zlib
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
@@ -107,16 +107,29 @@ class Verifications:
             key = {"connection_id": found["connection_id"], "id": found["id"]}
             self._client.delete_item(TableName=self._table, Key=key)
 
-    def out_of_sync(self, connection_id: str) -> int | None:
-        """How many people the last verification of each audience left out of place, in all; None: there was none."""
+    def out_of_sync(self, connection_id: str, audiences: Callable[[], Collection[AudienceKey]]) -> int | None:
+        """How many people the last verification of each audience left out of place, in all; None: there was none.
+
+        `audiences`: those of the connection now; of others nothing is out of place any more.
+        """
         found = self._out_of_sync(connection_id)
-        return None if found is None else sum(found.values())
+        if not found:
+            return None if found is None else 0
+        names = {_name(one) for one in audiences()}
+        return sum(count for name, count in found.items() if name in names)
 
     def put_out_of_sync(self, verification: Verification, checks: Sequence[AudienceCheck]) -> None:
-        """Remember what was left out of place; a whole verification is all that is known then."""
-        before = {} if verification.is_whole else self._out_of_sync(verification.connection_id) or {}
-        known = before | {_name(one.audience): one.out_of_sync for one in checks}
-        self._put(verification.connection_id, _OUT_OF_SYNC, item({"audiences": known}))
+        """Remember what was left out of place; a whole verification is all that is known then.
+
+        Of an audience that could not be compared, what was known before is. Only what is out of place is stored, so
+        that it fits into an item.
+        """
+        before = self._out_of_sync(verification.connection_id) or {}
+        unknown = {_name(one.audience) for one in checks if one.code is not None}
+        kept = {name: count for name, count in before.items() if name in unknown or not verification.is_whole}
+        known = kept | {_name(one.audience): one.out_of_sync for one in checks if one.code is None}
+        stored = {name: count for name, count in known.items() if count}
+        self._put(verification.connection_id, _OUT_OF_SYNC, item({"audiences": stored}))
 
     def _out_of_sync(self, connection_id: str) -> dict[str, int] | None:
         key = _key(connection_id, _OUT_OF_SYNC)
@@ -157,6 +170,7 @@ def _item(verification: Verification) -> Item:
         "requested_at": format_time(verification.requested_at),
         "started_at": verification.started_at and format_time(verification.started_at),
         "finished_at": verification.finished_at and format_time(verification.finished_at),
+        "code": verification.code,
         "expires_at": int((verification.requested_at + RETENTION).timestamp()),
     }
     return _key(verification.connection_id, _HEAD + verification.id) | item(stored)
@@ -175,6 +189,7 @@ def _verification(found: Item) -> Verification:
         position=int(stored["position"]),
         started_at=_time(stored.get("started_at")),
         finished_at=_time(stored.get("finished_at")),
+        code=stored.get("code"),
     )
 
 
