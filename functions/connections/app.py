@@ -13,12 +13,13 @@ from aws_lambda_powertools.event_handler.openapi.exceptions import (
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import BotoCoreError, ClientError
 
+from destination.activate import AlreadyBoundError
 from destination.api.http import caller_of, decoded
 from destination.api.problems import CONTENT_TYPE, ProblemDetails, problem, problems_of
 from destination.domain.configuration import ConfigurationError, Problem
 from destination.domain.governance import PolicyViolationError, Violation
 from destination.emptying import BusyError
-from destination.manage import AlreadyBoundError, IncompleteError
+from destination.manage import IncompleteError
 from destination.marketo.errors import ConnectionBlockedError, InstanceWaitsError, MarketoError
 from destination.marketo.pace import OutOfTimeError
 from destination.preflight import ChecksFailedError

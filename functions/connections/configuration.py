@@ -20,7 +20,7 @@ from destination.api.http import etag, expected_version, ingest_url
 from destination.domain.audit import Action
 from destination.domain.connection import Connection
 from functions.connections.parameters import JSON, ConnectionId, Cursor, IfMatch, Limit, one_object
-from functions.connections.wiring import management
+from functions.connections.wiring import activations, management
 
 router = Router()
 
@@ -49,7 +49,7 @@ def list_connections(cursor: Cursor = None, limit: Limit = 50) -> ConnectionPage
 @router.get("/connections/<connection_id>", summary="Show a connection", operation_id="getConnection")
 def get_connection(connection_id: ConnectionId) -> Response[ConnectionOut]:
     connection = management().get(connection_id)
-    warnings = management().warnings(connection, len(management().activations(connection_id)))
+    warnings = management().warnings(connection, len(activations().list(connection_id)))
     return Response(200, JSON, ConnectionOut.with_warnings(connection, warnings), etag(connection.version))
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import boto3
 from aws_lambda_powertools import Logger
 
+from destination.activate import Activations
 from destination.domain.connection import Connection
 from destination.domain.credentials import ClientCredentials
 from destination.domain.pace import NOTHING_KNOWN
@@ -157,16 +158,26 @@ def management() -> Management:
         connections=connections(),
         credentials=credentials(),
         preflight=preflight(),
-        marketo_for=marketo_for,
         alerts=alerts(),
         token_of=token_of,
         removal=Removal(connections(), credentials(), alerts(), token_of, recorder()),
-        emptying=Emptying(leases(), ledger(), marketo_for, clock=now, sleep=time.sleep),
         record=recorder(),
         governance=governance(),
         new_id=lambda: str(uuid.uuid4()),
         new_token=lambda: secrets.token_urlsafe(32),
         clock=now,
+    )
+
+
+@functools.cache
+def activations() -> Activations:
+    return Activations(
+        connections=connections(),
+        credentials=credentials(),
+        marketo_for=marketo_for,
+        emptying=Emptying(leases(), ledger(), marketo_for, clock=now, sleep=time.sleep),
+        governance=governance(),
+        record=recorder(),
     )
 
 

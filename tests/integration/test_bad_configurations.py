@@ -167,6 +167,11 @@ CONNECTIONS: list[Case] = [
     ({"limits": {"concurrency": 11}}, "limits.concurrency", "must be from 1 to 10, Marketo's limit per instance"),
     ({"limits": {"concurrency": "5"}}, "limits.concurrency", "must be a whole number"),
     ({"limits": {"daily_calls": 0}}, "limits.daily_calls", "must be from 1 to 10000000"),
+    (
+        {**LEGACY, "ecid_field": "email", "mapping": [LEGACY_EMAIL, LEGACY_ECID, FIRST, LAST]},
+        "ecid_field",
+        "email holds what people are created with; give a field that holds the ECID alone",
+    ),
     ({"alerts": [{"alert": "failure_rate", "threshold": "x"}]}, "alerts[0].threshold", "must be a number"),
     (
         {"alerts": [{"alert": "failure_rate", "threshold": 1e-200}]},

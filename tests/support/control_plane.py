@@ -72,6 +72,7 @@ def _forget_environment() -> None:
     for made in (
         wiring.settings,
         wiring.management,
+        wiring.activations,
         wiring.governance,
         wiring.previews,
         wiring.recorder,

@@ -22,6 +22,7 @@ EDGES = (
 )
 USE_CASES = (
     "accounts",
+    "activate",
     "attempts",
     "delivery",
     "emptying",

@@ -12,6 +12,7 @@ import requests
 from moto import mock_aws
 from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
 
+from destination.activate import Activations, AlreadyBoundError
 from destination.domain.configuration import ConfigurationError
 from destination.domain.connection import (
     Activation,
@@ -25,7 +26,7 @@ from destination.domain.connection import (
 from destination.domain.credentials import ClientCredentials
 from destination.emptying import Emptying
 from destination.governance import Governance
-from destination.manage import AlreadyBoundError, IncompleteError, Management
+from destination.manage import IncompleteError, Management
 from destination.marketo.errors import InstanceWaitsError
 from destination.marketo.instance import Marketo
 from destination.marketo.pace import Pace
@@ -67,9 +68,10 @@ DRAFT = Connection(
 
 @dataclass
 class Plane:
-    """The use case, with the Marketo that it works on."""
+    """The use cases, with the Marketo that they work on."""
 
     management: Management
+    activations: Activations
     marketo: Simulator
 
     def draft(self) -> str:
@@ -77,7 +79,7 @@ class Plane:
 
     def enabled(self) -> str:
         connection_id = self.draft()
-        self.management.activate(connection_id, Activation(AUDIENCE, "Webinar"))
+        self.activations.activate(connection_id, Activation(AUDIENCE, "Webinar"))
         self.management.enable(connection_id)
         return connection_id
 
@@ -116,22 +118,29 @@ def plane() -> Iterator[Plane]:
             new_id=lambda: f"record-{next(records)}",
             clock=lambda: NOW,
         )
+        governance = Governance(Policies(dynamodb, "ConnectionsTable"), connections, record)
         management = Management(
             connections=connections,
             credentials=credentials,
             removal=Removal(connections, credentials, Alerts(dynamodb, "RunsTable"), token_of, record),
-            emptying=Emptying(leases, ledger, marketo_for, clock=lambda: NOW, sleep=lambda _: None),
             record=record,
-            governance=Governance(Policies(dynamodb, "ConnectionsTable"), connections, record),
+            governance=governance,
             preflight=Preflight(connections, credentials, marketo_for, lambda: NOW),
-            marketo_for=marketo_for,
             alerts=Alerts(dynamodb, "RunsTable"),
             token_of=token_of,
             new_id=lambda: f"connection-{next(ids)}",
             new_token=lambda: f"token-{next(tokens)}",
             clock=lambda: NOW,
         )
-        yield Plane(management, simulator)
+        activations = Activations(
+            connections=connections,
+            credentials=credentials,
+            marketo_for=marketo_for,
+            emptying=Emptying(leases, ledger, marketo_for, clock=lambda: NOW, sleep=lambda _: None),
+            governance=governance,
+            record=record,
+        )
+        yield Plane(management, activations, simulator)
 
 
 def test_a_new_connection_is_a_draft_of_its_own_id_and_token(plane: Plane) -> None:
@@ -183,21 +192,21 @@ def test_whoever_sees_the_new_version_finds_the_new_credentials(plane: Plane) ->
 
 def test_a_list_that_was_made_anew_meanwhile_is_kept(plane: Plane) -> None:
     connection_id = plane.draft()
-    bound, _ = plane.management.activate(connection_id, Activation(AUDIENCE, "Webinar"))
+    bound, _ = plane.activations.activate(connection_id, Activation(AUDIENCE, "Webinar"))
     assert bound.list_id is not None
     plane.management.connections.rebind(connection_id, AUDIENCE, bound.list_id, 4711, "Webinar")
-    renamed = plane.management.change_activation(connection_id, bound, replace(bound, name="Renamed"))
+    renamed = plane.activations.change(connection_id, bound, replace(bound, name="Renamed"))
     assert (renamed.name, renamed.list_id, renamed.version) == ("Renamed", 4711, 2)
-    assert plane.management.activation(connection_id, AUDIENCE) == renamed
+    assert plane.activations.get(connection_id, AUDIENCE) == renamed
 
 
 def test_a_connection_has_room_for_so_many_audiences(plane: Plane, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("destination.domain.configuration.MAX_ACTIVATIONS", 1)
     connection_id = plane.draft()
-    plane.management.activate(connection_id, Activation(AUDIENCE, "Webinar"))
+    plane.activations.activate(connection_id, Activation(AUDIENCE, "Webinar"))
     with pytest.raises(ConfigurationError, match="id: is one too many"):
-        plane.management.activate(connection_id, Activation(AudienceKey("ups", "aud-2"), "Another"))
-    assert not plane.management.activate(connection_id, Activation(AUDIENCE, "Webinar"))[1]
+        plane.activations.activate(connection_id, Activation(AudienceKey("ups", "aud-2"), "Another"))
+    assert not plane.activations.activate(connection_id, Activation(AUDIENCE, "Webinar"))[1]
 
 
 def test_a_block_during_a_change_stays(plane: Plane) -> None:
@@ -222,9 +231,9 @@ def test_a_list_is_found_again_after_an_answer_that_was_lost(plane: Plane) -> No
     connection_id = plane.draft()
     plane.marketo.script(Fault(effect="drop", executes=True, method="POST", path=r"/rest/asset/v1/staticLists\.json"))
     with pytest.raises(InstanceWaitsError):
-        plane.management.activate(connection_id, Activation(AUDIENCE, "Webinar"))
-    assert plane.management.activations(connection_id) == ()
-    activation, new = plane.management.activate(connection_id, Activation(AUDIENCE, "Webinar"))
+        plane.activations.activate(connection_id, Activation(AUDIENCE, "Webinar"))
+    assert plane.activations.list(connection_id) == ()
+    activation, new = plane.activations.activate(connection_id, Activation(AUDIENCE, "Webinar"))
     assert new
     lists: list[dict[str, object]] = plane.marketo.dump()["lists"]
     assert [one["id"] for one in lists] == [activation.list_id]
@@ -232,45 +241,45 @@ def test_a_list_is_found_again_after_an_answer_that_was_lost(plane: Plane) -> No
 
 def test_an_audience_is_bound_to_one_list(plane: Plane) -> None:
     connection_id = plane.draft()
-    bound, _ = plane.management.activate(connection_id, Activation(AUDIENCE, "Webinar"))
+    bound, _ = plane.activations.activate(connection_id, Activation(AUDIENCE, "Webinar"))
     assert bound.list_id is not None
     with pytest.raises(AlreadyBoundError, match=str(bound.list_id)):
-        plane.management.activate(connection_id, Activation(AUDIENCE, "Webinar", list_id=bound.list_id + 1))
-    assert plane.management.activation(connection_id, AUDIENCE) == bound
+        plane.activations.activate(connection_id, Activation(AUDIENCE, "Webinar", list_id=bound.list_id + 1))
+    assert plane.activations.get(connection_id, AUDIENCE) == bound
 
 
 def test_an_audience_without_a_list_gets_one_when_the_connection_comes_to_keep_lists(plane: Plane) -> None:
     made = plane.management.create(replace(DRAFT, sync_type=SyncType.PROFILE_ONLY), CREDENTIALS).connection
-    plane.management.activate(made.id, Activation(AUDIENCE, "Webinar"))
+    plane.activations.activate(made.id, Activation(AUDIENCE, "Webinar"))
     plane.management.change(made, replace(made, sync_type=SyncType.AUDIENCE_ONLY))
     with pytest.raises(IncompleteError, match="activate it again"):
         plane.management.enable(made.id)
-    activation, new = plane.management.activate(made.id, Activation(AUDIENCE, "Webinar"))
+    activation, new = plane.activations.activate(made.id, Activation(AUDIENCE, "Webinar"))
     assert (new, activation.list_name) == (False, "Webinar")
     assert plane.management.enable(made.id).status is Status.ENABLED
 
 
 def test_a_list_is_that_of_one_audience(plane: Plane) -> None:
     connection_id = plane.draft()
-    plane.management.activate(connection_id, Activation(AUDIENCE, "Webinar"))
+    plane.activations.activate(connection_id, Activation(AUDIENCE, "Webinar"))
     namesake = Activation(AudienceKey("csv", "aud-1"), "Webinar")
     with pytest.raises(AlreadyBoundError, match="choose another name"):
-        plane.management.activate(connection_id, namesake)
-    assert plane.management.activate(connection_id, replace(namesake, name="Webinar, imported"))[1]
+        plane.activations.activate(connection_id, namesake)
+    assert plane.activations.activate(connection_id, replace(namesake, name="Webinar, imported"))[1]
 
 
 def test_a_connection_that_keeps_no_lists_for_now_remembers_those_it_had(plane: Plane) -> None:
     before = plane.management.get(plane.draft())
-    bound, _ = plane.management.activate(before.id, Activation(AUDIENCE, "Webinar"))
+    bound, _ = plane.activations.activate(before.id, Activation(AUDIENCE, "Webinar"))
     plane.management.change(before, replace(before, sync_type=SyncType.PROFILE_ONLY))
-    renamed = plane.management.change_activation(before.id, bound, replace(bound, name="Renamed"))
-    again, _ = plane.management.activate(before.id, Activation(AUDIENCE, "Renamed again"))
+    renamed = plane.activations.change(before.id, bound, replace(bound, name="Renamed"))
+    again, _ = plane.activations.activate(before.id, Activation(AUDIENCE, "Renamed again"))
     assert renamed.list_id == again.list_id == bound.list_id
 
 
 def test_deleting_can_be_repeated_after_it_broke_off(plane: Plane) -> None:
     connection_id = plane.enabled()
-    activation = plane.management.activation(connection_id, AUDIENCE)
+    activation = plane.activations.get(connection_id, AUDIENCE)
     plane.management.credentials.delete(connection_id)
     plane.management.connections.delete_activation(connection_id, activation)
     plane.management.delete(connection_id, discard=True)

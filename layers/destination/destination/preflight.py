@@ -32,7 +32,6 @@ from destination.marketo.pace import OutOfTimeError
 from destination.sources import FORMATS
 from destination.sources.body import Receipt, TooManyRecordsError, UnreadableBodyError
 from destination.store.connections import Connections
-from destination.store.errors import NotFoundError
 from destination.store.secrets import Credentials
 
 Halt = InstanceWaitsError | OutOfTimeError
@@ -86,14 +85,14 @@ class Preflight:
         """
         active = self.connections.active(connection_id)
         events = () if sample is None else self._events(active.connection, sample)
-        examination = self._examination(active.connection, self._credentials_of(connection_id), events)
+        examination = self._examination(active.connection, self.credentials.find(connection_id), events)
         report = examination.report(EVERY_CHECK)
         warnings = (*connection_warnings(active.connection, len(active.activations)), *report.warnings)
         return replace(report, warnings=warnings)
 
     def admit(self, connection: Connection) -> None:
         """Let a connection be enabled. Raises ChecksFailedError, and what Marketo halts for."""
-        _refuse(self._examination(connection, self._credentials_of(connection.id)), TO_ENABLE)
+        _refuse(self._examination(connection, self.credentials.find(connection.id)), TO_ENABLE)
 
     def admit_change(self, before: Connection, after: Connection, credentials: ClientCredentials | None) -> None:
         """Let an enabled connection be changed; only what the change touches is checked. Raises as `admit`.
@@ -109,7 +108,7 @@ class Preflight:
         if credentials is not None:
             wanted.add(CheckName.CREDENTIALS)
         if wanted:
-            _refuse(self._examination(after, credentials or self._credentials_of(before.id)), wanted)
+            _refuse(self._examination(after, credentials or self.credentials.find(before.id)), wanted)
 
     def _examination(
         self, connection: Connection, credentials: ClientCredentials | None, events: Sequence[ProfileEvent] = ()
@@ -130,12 +129,6 @@ class Preflight:
                 [Problem(f"sample[{index}].{one.path}".rstrip("."), one.message) for index, one in parsed.rejected]
             )
         return [event for _, event in parsed.events]
-
-    def _credentials_of(self, connection_id: str) -> ClientCredentials | None:
-        try:
-            return self.credentials.get(connection_id)
-        except NotFoundError:
-            return None
 
 
 @dataclass(slots=True)

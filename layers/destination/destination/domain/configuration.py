@@ -108,6 +108,12 @@ class ConfigurationError(Exception):
         self.problems = tuple(problems)
 
 
+def refuse(problems: Sequence[Problem]) -> None:
+    """Raises ConfigurationError if there are any."""
+    if problems:
+        raise ConfigurationError(problems)
+
+
 def identities(connection: Connection) -> tuple[str, ...]:
     """The mapping targets that are identities, not attributes."""
     return _IDENTITIES[connection.generation]
@@ -283,6 +289,9 @@ def _legacy_problems(connection: Connection) -> Iterator[Problem]:
         yield Problem("ecid_field", message)
     if connection.mapping and ECID_TARGET not in targets and connection.ecid_field is not None:
         yield Problem("ecid_field", f"leave it out, or map a source to {ECID_TARGET}")
+    if connection.ecid_field in REQUIRED_TO_CREATE:
+        message = f"{connection.ecid_field} holds what people are created with; give a field that holds the ECID alone"
+        yield Problem("ecid_field", message)
     if connection.ecid_field is not None and connection.ecid_field.lower() in UNSUPPORTED_DEDUPE_FIELDS:
         message = f"{connection.ecid_field} cannot be searched by; keep ECIDs in a searchable text field of your own"
         yield Problem("ecid_field", message)

@@ -89,6 +89,13 @@ class Connections:
             raise _no_connection(connection_id)
         return connection_from(answer["Item"])
 
+    def changeable(self, connection_id: str) -> Connection:
+        """Raises NotFoundError, and DeletingError when it is being deleted."""
+        connection = self.get(connection_id)
+        if connection.status is Status.DELETING:
+            raise DeletingError(f"connection {connection_id} is being deleted")
+        return connection
+
     def active(self, connection_id: str) -> ActiveConnection:
         """The connection with its activations. Raises NotFoundError."""
         connection, activations = None, {}

@@ -30,6 +30,13 @@ class Credentials:
             raise NotFoundError(f"connection {connection_id} has no credentials")
         return ClientCredentials(content["client_id"], content["client_secret"])
 
+    def find(self, connection_id: str) -> ClientCredentials | None:
+        """None: there are none."""
+        try:
+            return self.get(connection_id)
+        except NotFoundError:
+            return None
+
     def put(self, connection_id: str, credentials: ClientCredentials) -> None:
         content = {"client_id": credentials.client_id, "client_secret": credentials.client_secret}
         _write(self._client, self._name(connection_id), content)
