@@ -51,7 +51,7 @@ def planned(
 def carry_out(
     api: Api, work: Planned, *, opened: Callable[[Mapping[str, str]], None], done: Callable[[Step], None]
 ) -> Mapping[str, Any]:
-    """Take the steps, each but the audiences' only if nobody changed the connection meanwhile.
+    """Take the steps, each only if nobody changed the connection or the audience meanwhile.
 
     Of a new connection `opened` is told at once where to post events, and the token for it, which cannot be seen again.
     Answers the connection as it is then. Raises CommandError; steps taken until then stay, and the next run goes on.
@@ -67,12 +67,12 @@ def carry_out(
                 connection = _patch(api, connection, patch)
             case GiveCredentials():
                 connection = _patch(api, connection, {"credentials": work.credentials})
-            case Activate(content=content):
-                api.post(at(connection["id"], "audiences"), content)
-            case ChangeAudience(audience, patch):
-                api.call("PATCH", _audience_path(connection["id"], audience), patch)
-            case Deactivate(audience):
-                api.call("DELETE", _audience_path(connection["id"], audience))
+            case Activate(content=content, version=version):
+                api.post(at(connection["id"], "audiences"), content, version=version)
+            case ChangeAudience(audience, version, patch):
+                api.call("PATCH", _audience_path(connection["id"], audience), patch, version=version)
+            case Deactivate(audience, version):
+                api.call("DELETE", _audience_path(connection["id"], audience), version=version)
             case Enable() | Disable():
                 action = "enable" if isinstance(step, Enable) else "disable"
                 connection = api.post(at(connection["id"], action), version=connection["version"])

@@ -45,6 +45,11 @@ def chosen(context: typer.Context) -> Target:
 ConnectionId = Annotated[str, typer.Argument(metavar="ID", help="The connection's id, as `destination list` shows it.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the answer as JSON, for scripts.")]
 
+Audience = Annotated[str | None, typer.Option("--audience", metavar="ID", help="This audience alone.")]
+Namespace = Annotated[
+    str | None, typer.Option("--namespace", metavar="NAME", help="The audience's; the platform's own if not said.")
+]
+
 ReadableFile = Annotated[Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False, readable=True)]
 
 

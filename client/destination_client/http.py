@@ -44,7 +44,7 @@ class Api:
         query: Mapping[str, str | None] | None = None,
         version: int | None = None,
     ) -> Any:
-        """What a call answers. With a `version`, only if the connection still has it. Raises CommandError."""
+        """What a call answers. With a `version`, only if what is called still has it. Raises CommandError."""
         given = {name: value for name, value in (query or {}).items() if value is not None}
         url = f"{self.url}{path}" + (f"?{urlencode(given, quote_via=quote)}" if given else "")
         headers = {} if version is None else {"If-Match": f'"{version}"'}

@@ -1,6 +1,7 @@
 """Commands that read."""
 
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,13 +12,8 @@ from destination_client.context import FAILED, ConnectionId, Json, ReadableFile,
 from destination_client.describe import document_of, written
 from destination_client.http import at
 from destination_client.plan import Present
-from destination_client.target import Target
-
-Time = Annotated[str | None, typer.Option(metavar="TIME", help="ISO 8601, as 2026-11-21T10:00:00Z.")]
 
 _RESULTS = {True: "ok", False: "failed", None: "not checked"}
-_RUN = ("received", "activated", "unchanged", "excluded", "failed")
-_MARKETO = ("created", "updated", "added", "removed")
 
 
 def list_connections(context: typer.Context, as_json: Json = False) -> None:
@@ -56,70 +52,6 @@ def show(
             for one, kept in zip(audiences, lists, strict=True)
         ],
     )
-
-
-def status(context: typer.Context, as_json: Json = False) -> None:
-    """Tell whether anything is held up: the connections, the queue, the dead letters."""
-    target = chosen(context)
-    connections, queues = list(target.api.connections()), _queues(target)
-    if as_json:
-        render.as_json({"connections": connections, "queues": queues})
-        return
-    render.note(target.name)
-    _connections(connections)
-    render.text()
-    render.table(
-        ("queue", "waiting", "in work", "delayed"), [(name, *counts.values()) for name, counts in queues.items()]
-    )
-
-
-def runs(
-    context: typer.Context,
-    connection_id: ConnectionId,
-    first: Annotated[str | None, typer.Option("--from", metavar="TIME", help="ISO 8601; a day before the end.")] = None,
-    last: Annotated[
-        str | None, typer.Option("--to", metavar="TIME", help="ISO 8601; now, or a day after --from.")
-    ] = None,
-    as_json: Json = False,
-) -> None:
-    """Tell who arrived and who did not, hour by hour."""
-    period = {"from": first, "to": last}
-    found = list(chosen(context).api.pages(at(connection_id, "runs"), "runs", **period))
-    if as_json:
-        render.as_json(found)
-        return
-    render.table(
-        ("hour", "status", *_RUN, *_MARKETO, "warnings", "calls"),
-        [
-            (one["id"], one["status"], *_counts(one), *_told(one), one["warnings"], one["marketo_calls"])
-            for one in found
-        ],
-    )
-
-
-def run(
-    context: typer.Context,
-    connection_id: ConnectionId,
-    hour: Annotated[str, typer.Argument(metavar="HOUR", help="As `destination runs` shows it: 2026-11-21T10:00Z.")],
-    as_json: Json = False,
-) -> None:
-    """Show an hour: counts, audiences, and why people did not arrive."""
-    found = chosen(context).api.get(at(connection_id, "runs", hour))
-    if as_json:
-        render.as_json(found)
-        return
-    render.members({name: value for name, value in found.items() if name not in {"reasons", "audiences"}})
-    if found["audiences"]:
-        render.text()
-        render.table(
-            ("audience", "namespace", *_RUN),
-            [[one[name] for name in ("id", "namespace", *_RUN)] for one in found["audiences"]],
-        )
-    if found["reasons"]:
-        render.text()
-        names = ("code", "class", "count", "message", "example")
-        reasons = [[one[name] for name in names] for one in found["reasons"]]
-        render.table(("reason", "class", "count", "meaning", "for example"), reasons)
 
 
 def checks(
@@ -179,6 +111,47 @@ def preview(context: typer.Context, connection_id: ConnectionId, file: ReadableF
     render.members({**answer["summary"], "marketo_calls": answer["calls"]})
 
 
+def policies(context: typer.Context, as_json: Json = False) -> None:
+    """Show the data usage policies: which marketing actions they deny for which labels."""
+    found = chosen(context).api.get("/governance/policies")["policies"]
+    if as_json:
+        render.as_json(found)
+        return
+    render.table(
+        ("id", "status", "name", "marketing actions", "denied for"),
+        [(one["id"], one["status"], one["name"], one["marketing_actions"], _expression(one["deny"])) for one in found],
+    )
+
+
+def audit(
+    context: typer.Context,
+    connection: Annotated[
+        str | None, typer.Option(metavar="ID", help="The changes of this connection, there or deleted.")
+    ] = None,
+    first: Annotated[str | None, typer.Option("--from", metavar="TIME", help="ISO 8601: from this time on.")] = None,
+    last: Annotated[str | None, typer.Option("--to", metavar="TIME", help="ISO 8601: before this time.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="How many to show, newest first.")] = 50,
+    as_json: Json = False,
+) -> None:
+    """Tell who changed what, newest first."""
+    asked = {"connection_id": connection, "from": first, "to": last}
+    found = list(islice(chosen(context).api.pages("/audit", "records", **asked), limit))
+    if as_json:
+        render.as_json(found)
+        return
+    names = ("at", "actor", "action", "connection_id", "audience")
+    render.table(
+        ("at", "who", "action", "connection", "audience", "changed"),
+        [(*(one[name] for name in names), ", ".join(each["path"] for each in one["changes"]) or None) for one in found],
+    )
+
+
+def _expression(deny: Mapping[str, Any]) -> str:
+    if "label" in deny:
+        return str(deny["label"])
+    return "(" + f" {deny['operator']} ".join(map(_expression, deny["operands"])) + ")"
+
+
 def _outcome(person: Mapping[str, Any]) -> str:
     done = [name for name in ("created", "updated") if person[name]]
     return " and ".join(done) or str(person["outcome"])
@@ -194,24 +167,3 @@ def _connections(found: Sequence[Mapping[str, Any]]) -> None:
     columns = ("id", "name", "munchkin id", "sync type", "status", "blocked because")
     names = ("id", "name", "munchkin_id", "sync_type", "status", "blocked_cause")
     render.table(columns, [[one[name] for name in names] for one in found])
-
-
-def _queues(target: Target) -> dict[str, dict[str, int]]:
-    sqs = target.sqs()
-    found = {}
-    for name, url in (("events", target.queue_url), ("dead letters", target.dead_letter_queue_url)):
-        told = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
-        found[name] = {
-            "waiting": int(told["ApproximateNumberOfMessages"]),
-            "in_work": int(told["ApproximateNumberOfMessagesNotVisible"]),
-            "delayed": int(told["ApproximateNumberOfMessagesDelayed"]),
-        }
-    return found
-
-
-def _counts(run: Mapping[str, Any]) -> list[object]:
-    return [run["activated"]["persons"] if name == "activated" else run[name] for name in _RUN]
-
-
-def _told(run: Mapping[str, Any]) -> list[object]:
-    return [run["activated"][name] for name in _MARKETO]

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from destination_client import configure, delivery, inspection, render
+from destination_client import alerts, configure, delivery, history, inspection, render, status, verification
 from destination_client.context import Choice, Commands, examples
 
 app = typer.Typer(
@@ -30,12 +30,29 @@ COMMANDS = (
     ("migrate", configure.migrate, ["destination migrate export.json --output webinars.yaml"]),
     ("list", inspection.list_connections, ["destination list", "destination list --json | jq -r '.[].id'"]),
     ("show", inspection.show, ["destination show $ID", "destination show $ID --yaml > webinars.yaml"]),
-    ("status", inspection.status, ["destination status"]),
+    ("status", status.status, ["destination status", "destination status --json | jq .queues"]),
     ("checks", inspection.checks, ["destination checks $ID", "destination checks $ID --sample profile.json"]),
     ("preview", inspection.preview, ["destination preview $ID profile.json"]),
     ("send", delivery.send, ["DESTINATION_INGEST_TOKEN=$(cat token) destination send $ID profiles.ndjson"]),
-    ("runs", inspection.runs, ["destination runs $ID", "destination runs $ID --from 2026-11-21T00:00:00Z"]),
-    ("run", inspection.run, ["destination run $ID 2026-11-21T10:00Z"]),
+    (
+        "runs",
+        history.runs,
+        ["destination runs $ID --from 2026-11-21T00:00:00Z", "destination runs $ID --failures-only"],
+    ),
+    ("run", history.run, ["destination run $ID 2026-11-21T10:00Z", "destination run $ID $HOUR --audience $AUDIENCE"]),
+    (
+        "verify",
+        verification.verify,
+        ["destination verify $ID --wait", "destination verify $ID --audience $AUDIENCE --repair both --wait"],
+    ),
+    ("verifications", verification.verifications, ["destination verifications $ID"]),
+    (
+        "alerts",
+        alerts.alerts,
+        ["destination alerts $ID", "destination alerts $ID --set connection_blocked --set failure_rate=0.05"],
+    ),
+    ("policies", inspection.policies, ["destination policies"]),
+    ("audit", inspection.audit, ["destination audit --connection $ID"]),
     (
         "redrive",
         delivery.redrive,

@@ -56,13 +56,17 @@ class GiveCredentials:
 
 @dataclass(frozen=True, slots=True)
 class Activate:
+    """`version`: of the audience that is there without a list; None: it is not there."""
+
     audience: AudienceKey
     content: Mapping[str, Any]
+    version: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ChangeAudience:
     audience: AudienceKey
+    version: int
     patch: Mapping[str, Any]
     differences: Sequence[Difference]
 
@@ -70,6 +74,7 @@ class ChangeAudience:
 @dataclass(frozen=True, slots=True)
 class Deactivate:
     audience: AudienceKey
+    version: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +172,7 @@ def _audience_steps(
         if step is not None:
             yield step
     if prune:
-        yield from (Deactivate(key) for key in present if key not in named)
+        yield from (Deactivate(key, shown["version"]) for key, shown in present.items() if key not in named)
 
 
 def _audience_step(
@@ -178,14 +183,14 @@ def _audience_step(
     shown = present.get(key)
     if shown is None or (shown["list"] is None and rule_of(connection).keeps_lists):
         _refuse(activation_problems(connection, AudienceIn.read(content).activation()))
-        return key, Activate(key, content)
+        return key, Activate(key, content, shown["version"] if shown else None)
     before = activation_of(shown)
     after = before.patched(content)
     _refuse(activation_change_problems(before.activation(), after.activation()))
     found = [*differences(before.model_dump(mode="json"), after.model_dump(mode="json"))]
     changed = {_first(one.path) for one in found}
     patch = {name: value for name, value in content.items() if name in changed}
-    return key, ChangeAudience(key, patch, found) if found else None
+    return key, ChangeAudience(key, shown["version"], patch, found) if found else None
 
 
 def _by_key(audiences: Sequence[Mapping[str, Any]]) -> dict[AudienceKey, Mapping[str, Any]]:

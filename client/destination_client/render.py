@@ -31,7 +31,10 @@ from destination_client.plan import (
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
-_STYLES = {"enabled": "green", "blocked": "red", "deleting": "red", "failed": "red", "ok": "green"}
+_STYLES = {
+    **dict.fromkeys(("enabled", "ok", "resolved", "completed"), "green"),
+    **dict.fromkeys(("blocked", "deleting", "failed", "triggered"), "red"),
+}
 
 
 def text(*parts: object, style: str | None = None) -> None:
@@ -107,7 +110,7 @@ def step(taken: Step) -> None:
         case ChangeAudience(audience, differences=found):
             text(f"  ~ audience {audience.id} ({audience.namespace})", style="yellow")
             _differences(found, "      ")
-        case Deactivate(audience):
+        case Deactivate(audience=audience):
             text(f"  - deactivate audience {audience.id} ({audience.namespace})", style="red")
         case Enable():
             text("  ~ enable", style="yellow")

@@ -7,7 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
+from destination.api.audiences import AudienceIn
+from destination.api.connections import ConnectionIn
 from marketo_simulator import Simulator
 from tests.support import control_plane as plane
 from tests.support.client import FILE, SECRET_VARIABLE, Stack, stack
@@ -18,6 +21,49 @@ WRITTEN_BACK = """\
 id: {id}
 name: Webinar leads, renamed
 """
+
+EVERYTHING: dict[str, Any] = {
+    "name": "Everything",
+    "description": "All at other values than the defaults, but for what is of legacy_v2 alone",
+    "munchkin_id": "123-ABC-456",
+    "workspace": "Default",
+    "sync_type": "audience_and_profile",
+    "person_action": "update_existing_and_create_new",
+    "partition": "Default",
+    "dedupe_field": "email",
+    "source": {"format": "canonical"},
+    "credentials": {"client_id": "client", "client_secret": f"${{{SECRET_VARIABLE}}}"},
+    "mapping": [
+        {"source": "email", "target": "DedupeField", "labels": ["I1"], "source_type": "string"},
+        {"source": "first", "target": "firstName", "when_missing": "clear", "when_empty": "send"},
+        {"source": "last", "target": "lastName"},
+    ],
+    "limits": {"calls_per_20s": 70, "concurrency": 3, "daily_calls": 30000},
+    "scope": "all_profiles",
+    "on_invalid": "fail",
+    "resend_unchanged_after": "P2D",
+    "lead_cache": "PT1H",
+    "generation": "current",
+    "ecid_field": None,
+    "marketing_actions": ["emailTargeting"],
+    "consent": {"source": "consents.marketing.email.val", "allowed": ["y", "vi"]},
+    "propagate_renames": True,
+    "verification": {"every": "P1D", "repair": "both"},
+    "alerts": [{"alert": "failure_rate", "threshold": 0.05}, {"alert": "no_events"}],
+}
+LEGACY_ALONE = ("generation", "ecid_field")
+EVERYTHING_OF_AN_AUDIENCE: dict[str, Any] = {
+    "id": "aud-1",
+    "namespace": "crm",
+    "name": "Spring",
+    "data_type": "people",
+    "origin": "CRM",
+    "start": "2026-11-21T10:00:00Z",
+    "end": "2027-11-21T10:00:00Z",
+    "when_list_missing": "create",
+    "labels": ["I2"],
+    "list": {"id": 4711},
+}
 
 LEGACY = str(ROOT / "events/migrations/legacy-v2.json")
 
@@ -195,6 +241,43 @@ def test_a_connection_as_a_file_is_what_there_is(console: Stack) -> None:
     assert "sync_type: audience_and_profile\n" in written
     assert "partition" not in written
     assert "nothing to do" in console.apply(written, "--prune")
+
+
+def test_a_file_can_say_all_that_can_be_configured(console: Stack) -> None:
+    assert EVERYTHING.keys() == ConnectionIn.model_fields.keys()
+    assert EVERYTHING_OF_AN_AUDIENCE.keys() == AudienceIn.model_fields.keys()
+    console.marketo.seed({"lists": [{"id": 4711, "name": "Spring"}]})
+    document = yaml.safe_dump({**EVERYTHING, "audiences": [EVERYTHING_OF_AN_AUDIENCE]})
+
+    console.apply(document)
+
+    made = console.connection()
+    for name in EVERYTHING.keys() - {"credentials", "mapping", "alerts"}:
+        assert made[name] == EVERYTHING[name], name
+    [audience] = made["audiences"]
+    for name in EVERYTHING_OF_AN_AUDIENCE.keys() - {"list"}:
+        assert audience[name] == EVERYTHING_OF_AN_AUDIENCE[name], name
+    assert "nothing to do" in console.apply(document)
+    written = yaml.safe_load(console.done("show", made["id"], "--yaml"))
+    assert written.keys() == EVERYTHING.keys() - {"credentials", *LEGACY_ALONE} | {"id", "audiences", "enabled"}
+    assert written["mapping"] == EVERYTHING["mapping"]
+    assert written["alerts"] == EVERYTHING["alerts"]
+
+
+@pytest.mark.parametrize("prune", [False, True])
+def test_an_audience_that_somebody_else_changed_in_between_is_not_overwritten(console: Stack, prune: bool) -> None:
+    console.apply()
+    made = console.connection()
+    audiences = [{**one, "version": one["version"] + 1} for one in made["audiences"]]
+    console.gateway.scripted += [
+        (200, {"Content-Type": "application/json"}, json.dumps(content))
+        for content in ({"connections": [made], "cursor": None}, {"audiences": audiences})
+    ]
+    file = FILE[: FILE.index("  - id: aud-1")] + FILE[FILE.index("  - id: aud 2") :] if prune else FILE
+    file = file if prune else FILE.replace("name: Spring", "name: Spring 2027")
+    said = console.refused("apply", console.file(file), *(["--prune"] if prune else []))
+    assert "Somebody else was faster" in said
+    assert console.connection()["audiences"] == made["audiences"]
 
 
 def test_checks_are_a_table_and_all_are_well(console: Stack) -> None:

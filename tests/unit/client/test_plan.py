@@ -56,7 +56,7 @@ def present(*audiences: Mapping[str, Any], status: str = "enabled", **members: A
     """A connection as the control plane shows it after it was made so; its audiences have the lists 1, 2, …"""
     made = ConnectionIn.read({**MEMBERS, **members}).model_dump(mode="json", exclude={"credentials"})
     shown = [
-        AudienceIn.read(one).model_dump(mode="json") | {"list": {"id": number, "name": one["name"]}}
+        AudienceIn.read(one).model_dump(mode="json") | {"version": number, "list": {"id": number, "name": one["name"]}}
         for number, one in enumerate(audiences, 1)
     ]
     return Present({**made, "id": "c-1", "version": 3, "status": status}, shown)
@@ -106,7 +106,7 @@ def present(*audiences: Mapping[str, Any], status: str = "enabled", **members: A
         (
             {"audiences": [{**SPRING, "name": "Autumn"}]},
             present(SPRING),
-            [ChangeAudience(KEY, {"name": "Autumn"}, [Difference("name", "Spring", "Autumn")])],
+            [ChangeAudience(KEY, 1, {"name": "Autumn"}, [Difference("name", "Spring", "Autumn")])],
         ),
         (
             {"audiences": [{**SPRING, "namespace": "crm"}]},
@@ -136,14 +136,14 @@ def test_rows_in_another_order_are_another_mapping() -> None:
 
 def test_pruning_takes_away_what_is_not_named_and_nothing_else() -> None:
     there = present(SPRING, {"id": "aud-2", "name": "Autumn"})
-    assert plan(described(audiences=[SPRING]), there, prune=True) == (Deactivate(AudienceKey("ups", "aud-2")),)
+    assert plan(described(audiences=[SPRING]), there, prune=True) == (Deactivate(AudienceKey("ups", "aud-2"), 2),)
     assert plan(described(), there, prune=True) == ()
 
 
 def test_an_audience_without_a_list_is_activated_again_where_lists_are_kept() -> None:
     there = present(SPRING)
     bare = Present(there.connection, [{**there.audiences[0], "list": None}])
-    assert plan(described(audiences=[SPRING]), bare) == (Activate(KEY, SPRING),)
+    assert plan(described(audiences=[SPRING]), bare) == (Activate(KEY, SPRING, 1),)
 
 
 @pytest.mark.parametrize(

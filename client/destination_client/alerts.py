@@ -1,0 +1,59 @@
+"""The command for what a connection is to be watched for."""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+
+import typer
+
+from destination_client import render
+from destination_client.context import ConnectionId, Json, chosen
+from destination_client.errors import CommandError
+from destination_client.http import at
+
+NOTHING = "none"
+
+
+def alerts(
+    context: typer.Context,
+    connection_id: ConnectionId,
+    wanted: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="ALERT[=THRESHOLD]",
+            help=f"Subscribe to this one, and to no other that is not given too; {NOTHING}: to nothing.",
+        ),
+    ] = None,
+    last: Annotated[int, typer.Option(min=1, max=100, help="How many changes to show.")] = 20,
+    as_json: Json = False,
+) -> None:
+    """Show or replace what a connection is watched for, where each alert stands, and what became of them."""
+    api, path = chosen(context).api, at(connection_id, "alerts")
+    if wanted:
+        api.call("PUT", path, subscriptions(wanted))
+    found = api.get(path, limit=str(last))
+    if as_json:
+        render.as_json(found)
+        return
+    _table(found["alerts"], ("alert", "status", "since", "threshold", "unit", "means", "remedy"))
+    if found["history"]:
+        render.text()
+        _table(found["history"], ("at", "alert", "status", "value", "threshold", "unit"))
+
+
+def subscriptions(wanted: list[str]) -> list[dict[str, Any]]:
+    """As they are sent. Raises CommandError for a threshold that is no number; all else the stack knows better."""
+    if wanted == [NOTHING]:
+        return []
+    made = []
+    for one in wanted:
+        alert, _, threshold = one.partition("=")
+        try:
+            made.append({"alert": alert} | ({"threshold": float(threshold)} if threshold else {}))
+        except ValueError as error:
+            raise CommandError(f"{threshold} is no threshold", f"{alert} takes a number.") from error
+    return made
+
+
+def _table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
+    render.table(columns, [[one[name] for name in columns] for one in rows])

@@ -1,0 +1,103 @@
+"""The command that tells whether anything is held up."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import typer
+
+from destination_client import render
+from destination_client.context import Json, chosen
+from destination_client.errors import RefusedError
+from destination_client.history import LINES, counts, course, hours
+from destination_client.http import Api, at
+from destination_client.sparkline import sparkline
+from destination_client.target import Target
+
+FORBIDDEN: Final = 403
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A connection as it stands: how it is shown, its runs of the last day, and its triggered alerts.
+
+    `alerts`: None, if the caller may not see them.
+    """
+
+    connection: Mapping[str, Any]
+    runs: Sequence[Mapping[str, Any]]
+    alerts: Sequence[Mapping[str, Any]] | None
+
+    @classmethod
+    def of(cls, api: Api, connection: Mapping[str, Any]) -> "Standing":
+        return cls(connection, list(api.pages(at(connection["id"], "runs"), "runs")), _triggered(api, connection["id"]))
+
+    @property
+    def last(self) -> Mapping[str, Any] | None:
+        """The run of the last hour that had events."""
+        return self.runs[-1] if self.runs else None
+
+
+def status(context: typer.Context, as_json: Json = False) -> None:
+    """Tell whether anything is held up: connections, what arrived of late, alerts, the queue, the dead letters."""
+    target = chosen(context)
+    standings, queues = [Standing.of(target.api, one) for one in target.api.connections()], _queues(target)
+    if as_json:
+        shown = [{**one.connection, "last_run": one.last, "triggered": one.alerts} for one in standings]
+        render.as_json({"connections": shown, "queues": queues})
+        return
+    render.note(target.name)
+    names = ("id", "name", "munchkin_id", "status", "blocked_cause", "waiting_since")
+    render.table(
+        ("id", "name", "munchkin id", "status", "blocked because", "waiting since", "alerts"),
+        [(*(one.connection[name] for name in names), _alerts(one)) for one in standings],
+    )
+    render.text()
+    day = hours(None, None, datetime.now(UTC))
+    render.table(
+        ("name", "received in a day", "last hour", *LINES),
+        [(one.connection["name"], *_late(one, day)) for one in standings],
+    )
+    render.text()
+    render.table(
+        ("queue", "waiting", "in work", "delayed"), [(name, *numbers.values()) for name, numbers in queues.items()]
+    )
+
+
+def _triggered(api: Api, connection_id: str) -> list[Mapping[str, Any]] | None:
+    try:
+        alerts = api.get(at(connection_id, "alerts"), limit="1")["alerts"]
+    except RefusedError as error:
+        if error.status != FORBIDDEN:
+            raise
+        return None
+    return [one for one in alerts if one["status"] == "triggered"]
+
+
+def _alerts(standing: Standing) -> str | None:
+    if standing.alerts is None:
+        return "not yours to see"
+    return ", ".join(one["alert"] for one in standing.alerts) or None
+
+
+def _late(standing: Standing, day: Sequence[str]) -> list[object]:
+    """How the day went, and the figures of its last hour that had events."""
+    line, last = sparkline(course(standing.runs, day, "received")), standing.last
+    if last is None:
+        return [line, *[None] * (1 + len(LINES))]
+    received, activated, _, excluded, failed = counts(last)
+    return [line, last["id"], received, activated, excluded, failed]
+
+
+def _queues(target: Target) -> dict[str, dict[str, int]]:
+    sqs = target.sqs()
+    found = {}
+    for name, url in (("events", target.queue_url), ("dead letters", target.dead_letter_queue_url)):
+        told = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+        found[name] = {
+            "waiting": int(told["ApproximateNumberOfMessages"]),
+            "in_work": int(told["ApproximateNumberOfMessagesNotVisible"]),
+            "delayed": int(told["ApproximateNumberOfMessagesDelayed"]),
+        }
+    return found

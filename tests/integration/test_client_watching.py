@@ -1,0 +1,224 @@
+"""The commands that watch: runs, status, verifications, alerts, policies, the audit log."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from destination.domain.alerts import Alert, AlertState, AlertStatus
+from destination.domain.connection import AudienceKey
+from destination.domain.latency import Latency
+from destination.domain.outcome import MISSING_DEDUPE_VALUE
+from destination.domain.runs import Counters, Run, Tally, run_id
+from destination.domain.verification import Differences, Phase, VerificationStatus
+from destination.store.alerts import Alerts
+from destination.store.runs import Runs
+from destination.store.verifications import Verifications
+from destination_client import verification
+from marketo_simulator import Simulator
+from tests.support import control_plane as plane
+from tests.support.client import STACK, Stack, deployed, stack
+
+NOW = datetime.now(UTC)
+THIS_HOUR, BEFORE = run_id(NOW), run_id(NOW - timedelta(hours=3))
+SPRING = AudienceKey("ups", "aud-1")
+COUNTS = Counter(received=9, activated=5, unchanged=1, excluded=2, failed=1, created=4, added=5, marketo_calls=3)
+
+
+@pytest.fixture(scope="module")
+def marketo() -> Iterator[Simulator]:
+    with plane.control_plane() as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def console(marketo: Simulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
+    monkeypatch.setattr(verification, "WAIT_SECONDS", 0.0)
+    with stack(marketo, tmp_path) as standing:
+        standing.apply()
+        yield standing
+
+
+def connection(console: Stack) -> str:
+    return str(console.connection()["id"])
+
+
+def record(connection_id: str, hour: str, counts: Mapping[str, int], **members: Any) -> None:
+    tally = Tally(Counter(counts), **members)
+    runs = Runs(plane.dynamodb(), "RunsTable")
+    plane.dynamodb().transact_write_items(TransactItems=[runs.put(Run(connection_id, hour, 0, tally), NOW)])
+
+
+def rows(shown: str) -> list[list[str]]:
+    return [line.split("\t") for line in shown.splitlines()]
+
+
+def test_runs_show_how_they_went(console: Stack) -> None:
+    made = connection(console)
+    record(made, BEFORE, COUNTS)
+    record(made, THIS_HOUR, {"received": 90, "activated": 90})
+    shown = rows(console.done("runs", made))
+    assert [row[0] for row in shown[1:3]] == [BEFORE, THIS_HOUR]
+    assert shown[1][2:11] == ["9", "5", "1", "2", "1", "4", "0", "5", "0"]
+    lines = {row[0]: row[1:] for row in shown[4:]}
+    assert lines["received"] == ["▁" * 21 + "▂▁▁█", "90", "99"]
+    assert lines["excluded"] == ["▁" * 21 + "█▁▁▁", "2", "2"]
+
+
+def test_runs_can_be_those_with_failures_or_of_an_audience(console: Stack) -> None:
+    made = connection(console)
+    audiences = {SPRING: Counters(Counter(received=4, activated=3, excluded=1), Counter({MISSING_DEDUPE_VALUE: 1}))}
+    record(made, BEFORE, COUNTS, audiences=audiences)
+    record(made, THIS_HOUR, {"received": 90, "activated": 90})
+    assert [row[0] for row in rows(console.done("runs", made, "--failures-only"))] == ["hour", BEFORE]
+    [row] = rows(console.done("runs", made, "--audience", "aud-1"))[1:2]
+    assert (row[0], row[2:4]) == (BEFORE, ["4", "3"])
+    assert "MISSING_DEDUPE_VALUE\texcluded\t1\t" in console.done("run", made, BEFORE, "--audience", "aud-1")
+    said = console.refused("run", made, THIS_HOUR, "--audience", "aud-1")
+    assert f"no event of run {THIS_HOUR} named this audience" in said
+
+
+def test_a_run_says_how_long_it_took_and_why_people_did_not_arrive(console: Stack) -> None:
+    made = connection(console)
+    reasons = Counter({MISSING_DEDUPE_VALUE: 2})
+    record(made, BEFORE, COUNTS, reasons=reasons, latency=Latency.of(Counter({800: 10, 250_000: 10})))
+    shown = rows(console.done("run", made, BEFORE))
+    at = next(index for index, row in enumerate(shown) if row[0].startswith("from receipt"))
+    assert shown[at + 1][2] == "0:04:10"
+    assert ["MISSING_DEDUPE_VALUE", "excluded", "2"] in [row[:3] for row in shown]
+
+
+def test_the_status_has_what_arrived_and_what_is_triggered(console: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    name(console, monkeypatch)
+    made = connection(console)
+    console.done("alerts", made, "--set", "failure_rate", "--set", "no_events")
+    record(made, BEFORE, COUNTS)
+    trigger(made, Alert.FAILURE_RATE)
+    shown = rows(console.done("status"))
+    assert shown[1] == [made, "Webinar leads", "123-ABC-456", "enabled", "-", "-", "failure_rate"]
+    assert ["Webinar leads", "▁" * 21 + "█▁▁▁", BEFORE, "9", "5", "2", "1"] in shown
+    [told] = json.loads(console.done("status", "--json"))["connections"]
+    assert (told["last_run"]["received"], [one["alert"] for one in told["triggered"]]) == (9, ["failure_rate"])
+
+
+def test_who_may_not_see_alerts_sees_the_rest_of_the_status(console: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    name(console, monkeypatch)
+    made = connection(console)
+    console.gateway.scripted += [
+        *(answered(console, path) for path in ("/connections", f"/connections/{made}/runs")),
+        (403, {"Content-Type": "application/json"}, '{"message": "User is not authorized"}'),
+    ]
+    assert rows(console.done("status"))[1][-1] == "not yours to see"
+
+
+def test_alerts_are_subscribed_and_shown_with_their_history(console: Stack) -> None:
+    made = connection(console)
+    shown = rows(console.done("alerts", made, "--set", "failure_rate=0.05", "--set", "connection_blocked"))
+    assert [row[:5] for row in shown[1:]] == [
+        ["failure_rate", "-", "-", "0.05", "ratio"],
+        ["connection_blocked", "-", "-", "0.0", "state"],
+    ]
+    trigger(made, Alert.FAILURE_RATE)
+    shown = rows(console.done("alerts", made))
+    assert shown[1][1] == "triggered"
+    assert shown[-1][1:4] == ["failure_rate", "triggered", "0.5"]
+    assert rows(console.done("alerts", made, "--set", "none"))[1:] == [[""], *shown[-2:]]
+    assert console.connection()["alerts"] == []
+
+
+@pytest.mark.parametrize(
+    ("wanted", "said"),
+    [("failure_rate=much", "much is no threshold"), ("failure_rate=2", "threshold"), ("weather", "alerts[0]")],
+)
+def test_an_alert_that_cannot_be_is_refused(console: Stack, wanted: str, said: str) -> None:
+    assert said in console.refused("alerts", connection(console), "--set", wanted)
+
+
+def test_a_verification_is_requested_and_listed(console: Stack) -> None:
+    made = connection(console)
+    said = console.done("verify", made, "--audience", "aud-1", "--repair", "missing")
+    [row] = rows(console.done("verifications", made))[1:]
+    assert said == f"{row[0]}: queued; see: destination verifications {made} {row[0]}\n"
+    assert (row[1:3], row[-1]) == (["queued", "missing"], "0 of 1")
+    assert rows(console.done("verifications", made, row[0]))[2][:3] == ["Spring", listed(console), "pending"]
+    assert "is queued" in console.refused("verify", made)
+    assert "names no audience" in console.refused("verify", made, "--namespace", "ups")
+
+
+@pytest.mark.parametrize(
+    ("missing", "unexpected", "code", "exit_code"),
+    [
+        (Differences(), Differences(), None, 0),
+        (Differences(2, 2, (7, 8), 8), Differences(1, 1, (9,), 9), None, 0),
+        (Differences(2, 1, (7, 8), 8), Differences(), None, 1),
+        (Differences(), Differences(12, 0, tuple(range(1, 11)), 12), None, 1),
+        (Differences(), Differences(), "1013", 1),
+    ],
+    ids=["in place", "mended", "missing", "unexpected", "not read"],
+)
+def test_what_is_out_of_place_at_the_end_is_told_by_the_exit_code(
+    console: Stack, missing: Differences, unexpected: Differences, code: str | None, exit_code: int
+) -> None:
+    made = connection(console)
+    path = f"/connections/{made}/verifications"
+    requested = plane.call("POST", path, {"audience_id": "aud-1", "repair": "both"}).json
+    store, show = Verifications(plane.dynamodb(), "RunsTable"), f"{path}/{requested['id']}"
+    [begun] = store.newest(made, 1)
+    [check] = store.checks(begun)
+    store.put(replace(begun, status=VerificationStatus.RUNNING, started_at=NOW))
+    running = answered(console, show)
+    found = replace(check, phase=Phase.DONE, expected=10, found=9, missing=missing, unexpected=unexpected, code=code)
+    store.put_check(begun, 0, found)
+    store.put(replace(begun, status=VerificationStatus.COMPLETED, position=1, finished_at=NOW))
+    console.gateway.scripted += [(202, running[1], json.dumps(requested)), running]
+
+    result = console.run("verify", made, "--audience", "aud-1", "--repair", "both", "--wait")
+
+    assert result.exit_code == exit_code, result.output
+    row = rows(result.stdout)[2]
+    assert row[:6] == ["Spring", listed(console), "done", "10", "9", "0"]
+    assert row[6:10] == [str(one) for each in (missing, unexpected) for one in (each.count, each.mended)]
+    assert row[10].endswith(", …") is (unexpected.count == 12)
+    assert row[11] == (code or "-")
+
+
+def test_policies_say_what_they_deny(console: Stack) -> None:
+    shown = rows(console.done("policies"))
+    assert shown[0] == ["id", "status", "name", "marketing actions", "denied for"]
+    assert len(shown) == 1 + len(json.loads(console.done("policies", "--json")))
+    assert all(len(row) == 5 and row[4] not in {"", "-"} for row in shown)
+
+
+def test_the_audit_log_says_who_did_what(console: Stack) -> None:
+    made = connection(console)
+    console.done("disable", made)
+    shown = rows(console.done("audit", "--connection", made, "--limit", "2"))
+    assert [row[2:4] for row in shown[1:]] == [["disable_connection", made], ["enable_connection", made]]
+    assert rows(console.done("audit", "--connection", "nobody"))[1:] == []
+
+
+def name(console: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Talk to the stack by its name, whose queues there are."""
+    deployed(console)
+    monkeypatch.setenv("DESTINATION_STACK", STACK)
+
+
+def trigger(connection_id: str, alert: Alert) -> None:
+    state = AlertState(alert, AlertStatus.TRIGGERED, NOW, 0.5, 0.01, 1)
+    Alerts(plane.dynamodb(), "RunsTable").change(connection_id, state, 0)
+
+
+def listed(console: Stack) -> str:
+    """The id of the list of the first audience."""
+    return next(str(number) for number, name in plane.lists(console.marketo).items() if name == "Spring")
+
+
+def answered(console: Stack, path: str) -> tuple[int, Mapping[str, str], str]:
+    """What the interface answers to a call now, to be answered so later."""
+    answer = plane.call("GET", path)
+    return answer.status, {"Content-Type": "application/json"}, json.dumps(answer.json)
