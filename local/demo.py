@@ -14,7 +14,9 @@ from typing import Any
 import requests
 from rich.console import Console
 from rich.table import Column, Table
+from typer.main import get_command
 
+from destination_client.main import app
 from local import places, stack
 from local.errors import LocalStackError
 
@@ -79,6 +81,10 @@ EXPECTED_MEMBERS = {
     "Webinar attendees; EMEA": {"ADA.Lovelace@example.org", "katherine.johnson@example.net"},
     "Newsletter": {"alan.turing@example.org", "katherine.johnson@example.net"},
 }
+DRIFT = {"DELETE": "katherine.johnson@example.net", "POST": "grace.hopper@example.com"}
+"""Who is taken off the newsletter's list and put on it by hand, by the method that does so."""
+
+DRIFTED = {"alan.turing@example.org", "grace.hopper@example.com"}
 EXPECTED_RUN = {
     "received": 16,
     "activated": {"created": 1, "updated": 3, "added": 5, "removed": 1, "persons": 5},
@@ -91,6 +97,7 @@ EXPECTED_RUN = {
 
 AUDIENCES = {WEBINAR: "Webinar attendees, EMEA", NEWSLETTER: "Newsletter"}
 
+destination = get_command(app)
 console = Console(width=None if sys.stdout.isatty() else 120)
 
 
@@ -118,6 +125,8 @@ class Demo:
         self.wait(connection_id, received=16)
         self.expect("Marketo calls that change something, for what it was told before", self.writes() - writes, 0)
         self.show(connection_id)
+        self.watch(connection_id)
+        self.mend(connection_id)
         leave_events(connection_id, token)
 
     def end_earlier(self) -> None:
@@ -223,7 +232,7 @@ class Demo:
             {("new" if row[0] not in known else row[0], *row[1:]) for row in map(_lead, leads.values())},
             EXPECTED_LEADS,
         )
-        members = {one["name"]: {leads[lead]["email"] for lead in one["members"]} for one in state["lists"]}
+        members = self.members()
         table = Table("static list", "members")
         for name, emails in members.items():
             table.add_row(name, ", ".join(sorted(emails)))
@@ -233,6 +242,41 @@ class Demo:
         total = self.total(connection_id)
         self.show_run(total)
         self.expect("the run", {name: total[name] for name in EXPECTED_RUN}, EXPECTED_RUN)
+
+    def watch(self, connection_id: str) -> None:
+        _step("How marketing operations see it")
+        for arguments in (("runs", connection_id), ("status",)):
+            self.expect(f"the exit code of destination {arguments[0]}", _command(*arguments), 0)
+
+    def mend(self, connection_id: str) -> None:
+        _step("Somebody edits a list in Marketo by hand; a verification finds it, and puts everybody in place")
+        lists = {one["name"]: one["id"] for one in self.marketo()["lists"]}
+        leads = {lead["email"]: lead["id"] for lead in self.marketo()["leads"]}
+        for method, email in DRIFT.items():
+            answer = requests.request(
+                method,
+                f"{self.simulator_url}/rest/v1/lists/{lists['Newsletter']}/leads.json",
+                headers={"Authorization": f"Bearer {self.access_token()}"},
+                json={"input": [{"id": leads[email]}]},
+                timeout=HTTP_SECONDS,
+            )
+            self.expect(f"the drift of {email}", answer.json().get("success"), True)
+        self.expect("the drifted list", self.members()["Newsletter"], DRIFTED)
+        repaired = _command("verify", connection_id, "--repair", "both", "--wait")
+        self.expect("the exit code of destination verify", repaired, 0)
+        self.expect("list members after the repair", self.members(), EXPECTED_MEMBERS)
+
+    def access_token(self) -> str:
+        credentials = CONNECTION["credentials"]
+        query = {"grant_type": "client_credentials", **credentials}
+        token: str = _call("GET", f"{self.simulator_url}/identity/oauth/token", params=query)["access_token"]
+        return token
+
+    def members(self) -> dict[str, set[str]]:
+        """The e-mail addresses on each list."""
+        state = self.marketo()
+        emails = {lead["id"]: lead["email"] for lead in state["leads"]}
+        return {one["name"]: {emails[lead] for lead in one["members"]} for one in state["lists"]}
 
     def show_leads(self, leads: list[dict[str, Any]]) -> None:
         table = Table(*(Column(name, overflow="fold") for name in LEAD_COLUMNS))
@@ -299,6 +343,13 @@ def _lead(lead: Mapping[str, Any]) -> tuple[Any, ...]:
 
 def _payload(name: str) -> bytes:
     return (PAYLOADS / name).read_bytes()
+
+
+def _command(*arguments: str) -> int:
+    """Run the command `destination` on the local stack, as one would in a terminal; its exit code."""
+    console.print(f"   [dim]$ destination {' '.join(arguments)}[/]", soft_wrap=True)
+    code: int | None = destination.main(["--local", *arguments], prog_name="destination", standalone_mode=False)
+    return code or 0
 
 
 def _step(what: str) -> None:

@@ -195,6 +195,7 @@ def test_credentials_that_came_late_are_given_to_a_draft(console: Stack) -> None
 
 def test_credentials_are_given_anew_on_demand(console: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
     console.apply()
+    console.marketo.seed({"clients": [{"client_id": "client", "client_secret": "another"}]})
     monkeypatch.setenv(SECRET_VARIABLE, "another")
     assert "nothing to do" in console.apply()
     console.apply(FILE, "--credentials")
@@ -325,7 +326,7 @@ def test_a_rotated_token_opens_the_webhook_and_so_does_the_one_before_for_a_whil
         "rotate-token", made, "--grace", "PT1H", "--token-file", str(second)
     )
     for token in (first, second.read_text().strip()):
-        assert console.done("send", made, events, "--token", token) == "accepted 1, rejected 0\n"
+        assert console.done("send", made, events, "--token", token).endswith("accepted 1, rejected 0\n")
     assert "Unauthorized" in console.refused("send", made, events, "--token", "another")
 
 

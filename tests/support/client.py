@@ -124,6 +124,7 @@ def stack(marketo: Simulator, folder: Path) -> Iterator[Stack]:
         (folder / ".local").mkdir()
         told = {"api_url": entrance.url, "emulator_url": "http://127.0.0.1:9", "queues": queues}
         (folder / ".local" / "stack.json").write_text(json.dumps(told))
+        environment.setenv("STACK_NAME", STACK)
         environment.setenv("QUEUE_URL", queues["events"])
         environment.setenv(SECRET_VARIABLE, "secret")
         environment.chdir(folder)

@@ -1,0 +1,78 @@
+"""Verifications on the deployed stack: what somebody did to a list by hand is found, and mended where that is asked."""
+
+from typing import Any
+
+from tests.e2e.system import CLIENT_ID, DELIVERY_SECONDS, Destination, Instance, System, profile, wait_for
+
+AUDIENCE = "Verified"
+LOST, STRAY = "ada0@example.org", "stray@example.org"
+DELIVERED = [f"ada{number}@example.org" for number in range(4)]
+
+
+def test_drift_of_both_kinds_is_found_and_mended(system: System) -> None:
+    destination = drifted(system)
+
+    found = verified(system, destination, repair="none")
+    leads = {lead["email"]: number for number, lead in destination.instance.leads().items()}
+    assert (found["expected"], found["found"], found["in_doubt"]) == (4, 4, 0)
+    assert found["missing"] == {"count": 1, "mended": 0, "lead_ids": [leads[LOST]]}
+    assert found["unexpected"] == {"count": 1, "mended": 0, "lead_ids": [leads[STRAY]]}
+    assert destination.instance.members(AUDIENCE) == sorted([*DELIVERED[1:], STRAY])
+
+    half = verified(system, destination, repair="missing")
+    assert (half["missing"]["mended"], half["unexpected"]["mended"]) == (1, 0)
+    assert destination.instance.members(AUDIENCE) == sorted([*DELIVERED, STRAY])
+
+    rest = verified(system, destination, repair="both")
+    assert (rest["missing"]["count"], rest["unexpected"]["mended"]) == (0, 1)
+    assert destination.instance.members(AUDIENCE) == DELIVERED
+
+    clean = verified(system, destination, repair="none")
+    assert (clean["missing"]["count"], clean["unexpected"]["count"]) == (0, 0)
+    listed = system.call("GET", f"/connections/{destination.id}/verifications")["verifications"]
+    assert [(one["status"], one["repair"]) for one in listed] == [
+        ("completed", repair) for repair in ("none", "both", "missing", "none")
+    ]
+
+
+def drifted(system: System) -> Destination:
+    """A connection with four people on its list, of whom one was taken off by hand; somebody else was put on it."""
+    instance = system.instance(leads=[{"email": STRAY, "lastName": "Stray"}])
+    destination = system.connect(instance, AUDIENCE)
+    destination.post([profile(email, AUDIENCE) for email in DELIVERED])
+    destination.accounted(len(DELIVERED))
+    assert instance.members(AUDIENCE) == DELIVERED
+    by_hand(instance, "DELETE", LOST)
+    by_hand(instance, "POST", STRAY)
+    return destination
+
+
+def by_hand(instance: Instance, method: str, email: str) -> None:
+    """What a person does to the list in Marketo."""
+    user = {"grant_type": "client_credentials", "client_id": CLIENT_ID, "client_secret": instance.client_secret}
+    token = instance.http.get(f"{instance.url}/identity/oauth/token", params=user, timeout=10).json()["access_token"]
+    [list_id] = [one["id"] for one in instance.control("GET", "dump")["lists"] if one["name"] == AUDIENCE]
+    [lead_id] = [number for number, lead in instance.leads().items() if lead["email"] == email]
+    answer = instance.http.request(
+        method,
+        f"{instance.url}/rest/v1/lists/{list_id}/leads.json",
+        headers={"Authorization": f"Bearer {token}"},
+        json={"input": [{"id": lead_id}]},
+        timeout=10,
+    ).json()
+    assert answer["success"], answer
+
+
+def verified(system: System, destination: Destination, repair: str) -> dict[str, Any]:
+    """What a verification found of the audience, once it is finished."""
+    path = f"/connections/{destination.id}/verifications"
+    made = system.call("POST", path, {"repair": repair})
+
+    def finished() -> dict[str, Any] | None:
+        shown: dict[str, Any] = system.call("GET", f"{path}/{made['id']}")
+        return shown if shown["status"] == "completed" else None
+
+    [audience] = wait_for(finished, DELIVERY_SECONDS, "the verification is finished")["audiences"]
+    found: dict[str, Any] = audience
+    assert (found["id"], found["phase"], found["code"]) == (AUDIENCE, "done", None)
+    return found
