@@ -158,7 +158,11 @@ class Delivery:
             for one in persons
             if one.key not in held_up
         ]
-        doubtful = {plan.person.key: in_doubt(plan, rows[plan.person.key]) for plan in plans if plan.person.key in rows}
+        doubtful = {
+            plan.person.key: in_doubt(plan, rows[plan.person.key])
+            for plan in plans
+            if plan.tells and plan.person.key in rows
+        }
         self.remember({key: row for key, row in doubtful.items() if row != rows[key]})
         written = self._write(plans, last=last)
         listed = self._change_lists(plans, written)
@@ -370,6 +374,5 @@ def _is_stale(plan: Plan, answers: Answers) -> bool:
     if answers.write is not None and answers.write.code is not None:
         stale = {LEAD_GONE} if plan.write is Write.UPDATE else SOMEBODY_ELSE_CREATED_IT
         return answers.write.code in {*stale, FIELD_UNKNOWN}
-    listed = (one for audience in (*plan.add, *plan.remove) for one in answers.lists[audience])
-    gone = {one.lead_id for one in listed if one.code == LEAD_GONE}
+    gone = {one.lead_id for given in answers.lists.values() for one in given if one.code == LEAD_GONE}
     return plan.lead_id in gone or (plan.verdict is NO_CONSENT and bool(gone))

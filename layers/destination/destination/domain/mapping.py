@@ -39,8 +39,8 @@ from destination.domain.schema import (
     InvalidValueError,
     Schema,
     coerce,
-    dedupe_key,
     dedupe_value,
+    key_of,
 )
 
 _IDENTITIES = "identitymap"
@@ -233,9 +233,10 @@ def _prepared(row: MappingRow, path: tuple[str, ...], into: Field) -> _Row:
 
 def _identity(value: object, by: Field) -> _Identity:
     try:
-        return _Identity(dedupe_key(value, by), dedupe_value(value, by), None)
+        found = dedupe_value(value, by)
     except InvalidValueError:
         return _Identity(None, None, INVALID_DEDUPE_VALUE)
+    return _Identity(key_of(found, by), found, None)
 
 
 def _is_blank(value: object) -> bool:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
 from destination.domain.connection import AudienceKey
 
@@ -16,9 +17,8 @@ class Class(StrEnum):
     FAILED = "failed"
 
 
-@dataclass(frozen=True, slots=True)
-class Reason:
-    """Why a person was not activated: a stable code, and the class it puts the person in."""
+class Reason(NamedTuple):
+    """Why a person was not activated: a stable code, and the class it puts the person in; hashed for every event."""
 
     outcome: Class
     code: str

@@ -12,7 +12,7 @@ from destination.domain.event import Membership, MembershipStatus
 from destination.domain.outcome import Reason
 from destination.domain.schema import FieldValue
 
-_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
+_encode = json.JSONEncoder(check_circular=False, sort_keys=True, separators=(",", ":")).encode
 
 
 class Origin(NamedTuple):

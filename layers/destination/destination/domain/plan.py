@@ -52,6 +52,11 @@ class Plan:
     add: tuple[AudienceKey, ...] = ()
     remove: Mapping[AudienceKey, tuple[int, ...]] = field(default_factory=dict)
 
+    @property
+    def tells(self) -> bool:
+        """Whether Marketo is told anything."""
+        return self.write is not Write.NOTHING or bool(self.add or self.remove)
+
 
 def partition_for(connection: Connection) -> str:
     """Where new leads go: the chosen partition, if the sync type lets one be chosen, else Default."""
@@ -94,7 +99,7 @@ def decide(
         plan = _for_lead(connection, person, known, known.lead_id, unique=True, now=now)
     else:
         plan = _for_nobody(connection, person, known)
-    return replace(plan, looked_up=matches is not None)
+    return plan if matches is None else replace(plan, looked_up=True)
 
 
 def in_doubt(plan: Plan, row: Row) -> Row:

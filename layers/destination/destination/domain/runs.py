@@ -64,7 +64,7 @@ class Counters:
         if reason is None:
             self.counts[ACTIVATED] += 1
             return
-        self.counts[reason.outcome.value] += 1
+        self.counts[reason.outcome] += 1
         self.reasons[reason] += 1
         if key is not None and len(self.examples) < len(self.reasons) and reason not in self.examples:
             self.examples[reason] = name_of(key)

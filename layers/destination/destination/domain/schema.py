@@ -90,11 +90,16 @@ def dedupe_value(value: object, by: Field) -> FieldValue:
 
 
 def dedupe_key(value: object, by: Field) -> str:
-    """Normalise a dedupe value for comparison: e-mail without case, every value without surrounding space.
+    """Normalise a profile's value for comparison: e-mail without case, every value without surrounding space.
 
     Raises InvalidValueError like `dedupe_value`.
     """
-    key = str(dedupe_value(value, by))
+    return key_of(dedupe_value(value, by), by)
+
+
+def key_of(identity: FieldValue, by: Field) -> str:
+    """Normalise what `dedupe_value` made."""
+    key = str(identity)
     return key.lower() if by.data_type == "email" else key
 
 

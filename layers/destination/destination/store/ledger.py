@@ -36,7 +36,7 @@ _READ_ITEMS = 100
 _PAUSE = 0.05
 """Seconds until what a batch left unread is read."""
 
-_encode = json.JSONEncoder(separators=(",", ":")).encode
+_encode = json.JSONEncoder(check_circular=False, separators=(",", ":")).encode
 
 
 class LeaseLostError(Exception):
