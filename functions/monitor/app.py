@@ -88,6 +88,7 @@ def watch() -> Watch:
         topic=Topic(boto3.client("sns"), settings.alert_topic_arn),
         today=Leases(dynamodb, settings.connections_table).today,
         dead_letters=lambda: depth(sqs, settings.dead_letter_queue_url),
+        is_drained=EventQueue(sqs, settings.queue_url).is_empty,
         out_of_sync=out_of_sync,
     )
 

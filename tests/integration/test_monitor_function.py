@@ -252,6 +252,34 @@ def test_each_alert_is_read_from_where_it_is_known(stack: Aws, told: Inbox, aler
     assert [one["message"]["alert"] for one in told.told()] == [alert.value]
 
 
+def test_a_delay_ends_when_its_message_left_the_queue_without_a_delivery(stack: Aws, told: Inbox) -> None:
+    store(stack, "c-1", alerts=(Subscription(Alert.DELIVERY_DELAY),))
+    stack.sqs.send_message(QueueUrl=stack.queue_url, MessageBody="x")
+    connections(stack).wait("c-1", Waiting(AFTER - timedelta(minutes=16), AFTER))
+    assert wake()["alerts"] == 1
+    assert wake(AFTER + timedelta(days=1))["alerts"] == 0
+    stack.sqs.purge_queue(QueueUrl=stack.queue_url)
+    assert wake(AFTER + timedelta(minutes=4))["alerts"] == 0
+    assert wake(AFTER + timedelta(minutes=5))["alerts"] == 1
+    assert sorted(one["message"]["status"] for one in told.told()) == ["resolved", "triggered"]
+
+
+def test_what_was_used_on_a_day_counts_on_that_day(stack: Aws, told: Inbox) -> None:
+    store(stack, "c-1", alerts=(Subscription(Alert.QUOTA_LOW),))
+    use(stack, 36_001)
+    assert wake()["alerts"] == 1
+    assert wake(AFTER + timedelta(days=1))["alerts"] == 1
+    assert sorted(one["message"]["status"] for one in told.told()) == ["resolved", "triggered"]
+
+
+def test_the_longest_and_oddest_name_can_be_told(stack: Aws, told: Inbox) -> None:
+    store(stack, "c-1", name="\n\u202e\U0001f980" * 85, alerts=(Subscription(Alert.CONNECTION_BLOCKED),))
+    connections(stack).block("c-1", "610: a cause")
+    assert wake()["alerts"] == 1
+    [notification] = told.told()
+    assert notification["subject"] == f"connection_blocked triggered: {'?' * 255}"[:99]
+
+
 def test_what_was_stored_but_not_told_is_told_the_next_time(
     stack: Aws, told: Inbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:

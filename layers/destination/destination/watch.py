@@ -29,6 +29,7 @@ from destination.domain.runs import Run, run_id
 from destination.domain.times import format_time
 from destination.marketo.budget import is_of_day
 from destination.notify import Announcement
+from destination.retire import COUNTS_LAG
 from destination.store.alerts import Stored
 from destination.store.errors import StaleVersionError
 
@@ -66,7 +67,11 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """Watches all connections. `today`: the calls of an instance's day; `dead_letters`: how many there are now."""
+    """Watches all connections.
+
+    `today`: the calls of an instance's day; `dead_letters`: how many there are now; `is_drained`: whether no event is
+    queued, of any connection.
+    """
 
     connections: Connections
     runs: Runs
@@ -75,6 +80,7 @@ class Watch:
     topic: Topic
     today: Callable[[str], DayCount | None]
     dead_letters: Callable[[], int]
+    is_drained: Callable[[], bool]
     out_of_sync: Callable[[str], int | None]
 
     def __call__(self, now: datetime, attempt: Attempts) -> Iterator[Notice]:
@@ -121,14 +127,21 @@ class Watch:
             received=sum(one["received"] for one in tallies),
             excluded=sum(one[Class.EXCLUDED] for one in tallies),
             failed=sum(one[Class.FAILED] for one in tallies),
-            waiting_since=connection.waiting.since if connection.waiting else None,
-            used=today.total if today and is_of_day(today, now) else None,
+            waiting_since=self._waiting_since(connection, now),
+            used=None if today is None else today.total * is_of_day(today, now),
             daily_calls=connection.limits.daily_calls,
             dead_letters=dead_letters,
             # These two are read for those alone who ask for them.
             last_event_at=self.runs.last_event_at(connection.id, now) if Alert.NO_EVENTS in wanted else None,
             out_of_sync=self.out_of_sync(connection.id) if Alert.AUDIENCE_OUT_OF_SYNC in wanted else None,
         )
+
+    def _waiting_since(self, connection: Connection, now: datetime) -> datetime | None:
+        """What sync noted last, unless its message left the queue in another way: taken out of it, or put aside."""
+        waiting = connection.waiting
+        if waiting is None or (now >= waiting.until + COUNTS_LAG and self.is_drained()):
+            return None
+        return waiting.since
 
 
 def announcement(connection: Connection, state: AlertState) -> dict[str, Any]:
