@@ -20,6 +20,7 @@ from destination.notify import Announcement, Bus, NotToldError
 from destination.store.alerts import Alerts, Stored
 from destination.store.connections import Connections
 from destination.store.runs import Runs
+from destination.store.summaries import Summaries
 from functions.monitor import app
 from tests.support.aws import Aws, Context, Inbox, aws, inbox, logged
 from tests.support.world import connection
@@ -186,6 +187,25 @@ def test_what_is_late_but_in_time_for_the_summary_is_no_correction(stack: Aws) -
     record(stack, COUNTS, late=True)
     assert wake()["summaries"] == 1
     assert wake(AFTER + timedelta(minutes=5))["summaries"] == 0
+
+
+def late(stack: Aws) -> list[tuple[str, str]]:
+    return list(Summaries(stack.dynamodb, "RunsTable").late())
+
+
+def test_what_came_before_the_first_summary_is_summed_up_when_it_is_delivered(stack: Aws, told: Inbox) -> None:
+    store(stack, "c-1")
+    record(stack, COUNTS, "2026-11-21T07:00Z", late=True)
+    assert [wake()["summaries"] for _ in range(3)] == [1, 1, 0]
+    early = [detail for _, detail in told.announced() if detail["run"]["id"] == "2026-11-21T07:00Z"]
+    assert [(one["correction"], one["run"]["received"]) for one in early] == [(False, 9)]
+    assert late(stack) == []
+
+
+def test_late_runs_of_a_connection_that_is_gone_are_let_go(stack: Aws, told: Inbox) -> None:
+    record(stack, COUNTS, late=True)
+    assert late(stack) == [("c-1", HOUR)]
+    assert (wake()["summaries"], told.announced(), late(stack)) == (0, [], [])
 
 
 def test_every_page_of_connections_is_read(stack: Aws, caplog: pytest.LogCaptureFixture) -> None:

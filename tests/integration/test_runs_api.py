@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -170,6 +171,13 @@ def test_a_question_is_checked(query: Mapping[str, str], path: str) -> None:
     answer = call("GET", f"/connections/{created()}/runs", query=query)
     assert answer.status == 422
     assert answer.errors.keys() == {path}
+
+
+@pytest.mark.parametrize("run", [f"summary#{HOUR}", "out_of_sync", "alert#failure_rate", "2026-11-21T9:00Z", "now"])
+def test_what_is_no_run_is_not_shown_as_one(run: str) -> None:
+    connection_id = created()
+    dynamodb().put_item(TableName="RunsTable", Item={"connection_id": {"S": connection_id}, "id": {"S": run}})
+    assert call("GET", f"/connections/{connection_id}/runs/{quote(run)}").status == 404
 
 
 def test_a_cursor_comes_from_the_page_before() -> None:

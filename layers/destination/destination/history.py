@@ -65,7 +65,7 @@ class History:
         So it does when the audience that is asked for was in none of its events.
         """
         connection = self.connections.get(connection_id)
-        run = self.runs.get(connection_id, hour)
+        run = self.runs.get(connection_id, hour) if _is_hour(hour) else None
         if run is None:
             raise NotFoundError(f"there is no run {hour}")
         found = Wanted(audience=audience).of(run)
@@ -101,6 +101,14 @@ class History:
         if not timedelta(0) <= last - first <= RETENTION:
             raise ConfigurationError([Problem("from", message)])
         return max(run_id(first), _start_of(wanted.cursor) if wanted.cursor is not None else ""), run_id(last)
+
+
+def _is_hour(name: str) -> bool:
+    """Whether this is a run's id; the table holds other things of a connection beside its runs."""
+    try:
+        return run_id(hour_of(name)) == name
+    except ValueError:
+        return False
 
 
 def _start_of(cursor: str) -> str:

@@ -95,14 +95,20 @@ class Monitor:
             if not has_time():
                 return
             with attempt(connection_id):
+                connection = self._connection(connection_id)
                 before = self.summaries.get(connection_id, hour)
                 run = self.runs.get(connection_id, hour)
-                if before is None or run is None:
-                    continue  # Its hour is not summed up yet.
-                if run.version > before.version and (connection := self._connection(connection_id)):
-                    news = run.tally.counts - before.counts
-                    yield self._tell(Summary(connection, run, news, is_correction=True), now)
+                if run is None or (connection and before is None and self._is_to_come(connection_id, hour)):
+                    continue
+                if connection and (before is None or run.version > before.version):
+                    news = run.tally.counts - (before.counts if before else Counter())
+                    yield self._tell(Summary(connection, run, news, is_correction=before is not None), now)
                 self.summaries.settle(run)
+
+    def _is_to_come(self, connection_id: str, hour: str) -> bool:
+        """Whether an hour is summed up in its turn; none is that is before the connection's first summary."""
+        last = self.summaries.last_hour(connection_id)
+        return last is None or last < hour
 
     def _connection(self, connection_id: str) -> Connection | None:
         try:
