@@ -26,7 +26,8 @@ def verify(
     """Compare Marketo's lists with what was delivered, and put people in place if asked to.
 
     `--repair missing` puts on the lists who is missing, `unexpected` takes off who is on them without reason, `both`
-    does both. With `--wait` it exits with 1 if anybody is out of place at the end, or a list could not be read.
+    does both. With `--wait` it exits with 1 if it failed, anybody is out of place at the end, or a list could not be
+    read.
     """
     if namespace is not None and audience is None:
         raise CommandError("A namespace alone names no audience", "Give --audience with --namespace, or neither.")
@@ -41,7 +42,7 @@ def verify(
         _show(made)
     else:
         render.text(f"{made['id']}: {made['status']}; see: destination verifications {connection_id} {made['id']}")
-    if wait and out_of_place(made):
+    if wait and (made["code"] or out_of_place(made)):
         raise typer.Exit(FAILED)
 
 
@@ -84,7 +85,7 @@ def _finished(api: Api, connection_id: str, verification: dict[str, Any]) -> dic
     path = at(connection_id, "verifications", verification["id"])
     with render.progress("verifying", verification["progress"]["audiences"]) as bar:
         done = 0
-        while verification["status"] != "completed":
+        while verification["finished_at"] is None:
             api.sleep(WAIT_SECONDS)
             verification = api.get(path)
             bar.advance(verification["progress"]["done"] - done)
@@ -93,7 +94,8 @@ def _finished(api: Api, connection_id: str, verification: dict[str, Any]) -> dic
 
 
 def _show(verification: Mapping[str, Any]) -> None:
-    render.text(f"{verification['id']}: {verification['status']}, repair {verification['repair']}")
+    because = f" because of {verification['code']}" if verification["code"] else ""
+    render.text(f"{verification['id']}: {verification['status']}{because}, repair {verification['repair']}")
     render.table(
         (
             "audience",

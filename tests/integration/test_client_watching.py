@@ -187,6 +187,21 @@ def test_what_is_out_of_place_at_the_end_is_told_by_the_exit_code(
     assert row[11] == (code or "-")
 
 
+def test_a_verification_that_failed_is_waited_for_no_longer(console: Stack) -> None:
+    made = connection(console)
+    path = f"/connections/{made}/verifications"
+    requested = plane.call("POST", path, {}).json
+    store = Verifications(plane.dynamodb(), "RunsTable")
+    [begun] = store.newest(made, 1)
+    store.put(begun.failed("603", NOW))
+    console.gateway.scripted += [(202, answered(console, f"{path}/{requested['id']}")[1], json.dumps(requested))]
+
+    result = console.run("verify", made, "--wait")
+
+    assert result.exit_code == 1, result.output
+    assert f"{requested['id']}: failed because of 603, repair none" in result.output
+
+
 def test_policies_say_what_they_deny(console: Stack) -> None:
     shown = rows(console.done("policies"))
     assert shown[0] == ["id", "status", "name", "marketing actions", "denied for"]

@@ -14,8 +14,8 @@ from destination.domain.pace import DayCount, PaceState
 from destination.domain.person import Delivered, Row
 from destination.domain.verification import (
     EXPIRED,
+    LIST_CHANGED,
     LONGEST,
-    NOT_ON_LIST,
     SAMPLE,
     AudienceCheck,
     Differences,
@@ -332,7 +332,7 @@ def test_a_list_that_is_no_longer_the_audience_s_is_left_alone(repair: Repair, l
     world.connections.stored[world.connection.id] = replace(target, activations=activations)
     world.deliver()
     check = world.verifications.found[ID, 0]
-    assert (check.phase, check.code, world.verifications.stored[ID].status) == (Phase.DONE, NOT_ON_LIST, "completed")
+    assert (check.phase, check.code, world.verifications.stored[ID].status) == (Phase.DONE, LIST_CHANGED, "completed")
     assert world.members("a") == [1, 2, 3, 4, 99]
 
 

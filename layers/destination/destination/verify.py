@@ -15,7 +15,7 @@ from typing import Final, Protocol
 from destination.domain.connection import ActiveConnection, AudienceKey
 from destination.domain.person import Delivered
 from destination.domain.verification import (
-    NOT_ON_LIST,
+    LIST_CHANGED,
     AudienceCheck,
     Differences,
     Expected,
@@ -143,7 +143,7 @@ class _Job:
             return True
         activation = self.target.activations.get(check.audience)
         if activation is None or activation.list_id != check.list_id:
-            self._note(number, replace(check, phase=Phase.DONE, code=NOT_ON_LIST))
+            self._note(number, replace(check, phase=Phase.DONE, code=LIST_CHANGED))
             return True
         try:
             while self.checks[number].phase in {Phase.PENDING, Phase.READING}:

@@ -43,7 +43,7 @@ class AudienceCheckOut(Representation):
     """One audience. `expected`: people whom the ledger has on the list; `found`: leads that Marketo has on it.
 
     `missing` are expected and not on the list, `unexpected` on the list and not expected. Those `in_doubt` are just
-    being told to Marketo, and neither. `code`: why they were not compared: Marketo's, or NOT_ON_LIST if the audience
+    being told to Marketo, and neither. `code`: why they were not compared: Marketo's, or LIST_CHANGED if the audience
     has another list now, or none.
     """
 

@@ -20,7 +20,7 @@ LONGEST: Final = timedelta(days=7)
 """What takes longer than this from its request is given up, so that another can be requested."""
 
 EXPIRED: Final = "EXPIRED"
-NOT_ON_LIST: Final = "NOT_ON_LIST"
+LIST_CHANGED: Final = "LIST_CHANGED"
 """Codes of what is not verified: it took too long; the audience has another list now, or none."""
 
 
