@@ -36,7 +36,7 @@ bridge: $(READY)  ## Let containers of `sam local invoke` reach the local stack,
 	@$(RUN) -m local bridge
 
 test: $(READY)  ## Run all tests
-	@$(RUN) -m pytest --numprocesses 2 --dist loadgroup $(TESTS)
+	@$(RUN) -m pytest --numprocesses 2 --no-loadscope-reorder $(TESTS)
 
 check: $(READY)  ## Check style, types, the template, and that generated files are current
 	@$(RUN) -m ruff check .

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 TESTS = Path(__file__).parent
 LOOPBACK = frozenset({"contract", "integration", "e2e"})
@@ -20,6 +22,18 @@ ENVIRONMENT = {
     "POWERTOOLS_METRICS_NAMESPACE": "MarketoDestination",
     "POWERTOOLS_SERVICE_NAME": "tests",
 }
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
+    """In two processes the tests of a file stay together, and so do those of the deployed stack, of which there is one."""
+    scheduler = LoadScopeScheduling(config, log)
+    scheduler._split_scope = _together
+    return scheduler
+
+
+def _together(nodeid: str) -> str:
+    file = nodeid.partition("::")[0]
+    return "tests/e2e" if file.startswith("tests/e2e/") else file
 
 
 def pytest_configure() -> None:

@@ -15,16 +15,15 @@ HERE = Path(__file__).parent
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """One process has the stack, from the start on, while the other one does the other tests.
+    """These come first, so that the other process does the other tests meanwhile.
 
     The first test brings the stack up, which takes minutes where nothing was built yet: its time is its own. The search
-    for secrets comes last, in whatever order the others run: it looks through what they left.
+    for secrets comes last of these, in whatever order the others run: it looks through what they left.
     """
     items.sort(key=lambda item: (not item.path.is_relative_to(HERE), item.path == HERE / "test_secrets.py"))
     for item in items:
         if item.path.is_relative_to(HERE):
             item.add_marker(pytest.mark.timeout(func_only=True))
-            item.add_marker(pytest.mark.xdist_group("e2e"))
 
 
 @pytest.fixture(scope="session")
