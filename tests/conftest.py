@@ -25,7 +25,7 @@ ENVIRONMENT = {
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
-    """In two processes the tests of a file stay together, and so do those of the deployed stack, of which there is one."""
+    """The tests of a file stay in one process, and so do those of the deployed stack, of which there is one."""
     scheduler = LoadScopeScheduling(config, log)
     scheduler._split_scope = _together
     return scheduler
