@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from destination.api.audiences import AudienceIn
 from destination.api.connections import Configuration, ConnectionIn
@@ -14,11 +14,9 @@ from destination.domain.configuration import (
     change_problems,
     connection_problems,
 )
-from destination.domain.connection import AudienceKey, Connection, Status
+from destination.domain.connection import OPEN, AudienceKey, Connection, Status
 from destination.domain.matching import rule_of
 from destination_client.wanted import Wanted
-
-_ENABLED: Final = frozenset({Status.ENABLED, Status.BLOCKED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +112,8 @@ def plan(
         raise ConfigurationError([Problem("name", "names a connection that is being deleted; wait for its end")])
     changes, configured = _changes(wanted, present)
     audiences = [*_audience_steps(wanted, configured, _by_key(present.audiences), prune=prune)]
-    disable = [Disable()] if wanted.enabled is False and status in _ENABLED else []
-    enable = [Enable()] if wanted.enabled and status not in _ENABLED else []
+    disable = [Disable()] if wanted.enabled is False and status in OPEN else []
+    enable = [Enable()] if wanted.enabled and status not in OPEN else []
     unfinished = status is Status.DRAFT and bool(changes or audiences or enable)
     credentials = [GiveCredentials()] if wanted.credentials and (give_credentials or unfinished) else []
     return (*disable, *changes, *credentials, *audiences, *enable)

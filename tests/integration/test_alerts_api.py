@@ -1,6 +1,5 @@
 """The calls of the control plane that show alerts and subscribe to them."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -8,22 +7,11 @@ import pytest
 
 from destination.domain.alerts import RULES, Alert, AlertState, AlertStatus
 from destination.store.alerts import Alerts
-from marketo_simulator import Simulator
-from tests.support.control_plane import call, control_plane, created, dynamodb, fresh, stored
+from tests.support.control_plane import call, created, dynamodb, stored
+
+pytestmark = pytest.mark.usefixtures("marketo")
 
 NOW = datetime(2026, 11, 21, 10, 5, tzinfo=UTC)
-
-
-@pytest.fixture(scope="module")
-def stack() -> Iterator[Simulator]:
-    with control_plane() as simulator:
-        yield simulator
-
-
-@pytest.fixture(autouse=True)
-def marketo(stack: Simulator) -> Iterator[Simulator]:
-    with fresh(stack):
-        yield stack
 
 
 def test_alerts_are_subscribed_by_name_or_with_a_threshold() -> None:

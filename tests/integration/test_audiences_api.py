@@ -1,7 +1,7 @@
 """Audiences through the control plane's handler: what the answers say, what is stored, and what Marketo is told."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -17,25 +17,13 @@ from tests.support.control_plane import (
     audience_path,
     call,
     connections,
-    control_plane,
     created,
     dynamodb,
-    fresh,
     lists,
     secret_names,
 )
 
-
-@pytest.fixture(scope="module")
-def stack() -> Iterator[Simulator]:
-    with control_plane() as simulator:
-        yield simulator
-
-
-@pytest.fixture(autouse=True)
-def marketo(stack: Simulator) -> Iterator[Simulator]:
-    with fresh(stack):
-        yield stack
+pytestmark = pytest.mark.usefixtures("marketo")
 
 
 def test_activating_makes_the_audience_a_list(marketo: Simulator) -> None:

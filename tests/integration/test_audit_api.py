@@ -1,6 +1,6 @@
 """The audit log through the control plane's handler: every change leaves a record, and no record holds a secret."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -8,33 +8,20 @@ import pytest
 
 from destination.domain.audit import Action, AuditRecord
 from destination.store.audit import Audit
-from marketo_simulator import Simulator
 from tests.support.control_plane import (
     CREATE,
     OPERATOR,
     activated,
     audience_path,
     call,
-    control_plane,
     created,
     dynamodb,
-    fresh,
     items,
 )
 
+pytestmark = pytest.mark.usefixtures("marketo")
+
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
-
-
-@pytest.fixture(scope="module")
-def stack() -> Iterator[Simulator]:
-    with control_plane() as simulator:
-        yield simulator
-
-
-@pytest.fixture(autouse=True)
-def marketo(stack: Simulator) -> Iterator[Simulator]:
-    with fresh(stack):
-        yield stack
 
 
 def records(**query: str) -> list[dict[str, Any]]:

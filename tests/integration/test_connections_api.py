@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -15,27 +15,15 @@ from tests.support.control_plane import (
     activated,
     call,
     connections,
-    control_plane,
     created,
     credentials,
-    fresh,
     items,
     lists,
     secret_names,
     stored,
 )
 
-
-@pytest.fixture(scope="module")
-def stack() -> Iterator[Simulator]:
-    with control_plane() as simulator:
-        yield simulator
-
-
-@pytest.fixture(autouse=True)
-def marketo(stack: Simulator) -> Iterator[Simulator]:
-    with fresh(stack):
-        yield stack
+pytestmark = pytest.mark.usefixtures("marketo")
 
 
 def test_creating_answers_where_to_post_events_and_the_token_once() -> None:

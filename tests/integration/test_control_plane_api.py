@@ -2,34 +2,20 @@
 
 import json
 from base64 import urlsafe_b64encode
-from collections.abc import Iterator
 
 import pytest
 
 from functions.connections import wiring
-from marketo_simulator import Simulator
 from tests.support.control_plane import (
     CREATE,
     activated,
     call,
-    control_plane,
     dynamodb,
-    fresh,
     items,
     logged,
 )
 
-
-@pytest.fixture(scope="module")
-def stack() -> Iterator[Simulator]:
-    with control_plane() as simulator:
-        yield simulator
-
-
-@pytest.fixture(autouse=True)
-def marketo(stack: Simulator) -> Iterator[Simulator]:
-    with fresh(stack):
-        yield stack
+pytestmark = pytest.mark.usefixtures("marketo")
 
 
 @pytest.mark.parametrize(

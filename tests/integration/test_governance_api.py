@@ -1,7 +1,7 @@
 """Every place where data usage policies are enforced, through the control plane's handler."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -13,12 +13,12 @@ from tests.support.control_plane import (
     activated,
     call,
     connections,
-    control_plane,
     created,
-    fresh,
     items,
     lists,
 )
+
+pytestmark = pytest.mark.usefixtures("marketo")
 
 CORE = "corepolicy_0003"
 OWN: dict[str, Any] = {
@@ -29,18 +29,6 @@ OWN: dict[str, Any] = {
     "deny": {"operator": "AND", "operands": [{"label": "I1"}, {"label": "S1"}]},
 }
 MAIL = {"marketing_actions": ["emailTargeting"]}
-
-
-@pytest.fixture(scope="module")
-def stack() -> Iterator[Simulator]:
-    with control_plane() as simulator:
-        yield simulator
-
-
-@pytest.fixture(autouse=True)
-def marketo(stack: Simulator) -> Iterator[Simulator]:
-    with fresh(stack):
-        yield stack
 
 
 def govern(*policies: Mapping[str, object], core: str = "enabled") -> Answer:

@@ -1,7 +1,6 @@
 """Migrations through the control plane's handler: what is answered, that it can be posted, and that nothing is kept."""
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -9,25 +8,15 @@ import pytest
 from destination.domain.connection import AudienceKey, WhenListMissing
 from destination.domain.migration.export import MAX_VALUES
 from marketo_simulator import Simulator
-from tests.support.control_plane import call, connections, control_plane, fresh, items, lists, logged, secret_names
+from tests.support.control_plane import call, connections, items, lists, logged, secret_names
 from tests.support.legacy import export, flow, selector
 from tests.support.template import ROOT
+
+pytestmark = pytest.mark.usefixtures("marketo")
 
 MIGRATIONS = "/migrations/legacy-v2"
 SAMPLE = json.loads((ROOT / "events/migrations/legacy-v2.json").read_text())
 CREDENTIALS = {"client_id": "client", "client_secret": "secret"}
-
-
-@pytest.fixture(scope="module")
-def stack() -> Iterator[Simulator]:
-    with control_plane() as simulator:
-        yield simulator
-
-
-@pytest.fixture(autouse=True)
-def marketo(stack: Simulator) -> Iterator[Simulator]:
-    with fresh(stack):
-        yield stack
 
 
 def test_the_answer_can_be_posted_as_it_is(marketo: Simulator) -> None:

@@ -1,6 +1,5 @@
 """Data usage policies through the control plane's handler: the set, its versions, and what it denies."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -20,8 +19,9 @@ from destination.domain.governance import (
 )
 from destination.store.errors import StaleVersionError
 from destination.store.policies import Policies
-from marketo_simulator import Simulator
-from tests.support.control_plane import call, control_plane, dynamodb, fresh, items
+from tests.support.control_plane import call, dynamodb, items
+
+pytestmark = pytest.mark.usefixtures("marketo")
 
 PATH = "/governance/policies"
 OWN: dict[str, Any] = {
@@ -33,18 +33,6 @@ OWN: dict[str, Any] = {
     "deny": {"operator": "AND", "operands": [{"label": "I1"}, {"operator": "OR", "operands": [{"label": "S1"}]}]},
 }
 CORE = {"id": "corepolicy_0003", "status": "enabled"}
-
-
-@pytest.fixture(scope="module")
-def stack() -> Iterator[Simulator]:
-    with control_plane() as simulator:
-        yield simulator
-
-
-@pytest.fixture(autouse=True)
-def marketo(stack: Simulator) -> Iterator[Simulator]:
-    with fresh(stack):
-        yield stack
 
 
 def put(*policies: object, version: str | None = None) -> Any:
@@ -173,7 +161,7 @@ def test_which_policies_deny_an_action_for_labels(
     assert [one["id"] for one in answer.json["violated_policies"]] == expected
 
 
-def test_two_that_change_the_same_version_are_told_apart(stack: Simulator) -> None:
+def test_two_that_change_the_same_version_are_told_apart() -> None:
     policies = Policies(dynamodb(), "ConnectionsTable")
     first = policies.get()
     second = policies.put(PolicySet(first.version, adopted([Proposal("corepolicy_0003", PolicyStatus.ENABLED)])))

@@ -1,31 +1,20 @@
 """Previews through the control plane's handler: what is answered, and that nothing is written anywhere."""
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from marketo_simulator import Simulator
-from tests.support.control_plane import activated, call, control_plane, created, dynamodb, fresh, items
+from tests.support.control_plane import activated, call, created, dynamodb, items
+
+pytestmark = pytest.mark.usefixtures("marketo")
 
 ADA = {
     "personalEmail": {"address": "ada@example.org"},
     "person": {"name": {"firstName": "Ada", "lastName": "x" * 300}},
     "segmentMembership": {"ups": {"aud-1": {"status": "realized"}, "aud-2": {"status": "unknown"}}},
 }
-
-
-@pytest.fixture(scope="module")
-def stack() -> Iterator[Simulator]:
-    with control_plane() as simulator:
-        yield simulator
-
-
-@pytest.fixture(autouse=True)
-def marketo(stack: Simulator) -> Iterator[Simulator]:
-    with fresh(stack):
-        yield stack
 
 
 def rows() -> list[dict[str, Any]]:

@@ -1,7 +1,7 @@
 """Runs as the control plane shows them: in its own shape, and in that of Adobe's flow runs."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
@@ -20,8 +20,9 @@ from destination.domain.outcome import (
 from destination.domain.runs import Counters, Run, Tally, hour_of
 from destination.store.connections import Connections
 from destination.store.runs import Runs
-from marketo_simulator import Simulator
-from tests.support.control_plane import call, control_plane, created, dynamodb, fresh
+from tests.support.control_plane import call, created, dynamodb
+
+pytestmark = pytest.mark.usefixtures("marketo")
 
 HOUR = "2026-01-01T10:00Z"
 START = datetime(2026, 1, 1, 10, tzinfo=UTC)
@@ -29,18 +30,6 @@ START_MS = 1_767_261_600_000
 DAY = {"from": "2026-01-01T00:00:00Z", "to": "2026-01-01T12:00:00Z"}
 FLOW_RUN = {"format": "flow-run"}
 INVALID = "Invalid data. Check the values against the fields' types and lengths."
-
-
-@pytest.fixture(scope="module")
-def stack() -> Iterator[Simulator]:
-    with control_plane() as simulator:
-        yield simulator
-
-
-@pytest.fixture(autouse=True)
-def marketo(stack: Simulator) -> Iterator[Simulator]:
-    with fresh(stack):
-        yield stack
 
 
 def tally() -> Tally:

@@ -1,7 +1,7 @@
 """The calls that request verifications and show them, and what the schedule requests."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -14,32 +14,19 @@ from destination.domain.verification import LONGEST, AudienceCheck, Differences,
 from destination.queue import decode
 from destination.store.verifications import PART, Verifications
 from functions.connections import wiring
-from marketo_simulator import Simulator
 from tests.support.control_plane import (
     QUEUE_URL,
     activated,
     call,
-    control_plane,
     created,
     dynamodb,
-    fresh,
     sqs,
     stored,
 )
 
+pytestmark = pytest.mark.usefixtures("marketo")
+
 NOW = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)
-
-
-@pytest.fixture(scope="module")
-def stack() -> Iterator[Simulator]:
-    with control_plane() as simulator:
-        yield simulator
-
-
-@pytest.fixture(autouse=True)
-def marketo(stack: Simulator) -> Iterator[Simulator]:
-    with fresh(stack):
-        yield stack
 
 
 def enabled(*audiences: str, **members: Any) -> str:

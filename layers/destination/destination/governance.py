@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from destination.domain.audit import Action
 from destination.domain.configuration import ConfigurationError, Problem
-from destination.domain.connection import Activation, ActiveConnection, Connection, Status
+from destination.domain.connection import OPEN, Activation, ActiveConnection, Connection
 from destination.domain.governance import (
     Policy,
     PolicySet,
@@ -31,7 +31,6 @@ from destination.store.connections import Connections
 from destination.store.errors import NotFoundError, StaleVersionError
 from destination.store.policies import Policies
 
-_DELIVERING = frozenset({Status.ENABLED, Status.BLOCKED})
 _AT_A_TIME = 100
 _MOST_NAMED = 100
 """Violations by which a change of policies is refused; more are not looked for."""
@@ -134,7 +133,7 @@ class Governance:
                     active = self.connections.active(listed.id)
                 except NotFoundError:
                     continue
-                if active.connection.status in _DELIVERING:
+                if active.connection.status in OPEN:
                     yield active
             if (cursor := page.cursor) is None:
                 return

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from destination.domain.connection import Status
+from destination.domain.connection import OPEN
 from destination.queue import CONNECTION_ID, MAX_EVENT_BYTES, EventQueue, encode_event, pack
 from destination.sources import FORMATS
 from destination.sources.body import MAX_RECORDS, Parsed, Problem, Receipt, TooManyRecordsError, UnreadableBodyError
@@ -17,7 +17,6 @@ from destination.store.connections import Connections, Ingress
 MAX_BODY_BYTES = 6_000_000
 """Lambda takes no larger request."""
 
-_TAKES_EVENTS = frozenset({Status.ENABLED, Status.BLOCKED})
 _BEARER = "bearer "
 _NO_HASH = "-" * 64
 """Of the length of a hash, and none."""
@@ -141,7 +140,7 @@ class Ingest:
             raise UnknownConnectionError("There is no such connection; compare the URL with the one shown at creation.")
         if not _opens(submission.authorization, ingress, self.clock()):
             raise UnauthorizedError("Send the connection's ingest token as 'Authorization: Bearer <token>'.")
-        if ingress.status not in _TAKES_EVENTS:
+        if ingress.status not in OPEN:
             raise NotEnabledError(f"The connection is {ingress.status}; enable it before sending events.")
         if len(submission.body) > MAX_BODY_BYTES:
             raise TooLargeError(f"The body is larger than {MAX_BODY_BYTES} bytes; send fewer records at a time.")

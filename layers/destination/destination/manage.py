@@ -21,6 +21,7 @@ from destination.domain.configuration import (
     refuse,
 )
 from destination.domain.connection import (
+    OPEN,
     Connection,
     Status,
 )
@@ -131,7 +132,7 @@ class Management:
         _refuse_deleting(before)
         refuse(change_problems(before, after) + connection_problems(after))
         self.governance.admit(after, before)
-        if before.status in {Status.ENABLED, Status.BLOCKED}:
+        if before.status in OPEN:
             self._refuse_incomplete(after, has_credentials=credentials is not None)
             self.preflight.admit_change(before, after, credentials)
         if after == before and credentials is None:

@@ -8,7 +8,7 @@ from datetime import datetime
 from destination.attempts import Attempts
 from destination.domain.audit import Action
 from destination.domain.configuration import Problem
-from destination.domain.connection import ActiveConnection, AudienceKey, Connection, Repair, Status
+from destination.domain.connection import OPEN, ActiveConnection, AudienceKey, Connection, Repair
 from destination.domain.matching import rule_of
 from destination.domain.verification import AudienceCheck, Verification
 from destination.manage import IncompleteError
@@ -18,7 +18,6 @@ from destination.store.connections import Connections
 from destination.store.errors import NotFoundError
 from destination.store.verifications import Verifications as Stored
 
-DELIVERING = frozenset({Status.ENABLED, Status.BLOCKED})
 SHOWN = 50
 """How many verifications a list of them shows; they are kept for 90 days."""
 
@@ -91,7 +90,7 @@ class Verifications:
 
     def _due(self, connection: Connection, now: datetime) -> Iterator[Verification]:
         schedule = connection.verification
-        if schedule is None or connection.status not in DELIVERING:
+        if schedule is None or connection.status not in OPEN:
             return
         last = next(iter(self._newest(connection.id, 1)), None)
         if last is not None and (not last.is_finished or now - last.requested_at < schedule.every):
@@ -106,7 +105,7 @@ class Verifications:
 
     def _refuse_idle(self, target: ActiveConnection) -> None:
         connection = target.connection
-        if connection.status not in DELIVERING:
+        if connection.status not in OPEN:
             raise IncompleteError([Problem("status", f"it is {connection.status}: enable the connection first")])
         if not rule_of(connection).keeps_lists:
             raise IncompleteError([Problem("sync_type", "a connection with profile_only keeps no lists to verify")])

@@ -51,6 +51,9 @@ class Status(StrEnum):
 DELIVERING = frozenset({Status.ENABLED, Status.BLOCKED, Status.DELETING})
 """The statuses in which what is queued is delivered."""
 
+OPEN = frozenset({Status.ENABLED, Status.BLOCKED})
+"""The statuses in which events are let in."""
+
 
 class Generation(StrEnum):
     """Which of Adobe's destinations the connection behaves like: "Marketo Engage", or its predecessor "(V2)"."""
