@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.system import DELIVERY_SECONDS, Destination, System, profile
+from tests.e2e.system import DELIVERY_SECONDS, Destination, System, profile, wait_for
 
 AUDIENCE = "Webinar"
 PROFILES = 1000
@@ -212,3 +212,19 @@ def test_two_connections_that_bring_the_same_new_people_make_one_lead_of_each(sy
     assert [total["persons"] for total in totals] == [50, 50]
     assert sum(total.get("created", 0) for total in totals) == 50
     assert instance.emails() == instance.members("First") == instance.members("Second") == emails(50)
+
+
+def test_an_event_can_be_followed_from_the_webhook_to_its_calls(system: System) -> None:
+    destination = system.connect(system.instance(), AUDIENCE)
+    answer = system.send(destination.id, destination.token, [profile(email, AUDIENCE) for email in emails(1)])
+    correlation_id = answer.headers["X-Correlation-Id"]
+    destination.accounted(1)
+
+    def delivered() -> dict[str, Any] | None:
+        lines = (json.loads(line) for line in system.log("sync") if correlation_id in line)
+        return next((line for line in lines if line["message"] == "message delivered"), None)
+
+    line = wait_for(delivered, DELIVERY_SECONDS, "the line of the message")
+    assert (line["connection_id"], line["events"], line["correlation_id"]) == (destination.id, 1, correlation_id)
+    accepted = [json.loads(one) for one in system.log("ingest") if correlation_id in one]
+    assert [one["message"] for one in accepted] == ["events accepted"]

@@ -192,5 +192,5 @@ def _lost_behaviour(report: Report, *, legacy: bool) -> None:
     else:
         remedy = "set propagate_renames to true to keep it"
         report.changed("propagate_renames", "a renamed audience no longer renames its list", remedy)
-    remedy = "delete the list in Marketo when nothing uses it"
+    remedy = "deactivate with list=empty to take everybody off it, or delete the list in Marketo when nothing uses it"
     report.changed("unmapping", "a deactivated audience's list stays in Marketo", remedy)
