@@ -41,7 +41,7 @@ class _Counted:
 
     def verify(self) -> Counter[str]:
         """The list of the audience, from a request to the end."""
-        world, name = self.world, "20261121T100000Z-00000000"
+        world, name = self.world, "20261121T100000000000Z-00000000"
         check = AudienceCheck(audience("a"), "a", 1001, "a")
         requested = Verification(name, world.connection.id, Repair.BOTH, world.now, 1, is_whole=True)
         world.verifications.create(requested, [check])

@@ -114,11 +114,12 @@ def test_a_policy_that_makes_no_sense_is_refused(policy: object, path: str) -> N
     assert items() == []
 
 
-@pytest.mark.parametrize(("depth", "status"), [(20, 422), (200, 400), (5_000, 400)])
-def test_an_expression_without_end_is_refused(depth: int, status: int) -> None:
+@pytest.mark.parametrize(("depth", "statuses"), [(20, {422}), (200, {400, 422}), (5_000, {400})])
+def test_an_expression_without_end_is_refused(depth: int, statuses: set[int]) -> None:
+    """As a rule that is broken, or, where Python cannot even read it, as no JSON; how deep that is differs."""
     deny = '{"operator":"AND","operands":[' * depth + '{"label":"C4"}' + "]}" * depth
     text = f'{{"policies":[{{"id":"own","name":"n","status":"draft","marketing_actions":["a"],"deny":{deny}}}]}}'
-    assert call("PUT", PATH, text=text).status == status
+    assert call("PUT", PATH, text=text).status in statuses
     assert items() == []
 
 

@@ -131,7 +131,9 @@ def test_one_verification_at_a_time() -> None:
     answer = call("POST", path, {})
     assert (answer.status, answer.json["type"]) == (409, "urn:marketo-destination:problem:verifying")
     finish(connection_id)
-    assert call("POST", path, {}).status == 202
+    again = call("POST", path, {})
+    assert again.status == 202
+    assert [one.id for one in store().newest(connection_id, 1)] == [again.json["id"]]  # within the same second
 
 
 def test_a_request_stands_in_the_audit_log() -> None:
@@ -143,7 +145,7 @@ def test_a_request_stands_in_the_audit_log() -> None:
 
 def test_what_is_not_there_is_not_found() -> None:
     connection_id = enabled()
-    assert call("GET", f"/connections/{connection_id}/verifications/20261121T100000Z-00000000").status == 404
+    assert call("GET", f"/connections/{connection_id}/verifications/20261121T100000000000Z-00000000").status == 404
     assert call("GET", "/connections/nobody/verifications").status == 404
     assert call("POST", "/connections/nobody/verifications", {}).status == 404
 
@@ -188,7 +190,7 @@ def test_the_schedule_requests_what_is_due() -> None:
 
 
 def test_what_was_read_of_a_list_is_kept_in_parts() -> None:
-    made = Verification("20261121T100000Z-00000000", "c-1", Repair.NONE, NOW, 1, is_whole=True)
+    made = Verification("20261121T100000000000Z-00000000", "c-1", Repair.NONE, NOW, 1, is_whole=True)
     first, second = range(1, PART + 1), range(10**9, 10**9 + PART)
     store().put_read(made, 0, 0, first)
     store().put_read(made, 0, 1, second)
@@ -204,7 +206,7 @@ def test_what_was_left_out_of_place_is_known_by_audience() -> None:
         for name, count in (("a", 3), ("b", 2))
     ]
     first, second = (check.audience for check in checks)
-    made = Verification("20261121T100000Z-00000000", "c-1", Repair.NONE, NOW, 2, is_whole=True)
+    made = Verification("20261121T100000000000Z-00000000", "c-1", Repair.NONE, NOW, 2, is_whole=True)
 
     def left(*audiences: AudienceKey) -> int | None:
         return store().out_of_sync("c-1", lambda: audiences)
@@ -224,7 +226,7 @@ def test_the_state_of_a_thousand_audiences_with_long_names_fits_into_an_item() -
         AudienceCheck(AudienceKey("n" * 128, f"{number:0255}"), "n", 1, "n", missing=Differences(number % 2))
         for number in range(1_000)
     ]
-    made = Verification("20261121T100000Z-00000000", "c-2", Repair.NONE, NOW, 1_000, is_whole=True)
+    made = Verification("20261121T100000000000Z-00000000", "c-2", Repair.NONE, NOW, 1_000, is_whole=True)
     store().put_out_of_sync(made, checks)
     assert store().out_of_sync("c-2", lambda: [one.audience for one in checks]) == 500
 
@@ -235,7 +237,7 @@ def test_a_verification_whose_message_is_lost_makes_room_for_another() -> None:
     made = call("POST", path, {}).json
     [stuck] = store().newest(connection_id, 1)
     store().remove(stuck)
-    stuck = replace(stuck, id="20000101T000000Z-00000000", requested_at=datetime.now(UTC) - LONGEST)
+    stuck = replace(stuck, id="20000101T000000000000Z-00000000", requested_at=datetime.now(UTC) - LONGEST)
     store().put(stuck)
     assert made["code"] is None
     [shown] = call("GET", path).json["verifications"]

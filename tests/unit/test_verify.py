@@ -29,7 +29,7 @@ from destination.verify import RESERVE_WAIT, SLICE
 from marketo_simulator import Fault
 from tests.support.world import START, World, audience, connection, event
 
-ID = "20261121T100000Z-0a1b2c3d"
+ID = "20261121T100000000000Z-0a1b2c3d"
 A, B = 1001, 1002
 REALIZED, EXITED = MembershipStatus.REALIZED, MembershipStatus.EXITED
 

@@ -45,7 +45,7 @@ UNDECODABLE_GROUP = "undecodable"
 """The message group of dead letters that do not tell their connection."""
 
 _YEARS = range(2000, 2101)
-VERIFICATION_ID = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8}")
+VERIFICATION_ID = re.compile(r"[0-9]{8}T[0-9]{12}Z-[0-9a-f]{8}")
 """What the id of a verification looks like: the time of its request, and chance."""
 
 _OPENING = re.compile(rf'\{{"v": \d+, "connection_id": "({CONNECTION_ID.pattern})"')

@@ -56,7 +56,7 @@ class Verifications:
             raise NotFoundError("there is no such audience with a list")
         now = self.clock()
         made = Verification(
-            id=f"{now:%Y%m%dT%H%M%SZ}-{self.new_id()}",
+            id=f"{now:%Y%m%dT%H%M%S%fZ}-{self.new_id()}",
             connection_id=connection_id,
             repair=repair,
             requested_at=now,
