@@ -6,7 +6,7 @@ from typing import Any
 import boto3
 import pytest
 
-from destination.domain.governance import (
+from destination.domain.policies import (
     CORE_POLICIES,
     MAX_CUSTOM_POLICIES,
     MAX_EXPRESSIONS,

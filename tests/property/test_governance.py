@@ -4,16 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from destination.domain.connection import Activation, ActiveConnection, AudienceKey, MappingRow
-from destination.domain.governance import (
-    Combination,
-    Expression,
-    Operator,
-    Policy,
-    PolicyStatus,
-    grounds,
-    new_violations,
-    violations,
-)
+from destination.domain.governance import new_violations, violations
+from destination.domain.policies import Combination, Expression, Operator, Policy, PolicyStatus, grounds
 from tests.support.world import connection
 
 LABELS = ("C1", "C2", "C4", "I1", "S1")

@@ -8,24 +8,19 @@ from destination.domain.audit import Action
 from destination.domain.configuration import ConfigurationError, Problem
 from destination.domain.connection import OPEN, Activation, ActiveConnection, Connection
 from destination.domain.governance import (
-    Policy,
-    PolicySet,
     PolicyViolationError,
-    Proposal,
     Violation,
     action_warnings,
     activation_label_problems,
-    adopted,
-    denying,
     label_problems,
     new_violations,
-    policy_changes,
     policy_problem,
     violation_problems,
     violation_warnings,
     violations,
     withheld_warnings,
 )
+from destination.domain.policies import Policy, PolicySet, Proposal, adopted, denying, policy_changes
 from destination.recorder import Recorder
 from destination.store.connections import Connections
 from destination.store.errors import NotFoundError, StaleVersionError

@@ -18,6 +18,18 @@ from destination.domain.connection import (
     PersonAction,
 )
 from destination.domain.governance import (
+    Violation,
+    action_warnings,
+    activation_label_problems,
+    label_problems,
+    new_violations,
+    policy_problem,
+    violation_problems,
+    violation_warnings,
+    violations,
+    withheld_warnings,
+)
+from destination.domain.policies import (
     CORE_POLICIES,
     LABELS,
     MARKETING_ACTIONS,
@@ -30,19 +42,9 @@ from destination.domain.governance import (
     Policy,
     PolicyStatus,
     Proposal,
-    Violation,
-    action_warnings,
-    activation_label_problems,
     adopted,
     denying,
     grounds,
-    label_problems,
-    new_violations,
-    policy_problem,
-    violation_problems,
-    violation_warnings,
-    violations,
-    withheld_warnings,
 )
 from tests.support.world import connection
 

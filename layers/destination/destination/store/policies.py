@@ -7,7 +7,7 @@ The id of a connection is a UUID, so that none is `governance`.
 
 from typing import TYPE_CHECKING, Any, Final
 
-from destination.domain.governance import (
+from destination.domain.policies import (
     CORE_POLICIES,
     Combination,
     Expression,
