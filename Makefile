@@ -42,7 +42,7 @@ check: $(READY)  ## Check style, types, the template, and that generated files a
 	@$(RUN) -m ruff check .
 	@$(RUN) -m ruff format --check .
 	@$(RUN) -m mypy
-	@$(RUN) -m tests.support.template
+	@$(RUN) -m testing.template
 	@$(RUN) -m docs.openapi --check
 
 fmt: $(READY)  ## Format the code

@@ -8,11 +8,10 @@ from math import ceil
 from typing import Final
 
 from benchmarks.row import Row, Say
-from destination.domain.connection import Repair
 from destination.domain.event import MembershipStatus, ProfileEvent
-from destination.domain.verification import AudienceCheck, Verification
+from destination.domain.verification import AudienceCheck, Repair, Verification
 from destination.queue import verification_message
-from tests.support.world import START, World, audience, connection, event
+from testing.world import START, World, audience, connection, event
 
 CHUNK: Final = 300
 _NAMES: Final = {

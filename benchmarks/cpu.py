@@ -22,19 +22,19 @@ import requests
 
 from benchmarks import aws, workload
 from benchmarks.row import Row, Say
+from destination.delivery.batch import Sync
 from destination.domain.credentials import ClientCredentials
 from destination.domain.pseudonym import pseudonym
 from destination.marketo.instance import Marketo
 from destination.marketo.pace import Pace
 from destination.queue import DeadLetters, EventQueue, Message
 from destination.store.connections import Connections
-from destination.store.lease import Leases
+from destination.store.leases import Leases
 from destination.store.ledger import Ledger
 from destination.store.runs import Runs
-from destination.sync import Sync
 from marketo_simulator import Simulator
 from marketo_simulator.adapter import SimulatorAdapter
-from tests.support.memory import MemoryToken
+from testing.memory import MemoryToken
 
 EVENTS: Final = 10_000
 ROUNDS: Final = 3

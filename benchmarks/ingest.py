@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from benchmarks import aws, workload
 from benchmarks.row import Row, Say
-from destination.ingest import Ingest, Submission
+from destination.ingest.webhook import Ingest, Submission
 from destination.queue import EventQueue
 from destination.store.connections import Connections
 

@@ -6,10 +6,9 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+from destination.domain.audience import Activation, AudienceKey
 from destination.domain.connection import (
-    Activation,
     ActiveConnection,
-    AudienceKey,
     Connection,
     Limits,
     MappingRow,
@@ -17,9 +16,9 @@ from destination.domain.connection import (
     Status,
     SyncType,
 )
+from destination.ingest.sources import FORMATS
+from destination.ingest.sources.body import Receipt
 from destination.queue import Message, encode_event, pack
-from destination.sources import FORMATS
-from destination.sources.body import Receipt
 from destination.store.connections import Connections
 
 START: Final = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)

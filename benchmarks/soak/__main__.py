@@ -19,7 +19,7 @@ from rich.table import Table
 
 from benchmarks.soak.course import MARKETO, Soak
 from benchmarks.soak.oracle import Differences, compare
-from tests.support.world import START
+from testing.world import START
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -25,18 +25,19 @@ from benchmarks.soak.story import (
     persons,
     story,
 )
-from destination.domain.connection import Activation, ActiveConnection, Connection, Limits, MappingRow, SyncType
+from destination.delivery.batch import Sync
+from destination.domain.audience import Activation
+from destination.domain.connection import ActiveConnection, Connection, Limits, MappingRow, SyncType
 from destination.domain.credentials import ClientCredentials
 from destination.domain.pace import PaceState
 from destination.domain.pseudonym import pseudonym
 from destination.marketo.instance import Marketo
 from destination.marketo.pace import Pace
 from destination.queue import DeadLetter, Message, encode_event, pack
-from destination.store.lease import Lease
-from destination.sync import Sync
+from destination.store.leases import Lease
 from marketo_simulator import Fault, Simulator
-from tests.support.crashes import CrashError, Life, Mortal, MortalAdapter
-from tests.support.memory import (
+from testing.crashes import CrashError, Life, Mortal, MortalAdapter
+from testing.memory import (
     MemoryConnections,
     MemoryDeadLetters,
     MemoryLeases,
@@ -44,7 +45,7 @@ from tests.support.memory import (
     MemoryQueue,
     MemoryToken,
 )
-from tests.support.world import MUNCHKIN, START, audience, connection
+from testing.world import MUNCHKIN, START, audience, connection
 
 VISIBILITY: Final = timedelta(minutes=30)
 WAITING: Final = 300

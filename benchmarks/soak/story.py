@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from destination.domain.event import Membership, MembershipStatus, ProfileEvent
-from tests.support.world import START, audience
+from testing.world import START, audience
 
 PERSONS_PER_EVENT: Final = 0.4
 OLDEST: Final = timedelta(days=30)

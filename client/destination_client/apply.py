@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from destination.domain.configuration import ConfigurationError
-from destination.domain.connection import AudienceKey
+from destination.domain.audience import AudienceKey
+from destination.domain.problem import ConfigurationError
 from destination_client.documents import filled
 from destination_client.errors import CommandError
 from destination_client.http import Api, at

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import yaml
 
-from destination.domain.configuration import Problem
+from destination.domain.problem import Problem
 from destination_client.errors import CommandError
 
 MAX_DEPTH: Final = 32

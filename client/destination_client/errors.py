@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from destination.domain.configuration import Problem
+from destination.domain.problem import Problem
 
 
 class CommandError(Exception):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from destination.domain.configuration import Problem
+from destination.domain.problem import Problem
 from destination_client.errors import CommandError
 
 MAX_RECORDS: Final = 1_000

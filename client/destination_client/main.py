@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from destination_client import alerts, configure, delivery, history, inspection, render, status, verification
+from destination_client import alerts, configure, delivery, inspection, render, runs, status, verifications
 from destination_client.context import Choice, Commands, examples
 
 app = typer.Typer(
@@ -36,16 +36,16 @@ COMMANDS = (
     ("send", delivery.send, ["DESTINATION_INGEST_TOKEN=$(cat token) destination send $ID profiles.ndjson"]),
     (
         "runs",
-        history.runs,
+        runs.runs,
         ["destination runs $ID --from 2026-11-21T00:00:00Z", "destination runs $ID --failures-only"],
     ),
-    ("run", history.run, ["destination run $ID 2026-11-21T10:00Z", "destination run $ID $HOUR --audience $AUDIENCE"]),
+    ("run", runs.run, ["destination run $ID 2026-11-21T10:00Z", "destination run $ID $HOUR --audience $AUDIENCE"]),
     (
         "verify",
-        verification.verify,
+        verifications.verify,
         ["destination verify $ID --wait", "destination verify $ID --audience $AUDIENCE --repair both --wait"],
     ),
-    ("verifications", verification.verifications, ["destination verifications $ID"]),
+    ("verifications", verifications.verifications, ["destination verifications $ID"]),
     (
         "alerts",
         alerts.alerts,

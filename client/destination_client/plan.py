@@ -6,16 +6,12 @@ from typing import Any
 
 from destination.api.audiences import AudienceIn
 from destination.api.connections import Configuration, ConnectionIn
-from destination.domain.configuration import (
-    ConfigurationError,
-    Problem,
-    activation_change_problems,
-    activation_problems,
-    change_problems,
-    connection_problems,
-)
-from destination.domain.connection import OPEN, AudienceKey, Connection, Status
+from destination.domain.audience import AudienceKey
+from destination.domain.audience_rules import activation_change_problems, activation_problems
+from destination.domain.connection import OPEN, Connection, Status
+from destination.domain.connection_rules import change_problems, connection_problems
 from destination.domain.matching import rule_of
+from destination.domain.problem import ConfigurationError, Problem
 from destination_client.wanted import Wanted
 
 

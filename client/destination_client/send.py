@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from destination.domain.configuration import Problem
+from destination.domain.problem import Problem
 from destination_client.errors import RefusedError
 from destination_client.events import Chunk, chunks
 from destination_client.http import Api

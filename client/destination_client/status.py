@@ -10,8 +10,8 @@ import typer
 from destination_client import render
 from destination_client.context import Json, chosen
 from destination_client.errors import RefusedError
-from destination_client.history import LINES, counts, course, hours
 from destination_client.http import Api, at
+from destination_client.runs import LINES, counts, course, hours
 from destination_client.sparkline import sparkline
 from destination_client.target import Target
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from destination.api.connections import ConnectionIn
-from destination.domain.configuration import Problem
+from destination.domain.problem import Problem
 from destination_client.documents import Document, filled, references
 
 OWN: Final = ("id", "audiences", "enabled")

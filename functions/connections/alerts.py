@@ -9,7 +9,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Body, Query
 from destination.api.alerts import AlertList
 from destination.api.http import etag
 from destination.domain.audit import Action
-from functions.connections.configuration import changed
+from functions.connections.connections import changed
 from functions.connections.parameters import JSON, ConnectionId, IfMatch
 from functions.connections.wiring import management
 

@@ -13,27 +13,28 @@ from aws_lambda_powertools.event_handler.openapi.exceptions import (
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import BotoCoreError, ClientError
 
-from destination.activate import AlreadyBoundError
 from destination.api.http import caller_of, decoded
 from destination.api.problems import CONTENT_TYPE, ProblemDetails, problem, problems_of
-from destination.domain.configuration import ConfigurationError, Problem
+from destination.control.audiences import AlreadyBoundError
+from destination.control.checks import ChecksFailedError
+from destination.control.connections import IncompleteError
+from destination.control.emptying import BusyError
+from destination.control.previews import TooLargeError, UnreadableError
+from destination.control.verifications import QueueRefusesError, VerifyingError
 from destination.domain.governance import PolicyViolationError, Violation
-from destination.emptying import BusyError
-from destination.manage import IncompleteError
+from destination.domain.problem import ConfigurationError, Problem
 from destination.marketo.errors import ConnectionBlockedError, InstanceWaitsError, MarketoError
 from destination.marketo.pace import OutOfTimeError
-from destination.preflight import ChecksFailedError
-from destination.preview import TooLargeError, UnreadableError
 from destination.store.connections import InvalidCursorError
 from destination.store.errors import DeletingError, NotFoundError, StaleVersionError
-from destination.verifications import QueueRefusesError, VerifyingError
 from functions.connections import (
     alerts,
     audiences,
     audit,
-    configuration,
+    checks,
+    choices,
+    connections,
     governance,
-    marketo,
     migrations,
     previews,
     runs,
@@ -71,9 +72,10 @@ logger = Logger()
 api = APIGatewayRestResolver(enable_validation=True, response_validation_error_http_code=500)
 api._json_body_deserializer = decoded  # this resolver, unlike its base class, has no parameter for it
 for calls in (
-    configuration,
+    connections,
     audiences,
-    marketo,
+    choices,
+    checks,
     previews,
     governance,
     runs,

@@ -10,7 +10,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Body, Query
 
 from destination.api.audiences import AudienceIn, AudienceList, AudienceOut
 from destination.api.http import etag, expected_version
-from destination.domain.connection import DEFAULT_NAMESPACE, Activation, AudienceKey
+from destination.domain.audience import DEFAULT_NAMESPACE, Activation, AudienceKey
 from functions.connections.parameters import JSON, AudienceId, ConnectionId, IfMatch, InNamespace, one_object
 from functions.connections.wiring import activations
 

@@ -5,7 +5,7 @@ from aws_lambda_powertools.event_handler.api_gateway import Router
 
 from destination.api.governance import EvaluationIn, EvaluationOut, PoliciesIn, PoliciesOut
 from destination.api.http import etag, expected_version
-from destination.domain.policies import PolicySet
+from destination.domain.policy import PolicySet
 from functions.connections.parameters import JSON, IfMatch, one_object
 from functions.connections.wiring import governance
 

@@ -8,8 +8,9 @@ from aws_lambda_powertools.event_handler.openapi.params import Header, Path, Que
 
 from destination.api.audiences import Namespace
 from destination.api.representation import Representation
-from destination.domain.configuration import LONGEST_TEXT, ConfigurationError, Problem
-from destination.preview import TooLargeError
+from destination.control.previews import TooLargeError
+from destination.domain.connection_rules import LONGEST_TEXT
+from destination.domain.problem import ConfigurationError, Problem
 
 JSON = "application/json"
 

@@ -3,7 +3,7 @@
 from aws_lambda_powertools.event_handler.api_gateway import Router
 
 from destination.api.previews import PreviewOut
-from destination.reasons import message_of
+from destination.marketo.reasons import message_of
 from functions.connections.parameters import ConnectionId, bounded
 from functions.connections.wiring import previews
 

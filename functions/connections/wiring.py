@@ -12,34 +12,34 @@ from typing import TYPE_CHECKING
 import boto3
 from aws_lambda_powertools import Logger
 
-from destination.activate import Activations
+from destination.control.audiences import Activations
+from destination.control.audit import Recorder
+from destination.control.checks import Checks
+from destination.control.choices import Choices
+from destination.control.connections import Management
+from destination.control.emptying import Emptying
+from destination.control.governance import Governance
+from destination.control.previews import Previews
+from destination.control.removal import Removal
+from destination.control.runs import History
+from destination.control.verifications import Verifications
 from destination.domain.connection import Connection
 from destination.domain.credentials import ClientCredentials
 from destination.domain.pace import NOTHING_KNOWN
-from destination.emptying import Emptying
-from destination.governance import Governance
-from destination.history import History
-from destination.manage import Management
 from destination.marketo.instance import Marketo
 from destination.marketo.pace import Pace
 from destination.marketo.transport import Call, session
-from destination.preflight import Preflight
-from destination.preview import Previews
 from destination.queue import EventQueue
-from destination.recorder import Recorder
-from destination.retire import Removal
-from destination.selectors import Selectors
 from destination.settings import ConnectionsSettings
 from destination.store.alerts import Alerts
 from destination.store.audit import Audit
 from destination.store.connections import Connections
-from destination.store.lease import Leases
+from destination.store.governance import Policies
+from destination.store.leases import Leases
 from destination.store.ledger import Ledger
-from destination.store.policies import Policies
 from destination.store.runs import Runs
 from destination.store.secrets import Credentials, TokenSecret
 from destination.store.verifications import Verifications as StoredVerifications
-from destination.verifications import Verifications
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -157,7 +157,7 @@ def management() -> Management:
     return Management(
         connections=connections(),
         credentials=credentials(),
-        preflight=preflight(),
+        checks=checks(),
         alerts=alerts(),
         token_of=token_of,
         removal=Removal(connections(), credentials(), alerts(), token_of, recorder()),
@@ -210,12 +210,12 @@ def previews() -> Previews:
     )
 
 
-def preflight() -> Preflight:
-    return Preflight(connections(), credentials(), marketo_for, now)
+def checks() -> Checks:
+    return Checks(connections(), credentials(), marketo_for, now)
 
 
-def selectors() -> Selectors:
-    return Selectors(connections(), credentials(), marketo_for)
+def choices() -> Choices:
+    return Choices(connections(), credentials(), marketo_for)
 
 
 def runs() -> Runs:

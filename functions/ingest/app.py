@@ -31,10 +31,10 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from destination.ingest import Acceptance, Ingest, InvalidBodyError, RefusedError, Submission, UnavailableError
+from destination.ingest.sources.body import LONGEST_NAME, Problem
+from destination.ingest.webhook import Acceptance, Ingest, InvalidBodyError, RefusedError, Submission, UnavailableError
 from destination.queue import CORRELATION_ID, EventQueue
 from destination.settings import IngestSettings
-from destination.sources.body import LONGEST_NAME, Problem
 from destination.store.connections import Connections
 
 MAX_PROBLEMS = 1_000

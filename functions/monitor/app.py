@@ -15,30 +15,32 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from destination.attempts import Attempts
+from destination.control.audit import Recorder
+from destination.control.removal import Removal
+from destination.control.verifications import Verifications
 from destination.domain.audit import SYSTEM
 from destination.domain.connection import Connection
 from destination.domain.credentials import ClientCredentials
 from destination.domain.outcome import Class
-from destination.domain.runs import hour_of, report
+from destination.domain.run import hour_of, report
 from destination.domain.times import parse_time
-from destination.monitor import Monitor, Summary, announcement
+from destination.marketo.reasons import message_of
+from destination.monitoring.alerts import Notice, Watch
+from destination.monitoring.attempts import Attempts
+from destination.monitoring.retirement import Retire, Retired
+from destination.monitoring.summaries import Monitor, Summary, announcement
+from destination.monitoring.verifications import ScheduledVerifications
 from destination.notify import Announcement, Bus, Topic
 from destination.queue import EventQueue, depth
-from destination.reasons import message_of
-from destination.recorder import Recorder
-from destination.retire import Removal, Retire, Retired
 from destination.settings import MonitorSettings
 from destination.store.alerts import Alerts
 from destination.store.audit import Audit
 from destination.store.connections import Connections
-from destination.store.lease import Leases
+from destination.store.leases import Leases
 from destination.store.runs import Runs
 from destination.store.secrets import Credentials, TokenSecret
 from destination.store.summaries import Summaries
 from destination.store.verifications import Verifications as StoredVerifications
-from destination.verifications import Verifications
-from destination.watch import Notice, Watch
 
 RUN_SUMMARY = "Run Summary"
 COUNTS = ("received", *Class, "ignored", "warnings", "marketo_calls")
@@ -104,17 +106,19 @@ def recorder() -> Recorder:
 
 
 @functools.cache
-def verifications() -> Verifications:
+def verifications() -> ScheduledVerifications:
     settings = MonitorSettings.from_env()
     dynamodb = boto3.client("dynamodb")
-    return Verifications(
-        connections=Connections(dynamodb, settings.connections_table),
+    connections = Connections(dynamodb, settings.connections_table)
+    requests = Verifications(
+        connections=connections,
         stored=StoredVerifications(dynamodb, settings.runs_table),
         queue=EventQueue(boto3.client("sqs"), settings.queue_url),
         record=recorder(),
         new_id=lambda: uuid.uuid4().hex[:8],
         clock=lambda: datetime.now(UTC),
     )
+    return ScheduledVerifications(connections, requests)
 
 
 @functools.cache
@@ -141,7 +145,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, int]:
             _log_change(notice)
             done["alerts"] += 1
     with attempt():
-        for verification in verifications().schedule(now, attempt):
+        for verification in verifications()(now, attempt):
             told = {"connection_id": verification.connection_id, "verification": verification.id}
             logger.info("verification requested", extra=told)
             done["verifications"] += 1

@@ -14,23 +14,23 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from destination.delivery.batch import Report, Sync
+from destination.delivery.metrics import UNITS, Calls, measured, reasons
+from destination.delivery.verify_lists import Verify
 from destination.domain.connection import Connection, Limits
 from destination.domain.pace import PaceState
 from destination.domain.pseudonym import pseudonym
 from destination.marketo.instance import Marketo
 from destination.marketo.pace import Pace
 from destination.marketo.transport import Call, session
-from destination.measures import UNITS, Calls, measured, reasons
 from destination.queue import DeadLetters, EventQueue, batch_response, messages
 from destination.settings import SyncSettings
 from destination.store.connections import Connections
-from destination.store.lease import Leases
+from destination.store.leases import Leases
 from destination.store.ledger import Ledger
 from destination.store.runs import Runs
 from destination.store.secrets import Credentials, TokenSecret, pseudonym_secret
 from destination.store.verifications import Verifications
-from destination.sync import Report, Sync
-from destination.verify import Verify
 
 logger = Logger()
 metrics = Metrics()

@@ -10,16 +10,16 @@ from typing import Any
 import jsonschema
 import pytest
 
-from destination import monitor, watch
-from destination.domain.alerts import RULES, Alert, AlertState, AlertStatus, Unit
+from destination.domain.alert import RULES, Alert, AlertState, AlertStatus, Unit
 from destination.domain.connection import Status
 from destination.domain.latency import Latency
 from destination.domain.outcome import MISSING_DEDUPE_VALUE, Class
-from destination.domain.runs import Run, RunStatus, Tally, report
+from destination.domain.run import Run, RunStatus, Tally, report
+from destination.marketo.reasons import message_of
+from destination.monitoring import alerts, summaries
 from destination.notify import SOURCE
-from destination.reasons import message_of
-from tests.support.template import ROOT
-from tests.support.world import connection
+from testing.template import ROOT
+from testing.world import connection
 
 NOW = datetime(2026, 11, 21, 11, 5, tzinfo=UTC)
 MONITORING = (ROOT / "docs/monitoring.md").read_text()
@@ -48,12 +48,12 @@ def check(content: object, schema: Mapping[str, Any]) -> None:
 
 
 def alerted(alert: Alert, status: AlertStatus) -> dict[str, Any]:
-    return watch.announcement(connection(), AlertState(alert, status, NOW, 0.5, RULES[alert].threshold, 3))
+    return alerts.announcement(connection(), AlertState(alert, status, NOW, 0.5, RULES[alert].threshold, 3))
 
 
 def summed_up(run: Run, *, correction: bool) -> dict[str, Any]:
-    summary = monitor.Summary(connection(), run, run.tally.counts, correction)
-    return monitor.announcement(summary, report(run, NOW, message_of))
+    summary = summaries.Summary(connection(), run, run.tally.counts, correction)
+    return summaries.announcement(summary, report(run, NOW, message_of))
 
 
 @pytest.mark.parametrize("alert", Alert)

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from marketo_simulator import Simulator
-from tests.support.control_plane import CREATE, Answer, activated, call, control_plane, created, fresh
-from tests.support.template import ROOT
+from testing.control_plane import CREATE, Answer, activated, call, control_plane, created, fresh
+from testing.template import ROOT
 
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 BODIES = re.compile(r"(?:<!-- ([A-Z]+) (\S+) -->\n)?```json\n(.*?)^```", re.DOTALL | re.MULTILINE)

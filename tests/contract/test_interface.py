@@ -9,8 +9,8 @@ from hypothesis import Phase, settings
 
 from functions.connections import wiring
 from marketo_simulator import Simulator
-from tests.support.control_plane import application, control_plane, created, fresh
-from tests.support.interface import CHECKS, described
+from testing.control_plane import application, control_plane, created, fresh
+from testing.interface import CHECKS, described
 
 schema = described().exclude(operation_id="postEvents")  # another function's
 schema.app = application

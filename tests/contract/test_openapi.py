@@ -11,8 +11,8 @@ from openapi_spec_validator import validate
 from destination.api.problems import CONTENT_TYPE, TITLES
 from docs.openapi import TARGET, render
 from functions.connections.app import REFUSALS
-from tests.support.control_plane import CREATE
-from tests.support.template import source
+from testing.control_plane import CREATE
+from testing.template import source
 
 DOCUMENT: Mapping[str, Any] = json.loads(TARGET.read_text())
 CREATE_FULL = {

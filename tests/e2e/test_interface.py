@@ -5,8 +5,8 @@ from typing import Any
 import schemathesis
 from hypothesis import Phase, settings
 
+from testing.interface import CHECKS, described
 from tests.e2e.system import HTTP_SECONDS, System
-from tests.support.interface import CHECKS, described
 
 schema = described()
 

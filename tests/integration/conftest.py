@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from marketo_simulator import Simulator
-from tests.support.control_plane import control_plane, fresh
+from testing.control_plane import control_plane, fresh
 
 
 @pytest.fixture(scope="module")

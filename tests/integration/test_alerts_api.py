@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from destination.domain.alerts import RULES, Alert, AlertState, AlertStatus
+from destination.domain.alert import RULES, Alert, AlertState, AlertStatus
 from destination.store.alerts import Alerts
-from tests.support.control_plane import call, created, dynamodb, stored
+from testing.control_plane import call, created, dynamodb, stored
 
 pytestmark = pytest.mark.usefixtures("marketo")
 

@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from destination.domain.alerts import Alert, AlertState, AlertStatus
+from destination.domain.alert import Alert, AlertState, AlertStatus
 from destination.store.alerts import Alerts, Stored
 from destination.store.errors import StaleVersionError
-from tests.support.aws import Aws, aws
+from testing.aws import Aws, aws
 
 NOW = datetime(2026, 11, 21, 10, 5, tzinfo=UTC)
 TRIGGERED = AlertState(Alert.FAILURE_RATE, AlertStatus.TRIGGERED, NOW, 0.013, 0.01, 1)

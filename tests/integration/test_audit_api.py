@@ -8,7 +8,7 @@ import pytest
 
 from destination.domain.audit import Action, AuditRecord
 from destination.store.audit import Audit
-from tests.support.control_plane import (
+from testing.control_plane import (
     CREATE,
     OPERATOR,
     activated,

@@ -7,7 +7,7 @@ import pytest
 
 from functions.connections import wiring
 from marketo_simulator import Simulator
-from tests.support.control_plane import CREATE, activated, call, control_plane, created, fresh, items, stored
+from testing.control_plane import CREATE, activated, call, control_plane, created, fresh, items, stored
 
 DEDUPE, FIRST, LAST = CREATE["mapping"]
 EMAIL = {"source": "personalEmail.address", "target": "email"}

@@ -7,7 +7,7 @@ import pytest
 
 from functions.connections import wiring
 from marketo_simulator import Fault, Simulator
-from tests.support.control_plane import (
+from testing.control_plane import (
     CREATE,
     Answer,
     activated,

@@ -12,10 +12,10 @@ import yaml
 from destination.api.audiences import AudienceIn
 from destination.api.connections import ConnectionIn
 from marketo_simulator import Simulator
-from tests.support import control_plane as plane
-from tests.support.client import FILE, SECRET_VARIABLE, Stack, stack
-from tests.support.legacy import export, flow, selector
-from tests.support.template import ROOT
+from testing import control_plane as plane
+from testing.client import FILE, SECRET_VARIABLE, Stack, stack
+from testing.legacy import export, flow, selector
+from testing.template import ROOT
 
 WRITTEN_BACK = """\
 id: {id}

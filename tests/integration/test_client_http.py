@@ -8,7 +8,7 @@ import pytest
 from destination_client.errors import CommandError, RefusedError
 from destination_client.http import ATTEMPTS, Api
 from destination_client.send import Sent, send
-from tests.support.gateway import Gateway, gateway
+from testing.gateway import Gateway, gateway
 
 JSON = {"Content-Type": "application/json"}
 PROBLEM = '{"title": "Busy", "detail": "Try again.", "errors": [{"path": "a", "message": "b"}]}'

@@ -14,9 +14,9 @@ from botocore.credentials import Credentials
 from destination.queue import decode
 from destination_client import redrive
 from marketo_simulator import Simulator
-from tests.support import control_plane as plane
-from tests.support.client import STACK, Stack, deployed, stack
-from tests.support.gateway import Seen
+from testing import control_plane as plane
+from testing.client import STACK, Stack, deployed, stack
+from testing.gateway import Seen
 
 CALLER = {"AWS_ACCESS_KEY_ID": "caller", "AWS_SECRET_ACCESS_KEY": "its-secret", "AWS_SESSION_TOKEN": "its-session"}
 

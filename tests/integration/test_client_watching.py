@@ -10,19 +10,19 @@ from typing import Any
 
 import pytest
 
-from destination.domain.alerts import Alert, AlertState, AlertStatus
-from destination.domain.connection import AudienceKey
+from destination.domain.alert import Alert, AlertState, AlertStatus
+from destination.domain.audience import AudienceKey
 from destination.domain.latency import Latency
 from destination.domain.outcome import MISSING_DEDUPE_VALUE
-from destination.domain.runs import Counters, Run, Tally, run_id
+from destination.domain.run import Counters, Run, Tally, run_id
 from destination.domain.verification import Differences, Phase, VerificationStatus
 from destination.store.alerts import Alerts
 from destination.store.runs import Runs
 from destination.store.verifications import Verifications
-from destination_client import verification
+from destination_client import verifications
 from marketo_simulator import Simulator
-from tests.support import control_plane as plane
-from tests.support.client import STACK, Stack, deployed, stack
+from testing import control_plane as plane
+from testing.client import STACK, Stack, deployed, stack
 
 NOW = datetime.now(UTC)
 THIS_HOUR, BEFORE = run_id(NOW), run_id(NOW - timedelta(hours=3))
@@ -38,7 +38,7 @@ def marketo() -> Iterator[Simulator]:
 
 @pytest.fixture
 def console(marketo: Simulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
-    monkeypatch.setattr(verification, "WAIT_SECONDS", 0.0)
+    monkeypatch.setattr(verifications, "WAIT_SECONDS", 0.0)
     with stack(marketo, tmp_path) as standing:
         standing.apply()
         yield standing

@@ -10,7 +10,7 @@ import pytest
 from destination.domain.credentials import ClientCredentials
 from destination.store.errors import NotFoundError
 from marketo_simulator import Simulator
-from tests.support.control_plane import (
+from testing.control_plane import (
     CREATE,
     activated,
     call,

@@ -12,11 +12,10 @@ from mypy_boto3_dynamodb import DynamoDBClient
 from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
 from mypy_boto3_secretsmanager import SecretsManagerClient
 
+from destination.domain.audience import Activation, AudienceKey
 from destination.domain.audit import Action, AuditRecord
 from destination.domain.connection import (
     DELIVERING,
-    Activation,
-    AudienceKey,
     Connection,
     Limits,
     MappingRow,
@@ -33,7 +32,7 @@ from destination.store.audit import Audit
 from destination.store.connections import Connections, Ingress, InvalidCursorError
 from destination.store.errors import DeletingError, NotFoundError, StaleVersionError
 from destination.store.secrets import Credentials, TokenSecret
-from tests.support.template import source, tables
+from testing.template import source, tables
 
 TABLE = tables(source())["ConnectionsTable"]
 CONNECTION = Connection(

@@ -6,7 +6,7 @@ from base64 import urlsafe_b64encode
 import pytest
 
 from functions.connections import wiring
-from tests.support.control_plane import (
+from testing.control_plane import (
     CREATE,
     activated,
     call,

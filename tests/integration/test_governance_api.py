@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from marketo_simulator import Simulator
-from tests.support.control_plane import (
+from testing.control_plane import (
     CREATE,
     Answer,
     activated,

@@ -14,8 +14,8 @@ from destination.domain.event import MembershipStatus
 from destination.queue import MAX_MESSAGE_BYTES, Envelope, decode
 from destination.store.connections import Connections
 from functions.ingest import app
-from tests.support.aws import Aws, Context, as_json, aws, emitted, logged, webhook_request
-from tests.support.world import connection
+from testing.aws import Aws, Context, as_json, aws, emitted, logged, webhook_request
+from testing.world import connection
 
 TOKEN = "token-of-the-test"
 HEADERS = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json"}

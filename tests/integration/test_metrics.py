@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from destination.domain.connection import Activation
+from destination.domain.audience import Activation
 from destination.domain.credentials import ClientCredentials
 from destination.domain.event import MembershipStatus
 from destination.domain.times import format_time
@@ -23,9 +23,9 @@ from functions.monitor import app as monitor
 from functions.sync import app as sync
 from marketo_simulator import Simulator
 from marketo_simulator.server import serve
-from tests.support.aws import SECRETS_PREFIX, Aws, Context, aws, emitted, sqs_batch, webhook_request
-from tests.support.template import of_type, source
-from tests.support.world import START, audience, connection, event
+from testing.aws import SECRETS_PREFIX, Aws, Context, aws, emitted, sqs_batch, webhook_request
+from testing.template import of_type, source
+from testing.world import START, audience, connection, event
 
 NAMESPACE = "MarketoDestination"
 MONITORING = (Path(__file__).resolve().parents[2] / "docs/monitoring.md").read_text()

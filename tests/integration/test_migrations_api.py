@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from destination.domain.connection import AudienceKey, WhenListMissing
+from destination.domain.audience import AudienceKey, WhenListMissing
 from destination.domain.migration.export import MAX_VALUES
 from marketo_simulator import Simulator
-from tests.support.control_plane import call, connections, items, lists, logged, secret_names
-from tests.support.legacy import export, flow, selector
-from tests.support.template import ROOT
+from testing.control_plane import call, connections, items, lists, logged, secret_names
+from testing.legacy import export, flow, selector
+from testing.template import ROOT
 
 pytestmark = pytest.mark.usefixtures("marketo")
 

@@ -10,20 +10,20 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import pytest
 
-from destination.attempts import Attempts
-from destination.domain.alerts import Alert, Subscription
+from destination.domain.alert import Alert, Subscription
 from destination.domain.connection import Waiting
 from destination.domain.outcome import MESSAGES, MISSING_DEDUPE_VALUE
-from destination.domain.runs import Run, Tally, hour_of, run_id
+from destination.domain.run import Run, Tally, hour_of, run_id
 from destination.domain.times import format_time
+from destination.monitoring.attempts import Attempts
 from destination.notify import Announcement, Bus, NotToldError
 from destination.store.alerts import Alerts, Stored
 from destination.store.connections import Connections
 from destination.store.runs import Runs
 from destination.store.summaries import Summaries
 from functions.monitor import app
-from tests.support.aws import Aws, Context, Inbox, aws, inbox, logged
-from tests.support.world import connection
+from testing.aws import Aws, Context, Inbox, aws, inbox, logged
+from testing.world import connection
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -6,7 +6,7 @@ from typing import Any
 import boto3
 import pytest
 
-from destination.domain.policies import (
+from destination.domain.policy import (
     CORE_POLICIES,
     MAX_CUSTOM_POLICIES,
     MAX_EXPRESSIONS,
@@ -18,8 +18,8 @@ from destination.domain.policies import (
     adopted,
 )
 from destination.store.errors import StaleVersionError
-from destination.store.policies import Policies
-from tests.support.control_plane import call, dynamodb, items
+from destination.store.governance import Policies
+from testing.control_plane import call, dynamodb, items
 
 pytestmark = pytest.mark.usefixtures("marketo")
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from marketo_simulator import Simulator
-from tests.support.control_plane import activated, call, created, dynamodb, items
+from testing.control_plane import activated, call, created, dynamodb, items
 
 pytestmark = pytest.mark.usefixtures("marketo")
 

@@ -8,7 +8,8 @@ from urllib.parse import quote
 
 import pytest
 
-from destination.domain.connection import AudienceKey, Waiting
+from destination.domain.audience import AudienceKey
+from destination.domain.connection import Waiting
 from destination.domain.latency import Latency
 from destination.domain.outcome import (
     ALREADY_DELIVERED,
@@ -17,10 +18,10 @@ from destination.domain.outcome import (
     PERSON_NOT_FOUND,
     rejected,
 )
-from destination.domain.runs import Counters, Run, Tally, hour_of
+from destination.domain.run import Counters, Run, Tally, hour_of
 from destination.store.connections import Connections
 from destination.store.runs import Runs
-from tests.support.control_plane import call, created, dynamodb
+from testing.control_plane import call, created, dynamodb
 
 pytestmark = pytest.mark.usefixtures("marketo")
 

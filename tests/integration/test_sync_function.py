@@ -9,21 +9,22 @@ from typing import Any
 import pytest
 from mypy_boto3_sqs.type_defs import MessageTypeDef
 
-from destination.domain.connection import Activation, Connection, Limits, PersonAction, Status
+from destination.domain.audience import Activation
+from destination.domain.connection import Connection, Limits, PersonAction, Status
 from destination.domain.credentials import ClientCredentials
 from destination.domain.event import MembershipStatus, ProfileEvent
 from destination.domain.pace import PaceState
-from destination.domain.runs import Tally, total_of
+from destination.domain.run import Tally, total_of
 from destination.queue import EventQueue, decode, encode_event, pack
 from destination.store.connections import Connections
-from destination.store.lease import Leases
+from destination.store.leases import Leases
 from destination.store.runs import Runs
 from destination.store.secrets import Credentials
 from functions.sync import app
 from marketo_simulator import Fault, Simulator
 from marketo_simulator.server import serve
-from tests.support.aws import SECRETS_PREFIX, Aws, Context, aws, emitted, logged, sqs_batch
-from tests.support.world import MUNCHKIN, audience, connection, event
+from testing.aws import SECRETS_PREFIX, Aws, Context, aws, emitted, logged, sqs_batch
+from testing.world import MUNCHKIN, audience, connection, event
 
 REALIZED, EXITED = MembershipStatus.REALIZED, MembershipStatus.EXITED
 NOW = datetime.now(UTC)

@@ -8,16 +8,27 @@ from typing import Any
 
 import pytest
 
-from destination.attempts import Attempts
-from destination.domain.connection import AudienceKey, Repair, Schedule
-from destination.domain.verification import LONGEST, AudienceCheck, Differences, Phase, Verification, VerificationStatus
+from destination.domain.audience import AudienceKey
+from destination.domain.verification import (
+    LONGEST,
+    AudienceCheck,
+    Differences,
+    Phase,
+    Repair,
+    Schedule,
+    Verification,
+    VerificationStatus,
+)
+from destination.monitoring.attempts import Attempts
+from destination.monitoring.verifications import ScheduledVerifications
 from destination.queue import decode
 from destination.store.verifications import PART, Verifications
 from functions.connections import wiring
-from tests.support.control_plane import (
+from testing.control_plane import (
     QUEUE_URL,
     activated,
     call,
+    connections,
     created,
     dynamodb,
     sqs,
@@ -167,7 +178,7 @@ def test_a_schedule_has_bounds(verification: Mapping[str, str], path: str) -> No
 def due(now: datetime) -> list[Verification]:
     """What the monitor requests at a time."""
     attempts = Attempts(lambda *_: None)
-    requested = list(wiring.verifications().schedule(now, attempts))
+    requested = list(ScheduledVerifications(connections(), wiring.verifications())(now, attempts))
     assert attempts.failed == []
     return requested
 

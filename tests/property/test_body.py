@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
+from destination.ingest.sources import FORMATS
+from destination.ingest.sources.body import Broken, Receipt, UnreadableBodyError, records
 from destination.queue import decode, encode_event, pack
-from destination.sources import FORMATS
-from destination.sources.body import Broken, Receipt, UnreadableBodyError, records
 
 NOW = datetime(2026, 11, 21, 10, tzinfo=UTC)
 

@@ -5,10 +5,10 @@ from datetime import timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from destination.domain.connection import AudienceKey
+from destination.domain.audience import AudienceKey
 from destination.domain.event import Membership, MembershipStatus
 from destination.domain.person import Delivered, Origin, Row, Unit, coalesce
-from tests.support.world import START, audience
+from testing.world import START, audience
 
 NAMES = ("firstName", "lastName", "company")
 AUDIENCES = (audience("a"), audience("b"))

@@ -16,9 +16,9 @@ from destination.domain.connection import Consent, Limits
 from destination.domain.event import Membership, MembershipStatus, ProfileEvent
 from destination.queue import Message
 from marketo_simulator import Fault
-from tests.support.counts import assert_balanced
-from tests.support.crashes import CrashError, mortal
-from tests.support.world import START, World, audience, connection, event
+from testing.counts import assert_balanced
+from testing.crashes import CrashError, mortal
+from testing.world import START, World, audience, connection, event
 
 CALLS_PER_WINDOW = 6
 SEEDED = {"ada@example.org": (7,), "bob@example.org": (8, 9)}

@@ -3,10 +3,11 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from destination.domain.connection import Activation, ActiveConnection, AudienceKey, MappingRow
+from destination.domain.audience import Activation, AudienceKey
+from destination.domain.connection import ActiveConnection, MappingRow
 from destination.domain.governance import new_violations, violations
-from destination.domain.policies import Combination, Expression, Operator, Policy, PolicyStatus, grounds
-from tests.support.world import connection
+from destination.domain.policy import Combination, Expression, Operator, Policy, PolicyStatus, grounds
+from testing.world import connection
 
 LABELS = ("C1", "C2", "C4", "I1", "S1")
 SETS = st.frozensets(st.sampled_from(LABELS))

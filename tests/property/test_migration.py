@@ -12,10 +12,12 @@ from hypothesis import strategies as st
 from destination.api.audiences import AudienceIn
 from destination.api.connections import ConnectionIn
 from destination.api.migrations import ConnectionDraft, MigrationOut
-from destination.domain.configuration import ConfigurationError, activation_problems, connection_problems
+from destination.domain.audience_rules import activation_problems
 from destination.domain.connection import Generation
+from destination.domain.connection_rules import connection_problems
 from destination.domain.migration.draft import Draft, migrate
-from tests.support.legacy import EMAIL, NAMES, export, flow, segment, selector
+from destination.domain.problem import ConfigurationError
+from testing.legacy import EMAIL, NAMES, export, flow, segment, selector
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=12)
 ANYTHING = st.recursive(

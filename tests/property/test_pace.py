@@ -13,7 +13,7 @@ from destination.marketo.budget import SETTLING, next_reset, wait_for_reset
 from destination.marketo.errors import QuotaReachedError
 from destination.marketo.pace import LEAST_SHARE, MARGIN, WINDOW
 from destination.marketo.usage import Usage
-from tests.unit.marketo.fakes import FakeClock, pace
+from testing.marketo import FakeClock, pace
 
 LIMITS = st.integers(min_value=1, max_value=8)
 GAPS = st.lists(st.floats(min_value=0, max_value=30), max_size=60)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from destination.queue import MAX_EVENT_BYTES, MAX_MESSAGE_BYTES, EventQueue, pack
-from tests.unit.fakes import FakeSqs
+from testing.sqs import FakeSqs
 
 NOW = datetime(2026, 11, 21, 10, tzinfo=UTC)
 SIZES = st.lists(st.integers(2, 200) | st.integers(2, MAX_EVENT_BYTES), max_size=30)

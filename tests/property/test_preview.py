@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 
 from destination.domain.outcome import Class
 from destination.domain.preview import Call, Change, Preview
-from destination.domain.runs import Tally
+from destination.domain.run import Tally
 from marketo_simulator.calls import Call as Logged
+from testing.counts import CLASSES
+from testing.previewing import preview
+from testing.world import START, World
 from tests.property.test_table_oracle import Story, Telling, stories
-from tests.support.counts import CLASSES
-from tests.support.previewing import preview
-from tests.support.world import START, World
 
 
 def kind(call: Logged) -> str:

@@ -16,11 +16,11 @@ from requests import PreparedRequest, Response
 
 from destination.domain.connection import Connection, Limits, OnInvalid, PersonAction
 from destination.domain.event import ProfileEvent
-from destination.domain.runs import Counters
+from destination.domain.run import Counters
 from marketo_simulator import Fault
-from tests.support.crashes import CrashError, Life, MortalAdapter, mortal
-from tests.support.stages import EXITED, MINUTE, REALIZED
-from tests.support.world import START, World, audience, connection, event, name_of
+from testing.crashes import CrashError, Life, MortalAdapter, mortal
+from testing.stages import EXITED, MINUTE, REALIZED
+from testing.world import START, World, audience, connection, event, name_of
 
 ROUNDS = 2
 """Each is received in an hour of its own."""

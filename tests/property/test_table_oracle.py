@@ -24,9 +24,9 @@ from destination.domain.connection import (
 )
 from destination.domain.event import Membership, MembershipStatus, ProfileEvent
 from destination.queue import Message
+from testing.counts import CLASSES, assert_balanced
+from testing.world import START, World, audience, connection
 from tests.property.oracle import ECID_FIELD, LISTS, Oracle, OracleLead
-from tests.support.counts import CLASSES, assert_balanced
-from tests.support.world import START, World, audience, connection
 
 PEOPLE = range(4)
 PARTITIONS = ("Default", "EMEA")

@@ -1,6 +1,6 @@
 import pytest
 
-from tests.support.template import Template, expand, settle
+from testing.template import Template, expand, settle
 
 KEY = "arn:aws:kms:eu-central-1:111122223333:key/00000000-0000-0000-0000-000000000000"
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.template import ROOT, Template, of_type
+from testing.template import ROOT, Template, of_type
 
 DOCUMENT = (ROOT / "docs" / "permissions.md").read_text()
 API = "arn:aws:execute-api:eu-central-1:111122223333:abcde12345/live/"

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from destination.settings import ConnectionsSettings, IngestSettings, MonitorSettings, SyncSettings
-from tests.support.template import ROOT, Template, of_type, settle, source
+from testing.template import ROOT, Template, of_type, settle, source
 
 FUNCTIONS = ["IngestFunction", "SyncFunction", "MonitorFunction", "ConnectionsFunction"]
 MAKE = shutil.which("make") or "make"

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from tests.support.template import Template, of_type
+from testing.template import Template, of_type
 
 WEBHOOK = ("POST", "/connections/{connection_id}/events")
 

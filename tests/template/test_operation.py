@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.support.template import Template, of_type, settle
+from testing.template import Template, of_type, settle
 
 # Each alarm with its metric and the resource that it watches.
 ALARMS = {

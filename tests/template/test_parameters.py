@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.template import Template, findings, of_type
+from testing.template import Template, findings, of_type
 
 
 def test_cfn_lint_finds_nothing(expanded: Template) -> None:

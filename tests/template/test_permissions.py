@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.template import Template, of_type
+from testing.template import Template, of_type
 
 Statement = dict[str, Any]
 

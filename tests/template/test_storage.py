@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.template import Template, of_type, source, tables
+from testing.template import Template, of_type, source, tables
 
 QUEUES = ["Queue", "DeadLetterQueue", "ScheduleDeadLetterQueue"]
 TABLES = ["ConnectionsTable", "LedgerTable", "RunsTable"]

@@ -14,7 +14,7 @@ import pytest
 from destination.domain.outcome import MESSAGES
 from destination.domain.schema import INVALID_VALUE, READ_ONLY, RESTRICTED, TOO_LONG, UNKNOWN_FIELD
 from destination.marketo.errors import CODES
-from tests.support.template import source
+from testing.template import source
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"

@@ -5,9 +5,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from destination.domain.connection import AudienceKey
+from destination.domain.audience import AudienceKey
 from destination.domain.event import Membership, MembershipStatus, ProfileEvent
 from destination.domain.times import format_time
+from destination.ingest.sources.body import MAX_DEPTH, as_object
 from destination.queue import (
     MAX_EVENT_BYTES,
     MAX_MESSAGE_BYTES,
@@ -23,8 +24,7 @@ from destination.queue import (
     messages,
     pack,
 )
-from destination.sources.body import MAX_DEPTH, as_object
-from tests.unit.fakes import FakeSqs
+from testing.sqs import FakeSqs
 
 NOW = datetime(2026, 11, 21, 10, 0, 0, 123456, tzinfo=UTC)
 EVENT = ProfileEvent(

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from destination.domain.connection import AudienceKey
+from destination.domain.audience import AudienceKey
 from destination.domain.event import Membership, MembershipStatus, ProfileEvent
 from destination.domain.times import format_time, parse_time
 

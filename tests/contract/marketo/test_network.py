@@ -15,7 +15,7 @@ from destination.marketo.token import Tokens
 from destination.marketo.transport import Request, session
 from marketo_simulator import Fault, Simulator
 from marketo_simulator.server import SimulatorServer, serve
-from tests.unit.marketo.fakes import FakeClock, MemoryTokens
+from testing.marketo import FakeClock, MemoryTokens
 
 CREDENTIALS = ClientCredentials("client", "secret")
 

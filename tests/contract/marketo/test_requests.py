@@ -21,7 +21,7 @@ from destination.marketo.instance import Marketo
 from destination.marketo.leads import Action, Record
 from marketo_simulator import Simulator
 from marketo_simulator.adapter import SimulatorAdapter
-from tests.unit.marketo.fakes import FakeClock, MemoryTokens, pace
+from testing.marketo import FakeClock, MemoryTokens, pace
 
 FORM = "application/x-www-form-urlencoded"
 JSON = "application/json"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from destination.domain.configuration import Problem
+from destination.domain.problem import Problem
 from destination_client.documents import InvalidFileError, filled, read
 from destination_client.errors import CommandError
 

@@ -7,8 +7,8 @@ import pytest
 
 from destination.api.audiences import AudienceIn
 from destination.api.connections import ConnectionIn
-from destination.domain.configuration import ConfigurationError
-from destination.domain.connection import AudienceKey
+from destination.domain.audience import AudienceKey
+from destination.domain.problem import ConfigurationError
 from destination_client.documents import Document, InvalidFileError
 from destination_client.plan import (
     Activate,

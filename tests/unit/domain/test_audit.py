@@ -5,19 +5,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from destination.domain.audience import Activation, AudienceKey
 from destination.domain.audit import MAX_CHANGES, Change, bounded, credential_changes, differences
-from destination.domain.connection import (
-    Activation,
-    AudienceKey,
-    Connection,
-    Consent,
-    Limits,
-    MappingRow,
-    Status,
-    WhenMissing,
-)
+from destination.domain.connection import Connection, Consent, Limits, MappingRow, Status, WhenMissing
 from destination.domain.credentials import ClientCredentials
-from tests.support.world import connection
+from testing.world import connection
 
 AT = datetime(2026, 11, 21, 10, tzinfo=UTC)
 CONNECTION = connection(mapping=(MappingRow("email", "DedupeField"), MappingRow("company", "company", labels=("C4",))))

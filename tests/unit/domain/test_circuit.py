@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from destination.domain.circuit import LONGEST_PAUSE, UNKNOWN_CREATION, Pause, pause_after
-from tests.support.world import START
+from testing.world import START
 
 MINUTE = timedelta(minutes=1)
 

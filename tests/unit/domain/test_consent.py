@@ -8,7 +8,7 @@ from destination.domain.connection import Scope
 from destination.domain.consent import Sifted, sift
 from destination.domain.event import Membership, MembershipStatus
 from destination.domain.person import Origin, Row, Unit
-from tests.support.world import START, audience
+from testing.world import START, audience
 
 ADA = "ada@example.org"
 

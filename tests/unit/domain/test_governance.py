@@ -5,13 +5,11 @@ from dataclasses import replace
 
 import pytest
 
-from destination.domain.configuration import ConfigurationError
+from destination.domain.audience import Activation, AudienceKey
 from destination.domain.connection import (
     ECID_TARGET,
     EMAIL_TARGET,
-    Activation,
     ActiveConnection,
-    AudienceKey,
     Connection,
     Generation,
     MappingRow,
@@ -29,7 +27,7 @@ from destination.domain.governance import (
     violations,
     withheld_warnings,
 )
-from destination.domain.policies import (
+from destination.domain.policy import (
     CORE_POLICIES,
     LABELS,
     MARKETING_ACTIONS,
@@ -46,7 +44,8 @@ from destination.domain.policies import (
     denying,
     grounds,
 )
-from tests.support.world import connection
+from destination.domain.problem import ConfigurationError
+from testing.world import connection
 
 EMAIL = "emailTargeting"
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from destination.domain.audience import Activation
 from destination.domain.connection import (
-    Activation,
     ActiveConnection,
     Connection,
     MappingRow,
@@ -22,7 +22,7 @@ from destination.domain.mapping import Mapper
 from destination.domain.outcome import INVALID_ATTRIBUTE, INVALID_DEDUPE_VALUE, MISSING_DEDUPE_VALUE, OUTSIDE_SCHEDULE
 from destination.domain.person import Origin, Unit
 from destination.domain.schema import Field, Schema
-from tests.support.world import START, audience, connection, event
+from testing.world import START, audience, connection, event
 
 SCHEMA = Schema(
     {

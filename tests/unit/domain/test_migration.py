@@ -7,20 +7,13 @@ from typing import Any
 
 import pytest
 
-from destination.domain.configuration import ConfigurationError
-from destination.domain.connection import (
-    Activation,
-    AudienceKey,
-    Generation,
-    MappingRow,
-    PersonAction,
-    SyncType,
-    WhenListMissing,
-)
+from destination.domain.audience import Activation, AudienceKey, WhenListMissing
+from destination.domain.connection import Generation, MappingRow, PersonAction, SyncType
 from destination.domain.migration.draft import Draft, Migration, migrate
 from destination.domain.migration.export import MAX_DEPTH, MAX_VALUES
 from destination.domain.migration.report import Finding, Result
-from tests.support.legacy import EMAIL, NAMES, export, flow, segment, selector
+from destination.domain.problem import ConfigurationError
+from testing.legacy import EMAIL, NAMES, export, flow, segment, selector
 
 SAMPLE = Path(__file__).resolve().parents[3] / "events/migrations/legacy-v2.json"
 SELECTORS = "flow.transformations[0].params.profileSelectors.selectors"

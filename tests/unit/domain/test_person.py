@@ -11,7 +11,7 @@ from destination.domain.event import Membership, MembershipStatus
 from destination.domain.outcome import MISSING_DEDUPE_VALUE
 from destination.domain.person import Delivered, Origin, Row, Unit, by_key, coalesce, hash_of
 from destination.domain.schema import FieldValue
-from tests.support.world import START, audience
+from testing.world import START, audience
 
 REALIZED, EXITED = MembershipStatus.REALIZED, MembershipStatus.EXITED
 A, B = audience("a"), audience("b")

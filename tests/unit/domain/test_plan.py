@@ -19,7 +19,7 @@ from destination.domain.outcome import (
 from destination.domain.person import Delivered, Origin, Person, Row, Unit, coalesce, hash_of
 from destination.domain.plan import Plan, Write, decide, needs_lookup, partition_for
 from destination.domain.schema import FieldValue
-from tests.support.world import START, audience, connection
+from testing.world import START, audience, connection
 
 REALIZED, EXITED = MembershipStatus.REALIZED, MembershipStatus.EXITED
 PROFILE, AUDIENCE, BOTH = SyncType.PROFILE_ONLY, SyncType.AUDIENCE_ONLY, SyncType.AUDIENCE_AND_PROFILE

@@ -5,7 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from destination.domain.connection import Activation, ActiveConnection, AudienceKey, SyncType
+from destination.domain.audience import Activation, AudienceKey
+from destination.domain.connection import ActiveConnection, SyncType
 from destination.domain.event import Membership, MembershipStatus
 from destination.domain.matching import Lead
 from destination.domain.outcome import (
@@ -20,7 +21,7 @@ from destination.domain.person import Delivered, Origin, Row, Unit, coalesce, ha
 from destination.domain.plan import decide
 from destination.domain.schema import FieldValue
 from destination.domain.settle import Answer, Answers, Settled, parts, refused_unit, settle
-from tests.support.world import START, audience, connection
+from testing.world import START, audience, connection
 
 REALIZED, EXITED = MembershipStatus.REALIZED, MembershipStatus.EXITED
 A, B = audience("a"), audience("b")

@@ -18,7 +18,7 @@ from destination.marketo.transport import Request
 from destination.marketo.usage import Usage, calls_today
 from marketo_simulator import Fault, Simulator
 from marketo_simulator.adapter import SimulatorAdapter
-from tests.unit.marketo.fakes import CLIENTS, START, FakeClock, ScriptedMarketo, client, http, ok, pace, refused, tokens
+from testing.marketo import CLIENTS, START, FakeClock, ScriptedMarketo, client, http, ok, pace, refused, tokens
 
 READ = Request("probe", "GET", "/rest/v1/leads/partitions.json", 7.0)
 USAGE = "/rest/v1/stats/usage.json"

@@ -6,12 +6,12 @@ import pytest
 import requests
 from urllib3.exceptions import MaxRetryError, NewConnectionError, ProtocolError, ReadTimeoutError
 
+from destination.delivery.batch import INSTANCES_AT_ONCE
 from destination.marketo.client import base_url, json_body
 from destination.marketo.errors import InstanceWaitsError, MarketoError, TokenRefusedError
 from destination.marketo.pace import OutOfTimeError
 from destination.marketo.transport import Call, Request, session
-from destination.sync import INSTANCES_AT_ONCE
-from tests.unit.marketo.fakes import URL, Answer, FakeClock, ScriptedMarketo, client, ok, pace, refused
+from testing.marketo import URL, Answer, FakeClock, ScriptedMarketo, client, ok, pace, refused
 
 READ = Request("probe", "GET", "/rest/v1/probe.json", 7.0)
 CREATE = Request("create", "POST", "/rest/v1/probe.json", 7.0, body=b"{}", repeatable=False)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from destination.domain.schema import Field
 from destination.marketo.describe import Describe, Partition
-from tests.unit.marketo.fakes import Answer, FakeClock, ScriptedMarketo, client, ok
+from testing.marketo import Answer, FakeClock, ScriptedMarketo, client, ok
 
 DESCRIPTION = ok(
     {

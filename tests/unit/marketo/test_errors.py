@@ -16,7 +16,7 @@ from destination.marketo.errors import (
     error_for,
 )
 from destination.marketo.transport import Request
-from tests.unit.marketo.fakes import Answer, ScriptedMarketo, client, refused
+from testing.marketo import Answer, ScriptedMarketo, client, refused
 
 EXPECTED = {
     FailureClass.REAUTHENTICATE: "401 600 601 602",

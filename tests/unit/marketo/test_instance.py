@@ -25,7 +25,7 @@ from destination.marketo.instance import Marketo
 from destination.marketo.leads import Action, Record, chunks, record_chunks
 from marketo_simulator import Fault, Simulator
 from marketo_simulator.adapter import SimulatorAdapter
-from tests.unit.marketo.fakes import FakeClock, MemoryTokens, pace
+from testing.marketo import FakeClock, MemoryTokens, pace
 
 EMAIL = Field("email", "email", 255)
 MUNCHKIN_ID = "123-ABC-456"

@@ -8,7 +8,7 @@ from destination.domain.matching import Lead
 from destination.domain.schema import Field
 from destination.marketo.errors import InstanceWaitsError, RequestRejectedError
 from destination.marketo.leads import Action, Leads, Record, RecordResult, chunks, record_chunks
-from tests.unit.marketo.fakes import Answer, ScriptedMarketo, client, ok, refused
+from testing.marketo import Answer, ScriptedMarketo, client, ok, refused
 
 EMAIL = Field("email", "email", 255)
 CUSTOMER = Field("customerKey", "string", 255)

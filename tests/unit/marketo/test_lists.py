@@ -13,7 +13,7 @@ from destination.marketo.errors import (
 )
 from destination.marketo.leads import RecordResult
 from destination.marketo.lists import Lists, StaticList, safe_name
-from tests.unit.marketo.fakes import Answer, ScriptedMarketo, client, ok, refused
+from testing.marketo import Answer, ScriptedMarketo, client, ok, refused
 
 NOTHING = Answer({"success": True, "errors": [], "warnings": ["No assets found for the given search criteria."]})
 FOLDERS = ok(

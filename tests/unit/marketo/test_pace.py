@@ -6,7 +6,7 @@ import pytest
 
 from destination.domain.pace import PaceState
 from destination.marketo.pace import OutOfTimeError
-from tests.unit.marketo.fakes import FakeClock, pace
+from testing.marketo import FakeClock, pace
 
 
 @pytest.fixture

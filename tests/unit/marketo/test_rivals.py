@@ -14,7 +14,7 @@ from destination.marketo.transport import Request
 from marketo_simulator import Simulator
 from marketo_simulator.adapter import SimulatorAdapter
 from marketo_simulator.message import Request as Call
-from tests.unit.marketo.fakes import CLIENTS, FakeClock, ScriptedMarketo, client, http, ok, pace, refused, tokens
+from testing.marketo import CLIENTS, FakeClock, ScriptedMarketo, client, http, ok, pace, refused, tokens
 
 READ = Request("probe", "GET", "/rest/v1/leads/partitions.json", 7.0)
 CREATE = Request("create", "POST", "/rest/v1/probe.json", 7.0, body=b"{}", repeatable=False)

@@ -9,7 +9,7 @@ import requests
 from destination.domain.credentials import AccessToken
 from destination.marketo.errors import ConnectionBlockedError, InstanceWaitsError
 from destination.marketo.token import Tokens
-from tests.unit.marketo.fakes import START, Answer, FakeClock, MemoryTokens, ScriptedMarketo, token, tokens
+from testing.marketo import START, Answer, FakeClock, MemoryTokens, ScriptedMarketo, token, tokens
 
 
 @pytest.fixture

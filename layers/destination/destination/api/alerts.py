@@ -7,7 +7,7 @@ from typing import Annotated, Self
 from pydantic import BeforeValidator, Field, StrictFloat
 
 from destination.api.representation import Representation
-from destination.domain.alerts import RULES, Alert, AlertState, AlertStatus, Subscription, Unit
+from destination.domain.alert import RULES, Alert, AlertState, AlertStatus, Subscription, Unit
 
 
 def _by_name(value: object) -> object:

@@ -7,8 +7,9 @@ from typing import Annotated, Any, Self
 from pydantic import Field, StrictInt, StringConstraints
 
 from destination.api.representation import Labels, Representation, Text, Time
-from destination.domain.configuration import AUDIENCE_ID, LONGEST_NAMESPACE, LONGEST_TEXT, NAMESPACE
-from destination.domain.connection import DEFAULT_NAMESPACE, Activation, AudienceKey, WhenListMissing
+from destination.domain.audience import DEFAULT_NAMESPACE, Activation, AudienceKey, WhenListMissing
+from destination.domain.audience_rules import AUDIENCE_ID, LONGEST_NAMESPACE, NAMESPACE
+from destination.domain.connection_rules import LONGEST_TEXT
 
 Namespace = Annotated[str, StringConstraints(pattern=NAMESPACE.pattern, max_length=LONGEST_NAMESPACE)]
 AudienceId = Annotated[str, StringConstraints(pattern=AUDIENCE_ID.pattern, max_length=LONGEST_TEXT)]

@@ -10,7 +10,6 @@ from pydantic import BeforeValidator, Field, SecretStr, StrictBool, StrictInt, S
 from destination.api.alerts import Subscribed, SubscriptionIn
 from destination.api.problems import ProblemDetails
 from destination.api.representation import Duration, Labels, Name, Representation, Text, Time
-from destination.domain.configuration import MAX_MAPPING_ROWS, MAX_MARKETING_ACTIONS, Problem
 from destination.domain.connection import (
     Connection,
     Consent,
@@ -19,8 +18,6 @@ from destination.domain.connection import (
     MappingRow,
     OnInvalid,
     PersonAction,
-    Repair,
-    Schedule,
     Scope,
     SourceType,
     Status,
@@ -28,7 +25,10 @@ from destination.domain.connection import (
     WhenEmpty,
     WhenMissing,
 )
+from destination.domain.connection_rules import MAX_MAPPING_ROWS, MAX_MARKETING_ACTIONS
 from destination.domain.credentials import ClientCredentials
+from destination.domain.problem import Problem
+from destination.domain.verification import Repair, Schedule
 
 
 def _secret(value: object) -> object:

@@ -16,9 +16,10 @@ from pydantic import ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from destination.api.representation import Representation
-from destination.domain.connection import DEFAULT_NAMESPACE, AudienceKey, Waiting
+from destination.domain.audience import DEFAULT_NAMESPACE, AudienceKey
+from destination.domain.connection import Waiting
 from destination.domain.outcome import Class
-from destination.domain.runs import Counters, Run, RunStatus, hour_of, status_at
+from destination.domain.run import Counters, Run, RunStatus, hour_of, status_at
 
 Status = Literal["success", "processing"]
 

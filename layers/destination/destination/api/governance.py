@@ -6,7 +6,7 @@ from typing import Annotated, Self
 from pydantic import Field, StrictBool, StringConstraints, model_validator
 
 from destination.api.representation import Label, Labels, Name, Representation, Text
-from destination.domain.policies import Combination, Expression, Operator, Policy, PolicyStatus, Proposal
+from destination.domain.policy import Combination, Expression, Operator, Policy, PolicyStatus, Proposal
 
 PolicyId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 Description = Annotated[str, StringConstraints(max_length=500)]

@@ -8,10 +8,10 @@ from pydantic import Field
 from destination.api.problems import ProblemDetails
 from destination.api.representation import Representation
 from destination.api.runs import Activated
-from destination.domain.configuration import Problem
 from destination.domain.outcome import Class, Reason
 from destination.domain.preview import AudiencePreview, Call, Change, PersonPreview, Preview
-from destination.domain.runs import ACTIVATED, Tally
+from destination.domain.problem import Problem
+from destination.domain.run import ACTIVATED, Tally
 
 Explain = Callable[[str], str]
 """Gives the sentence for a reason code."""

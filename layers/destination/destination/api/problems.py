@@ -5,8 +5,8 @@ from typing import Any, Final
 
 from pydantic import BaseModel, Field
 
-from destination.domain.configuration import Problem
 from destination.domain.governance import Violation
+from destination.domain.problem import Problem
 
 CONTENT_TYPE: Final = "application/problem+json"
 

@@ -11,7 +11,8 @@ from typing import Annotated, Any, Self
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
 
 from destination.api.problems import problems_of
-from destination.domain.configuration import LONGEST_TEXT, MARKETING_ACTION, ConfigurationError
+from destination.domain.connection_rules import LONGEST_TEXT, MARKETING_ACTION
+from destination.domain.problem import ConfigurationError
 from destination.domain.times import parse_time
 
 

@@ -9,7 +9,7 @@ from pydantic import Field
 from destination.api.representation import Representation
 from destination.domain.connection import Waiting
 from destination.domain.outcome import Class
-from destination.domain.runs import Run, RunStatus, report
+from destination.domain.run import Run, RunStatus, report
 
 UNKNOWN = "Null where a run is shown for one audience, by which it is not counted."
 

@@ -8,8 +8,8 @@ from pydantic import Field
 
 from destination.api.audiences import AudienceId, ListOut, Namespace
 from destination.api.representation import Representation
-from destination.domain.connection import DEFAULT_NAMESPACE, AudienceKey, Repair
-from destination.domain.verification import AudienceCheck, Differences, Phase, Verification, VerificationStatus
+from destination.domain.audience import DEFAULT_NAMESPACE, AudienceKey
+from destination.domain.verification import AudienceCheck, Differences, Phase, Repair, Verification, VerificationStatus
 
 
 class VerificationIn(Representation):

@@ -10,7 +10,8 @@ from datetime import datetime, timedelta
 from enum import Enum, StrEnum
 from typing import Any, Final
 
-from destination.domain.connection import Activation, AudienceKey, Connection, MappingRow
+from destination.domain.audience import Activation, AudienceKey
+from destination.domain.connection import Connection, MappingRow
 from destination.domain.credentials import ClientCredentials
 from destination.domain.times import format_time
 

@@ -4,12 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import NamedTuple
 
-from destination.domain.alerts import Subscription
-
-DEFAULT_NAMESPACE = "ups"
-"""The namespace of audiences built by Experience Platform's own Segmentation Service."""
+from destination.domain.alert import Subscription
+from destination.domain.audience import Activation, AudienceKey
+from destination.domain.verification import Schedule
 
 DEDUPE_TARGET = "DedupeField"
 """The mapping target that is an identity, not an attribute: the value that finds the lead."""
@@ -101,25 +99,11 @@ class OnInvalid(StrEnum):
     FAIL = "fail"
 
 
-class WhenListMissing(StrEnum):
-    """What happens when Marketo no longer has an audience's list: the connection is blocked, or the list made anew."""
-
-    BLOCK = "block"
-    CREATE = "create"
-
-
 class Scope(StrEnum):
     """Which events concern the connection: those with an activated audience, or every one."""
 
     ACTIVATED_AUDIENCES = "activated_audiences"
     ALL_PROFILES = "all_profiles"
-
-
-class AudienceKey(NamedTuple):
-    """An audience as its source names it; ids are unique within a namespace only."""
-
-    namespace: str
-    id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,31 +133,6 @@ class Consent:
     allowed: tuple[str, ...]
 
 
-class Repair(StrEnum):
-    """What a verification mends: who is missing is put on the list, who is on it without reason is taken off."""
-
-    NONE = "none"
-    MISSING = "missing"
-    UNEXPECTED = "unexpected"
-    BOTH = "both"
-
-    @property
-    def adds(self) -> bool:
-        return self in {Repair.MISSING, Repair.BOTH}
-
-    @property
-    def removes(self) -> bool:
-        return self in {Repair.UNEXPECTED, Repair.BOTH}
-
-
-@dataclass(frozen=True, slots=True)
-class Schedule:
-    """How often the lists of a connection are verified, and what is mended then."""
-
-    every: timedelta
-    repair: Repair = Repair.NONE
-
-
 @dataclass(frozen=True, slots=True)
 class Waiting:
     """The oldest event that a delivery gave back to the queue: when it was received, and until when it is hidden."""
@@ -189,30 +148,6 @@ class Limits:
     calls_per_20s: int = 80
     concurrency: int = 5
     daily_calls: int = 40_000
-
-
-@dataclass(frozen=True, slots=True)
-class Activation:
-    """An audience switched on for a connection; on a `profile_only` connection it has no list.
-
-    `version`: grows with every change by an operator; 0 as long as it is not stored.
-    """
-
-    audience: AudienceKey
-    name: str
-    data_type: str = "people"
-    origin: str | None = None
-    start: datetime | None = None
-    end: datetime | None = None
-    list_id: int | None = None
-    list_name: str | None = None
-    when_list_missing: WhenListMissing = WhenListMissing.BLOCK
-    labels: tuple[str, ...] = ()
-    version: int = 0
-
-    def is_scheduled(self, at: datetime) -> bool:
-        """Whether an event of a time counts: from the start on, and before the end."""
-        return (self.start is None or self.start <= at) and (self.end is None or at < self.end)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from destination.domain.connection import AudienceKey
+from destination.domain.audience import AudienceKey
 
 
 class MembershipStatus(StrEnum):

@@ -10,15 +10,12 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Final
 
-from destination.domain.configuration import (
-    Problem,
-    filled_by_identity,
-    identities,
-    required_to_create,
-)
-from destination.domain.connection import NEVER_EXPORTED, Activation, ActiveConnection, Connection
+from destination.domain.audience import Activation
+from destination.domain.connection import NEVER_EXPORTED, ActiveConnection, Connection
+from destination.domain.connection_rules import filled_by_identity, identities, required_to_create
 from destination.domain.matching import rule_of
-from destination.domain.policies import MARKETING_ACTIONS, Expression, Policy, PolicyStatus, grounds, misspelt
+from destination.domain.policy import MARKETING_ACTIONS, Expression, Policy, PolicyStatus, grounds, misspelt
+from destination.domain.problem import Problem
 
 _SHOWN_CAUSES: Final = 20
 

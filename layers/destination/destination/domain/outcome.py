@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
 
-from destination.domain.connection import AudienceKey
+from destination.domain.audience import AudienceKey
 
 
 class Class(StrEnum):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import NamedTuple, Self
 
-from destination.domain.connection import AudienceKey
+from destination.domain.audience import AudienceKey
 from destination.domain.event import Membership, MembershipStatus
 from destination.domain.outcome import Reason
 from destination.domain.schema import FieldValue

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
-from destination.domain.connection import DEFAULT_PARTITION, AudienceKey, Connection, OnInvalid
+from destination.domain.audience import AudienceKey
+from destination.domain.connection import DEFAULT_PARTITION, Connection, OnInvalid
 from destination.domain.event import MembershipStatus
 from destination.domain.matching import REQUIRED_TO_CREATE, Lead, newest_match, rule_of
 from destination.domain.outcome import (

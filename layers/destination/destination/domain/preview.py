@@ -4,15 +4,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from destination.domain.configuration import Problem
-from destination.domain.connection import Activation, ActiveConnection, AudienceKey
+from destination.domain.audience import Activation, AudienceKey
+from destination.domain.connection import ActiveConnection
 from destination.domain.event import ProfileEvent
 from destination.domain.mapping import Mapper
 from destination.domain.matching import rule_of
 from destination.domain.outcome import NO_CONSENT, OUTSIDE_SCHEDULE, SUPERSEDED, Class, Reason
 from destination.domain.person import Unit
 from destination.domain.plan import partition_for
-from destination.domain.runs import Tally
+from destination.domain.problem import Problem
+from destination.domain.run import Tally
 from destination.domain.schema import RESTRICTED, InvalidValueError
 from destination.domain.settle import Settled
 

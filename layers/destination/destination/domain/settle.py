@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from destination.domain.connection import ActiveConnection, AudienceKey, Connection
+from destination.domain.audience import AudienceKey
+from destination.domain.connection import ActiveConnection, Connection
 from destination.domain.event import MembershipStatus
 from destination.domain.matching import rule_of
 from destination.domain.outcome import ALREADY_DELIVERED, NO_CONSENT, NOT_ON_LIST, Class, Outcome, Reason, rejected

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final, Self
 
-from destination.domain.connection import Activation, AudienceKey, Repair
+from destination.domain.audience import Activation, AudienceKey
 from destination.domain.person import Delivered
 
 SAMPLE: Final = 10
@@ -22,6 +22,31 @@ LONGEST: Final = timedelta(days=7)
 EXPIRED: Final = "EXPIRED"
 LIST_CHANGED: Final = "LIST_CHANGED"
 """Codes of what is not verified: it took too long; the audience has another list now, or none."""
+
+
+class Repair(StrEnum):
+    """What a verification mends: who is missing is put on the list, who is on it without reason is taken off."""
+
+    NONE = "none"
+    MISSING = "missing"
+    UNEXPECTED = "unexpected"
+    BOTH = "both"
+
+    @property
+    def adds(self) -> bool:
+        return self in {Repair.MISSING, Repair.BOTH}
+
+    @property
+    def removes(self) -> bool:
+        return self in {Repair.UNEXPECTED, Repair.BOTH}
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """How often the lists of a connection are verified, and what is mended then."""
+
+    every: timedelta
+    repair: Repair = Repair.NONE
 
 
 class VerificationStatus(StrEnum):

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
-from destination.domain.alerts import Alert, AlertState, AlertStatus
-from destination.domain.runs import RETENTION
+from destination.domain.alert import Alert, AlertState, AlertStatus
+from destination.domain.run import RETENTION
 from destination.domain.times import format_time, parse_time
 from destination.store.errors import StaleVersionError
 from destination.store.items import Attributes, Item, attributes, item

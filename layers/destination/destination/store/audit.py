@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from destination.domain.audience import AudienceKey
 from destination.domain.audit import RETENTION, Action, AuditRecord, Change, bounded
-from destination.domain.connection import AudienceKey
 from destination.domain.times import format_time, parse_time
 from destination.store.connections import InvalidCursorError
 from destination.store.items import attributes, item

@@ -15,16 +15,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
-from destination.domain.connection import (
-    DELIVERING,
-    Activation,
-    ActiveConnection,
-    AudienceKey,
-    Connection,
-    Limits,
-    Status,
-    Waiting,
-)
+from destination.domain.audience import Activation, AudienceKey
+from destination.domain.connection import DELIVERING, ActiveConnection, Connection, Limits, Status, Waiting
 from destination.domain.times import format_time, parse_time
 from destination.store.errors import DeletingError, NotFoundError, StaleVersionError
 from destination.store.items import (

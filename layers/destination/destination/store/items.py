@@ -8,10 +8,9 @@ from typing import Any
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
-from destination.domain.alerts import Alert, Subscription
+from destination.domain.alert import Alert, Subscription
+from destination.domain.audience import Activation, AudienceKey, WhenListMissing
 from destination.domain.connection import (
-    Activation,
-    AudienceKey,
     Connection,
     Consent,
     Generation,
@@ -19,18 +18,16 @@ from destination.domain.connection import (
     MappingRow,
     OnInvalid,
     PersonAction,
-    Repair,
-    Schedule,
     Scope,
     SourceType,
     Status,
     SyncType,
     Waiting,
     WhenEmpty,
-    WhenListMissing,
     WhenMissing,
 )
 from destination.domain.times import format_time, parse_time
+from destination.domain.verification import Repair, Schedule
 
 Attributes = Mapping[str, Any]
 """Plain values by attribute name; numbers come back as Decimal."""

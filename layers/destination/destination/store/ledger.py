@@ -15,12 +15,12 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from destination.domain.connection import AudienceKey
+from destination.domain.audience import AudienceKey
 from destination.domain.event import MembershipStatus
 from destination.domain.person import Delivered, Row
-from destination.domain.runs import Run
+from destination.domain.run import Run
 from destination.domain.times import format_time, parse_time
-from destination.store.lease import Lease, Leases
+from destination.store.leases import Lease, Leases
 from destination.store.runs import Runs
 from destination.store.transactions import failed, patiently
 

@@ -12,10 +12,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from destination.domain.connection import AudienceKey
+from destination.domain.audience import AudienceKey
 from destination.domain.latency import Latency
 from destination.domain.outcome import OTHER, Class, Reason
-from destination.domain.runs import RETENTION, Counters, Run, Tally, hour_of, run_id
+from destination.domain.run import RETENTION, Counters, Run, Tally, hour_of, run_id
 from destination.domain.times import format_time, parse_time
 from destination.store.items import attributes, item
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from destination.domain.runs import RETENTION, Run, hour_of
+from destination.domain.run import RETENTION, Run, hour_of
 from destination.store.items import Item, attributes, item
 
 if TYPE_CHECKING:

@@ -16,10 +16,10 @@ from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from destination.domain.connection import AudienceKey, Repair
-from destination.domain.runs import RETENTION
+from destination.domain.audience import AudienceKey
+from destination.domain.run import RETENTION
 from destination.domain.times import format_time, parse_time
-from destination.domain.verification import AudienceCheck, Differences, Phase, Verification, VerificationStatus
+from destination.domain.verification import AudienceCheck, Differences, Phase, Repair, Verification, VerificationStatus
 from destination.store.items import Item, attributes, item
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from destination.domain.configuration import LONGEST_TEXT, MUNCHKIN_ID
 from destination.domain.connection import PersonAction
+from destination.domain.connection_rules import LONGEST_TEXT, MUNCHKIN_ID
 from destination.domain.migration.export import Kind, Node
 from destination.domain.migration.report import Report
 

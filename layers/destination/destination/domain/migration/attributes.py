@@ -9,8 +9,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from destination.domain.configuration import LONGEST_TEXT, MAX_MAPPING_ROWS, NEVER_WRITTEN
 from destination.domain.connection import DEDUPE_TARGET, ECID_TARGET, EMAIL_TARGET, Generation, MappingRow
+from destination.domain.connection_rules import LONGEST_TEXT, MAX_MAPPING_ROWS, NEVER_WRITTEN
 from destination.domain.migration.export import Node
 from destination.domain.migration.report import Report
 

@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from destination.domain.configuration import AUDIENCE_ID, LONGEST_NAMESPACE, LONGEST_TEXT, MAX_ACTIVATIONS, NAMESPACE
-from destination.domain.connection import DEFAULT_NAMESPACE, Activation, AudienceKey, WhenListMissing
+from destination.domain.audience import DEFAULT_NAMESPACE, Activation, AudienceKey, WhenListMissing
+from destination.domain.audience_rules import AUDIENCE_ID, LONGEST_NAMESPACE, MAX_ACTIVATIONS, NAMESPACE
+from destination.domain.connection_rules import LONGEST_TEXT
 from destination.domain.migration.attributes import transformations
 from destination.domain.migration.export import Node
 from destination.domain.migration.report import Report

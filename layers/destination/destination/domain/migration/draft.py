@@ -8,21 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from destination.domain.configuration import (
-    LONGEST_TEXT,
-    MARKETING_ACTION,
-    MAX_MARKETING_ACTIONS,
-    ConfigurationError,
-    Problem,
-)
-from destination.domain.connection import (
-    ECID_TARGET,
-    Activation,
-    Generation,
-    MappingRow,
-    PersonAction,
-    SyncType,
-)
+from destination.domain.audience import Activation
+from destination.domain.connection import ECID_TARGET, Generation, MappingRow, PersonAction, SyncType
+from destination.domain.connection_rules import LONGEST_TEXT, MARKETING_ACTION, MAX_MARKETING_ACTIONS
 from destination.domain.migration.account import (
     accounts_of,
     munchkin_id_of,
@@ -34,6 +22,7 @@ from destination.domain.migration.attributes import LEGACY, SEARCHABLE, LegacyMa
 from destination.domain.migration.audiences import read_activations
 from destination.domain.migration.export import Kind, Node, objects, read_export
 from destination.domain.migration.report import Finding, Report
+from destination.domain.problem import ConfigurationError, Problem
 
 DEFAULT_NAME: Final = "Marketo Engage"
 LONGEST_DESCRIPTION: Final = 1000

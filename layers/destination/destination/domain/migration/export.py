@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Final
 
-from destination.domain.configuration import ConfigurationError, Problem
+from destination.domain.problem import ConfigurationError, Problem
 
 MAX_DEPTH: Final = 32
 MAX_VALUES: Final = 100_000

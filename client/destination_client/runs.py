@@ -1,0 +1,132 @@
+"""Commands that tell what became of events."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, Final
+
+import typer
+
+from destination.domain.run import hour_of, run_id
+from destination.domain.times import parse_time
+from destination_client import render
+from destination_client.context import Audience, ConnectionId, Json, Namespace, chosen
+from destination_client.http import at
+from destination_client.sparkline import per_letter, sparkline
+
+HOUR: Final = timedelta(hours=1)
+DAY: Final = timedelta(days=1)
+COUNTS: Final = ("received", "activated", "unchanged", "excluded", "failed")
+LINES: Final = ("received", "activated", "excluded", "failed")
+_MARKETO = ("created", "updated", "added", "removed")
+_MILLISECONDS, _SECONDS = 1_000, 120
+
+
+def runs(
+    context: typer.Context,
+    connection_id: ConnectionId,
+    first: Annotated[str | None, typer.Option("--from", metavar="TIME", help="ISO 8601; a day before the end.")] = None,
+    last: Annotated[
+        str | None, typer.Option("--to", metavar="TIME", help="ISO 8601; now, or a day after --from.")
+    ] = None,
+    audience: Audience = None,
+    namespace: Namespace = None,
+    failures_only: Annotated[bool, typer.Option("--failures-only", help="Hours with failed persons only.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Tell who arrived and who did not, hour by hour, and show how it went."""
+    wanted = {"from": first, "to": last, "audience_id": audience, "namespace": namespace}
+    if failures_only:
+        wanted["failures_only"] = "true"
+    found = list(chosen(context).api.pages(at(connection_id, "runs"), "runs", **wanted))
+    if as_json:
+        render.as_json(found)
+        return
+    render.table(
+        ("hour", "status", *COUNTS, *_MARKETO, "warnings", "calls"),
+        [(one["id"], one["status"], *counts(one), *_told(one), one["warnings"], one["marketo_calls"]) for one in found],
+    )
+    if found and not failures_only:
+        render.text()
+        _course(found, hours(first, last, datetime.now(UTC)))
+
+
+def run(
+    context: typer.Context,
+    connection_id: ConnectionId,
+    hour: Annotated[str, typer.Argument(metavar="HOUR", help="As `destination runs` shows it: 2026-11-21T10:00Z.")],
+    audience: Audience = None,
+    namespace: Namespace = None,
+    as_json: Json = False,
+) -> None:
+    """Show an hour: counts, how long it took, audiences, and why people did not arrive."""
+    path = at(connection_id, "runs", hour)
+    found = chosen(context).api.get(path, audience_id=audience, namespace=namespace)
+    if as_json:
+        render.as_json(found)
+        return
+    apart = {"reasons", "audiences", "latency"}
+    render.members({name: value for name, value in found.items() if name not in apart})
+    if latency := found["latency"]:
+        render.text()
+        names = ("p50", "p95", "max")
+        render.table(("from receipt to delivery", *names), [("", *(duration(latency[f"{name}_ms"]) for name in names))])
+    if found["audiences"]:
+        render.text()
+        render.table(
+            ("audience", "namespace", *COUNTS),
+            [[one[name] for name in ("id", "namespace", *COUNTS)] for one in found["audiences"]],
+        )
+    if found["reasons"]:
+        render.text()
+        members = ("code", "class", "count", "message", "example")
+        reasons = [[one[name] for name in members] for one in found["reasons"]]
+        render.table(("reason", "class", "count", "meaning", "for example"), reasons)
+
+
+def hours(first: str | None, last: str | None, now: datetime) -> list[str]:
+    """The hours of a period, by their runs' ids; without an end or a beginning it is a day, up to now."""
+    end = parse_time(last) if last else parse_time(first) + DAY if first else now
+    hour, end = hour_of(run_id(parse_time(first) if first else end - DAY)), min(end, now)
+    found = []
+    while hour <= end:
+        found.append(run_id(hour))
+        hour += HOUR
+    return found
+
+
+def counts(run: Mapping[str, Any]) -> list[int]:
+    """`COUNTS` of a run."""
+    return [_count(run, name) for name in COUNTS]
+
+
+def course(found: Sequence[Mapping[str, Any]], of: Sequence[str], name: str) -> list[int]:
+    """One of the counts, for each of some hours."""
+    by_hour = {one["id"]: _count(one, name) for one in found}
+    return [by_hour.get(hour, 0) for hour in of]
+
+
+def duration(milliseconds: int) -> str:
+    """For people: `840 ms`, `3.2 s`, `0:12:30`."""
+    if milliseconds < _MILLISECONDS:
+        return f"{milliseconds} ms"
+    if milliseconds < _SECONDS * _MILLISECONDS:
+        return f"{milliseconds / _MILLISECONDS:.1f} s"
+    return str(timedelta(seconds=round(milliseconds / _MILLISECONDS)))
+
+
+def _course(found: Sequence[Mapping[str, Any]], of: Sequence[str]) -> None:
+    step = per_letter(len(of))
+    heading = f"{of[0]} to {of[-1]}" + (f", {step} hours a letter" if step > 1 else "")
+    numbers = {name: course(found, of, name) for name in LINES}
+    render.table(
+        (heading, "", "most in an hour", "sum"),
+        [(name, sparkline(each), max(each), sum(each)) for name, each in numbers.items()],
+    )
+
+
+def _count(run: Mapping[str, Any], name: str) -> int:
+    return int(run["activated"]["persons"] if name == "activated" else run[name])
+
+
+def _told(run: Mapping[str, Any]) -> list[object]:
+    return [run["activated"][name] for name in _MARKETO]

@@ -1,0 +1,140 @@
+"""Commands that have Marketo's lists compared with what was delivered."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import typer
+
+from destination.domain.verification import Repair
+from destination_client import render
+from destination_client.context import FAILED, Audience, ConnectionId, Json, Namespace, chosen
+from destination_client.errors import CommandError
+from destination_client.http import Api, at
+
+WAIT_SECONDS = 2.0
+
+
+def verify(
+    context: typer.Context,
+    connection_id: ConnectionId,
+    audience: Audience = None,
+    namespace: Namespace = None,
+    repair: Annotated[Repair, typer.Option(help="Whom to put in place.")] = Repair.NONE,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait for the end, and show what was found.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Compare Marketo's lists with what was delivered, and put people in place if asked to.
+
+    `--repair missing` puts on the lists who is missing, `unexpected` takes off who is on them without reason, `both`
+    does both. With `--wait` it exits with 1 if it failed, anybody is out of place at the end, or a list could not be
+    read.
+    """
+    if namespace is not None and audience is None:
+        raise CommandError("A namespace alone names no audience", "Give --audience with --namespace, or neither.")
+    api = chosen(context).api
+    wanted = {"audience_id": audience, "namespace": namespace, "repair": repair.value}
+    made = api.post(at(connection_id, "verifications"), {name: one for name, one in wanted.items() if one is not None})
+    if wait:
+        made = _finished(api, connection_id, made)
+    if as_json:
+        render.as_json(made)
+    elif wait:
+        _show(made)
+    else:
+        render.text(f"{made['id']}: {made['status']}; see: destination verifications {connection_id} {made['id']}")
+    if wait and (made["code"] or out_of_place(made)):
+        raise typer.Exit(FAILED)
+
+
+def verifications(
+    context: typer.Context,
+    connection_id: ConnectionId,
+    verification_id: Annotated[
+        str | None, typer.Argument(metavar="VERIFICATION", help="One of them, with what it found.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """List the verifications of a connection, newest first; or show one."""
+    api = chosen(context).api
+    if verification_id is not None:
+        found = api.get(at(connection_id, "verifications", verification_id))
+        if as_json:
+            render.as_json(found)
+        else:
+            _show(found)
+        return
+    listed = api.get(at(connection_id, "verifications"))["verifications"]
+    if as_json:
+        render.as_json(listed)
+        return
+    names = ("id", "status", "repair", "requested_at", "started_at", "finished_at")
+    render.table(
+        ("id", "status", "repair", "requested", "started", "finished", "audiences"),
+        [(*(one[name] for name in names), _progress(one)) for one in listed],
+    )
+
+
+def out_of_place(verification: Mapping[str, Any]) -> bool:
+    """Whether anybody is out of place still, or a list could not be read."""
+    audiences = verification["audiences"]
+    return any(one["code"] or _left(one["missing"]) or _left(one["unexpected"]) for one in audiences)
+
+
+def _finished(api: Api, connection_id: str, verification: dict[str, Any]) -> dict[str, Any]:
+    """The verification once it is finished; how far it is shows meanwhile."""
+    path = at(connection_id, "verifications", verification["id"])
+    with render.progress("verifying", verification["progress"]["audiences"]) as bar:
+        done = 0
+        while verification["finished_at"] is None:
+            api.sleep(WAIT_SECONDS)
+            verification = api.get(path)
+            bar.advance(verification["progress"]["done"] - done)
+            done = verification["progress"]["done"]
+    return verification
+
+
+def _show(verification: Mapping[str, Any]) -> None:
+    because = f" because of {verification['code']}" if verification["code"] else ""
+    render.text(f"{verification['id']}: {verification['status']}{because}, repair {verification['repair']}")
+    render.table(
+        (
+            "audience",
+            "list",
+            "phase",
+            "expected",
+            "found",
+            "in doubt",
+            "missing",
+            "mended",
+            "unexpected",
+            "mended",
+            "leads",
+            "code",
+        ),
+        [
+            (
+                one["name"],
+                one["list"]["id"],
+                one["phase"],
+                *(one[name] for name in ("expected", "found", "in_doubt")),
+                *(one[kind][name] for kind in ("missing", "unexpected") for name in ("count", "mended")),
+                "; ".join(_sample(one, kind) for kind in ("missing", "unexpected") if one[kind]["lead_ids"]) or None,
+                one["code"],
+            )
+            for one in verification["audiences"]
+        ],
+    )
+
+
+def _sample(audience: Mapping[str, Any], kind: str) -> str:
+    differences = audience[kind]
+    more = ", …" if differences["count"] > len(differences["lead_ids"]) else ""
+    return f"{kind} {', '.join(map(str, differences['lead_ids']))}{more}"
+
+
+def _left(differences: Mapping[str, Any]) -> bool:
+    return bool(differences["count"] > differences["mended"])
+
+
+def _progress(verification: Mapping[str, Any]) -> str:
+    return f"{verification['progress']['done']} of {verification['progress']['audiences']}"

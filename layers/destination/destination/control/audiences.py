@@ -1,0 +1,195 @@
+"""The control plane's use case: what operators do with the audiences activated on connections, and with their lists.
+
+Every change is written together with its audit record, or not at all.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from destination.control.audit import Recorder
+from destination.control.connections import IncompleteError
+from destination.control.emptying import Emptying
+from destination.control.governance import Governance
+from destination.domain.audience import Activation, AudienceKey
+from destination.domain.audience_rules import activation_change_problems, activation_problems, room_problems
+from destination.domain.audit import Action, differences
+from destination.domain.connection import Connection
+from destination.domain.credentials import ClientCredentials
+from destination.domain.matching import rule_of
+from destination.domain.problem import ConfigurationError, Problem, refuse
+from destination.marketo.errors import NAME_TAKEN, RequestRejectedError
+from destination.marketo.instance import Marketo
+from destination.marketo.lists import Lists, StaticList, safe_name
+from destination.store.connections import Connections
+from destination.store.errors import NotFoundError, StaleVersionError
+from destination.store.secrets import Credentials
+
+
+class AlreadyBoundError(Exception):
+    """An audience has one list and a list one audience, and one of the two is taken; the message says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Activations:
+    """What operators do with audiences. `marketo_for` gives the connection's instance, seen as its API user.
+
+    `record` makes the audit record that is written beside each change.
+    Where a version is `expected`, any other raises StaleVersionError; None expects nothing.
+    Every method raises NotFoundError when there is no such connection, and every change DeletingError when it is being
+    deleted.
+    """
+
+    connections: Connections
+    credentials: Credentials
+    marketo_for: Callable[[Connection, ClientCredentials], Marketo]
+    emptying: Emptying
+    governance: Governance
+    record: Recorder
+
+    def activate(
+        self, connection_id: str, activation: Activation, expected: int | None = None
+    ) -> tuple[Activation, bool]:
+        """Switch an audience on, and say whether it was off; switching it on again renews what is known of it.
+
+        On a connection that keeps lists the audience gets the list of the given id, else the one it has, else the
+        workspace's list of the audience's name, which is created if there is none. A new name renames the list that it
+        has where the connection propagates renames.
+
+        Raises ConfigurationError, PolicyViolationError, AlreadyBoundError, StaleVersionError when somebody else did
+        meanwhile, and MarketoError or OutOfTimeError from the instance.
+        """
+        connection = self.connections.changeable(connection_id)
+        refuse(activation_problems(connection, activation))
+        self.governance.admit_audience(connection, activation)
+        present = self._present(connection_id, activation.audience)
+        _expect(present, activation.audience, expected)
+        if present is None:
+            refuse(room_problems(len(self.connections.activations(connection_id))))
+        if rule_of(connection).keeps_lists:
+            kept = self._list_of(connection, activation, present)
+            activation = replace(activation, list_id=kept.id, list_name=kept.name)
+            if present is not None and _renames_list(connection, present, activation):
+                activation = replace(activation, list_name=self._rename_list(connection, kept.id, activation.name))
+        elif present is not None:
+            activation = replace(activation, list_id=present.list_id, list_name=present.list_name)
+        changes = differences(present, activation)
+        if present is not None and not changes:
+            return present, False
+        record = self.record(Action.ACTIVATE_AUDIENCE, connection_id, changes, activation.audience)
+        return self.connections.put_activation(connection_id, activation, present, record), present is None
+
+    def list(self, connection_id: str) -> tuple[Activation, ...]:
+        self.connections.get(connection_id)
+        return self.connections.activations(connection_id)
+
+    def get(self, connection_id: str, audience: AudienceKey, expected: int | None = None) -> Activation:
+        """Raises NotFoundError also when the audience is not activated."""
+        self.connections.get(connection_id)
+        activation = self.connections.activation(connection_id, audience)
+        _expect(activation, audience, expected)
+        return activation
+
+    def change(self, connection_id: str, before: Activation, after: Activation) -> Activation:
+        """Store a changed name, origin, start or end.
+
+        A new name renames the list where the connection propagates renames; otherwise the list keeps its name.
+
+        Raises ConfigurationError, StaleVersionError, AlreadyBoundError when another list has the name, and MarketoError
+        or OutOfTimeError.
+        """
+        connection = self.connections.changeable(connection_id)
+        refuse(activation_change_problems(before, after))
+        # The list was decided when the audience was activated.
+        refuse(activation_problems(connection, replace(after, list_id=None)))
+        self.governance.admit_audience(connection, after)
+        if after.list_id is not None and _renames_list(connection, before, after):
+            after = replace(after, list_name=self._rename_list(connection, after.list_id, after.name))
+        changes = differences(before, after)
+        if not changes:
+            return before
+        record = self.record(Action.CHANGE_AUDIENCE, connection_id, changes, before.audience)
+        return self.connections.put_activation(connection_id, after, before, record)
+
+    def deactivate(
+        self, connection_id: str, audience: AudienceKey, expected: int | None = None, *, empty: bool = False
+    ) -> None:
+        """Switch an audience off; its list stays in Marketo, with its members or `empty` of those put on it.
+
+        Raises NotFoundError. Emptying may take several calls: it raises BusyError, OutOfTimeError or MarketoError, with
+        the audience still active, and goes on where it was.
+        """
+        connection = self.connections.changeable(connection_id)
+        activation = self.connections.activation(connection_id, audience)
+        _expect(activation, audience, expected)
+        if empty and activation.list_id is not None:
+            self.emptying(connection, activation, self._given_credentials(connection, "the list is emptied in Marketo"))
+        record = self.record(Action.DEACTIVATE_AUDIENCE, connection_id, differences(activation, None), audience)
+        self.connections.delete_activation(connection_id, activation, record)
+
+    def _present(self, connection_id: str, audience: AudienceKey) -> Activation | None:
+        try:
+            return self.connections.activation(connection_id, audience)
+        except NotFoundError:
+            return None
+
+    def _list_of(self, connection: Connection, wanted: Activation, present: Activation | None) -> StaticList:
+        bound = present.list_id if present else None
+        if bound is not None and wanted.list_id not in {None, bound}:
+            raise AlreadyBoundError(f"the audience is delivered to list {bound}; deactivate it first to choose another")
+        credentials = self._given_credentials(connection, "the list is looked up in Marketo")
+        found = self._find_list(self.marketo_for(connection, credentials).lists, connection, wanted, bound)
+        self._refuse_bound(connection, wanted, found)
+        return found
+
+    def _refuse_bound(self, connection: Connection, wanted: Activation, found: StaticList) -> None:
+        """Two audiences on one list would take off each other's people, be they of one connection or of two.
+
+        A connection that keeps no lists now has those that it kept again when its sync type is changed back.
+        """
+        others = (one for one in self.connections.of_instance(connection.munchkin_id) if one.id != connection.id)
+        for owner in (connection, *others):
+            for other in self.connections.activations(owner.id):
+                if other.list_id == found.id and (owner.id, other.audience) != (connection.id, wanted.audience):
+                    taken = f"list {found.id} is that of audience {other.audience.id} ({other.audience.namespace})"
+                    where = "" if owner.id == connection.id else f" of connection {owner.id}"
+                    raise AlreadyBoundError(f"{taken}{where}; choose another name or another list for this one")
+
+    def _rename_list(self, connection: Connection, list_id: int, name: str) -> str:
+        credentials = self._given_credentials(connection, "the list is renamed in Marketo")
+        try:
+            renamed = self.marketo_for(connection, credentials).lists.rename(list_id, name)
+        except RequestRejectedError as error:
+            if error.code != NAME_TAKEN:
+                raise
+            raise AlreadyBoundError(
+                f"Marketo has another list of the name {safe_name(name)}; choose another"
+            ) from error
+        if renamed is None:
+            message = f"Marketo has no list {list_id} any more to be renamed; activate the audience again first"
+            raise ConfigurationError([Problem("name", message)])
+        return renamed.name
+
+    def _given_credentials(self, connection: Connection, why: str) -> ClientCredentials:
+        credentials = self.credentials.find(connection.id)
+        if credentials is None:
+            raise IncompleteError([Problem("credentials", f"give them first: {why}")])
+        return credentials
+
+    def _find_list(self, lists: Lists, connection: Connection, wanted: Activation, bound: int | None) -> StaticList:
+        list_id = wanted.list_id or bound
+        if list_id is not None and (found := lists.get(list_id)):
+            return found
+        if wanted.list_id is not None:
+            message = f"Marketo has no list {wanted.list_id} that this API user can see; leave it out to have one made"
+            raise ConfigurationError([Problem("list.id", message)])
+        return lists.ensure(wanted.name, connection.workspace)
+
+
+def _renames_list(connection: Connection, before: Activation, after: Activation) -> bool:
+    return connection.propagate_renames and before.name != after.name and before.list_id == after.list_id
+
+
+def _expect(activation: Activation | None, audience: AudienceKey, version: int | None) -> None:
+    if version is not None and (activation is None or activation.version != version):
+        stands = f"at version {activation.version}" if activation else "not activated"
+        raise StaleVersionError(f"audience {audience.id} is {stands}, not at version {version}")

@@ -1,0 +1,273 @@
+"""The preflight: whether a connection could deliver, found out by asking Marketo and changing nothing.
+
+Seven calls to Marketo, and one for the access token, when none has to be repeated. What one check finds the next ones
+use; once Marketo does not answer, nothing more is asked.
+"""
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Final
+
+from destination.domain.check import (
+    Check,
+    CheckName,
+    Report,
+    dedupe_problems,
+    judged,
+    mapping_problems,
+    mapping_warnings,
+    partition_problems,
+    sample_problems,
+    workspace_problems,
+)
+from destination.domain.connection import Connection
+from destination.domain.connection_rules import connection_warnings
+from destination.domain.credentials import ClientCredentials
+from destination.domain.event import ProfileEvent
+from destination.domain.matching import rule_of
+from destination.domain.problem import ConfigurationError, Problem
+from destination.ingest.sources import FORMATS
+from destination.ingest.sources.body import Receipt, TooManyRecordsError, UnreadableBodyError
+from destination.marketo.errors import ACCESS_DENIED, InstanceWaitsError, MarketoError
+from destination.marketo.instance import Marketo
+from destination.marketo.pace import OutOfTimeError
+from destination.store.connections import Connections
+from destination.store.secrets import Credentials
+
+Halt = InstanceWaitsError | OutOfTimeError
+
+EVERY_CHECK: Final = frozenset(CheckName)
+TO_ENABLE: Final = EVERY_CHECK - {CheckName.QUOTA}
+"""A quota that is used up comes back by itself, and an enabled connection keeps its events until then."""
+
+_CHECKED_ANEW: Final = {
+    "workspace": {CheckName.WORKSPACE},
+    "partition": {CheckName.PARTITION},
+    "sync_type": {CheckName.WORKSPACE, CheckName.PARTITION},
+    "person_action": {CheckName.PARTITION, CheckName.DEDUPE_FIELD},
+    "dedupe_field": {CheckName.DEDUPE_FIELD, CheckName.MAPPING},
+    "ecid_field": {CheckName.DEDUPE_FIELD, CheckName.MAPPING},
+    "generation": {CheckName.DEDUPE_FIELD, CheckName.MAPPING},
+    "mapping": {CheckName.MAPPING},
+}
+"""By member of the connection, the checks that its change calls for."""
+
+_READ_LEADS: Final = "Read-Only Person"
+_PERMISSIONS: Final = {
+    CheckName.READ_LEADS: _READ_LEADS,
+    CheckName.WRITE_LEADS: "Edit Person (Read-Write Person in the group Access API)",
+    CheckName.ASSETS: "Read-Write Assets",
+    CheckName.WORKSPACE: "Read-Only Assets",
+    CheckName.PARTITION: _READ_LEADS,
+    CheckName.DEDUPE_FIELD: _READ_LEADS,
+    CheckName.MAPPING: _READ_LEADS,
+}
+"""What the role of the API user needs for what a check asks."""
+
+
+class ChecksFailedError(ConfigurationError):
+    """Marketo was asked, and the connection could not deliver for what `problems` name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checks:
+    """Checks connections. `marketo_for` gives the connection's instance as its API user sees it."""
+
+    connections: Connections
+    credentials: Credentials
+    marketo_for: Callable[[Connection, ClientCredentials], Marketo]
+    clock: Callable[[], datetime]
+
+    def __call__(self, connection_id: str, sample: bytes | None = None) -> Report:
+        """Make all checks; with a sample, a body in the format of the connection's source, also of its values.
+
+        Raises NotFoundError, and ConfigurationError when the sample is no event.
+        """
+        active = self.connections.active(connection_id)
+        events = () if sample is None else self._events(active.connection, sample)
+        examination = self._examination(active.connection, self.credentials.find(connection_id), events)
+        report = examination.report(EVERY_CHECK)
+        warnings = (*connection_warnings(active.connection, len(active.activations)), *report.warnings)
+        return replace(report, warnings=warnings)
+
+    def admit(self, connection: Connection) -> None:
+        """Let a connection be enabled. Raises ChecksFailedError, and what Marketo halts for."""
+        _refuse(self._examination(connection, self.credentials.find(connection.id)), TO_ENABLE)
+
+    def admit_change(self, before: Connection, after: Connection, credentials: ClientCredentials | None) -> None:
+        """Let an enabled connection be changed; only what the change touches is checked. Raises as `admit`.
+
+        Of new credentials no more than that they are good, so that they can be replaced while a role is being mended.
+        """
+        wanted = {
+            name
+            for member, names in _CHECKED_ANEW.items()
+            if getattr(before, member) != getattr(after, member)
+            for name in names
+        }
+        if credentials is not None:
+            wanted.add(CheckName.CREDENTIALS)
+        if wanted:
+            _refuse(self._examination(after, credentials or self.credentials.find(before.id)), wanted)
+
+    def _examination(
+        self, connection: Connection, credentials: ClientCredentials | None, events: Sequence[ProfileEvent] = ()
+    ) -> "_Examination":
+        marketo = None if credentials is None else self.marketo_for(connection, credentials)
+        return _Examination(connection, marketo, events)
+
+    def _events(self, connection: Connection, sample: bytes) -> Sequence[ProfileEvent]:
+        try:
+            parsed = FORMATS[connection.source_format](sample, Receipt(self.clock()))
+        except (UnreadableBodyError, TooManyRecordsError):
+            parsed = None
+        if parsed is None or not (parsed.events or parsed.rejected):
+            message = f"must be an event, or a body of events, in the connection's format {connection.source_format}"
+            raise ConfigurationError([Problem("sample", message)])
+        if parsed.rejected:
+            raise ConfigurationError(
+                [Problem(f"sample[{index}].{one.path}".rstrip("."), one.message) for index, one in parsed.rejected]
+            )
+        return [event for _, event in parsed.events]
+
+
+@dataclass(slots=True)
+class _Examination:
+    """One connection's checks, one after the other.
+
+    `halt`: what ended the asking early. `workspaces` are known once the folders for lists were read.
+    """
+
+    connection: Connection
+    marketo: Marketo | None
+    events: Sequence[ProfileEvent]
+    checks: list[Check] = field(default_factory=list)
+    warnings: tuple[Problem, ...] = ()
+    halt: Halt | None = None
+    workspaces: Collection[str] | None = None
+
+    def report(self, wanted: Collection[CheckName]) -> Report:
+        steps: dict[CheckName, Callable[[Marketo], Check]] = {
+            CheckName.CREDENTIALS: self._authenticate,
+            CheckName.READ_LEADS: self._read_leads,
+            CheckName.WRITE_LEADS: self._write_leads,
+            CheckName.ASSETS: self._assets,
+            CheckName.WORKSPACE: self._workspace,
+            CheckName.PARTITION: self._partition,
+            CheckName.DEDUPE_FIELD: self._dedupe_field,
+            CheckName.MAPPING: self._mapping,
+            CheckName.QUOTA: self._quota,
+        }
+        for name, step in steps.items():
+            if name in wanted:
+                self.checks.append(self._made(name, step))
+        calls = 0 if self.marketo is None else self.marketo.calls
+        return Report(tuple(self.checks), self.warnings, calls)
+
+    def _made(self, name: CheckName, step: Callable[[Marketo], Check]) -> Check:
+        if self.marketo is None:
+            return self._without_credentials(name)
+        if any(check.name is CheckName.CREDENTIALS and check.ok is False for check in self.checks):
+            return Check(name, ok=None, detail="not checked, as Marketo does not accept the credentials")
+        if self.halt is not None:
+            return Check(name, ok=None, detail="not checked, as Marketo does not answer now", hint="Try again.")
+        try:
+            return step(self.marketo)
+        except (OutOfTimeError, InstanceWaitsError) as error:
+            self.halt = error
+            return _halted(name, error)
+        except MarketoError as error:
+            return Check(name, ok=False, detail=str(error), hint=_hint(name, error))
+
+    def _without_credentials(self, name: CheckName) -> Check:
+        if name is not CheckName.CREDENTIALS:
+            return Check(name, ok=None, detail="not checked, as there are no credentials")
+        hint = "Give the client id and client secret of an API-only LaunchPoint service."
+        return Check(name, ok=False, detail="there are no credentials", hint=hint)
+
+    def _authenticate(self, marketo: Marketo) -> Check:
+        marketo.authenticate()
+        return Check(CheckName.CREDENTIALS, ok=True, detail="Marketo hands out access tokens for them")
+
+    def _read_leads(self, marketo: Marketo) -> Check:
+        marketo.probes.read_leads()
+        return Check(CheckName.READ_LEADS, ok=True, detail="leads can be looked up")
+
+    def _write_leads(self, marketo: Marketo) -> Check:
+        marketo.probes.write_leads()
+        return Check(CheckName.WRITE_LEADS, ok=True, detail="leads can be written; nothing was changed")
+
+    def _assets(self, marketo: Marketo) -> Check:
+        if not rule_of(self.connection).keeps_lists:
+            return Check(CheckName.ASSETS, ok=True, detail="not needed: profile_only keeps no lists")
+        self.workspaces = marketo.lists.workspaces()
+        marketo.probes.create_lists()
+        detail = "folders can be read, and nothing speaks against creating lists; none was created"
+        return Check(CheckName.ASSETS, ok=True, detail=detail)
+
+    def _workspace(self, marketo: Marketo) -> Check:
+        name = CheckName.WORKSPACE
+        if not rule_of(self.connection).keeps_lists:
+            return Check(name, ok=True, detail="not needed: profile_only keeps no lists")
+        if self.workspaces is None:
+            if any(check.name is CheckName.ASSETS for check in self.checks):
+                return Check(name, ok=None, detail="not checked, as the folders for lists cannot be read")
+            self.workspaces = marketo.lists.workspaces()
+        problems = workspace_problems(self.connection, self.workspaces)
+        return judged(name, problems, f"{self.connection.workspace} has a folder for lists that the API user sees")
+
+    def _partition(self, marketo: Marketo) -> Check:
+        name, wanted = CheckName.PARTITION, self.connection.partition
+        if wanted is None and not rule_of(self.connection).creates:
+            return Check(name, ok=True, detail="not needed: the connection creates nobody")
+        partitions = [one.name for one in marketo.describe.partitions()]
+        problems = partition_problems(self.connection, partitions)
+        seen = f"the API user sees {len(partitions)} partition{'s' if len(partitions) != 1 else ''}"
+        good = f"{wanted or 'Default'} is there, and {seen}; Marketo does not tell which of them the workspace sees"
+        return judged(name, problems, good)
+
+    def _dedupe_field(self, marketo: Marketo) -> Check:
+        problems = dedupe_problems(self.connection, marketo.describe.schema())
+        return judged(CheckName.DEDUPE_FIELD, problems, f"{self.connection.dedupe_field} can be searched by")
+
+    def _mapping(self, marketo: Marketo) -> Check:
+        schema = marketo.describe.schema()
+        self.warnings = tuple(mapping_warnings(self.connection, schema))
+        problems = mapping_problems(self.connection, schema)
+        if not problems and self.events:
+            problems = sample_problems(self.connection, schema, self.events)
+        good = f"{len(self.connection.mapping)} rows fit Marketo's fields"
+        return judged(CheckName.MAPPING, problems, f"{good}, and the sample" if self.events else good)
+
+    def _quota(self, marketo: Marketo) -> Check:
+        total, most = marketo.usage().total, self.connection.limits.daily_calls
+        made = f"all integrations made {total:,} calls today, of the {most:,} in limits.daily_calls"
+        if total < most:
+            return Check(CheckName.QUOTA, ok=True, detail=f"{made}; {most - total:,} are left")
+        hint = (
+            "Delivery waits for the reset at midnight US Central; or raise limits.daily_calls, up to Marketo's quota."
+        )
+        return Check(CheckName.QUOTA, ok=False, detail=made, hint=hint)
+
+
+def _refuse(examination: _Examination, wanted: Collection[CheckName]) -> None:
+    report = examination.report(wanted)
+    if problems := [problem for check in report.checks if check.ok is False for problem in check.refusals]:
+        raise ChecksFailedError(problems)
+    if examination.halt is not None:
+        raise examination.halt
+
+
+def _halted(name: CheckName, error: Halt) -> Check:
+    if isinstance(error, OutOfTimeError):
+        return Check(name, ok=None, detail="Marketo takes too long to answer", hint="Try again.")
+    hint = f"{error.remedy} Try again after {error.wait.total_seconds():.0f} s.".strip()
+    return Check(name, ok=None, detail=str(error), hint=hint)
+
+
+def _hint(name: CheckName, error: MarketoError) -> str:
+    if error.code != ACCESS_DENIED or name not in _PERMISSIONS:
+        return error.remedy
+    permission = _PERMISSIONS[name]
+    return f"Give the API user's role the permission {permission}; and check the IP allow-list of Marketo."

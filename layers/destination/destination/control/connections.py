@@ -1,0 +1,253 @@
+"""The control plane's use case: what operators do with connections.
+
+Every change is written together with its audit record, or not at all.
+"""
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from destination.control.audit import Recorder
+from destination.control.checks import Checks
+from destination.control.governance import Governance
+from destination.control.removal import Removal
+from destination.domain.alert import Alert, AlertState
+from destination.domain.audit import Action, Change, credential_changes, differences
+from destination.domain.connection import (
+    OPEN,
+    Connection,
+    Status,
+)
+from destination.domain.connection_rules import (
+    change_problems,
+    connection_problems,
+    connection_warnings,
+    grace_problems,
+    missing_to_enable,
+)
+from destination.domain.credentials import ClientCredentials
+from destination.domain.problem import ConfigurationError, Problem, refuse
+from destination.store.alerts import Alerts, History
+from destination.store.audit import AuditPage
+from destination.store.connections import Connections, Page
+from destination.store.errors import DeletingError, StaleVersionError
+from destination.store.secrets import Credentials, TokenSecret
+
+
+class IncompleteError(ConfigurationError):
+    """An enabled connection must be able to deliver, and this one lacks what `problems` name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Created:
+    """A new connection and its ingest token, which is not stored and cannot be shown again."""
+
+    connection: Connection
+    token: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Rotated:
+    """A connection with a new ingest token, which is not stored; the one before is good until a time."""
+
+    connection: Connection
+    token: str = field(repr=False)
+    previous_valid_until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AlertsOf:
+    """A connection with the states of the alerts that were ever triggered, and a page of their history."""
+
+    connection: Connection
+    states: Mapping[Alert, AlertState]
+    history: History
+
+
+@dataclass(frozen=True, slots=True)
+class Management:
+    """What operators do. `new_id` and `new_token` are random; a token has 256 bits and goes into an HTTP header.
+
+    `token_of` gives the access token that the connections of an API user share. `record` makes the audit record that is
+    written beside each change.
+    Where a version is `expected`, any other raises StaleVersionError; None expects nothing.
+    Every method that names a connection raises NotFoundError when there is none, and every change of one DeletingError
+    when it is being deleted.
+    """
+
+    connections: Connections
+    credentials: Credentials
+    checks: Checks
+    alerts: Alerts
+    token_of: Callable[[Connection, ClientCredentials], TokenSecret]
+    removal: Removal
+    record: Recorder
+    governance: Governance
+    new_id: Callable[[], str]
+    new_token: Callable[[], str]
+    clock: Callable[[], datetime]
+
+    def create(self, draft: Connection, credentials: ClientCredentials | None) -> Created:
+        """Store a draft under a new id. Raises ConfigurationError, PolicyViolationError."""
+        refuse(connection_problems(draft))
+        self.governance.admit(draft)
+        connection = replace(draft, id=self.new_id(), version=1, status=Status.DRAFT)
+        token = self.new_token()
+        # The credentials first: a connection that can be seen has all that was given for it.
+        if credentials is not None:
+            self.credentials.put(connection.id, credentials)
+        changes = (*differences(None, connection), *credential_changes(None, credentials))
+        record = self.record(Action.CREATE_CONNECTION, connection.id, changes)
+        self.connections.create(connection, _hash(token), record)
+        return Created(connection, token)
+
+    def get(self, connection_id: str, expected: int | None = None) -> Connection:
+        connection = self.connections.get(connection_id)
+        _expect(connection, expected)
+        return connection
+
+    def warnings(self, connection: Connection, audiences: int = 0) -> Sequence[Problem]:
+        """What works, and is perhaps not what was meant; `audiences`: how many are activated, where that is known."""
+        return [*connection_warnings(connection, audiences), *self.governance.warnings(connection)]
+
+    def list(self, cursor: str | None, limit: int) -> Page:
+        """Raises InvalidCursorError."""
+        return self.connections.list(cursor, limit)
+
+    def change(
+        self,
+        before: Connection,
+        after: Connection,
+        credentials: ClientCredentials | None = None,
+        action: Action = Action.CHANGE_CONNECTION,
+    ) -> Connection:
+        """Store a changed configuration; enabled, it must stay complete, and fit Marketo.
+
+        Raises ConfigurationError, PolicyViolationError, IncompleteError, ChecksFailedError, MarketoError or
+        OutOfTimeError when Marketo cannot be asked now, and StaleVersionError when it changed since `before` was read.
+        """
+        _refuse_deleting(before)
+        refuse(change_problems(before, after) + connection_problems(after))
+        self.governance.admit(after, before)
+        if before.status in OPEN:
+            self._refuse_incomplete(after, has_credentials=credentials is not None)
+            self.checks.admit_change(before, after, credentials)
+        if after == before and credentials is None:
+            return before
+        changes = differences(before, after)
+        if credentials is None:
+            return self.connections.update(after, self.record(action, before.id, changes))
+        # The credentials first: sync keeps them for as long as the version stays, so whoever sees the new version must
+        # find the new ones. They have no condition, so the version is looked at once more, for a change that is stale.
+        _expect(self.connections.get(before.id), before.version)
+        replaced = self.credentials.find(before.id)
+        self.credentials.put(before.id, credentials)
+        changes += credential_changes(replaced, credentials)
+        changed = self.connections.update(after, self.record(action, before.id, changes))
+        if replaced is not None and replaced.client_id != credentials.client_id:
+            # Others with the same credentials obtain a new one.
+            self.token_of(before, replaced).delete()
+        return changed
+
+    def enable(self, connection_id: str, expected: int | None = None) -> Connection:
+        """Let events in, and end a block: what is queued is tried again.
+
+        Raises IncompleteError, PolicyViolationError, ChecksFailedError, and MarketoError or OutOfTimeError when Marketo
+        cannot be asked now.
+        """
+        connection = self._changeable(connection_id, expected)
+        self._refuse_incomplete(connection)
+        self.governance.admit(connection)
+        if connection.status is not Status.ENABLED:
+            self.checks.admit(connection)
+        return self._set_status(connection, Status.ENABLED, Action.ENABLE_CONNECTION)
+
+    def disable(self, connection_id: str, expected: int | None = None) -> Connection:
+        """Let no further events in; a draft stays one, for it never let any in."""
+        connection = self._changeable(connection_id, expected)
+        if connection.status is Status.DRAFT:
+            return connection
+        return self._set_status(connection, Status.DISABLED, Action.DISABLE_CONNECTION)
+
+    def delete(self, connection_id: str, expected: int | None = None, *, discard: bool = False) -> Connection | None:
+        """Let nothing in any more, and remove the connection once what is queued was delivered; its lists stay.
+
+        It is removed at once, and None answered, where nothing was ever let in, or what is queued is to be discarded:
+        then its events end as dead letters. Asked again, it goes on where it broke off.
+        """
+        connection = self.get(connection_id, expected)
+        at_once = discard or connection.status is Status.DRAFT
+        if connection.status is not Status.DELETING:
+            status = Change("status", connection.status.value, Status.DELETING.value)
+            record = self.record(Action.DELETE_CONNECTION, connection_id, [status])
+            connection = self.connections.begin_deletion(connection_id, connection.version, self.clock(), record)
+        if not at_once:
+            return connection
+        self.removal(connection)
+        return None
+
+    def rotate_ingest_token(self, connection_id: str, grace: timedelta, expected: int | None = None) -> Rotated:
+        """Make a new ingest token; the current one is good for a while longer, one before it no more.
+
+        Raises ConfigurationError.
+        """
+        connection = self._changeable(connection_id, expected)
+        refuse(grace_problems(grace))
+        token, until = self.new_token(), self.clock() + grace
+        record = self.record(Action.ROTATE_INGEST_TOKEN, connection_id)
+        connection = self.connections.rotate_token(connection_id, connection.version, _hash(token), until, record)
+        return Rotated(connection, token, until)
+
+    def audit(
+        self,
+        connection_id: str | None,
+        first: datetime | None,
+        last: datetime | None,
+        cursor: str | None,
+        limit: int,
+    ) -> AuditPage:
+        """The changes from one time on and before another, newest first: of one connection, there or not, or of all.
+
+        Raises ConfigurationError, InvalidCursorError.
+        """
+        if first and last and first > last:
+            raise ConfigurationError([Problem("from", "must not be later than to")])
+        return self.record.audit.page(connection_id, first, last, cursor, limit)
+
+    def alerts_of(self, connection_id: str, cursor: str | None, limit: int) -> AlertsOf:
+        """What the connection subscribes to, where it stands, and the changes before the cursor."""
+        connection = self.connections.get(connection_id)
+        states = {alert: one.state for alert, one in self.alerts.states(connection_id).items()}
+        return AlertsOf(connection, states, self.alerts.history(connection_id, cursor, limit))
+
+    def _refuse_incomplete(self, connection: Connection, *, has_credentials: bool = False) -> None:
+        active = replace(self.connections.active(connection.id), connection=connection)
+        has_credentials = has_credentials or self.credentials.find(connection.id) is not None
+        if missing := missing_to_enable(active, has_credentials=has_credentials):
+            raise IncompleteError(missing)
+
+    def _changeable(self, connection_id: str, expected: int | None = None) -> Connection:
+        connection = self.get(connection_id, expected)
+        _refuse_deleting(connection)
+        return connection
+
+    def _set_status(self, connection: Connection, status: Status, action: Action) -> Connection:
+        if connection.status is status:
+            return connection
+        record = self.record(action, connection.id, [Change("status", connection.status.value, status.value)])
+        return self.connections.set_status(connection.id, connection.version, status, record)
+
+
+def _refuse_deleting(connection: Connection) -> None:
+    if connection.status is Status.DELETING:
+        raise DeletingError(f"connection {connection.id} is being deleted")
+
+
+def _hash(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def _expect(connection: Connection, version: int | None) -> None:
+    if version not in {None, connection.version}:
+        raise StaleVersionError(f"connection {connection.id} is at version {connection.version}, not {version}")

@@ -1,0 +1,125 @@
+"""The use case of those who ask what became of events: the hourly runs, a page at a time."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from destination.domain.audience import AudienceKey
+from destination.domain.connection import Connection
+from destination.domain.outcome import Class
+from destination.domain.problem import ConfigurationError, Problem
+from destination.domain.run import RETENTION, Run, hour_of, of_audience, run_id
+from destination.store.connections import Connections, InvalidCursorError
+from destination.store.errors import NotFoundError
+from destination.store.runs import Runs
+
+DEFAULT_PERIOD: Final = timedelta(days=1)
+MAX_READ: Final = 500
+"""Runs that are read for a page; with as many audiences as there can be, they are 200 MB."""
+
+MAX_LINES: Final = 10_000
+"""Audiences and reasons on a page: Lambda answers 6 MB at most (Lambda quotas)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which runs of a connection: of which time, and of them those of an audience, with failures, with exclusions."""
+
+    first: datetime | None = None
+    last: datetime | None = None
+    audience: AudienceKey | None = None
+    failures_only: bool = False
+    with_excluded: bool = False
+    cursor: str | None = None
+    limit: int = 100
+
+    def of(self, run: Run) -> Run | None:
+        """The run as far as it is wanted. Where both failures and exclusions are asked for, either will do."""
+        found = run if self.audience is None else of_audience(run, self.audience)
+        classes = [Class.FAILED] * self.failures_only + [Class.EXCLUDED] * self.with_excluded
+        if found is None or (classes and not any(found.tally.counts[one] for one in classes)):
+            return None
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Runs, oldest first, and the cursor of those that follow (None: there are no more)."""
+
+    connection: Connection
+    runs: tuple[Run, ...]
+    cursor: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """Reads runs. Every method raises NotFoundError when there is no such connection."""
+
+    connections: Connections
+    runs: Runs
+    clock: Callable[[], datetime]
+
+    def run(self, connection_id: str, hour: str, audience: AudienceKey | None = None) -> Page:
+        """One run. Raises NotFoundError also when there is none: nothing was received in that hour, or it is long ago.
+
+        So it does when the audience that is asked for was in none of its events.
+        """
+        connection = self.connections.get(connection_id)
+        run = self.runs.get(connection_id, hour) if _is_hour(hour) else None
+        if run is None:
+            raise NotFoundError(f"there is no run {hour}")
+        found = Wanted(audience=audience).of(run)
+        if found is None:
+            raise NotFoundError(f"no event of run {hour} named this audience")
+        return Page(connection, (found,))
+
+    def page(self, connection_id: str, wanted: Wanted) -> Page:
+        """Some of the runs that are wanted; a page may hold fewer than its limit, or none, and have others after it.
+
+        Without a first and last time, it is a day up to the other or to now. Raises ConfigurationError when they are
+        out of order or further apart than runs are kept, and InvalidCursorError.
+        """
+        connection = self.connections.get(connection_id)
+        first, last = self._hours(wanted)
+        found: list[Run] = []
+        lines = 0
+        for read, run in enumerate(self.runs.between(connection_id, first, last) if first <= last else ()):
+            of_run = wanted.of(run)
+            lines += _lines(of_run) if of_run else 0
+            if read == MAX_READ or len(found) == wanted.limit or (found and lines > MAX_LINES):
+                return Page(connection, tuple(found), cursor=run.id)
+            found += [of_run] if of_run else []
+        return Page(connection, tuple(found))
+
+    def _hours(self, wanted: Wanted) -> tuple[str, str]:
+        message = f"must be from 0 to {RETENTION.days} days before to"
+        try:
+            last = wanted.last or (wanted.first + DEFAULT_PERIOD if wanted.first else self.clock())
+            first = wanted.first or last - DEFAULT_PERIOD
+        except OverflowError:
+            raise ConfigurationError([Problem("from", message)]) from None
+        if not timedelta(0) <= last - first <= RETENTION:
+            raise ConfigurationError([Problem("from", message)])
+        return max(run_id(first), _start_of(wanted.cursor) if wanted.cursor is not None else ""), run_id(last)
+
+
+def _is_hour(name: str) -> bool:
+    """Whether this is a run's id; the table holds other things of a connection beside its runs."""
+    try:
+        return run_id(hour_of(name)) == name
+    except ValueError:
+        return False
+
+
+def _start_of(cursor: str) -> str:
+    """The cursor is the hour that the next page begins with."""
+    try:
+        return run_id(hour_of(cursor))
+    except ValueError as invalid:
+        raise InvalidCursorError("not a cursor of this listing") from invalid
+
+
+def _lines(run: Run) -> int:
+    tally = run.tally
+    return len(tally.reasons) + sum(1 + len(one.reasons) for one in tally.audiences.values())

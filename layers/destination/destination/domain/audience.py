@@ -1,0 +1,47 @@
+"""An audience, and its activation: switched on for a connection, with its static list and its start and end."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import NamedTuple
+
+DEFAULT_NAMESPACE = "ups"
+"""The namespace of audiences built by Experience Platform's own Segmentation Service."""
+
+
+class AudienceKey(NamedTuple):
+    """An audience as its source names it; ids are unique within a namespace only."""
+
+    namespace: str
+    id: str
+
+
+class WhenListMissing(StrEnum):
+    """What happens when Marketo no longer has an audience's list: the connection is blocked, or the list made anew."""
+
+    BLOCK = "block"
+    CREATE = "create"
+
+
+@dataclass(frozen=True, slots=True)
+class Activation:
+    """An audience switched on for a connection; on a `profile_only` connection it has no list.
+
+    `version`: grows with every change by an operator; 0 as long as it is not stored.
+    """
+
+    audience: AudienceKey
+    name: str
+    data_type: str = "people"
+    origin: str | None = None
+    start: datetime | None = None
+    end: datetime | None = None
+    list_id: int | None = None
+    list_name: str | None = None
+    when_list_missing: WhenListMissing = WhenListMissing.BLOCK
+    labels: tuple[str, ...] = ()
+    version: int = 0
+
+    def is_scheduled(self, at: datetime) -> bool:
+        """Whether an event of a time counts: from the start on, and before the end."""
+        return (self.start is None or self.start <= at) and (self.end is None or at < self.end)

@@ -1,0 +1,60 @@
+"""The rules of activations: which audiences can be activated on a connection, and how to mend those that cannot.
+
+Source: Adobe, "Marketo Engage destination": supported audiences, scheduling.
+"""
+
+import re
+from typing import Final
+
+from destination.domain.audience import Activation
+from destination.domain.connection import Connection
+from destination.domain.matching import rule_of
+from destination.domain.problem import Problem
+
+MAX_ACTIVATIONS: Final = 1000
+"""Of a connection, so that a run, which counts by audience, fits into one DynamoDB item (400 KB).
+
+There is room for 200 bytes of namespace and id each; the ids of most sources are UUIDs.
+"""
+
+NAMESPACE: Final = re.compile(r"^[A-Za-z0-9_.:-]+$")
+LONGEST_NAMESPACE: Final = 64
+AUDIENCE_ID: Final = re.compile(r"^[A-Za-z0-9_][A-Za-z0-9 _.~:@,;=+&$()'!*-]*$")
+"""What can stand in the path of a call as it is."""
+
+_OTHER_DATA_TYPES: Final = {
+    "account": "Account audiences hold companies",
+    "prospect": "Prospect audiences hold people who are not your customers' profiles",
+    "dataset": "Dataset exports hold tables",
+}
+
+
+def activation_problems(connection: Connection, activation: Activation) -> list[Problem]:
+    problems = []
+    if activation.data_type != "people":
+        what = _OTHER_DATA_TYPES.get(activation.data_type, "Other audiences hold no people")
+        problems.append(Problem("data_type", f"{what}, and leads are people; activate a people audience"))
+    if activation.start and activation.end and activation.start >= activation.end:
+        problems.append(Problem("end", "must be later than start"))
+    if activation.list_id is not None and not rule_of(connection).keeps_lists:
+        problems.append(Problem("list", "leave it out: a connection with sync type profile_only keeps no lists"))
+    return problems
+
+
+def activation_change_problems(before: Activation, after: Activation) -> list[Problem]:
+    """What can never be changed."""
+    fixed = {
+        "id": before.audience.id != after.audience.id,
+        "namespace": before.audience.namespace != after.audience.namespace,
+        "list": before.list_id != after.list_id,
+    }
+    message = "cannot be changed: deactivate the audience, then activate it anew"
+    return [Problem(path, message) for path, changed in fixed.items() if changed]
+
+
+def room_problems(activations: int) -> list[Problem]:
+    """What keeps a connection with so many activations from having another one."""
+    if activations < MAX_ACTIVATIONS:
+        return []
+    message = f"is one too many: a connection has at most {MAX_ACTIVATIONS} audiences"
+    return [Problem("id", f"{message}; deactivate another one, or create another connection")]

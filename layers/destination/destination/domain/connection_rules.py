@@ -1,0 +1,330 @@
+"""The configuration rules: which connections and activations make sense, and how to mend those that do not.
+
+What takes Marketo's own description to know is in `checks`.
+
+Source: Adobe, "Marketo Engage destination": destination details, supported identities and audiences, mapping
+requirements; "(Legacy) (V2) Marketo Engage" for the generation `legacy_v2`; "Guardrails" of destinations for what is
+warned of. The limits are those of Marketo REST, "API limits".
+"""
+
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Final
+
+from destination.domain.alert import RULES, Alert
+from destination.domain.connection import (
+    DEDUPE_TARGET,
+    ECID_TARGET,
+    EMAIL_TARGET,
+    ActiveConnection,
+    Connection,
+    Generation,
+    MappingRow,
+    Scope,
+    WhenEmpty,
+    WhenMissing,
+)
+from destination.domain.matching import REQUIRED_TO_CREATE, UNSUPPORTED_DEDUPE_FIELDS, rule_of
+from destination.domain.problem import Problem
+from destination.domain.xdm import unsupported
+
+MAX_CALLS_PER_20S: Final = 100
+MAX_CONCURRENCY: Final = 10
+MAX_DAILY_CALLS: Final = 10_000_000
+
+ADVISED_ATTRIBUTES: Final = 50
+ADVISED_AUDIENCES: Final = 250
+"""What Adobe tests its destinations with; more of them work, and may be slow at the source."""
+
+SHORTEST_SCHEDULE: Final = timedelta(hours=1)
+LONGEST_SCHEDULE: Final = timedelta(days=28)
+
+LONGEST_MEMORY: Final = timedelta(days=28)
+"""No person's last delivery is remembered for longer, so no longer time can be kept."""
+
+LONGEST_GRACE: Final = timedelta(days=7)
+"""How long an ingest token can outlive its replacement."""
+
+LONGEST_TEXT: Final = 255
+MAX_MAPPING_ROWS: Final = 150
+MAX_MARKETING_ACTIONS: Final = 50
+"""So that a connection fits into one DynamoDB item (400 KB)."""
+
+MAX_MAPPING_BYTES: Final = 320_000
+"""Of the sources, targets and labels, for the same reason."""
+
+LEAST_THRESHOLD: Final = 0.0001
+"""Of an alert, unless it is zero; DynamoDB has no number of a size near that of the smallest doubles."""
+
+MARKETING_ACTION: Final = re.compile(r"^[A-Za-z][A-Za-z0-9_-]{0,63}$")
+"""The name of a marketing action, such as `emailTargeting`."""
+
+MUNCHKIN_ID: Final = re.compile(r"[0-9]{3}-[A-Z]{3}-[0-9]{3}")
+NEVER_WRITTEN: Final = {
+    "id": "Marketo gives leads their ids",
+    "ecids": "Marketo fills ECIDs itself",
+    "leadPartitionId": "new people go to the connection's partition, others stay in theirs",
+}
+"""Lead fields that are no targets, and why."""
+
+_IDENTITIES: Final = {
+    Generation.CURRENT: (DEDUPE_TARGET,),
+    Generation.LEGACY_V2: (EMAIL_TARGET, ECID_TARGET),
+}
+_LEGACY_DEDUPE_FIELD: Final = "email"
+_PATH_WANTED: Final = "must be a dotted path such as person.name.firstName or identityMap.email"
+
+
+def identities(connection: Connection) -> tuple[str, ...]:
+    """The mapping targets that are identities, not attributes."""
+    return _IDENTITIES[connection.generation]
+
+
+def identity_fields(connection: Connection) -> dict[str, str]:
+    """By identity that the connection can find people by, the lead field that it is compared with and that it fills."""
+    if connection.generation is Generation.CURRENT:
+        return {DEDUPE_TARGET: connection.dedupe_field}
+    ecid = {} if connection.ecid_field is None else {ECID_TARGET: connection.ecid_field}
+    return {EMAIL_TARGET: _LEGACY_DEDUPE_FIELD} | ecid
+
+
+def required_to_create(connection: Connection) -> tuple[str, ...]:
+    """The lead fields that must be filled before a person is created."""
+    if connection.generation is Generation.LEGACY_V2:
+        return tuple(name for name in REQUIRED_TO_CREATE if name != _LEGACY_DEDUPE_FIELD)
+    return REQUIRED_TO_CREATE
+
+
+def filled_by_identity(connection: Connection) -> dict[str, str]:
+    """By lead field, the mapped identity that fills it."""
+    mapped = {row.target for row in connection.mapping}
+    return {
+        name: identity
+        for identity, name in identity_fields(connection).items()
+        if identity in mapped or connection.generation is Generation.CURRENT
+    }
+
+
+def connection_problems(connection: Connection) -> list[Problem]:
+    """What no connection may be, not even a draft; what is merely not given yet is no problem here."""
+    legacy = connection.generation is Generation.LEGACY_V2
+    return [
+        *_identity_problems(connection),
+        *(_legacy_problems(connection) if legacy else _current_problems(connection)),
+        *_combination_problems(connection),
+        *_limit_problems(connection),
+        *_alert_problems(connection),
+        *_mapping_problems(connection),
+        *_consent_problems(connection),
+        *(_missing_attributes(connection) if rule_of(connection).creates else ()),
+    ]
+
+
+def connection_warnings(connection: Connection, audiences: int = 0) -> list[Problem]:
+    """What works, and is perhaps not what was meant; `audiences`: how many are activated."""
+    warnings = [] if rule_of(connection).creates else list(_missing_attributes(connection))
+    warnings.extend(
+        Problem(f"mapping[{index}]", f"is not used: {identity} fills {row.target} already")
+        for index, row in enumerate(connection.mapping)
+        if (identity := filled_by_identity(connection).get(row.target))
+    )
+    if _legacy_creates_nobody(connection):
+        message = f"creates nobody without {EMAIL_TARGET}: map it, or choose update_existing_only"
+        warnings.append(Problem("person_action", message))
+    attributes = sum(row.target not in identities(connection) for row in connection.mapping)
+    if attributes > ADVISED_ATTRIBUTES:
+        message = f"has {attributes} attributes, more than the {ADVISED_ATTRIBUTES} that Adobe advises"
+        warnings.append(Problem("mapping", f"{message}; leave out what Marketo does not need"))
+    if audiences > ADVISED_AUDIENCES:
+        message = f"are {audiences}, more than the {ADVISED_AUDIENCES} for one destination that Adobe advises"
+        warnings.append(Problem("audiences", f"{message}; spread them over several connections"))
+    return warnings
+
+
+def missing_to_enable(active: ActiveConnection, *, has_credentials: bool) -> list[Problem]:
+    """What a connection still needs before it can deliver."""
+    connection, missing = active.connection, []
+    if not has_credentials:
+        missing.append(
+            Problem("credentials", "give the client id and client secret of an API-only LaunchPoint service")
+        )
+    if not connection.mapping:
+        wanted = " or ".join(identities(connection))
+        missing.append(Problem("mapping", f"map a source to {wanted}, and the attributes to be delivered"))
+    if not active.activations and connection.scope is Scope.ACTIVATED_AUDIENCES:
+        missing.append(Problem("audiences", "activate an audience"))
+    if rule_of(connection).keeps_lists:
+        missing.extend(
+            Problem(
+                "audiences", f"audience {one.audience.id} ({one.audience.namespace}) has no list: activate it again"
+            )
+            for one in active.activations.values()
+            if one.list_id is None
+        )
+    return missing
+
+
+def change_problems(before: Connection, after: Connection) -> list[Problem]:
+    """What can never be changed."""
+    if before.munchkin_id == after.munchkin_id:
+        return []
+    reason = "the lists and leads it delivered to are those of one instance; create another connection"
+    return [Problem("munchkin_id", f"cannot be changed: {reason}")]
+
+
+def grace_problems(grace: timedelta) -> list[Problem]:
+    if timedelta(0) <= grace <= LONGEST_GRACE:
+        return []
+    return [Problem("grace", f"must be from PT0S to P{LONGEST_GRACE.days}D")]
+
+
+def _identity_problems(connection: Connection) -> Iterator[Problem]:
+    if not MUNCHKIN_ID.fullmatch(connection.munchkin_id):
+        message = "must be a Munchkin ID such as 123-ABC-456; find it in Marketo under Admin, Integration, Munchkin"
+        yield Problem("munchkin_id", message)
+    if connection.dedupe_field.lower() in UNSUPPORTED_DEDUPE_FIELDS:
+        message = "Marketo's Lead ID and ECID cannot identify a person; choose a searchable field such as email"
+        yield Problem("dedupe_field", message)
+
+
+def _current_problems(connection: Connection) -> Iterator[Problem]:
+    if connection.ecid_field is not None:
+        yield Problem("ecid_field", "leave it out: only legacy_v2 connections find people by ECID")
+    for index, row in enumerate(connection.mapping):
+        if row.target in _IDENTITIES[Generation.LEGACY_V2]:
+            instead = "write email for the lead's e-mail address" if row.target == EMAIL_TARGET else "leave the row out"
+            message = f"{row.target} is an identity of legacy_v2; this connection has {DEDUPE_TARGET}: {instead}"
+            yield Problem(f"mapping[{index}].target", message)
+    if connection.mapping and DEDUPE_TARGET not in {row.target for row in connection.mapping}:
+        yield Problem("mapping", f"map the source that identifies a person to {DEDUPE_TARGET}")
+
+
+def _legacy_problems(connection: Connection) -> Iterator[Problem]:
+    if connection.dedupe_field != _LEGACY_DEDUPE_FIELD:
+        message = "must be email: legacy_v2 finds people by Email and ECID; set generation to current to choose freely"
+        yield Problem("dedupe_field", message)
+    if connection.partition is not None and rule_of(connection).takes_partition:
+        message = "leave it out: legacy_v2 creates people in the Default partition; set generation to current to choose"
+        yield Problem("partition", message)
+    targets = {row.target for row in connection.mapping}
+    for index, row in enumerate(connection.mapping):
+        if row.target == DEDUPE_TARGET:
+            message = f"must be {EMAIL_TARGET} or {ECID_TARGET}: legacy_v2 has no {DEDUPE_TARGET}"
+            yield Problem(f"mapping[{index}].target", message)
+    if connection.mapping and targets.isdisjoint({EMAIL_TARGET, ECID_TARGET, DEDUPE_TARGET}):
+        message = f"map the source of the e-mail address to {EMAIL_TARGET}, that of the ECID to {ECID_TARGET}, or both"
+        yield Problem("mapping", message)
+    if ECID_TARGET in targets and connection.ecid_field is None:
+        message = f"must be given, as {ECID_TARGET} is mapped: the searchable lead field that holds the ECID"
+        yield Problem("ecid_field", message)
+    if connection.mapping and ECID_TARGET not in targets and connection.ecid_field is not None:
+        yield Problem("ecid_field", f"leave it out, or map a source to {ECID_TARGET}")
+    if connection.ecid_field in REQUIRED_TO_CREATE:
+        message = f"{connection.ecid_field} holds what people are created with; give a field that holds the ECID alone"
+        yield Problem("ecid_field", message)
+    if connection.ecid_field is not None and connection.ecid_field.lower() in UNSUPPORTED_DEDUPE_FIELDS:
+        message = f"{connection.ecid_field} cannot be searched by; keep ECIDs in a searchable text field of your own"
+        yield Problem("ecid_field", message)
+
+
+def _combination_problems(connection: Connection) -> Iterator[Problem]:
+    rule = rule_of(connection)
+    if connection.partition is not None and not rule.takes_partition:
+        yield Problem("partition", "leave it out: with audience_only new people go to the Default partition")
+    if connection.scope is Scope.ALL_PROFILES and not rule.updates_fields:
+        yield Problem("scope", "must be activated_audiences: audience_only has nothing to do for other profiles")
+
+
+def _limit_problems(connection: Connection) -> Iterator[Problem]:
+    limits = connection.limits
+    if not 1 <= limits.calls_per_20s <= MAX_CALLS_PER_20S:
+        yield Problem("limits.calls_per_20s", f"must be from 1 to {MAX_CALLS_PER_20S}, Marketo's limit per instance")
+    if not 1 <= limits.concurrency <= MAX_CONCURRENCY:
+        yield Problem("limits.concurrency", f"must be from 1 to {MAX_CONCURRENCY}, Marketo's limit per instance")
+    if not 1 <= limits.daily_calls <= MAX_DAILY_CALLS:
+        yield Problem("limits.daily_calls", f"must be from 1 to {MAX_DAILY_CALLS}")
+    schedule = connection.verification
+    if schedule is not None and not SHORTEST_SCHEDULE <= schedule.every <= LONGEST_SCHEDULE:
+        yield Problem("verification.every", "must be from PT1H to P28D, for example P1D")
+    if schedule is not None and not rule_of(connection).keeps_lists:
+        yield Problem("verification", "leave it out: a connection with sync type profile_only keeps no lists")
+    for path in ("resend_unchanged_after", "lead_cache"):
+        if not timedelta(0) <= getattr(connection, path) <= LONGEST_MEMORY:
+            yield Problem(path, f"must be from PT0S to P{LONGEST_MEMORY.days}D")
+
+
+def _alert_problems(connection: Connection) -> Iterator[Problem]:
+    first: dict[Alert, int] = {}
+    for index, one in enumerate(connection.alerts):
+        rule = RULES[one.alert]
+        if one.alert in first:
+            yield Problem(f"alerts[{index}]", f"{one.alert} is subscribed by alerts[{first[one.alert]}]; keep one")
+        first.setdefault(one.alert, index)
+        if one.threshold is None:
+            continue
+        if not rule.is_settable:
+            yield Problem(f"alerts[{index}].threshold", f"leave it out: {one.alert} is there or not")
+        elif not rule.least <= one.threshold <= rule.most:
+            bounds = f"from {rule.least:g} to {rule.most:,.{0 if rule.most > 1 else 2}f} ({rule.unit})"
+            yield Problem(f"alerts[{index}].threshold", f"must be {bounds}")
+        elif 0 < one.threshold < LEAST_THRESHOLD:
+            yield Problem(f"alerts[{index}].threshold", f"must be 0, or at least {LEAST_THRESHOLD:g}")
+
+
+def _mapping_problems(connection: Connection) -> Iterator[Problem]:
+    texts = (text for row in connection.mapping for text in (row.source, row.target, *row.labels))
+    if (size := sum(len(text.encode()) for text in texts)) > MAX_MAPPING_BYTES:
+        message = f"has {size:,} bytes of sources, targets and labels, and at most {MAX_MAPPING_BYTES:,} fit"
+        yield Problem("mapping", f"{message}; leave out labels that no policy names, or map fewer attributes")
+    first_rows: dict[str, int] = {}
+    for index, row in enumerate(connection.mapping):
+        path = f"mapping[{index}]"
+        if not _is_path(row.source):
+            yield Problem(f"{path}.source", _PATH_WANTED)
+        if row.target in first_rows:
+            yield Problem(
+                f"{path}.target", f"{row.target} is filled by mapping[{first_rows[row.target]}]; keep one row"
+            )
+        first_rows.setdefault(row.target, index)
+        if row.target in NEVER_WRITTEN:
+            yield Problem(f"{path}.target", f"{row.target} is not written: {NEVER_WRITTEN[row.target]}; leave it out")
+        if row.source_type is not None and (why := unsupported(row.source_type)):
+            yield Problem(f"{path}.source_type", why)
+        if row.target in identities(connection):
+            yield from _identity_row_problems(path, row)
+
+
+def _identity_row_problems(path: str, row: MappingRow) -> Iterator[Problem]:
+    if row.when_missing is not WhenMissing.IGNORE:
+        yield Problem(f"{path}.when_missing", "must be ignore: an identity cannot be cleared")
+    if row.when_empty is not WhenEmpty.IGNORE:
+        yield Problem(f"{path}.when_empty", "must be ignore: an empty value identifies nobody")
+
+
+def _consent_problems(connection: Connection) -> Iterator[Problem]:
+    if connection.consent is not None and not _is_path(connection.consent.source):
+        yield Problem("consent.source", "must be a dotted path such as consents.marketing.email.val")
+
+
+def _missing_attributes(connection: Connection) -> Iterator[Problem]:
+    """With `email` as dedupe field the value of DedupeField is the lead's email too."""
+    if not connection.mapping:
+        return
+    filled = {row.target for row in connection.mapping} | filled_by_identity(connection).keys()
+    required = required_to_create(connection)
+    *others, last = required
+    for name in required:
+        if name not in filled:
+            message = f"map a source to {name}: Marketo people are created with {', '.join(others)} and {last} only"
+            yield Problem("mapping", message)
+
+
+def _legacy_creates_nobody(connection: Connection) -> bool:
+    if connection.generation is not Generation.LEGACY_V2 or not rule_of(connection).creates:
+        return False
+    return bool(connection.mapping) and EMAIL_TARGET not in {row.target for row in connection.mapping}
+
+
+def _is_path(text: str) -> bool:
+    return all(text.split("."))

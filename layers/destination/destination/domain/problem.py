@@ -1,0 +1,26 @@
+"""What is wrong with something that was given, and how to mend it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What is wrong with a member, and how to mend it; the path is dotted, with list positions: `mapping[2].target`."""
+
+    path: str
+    message: str
+
+
+class ConfigurationError(Exception):
+    """The configuration breaks a rule; `problems` say which members, and how to mend them."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        super().__init__("; ".join(f"{problem.path}: {problem.message}" for problem in problems))
+        self.problems = tuple(problems)
+
+
+def refuse(problems: Sequence[Problem]) -> None:
+    """Raises ConfigurationError if there are any."""
+    if problems:
+        raise ConfigurationError(problems)

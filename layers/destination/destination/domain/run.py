@@ -1,0 +1,322 @@
+"""Runs: one connection's hour, its counters, per audience, with reasons. The hour is that of the events' receipt.
+
+Sources: Adobe, "Monitor dataflows for destinations" (a streaming run is an hour, its state is processing or completed,
+it lives 90 days, with codes and counts of what was excluded and failed, in all and per audience).
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Any, Final, TypeVar
+
+from destination.domain.audience import AudienceKey
+from destination.domain.connection import Waiting
+from destination.domain.event import Membership
+from destination.domain.latency import Latency
+from destination.domain.outcome import ALREADY_DELIVERED, OTHER, OUTSIDE_SCHEDULE, SUPERSEDED, Class, Reason
+from destination.domain.person import Delivered, Unit
+from destination.domain.settle import Settled
+from destination.domain.times import format_time
+
+ACTIVATED = Class.ACTIVATED.value
+RETENTION = timedelta(days=90)
+CLOSES_AFTER = timedelta(minutes=5)
+"""How long after its hour a run counts as processing: deliveries of the last minutes are still on their way."""
+
+RETURNS_WITHIN = timedelta(minutes=15)
+"""How long events are expected back that waited and may be delivered again."""
+
+MAX_REASONS: Final = 50
+MAX_AUDIENCE_REASONS: Final = 20
+MAX_REASONS_OF_AUDIENCES: Final = 5_000
+MAX_EXAMPLES_OF_AUDIENCES: Final = 1_000
+MAX_DROPPED: Final = 50
+"""How much a run tells: of itself, of one of its audiences, and of all of them together.
+
+So a run with 1,000 audiences fits into one DynamoDB item (400 KB). What comes when there is no more room counts as
+OTHER of its class, so that the sums stay exact.
+"""
+
+
+T = TypeVar("T")
+
+
+class RunStatus(StrEnum):
+    PROCESSING = "processing"
+    COMPLETED = "completed"
+
+
+@dataclass(slots=True)
+class Counters:
+    """Counters that add up: `received = activated + unchanged + excluded + failed`, and the reasons for the classes.
+
+    `examples` names one person for a reason, the first, by pseudonym; none where the event named nobody.
+    """
+
+    counts: Counter[str] = field(default_factory=Counter)
+    reasons: Counter[Reason] = field(default_factory=Counter)
+    examples: dict[Reason, str] = field(default_factory=dict)
+
+    def count(self, reason: Reason | None, key: str | None, name_of: Callable[[str], str]) -> None:
+        """Count one unit of the person with this key; no reason means activated."""
+        self.counts["received"] += 1
+        if reason is None:
+            self.counts[ACTIVATED] += 1
+            return
+        self.counts[reason.outcome] += 1
+        self.reasons[reason] += 1
+        if key is not None and len(self.examples) < len(self.reasons) and reason not in self.examples:
+            self.examples[reason] = name_of(key)
+
+    def copy(self) -> "Counters":
+        return Counters(self.counts.copy(), self.reasons.copy(), self.examples.copy())
+
+    def add(self, other: "Counters", reasons: int, examples: int) -> None:
+        """Add the counts of others, as long as there are no more reasons and examples than there may be."""
+        self.counts.update(other.counts)
+        for reason, number in other.reasons.items():
+            if reason not in self.reasons and len(self.reasons) >= reasons:
+                self.reasons[Reason(reason.outcome, OTHER)] += number
+                continue
+            self.reasons[reason] += number
+            if reason in other.examples and reason not in self.examples and len(self.examples) < examples:
+                self.examples[reason] = other.examples[reason]
+
+
+@dataclass(slots=True)
+class Tally(Counters):
+    """The counters of a run.
+
+    `counts` are keyed by class, and by `received`, `ignored`, `warnings`, `created`, `updated`, `added`, `removed`,
+    `new`, `left` and `marketo_calls`. Classes, `received` and `warnings` count events' persons; `created` to `removed`
+    count what Marketo was told. Of the activated, `new` are those that became leads with this event, and `left` those
+    that were taken off lists and nothing else. `dropped` counts the values that Marketo cannot take, by lead field.
+    """
+
+    audiences: defaultdict[AudienceKey, Counters] = field(default_factory=lambda: defaultdict(Counters))
+    dropped: Counter[str] = field(default_factory=Counter)
+    latency: Latency = field(default_factory=Latency)
+    first_at: datetime | None = None
+    last_at: datetime | None = None
+
+    def plus(self, other: "Tally") -> "Tally":
+        """Both together. Neither changes; what only one of them has is shared with it."""
+        total = replace(
+            self,
+            counts=self.counts.copy(),
+            reasons=self.reasons.copy(),
+            examples=self.examples.copy(),
+            audiences=self.audiences.copy(),
+            dropped=self.dropped.copy(),
+            latency=self.latency.plus(other.latency),
+        )
+        Counters.add(total, other, MAX_REASONS, MAX_REASONS)
+        total._add_audiences(other.audiences)
+        for name, number in other.dropped.items():
+            total.dropped[name if name in total.dropped or len(total.dropped) < MAX_DROPPED else OTHER] += number
+        for at in (other.first_at, other.last_at):
+            if at is not None:
+                total.happened(at)
+        return total
+
+    def happened(self, at: datetime) -> None:
+        """Note the time of something that is counted here."""
+        self.first_at = at if self.first_at is None else min(self.first_at, at)
+        self.last_at = at if self.last_at is None else max(self.last_at, at)
+
+    def count_unit(
+        self,
+        unit: Unit,
+        reason: Reason | None,
+        audiences: Mapping[AudienceKey, Reason | None],
+        known: Mapping[AudienceKey, Delivered],
+        name_of: Callable[[str], str],
+    ) -> None:
+        """Count one unit, in all and for each of its audiences; `known` is what is delivered of them by now."""
+        key = unit.key
+        self.count(reason, key, name_of)
+        if unit.dropped:
+            self.counts["warnings"] += 1
+            self.dropped.update(unit.dropped)
+        for membership in unit.memberships:
+            audience = membership.audience
+            why = audiences[audience] if audience in audiences else _overtaken(membership, known.get(audience))
+            self.audiences[audience].count(why, key, name_of)
+        for membership in unit.unscheduled:
+            self.audiences[membership.audience].count(OUTSIDE_SCHEDULE, key, name_of)
+
+    def _add_audiences(self, audiences: Mapping[AudienceKey, Counters]) -> None:
+        reasons = MAX_REASONS_OF_AUDIENCES - sum(len(one.reasons) for one in self.audiences.values())
+        examples = MAX_EXAMPLES_OF_AUDIENCES - sum(len(one.examples) for one in self.audiences.values())
+        for audience, counters in audiences.items():
+            own = self.audiences[audience].copy()
+            known, named = len(own.reasons), len(own.examples)
+            own.add(counters, min(MAX_AUDIENCE_REASONS, known + reasons), named + examples)
+            reasons -= len(own.reasons) - known
+            examples -= len(own.examples) - named
+            self.audiences[audience] = own
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One connection's hour as stored; `version` counts its writes."""
+
+    connection_id: str
+    id: str
+    version: int = 0
+    tally: Tally = field(default_factory=Tally)
+
+
+def run_id(received_at: datetime) -> str:
+    """The hour's name, e.g. `2026-11-21T10:00Z`."""
+    return received_at.astimezone(UTC).strftime("%Y-%m-%dT%H:00Z")
+
+
+def hour_of(run: str) -> datetime:
+    """The start of the hour with this name. Raises ValueError when it is no run's id."""
+    return datetime.strptime(run, "%Y-%m-%dT%H:00Z").replace(tzinfo=UTC)
+
+
+def status_at(run: str, now: datetime, waiting: Waiting | None = None) -> RunStatus:
+    """Whether more is to be expected of a run: its hour is not over for long, or events of it may still wait.
+
+    The oldest event that waits is all that is known of those that do: none of an earlier hour does.
+    """
+    is_open = now < hour_of(run) + timedelta(hours=1) + CLOSES_AFTER
+    may_wait = waiting is not None and run >= run_id(waiting.since) and now < waiting.until + RETURNS_WITHIN
+    return RunStatus.PROCESSING if is_open or may_wait else RunStatus.COMPLETED
+
+
+def tally_persons(
+    settled: Iterable[Settled], waits: Mapping[str, int], name_of: Callable[[str], str]
+) -> defaultdict[str, Tally]:
+    """Count persons' units, each in the run of its receipt; what Marketo was told counts with the newest unit.
+
+    `waits` are the milliseconds since the receipt of each message, `name_of` gives the pseudonym of a person.
+    """
+    tallies: defaultdict[str, Tally] = defaultdict(Tally)
+    delivered: defaultdict[str, Counter[int]] = defaultdict(Counter)
+    for one in settled:
+        person, outcome, known = one.person, one.outcome, one.row.memberships if one.row else {}
+        newest = max(person.units, key=lambda unit: unit.at)
+        for unit in person.units:
+            origin = unit.origin
+            tally = tallies[origin.run_id]
+            if origin in person.superseded:
+                tally.count_unit(unit, SUPERSEDED, dict.fromkeys(_audiences(unit), SUPERSEDED), {}, name_of)
+                continue
+            tally.count_unit(unit, outcome.reason, outcome.audiences, known, name_of)
+            if outcome.reason is None:
+                delivered[origin.run_id][waits[origin.message_id]] += 1
+                if outcome.created:
+                    tally.counts["new"] += unit is newest
+                elif outcome.removed and not (outcome.updated or outcome.added):
+                    tally.counts["left"] += 1
+        counts = tallies[newest.origin.run_id].counts
+        counts["created"] += outcome.created
+        counts["updated"] += outcome.updated
+        counts["added"] += outcome.added
+        counts["removed"] += outcome.removed
+    for run, taken in delivered.items():
+        tallies[run].latency = Latency.of(taken)
+    return tallies
+
+
+def tally_ignored(events: int) -> Tally:
+    """Count events that do not concern the connection; they are not received."""
+    return Tally(Counter(ignored=events))
+
+
+def total_of(runs: Iterable[Run]) -> Tally:
+    """Several runs added up, as a day's or a month's."""
+    total = Tally()
+    for run in runs:
+        total = total.plus(run.tally)
+    return total
+
+
+def counted(tallies: Iterable[Tally]) -> Tally:
+    """Counts, reasons and latency of tallies added up, and nothing else of them, which would take longer."""
+    total = Tally()
+    for tally in tallies:
+        total.counts.update(tally.counts)
+        total.reasons.update(tally.reasons)
+        total.latency = total.latency.plus(tally.latency)
+    return total
+
+
+def of_audience(run: Run, audience: AudienceKey) -> Run | None:
+    """The run as far as it concerns one audience; None: it was in no event of that hour."""
+    found = run.tally.audiences.get(audience)
+    if found is None:
+        return None
+    audiences = defaultdict(Counters, {audience: found})
+    return replace(run, tally=Tally(found.counts, found.reasons, found.examples, audiences))
+
+
+def report(run: Run, now: datetime, message_of: Callable[[str], str], waiting: Waiting | None = None) -> dict[str, Any]:
+    """The run as people and programs read it; `message_of` gives the sentence for a reason code.
+
+    `waiting` is the oldest event of the connection that waits.
+    """
+    tally, counts, latency = run.tally, run.tally.counts, run.tally.latency
+    changes = {name: counts[name] for name in ("created", "updated", "added", "removed")}
+    return {
+        "id": run.id,
+        "status": status_at(run.id, now, waiting).value,
+        "received": counts["received"],
+        "activated": {**changes, "persons": counts[ACTIVATED]},
+        **{one.value: counts[one] for one in (Class.UNCHANGED, Class.EXCLUDED, Class.FAILED)},
+        "ignored": counts["ignored"],
+        "warnings": counts["warnings"],
+        "dropped": [{"field": name, "count": number} for name, number in _most(tally.dropped, str)],
+        "reasons": _reasons(tally, message_of),
+        "audiences": [
+            {
+                "id": audience.id,
+                "namespace": audience.namespace,
+                **{name: counters.counts[name] for name in ("received", *(one.value for one in Class))},
+                "reasons": _reasons(counters, message_of),
+            }
+            for audience, counters in sorted(tally.audiences.items(), key=lambda one: one[0])
+        ],
+        "latency": {
+            "p50_ms": latency.percentile(0.5),
+            "p95_ms": latency.percentile(0.95),
+            "max_ms": latency.max_ms,
+        }
+        if latency.buckets
+        else None,
+        "first_activity_at": tally.first_at and format_time(tally.first_at),
+        "last_activity_at": tally.last_at and format_time(tally.last_at),
+        "marketo_calls": counts["marketo_calls"],
+    }
+
+
+def _audiences(unit: Unit) -> Iterator[AudienceKey]:
+    return (one.audience for one in unit.memberships)
+
+
+def _overtaken(membership: Membership, known: Delivered | None) -> Reason:
+    """Why a membership was not wanted: it was delivered before, or a newer one was."""
+    return ALREADY_DELIVERED if known is None or known.at <= membership.at else SUPERSEDED
+
+
+def _reasons(counters: Counters, message_of: Callable[[str], str]) -> list[dict[str, Any]]:
+    return [
+        {
+            "code": why.code,
+            "class": why.outcome.value,
+            "count": number,
+            "message": message_of(why.code),
+            "example": counters.examples.get(why),
+        }
+        for why, number in _most(counters.reasons, lambda why: (why.code, why.outcome.value))
+    ]
+
+
+def _most(numbers: Mapping[T, int], name: Callable[[T], Any]) -> list[tuple[T, int]]:
+    """The greatest numbers first; equal ones by name."""
+    return sorted(numbers.items(), key=lambda one: (-one[1], name(one[0])))

@@ -1,0 +1,221 @@
+"""The webhook's use case: a body comes in, its events are queued, and the sender learns what became of each record."""
+
+import hashlib
+import hmac
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from destination.domain.connection import OPEN
+from destination.ingest.sources import FORMATS
+from destination.ingest.sources.body import (
+    MAX_RECORDS,
+    Parsed,
+    Problem,
+    Receipt,
+    TooManyRecordsError,
+    UnreadableBodyError,
+)
+from destination.queue import CONNECTION_ID, MAX_EVENT_BYTES, EventQueue, encode_event, pack
+from destination.store.connections import Connections, Ingress
+
+MAX_BODY_BYTES = 6_000_000
+"""Lambda takes no larger request."""
+
+_BEARER = "bearer "
+_NO_HASH = "-" * 64
+"""Of the length of a hash, and none."""
+
+
+class RefusedError(Exception):
+    """A request that is not taken as a whole. Nothing of it is queued, unless `stored` says otherwise.
+
+    RefusedError
+     ├─ UnknownConnectionError   404
+     ├─ UnauthorizedError        401   no ingest token, or a wrong one
+     ├─ NotEnabledError          409   the connection is a draft or disabled
+     ├─ TooLargeError            413
+     ├─ UnsupportedTypeError     415   the content is announced as something other than JSON
+     ├─ InvalidBodyError         400   not JSON, or no record of it is an event
+     ├─ QueueUnavailableError    503   try again; what was stored already is not delivered twice
+     └─ UnavailableError         503   the connection cannot be read now; try again
+    """
+
+    status = 400
+    title = "Bad request"
+
+    def __init__(self, detail: str, problems: Sequence[Problem] = ()) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.problems = tuple(problems)
+
+
+class UnknownConnectionError(RefusedError):
+    status, title = 404, "Unknown connection"
+
+
+class UnauthorizedError(RefusedError):
+    status, title = 401, "Unauthorized"
+
+
+class NotEnabledError(RefusedError):
+    status, title = 409, "Connection not enabled"
+
+
+class TooLargeError(RefusedError):
+    status, title = 413, "Body too large"
+
+
+class UnsupportedTypeError(RefusedError):
+    status, title = 415, "Unsupported content type"
+
+
+class InvalidBodyError(RefusedError):
+    status, title = 400, "Invalid body"
+
+
+class QueueUnavailableError(RefusedError):
+    status, title = 503, "Queue unavailable"
+
+
+class UnavailableError(RefusedError):
+    """`cause` is the code of the error that the table answered with, for the log."""
+
+    status, title = 503, "Unavailable"
+
+    def __init__(self, detail: str, cause: str) -> None:
+        super().__init__(detail)
+        self.cause = cause
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """A request to the webhook. `correlation_id`: what its events are followed by, through the queue to Marketo."""
+
+    connection_id: str
+    authorization: str | None
+    content_type: str | None
+    body: bytes
+    content_encoding: str | None = None
+    correlation_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Acceptance:
+    """What became of a body: the number of events queued, the records refused, and what was left out of good ones.
+
+    Each problem stands with the index of its record in the body.
+    """
+
+    accepted: int
+    rejected: tuple[tuple[int, Problem], ...]
+    warnings: tuple[tuple[int, Problem], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Ingest:
+    """Takes bodies in."""
+
+    connections: Connections
+    queue: EventQueue
+    clock: Callable[[], datetime]
+
+    def __call__(self, submission: Submission) -> Acceptance:
+        """Check the request, read its records, queue the good ones.
+
+        Raises a RefusedError when the request is not taken as a whole.
+        """
+        source_format = self._admit(submission)
+        receipt = Receipt(self.clock())
+        try:
+            parsed = FORMATS[source_format](submission.body, receipt)
+        except UnreadableBodyError as error:
+            raise InvalidBodyError(f"{error}.") from error
+        except TooManyRecordsError as error:
+            raise TooLargeError(f"The body has more than {MAX_RECORDS} records; send fewer at a time.") from error
+        texts = encoded(parsed)
+        if parsed.rejected and not texts:
+            raise InvalidBodyError("No record of the body is an event.", [_in_body(*one) for one in parsed.rejected])
+        self._store(submission, receipt, texts)
+        return Acceptance(len(texts), tuple(sorted(parsed.rejected, key=_index)), tuple(parsed.warnings))
+
+    def _admit(self, submission: Submission) -> str:
+        ingress = self._ingress(submission.connection_id)
+        if ingress is None:
+            raise UnknownConnectionError("There is no such connection; compare the URL with the one shown at creation.")
+        if not _opens(submission.authorization, ingress, self.clock()):
+            raise UnauthorizedError("Send the connection's ingest token as 'Authorization: Bearer <token>'.")
+        if ingress.status not in OPEN:
+            raise NotEnabledError(f"The connection is {ingress.status}; enable it before sending events.")
+        if len(submission.body) > MAX_BODY_BYTES:
+            raise TooLargeError(f"The body is larger than {MAX_BODY_BYTES} bytes; send fewer records at a time.")
+        kind = (submission.content_type or "application/json").lower()
+        if "json" not in kind and not kind.startswith("text/plain"):
+            raise UnsupportedTypeError("Send JSON, with 'Content-Type: application/json'.")
+        if (submission.content_encoding or "identity").strip().lower() != "identity":
+            raise UnsupportedTypeError("Send the body as it is, without 'Content-Encoding'.")
+        return ingress.source_format
+
+    def _ingress(self, connection_id: str) -> Ingress | None:
+        if not CONNECTION_ID.fullmatch(connection_id):
+            return None
+        try:
+            return self.connections.ingress(connection_id)
+        except (BotoCoreError, ClientError) as error:
+            cause = error.response["Error"]["Code"] if isinstance(error, ClientError) else type(error).__name__
+            raise UnavailableError("The connection cannot be read now; send the body again.", cause) from error
+
+    def _store(self, submission: Submission, receipt: Receipt, encoded: Sequence[tuple[int, str]]) -> None:
+        texts = (text for _, text in encoded)
+        packed = list(pack(submission.connection_id, receipt.at, texts, submission.correlation_id))
+        lost = set(self.queue.send(submission.connection_id, [body for _, body in packed]))
+        if not lost:
+            return
+        place, missing = 0, []
+        for number, (count, _) in enumerate(packed):
+            if number in lost:
+                missing += [index for index, _ in encoded[place : place + count]]
+            place += count
+        raise QueueUnavailableError(
+            f"{len(missing)} of {len(encoded)} records were not stored; send the body again, repeats do no harm.",
+            [Problem(f"[{index}]", "was not stored") for index in missing],
+        )
+
+
+def encoded(parsed: Parsed) -> list[tuple[int, str]]:
+    """The events' wire form, with their indices; those that no message can hold join the rejected ones."""
+    texts = []
+    for index, event in parsed.events:
+        try:
+            text = encode_event(event)
+        except ValueError:
+            parsed.rejected.append((index, Problem("", "has a text that is not valid Unicode (a lone surrogate)")))
+            continue
+        if len(text) > MAX_EVENT_BYTES:
+            parsed.rejected.append(
+                (index, Problem("", f"is larger than {MAX_EVENT_BYTES} bytes; map fewer attributes"))
+            )
+        else:
+            texts.append((index, text))
+    return texts
+
+
+def _opens(authorization: str | None, ingress: Ingress, now: datetime) -> bool:
+    """Both tokens are compared whatever the first answers, so that the time taken tells nothing."""
+    if authorization is None or authorization[: len(_BEARER)].lower() != _BEARER:
+        return False
+    given = hashlib.sha256(authorization[len(_BEARER) :].strip().encode(errors="replace")).hexdigest()
+    is_current = hmac.compare_digest(given, ingress.token_hash)
+    is_previous = hmac.compare_digest(given, ingress.previous_token_hash or _NO_HASH)
+    until = ingress.previous_token_until
+    return is_current or (is_previous and until is not None and now < until)
+
+
+def _in_body(index: int, problem: Problem) -> Problem:
+    return Problem(f"[{index}].{problem.path}" if problem.path else f"[{index}]", problem.message)
+
+
+def _index(one: tuple[int, Problem]) -> int:
+    return one[0]

@@ -1,0 +1,53 @@
+"""The end of a connection: removed once what was queued for it has been delivered.
+
+SQS counts the messages of a queue, not those of a connection (Amazon SQS, "GetQueueAttributes"), so a connection waits
+until the queue is empty, or until nothing that it let in can be in it any more.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from destination.control.removal import Removal
+from destination.domain.connection import Status
+from destination.queue import EventQueue
+from destination.store.connections import Connections
+from destination.store.errors import AWS_ERRORS, aws_code
+
+COUNTS_LAG: Final = timedelta(minutes=5)
+"""The queue's counts are approximate for a minute or so, and a body that was let in may just be on its way into it."""
+
+LONGEST_IN_QUEUE: Final = timedelta(days=14)
+"""The queue's retention (template.yaml)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Retired:
+    """A connection that was removed, or could not be: `cause` is the code of AWS's refusal."""
+
+    connection_id: str
+    cause: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Retire:
+    """Removes the connections whose deletion has come to its end."""
+
+    connections: Connections
+    queue: EventQueue
+    removal: Removal
+
+    def __call__(self, now: datetime) -> Iterator[Retired]:
+        """One that cannot be removed is tried again the next time."""
+        leaving = [one for one in self.connections.all() if one.status is Status.DELETING and one.deleting_since]
+        ages = {one.id: now - one.deleting_since for one in leaving if one.deleting_since}
+        drained = any(age >= COUNTS_LAG for age in ages.values()) and self.queue.is_empty()
+        for connection in leaving:
+            if ages[connection.id] >= (COUNTS_LAG if drained else LONGEST_IN_QUEUE):
+                try:
+                    self.removal(connection)
+                except AWS_ERRORS as error:
+                    yield Retired(connection.id, aws_code(error))
+                else:
+                    yield Retired(connection.id)

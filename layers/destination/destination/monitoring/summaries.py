@@ -1,0 +1,132 @@
+"""The scheduled use case: after each hour, one summary of what became of it, per connection, and corrections later.
+
+An hour is summed up once. Events of it that are delivered afterwards make a correction: a summary with a higher version
+and all of the hour's counts. After an outage the hours that were missed are made up for, as many at a time as the time
+allows. A summary is told before it is remembered, so that none is lost; one that is told twice has the same id both
+times.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final, Protocol
+
+from destination.domain.connection import Connection
+from destination.domain.run import CLOSES_AFTER, Run, hour_of, run_id
+from destination.monitoring.attempts import Attempts
+from destination.store.errors import NotFoundError
+from destination.store.summaries import SummedUp
+
+HOUR: Final = timedelta(hours=1)
+LONGEST_OUTAGE: Final = timedelta(days=14)
+"""Hours that are longer ago are not made up for."""
+
+
+class Connections(Protocol):
+    def get(self, connection_id: str) -> Connection: ...
+    def all(self) -> Iterator[Connection]: ...
+
+
+class Runs(Protocol):
+    def get(self, connection_id: str, run_id: str) -> Run | None: ...
+
+
+class Summaries(Protocol):
+    def last_hour(self, connection_id: str) -> str | None: ...
+    def get(self, connection_id: str, hour: str) -> SummedUp | None: ...
+    def put(self, run: Run) -> None: ...
+    def late(self) -> Iterator[tuple[str, str]]: ...
+    def settle(self, run: Run) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """One connection and its run of the hour; an hour in which nothing was received has an empty run.
+
+    `news`: what the run's counts have more than when the hour was summed up before, which makes it a correction.
+    """
+
+    connection: Connection
+    run: Run
+    news: Counter[str]
+    is_correction: bool = False
+
+    @property
+    def id(self) -> str:
+        return f"{self.connection.id}/{self.run.id}/{self.run.version}"
+
+
+@dataclass(frozen=True, slots=True)
+class Monitor:
+    """Sums up the runs of all connections. `tell` tells of a summary, at the time it is due."""
+
+    connections: Connections
+    runs: Runs
+    summaries: Summaries
+    tell: Callable[[Summary, datetime], None]
+
+    def __call__(self, now: datetime, attempt: Attempts, has_time: Callable[[], bool]) -> Iterator[Summary]:
+        """Tell the summaries that are due, as long as there is time; the next time goes on with the rest."""
+        yield from self._corrections(now, attempt, has_time)
+        last = hour_of(run_id(now - HOUR - CLOSES_AFTER))
+        for connection in self.connections.all():
+            with attempt(connection.id):
+                for hour in self._due(connection.id, last):
+                    if not has_time():
+                        return
+                    run = self.runs.get(connection.id, hour) or Run(connection.id, hour)
+                    yield self._tell(Summary(connection, run, Counter(run.tally.counts)), now)
+
+    def _tell(self, summary: Summary, now: datetime) -> Summary:
+        self.tell(summary, now)
+        self.summaries.put(summary.run)
+        return summary
+
+    def _due(self, connection_id: str, last: datetime) -> Iterator[str]:
+        before = self.summaries.last_hour(connection_id)
+        first = last if before is None else max(hour_of(before) + HOUR, last - LONGEST_OUTAGE)
+        while first <= last:
+            yield run_id(first)
+            first += HOUR
+
+    def _corrections(self, now: datetime, attempt: Attempts, has_time: Callable[[], bool]) -> Iterator[Summary]:
+        for connection_id, hour in self.summaries.late():
+            if not has_time():
+                return
+            with attempt(connection_id):
+                connection = self._connection(connection_id)
+                before = self.summaries.get(connection_id, hour)
+                run = self.runs.get(connection_id, hour)
+                if run is None or (connection and before is None and self._is_to_come(connection_id, hour)):
+                    continue
+                if connection and (before is None or run.version > before.version):
+                    news = run.tally.counts - (before.counts if before else Counter())
+                    yield self._tell(Summary(connection, run, news, is_correction=before is not None), now)
+                self.summaries.settle(run)
+
+    def _is_to_come(self, connection_id: str, hour: str) -> bool:
+        """Whether an hour is summed up in its turn; none is that is before the connection's first summary."""
+        last = self.summaries.last_hour(connection_id)
+        return last is None or last < hour
+
+    def _connection(self, connection_id: str) -> Connection | None:
+        try:
+            return self.connections.get(connection_id)
+        except NotFoundError:
+            return None
+
+
+def announcement(summary: Summary, report: Mapping[str, Any]) -> dict[str, Any]:
+    """What programs are told of an hour: docs/monitoring.md, "Run summaries".
+
+    The audiences are left out: there may be more than an event or a line of a log can hold.
+    """
+    connection = summary.connection
+    return {
+        "version": "1",
+        "id": summary.id,
+        "connection": {"id": connection.id, "name": connection.name, "status": connection.status.value},
+        "correction": summary.is_correction,
+        "run": {name: value for name, value in report.items() if name != "audiences"},
+    }

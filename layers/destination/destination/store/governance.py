@@ -1,0 +1,94 @@
+"""The data usage policies in ConnectionsTable: one item, so that they change as a whole.
+
+    pk = governance   sk = policies      the custom policies, the statuses of the core ones, the version of all of it
+
+The id of a connection is a UUID, so that none is `governance`.
+"""
+
+from typing import TYPE_CHECKING, Any, Final
+
+from destination.domain.policy import (
+    CORE_POLICIES,
+    Combination,
+    Expression,
+    Operator,
+    PolicySet,
+    PolicyStatus,
+    Proposal,
+    adopted,
+    members,
+)
+from destination.store.errors import StaleVersionError
+from destination.store.items import Item, attributes, item
+from destination.store.transactions import failed, patiently
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import PutTypeDef, TransactWriteItemTypeDef
+
+_KEY: Final[Item] = {"pk": {"S": "governance"}, "sk": {"S": "policies"}}
+_AS_DELIVERED: Final = 1
+"""The version of the set that nobody has changed yet."""
+
+
+class Policies:
+    """The set of all policies in its table."""
+
+    def __init__(self, client: "DynamoDBClient", table: str) -> None:
+        self._client = client
+        self._table = table
+
+    def get(self) -> PolicySet:
+        """As it is now, strongly consistent."""
+        answer = self._client.get_item(TableName=self._table, Key=_KEY, ConsistentRead=True)
+        if "Item" not in answer:
+            return PolicySet(_AS_DELIVERED, adopted([]))
+        stored = attributes(answer["Item"])
+        return PolicySet(int(stored["version"]), adopted([_proposal(one) for one in stored["policies"]]))
+
+    def put(self, policies: PolicySet, *beside: "TransactWriteItemTypeDef") -> PolicySet:
+        """Store a set over the version it was read at, and what is to be written beside it; return it as it is then.
+
+        Raises StaleVersionError.
+        """
+        core = {policy.id for policy in CORE_POLICIES}
+        new = {
+            "version": policies.version + 1,
+            "policies": [
+                {"id": one.id, "status": one.status.value} if one.id in core else members(one)
+                for one in policies.policies
+            ],
+        }
+        put: PutTypeDef = {
+            "TableName": self._table,
+            "Item": _KEY | item(new),
+            "ConditionExpression": "attribute_not_exists(pk)",
+        }
+        if policies.version > _AS_DELIVERED:
+            put["ConditionExpression"] = "version = :read"
+            put["ExpressionAttributeValues"] = item({":read": policies.version})
+        try:
+            patiently(lambda: self._client.transact_write_items(TransactItems=[{"Put": put}, *beside]))
+        except self._client.exceptions.TransactionCanceledException as cancelled:
+            if not failed(cancelled):
+                raise
+            raise StaleVersionError(f"the policies are no longer at version {policies.version}") from cancelled
+        return PolicySet(policies.version + 1, policies.policies)
+
+
+def _proposal(stored: dict[str, Any]) -> Proposal:
+    actions, deny = stored.get("marketing_actions"), stored.get("deny")
+    return Proposal(
+        id=stored["id"],
+        status=PolicyStatus(stored["status"]),
+        name=stored.get("name"),
+        marketing_actions=None if actions is None else tuple(actions),
+        deny=None if deny is None else _expression(deny),
+        description=stored.get("description"),
+    )
+
+
+def _expression(stored: dict[str, Any]) -> Expression:
+    if "label" in stored:
+        return str(stored["label"])
+    return Combination(Operator(stored["operator"]), tuple(_expression(one) for one in stored["operands"]))

@@ -1,0 +1,1 @@
+"""What the tests, the benchmarks and others use in place of AWS, Marketo and callers: small real implementations."""

@@ -1,0 +1,268 @@
+"""The control plane as its callers meet it: API Gateway's events in, answers out, over moto and the simulator."""
+
+import functools
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.client import responses
+from typing import Any
+from urllib.parse import parse_qs, quote
+
+import boto3
+import jsonschema
+import pytest
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from moto import mock_aws
+from mypy_boto3_dynamodb import DynamoDBClient
+from mypy_boto3_secretsmanager import SecretsManagerClient
+from mypy_boto3_sqs import SQSClient
+
+from destination.domain.connection import Connection
+from destination.domain.credentials import ClientCredentials
+from destination.store.connections import Connections
+from destination.store.secrets import Credentials
+from functions.connections import app, wiring
+from marketo_simulator import Simulator
+from marketo_simulator.server import serve
+from testing.template import ROOT, source, tables
+
+PREFIX = "dest"
+QUEUE_URL = "https://sqs.eu-central-1.amazonaws.com/123456789012/events"
+OPERATOR = "arn:aws:sts::123456789012:assumed-role/Operators/ada"
+_TABLES = tables(source())
+_DOCUMENT = json.loads((ROOT / "docs" / "openapi.json").read_text())
+
+CREATE: Mapping[str, Any] = {
+    "name": "Webinar leads",
+    "munchkin_id": "123-ABC-456",
+    "workspace": "Default",
+    "sync_type": "audience_and_profile",
+    "person_action": "update_existing_and_create_new",
+    "dedupe_field": "email",
+    "credentials": {"client_id": "client", "client_secret": "secret"},
+    "source": {"format": "aep"},
+    "mapping": [
+        {"source": "personalEmail.address", "target": "DedupeField"},
+        {"source": "person.name.firstName", "target": "firstName"},
+        {"source": "person.name.lastName", "target": "lastName"},
+    ],
+}
+"""A complete connection, credentials of the simulator's default client included."""
+
+
+@contextmanager
+def control_plane() -> Iterator[Simulator]:
+    """The function's environment; its Marketo is a simulator on the loopback interface."""
+    simulator = Simulator()
+    with serve(simulator) as server, pytest.MonkeyPatch.context() as environment:
+        environment.setenv("CONNECTIONS_TABLE", "ConnectionsTable")
+        environment.setenv("LEDGER_TABLE", "LedgerTable")
+        environment.setenv("RUNS_TABLE", "RunsTable")
+        environment.setenv("QUEUE_URL", QUEUE_URL)
+        environment.setenv("SECRETS_PREFIX", PREFIX)
+        environment.setenv("MARKETO_URL", server.url)
+        _forget_environment()
+        yield simulator
+        _forget_environment()
+
+
+def _forget_environment() -> None:
+    for made in (
+        wiring.settings,
+        wiring.management,
+        wiring.activations,
+        wiring.governance,
+        wiring.previews,
+        wiring.recorder,
+        wiring.verifications,
+    ):
+        made.cache_clear()
+
+
+@contextmanager
+def fresh(simulator: Simulator) -> Iterator[None]:
+    """AWS and Marketo as they are before anything was done."""
+    simulator.reset()
+    wiring.paces.cache_clear()
+    with mock_aws():
+        for name in ("ConnectionsTable", "LedgerTable", "RunsTable"):
+            dynamodb().create_table(**_TABLES[name])
+        sqs().create_queue(QueueName="events")
+        yield
+
+
+@functools.cache
+def dynamodb() -> DynamoDBClient:
+    return boto3.client("dynamodb")
+
+
+@functools.cache
+def sqs() -> SQSClient:
+    return boto3.client("sqs")
+
+
+@functools.cache
+def secretsmanager() -> SecretsManagerClient:
+    return boto3.client("secretsmanager")
+
+
+def connections() -> Connections:
+    return Connections(dynamodb(), "ConnectionsTable")
+
+
+def stored(connection_id: str) -> Connection:
+    return connections().get(connection_id)
+
+
+def credentials(connection_id: str) -> ClientCredentials:
+    return Credentials(secretsmanager(), PREFIX).get(connection_id)
+
+
+def items() -> list[dict[str, Any]]:
+    return list(dynamodb().scan(TableName="ConnectionsTable")["Items"])
+
+
+def secret_names() -> list[str]:
+    return [secret["Name"] for secret in secretsmanager().list_secrets()["SecretList"]]
+
+
+def logged(caplog: pytest.LogCaptureFixture) -> str:
+    """The log as it is written, with all that is beside the messages."""
+    return "\n".join(app.logger.registered_formatter.format(record) for record in caplog.records)
+
+
+def lists(marketo: Simulator) -> dict[int, str]:
+    dumped: Any = marketo.dump()["lists"]
+    return {one["id"]: one["name"] for one in dumped}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    status: int
+    headers: Mapping[str, str]
+    text: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.text)
+
+    @property
+    def errors(self) -> dict[str, str]:
+        """The problem's errors, message by path."""
+        return {error["path"]: error["message"] for error in self.json["errors"]}
+
+
+def call(
+    method: str,
+    path: str,
+    body: object = None,
+    *,
+    headers: Mapping[str, str] | None = None,
+    query: Mapping[str, str] | None = None,
+    text: str | None = None,
+    caller: str | None = OPERATOR,
+) -> Answer:
+    """One request through the handler; `text` is sent as it is, in place of a body in JSON. `caller` signed it.
+
+    The answer is held against the published description.
+    """
+    given = send(
+        method,
+        path,
+        {"Content-Type": "application/json", **(headers or {})},
+        {name: [value] for name, value in (query or {}).items()},
+        json.dumps(body) if text is None and body is not None else text,
+        caller,
+    )
+    _check(method, path, given)
+    return given
+
+
+def send(
+    method: str,
+    path: str,
+    headers: Mapping[str, str],
+    query: Mapping[str, Sequence[str]],
+    body: str | None,
+    caller: str | None = OPERATOR,
+) -> Answer:
+    """One request through the handler, as API Gateway hands it on."""
+    sent = {"Host": "abc123.execute-api.eu-west-1.amazonaws.com", **headers}
+    event = {
+        "version": "1.0",
+        "resource": path,
+        "path": path,
+        "httpMethod": method,
+        "headers": sent,
+        "multiValueHeaders": {name: [value] for name, value in sent.items()},
+        "queryStringParameters": {name: values[-1] for name, values in query.items()} or None,
+        "multiValueQueryStringParameters": {name: list(values) for name, values in query.items()} or None,
+        "pathParameters": None,
+        "requestContext": {
+            "domainName": "abc123.execute-api.eu-west-1.amazonaws.com",
+            "path": f"/prod{path}",
+            "stage": "prod",
+            "apiId": "abc123",
+            "requestId": "request-1",
+            "httpMethod": method,
+            "identity": {"sourceIp": "192.0.2.1", "userArn": caller},
+        },
+        "body": body,
+        "isBase64Encoded": False,
+    }
+    answer = app.handler(event, _context())
+    single = {name: values[0] for name, values in answer["multiValueHeaders"].items()}
+    return Answer(answer["statusCode"], single, answer["body"] or "")
+
+
+def application(environ: Mapping[str, Any], start_response: Callable[..., object]) -> Iterable[bytes]:
+    """The same as a WSGI application (PEP 3333)."""
+    headers = {
+        name.removeprefix("HTTP_").replace("_", "-").title(): value
+        for name, value in environ.items()
+        if name.startswith("HTTP_") or (name in {"CONTENT_TYPE", "CONTENT_LENGTH"} and value)
+    }
+    path = environ["PATH_INFO"].encode("latin-1").decode(errors="replace")
+    body = environ["wsgi.input"].read().decode(errors="replace")
+    query = parse_qs(environ["QUERY_STRING"], keep_blank_values=True)
+    answer = send(environ["REQUEST_METHOD"], quote(path), headers, query, body or None)
+    start_response(f"{answer.status} {responses.get(answer.status, '')}", list(answer.headers.items()))
+    return [answer.text.encode()]
+
+
+def _check(method: str, path: str, answer: Answer) -> None:
+    for template, methods in _DOCUMENT["paths"].items():
+        if method.lower() in methods and re.fullmatch(re.sub(r"{\w+}", "[^/]+", template), path):
+            described = methods[method.lower()]["responses"][str(answer.status)]
+            if "content" not in described:
+                assert answer.text == ""
+                return
+            schema = described["content"][answer.headers["Content-Type"]]["schema"]
+            jsonschema.validate(answer.json, schema | {"components": _DOCUMENT["components"]})
+
+
+def _context() -> LambdaContext:
+    context = LambdaContext()
+    context._function_name = "connections"
+    context._memory_limit_in_mb = 1024
+    context._invoked_function_arn = "arn:aws:lambda:eu-west-1:123456789012:function:connections"
+    context._aws_request_id = "request-1"
+    return context
+
+
+def created(**changes: object) -> str:
+    """The id of a new connection."""
+    answer = call("POST", "/connections", {**CREATE, **changes})
+    assert answer.status == 201, answer.text
+    return str(answer.json["id"])
+
+
+def activated(connection_id: str, audience_id: str = "aud-1", **members: object) -> Answer:
+    body = {"id": audience_id, "name": "Webinar, spring", **members}
+    return call("POST", f"/connections/{connection_id}/audiences", body)
+
+
+def audience_path(connection_id: str, audience_id: str) -> str:
+    return f"/connections/{connection_id}/audiences/{quote(audience_id, safe='')}"

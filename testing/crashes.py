@@ -1,0 +1,74 @@
+"""A worker that dies in the middle of its work: from one effect on, none of what it does reaches the world."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from requests import PreparedRequest, Response
+
+from marketo_simulator import Simulator
+from marketo_simulator.adapter import SimulatorAdapter
+from testing.world import World
+
+
+class CrashError(Exception):
+    """The worker is dead."""
+
+
+@dataclass
+class Life:
+    """What is left of a worker's life, in moments: one before and one after each effect. None: it lives on."""
+
+    moments: int | None = None
+
+    def moment(self) -> None:
+        if self.moments is None:
+            return
+        if self.moments <= 0:
+            raise CrashError("the worker is dead")
+        self.moments -= 1
+
+
+class Mortal:
+    """Anything the worker uses, as long as the worker lives."""
+
+    def __init__(self, used: object, life: Life) -> None:
+        self._used = used
+        self._life = life
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        method = getattr(self._used, name)
+
+        def lived(*args: Any, **kwargs: Any) -> Any:
+            self._life.moment()
+            answer = method(*args, **kwargs)
+            self._life.moment()
+            return answer
+
+        return lived
+
+
+class MortalAdapter(SimulatorAdapter):
+    """The way to Marketo, as long as the worker lives."""
+
+    def __init__(self, simulator: Simulator, life: Life) -> None:
+        super().__init__(simulator)
+        self._life = life
+
+    def send(self, request: PreparedRequest, *args: Any, **kwargs: Any) -> Response:
+        self._life.moment()
+        answer = super().send(request, *args, **kwargs)
+        self._life.moment()
+        return answer
+
+
+def mortal(world: World) -> Life:
+    """Make the world's worker mortal. Each of its uses of store, queue or Marketo is an effect."""
+    life = Life()
+    world.http.mount("https://", MortalAdapter(world.simulator, life))
+    used: dict[str, Any] = {
+        name: Mortal(getattr(world.sync, name), life)
+        for name in ("connections", "leases", "ledger", "queue", "dead_letters")
+    }
+    world.sync = replace(world.sync, **used)
+    return life

@@ -1,0 +1,120 @@
+"""The whole interface on the loopback interface: requests become API Gateway's events, and go to the functions."""
+
+import re
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from functions.connections import app as control_plane
+from functions.ingest import app as webhook
+from testing.aws import Context
+
+STAGE = "/live"
+_WEBHOOK = re.compile(r"/connections/([^/]+)/events")
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A request as it came in."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(slots=True)
+class Gateway:
+    """Where the interface answers, what it was asked so far, and answers that come before the functions are asked."""
+
+    url: str
+    seen: list[Seen] = field(default_factory=list)
+    scripted: list[tuple[int, Mapping[str, str], str]] = field(default_factory=list)
+
+    def changes(self) -> list[str]:
+        """The calls that were to change something."""
+        return [f"{one.method} {urlsplit(one.url).path}" for one in self.seen if one.method != "GET"]
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False
+    gateway: Gateway
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    wbufsize = -1
+    server: _Server
+
+    def _answer(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
+        gateway = self.server.gateway
+        origin = gateway.url.removesuffix(STAGE)
+        seen = Seen(self.command, origin + self.path, dict(self.headers.items()), body)
+        gateway.seen.append(seen)
+        status, headers, text = gateway.scripted.pop(0) if gateway.scripted else _handled(seen)
+        content = text.encode()
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    do_GET = do_POST = do_PATCH = do_PUT = do_DELETE = _answer  # noqa: N815 (names http.server looks for)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Quiet: `seen` has the requests."""
+
+
+@contextmanager
+def gateway() -> Iterator[Gateway]:
+    """Serve while the block runs; the environment and AWS are the caller's to set."""
+    server = _Server(("127.0.0.1", 0), _Handler)
+    server.gateway = Gateway(f"http://127.0.0.1:{server.server_port}{STAGE}")
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+    thread.start()
+    try:
+        yield server.gateway
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def _handled(request: Seen) -> tuple[int, Mapping[str, str], str]:
+    parts = urlsplit(request.url)
+    path = parts.path.removeprefix(STAGE)  # with its escapes, as API Gateway hands it on
+    query = parse_qs(parts.query)
+    found = _WEBHOOK.fullmatch(path)
+    event: dict[str, Any] = {
+        "version": "1.0",
+        "resource": path,
+        "path": path,
+        "httpMethod": request.method,
+        "headers": dict(request.headers),
+        "multiValueHeaders": {name: [value] for name, value in request.headers.items()},
+        "queryStringParameters": {name: values[-1] for name, values in query.items()} or None,
+        "multiValueQueryStringParameters": query or None,
+        "pathParameters": {"connection_id": found[1]} if found else None,
+        "requestContext": {
+            "domainName": parts.netloc,
+            "path": parts.path,
+            "stage": STAGE.strip("/"),
+            "apiId": "abc123",
+            "requestId": "request-1",
+            "httpMethod": request.method,
+        },
+        "body": request.body.decode() or None,
+        "isBase64Encoded": False,
+    }
+    handler = webhook.handler if found and request.method == "POST" else control_plane.handler
+    answer = handler(event, Context())
+    headers = answer.get("headers") or {name: ",".join(each) for name, each in answer["multiValueHeaders"].items()}
+    return answer["statusCode"], headers, answer["body"]

@@ -1,0 +1,187 @@
+"""The whole delivery without AWS and without sockets: the sync use case, stores in memory, the Marketo simulator."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import requests
+
+from destination.delivery.batch import Report, Sync
+from destination.delivery.verify_lists import Verify
+from destination.domain.audience import Activation, AudienceKey
+from destination.domain.connection import (
+    ActiveConnection,
+    Connection,
+    Limits,
+    MappingRow,
+    PersonAction,
+    Status,
+    SyncType,
+)
+from destination.domain.credentials import ClientCredentials
+from destination.domain.event import Membership, MembershipStatus, ProfileEvent
+from destination.domain.pace import PaceState
+from destination.domain.pseudonym import pseudonym
+from destination.marketo.instance import Marketo
+from destination.marketo.pace import Pace
+from destination.queue import encode_event, pack
+from marketo_simulator import Simulator
+from marketo_simulator.adapter import SimulatorAdapter
+from testing.memory import (
+    MemoryConnections,
+    MemoryDeadLetters,
+    MemoryLeases,
+    MemoryLedger,
+    MemoryQueue,
+    MemoryToken,
+    MemoryVerifications,
+)
+
+START = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)
+MUNCHKIN = "123-ABC-456"
+EMAIL_MAPPING = (
+    MappingRow("email", "DedupeField"),
+    MappingRow("firstName", "firstName"),
+    MappingRow("lastName", "lastName"),
+    MappingRow("company", "company"),
+    MappingRow("score", "leadScore"),
+)
+
+
+def name_of(dedupe_key: str) -> str:
+    """The pseudonym of a person."""
+    return pseudonym(b"secret", dedupe_key)
+
+
+def audience(name: str) -> AudienceKey:
+    return AudienceKey("ups", name)
+
+
+def connection(**changes: Any) -> Connection:
+    """An enabled connection by e-mail, `audience_and_profile` and creating, unless said otherwise."""
+    plain = Connection(
+        id="connection-1",
+        version=1,
+        name="Webinar leads",
+        munchkin_id=MUNCHKIN,
+        workspace="Default",
+        sync_type=SyncType.AUDIENCE_AND_PROFILE,
+        person_action=PersonAction.UPDATE_EXISTING_AND_CREATE_NEW,
+        dedupe_field="email",
+        source_format="canonical",
+        status=Status.ENABLED,
+        mapping=EMAIL_MAPPING,
+    )
+    return replace(plain, **changes)
+
+
+def event(
+    email: str | None,
+    *memberships: tuple[str, MembershipStatus],
+    at: datetime = START,
+    **profile: object,
+) -> ProfileEvent:
+    """An event of one profile, its memberships as old as itself; the names are filled unless said otherwise."""
+    attributes = {"email": email, "firstName": "Ada", "lastName": "Lovelace", **profile}
+    return ProfileEvent(
+        at=at,
+        profile={name: value for name, value in attributes.items() if value is not None},
+        identities={},
+        memberships=tuple(Membership(audience(name), status, at) for name, status in memberships),
+    )
+
+
+@dataclass
+class World:
+    """A simulator with lists for audiences `a` and `b` (ids 1001, 1002), and one connection to it."""
+
+    connection: Connection = field(default_factory=connection)
+    leads: Sequence[Mapping[str, object]] = ()
+    settings: Mapping[str, object] = field(default_factory=dict)
+    now: datetime = START
+
+    def __post_init__(self) -> None:
+        lists = [{"name": name, "id": 1001 + number, "workspace": "Default"} for number, name in enumerate("ab")]
+        seed = {"partitions": [{"name": "EMEA", "id": 2}], "lists": lists, "leads": list(self.leads)}
+        self.simulator = Simulator(seed=seed, settings=dict(self.settings), clock=lambda: self.now, sleep=self.sleep)
+        self.connections = MemoryConnections()
+        self.leases = MemoryLeases()
+        self.ledger = MemoryLedger(self.leases)
+        self.queue = MemoryQueue()
+        self.dead_letters = MemoryDeadLetters()
+        self.verifications = MemoryVerifications()
+        self.http = requests.Session()
+        self.http.mount("https://", SimulatorAdapter(self.simulator))
+        activations = {
+            audience(name): Activation(audience(name), name, list_id=1001 + number, list_name=name)
+            for number, name in enumerate("ab")
+        }
+        self.connections.stored[self.connection.id] = ActiveConnection(self.connection, activations)
+        self.marketo = Marketo(
+            munchkin_id=MUNCHKIN,
+            credentials=ClientCredentials("client", "secret"),
+            tokens=MemoryToken(),
+            http=self.http,
+            pace=self.pace(self.connection.limits, PaceState(), timedelta(minutes=5)),
+            clock=lambda: self.now,
+            sleep=self.sleep,
+        )
+        self.sync = Sync(
+            connections=self.connections,
+            leases=self.leases,
+            ledger=self.ledger,
+            queue=self.queue,
+            dead_letters=self.dead_letters,
+            marketo=lambda _: self.marketo,
+            pace=self.pace,
+            clock=lambda: self.now,
+            verify=Verify(self.verifications, self.ledger.placed, lambda: self.now),
+            sleep=self.sleep,
+            chance=lambda: 0.0,
+            name_of=name_of,
+        )
+
+    def sleep(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+
+    def pace(self, limits: Limits, state: PaceState, time_left: timedelta) -> Pace:
+        return Pace(
+            limits.calls_per_20s,
+            limits.concurrency,
+            daily_calls=limits.daily_calls,
+            state=state,
+            deadline=self.now.timestamp() + time_left.total_seconds(),
+            monotonic=lambda: self.now.timestamp(),  # noqa: PLW0108 - `now` moves
+            wall=lambda: self.now.timestamp(),  # noqa: PLW0108
+            sleep=self.sleep,
+            random=lambda: 0.5,
+        )
+
+    def post(self, *events: ProfileEvent) -> None:
+        """Put events into the queue, as ingest does."""
+        packed = pack(self.connection.id, self.now, [encode_event(one) for one in events])
+        self.queue.send(self.connection.id, [body for _, body in packed])
+
+    def deliver(self, *events: ProfileEvent) -> Report:
+        """Post events and deliver all that waits."""
+        self.post(*events)
+        waiting = list(self.queue.waiting.values())
+        report = self.sync(waiting, timedelta(minutes=5))
+        self.queue.delete([message.id for message in waiting if message.id not in report.given_back])
+        return report
+
+    def leads_now(self) -> dict[int, dict[str, Any]]:
+        state: dict[str, Any] = self.simulator.dump()
+        return {one["id"]: one for one in state["leads"]}
+
+    def leads_by_email(self, email: str) -> list[dict[str, Any]]:
+        return [one for one in self.leads_now().values() if one["email"] == email]
+
+    def members(self, name: str) -> list[int]:
+        state: dict[str, Any] = self.simulator.dump()
+        return sorted(next(one["members"] for one in state["lists"] if one["name"] == name))
+
+    def calls(self) -> list[str]:
+        """The endpoints called so far that count towards Marketo's limits."""
+        return [call.endpoint for call in self.simulator.log() if call.counted]

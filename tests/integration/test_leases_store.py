@@ -1,0 +1,74 @@
+"""One writer per Marketo instance: who holds the lease, for how long, and what it hands over."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from destination.domain.circuit import Pause
+from destination.domain.pace import DayCount, Lowered, PaceState
+from destination.store.leases import Lease, Leases
+from testing.aws import aws
+
+NOW = datetime(2026, 11, 21, 10, tzinfo=UTC)
+UNTIL = NOW + timedelta(minutes=6)
+MUNCHKIN = "123-ABC-456"
+
+
+@pytest.fixture
+def leases() -> Iterator[Leases]:
+    with aws() as stack:
+        yield Leases(stack.dynamodb, "ConnectionsTable")
+
+
+def acquired(leases: Leases, now: datetime = NOW, until: datetime = UNTIL) -> Lease:
+    lease = leases.acquire(MUNCHKIN, now, until)
+    assert lease is not None
+    return lease
+
+
+def test_while_it_is_held_nobody_else_has_it(leases: Leases) -> None:
+    assert acquired(leases) == Lease(MUNCHKIN, 1, UNTIL)
+    assert leases.acquire(MUNCHKIN, NOW, UNTIL) is None
+    assert leases.acquire(MUNCHKIN, UNTIL, UNTIL + timedelta(minutes=6)) is None
+    assert leases.acquire("999-ZZZ-999", NOW, UNTIL) is not None
+
+
+@pytest.mark.parametrize(
+    "pace",
+    [
+        PaceState(),
+        PaceState(
+            calls=(1795255200.25, 1795255201.5),
+            share=Lowered(40, 1795255200.5),
+            concurrency=Lowered(2, 1795255201.0),
+            today=DayCount("2026-11-21", 1200, 300, 1795255100.0),
+        ),
+    ],
+)
+def test_released_it_is_free_at_once_and_takes_the_pace_along(leases: Leases, pace: PaceState) -> None:
+    leases.release(acquired(leases), pace, None)
+    assert acquired(leases) == Lease(MUNCHKIN, 2, UNTIL, pace)
+
+
+def test_the_pause_goes_along_with_the_lease(leases: Leases) -> None:
+    pause = Pause(UNTIL, "608", "the API is temporarily unavailable", 2)
+    leases.release(acquired(leases), PaceState(), pause)
+    held = acquired(leases)
+    assert held.pause == pause
+    leases.release(held, PaceState(), None)
+    assert acquired(leases).pause is None
+
+
+def test_a_lease_of_somebody_who_died_runs_out(leases: Leases) -> None:
+    acquired(leases)
+    late = UNTIL + timedelta(microseconds=1)
+    assert acquired(leases, late, late + timedelta(minutes=6)).fence == 2
+
+
+def test_a_lease_that_was_lost_is_released_without_harm(leases: Leases) -> None:
+    lost = acquired(leases)
+    late = UNTIL + timedelta(seconds=1)
+    acquired(leases, late, late + timedelta(minutes=6))
+    leases.release(lost, PaceState(calls=(1.0,)), None)
+    assert leases.acquire(MUNCHKIN, late, late + timedelta(minutes=6)) is None

@@ -1,0 +1,166 @@
+"""The ledger in its tables: rows, marks and runs are written together, by the holder of the lease alone."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from botocore.awsrequest import AWSResponse
+from botocore.compat import HTTPHeaders
+from botocore.exceptions import ClientError
+
+from destination.domain.audience import AudienceKey
+from destination.domain.event import MembershipStatus
+from destination.domain.outcome import MISSING_DEDUPE_VALUE
+from destination.domain.person import Delivered, Row
+from destination.domain.run import Run, Tally
+from destination.store.leases import Lease, Leases
+from destination.store.ledger import RETENTION, Entry, LeaseLostError, Ledger, StaleRunError
+from destination.store.runs import Runs
+from testing.aws import Aws, aws
+
+NOW = datetime(2026, 11, 21, 10, tzinfo=UTC)
+UNTIL = NOW + timedelta(minutes=6)
+HOUR = "2026-11-21T10:00Z"
+ROW = Row(
+    lead_id=7,
+    looked_up_at=NOW,
+    attributes_hash="0f",
+    attributes_at=NOW + timedelta(microseconds=1),
+    sent_at=NOW,
+    memberships={
+        AudienceKey("ups", "a#1"): Delivered(MembershipStatus.REALIZED, NOW, 7),
+        AudienceKey("crm", "ü"): Delivered(MembershipStatus.EXITED, NOW),
+    },
+)
+
+
+@pytest.fixture
+def stack() -> Iterator[Aws]:
+    with aws() as stack:
+        yield stack
+
+
+@pytest.fixture
+def leases(stack: Aws) -> Leases:
+    return Leases(stack.dynamodb, "ConnectionsTable")
+
+
+@pytest.fixture
+def ledger(stack: Aws, leases: Leases) -> Ledger:
+    return Ledger(stack.dynamodb, "LedgerTable", leases=leases, runs=Runs(stack.dynamodb, "RunsTable"))
+
+
+@pytest.fixture
+def lease(leases: Leases) -> Lease:
+    held = leases.acquire("123-ABC-456", NOW, UNTIL)
+    assert held is not None
+    return held
+
+
+def run(received: int, version: int = 0) -> Run:
+    return Run("c-1", HOUR, version, Tally(Counter(received=received), Counter({MISSING_DEDUPE_VALUE: received})))
+
+
+def test_what_is_recorded_reads_as_it_was_written(ledger: Ledger, lease: Lease) -> None:
+    rows = {
+        "ada@example.org": ROW,
+        "empty@example.org": Row(),
+        "yes@example.org": Row(consented_at=NOW + timedelta(microseconds=1)),
+        "no@example.org": Row(lead_id=7, consented_at=NOW, withdrawn_at=NOW),
+    }
+    ledger.record("c-1", Entry(rows, {"m-1": frozenset({"0", "0.1"})}, [run(2)]), lease, NOW)
+    assert ledger.rows("c-1", [*rows, "nobody@example.org"]) == rows
+    assert ledger.counted("c-1", ["m-1", "m-2"]) == {"m-1": {"0", "0.1"}}
+    assert ledger.run("c-1", HOUR).tally == run(2).tally
+
+
+def test_another_connection_knows_nothing_of_it(ledger: Ledger, lease: Lease) -> None:
+    ledger.record("c-1", Entry({"ada@example.org": ROW}, {"m-1": frozenset({"0"})}, [run(1)]), lease, NOW)
+    assert ledger.rows("c-2", ["ada@example.org"]) == {}
+    assert ledger.counted("c-2", ["m-1"]) == {}
+    assert ledger.run("c-2", HOUR) == Run("c-2", HOUR)
+
+
+def test_the_table_holds_no_profile_data_and_forgets_long_after_the_longest_replay(
+    stack: Aws, ledger: Ledger, lease: Lease
+) -> None:
+    ledger.record("c-1", Entry({"ada@example.org": ROW}, {"m-1": frozenset({"0"})}, [run(1)]), lease, NOW)
+    items = stack.dynamodb.scan(TableName="LedgerTable")["Items"]
+    assert "ada" not in json.dumps(items)
+    assert {item["expires_at"]["N"] for item in items} == {str(int((NOW + RETENTION).timestamp()))}
+    assert timedelta(days=28) < RETENTION
+
+
+def test_marks_of_a_message_add_up(ledger: Ledger, lease: Lease) -> None:
+    for number in ("0", "1", "1"):
+        ledger.record("c-1", Entry(counted={"m-1": frozenset({number})}), lease, NOW)
+    assert ledger.counted("c-1", ["m-1"]) == {"m-1": {"0", "1"}}
+
+
+def test_a_run_that_was_written_since_it_was_read_is_not_overwritten(ledger: Ledger, lease: Lease) -> None:
+    ledger.record("c-1", Entry(runs=[run(1)]), lease, NOW)
+    with pytest.raises(StaleRunError):
+        ledger.record("c-1", Entry({"ada@example.org": ROW}, {"m-1": frozenset({"0"})}, [run(5)]), lease, NOW)
+    assert (ledger.rows("c-1", ["ada@example.org"]), ledger.counted("c-1", ["m-1"])) == ({}, {})
+    assert ledger.run("c-1", HOUR).tally.counts["received"] == 1
+    ledger.record("c-1", Entry(runs=[run(6, version=1)]), lease, NOW)
+    assert (ledger.run("c-1", HOUR).version, ledger.run("c-1", HOUR).tally.counts["received"]) == (2, 6)
+
+
+def test_who_lost_the_lease_writes_nothing(ledger: Ledger, leases: Leases, lease: Lease) -> None:
+    assert leases.acquire("123-ABC-456", UNTIL + timedelta(seconds=1), UNTIL + timedelta(minutes=6)) is not None
+    with pytest.raises(LeaseLostError, match="123-ABC-456"):
+        ledger.record("c-1", Entry({"ada@example.org": ROW}, {"m-1": frozenset({"0"})}, [run(1)]), lease, NOW)
+    assert ledger.rows("c-1", ["ada@example.org"]) == {}
+    assert ledger.run("c-1", HOUR) == Run("c-1", HOUR)
+
+
+def test_a_transaction_takes_a_hundred_items_and_reads_take_any_number(ledger: Ledger, lease: Lease) -> None:
+    keys = [f"{number}@example.org" for number in range(290)]
+    for start in range(0, 290, 97):
+        rows = dict.fromkeys(keys[start : start + 97], ROW)
+        entry = Entry(rows, {f"m-{start}": frozenset({"0"})}, [run(start, version=start // 97)])
+        assert entry.items <= 100
+        ledger.record("c-1", entry, lease, NOW)
+    assert ledger.rows("c-1", keys) == dict.fromkeys(keys, ROW)
+
+
+@contextmanager
+def busy(stack: Aws, times: int, *codes: str) -> Iterator[None]:
+    """Transactions are cancelled so often, for these reasons."""
+    left = iter(range(times))
+
+    def cancel(**_: object) -> Any:
+        if next(left, None) is None:
+            return None
+        error = {"Code": "TransactionCanceledException", "Message": "cancelled"}
+        reasons = [{"Code": code} for code in codes]
+        return AWSResponse("", 400, HTTPHeaders(), None), {"Error": error, "CancellationReasons": reasons}
+
+    stack.dynamodb.meta.events.register("before-call.dynamodb.TransactWriteItems", cancel)
+    try:
+        yield
+    finally:
+        stack.dynamodb.meta.events.unregister("before-call.dynamodb.TransactWriteItems", cancel)
+
+
+@pytest.mark.parametrize("code", ["TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"])
+def test_a_busy_table_is_waited_for(stack: Aws, leases: Leases, lease: Lease, code: str) -> None:
+    slept: list[float] = []
+    runs = Runs(stack.dynamodb, "RunsTable")
+    ledger = Ledger(stack.dynamodb, "LedgerTable", leases=leases, runs=runs, sleep=slept.append)
+    with busy(stack, 3, "None", code):
+        ledger.record("c-1", Entry(rows={"ada": ROW}), lease, NOW)
+    assert ledger.rows("c-1", ["ada"]) == {"ada": ROW}
+    assert (len(slept), slept) == (3, sorted(slept))
+
+
+def test_a_table_that_stays_busy_is_an_error(stack: Aws, leases: Leases, lease: Lease) -> None:
+    runs = Runs(stack.dynamodb, "RunsTable")
+    ledger = Ledger(stack.dynamodb, "LedgerTable", leases=leases, runs=runs, sleep=lambda _: None)
+    with busy(stack, 99, "None", "ThrottlingError"), pytest.raises(ClientError):
+        ledger.record("c-1", Entry(rows={"ada": ROW}), lease, NOW)

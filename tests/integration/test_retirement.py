@@ -1,0 +1,121 @@
+"""Connections whose deletion comes to its end, through the monitor: when they are removed, and what is left."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+
+import pytest
+from botocore.exceptions import ClientError
+
+from destination.domain.audience import Activation
+from destination.domain.connection import Status
+from destination.domain.credentials import AccessToken, ClientCredentials
+from destination.store.audit import Audit
+from destination.store.connections import Connections
+from destination.store.secrets import Credentials, TokenSecret
+from functions.monitor import app
+from testing.aws import SECRETS_PREFIX, Aws, Context, aws, logged
+from testing.world import START, audience, connection
+
+
+@pytest.fixture
+def stack(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
+    caches = (app.monitor, app.watch, app.bus, app.retire)
+    with aws() as stack:
+        for name, value in stack.environment().items():
+            monkeypatch.setenv(name, value)
+        for cache in caches:
+            cache.cache_clear()
+        yield stack
+        for cache in caches:
+            cache.cache_clear()
+
+
+@dataclass
+class Leaving:
+    """A connection of an audience with credentials and a shared token, whose deletion began at START."""
+
+    stack: Aws
+    connections: Connections
+
+    @classmethod
+    def of(cls, stack: Aws, connection_id: str = "c-1") -> "Leaving":
+        connections = Connections(stack.dynamodb, "ConnectionsTable")
+        one = connection(id=connection_id)
+        connections.create(one, "0f")
+        connections.put_activation(connection_id, Activation(audience("a"), "a", list_id=1))
+        credentials = ClientCredentials("client", "secret")
+        Credentials(stack.secrets, SECRETS_PREFIX).put(connection_id, credentials)
+        TokenSecret(stack.secrets, SECRETS_PREFIX, one.munchkin_id, credentials).put(AccessToken("token", START))
+        connections.begin_deletion(connection_id, 1, START)
+        return cls(stack, connections)
+
+    def left(self) -> int:
+        """How many items and secrets of it there are, audit records aside."""
+        items = self.stack.dynamodb.scan(TableName="ConnectionsTable")["Items"]
+        secrets = [secret["Name"] for secret in self.stack.secrets.list_secrets()["SecretList"]]
+        own = [one for one in items if one["pk"]["S"] == "c-1"]
+        return len(own) + len([name for name in secrets if name.startswith(f"{SECRETS_PREFIX}/")])
+
+
+def run_at(after: timedelta) -> None:
+    app.handler({"time": (START + after).isoformat()}, Context())
+
+
+@pytest.mark.parametrize("minutes", [5, 60])
+def test_a_connection_is_removed_once_the_queue_is_empty(
+    stack: Aws, caplog: pytest.LogCaptureFixture, minutes: int
+) -> None:
+    leaving = Leaving.of(stack)
+    run_at(timedelta(minutes=minutes))
+    assert leaving.left() == 0
+    assert [
+        line["connection_id"] for line in logged(app.logger, caplog) if line["message"] == "connection removed"
+    ] == ["c-1"]
+    (record,) = Audit(stack.dynamodb, "ConnectionsTable").page("c-1").records
+    assert (record.actor, record.action) == ("system", "remove_connection")
+
+
+def test_a_connection_stays_as_long_as_the_counts_of_the_queue_lag(stack: Aws) -> None:
+    leaving = Leaving.of(stack)
+    run_at(timedelta(minutes=4))
+    assert leaving.left() == 4
+
+
+@pytest.mark.parametrize(("received", "delay"), [(False, 0), (True, 0), (False, 900)])
+def test_a_connection_stays_while_something_is_in_the_queue_and_no_longer_than_it_can_be(
+    stack: Aws, received: bool, delay: int
+) -> None:
+    leaving = Leaving.of(stack)
+    stack.sqs.send_message(QueueUrl=stack.queue_url, MessageBody="{}", DelaySeconds=delay)
+    if received:
+        stack.sqs.receive_message(QueueUrl=stack.queue_url)
+    run_at(timedelta(days=13, hours=23))
+    assert leaving.left() == 4
+    run_at(timedelta(days=14))
+    assert leaving.left() == 0
+
+
+def test_only_what_is_being_deleted_is_removed(stack: Aws) -> None:
+    Connections(stack.dynamodb, "ConnectionsTable").create(connection(id="c-2"), "0f")
+    leaving = Leaving.of(stack)
+    run_at(timedelta(hours=1))
+    assert [one.id for one in leaving.connections.all()] == ["c-2"]
+
+
+def test_what_cannot_be_removed_now_is_tried_again(stack: Aws, caplog: pytest.LogCaptureFixture) -> None:
+    leaving = Leaving.of(stack)
+    refuse = ClientError({"Error": {"Code": "InternalServiceError", "Message": "hush"}}, "DeleteSecret")
+
+    def fail(**_: object) -> None:
+        raise refuse
+
+    events = app.retire().removal.credentials._client.meta.events
+    events.register_first("before-call.secretsmanager.DeleteSecret", fail)
+    run_at(timedelta(hours=1))
+    events.unregister("before-call.secretsmanager.DeleteSecret", fail)
+    lines = [line for line in logged(app.logger, caplog) if line["message"] == "connection not removed"]
+    assert [(line["connection_id"], line["cause"]) for line in lines] == [("c-1", "InternalServiceError")]
+    assert leaving.connections.get("c-1").status is Status.DELETING
+    run_at(timedelta(hours=2))
+    assert leaving.left() == 0

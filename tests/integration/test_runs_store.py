@@ -1,0 +1,147 @@
+"""Runs in their table."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from destination.domain.audience import AudienceKey
+from destination.domain.audience_rules import MAX_ACTIVATIONS
+from destination.domain.latency import Latency
+from destination.domain.outcome import (
+    ALREADY_DELIVERED,
+    MISSING_DEDUPE_VALUE,
+    OTHER,
+    Class,
+    Reason,
+    rejected,
+)
+from destination.domain.run import Counters, Run, Tally, hour_of
+from destination.store.runs import Runs
+from testing.aws import Aws, aws
+
+
+@pytest.fixture
+def stack() -> Iterator[Aws]:
+    with aws() as stack:
+        yield stack
+
+
+def put(stack: Aws, *runs: Run) -> None:
+    store = Runs(stack.dynamodb, "RunsTable")
+    stack.dynamodb.transact_write_items(TransactItems=[store.put(run, hour_of(run.id)) for run in runs])
+
+
+def tally() -> Tally:
+    full = Tally(
+        Counter(received=9, activated=3, unchanged=3, excluded=1, failed=2, created=3, marketo_calls=4),
+        Counter({rejected("1006"): 2, MISSING_DEDUPE_VALUE: 1, ALREADY_DELIVERED: 3}),
+        {rejected("1006"): "5f0c", ALREADY_DELIVERED: "93ab"},
+        dropped=Counter(company=3, leadScore=1),
+        latency=Latency.of({900: 1, 21_000: 1, 3_600_000: 1}),
+        first_at=datetime(2026, 11, 21, 10, 0, 21, 500_000, UTC),
+        last_at=datetime(2026, 11, 21, 11, 0, tzinfo=UTC),
+    )
+    full.audiences[AudienceKey("ups", "a#1")] = Counters(
+        Counter(received=6, activated=3, unchanged=1, failed=2),
+        Counter({ALREADY_DELIVERED: 1, rejected("1006"): 2}),
+        {rejected("1006"): "07de"},
+    )
+    full.audiences[AudienceKey("crm", "a#1")] = Counters(
+        Counter(received=1, failed=1), Counter({rejected("1003"): 1}), {rejected("1003"): "5f0c"}
+    )
+    return full
+
+
+def test_a_run_reads_as_it_was_written(stack: Aws) -> None:
+    run = Run("c-1", "2026-11-21T10:00Z", 0, tally())
+    put(stack, run)
+    found = Runs(stack.dynamodb, "RunsTable").get("c-1", "2026-11-21T10:00Z")
+    assert found == Run("c-1", "2026-11-21T10:00Z", 1, tally())
+
+
+def test_a_run_of_an_older_release_reads_on_and_goes_on(stack: Aws) -> None:
+    counts = {"received": {"N": "4"}, "activated": {"N": "1"}, "excluded": {"N": "3"}}
+    reason = {"code": {"S": "MISSING_DEDUPE_VALUE"}, "class": {"S": "excluded"}, "count": {"N": "3"}}
+    audience = {"namespace": {"S": "ups"}, "id": {"S": "a"}, "counts": {"M": counts}}
+    stack.dynamodb.put_item(
+        TableName="RunsTable",
+        Item={
+            "connection_id": {"S": "c-1"},
+            "id": {"S": "2026-11-21T10:00Z"},
+            "version": {"N": "7"},
+            "counts": {"M": counts},
+            "reasons": {"L": [{"M": reason}]},
+            "audiences": {"L": [{"M": audience}]},
+            "expires_at": {"N": "1803031200"},
+        },
+    )
+    runs = Runs(stack.dynamodb, "RunsTable")
+    old = runs.get("c-1", "2026-11-21T10:00Z")
+    assert old is not None
+    of_audience = old.tally.audiences[AudienceKey("ups", "a")]
+    assert (old.version, old.tally.reasons, old.tally.last_at) == (7, {MISSING_DEDUPE_VALUE: 3}, None)
+    assert of_audience.counts == old.tally.counts == Counter(received=4, activated=1, excluded=3)
+    assert of_audience.reasons == {Reason(Class.EXCLUDED, OTHER): 3}
+
+    put(stack, replace(old, tally=old.tally.plus(tally())))
+    found = runs.get("c-1", "2026-11-21T10:00Z")
+    assert found is not None
+    assert (found.version, found.tally.counts["received"], found.tally.reasons[MISSING_DEDUPE_VALUE]) == (8, 13, 4)
+    assert found.tally.latency == tally().latency
+
+
+def test_the_greatest_run_fits_into_an_item(stack: Aws) -> None:
+    """As many audiences as a connection can have, with 200 bytes of name each, and more reasons than are kept."""
+    millions = 5_400_000  # persons that Marketo's limits let through in an hour
+    audiences = [AudienceKey("n" * 64, f"{number:0136}") for number in range(MAX_ACTIVATIONS)]
+    run = Run("c-1", "2026-11-21T10:00Z")
+    for code in range(60):
+        part = Tally(dropped=Counter({f"{code:0255}": millions}), latency=Latency.of({2**code % 10**9: millions}))
+        for outcome in (Class.UNCHANGED, Class.EXCLUDED, Class.FAILED):
+            reason = Reason(outcome, f"MARKETO_{code:05}")
+            for one in (part, *(part.audiences[audience] for audience in audiences)):
+                one.count(reason, "ada", lambda _: "0123456789abcdef")
+                one.reasons[reason] = millions
+        run = replace(run, tally=run.tally.plus(part))
+    put(stack, run)
+    (item,) = stack.dynamodb.scan(TableName="RunsTable")["Items"]
+    assert 300_000 < _size(item) < 400 * 1024
+    kept = run.tally
+    for counters in (kept, *kept.audiences.values()):
+        by_class: Counter[str] = Counter()
+        for reason, count in counters.reasons.items():
+            by_class[reason.outcome] += count
+        assert by_class == dict.fromkeys(("unchanged", "excluded", "failed"), 60 * millions)
+    assert max(kept.dropped.values()) == kept.dropped[OTHER] == 10 * millions
+
+
+def _size(item: Mapping[str, Any]) -> int:
+    """Of an item, as DynamoDB reckons it (Developer Guide, "DynamoDB item sizes and formats"), and a little more."""
+    return len(json.dumps(item).encode())
+
+
+def test_an_hour_that_nothing_came_in_has_no_run(stack: Aws) -> None:
+    put(stack, Run("c-1", "2026-11-21T10:00Z"))
+    runs = Runs(stack.dynamodb, "RunsTable")
+    assert runs.get("c-1", "2026-11-21T11:00Z") is None
+    assert runs.get("c-2", "2026-11-21T10:00Z") is None
+
+
+def test_runs_between_two_hours_come_oldest_first_both_included(stack: Aws) -> None:
+    hours = [f"2026-11-{day}T{hour:02}:00Z" for day in (20, 21) for hour in (9, 10, 23)]
+    put(stack, *(Run("c-1", hour) for hour in reversed(hours)), Run("c-2", "2026-11-21T09:00Z"))
+    runs = Runs(stack.dynamodb, "RunsTable")
+    assert [run.id for run in runs.between("c-1", hours[1], hours[4])] == hours[1:5]
+    assert list(runs.between("c-3", hours[0], hours[5])) == []
+
+
+def test_a_run_is_kept_ninety_days(stack: Aws) -> None:
+    put(stack, Run("c-1", "2026-11-21T10:00Z"))
+    (item,) = stack.dynamodb.scan(TableName="RunsTable")["Items"]
+    expires = datetime.fromtimestamp(int(item["expires_at"]["N"]), UTC)
+    assert expires == datetime(2027, 2, 19, 10, tzinfo=UTC)

@@ -1,0 +1,253 @@
+"""Every code that Marketo may answer, in the way of every call: what becomes of message, ledger, run and connection.
+
+The class of a code and its wait are those that docs/marketo-codes.md tells; what a class does, docs/delivery.md.
+"""
+
+import functools
+import re
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from requests import PreparedRequest, Response
+
+from destination.delivery.batch import Report
+from destination.domain.connection import Limits, Status
+from destination.marketo.errors import CODES
+from marketo_simulator import Fault, Simulator
+from marketo_simulator.adapter import SimulatorAdapter
+from testing.counts import assert_balanced, outcomes, reasons
+from testing.meddler import disturb
+from testing.stages import ADA, REALIZED, STAGES
+from testing.world import MUNCHKIN, World, audience, connection, event
+
+DOCUMENT = Path(__file__).parents[3] / "docs" / "marketo-codes.md"
+UNKNOWN = "9999"
+
+
+def documented() -> dict[str, tuple[str, int]]:
+    """Class and wait in seconds of every code of the document's table."""
+    rows = re.findall(r"^\| `(\w+)` \| ([\w -]+?) \| (\d*) \|", DOCUMENT.read_text(), re.MULTILINE)
+    return {code: (failure, int(seconds or 0)) for code, failure, seconds in rows} | {UNKNOWN: ("unknown", 60)}
+
+
+TABLE = documented()
+CALLS = ("look up", "create", "update", "join", "leave")
+AMBIGUOUS = {"500", "502", "503", "604", "CONNECTION_LOST", "TIMED_OUT", "NOT_JSON", "UNEXPECTED_ANSWER", UNKNOWN}
+"""After these Marketo may have carried the call out: if it was to create, nothing is done for 95 s."""
+
+ELSEWHERE = {"TOKEN_EXPIRING", "BUDGET_REACHED"}
+"""These come in the way of no call: there is no token for any, or none may be made. They have tests of their own."""
+
+WAYS: dict[str, Fault] = {
+    **{code: Fault("http", status=int(code), body="{}") for code in ("401", "403", "404", "413", "414", "429", "503")},
+    "CONNECTION_LOST": Fault("drop"),
+    "TIMED_OUT": Fault("slow", seconds=120),
+    "NOT_JSON": Fault("http", status=200),
+    "UNEXPECTED_ANSWER": Fault("http", status=200, body='{"success": false}'),
+}
+"""How codes come that stand in no answer of Marketo."""
+
+SKIPPED_LEAD = Fault("http", status=200, body='{"success": true, "result": [{"status": "skipped"}]}')
+SKIPPED_MEMBERS = Fault(
+    "http",
+    status=200,
+    body='{"success": true, "result": [{"id": 7, "status": "skipped"}, {"id": 8, "status": "skipped"}]}',
+)
+
+
+@dataclass(frozen=True)
+class Effect:
+    """What is to be seen: for how long the message is hidden (at least, at most), or that it is done; and the rest."""
+
+    hidden: tuple[int, int] | None = None
+    counted: dict[str, int] = field(default_factory=dict)
+    reason: str | None = None
+    letters: tuple[str, ...] = ()
+    is_blocked: bool = False
+    pause: str | None = None
+
+
+def waits(code: str, call: str, seconds: int) -> Effect:
+    if code not in AMBIGUOUS:
+        return Effect(hidden=(seconds, seconds), pause=code)
+    return Effect(hidden=(95 if call == "create" else seconds, 95), pause=code)
+
+
+def failed(reason: str) -> Effect:
+    return Effect(counted={"failed": 1}, reason=reason, letters=(reason,))
+
+
+def blocked() -> Effect:
+    return Effect(hidden=(900, 900), is_blocked=True)
+
+
+def rejected(code: str, call: str) -> Effect:
+    match code, call:
+        case "1003", "look up":
+            return failed("TOO_MANY_MATCHES")
+        case _, "look up":
+            return blocked()  # It is about nobody in particular.
+        case "1015", "leave":
+            return Effect(counted={"unchanged": 1}, reason="NOT_ON_LIST")
+        case "1004", "leave":
+            return Effect(counted={"activated": 1})  # A lead that is gone has left; who has its e-mail is updated.
+    return failed(f"MARKETO_{code}")
+
+
+def expected(code: str, call: str, *, in_record: bool) -> Effect:
+    failure, seconds = TABLE[code]
+    if failure == "record rejected":
+        return rejected(code, call)
+    if failure == "connection blocked":
+        return blocked()
+    if code == "607" and not in_record:
+        return waits(code, call, 6 * 3600)
+    return waits(code, call, seconds)
+
+
+def assert_effect(world: World, report: Report, before: World, effect: Effect) -> None:
+    """Compare with the same world before the event, which came in the latest message, was sent."""
+    message_id = f"message-{next(world.queue.numbers) - 1}"
+    target = world.connections.stored[world.connection.id].connection
+    pause = world.leases.pauses.get(MUNCHKIN)
+    # The queue
+    assert report.given_back == (() if effect.hidden is None else (message_id,))
+    if effect.hidden is not None:
+        least, most = effect.hidden
+        assert least <= world.queue.hidden_for[message_id] <= most
+    assert tuple(letter.code for letter in world.dead_letters.letters) == effect.letters
+    # The run
+    counted = {name: number - outcomes(before).get(name, 0) for name, number in outcomes(world).items()}
+    assert {name: number for name, number in counted.items() if number} == effect.counted
+    assert reasons(world) == ({effect.reason: 1} if effect.reason else {})
+    assert_balanced(world)
+    # The ledger
+    assert world.ledger.marks.get((world.connection.id, message_id), frozenset()) == (
+        {"0"} if effect.counted else frozenset()
+    )
+    if not effect.counted or "failed" in effect.counted:
+        assert delivered(world) == delivered(before)
+    # The connection
+    assert target.status is (Status.BLOCKED if effect.is_blocked else Status.ENABLED)
+    assert (target.blocked_cause is not None) is effect.is_blocked
+    # The instance
+    assert (pause.code if pause else None) == effect.pause
+    assert pause is None or pause.failures == 1
+
+
+def delivered(world: World) -> dict[str, Any]:
+    """When the membership of each person that is delivered was said."""
+    told = {key: row.memberships.get(audience("a")) for (_, key), row in world.ledger.people.items()}
+    return {key: one.at for key, one in told.items() if one is not None}
+
+
+@functools.cache
+def undelivered(call: str) -> World:
+    return STAGES[call].world()
+
+
+def check(call: str, world: World, effect: Effect, code: str) -> None:
+    report = world.deliver(STAGES[call].event)
+    for thread in threading.enumerate():
+        if "_finish_unheard" in thread.name:
+            thread.join()
+    assert_effect(world, report, undelivered(call), effect)
+    if effect.is_blocked:
+        cause = world.connections.stored[world.connection.id].connection.blocked_cause
+        assert cause is not None
+        assert cause.startswith(f"{code}: ")
+
+
+class Unreachable(SimulatorAdapter):
+    """Marketo cannot be reached for the calls that are meant."""
+
+    def __init__(self, simulator: Simulator, meant: Callable[[PreparedRequest], bool]) -> None:
+        super().__init__(simulator)
+        self._meant = meant
+
+    def send(self, request: PreparedRequest, *args: Any, **kwargs: Any) -> Response:
+        if self._meant(request):
+            raise requests.ConnectTimeout("no way", request=request)
+        return super().send(request, *args, **kwargs)
+
+
+def whole_calls() -> list[tuple[str, str]]:
+    codes = (*(code for code in CODES if code not in {*ELSEWHERE, "SKIPPED"}), UNKNOWN)
+    return [(code, call) for code in codes for call in CALLS]
+
+
+def records() -> list[tuple[str, str]]:
+    codes = (*(code for code in CODES if code.isdecimal() or code == "SKIPPED"), UNKNOWN)
+    return [(code, call) for code in codes for call in CALLS if call != "look up"]
+
+
+def test_the_document_has_the_codes_of_the_table() -> None:
+    assert TABLE.keys() == {*CODES, UNKNOWN}
+
+
+@pytest.mark.parametrize(("code", "call"), whole_calls())
+def test_a_code_that_a_call_is_refused_with(code: str, call: str) -> None:
+    stage = STAGES[call]
+    if code == "CONNECTION_FAILED":
+        world = stage.world()
+        world.http.mount("https://", Unreachable(world.simulator, stage.meant))
+    else:
+        world = stage.disturbed(WAYS.get(code, Fault(code=code)))
+    check(call, world, expected(code, call, in_record=False), code)
+
+
+@pytest.mark.parametrize(("code", "call"), records())
+def test_a_code_that_a_record_is_refused_with(code: str, call: str) -> None:
+    skipped = SKIPPED_LEAD if call in {"create", "update"} else SKIPPED_MEMBERS
+    fault = skipped if code == "SKIPPED" else Fault("skip", code)
+    check(call, STAGES[call].disturbed(fault), expected(code, call, in_record=True), code)
+
+
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize("code", [code for code, (failure, _) in TABLE.items() if failure == "re-authenticate"])
+def test_a_refused_token_is_renewed_once_and_nothing_is_seen_of_it(code: str, call: str) -> None:
+    stage = STAGES[call]
+    world, undisturbed = stage.world(), stage.world()
+    once = WAYS.get(code, Fault(code=code))
+
+    def meant(request: PreparedRequest) -> bool:
+        return stage.meant(request) and len(list(world.simulator.faults)) == 0
+
+    disturb(world, meant, once)
+    undisturbed.deliver(stage.event)
+    assert world.deliver(stage.event).given_back == ()
+    assert outcomes(world) == outcomes(undisturbed)
+    assert delivered(world) == delivered(undisturbed)
+
+
+@pytest.mark.parametrize(("effect", "call"), [("error", one) for one in CALLS] + [("skip", one) for one in CALLS[1:]])
+def test_a_code_in_no_table_holds_five_turns_up_and_then_fails_the_persons(effect: str, call: str) -> None:
+    stage = STAGES[call]
+    world = stage.disturbed(Fault(effect, UNKNOWN))
+    report = world.deliver(stage.event)
+    for failures in range(1, 6):
+        pause = world.leases.pauses[MUNCHKIN]
+        assert pause is not None
+        assert (pause.code, pause.failures) == (UNKNOWN, failures)
+        assert len(report.given_back) == 1
+        world.sleep(max(world.queue.hidden_for.values()))
+        world.queue.hidden_for.clear()
+        report = world.deliver()
+    assert_effect(world, report, undelivered(call), failed(f"MARKETO_{UNKNOWN}"))
+
+
+def test_a_token_that_has_ended_when_it_is_handed_out_is_waited_for() -> None:
+    world = World(settings={"token_seconds": 1})
+    report = world.deliver(event(ADA, ("a", REALIZED)))
+    assert_effect(world, report, World(), waits("TOKEN_EXPIRING", "look up", TABLE["TOKEN_EXPIRING"][1]))
+
+
+def test_the_budget_of_the_day_is_waited_for_until_a_reset_is_possible() -> None:
+    world = World(connection(limits=Limits(daily_calls=2)))
+    report = world.deliver(event(ADA, ("a", REALIZED)))
+    assert_effect(world, report, World(), waits("BUDGET_REACHED", "look up", 6 * 3600))

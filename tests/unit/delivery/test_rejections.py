@@ -1,0 +1,250 @@
+"""What Marketo refuses of one person: who fails, who does not, how it is redriven, and when a lead is gone."""
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from destination.domain.connection import Limits, MappingRow, SyncType
+from destination.marketo.errors import CODES, FailureClass
+from marketo_simulator import Fault
+from testing.counts import assert_balanced, outcomes, outcomes_of, reasons
+from testing.meddler import creates, disturb, meddle
+from testing.stages import ADA, BOB, CARL, EXITED, LEADS, LISTS, MINUTE, REALIZED, held
+from testing.world import EMAIL_MAPPING, START, World, connection, event
+
+# One record is rejected
+
+
+SOMEBODY_ELSE = {"1004", "1005", "1007", "1010"}
+"""These are looked into: the lead is gone, or another one is there."""
+FIELD_UNKNOWN = "1006"
+"""This makes the description of the instance be read again."""
+REJECTED = [
+    code
+    for code, info in CODES.items()
+    if info.failure is FailureClass.RECORD_REJECTED
+    and code.isdecimal()
+    and code not in {*SOMEBODY_ELSE, FIELD_UNKNOWN, "413", "414"}
+]
+
+
+def skip(code: str, record: int, **where: Any) -> Fault:
+    return Fault("skip", code, records=(record,), **where)
+
+
+def redrive(world: World) -> None:
+    letters, world.dead_letters.letters = world.dead_letters.letters, []
+    world.queue.send(world.connection.id, [letter.body for letter in letters])
+    world.deliver()
+
+
+@pytest.mark.parametrize("code", REJECTED)
+@pytest.mark.parametrize("place", ["create", "join"])
+def test_a_rejected_record_fails_that_person_alone_and_can_be_redriven(code: str, place: str) -> None:
+    world = World()
+    world.simulator.script(skip(code, 1, path=LEADS, nth=2) if place == "create" else skip(code, 1, path=LISTS))
+    report = world.deliver(*(event(one, ("a", REALIZED)) for one in (ADA, BOB, CARL)))
+    assert report.given_back == ()
+    assert held(world)[1] == [ADA, CARL]
+    assert outcomes(world) == {"activated": 2, "failed": 1}
+    assert reasons(world) == {f"MARKETO_{code}": 1}
+    [letter] = world.dead_letters.letters
+    assert letter.code == f"MARKETO_{code}"
+    assert letter.message
+    [failed] = json.loads(letter.body)["events"]
+    assert failed["profile"]["email"] == BOB
+    redrive(world)
+    assert held(world)[1] == [ADA, BOB, CARL]
+    assert outcomes(world) == {"activated": 3, "failed": 1}
+    assert_balanced(world)
+
+
+@pytest.mark.parametrize("code", REJECTED)
+def test_a_rejected_update_fails_that_person_alone(code: str) -> None:
+    world = World(leads=[{"id": 7, "email": BOB}, {"id": 8, "email": CARL}])
+    world.simulator.script(skip(code, 0, path=LEADS, nth=2))
+    world.deliver(event(BOB, ("a", REALIZED)), event(CARL, ("a", REALIZED)))
+    assert world.members("a") == [8]
+    assert outcomes(world) == {"activated": 1, "failed": 1}
+    redrive(world)
+    assert world.members("a") == [7, 8]
+    assert world.leads_now()[7]["firstName"] == "Ada"
+
+
+@pytest.mark.parametrize("code", ["413", *REJECTED])
+def test_a_rejected_request_is_halved_until_the_person_it_is_about_stands_alone(code: str) -> None:
+    """Whole requests are refused for one record's sake; 299 others must arrive."""
+    world = World()
+    refused = "person-17@example.org"
+
+    disturb(world, lambda request: creates(request) and refused in str(request.body), Fault(code=code))
+    world.deliver(*(event(f"person-{number}@example.org", ("a", REALIZED)) for number in range(64)))
+    assert outcomes(world) == {"activated": 63, "failed": 1}
+    assert reasons(world) == {f"MARKETO_{code}": 1}
+    assert len(world.members("a")) == 63
+
+
+@pytest.mark.parametrize("code", ["713", "1014", "9999"])
+@pytest.mark.parametrize("place", ["create", "join"])
+def test_a_record_that_is_to_be_tried_later_stays_in_the_queue(code: str, place: str) -> None:
+    world = World()
+    world.simulator.script(skip(code, 1, path=LEADS, nth=2) if place == "create" else skip(code, 1, path=LISTS))
+    world.post(event(ADA, ("a", REALIZED)))
+    report = world.deliver(event(BOB, ("a", REALIZED)))
+    assert len(report.given_back) >= 1
+    world.sleep(max(world.queue.hidden_for.values()))
+    world.deliver()
+    assert held(world)[1] == [ADA, BOB]
+    assert outcomes(world) == {"activated": 2}
+    assert len(world.leads_now()) == 2
+
+
+def test_who_is_refused_by_one_list_of_two_needs_only_that_one_when_redriven() -> None:
+    world = World(connection(limits=Limits(concurrency=1)))
+    world.simulator.script(Fault("skip", "1003", path="/lists/1002/"))
+    world.deliver(event(ADA, ("a", REALIZED), ("b", REALIZED)))
+    assert held(world)[1:] == ([ADA], [])
+    assert outcomes(world) == {"failed": 1}
+    assert (outcomes_of(world, "a"), outcomes_of(world, "b")) == ({"activated": 1}, {"failed": 1})
+    calls = len(world.calls())
+    redrive(world)
+    assert [call for call in world.calls()[calls:] if "lists" in call] == ["POST /rest/v1/lists/{id}/leads.json"]
+    assert held(world)[1:] == ([ADA], [ADA])
+    assert outcomes(world) == {"activated": 1, "failed": 1}
+    assert_balanced(world)
+
+
+def test_of_one_event_with_two_people_the_refused_one_alone_is_done_again() -> None:
+    mapping = (MappingRow("identityMap.email", "DedupeField"), *EMAIL_MAPPING[1:])
+    world = World(connection(mapping=mapping))
+    world.simulator.script(skip("1003", 1, path=LEADS, nth=2))
+    world.deliver(replace(event(None, ("a", REALIZED)), identities={"email": (ADA, BOB)}))
+    assert outcomes(world) == {"activated": 1, "failed": 1}
+    redrive(world)
+    assert held(world)[1] == [ADA, BOB]
+    assert outcomes(world) == {"activated": 2, "unchanged": 1, "failed": 1}
+
+
+def test_more_leads_than_marketo_lists_fail_that_person_alone() -> None:
+    world = World(leads=[{"email": ADA} for _ in range(1_001)])
+    world.deliver(event(ADA, ("a", REALIZED)), event(BOB, ("a", REALIZED)))
+    assert outcomes(world) == {"activated": 1, "failed": 1}
+    assert reasons(world) == {"TOO_MANY_MATCHES": 1}
+    assert [letter.code for letter in world.dead_letters.letters] == ["TOO_MANY_MATCHES"]
+
+
+@pytest.mark.parametrize("stays", [False, True])
+def test_a_field_that_marketo_does_not_know_is_looked_into_before_it_fails_anybody(*, stays: bool) -> None:
+    world = World()
+    world.simulator.script(Fault("skip", FIELD_UNKNOWN, path=LEADS, nth=2))
+    if stays:
+        world.simulator.script(Fault("skip", FIELD_UNKNOWN, path=LEADS, nth=4))
+    world.deliver(event(ADA, ("a", REALIZED)))
+    assert world.calls().count("GET /rest/v1/leads/describe2.json") == 2
+    assert outcomes(world) == ({"failed": 1} if stays else {"activated": 1})
+
+
+def test_a_field_removed_in_marketo_is_dropped_and_the_rest_arrives() -> None:
+    world = World(connection(mapping=(*EMAIL_MAPPING, MappingRow("tier", "tier"))))
+    world.simulator.seed({"fields": [{"name": "tier"}]})
+    world.deliver(event(ADA, ("a", REALIZED), tier="gold"))
+    world.simulator.seed({"fields": [{"name": "tier", "rest": False}]})
+    world.deliver(*(event(one, ("a", REALIZED), at=START + MINUTE, tier="silver", score=5) for one in (ADA, BOB)))
+    assert [lead["leadScore"] for lead in world.leads_now().values()] == [5, 5]
+    assert outcomes(world) == {"activated": 3}
+    assert world.ledger.total(world.connection.id).counts["warnings"] == 2
+
+
+def test_an_unknown_code_is_waited_out_a_few_times_and_then_fails_the_record() -> None:
+    world = World()
+    disturb(world, creates, Fault("skip", "9999", records=(0,)))
+    world.post(event(ADA, ("a", REALIZED)))
+    deliveries = 0
+    while world.queue.waiting:
+        world.deliver()
+        deliveries += 1
+        world.sleep(max(world.queue.hidden_for.values()))
+    assert 2 <= deliveries <= 10
+    assert outcomes(world) == {"failed": 1}
+    assert reasons(world) == {"MARKETO_9999": 1}
+
+
+# The lead is gone, or somebody else made one
+
+
+def gone(world: World, lead_id: int) -> None:
+    world.simulator.state.delete_lead(world.simulator.state.leads[lead_id])
+
+
+@pytest.mark.parametrize("sync_type", list(SyncType))
+def test_a_lead_that_was_merged_is_looked_up_again_once(sync_type: SyncType) -> None:
+    world = World(connection(sync_type=sync_type), [{"id": 7, "email": ADA}])
+    world.deliver(event(ADA, ("a", REALIZED)))
+    gone(world, 7)
+    world.simulator.seed({"leads": [{"id": 9, "email": ADA}]})
+    calls = world.calls().count("GET /rest/v1/leads.json")
+    world.deliver(event(ADA, ("a", REALIZED), ("b", REALIZED), at=START + MINUTE, score=5))
+    assert world.calls().count("GET /rest/v1/leads.json") == calls + 1
+    assert list(world.leads_now()) == [9]
+    assert world.leads_now()[9].get("leadScore") == (None if sync_type is SyncType.AUDIENCE_ONLY else 5)
+    on_lists: list[int] = [] if sync_type is SyncType.PROFILE_ONLY else [9]
+    assert (world.members("a"), world.members("b")) == (on_lists, on_lists)
+    assert outcomes(world) == {"activated": 2}
+    assert_balanced(world)
+
+
+def test_a_lead_that_was_deleted_is_created_again() -> None:
+    world = World(leads=[{"id": 7, "email": ADA}])
+    world.deliver(event(ADA, ("a", REALIZED)))
+    gone(world, 7)
+    world.deliver(event(ADA, ("a", REALIZED), at=START + MINUTE, score=5))
+    [lead] = world.leads_now().values()
+    assert (lead["email"], lead["leadScore"]) == (ADA, 5)
+    assert world.members("a") == [lead["id"]]
+
+
+def test_an_exit_of_a_deleted_lead_is_done() -> None:
+    world = World(leads=[{"id": 7, "email": ADA}])
+    world.deliver(event(ADA, ("a", REALIZED)))
+    gone(world, 7)
+    report = world.deliver(event(ADA, ("a", EXITED), at=START + MINUTE))
+    assert report.given_back == ()
+    assert outcomes(world) == {"activated": 1, "unchanged": 1}
+    assert world.leads_now() == {}
+
+
+@pytest.mark.parametrize("partition", ["Default", "EMEA"])
+def test_who_was_created_by_somebody_else_meanwhile_is_found_and_updated(partition: str) -> None:
+    world = World()
+    rival = {"leads": [{"id": 70, "email": ADA, "partition": partition}]}
+    meddle(world, creates, lambda: world.simulator.seed(rival))
+    world.deliver(event(ADA, ("a", REALIZED)))
+    assert {lead_id: lead["firstName"] for lead_id, lead in world.leads_now().items()} == {70: "Ada"}
+    assert world.members("a") == [70]
+    assert outcomes(world) == {"activated": 1}
+
+
+@pytest.mark.parametrize("code", sorted(SOMEBODY_ELSE - {"1004"}))
+def test_a_creation_that_is_refused_twice_fails(code: str) -> None:
+    world = World()
+    world.simulator.script(Fault("skip", code, path=LEADS, every=1))
+    world.deliver(event(ADA, ("a", REALIZED)))
+    assert outcomes(world) == {"failed": 1}
+    assert reasons(world) == {f"MARKETO_{code}": 1}
+    world.simulator.clear_faults()
+    redrive(world)
+    assert outcomes(world) == {"failed": 1, "activated": 1}
+
+
+def test_an_exit_takes_the_lead_off_into_which_ours_was_merged() -> None:
+    world = World(leads=[{"id": 7, "email": ADA}])
+    world.deliver(event(ADA, ("a", REALIZED)))
+    gone(world, 7)
+    world.simulator.seed({"leads": [{"id": 9, "email": ADA}]})
+    world.simulator.state.lists[1001].members.add(9)
+    left = event(ADA, ("a", EXITED), at=START + MINUTE)
+    world.deliver(replace(left, profile={"email": ADA}))
+    assert world.members("a") == []
+    assert outcomes(world) == {"activated": 2}

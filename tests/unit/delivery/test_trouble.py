@@ -1,0 +1,131 @@
+"""Trouble that is not Marketo's: AWS refuses, dead letters cannot be stored, a message waits for long."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from botocore.exceptions import ClientError
+
+from destination.delivery.batch import EAGER_RECEIVES, PATIENT_DELAY, RETRY_BLOCKED
+from destination.domain.circuit import PATIENCE, Pause
+from destination.domain.connection import ActiveConnection, Limits, MappingRow, OnInvalid, Status
+from destination.domain.event import MembershipStatus
+from destination.domain.person import Row
+from destination.marketo.errors import NOT_SEARCHABLE
+from destination.queue import DeadLetter
+from marketo_simulator import Fault
+from testing.counts import outcomes, reasons
+from testing.world import MUNCHKIN, START, World, connection, event
+
+REALIZED = MembershipStatus.REALIZED
+THROTTLED = ClientError({"Error": {"Code": "ThrottlingException", "Message": "…"}}, "BatchGetItem")
+
+
+def test_what_aws_refuses_for_one_instance_leaves_the_others_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World()
+    other = replace(world.connection, id="connection-2", munchkin_id="999-XYZ-999")
+    activations = world.connections.stored[world.connection.id].activations
+    world.connections.stored[other.id] = ActiveConnection(other, activations)
+    rows = world.ledger.rows
+
+    def throttled(connection_id: str, dedupe_keys: Sequence[str]) -> dict[str, Row]:
+        if connection_id == other.id:
+            raise THROTTLED
+        return rows(connection_id, dedupe_keys)
+
+    monkeypatch.setattr(world.ledger, "rows", throttled)
+    world.post(event("ada@example.org", ("a", REALIZED)))
+    [body] = [message.body for message in world.queue.waiting.values()]
+    world.queue.send(other.id, [body.replace("connection-1", "connection-2")])
+    report = world.deliver()
+    assert [world.queue.waiting[one].body.count("connection-2") for one in report.given_back] == [1]
+    assert outcomes(world) == {"activated": 1}
+    assert set(world.leases.held) == set()
+
+
+def test_a_connection_that_cannot_be_read_costs_only_its_messages(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World()
+
+    def refused(connection_id: str) -> ActiveConnection:
+        raise THROTTLED
+
+    monkeypatch.setattr(world.connections, "active", refused)
+    report = world.deliver(event("ada@example.org", ("a", REALIZED)))
+    assert len(report.given_back) == 1
+
+
+def test_without_their_letter_both_persons_of_an_event_stay_pending(monkeypatch: pytest.MonkeyPatch) -> None:
+    mapping = (
+        MappingRow("identityMap.email", "DedupeField"),
+        MappingRow("firstName", "firstName"),
+        MappingRow("lastName", "lastName"),
+        MappingRow("score", "leadScore"),
+    )
+    world = World(connection(mapping=mapping, on_invalid=OnInvalid.FAIL))
+    send = world.dead_letters.send
+
+    def full(letters: Sequence[DeadLetter]) -> list[int]:
+        return list(range(len(letters)))
+
+    monkeypatch.setattr(world.dead_letters, "send", full)
+    two = replace(event(None, ("a", REALIZED), score="high"), identities={"email": ("a@example.org", "b@example.org")})
+    report = world.deliver(two)
+    assert (len(report.given_back), outcomes(world)) == (1, {})
+    monkeypatch.setattr(world.dead_letters, "send", send)
+    world.deliver()
+    assert (outcomes(world), len(world.dead_letters.letters)) == ({"failed": 2}, 1)
+
+
+def test_a_connection_is_not_unblocked_by_a_delivery_that_asked_marketo_nothing() -> None:
+    world = World()
+    said = event("ada@example.org", ("a", REALIZED))
+    world.deliver(said)
+    world.connections.block(world.connection.id, "1013: a list is gone")
+    world.deliver(said)
+    assert world.connections.stored[world.connection.id].connection.status is Status.BLOCKED
+
+
+def test_a_dedupe_field_that_marketo_cannot_search_blocks_the_connection_without_a_lookup() -> None:
+    world = World(connection(dedupe_field="company"))
+    world.deliver(event("ada@example.org", ("a", REALIZED)))
+    stored = world.connections.stored[world.connection.id].connection
+    assert (stored.status, (stored.blocked_cause or "")[:4]) == (Status.BLOCKED, NOT_SEARCHABLE)
+    assert "GET /rest/v1/leads.json" not in world.calls()
+
+
+def test_an_unknown_code_of_a_lookup_is_waited_out_and_then_counts_against_the_records() -> None:
+    world = World()
+    world.leases.pauses[MUNCHKIN] = Pause(START - timedelta(hours=1), "9999", "…", PATIENCE)
+    world.simulator.script(Fault(code="9999", path="^/rest/v1/leads.json", every=1))
+    report = world.deliver(event("ada@example.org", ("a", REALIZED)))
+    assert (report.given_back, reasons(world)) == ((), {"MARKETO_9999": 1})
+
+
+def test_an_unknown_code_of_describe_is_waited_out_and_then_blocks_the_connection() -> None:
+    world = World()
+    world.leases.pauses[MUNCHKIN] = Pause(START - timedelta(hours=1), "9999", "…", PATIENCE)
+    world.simulator.script(Fault(code="9999", path="describe2", every=1))
+    world.deliver(event("ada@example.org", ("a", REALIZED)))
+    assert world.connections.stored[world.connection.id].connection.status is Status.BLOCKED
+
+
+@pytest.mark.parametrize(("receives", "delay"), [(EAGER_RECEIVES, RETRY_BLOCKED), (EAGER_RECEIVES + 1, PATIENT_DELAY)])
+def test_what_was_given_back_often_comes_back_once_an_hour(receives: int, delay: timedelta) -> None:
+    world = World(connection(status=Status.DISABLED))
+    world.post(event("ada@example.org", ("a", REALIZED)))
+    [message] = world.queue.waiting.values()
+    world.sync([replace(message, receives=receives)], timedelta(minutes=5))
+    assert world.queue.hidden_for == {message.id: delay.total_seconds()}
+
+
+def test_the_lease_is_given_up_when_aws_refuses_right_after_it_was_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World()
+
+    def refused(munchkin_id: str) -> list[Limits]:
+        raise THROTTLED
+
+    monkeypatch.setattr(world.connections, "limits", refused)
+    report = world.deliver(event("ada@example.org", ("a", REALIZED)))
+    assert (len(report.given_back), world.leases.held) == (1, {})
+    assert report.halts == {world.connection.id: "AWS: ThrottlingException"}

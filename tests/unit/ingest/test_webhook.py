@@ -1,0 +1,299 @@
+"""The webhook's use case: who may send, what is taken, what is refused and why, and what the queue gets."""
+
+import hashlib
+import json
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError
+
+from destination.domain.connection import Status
+from destination.ingest.webhook import (
+    MAX_BODY_BYTES,
+    Ingest,
+    InvalidBodyError,
+    NotEnabledError,
+    QueueUnavailableError,
+    RefusedError,
+    Submission,
+    TooLargeError,
+    UnauthorizedError,
+    UnavailableError,
+    UnknownConnectionError,
+    UnsupportedTypeError,
+)
+from destination.queue import MAX_EVENT_BYTES, EventQueue, decode
+from destination.store.connections import Connections, Ingress
+from testing.sqs import FakeSqs
+
+NOW = datetime(2026, 11, 21, 10, tzinfo=UTC)
+TOKEN = "token-of-connection-1"
+THROTTLED = ClientError({"Error": {"Code": "ProvisionedThroughputExceededException", "Message": "hush"}}, "GetItem")
+ENDPOINT_DOWN = EndpointConnectionError(endpoint_url="https://hush.example.org")
+
+
+class KnownConnections(Connections):
+    """One connection."""
+
+    def __init__(self, status: Status, source_format: str) -> None:
+        token_hash = hashlib.sha256(TOKEN.encode()).hexdigest()
+        self.known = Ingress("connection-1", status, source_format, token_hash)
+        self.fails: Exception | None = None
+
+    def ingress(self, connection_id: str) -> Ingress | None:
+        if self.fails:
+            raise self.fails
+        return self.known if connection_id == self.known.connection_id else None
+
+
+@dataclass
+class Webhook:
+    status: Status = Status.ENABLED
+    source_format: str = "canonical"
+    sqs: FakeSqs = field(default_factory=FakeSqs)
+
+    def __post_init__(self) -> None:
+        self.connections = KnownConnections(self.status, self.source_format)
+        self.ingest = Ingest(self.connections, EventQueue(self.sqs.client(), "https://queue"), clock=lambda: NOW)
+
+    def queued(self) -> list[str | None]:
+        """The ids of the events in the queue, in their order."""
+        return [event.id for body in self.sqs.bodies() for event in decode(body).events]
+
+
+def submission(
+    body: bytes | object = b"[]",
+    *,
+    connection_id: str = "connection-1",
+    authorization: str | None = f"Bearer {TOKEN}",
+    content_type: str | None = "application/json",
+) -> Submission:
+    raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return Submission(connection_id, authorization, content_type, raw)
+
+
+def test_events_are_queued_in_order_with_the_time_of_their_receipt() -> None:
+    webhook = Webhook()
+    acceptance = webhook.ingest(submission([{"id": str(number)} for number in range(50)]))
+    assert (acceptance.accepted, acceptance.rejected, acceptance.warnings) == (50, (), ())
+    assert webhook.queued() == [str(number) for number in range(50)]
+    envelope = decode(webhook.sqs.bodies()[0])
+    assert (envelope.connection_id, envelope.received_at) == ("connection-1", NOW)
+    assert {entry["MessageGroupId"] for entry in webhook.sqs.sent} == {"connection-1"}
+
+
+def test_the_connection_says_the_format() -> None:
+    webhook = Webhook(source_format="aep")
+    assert webhook.ingest(submission({"profiles": [{}, {}]})).accepted == 2
+
+
+def test_an_empty_array_is_a_good_body_and_queues_nothing() -> None:
+    webhook = Webhook()
+    assert webhook.ingest(submission([])).accepted == 0
+    assert webhook.sqs.calls == []
+
+
+@pytest.mark.parametrize(
+    "connection_id", ["", "c" * 65, "a/b", "connection-1 ", "connection-1\n", "é", "\ud800", "a#b"]
+)
+def test_what_is_no_connections_id_is_not_found_before_anything_is_read(connection_id: str) -> None:
+    webhook = Webhook()
+    webhook.connections.fails = ENDPOINT_DOWN
+    with pytest.raises(UnknownConnectionError):
+        webhook.ingest(submission(connection_id=connection_id))
+
+
+@pytest.mark.parametrize(
+    ("fails", "cause"),
+    [(THROTTLED, "ProvisionedThroughputExceededException"), (ENDPOINT_DOWN, "EndpointConnectionError")],
+)
+def test_a_connection_that_cannot_be_read_is_unavailable(fails: Exception, cause: str) -> None:
+    webhook = Webhook()
+    webhook.connections.fails = fails
+    with pytest.raises(UnavailableError) as refused:
+        webhook.ingest(submission([{}]))
+    assert (refused.value.status, refused.value.cause) == (503, cause)
+    assert "hush" not in refused.value.detail
+    assert webhook.sqs.sent == []
+
+
+def test_an_unknown_connection_is_not_found_before_its_token_is_looked_at() -> None:
+    with pytest.raises(UnknownConnectionError):
+        Webhook().ingest(submission(connection_id="connection-2", authorization=None))
+
+
+@pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
+def test_the_token_opens_in_any_writing_of_its_scheme(scheme: str) -> None:
+    assert Webhook().ingest(submission(authorization=f"{scheme} {TOKEN} ")).accepted == 0
+
+
+@pytest.mark.parametrize(
+    "authorization",
+    [
+        None,
+        "",
+        "Bearer",
+        "Bearer ",
+        TOKEN,
+        f"Basic {TOKEN}",
+        f"Bearer {TOKEN}x",
+        f"Bearer {TOKEN[:-1]}",
+        "Bearer \ud800é",
+    ],
+)
+def test_no_token_or_another_is_refused_whatever_the_body(authorization: str | None) -> None:
+    webhook = Webhook()
+    with pytest.raises(UnauthorizedError) as refused:
+        webhook.ingest(submission(b"not JSON", authorization=authorization))
+    assert TOKEN not in refused.value.detail
+    assert webhook.sqs.sent == []
+
+
+@pytest.mark.parametrize(
+    ("token", "until", "opens"),
+    [
+        ("previous", NOW + timedelta(seconds=1), True),
+        ("previous", NOW, False),
+        ("previous", None, False),
+        (TOKEN, NOW, True),
+        ("older", NOW + timedelta(days=1), False),
+        ("-" * 64, None, False),
+    ],
+)
+def test_the_token_before_is_good_until_its_time(token: str, until: datetime | None, opens: bool) -> None:
+    webhook = Webhook()
+    previous = hashlib.sha256(b"previous").hexdigest() if until else ""
+    known = webhook.connections.known
+    webhook.connections.known = replace(known, previous_token_hash=previous, previous_token_until=until)
+    if opens:
+        assert webhook.ingest(submission([{}], authorization=f"Bearer {token}")).accepted == 1
+        return
+    with pytest.raises(UnauthorizedError):
+        webhook.ingest(submission([{}], authorization=f"Bearer {token}"))
+
+
+@pytest.mark.parametrize(
+    ("status", "takes"),
+    [
+        (Status.DRAFT, False),
+        (Status.DISABLED, False),
+        (Status.ENABLED, True),
+        (Status.BLOCKED, True),
+        (Status.DELETING, False),
+    ],
+)
+def test_only_an_enabled_connection_takes_events_and_a_blocked_one_is_enabled(status: Status, takes: bool) -> None:
+    webhook = Webhook(status=status)
+    if takes:
+        assert webhook.ingest(submission([{}])).accepted == 1
+        return
+    with pytest.raises(NotEnabledError, match=status.value):
+        webhook.ingest(submission([{}]))
+    assert webhook.sqs.sent == []
+
+
+def test_a_body_is_taken_up_to_the_limit() -> None:
+    fill = b" " * (MAX_BODY_BYTES - 2)
+    assert Webhook().ingest(submission(b"[" + fill + b"]")).accepted == 0
+    with pytest.raises(TooLargeError, match=str(MAX_BODY_BYTES)):
+        Webhook().ingest(submission(b"[ " + fill + b"]"))
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        None,
+        "",
+        "application/json",
+        "Application/JSON; charset=utf-8",
+        "application/x-ndjson",
+        "text/plain",
+        "text/json",
+    ],
+)
+def test_json_is_taken_by_any_name(content_type: str | None) -> None:
+    assert Webhook().ingest(submission(content_type=content_type)).accepted == 0
+
+
+@pytest.mark.parametrize("content_type", ["application/xml", "text/csv", "application/x-www-form-urlencoded"])
+def test_other_content_is_refused(content_type: str) -> None:
+    with pytest.raises(UnsupportedTypeError):
+        Webhook().ingest(submission(content_type=content_type))
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "br", "deflate"])
+def test_a_body_that_is_encoded_is_refused(encoding: str) -> None:
+    with pytest.raises(UnsupportedTypeError, match="Content-Encoding"):
+        Webhook().ingest(replace(submission(), content_encoding=encoding))
+    assert Webhook().ingest(replace(submission(), content_encoding=" Identity ")).accepted == 0
+
+
+@pytest.mark.parametrize("body", [b"", b"not JSON", b"\xff\xfe", b'{"id":"1"', b"[" * 9999])
+def test_what_is_not_json_is_refused_with_the_place(body: bytes) -> None:
+    with pytest.raises(InvalidBodyError, match=r"^the body is .+\.$"):
+        Webhook().ingest(submission(body))
+
+
+def test_a_broken_record_is_named_and_never_loses_the_good_ones() -> None:
+    webhook = Webhook()
+    records: list[object] = [{"id": str(number)} for number in range(1000)]
+    records[417] = {"id": "417", "audiences": [{"id": "a", "status": "paused"}]}
+    acceptance = webhook.ingest(submission(records))
+    assert acceptance.accepted == 999
+    ((index, problem),) = acceptance.rejected
+    assert (index, problem.path) == (417, "audiences[0].status")
+    assert webhook.queued() == [str(number) for number in range(1000) if number != 417]
+
+
+def test_records_that_no_message_can_hold_are_rejected_in_their_place() -> None:
+    webhook = Webhook()
+    records = [
+        {"id": "0"},
+        {"id": "1", "profile": {"text": "x" * MAX_EVENT_BYTES}},
+        {"id": "2", "profile": {"text": "\ud800"}},
+        {"id": 3},
+        {"id": "4"},
+    ]
+    acceptance = webhook.ingest(submission(records))
+    assert [index for index, _ in acceptance.rejected] == [1, 2, 3]
+    assert webhook.queued() == ["0", "4"]
+
+
+def test_audience_entries_left_out_are_warned_of() -> None:
+    webhook = Webhook(source_format="aep")
+    acceptance = webhook.ingest(submission([{}, {"segmentMembership": {"ups": {"a": {"status": "paused"}}}}]))
+    assert acceptance.accepted == 2
+    assert [(index, problem.path) for index, problem in acceptance.warnings] == [(1, "segmentMembership.ups.a.status")]
+
+
+def test_a_body_without_any_event_is_refused_with_every_record() -> None:
+    webhook = Webhook()
+    with pytest.raises(InvalidBodyError) as refused:
+        webhook.ingest(submission([None, {"profile": 7}]))
+    assert [problem.path for problem in refused.value.problems] == ["[0]", "[1].profile"]
+    assert webhook.sqs.calls == []
+
+
+def test_a_queue_in_trouble_is_told_and_nothing_is_half_accepted_silently() -> None:
+    webhook = Webhook()
+    webhook.sqs.down = 99
+    with pytest.raises(QueueUnavailableError, match="2 of 2 records were not stored") as refused:
+        webhook.ingest(submission([{"id": "0"}, None, {"id": "2"}]))
+    assert [problem.path for problem in refused.value.problems] == ["[0]", "[2]"]
+
+
+def test_a_queue_that_stored_some_of_a_body_says_which_were_not() -> None:
+    webhook = Webhook()
+    large = "x" * (MAX_EVENT_BYTES - 500)
+    records = [{"id": str(number), "profile": {"text": large}} for number in range(3)]
+    webhook.ingest(submission(records))
+    webhook.sqs.refuses = {webhook.sqs.bodies()[1]: 99}
+    with pytest.raises(QueueUnavailableError, match="1 of 3") as refused:
+        webhook.ingest(submission(records))
+    assert [problem.path for problem in refused.value.problems] == ["[1]"]
+
+
+def test_every_refusal_has_its_status() -> None:
+    kinds = {error: error.status for error in RefusedError.__subclasses__()}
+    assert sorted(kinds.values()) == [400, 401, 404, 409, 413, 415, 503, 503]
