@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from benchmarks import aws, workload
 from benchmarks.row import Row, Say
-from destination.ingest.webhook import Ingest, Submission
+from destination.ingest.webhook import AcceptEvents, Submission
 from destination.queue import EventQueue
 from destination.store.connections import Connections
 
@@ -26,7 +26,7 @@ def run(say: Say) -> list[Row]:
     client: Any = sqs
     connections = Connections(dynamodb, aws.CONNECTIONS)
     workload.store(connections, workload.active(workload.connection()))
-    ingest = Ingest(connections, EventQueue(client, "queue"), lambda: datetime.now(UTC))
+    ingest = AcceptEvents(connections, EventQueue(client, "queue"), lambda: datetime.now(UTC))
     body = workload.body(map(workload.profile, range(PROFILES)))
     submission = Submission(workload.CONNECTION_ID, f"Bearer {workload.TOKEN}", "application/json", body)
     taken = []

@@ -12,7 +12,7 @@ from destination.domain.connection import DELIVERING, ActiveConnection, Limits, 
 from destination.domain.credentials import AccessToken
 from destination.domain.event import MembershipStatus
 from destination.domain.pace import PaceState
-from destination.domain.person import Delivered, Row
+from destination.domain.person import Delivered, LedgerRow
 from destination.domain.run import Run, Tally, total_of
 from destination.domain.verification import AudienceCheck, Verification
 from destination.queue import DeadLetter, Message
@@ -87,11 +87,11 @@ class MemoryLeases:
 @dataclass
 class MemoryLedger:
     leases: MemoryLeases
-    people: dict[tuple[str, str], Row] = field(default_factory=dict)
+    people: dict[tuple[str, str], LedgerRow] = field(default_factory=dict)
     marks: defaultdict[tuple[str, str], frozenset[str]] = field(default_factory=lambda: defaultdict(frozenset))
     runs: dict[tuple[str, str], Run] = field(default_factory=dict)
 
-    def rows(self, connection_id: str, dedupe_keys: Sequence[str]) -> dict[str, Row]:
+    def rows(self, connection_id: str, dedupe_keys: Sequence[str]) -> dict[str, LedgerRow]:
         return {key: self.people[connection_id, key] for key in dedupe_keys if (connection_id, key) in self.people}
 
     def counted(self, connection_id: str, message_ids: Sequence[str]) -> dict[str, frozenset[str]]:

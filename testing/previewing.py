@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from datetime import timedelta
 
-from destination.control.previews import Previews
+from destination.control.previews import PreviewEvents
 from destination.domain.connection import Connection
 from destination.domain.credentials import ClientCredentials
 from destination.domain.event import ProfileEvent
@@ -22,12 +22,12 @@ class OneClient:
         return ClientCredentials("client", "secret")
 
 
-def previews(world: World) -> Previews:
+def previews(world: World) -> PreviewEvents:
     def marketo_for(connection: Connection, credentials: ClientCredentials) -> Marketo:
         world.marketo.pace = world.pace(connection.limits, PaceState(), timedelta(minutes=5))
         return world.marketo
 
-    return Previews(world.connections, OneClient(), world.ledger, marketo_for, lambda: world.now)
+    return PreviewEvents(world.connections, OneClient(), world.ledger, marketo_for, lambda: world.now)
 
 
 def preview(world: World, *events: ProfileEvent) -> Preview:

@@ -7,8 +7,8 @@ from typing import Any
 
 import requests
 
-from destination.delivery.batch import Report, Sync
-from destination.delivery.verify_lists import Verify
+from destination.delivery.batch import BatchReport, Sync
+from destination.delivery.verify_lists import VerifyLists
 from destination.domain.audience import Activation, AudienceKey
 from destination.domain.connection import (
     ActiveConnection,
@@ -136,7 +136,7 @@ class World:
             marketo=lambda _: self.marketo,
             pace=self.pace,
             clock=lambda: self.now,
-            verify=Verify(self.verifications, self.ledger.placed, lambda: self.now),
+            verify=VerifyLists(self.verifications, self.ledger.placed, lambda: self.now),
             sleep=self.sleep,
             chance=lambda: 0.0,
             name_of=name_of,
@@ -163,7 +163,7 @@ class World:
         packed = pack(self.connection.id, self.now, [encode_event(one) for one in events])
         self.queue.send(self.connection.id, [body for _, body in packed])
 
-    def deliver(self, *events: ProfileEvent) -> Report:
+    def deliver(self, *events: ProfileEvent) -> BatchReport:
         """Post events and deliver all that waits."""
         self.post(*events)
         waiting = list(self.queue.waiting.values())

@@ -8,7 +8,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Body, Query
 
 from destination.api.alerts import AlertList
 from destination.api.http import etag
-from destination.domain.audit import Action
+from destination.domain.audit import AuditAction
 from functions.connections.connections import changed
 from functions.connections.parameters import JSON, ConnectionId, IfMatch
 from functions.connections.wiring import management
@@ -32,7 +32,7 @@ def get_alerts(
 def set_alerts(
     connection_id: ConnectionId, body: Annotated[list[Any], Body()], if_match: IfMatch = None
 ) -> Response[AlertList]:
-    changed(connection_id, {"alerts": body}, if_match, Action.SET_ALERTS)
+    changed(connection_id, {"alerts": body}, if_match, AuditAction.SET_ALERTS)
     return _shown(connection_id, None, 50)
 
 

@@ -19,7 +19,7 @@ from destination.control.audiences import AlreadyBoundError
 from destination.control.checks import ChecksFailedError
 from destination.control.connections import IncompleteError
 from destination.control.emptying import BusyError
-from destination.control.previews import TooLargeError, UnreadableError
+from destination.control.previews import PreviewTooLargeError, UnreadableError
 from destination.control.verifications import QueueRefusesError, VerifyingError
 from destination.domain.governance import PolicyViolationError, Violation
 from destination.domain.problem import ConfigurationError, Problem
@@ -58,7 +58,7 @@ REFUSALS: Mapping[type[Exception], tuple[str, str]] = {
     AlreadyBoundError: ("already-bound", "{}."),
     RequestUnsupportedContentType: ("unsupported-media-type", f"Send the body as {JSON}."),
     UnreadableError: ("not-json", "{}."),
-    TooLargeError: ("too-large", "{}"),
+    PreviewTooLargeError: ("too-large", "{}"),
     UnicodeDecodeError: ("not-json", NOT_JSON),
     RecursionError: ("not-json", NOT_JSON),
     VerifyingError: ("verifying", "{}; wait for its end."),

@@ -13,11 +13,11 @@ from destination.api.connections import (
     ConnectionOut,
     ConnectionPage,
     IngestRotated,
+    MappingRowBody,
     RotationIn,
-    Row,
 )
 from destination.api.http import etag, expected_version, ingest_url
-from destination.domain.audit import Action
+from destination.domain.audit import AuditAction
 from destination.domain.connection import Connection
 from functions.connections.parameters import JSON, ConnectionId, Cursor, IfMatch, Limit, one_object
 from functions.connections.wiring import activations, management
@@ -110,19 +110,22 @@ def disable_connection(connection_id: ConnectionId, if_match: IfMatch = None) ->
 
 
 @router.get("/connections/<connection_id>/mapping", summary="Show the mapping", operation_id="getMapping")
-def get_mapping(connection_id: ConnectionId) -> Response[list[Row]]:
+def get_mapping(connection_id: ConnectionId) -> Response[list[MappingRowBody]]:
     return _mapping(management().get(connection_id))
 
 
 @router.put("/connections/<connection_id>/mapping", summary="Replace the mapping", operation_id="setMapping")
 def set_mapping(
     connection_id: ConnectionId, body: Annotated[list[Any], Body()], if_match: IfMatch = None
-) -> Response[list[Row]]:
-    return _mapping(changed(connection_id, {"mapping": body}, if_match, Action.SET_MAPPING))
+) -> Response[list[MappingRowBody]]:
+    return _mapping(changed(connection_id, {"mapping": body}, if_match, AuditAction.SET_MAPPING))
 
 
 def changed(
-    connection_id: str, patch: Mapping[str, Any], if_match: str | None, action: Action = Action.CHANGE_CONNECTION
+    connection_id: str,
+    patch: Mapping[str, Any],
+    if_match: str | None,
+    action: AuditAction = AuditAction.CHANGE_CONNECTION,
 ) -> Connection:
     """Apply a JSON merge patch."""
     before = management().get(connection_id, expected_version(if_match))
@@ -138,5 +141,5 @@ def _with_warnings(connection: Connection) -> ConnectionOut:
     return ConnectionOut.with_warnings(connection, management().warnings(connection))
 
 
-def _mapping(connection: Connection) -> Response[list[Row]]:
-    return Response(200, JSON, [Row.of(row) for row in connection.mapping], etag(connection.version))
+def _mapping(connection: Connection) -> Response[list[MappingRowBody]]:
+    return Response(200, JSON, [MappingRowBody.of(row) for row in connection.mapping], etag(connection.version))

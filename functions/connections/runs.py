@@ -9,7 +9,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 from destination.api.flow_runs import FlowRun, FlowRunPage
 from destination.api.representation import Time
 from destination.api.runs import RunOut, RunPage
-from destination.control.runs import Page, Wanted
+from destination.control.runs import RunQuery, RunsPage
 from destination.domain.audience import DEFAULT_NAMESPACE, AudienceKey
 from destination.marketo.reasons import message_of
 from functions.connections.parameters import LONGEST_ID, ConnectionId, Cursor, InNamespace
@@ -36,7 +36,7 @@ def list_runs(
     limit: Annotated[int, Query(ge=1, le=200)] = 100,
     shape: Format = "run",
 ) -> RunPage | FlowRunPage:
-    wanted = Wanted(first, last, _audience(namespace, audience_id), failures_only, with_excluded, cursor, limit)
+    wanted = RunQuery(first, last, _audience(namespace, audience_id), failures_only, with_excluded, cursor, limit)
     page = history().page(connection_id, wanted)
     if shape == "flow-run":
         return FlowRunPage(items=_flow_runs(page, wanted.audience), cursor=page.cursor)
@@ -62,11 +62,11 @@ def _audience(namespace: str, audience_id: str | None) -> AudienceKey | None:
     return None if audience_id is None else AudienceKey(namespace, audience_id)
 
 
-def _runs(page: Page, audience: AudienceKey | None) -> list[RunOut]:
+def _runs(page: RunsPage, audience: AudienceKey | None) -> list[RunOut]:
     waiting, only = page.connection.waiting, audience is not None
     return [RunOut.of(run, now(), message_of, waiting, of_audience=only) for run in page.runs]
 
 
-def _flow_runs(page: Page, audience: AudienceKey | None) -> list[FlowRun]:
+def _flow_runs(page: RunsPage, audience: AudienceKey | None) -> list[FlowRun]:
     waiting, only = page.connection.waiting, audience is not None
     return [FlowRun.of(run, now(), message_of, waiting, of_audience=only) for run in page.runs]

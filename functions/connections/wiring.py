@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING
 import boto3
 from aws_lambda_powertools import Logger
 
-from destination.control.audiences import Activations
+from destination.control.audiences import ManageAudiences
 from destination.control.audit import Recorder
-from destination.control.checks import Checks
-from destination.control.choices import Choices
-from destination.control.connections import Management
+from destination.control.checks import CheckConnections
+from destination.control.choices import ReadChoices
+from destination.control.connections import ManageConnections
 from destination.control.emptying import Emptying
-from destination.control.governance import Governance
-from destination.control.previews import Previews
+from destination.control.governance import ManagePolicies
+from destination.control.previews import PreviewEvents
 from destination.control.removal import Removal
-from destination.control.runs import History
-from destination.control.verifications import Verifications
+from destination.control.runs import ReadRuns
+from destination.control.verifications import ManageVerifications
 from destination.domain.connection import Connection
 from destination.domain.credentials import ClientCredentials
 from destination.domain.pace import NOTHING_KNOWN
@@ -153,8 +153,8 @@ def recorder() -> Recorder:
 
 
 @functools.cache
-def management() -> Management:
-    return Management(
+def management() -> ManageConnections:
+    return ManageConnections(
         connections=connections(),
         credentials=credentials(),
         checks=checks(),
@@ -170,8 +170,8 @@ def management() -> Management:
 
 
 @functools.cache
-def activations() -> Activations:
-    return Activations(
+def activations() -> ManageAudiences:
+    return ManageAudiences(
         connections=connections(),
         credentials=credentials(),
         marketo_for=marketo_for,
@@ -182,8 +182,8 @@ def activations() -> Activations:
 
 
 @functools.cache
-def verifications() -> Verifications:
-    return Verifications(
+def verifications() -> ManageVerifications:
+    return ManageVerifications(
         connections=connections(),
         stored=StoredVerifications(dynamodb(), settings().runs_table),
         queue=EventQueue(boto3.client("sqs"), settings().queue_url),
@@ -194,14 +194,14 @@ def verifications() -> Verifications:
 
 
 @functools.cache
-def governance() -> Governance:
+def governance() -> ManagePolicies:
     policies = Policies(dynamodb(), settings().connections_table)
-    return Governance(policies, connections(), recorder())
+    return ManagePolicies(policies, connections(), recorder())
 
 
 @functools.cache
-def previews() -> Previews:
-    return Previews(
+def previews() -> PreviewEvents:
+    return PreviewEvents(
         connections=connections(),
         credentials=credentials(),
         ledger=ledger(),
@@ -210,20 +210,20 @@ def previews() -> Previews:
     )
 
 
-def checks() -> Checks:
-    return Checks(connections(), credentials(), marketo_for, now)
+def checks() -> CheckConnections:
+    return CheckConnections(connections(), credentials(), marketo_for, now)
 
 
-def choices() -> Choices:
-    return Choices(connections(), credentials(), marketo_for)
+def choices() -> ReadChoices:
+    return ReadChoices(connections(), credentials(), marketo_for)
 
 
 def runs() -> Runs:
     return Runs(dynamodb(), settings().runs_table)
 
 
-def history() -> History:
-    return History(connections(), runs(), clock=now)
+def history() -> ReadRuns:
+    return ReadRuns(connections(), runs(), clock=now)
 
 
 def now() -> datetime:

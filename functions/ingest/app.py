@@ -32,7 +32,14 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from destination.ingest.sources.body import LONGEST_NAME, Problem
-from destination.ingest.webhook import Acceptance, Ingest, InvalidBodyError, RefusedError, Submission, UnavailableError
+from destination.ingest.webhook import (
+    Acceptance,
+    AcceptEvents,
+    InvalidBodyError,
+    Submission,
+    UnavailableError,
+    WebhookError,
+)
 from destination.queue import CORRELATION_ID, EventQueue
 from destination.settings import IngestSettings
 from destination.store.connections import Connections
@@ -44,9 +51,9 @@ metrics = Metrics()
 
 
 @functools.cache
-def ingest() -> Ingest:
+def ingest() -> AcceptEvents:
     settings = IngestSettings.from_env()
-    return Ingest(
+    return AcceptEvents(
         connections=Connections(boto3.client("dynamodb"), settings.connections_table),
         queue=EventQueue(boto3.client("sqs"), settings.queue_url),
         clock=lambda: datetime.now(UTC),
@@ -61,7 +68,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         submission = _submission(event, correlation_id)
         logger.append_keys(connection_id=submission.connection_id[:LONGEST_NAME])
         acceptance = ingest()(submission)
-    except RefusedError as refused:
+    except WebhookError as refused:
         cause = {"cause": refused.cause} if isinstance(refused, UnavailableError) else {}
         logger.warning("events refused", extra={"status": refused.status, "detail": refused.detail, **cause})
         _measure({"refused": 1}, status=str(refused.status))
@@ -121,7 +128,7 @@ def _accepted(acceptance: Acceptance, correlation_id: str) -> dict[str, Any]:
     return _response(202, "application/json", answer, correlation_id)
 
 
-def _problem(refused: RefusedError, correlation_id: str) -> dict[str, Any]:
+def _problem(refused: WebhookError, correlation_id: str) -> dict[str, Any]:
     answer: dict[str, Any] = {
         "type": "about:blank",
         "title": refused.title,

@@ -17,7 +17,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from destination.control.audit import Recorder
 from destination.control.removal import Removal
-from destination.control.verifications import Verifications
+from destination.control.verifications import ManageVerifications
 from destination.domain.audit import SYSTEM
 from destination.domain.connection import Connection
 from destination.domain.credentials import ClientCredentials
@@ -25,11 +25,11 @@ from destination.domain.outcome import Class
 from destination.domain.run import hour_of, report
 from destination.domain.times import parse_time
 from destination.marketo.reasons import message_of
-from destination.monitoring.alerts import Notice, Watch
+from destination.monitoring.alerts import EvaluateAlerts, Notice
 from destination.monitoring.attempts import Attempts
-from destination.monitoring.retirement import Retire, Retired
-from destination.monitoring.summaries import Monitor, Summary, announcement
-from destination.monitoring.verifications import ScheduledVerifications
+from destination.monitoring.retirement import RetireConnections, Retired
+from destination.monitoring.summaries import RunSummary, SummariseRuns, announcement
+from destination.monitoring.verifications import ScheduleVerifications
 from destination.notify import Announcement, Bus, Topic
 from destination.queue import EventQueue, depth
 from destination.settings import MonitorSettings
@@ -61,10 +61,10 @@ def bus() -> Bus:
 
 
 @functools.cache
-def monitor() -> Monitor:
+def monitor() -> SummariseRuns:
     settings = MonitorSettings.from_env()
     dynamodb = boto3.client("dynamodb")
-    return Monitor(
+    return SummariseRuns(
         Connections(dynamodb, settings.connections_table),
         Runs(dynamodb, settings.runs_table),
         Summaries(dynamodb, settings.runs_table),
@@ -73,7 +73,7 @@ def monitor() -> Monitor:
 
 
 @functools.cache
-def watch() -> Watch:
+def watch() -> EvaluateAlerts:
     settings = MonitorSettings.from_env()
     dynamodb, sqs = boto3.client("dynamodb"), boto3.client("sqs")
     connections = Connections(dynamodb, settings.connections_table)
@@ -82,7 +82,7 @@ def watch() -> Watch:
     def out_of_sync(connection_id: str) -> int | None:
         return stored.out_of_sync(connection_id, lambda: connections.active(connection_id).activations)
 
-    return Watch(
+    return EvaluateAlerts(
         connections=connections,
         runs=Runs(dynamodb, settings.runs_table),
         alerts=Alerts(dynamodb, settings.runs_table),
@@ -106,11 +106,11 @@ def recorder() -> Recorder:
 
 
 @functools.cache
-def verifications() -> ScheduledVerifications:
+def verifications() -> ScheduleVerifications:
     settings = MonitorSettings.from_env()
     dynamodb = boto3.client("dynamodb")
     connections = Connections(dynamodb, settings.connections_table)
-    requests = Verifications(
+    requests = ManageVerifications(
         connections=connections,
         stored=StoredVerifications(dynamodb, settings.runs_table),
         queue=EventQueue(boto3.client("sqs"), settings.queue_url),
@@ -118,11 +118,11 @@ def verifications() -> ScheduledVerifications:
         new_id=lambda: uuid.uuid4().hex[:8],
         clock=lambda: datetime.now(UTC),
     )
-    return ScheduledVerifications(connections, requests)
+    return ScheduleVerifications(connections, requests)
 
 
 @functools.cache
-def retire() -> Retire:
+def retire() -> RetireConnections:
     settings = MonitorSettings.from_env()
     dynamodb, secretsmanager = boto3.client("dynamodb"), boto3.client("secretsmanager")
     connections = Connections(dynamodb, settings.connections_table)
@@ -132,7 +132,7 @@ def retire() -> Retire:
 
     alerts = Alerts(dynamodb, settings.runs_table)
     removal = Removal(connections, Credentials(secretsmanager, settings.secrets_prefix), alerts, token_of, recorder())
-    return Retire(connections, EventQueue(boto3.client("sqs"), settings.queue_url), removal)
+    return RetireConnections(connections, EventQueue(boto3.client("sqs"), settings.queue_url), removal)
 
 
 @logger.inject_lambda_context(clear_state=True)
@@ -187,7 +187,7 @@ def _scheduled_for(event: dict[str, Any]) -> datetime:
     return parse_time(time) if isinstance(time, str) else datetime.now(UTC)
 
 
-def _tell(summary: Summary, now: datetime) -> None:
+def _tell(summary: RunSummary, now: datetime) -> None:
     detail = announcement(summary, report(summary.run, now, message_of, summary.connection.waiting))
     bus().put([Announcement(RUN_SUMMARY, detail)])
     connection = summary.connection

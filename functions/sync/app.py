@@ -14,9 +14,9 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from destination.delivery.batch import Report, Sync
+from destination.delivery.batch import BatchReport, Sync
 from destination.delivery.metrics import UNITS, Calls, measured, reasons
-from destination.delivery.verify_lists import Verify
+from destination.delivery.verify_lists import VerifyLists
 from destination.domain.connection import Connection, Limits
 from destination.domain.pace import PaceState
 from destination.domain.pseudonym import pseudonym
@@ -80,7 +80,7 @@ def sync() -> Sync:
         marketo=instance,
         pace=_pace,
         clock=_now,
-        verify=Verify(verifications, ledger.placed, _now),
+        verify=VerifyLists(verifications, ledger.placed, _now),
         sleep=time.sleep,
         chance=random.random,
         name_of=functools.partial(pseudonym, pseudonym_secret(secrets, settings.pseudonym_secret)),
@@ -100,7 +100,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     return batch_response(report.given_back)
 
 
-def _log(report: Report, messages: int) -> None:
+def _log(report: BatchReport, messages: int) -> None:
     given_back = set(report.given_back)
     for work in report.works:
         told = {

@@ -10,7 +10,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from destination.domain.alert import RULES, Alert, AlertState, AlertStatus, Unit
+from destination.domain.alert import RULES, Alert, AlertState, AlertStatus, AlertUnit
 from destination.domain.connection import Status
 from destination.domain.latency import Latency
 from destination.domain.outcome import MISSING_DEDUPE_VALUE, Class
@@ -52,7 +52,7 @@ def alerted(alert: Alert, status: AlertStatus) -> dict[str, Any]:
 
 
 def summed_up(run: Run, *, correction: bool) -> dict[str, Any]:
-    summary = summaries.Summary(connection(), run, run.tally.counts, correction)
+    summary = summaries.RunSummary(connection(), run, run.tally.counts, correction)
     return summaries.announcement(summary, report(run, NOW, message_of))
 
 
@@ -80,7 +80,7 @@ def test_the_values_that_are_described_are_all_there_are() -> None:
     members, run = ALERT["properties"], SUMMARY["properties"]["run"]["properties"]
     assert members["alert"]["enum"] == list(Alert)
     assert members["status"]["enum"] == list(AlertStatus)
-    assert members["unit"]["enum"] == list(Unit)
+    assert members["unit"]["enum"] == list(AlertUnit)
     assert set(SUMMARY["properties"]["connection"]["properties"]["status"]["enum"]) == set(Status)
     assert run["status"]["enum"] == list(RunStatus)
     assert set(run["reasons"]["items"]["properties"]["class"]["enum"]) == set(Class)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from destination.domain.audit import Action, AuditRecord
+from destination.domain.audit import AuditAction, AuditRecord
 from destination.store.audit import Audit
 from testing.control_plane import (
     CREATE,
@@ -132,7 +132,7 @@ def test_records_of_a_deleted_connection_stay_and_hold_no_secret() -> None:
 
 
 def put(number: int, at: datetime, connection_id: str | None = "c-1") -> None:
-    record = AuditRecord(f"{number:04}", at, OPERATOR, Action.ENABLE_CONNECTION, connection_id)
+    record = AuditRecord(f"{number:04}", at, OPERATOR, AuditAction.ENABLE_CONNECTION, connection_id)
     dynamodb().transact_write_items(TransactItems=[Audit(dynamodb(), "ConnectionsTable").put(record)])
 
 

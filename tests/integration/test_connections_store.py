@@ -13,7 +13,7 @@ from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
 from mypy_boto3_secretsmanager import SecretsManagerClient
 
 from destination.domain.audience import Activation, AudienceKey
-from destination.domain.audit import Action, AuditRecord
+from destination.domain.audit import AuditAction, AuditRecord
 from destination.domain.connection import (
     DELIVERING,
     Connection,
@@ -325,7 +325,9 @@ def test_the_listing_pages_through_every_connection_by_instance(
         munchkin_id = "999-ZZZ-999" if index == 0 else "123-ABC-456"
         connections.create(replace(CONNECTION, id=connection_id, munchkin_id=munchkin_id), token_hash="0f")
     connections.put_activation("c-1", ACTIVATION)
-    audit = Audit(dynamodb, TABLE["TableName"]).put(AuditRecord("r-1", SINCE, "local", Action.ENABLE_CONNECTION, "c-1"))
+    audit = Audit(dynamodb, TABLE["TableName"]).put(
+        AuditRecord("r-1", SINCE, "local", AuditAction.ENABLE_CONNECTION, "c-1")
+    )
     dynamodb.transact_write_items(TransactItems=[audit])
     listed, cursor = [], None
     for _ in range(3):

@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 from destination.domain.audience import AudienceKey
 from destination.domain.event import MembershipStatus
 from destination.domain.outcome import MISSING_DEDUPE_VALUE
-from destination.domain.person import Delivered, Row
+from destination.domain.person import Delivered, LedgerRow
 from destination.domain.run import Run, Tally
 from destination.store.leases import Lease, Leases
 from destination.store.ledger import RETENTION, Entry, LeaseLostError, Ledger, StaleRunError
@@ -25,7 +25,7 @@ from testing.aws import Aws, aws
 NOW = datetime(2026, 11, 21, 10, tzinfo=UTC)
 UNTIL = NOW + timedelta(minutes=6)
 HOUR = "2026-11-21T10:00Z"
-ROW = Row(
+ROW = LedgerRow(
     lead_id=7,
     looked_up_at=NOW,
     attributes_hash="0f",
@@ -68,9 +68,9 @@ def run(received: int, version: int = 0) -> Run:
 def test_what_is_recorded_reads_as_it_was_written(ledger: Ledger, lease: Lease) -> None:
     rows = {
         "ada@example.org": ROW,
-        "empty@example.org": Row(),
-        "yes@example.org": Row(consented_at=NOW + timedelta(microseconds=1)),
-        "no@example.org": Row(lead_id=7, consented_at=NOW, withdrawn_at=NOW),
+        "empty@example.org": LedgerRow(),
+        "yes@example.org": LedgerRow(consented_at=NOW + timedelta(microseconds=1)),
+        "no@example.org": LedgerRow(lead_id=7, consented_at=NOW, withdrawn_at=NOW),
     }
     ledger.record("c-1", Entry(rows, {"m-1": frozenset({"0", "0.1"})}, [run(2)]), lease, NOW)
     assert ledger.rows("c-1", [*rows, "nobody@example.org"]) == rows

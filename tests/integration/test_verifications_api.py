@@ -20,7 +20,7 @@ from destination.domain.verification import (
     VerificationStatus,
 )
 from destination.monitoring.attempts import Attempts
-from destination.monitoring.verifications import ScheduledVerifications
+from destination.monitoring.verifications import ScheduleVerifications
 from destination.queue import decode
 from destination.store.verifications import PART, Verifications
 from functions.connections import wiring
@@ -178,7 +178,7 @@ def test_a_schedule_has_bounds(verification: Mapping[str, str], path: str) -> No
 def due(now: datetime) -> list[Verification]:
     """What the monitor requests at a time."""
     attempts = Attempts(lambda *_: None)
-    requested = list(ScheduledVerifications(connections(), wiring.verifications())(now, attempts))
+    requested = list(ScheduleVerifications(connections(), wiring.verifications())(now, attempts))
     assert attempts.failed == []
     return requested
 

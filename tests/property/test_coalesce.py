@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from destination.domain.audience import AudienceKey
 from destination.domain.event import Membership, MembershipStatus
-from destination.domain.person import Delivered, Origin, Row, Unit, coalesce
+from destination.domain.person import Delivered, LedgerRow, Origin, Unit, coalesce
 from testing.world import START, audience
 
 NAMES = ("firstName", "lastName", "company")
@@ -30,16 +30,16 @@ def persons_units(draw: st.DrawFn) -> list[Unit]:
 
 
 @st.composite
-def rows(draw: st.DrawFn) -> Row | None:
+def rows(draw: st.DrawFn) -> LedgerRow | None:
     if not draw(st.booleans()):
         return None
     statuses = draw(st.dictionaries(st.sampled_from(AUDIENCES), st.sampled_from(MembershipStatus), max_size=2))
     delivered = {key: Delivered(status, draw(TIMES), 7) for key, status in statuses.items()}
-    return Row(attributes_at=draw(st.none() | TIMES), memberships=delivered)
+    return LedgerRow(attributes_at=draw(st.none() | TIMES), memberships=delivered)
 
 
 @given(persons_units(), rows(), st.randoms(use_true_random=False))
-def test_the_order_of_arrival_does_not_matter(units: list[Unit], row: Row | None, random: object) -> None:
+def test_the_order_of_arrival_does_not_matter(units: list[Unit], row: LedgerRow | None, random: object) -> None:
     shuffled = sorted(units, key=lambda _: random.random())  # type: ignore[attr-defined]
     one, other = coalesce("ada", units, row), coalesce("ada", shuffled, row)
     assert (one.fields, one.memberships, one.at) == (other.fields, other.memberships, other.at)
@@ -48,9 +48,9 @@ def test_the_order_of_arrival_does_not_matter(units: list[Unit], row: Row | None
 
 @given(persons_units(), rows())
 def test_of_each_field_and_each_audience_the_newest_that_the_ledger_lacks_is_wanted(
-    units: list[Unit], row: Row | None
+    units: list[Unit], row: LedgerRow | None
 ) -> None:
-    known = row or Row()
+    known = row or LedgerRow()
     person = coalesce("ada", units, row)
     news = [one for one in units if known.attributes_at is None or one.at > known.attributes_at]
     for name in NAMES:
@@ -65,7 +65,7 @@ def test_of_each_field_and_each_audience_the_newest_that_the_ledger_lacks_is_wan
 
 
 @given(persons_units(), rows())
-def test_an_event_is_superseded_when_nothing_wanted_is_its_own(units: list[Unit], row: Row | None) -> None:
+def test_an_event_is_superseded_when_nothing_wanted_is_its_own(units: list[Unit], row: LedgerRow | None) -> None:
     person = coalesce("ada", units, row)
     assert person.units == tuple(units)
     for unit in units:
@@ -74,11 +74,11 @@ def test_an_event_is_superseded_when_nothing_wanted_is_its_own(units: list[Unit]
         is_news = row is None or row.attributes_at is None or unit.at > row.attributes_at
         says = bool(unit.fields.keys() - newer) if is_news else False
         says |= any(one in person.memberships.values() for one in unit.memberships)
-        repeats = not (person.fields or person.memberships) and _is_known(unit, row or Row())
+        repeats = not (person.fields or person.memberships) and _is_known(unit, row or LedgerRow())
         assert (unit.origin in person.superseded) == (bool(unit.fields or unit.memberships) and not (says or repeats))
 
 
-def _is_known(unit: Unit, row: Row) -> bool:
+def _is_known(unit: Unit, row: LedgerRow) -> bool:
     """Whether all that a unit says is in the row, with its very times."""
     told = {key: (one.at, one.status) for key, one in row.memberships.items()}
     old = unit.fields and row.attributes_at is not None and unit.at < row.attributes_at
@@ -87,5 +87,5 @@ def _is_known(unit: Unit, row: Row) -> bool:
     )
 
 
-def _is_new(key: AudienceKey, one: Membership, known: Row) -> bool:
+def _is_new(key: AudienceKey, one: Membership, known: LedgerRow) -> bool:
     return key not in known.memberships or one.at > known.memberships[key].at

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from destination.domain.outcome import Class
-from destination.domain.preview import Call, Change, Preview
+from destination.domain.preview import CallKind, MembershipChange, Preview
 from destination.domain.run import Tally
 from marketo_simulator.calls import Call as Logged
 from testing.counts import CLASSES
@@ -19,13 +19,15 @@ from tests.property.test_table_oracle import Story, Telling, stories
 def kind(call: Logged) -> str:
     """Creations and updates go to one address, and the log does not keep what they say."""
     if call.endpoint.endswith("/lists/{id}/leads.json"):
-        return Call.ADD if call.method == "POST" else Call.REMOVE
-    return Call.LOOK_UP if "_method" in call.params else "write"
+        return CallKind.ADD if call.method == "POST" else CallKind.REMOVE
+    return CallKind.LOOK_UP if "_method" in call.params else "write"
 
 
 def calls_of(shown: Preview) -> Counter[str]:
-    written = shown.calls[Call.CREATE] + shown.calls[Call.UPDATE]
-    return Counter({kind: shown.calls[kind] for kind in (Call.LOOK_UP, Call.ADD, Call.REMOVE)} | {"write": written})
+    written = shown.calls[CallKind.CREATE] + shown.calls[CallKind.UPDATE]
+    return Counter(
+        {kind: shown.calls[kind] for kind in (CallKind.LOOK_UP, CallKind.ADD, CallKind.REMOVE)} | {"write": written}
+    )
 
 
 def comparable(tally: Tally) -> tuple[object, ...]:
@@ -95,9 +97,11 @@ def assert_kept(shown: Preview, before: Observer, after: Observer) -> None:
         if person.lead_id is not None and one.change is not None
     }
     joined, left = after.members - before.members, before.members - after.members
-    assert {(name, lead_id, Change.ADDED) for name, lead_id in joined if lead_id in before.leads} <= on_lists
-    assert {(name, lead_id, Change.REMOVED) for name, lead_id in left} <= on_lists
-    assert all(((name, lead_id) in after.members) == (change is Change.ADDED) for name, lead_id, change in on_lists)
+    assert {(name, lead_id, MembershipChange.ADDED) for name, lead_id in joined if lead_id in before.leads} <= on_lists
+    assert {(name, lead_id, MembershipChange.REMOVED) for name, lead_id in left} <= on_lists
+    assert all(
+        ((name, lead_id) in after.members) == (change is MembershipChange.ADDED) for name, lead_id, change in on_lists
+    )
 
 
 @settings(max_examples=100)

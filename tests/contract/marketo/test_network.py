@@ -9,7 +9,7 @@ from destination.domain.credentials import ClientCredentials
 from destination.marketo.client import Client
 from destination.marketo.errors import InstanceWaitsError
 from destination.marketo.instance import Marketo
-from destination.marketo.leads import Action
+from destination.marketo.leads import SyncAction
 from destination.marketo.pace import Pace
 from destination.marketo.token import Tokens
 from destination.marketo.transport import Request, session
@@ -58,7 +58,7 @@ def test_a_connection_that_breaks_under_a_read_is_made_anew(server: SimulatorSer
 def test_a_connection_that_breaks_under_a_creation_is_ambiguous(server: SimulatorServer) -> None:
     server.simulator.script(Fault("drop", path="^/rest", executes=True))
     with pytest.raises(InstanceWaitsError) as raised:
-        connect(server.url).leads.sync(Action.CREATE_ONLY, "email", [{"email": "ada@example.org"}])
+        connect(server.url).leads.sync(SyncAction.CREATE_ONLY, "email", [{"email": "ada@example.org"}])
     assert (raised.value.code, raised.value.executed_unknown) == ("CONNECTION_LOST", True)
     assert len(server.simulator.dump()["leads"]) == 1
 

@@ -18,7 +18,7 @@ import requests
 from destination.domain.credentials import ClientCredentials
 from destination.domain.schema import Field
 from destination.marketo.instance import Marketo
-from destination.marketo.leads import Action, Record
+from destination.marketo.leads import Record, SyncAction
 from marketo_simulator import Simulator
 from marketo_simulator.adapter import SimulatorAdapter
 from testing.marketo import FakeClock, MemoryTokens, pace
@@ -131,10 +131,12 @@ def everything(marketo: Marketo) -> None:
     records: list[Record] = [{"email": key, "leadScore": 0, "company": None, "unsubscribed": False} for key in keys]
     marketo.describe.schema()
     marketo.describe.partitions()
-    created = marketo.leads.sync(Action.CREATE_ONLY, "email", records, "Default")
+    created = marketo.leads.sync(SyncAction.CREATE_ONLY, "email", records, "Default")
     ids = [result.id for result in created if result.id is not None]
-    marketo.leads.sync(Action.CREATE_OR_UPDATE, "email", records)
-    marketo.leads.sync(Action.UPDATE_ONLY, "id", [{"id": lead_id, "firstName": "Ada"} for lead_id in ids], "Default")
+    marketo.leads.sync(SyncAction.CREATE_OR_UPDATE, "email", records)
+    marketo.leads.sync(
+        SyncAction.UPDATE_ONLY, "id", [{"id": lead_id, "firstName": "Ada"} for lead_id in ids], "Default"
+    )
     marketo.leads.find(email, keys)
     marketo.leads.find(Field("id", "integer"), [str(ids[0])])
     made = marketo.lists.ensure("Berlin, Paris & Rome", "Default", "From an audience")

@@ -12,12 +12,12 @@ import requests
 from moto import mock_aws
 from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
 
-from destination.control.audiences import Activations, AlreadyBoundError
+from destination.control.audiences import AlreadyBoundError, ManageAudiences
 from destination.control.audit import Recorder
-from destination.control.checks import Checks
-from destination.control.connections import IncompleteError, Management
+from destination.control.checks import CheckConnections
+from destination.control.connections import IncompleteError, ManageConnections
 from destination.control.emptying import Emptying
-from destination.control.governance import Governance
+from destination.control.governance import ManagePolicies
 from destination.control.removal import Removal
 from destination.domain.audience import Activation, AudienceKey
 from destination.domain.connection import Connection, MappingRow, PersonAction, Status, SyncType
@@ -63,8 +63,8 @@ DRAFT = Connection(
 class Plane:
     """The use cases, with the Marketo that they work on."""
 
-    management: Management
-    activations: Activations
+    management: ManageConnections
+    activations: ManageAudiences
     marketo: Simulator
 
     def draft(self) -> str:
@@ -111,21 +111,21 @@ def plane() -> Iterator[Plane]:
             new_id=lambda: f"record-{next(records)}",
             clock=lambda: NOW,
         )
-        governance = Governance(Policies(dynamodb, "ConnectionsTable"), connections, record)
-        management = Management(
+        governance = ManagePolicies(Policies(dynamodb, "ConnectionsTable"), connections, record)
+        management = ManageConnections(
             connections=connections,
             credentials=credentials,
             removal=Removal(connections, credentials, Alerts(dynamodb, "RunsTable"), token_of, record),
             record=record,
             governance=governance,
-            checks=Checks(connections, credentials, marketo_for, lambda: NOW),
+            checks=CheckConnections(connections, credentials, marketo_for, lambda: NOW),
             alerts=Alerts(dynamodb, "RunsTable"),
             token_of=token_of,
             new_id=lambda: f"connection-{next(ids)}",
             new_token=lambda: f"token-{next(tokens)}",
             clock=lambda: NOW,
         )
-        activations = Activations(
+        activations = ManageAudiences(
             connections=connections,
             credentials=credentials,
             marketo_for=marketo_for,

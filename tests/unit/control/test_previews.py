@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from destination.control.connections import IncompleteError
-from destination.control.previews import MAX_BODY_BYTES, MAX_EVENTS, MAX_PERSONS, TooLargeError, UnreadableError
+from destination.control.previews import MAX_BODY_BYTES, MAX_EVENTS, MAX_PERSONS, PreviewTooLargeError, UnreadableError
 from destination.domain.connection import (
     ActiveConnection,
     Consent,
@@ -31,7 +31,7 @@ from destination.domain.outcome import (
     Class,
     Reason,
 )
-from destination.domain.preview import Call, Change, PersonPreview, Preview
+from destination.domain.preview import CallKind, MembershipChange, PersonPreview, Preview
 from destination.marketo.errors import ConnectionBlockedError, InstanceWaitsError
 from destination.store.errors import NotFoundError
 from marketo_simulator import Fault
@@ -55,11 +55,11 @@ def only(shown: Preview) -> PersonPreview:
     return person
 
 
-def calls(shown: Preview) -> Mapping[Call, int]:
+def calls(shown: Preview) -> Mapping[CallKind, int]:
     return {call: number for call, number in shown.calls.items() if number}
 
 
-def changes(person: PersonPreview) -> dict[str, tuple[Change | None, Reason | None]]:
+def changes(person: PersonPreview) -> dict[str, tuple[MembershipChange | None, Reason | None]]:
     return {one.activation.name: (one.change, one.reason) for one in person.audiences}
 
 
@@ -70,8 +70,8 @@ def test_somebody_new_would_be_created_in_the_partition_and_put_on_the_list() ->
     assert (person.outcome, person.reason, person.lead_id) == (Class.ACTIVATED, None, None)
     assert (person.created, person.updated, person.partition) == (True, False, "EMEA")
     assert sorted(person.fields) == ["company", "email", "firstName", "lastName"]
-    assert changes(person) == {"a": (Change.ADDED, None)}
-    assert calls(shown) == {Call.LOOK_UP: 1, Call.CREATE: 1, Call.ADD: 1}
+    assert changes(person) == {"a": (MembershipChange.ADDED, None)}
+    assert calls(shown) == {CallKind.LOOK_UP: 1, CallKind.CREATE: 1, CallKind.ADD: 1}
     assert world.leads_now() == {}
     assert world.members("a") == []
     assert world.ledger.people == {}
@@ -82,7 +82,7 @@ def test_somebody_known_would_be_updated_and_taken_off_the_list() -> None:
     world.simulator.state.lists[1001].members.add(7)
     person = only(preview(world, event("ada@example.org", ("a", EXITED), company="Engines")))
     assert (person.lead_id, person.created, person.updated, person.partition) == (7, False, True, None)
-    assert changes(person) == {"a": (Change.REMOVED, None)}
+    assert changes(person) == {"a": (MembershipChange.REMOVED, None)}
     assert world.members("a") == [7]
 
 
@@ -90,7 +90,7 @@ def test_whoever_leaves_a_list_without_being_on_it_changes_nothing() -> None:
     world = World(connection(sync_type=SyncType.AUDIENCE_ONLY), leads=[ADA])
     shown = preview(world, event("ada@example.org", ("a", EXITED)))
     assert (only(shown).outcome, only(shown).reason) == (Class.UNCHANGED, NOT_ON_LIST)
-    assert calls(shown) == {Call.LOOK_UP: 1, Call.REMOVE: 1}
+    assert calls(shown) == {CallKind.LOOK_UP: 1, CallKind.REMOVE: 1}
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_a_lead_that_is_gone_would_be_created_anew() -> None:
     world.now += timedelta(hours=1)
     shown = preview(world, event("ada@example.org", ("b", REALIZED), at=world.now, company="New"))
     assert only(shown).created
-    assert calls(shown) == {Call.UPDATE: 1, Call.LOOK_UP: 1, Call.CREATE: 1, Call.ADD: 1}
+    assert calls(shown) == {CallKind.UPDATE: 1, CallKind.LOOK_UP: 1, CallKind.CREATE: 1, CallKind.ADD: 1}
 
 
 def test_events_of_one_person_add_up_and_overtaken_ones_say_so() -> None:
@@ -174,7 +174,7 @@ def test_an_audience_outside_its_schedule_is_told() -> None:
     ended = replace(target.activations[audience("a")], end=START - timedelta(days=1))
     world.connections.stored["connection-1"] = replace(target, activations={**target.activations, audience("a"): ended})
     person = only(preview(world, event("ada@example.org", ("a", REALIZED), ("b", REALIZED))))
-    assert changes(person) == {"a": (None, OUTSIDE_SCHEDULE), "b": (Change.ADDED, None)}
+    assert changes(person) == {"a": (None, OUTSIDE_SCHEDULE), "b": (MembershipChange.ADDED, None)}
 
 
 @pytest.mark.parametrize("status", [REALIZED, EXITED])
@@ -184,7 +184,7 @@ def test_an_audience_without_a_list_is_shown_as_if_it_had_one(status: Membership
     listless = {key: replace(one, list_id=None, list_name=None) for key, one in target.activations.items()}
     world.connections.stored["connection-1"] = ActiveConnection(target.connection, listless)
     person = only(preview(world, event("ada@example.org", ("a", status))))
-    change = Change.ADDED if status is REALIZED else None
+    change = MembershipChange.ADDED if status is REALIZED else None
     assert changes(person) == {"a": (change, None if change else NOT_ON_LIST)}
     assert person.audiences[0].activation.list_id is None
 
@@ -223,12 +223,12 @@ def test_a_dedupe_field_that_is_not_searchable_is_refused() -> None:
     ("body", "error", "message"),
     [
         (b"{", UnreadableError, "not JSON"),
-        (b" " * (MAX_BODY_BYTES + 1), TooLargeError, "1000000 bytes"),
-        (json.dumps([{}] * (MAX_EVENTS + 1)).encode(), TooLargeError, "300 records"),
-        (json.dumps([{}] * 20_001).encode(), TooLargeError, "300 records"),
+        (b" " * (MAX_BODY_BYTES + 1), PreviewTooLargeError, "1000000 bytes"),
+        (json.dumps([{}] * (MAX_EVENTS + 1)).encode(), PreviewTooLargeError, "300 records"),
+        (json.dumps([{}] * 20_001).encode(), PreviewTooLargeError, "300 records"),
         (
             json.dumps([crowd(number) for number in range(MAX_PERSONS // 100 + 1)]).encode(),
-            TooLargeError,
+            PreviewTooLargeError,
             "1100 persons",
         ),
     ],
@@ -260,7 +260,7 @@ def test_who_withdraws_consent_would_be_taken_off_and_nobody_unknown_is_shown() 
     shown = preview(world, withdrawal, event("bob@example.org", consent="n"))
     person = only(shown)
     assert (person.outcome, person.reason, person.lead_id, person.fields) == (Class.EXCLUDED, NO_CONSENT, 7, ())
-    assert changes(person) == {"a": (Change.REMOVED, NO_CONSENT)}
-    assert calls(shown) == {Call.REMOVE: 1}
+    assert changes(person) == {"a": (MembershipChange.REMOVED, NO_CONSENT)}
+    assert calls(shown) == {CallKind.REMOVE: 1}
     assert (shown.ignored, shown.tally.counts["ignored"], shown.tally.counts["received"]) == ((1,), 1, 1)
     assert world.members("a") == [7]

@@ -9,7 +9,7 @@ import pytest
 from moto import mock_aws
 
 from destination.control import runs
-from destination.control.runs import History, Page, Wanted
+from destination.control.runs import ReadRuns, RunQuery, RunsPage
 from destination.domain.audience import AudienceKey
 from destination.domain.outcome import ALREADY_DELIVERED, PERSON_NOT_FOUND, Reason, rejected
 from destination.domain.problem import ConfigurationError
@@ -23,11 +23,11 @@ from testing.world import audience, connection, name_of
 NOW = datetime(2026, 11, 21, 10, 30, tzinfo=UTC)
 A, B = audience("a"), audience("b")
 HOURS = tuple(f"2026-11-21T{hour:02}:00Z" for hour in range(4))
-ALL_DAY = Wanted(NOW.replace(hour=0), NOW)
+ALL_DAY = RunQuery(NOW.replace(hour=0), NOW)
 
 
 @pytest.fixture
-def past() -> Iterator[History]:
+def past() -> Iterator[ReadRuns]:
     with mock_aws():
         dynamodb = boto3.client("dynamodb")
         for name in ("ConnectionsTable", "RunsTable"):
@@ -35,10 +35,10 @@ def past() -> Iterator[History]:
         connections = Connections(dynamodb, "ConnectionsTable")
         for connection_id in ("c-1", "c-2"):
             connections.create(connection(id=connection_id), "0f")
-        yield History(connections, Runs(dynamodb, "RunsTable"), clock=lambda: NOW)
+        yield ReadRuns(connections, Runs(dynamodb, "RunsTable"), clock=lambda: NOW)
 
 
-def put(past: History, *runs: Run) -> None:
+def put(past: ReadRuns, *runs: Run) -> None:
     for run in runs:
         boto3.client("dynamodb").transact_write_items(TransactItems=[past.runs.put(run, hour_of(run.id))])
 
@@ -51,11 +51,11 @@ def run_of(hour: str, reason: Reason | None, *audiences: AudienceKey) -> Run:
     return Run("c-1", hour, tally=tally)
 
 
-def ids(page: Page) -> list[str]:
+def ids(page: RunsPage) -> list[str]:
     return [run.id for run in page.runs]
 
 
-def pages(past: History, wanted: Wanted) -> Iterator[Page]:
+def pages(past: ReadRuns, wanted: RunQuery) -> Iterator[RunsPage]:
     while True:
         page = past.page("c-1", wanted)
         yield page
@@ -75,11 +75,11 @@ def pages(past: History, wanted: Wanted) -> Iterator[Page]:
     ],
 )
 def test_runs_are_read_by_their_hours(
-    past: History, first: datetime | None, last: datetime | None, hours: list[str]
+    past: ReadRuns, first: datetime | None, last: datetime | None, hours: list[str]
 ) -> None:
     put(past, *(Run("c-1", hour) for hour in ("2026-11-21T10:00Z", "2026-11-20T10:00Z", "2026-11-20T09:00Z")))
     put(past, Run("c-2", "2026-11-21T10:00Z"))
-    page = past.page("c-1", Wanted(first, last))
+    page = past.page("c-1", RunQuery(first, last))
     assert (ids(page), page.cursor, page.connection.id) == (hours, None, "c-1")
 
 
@@ -92,13 +92,13 @@ def test_runs_are_read_by_their_hours(
         (None, datetime.min.replace(tzinfo=UTC)),
     ],
 )
-def test_a_period_has_an_order_and_an_end(past: History, first: datetime | None, last: datetime | None) -> None:
+def test_a_period_has_an_order_and_an_end(past: ReadRuns, first: datetime | None, last: datetime | None) -> None:
     with pytest.raises(ConfigurationError, match="from: must be"):
-        past.page("c-1", Wanted(first, last))
+        past.page("c-1", RunQuery(first, last))
 
 
 @pytest.mark.parametrize(("limit", "sizes"), [(1, [1, 1, 1, 1]), (3, [3, 1]), (4, [4]), (200, [4])])
-def test_pages_follow_each_other(past: History, limit: int, sizes: list[int]) -> None:
+def test_pages_follow_each_other(past: ReadRuns, limit: int, sizes: list[int]) -> None:
     put(past, *(Run("c-1", hour) for hour in HOURS))
     read = list(pages(past, replace(ALL_DAY, limit=limit)))
     assert [len(page.runs) for page in read] == sizes
@@ -106,14 +106,14 @@ def test_pages_follow_each_other(past: History, limit: int, sizes: list[int]) ->
 
 
 @pytest.mark.parametrize("cursor", ["", "next", "2026-11-21", "2026-11-21T10:30Z"])
-def test_a_cursor_comes_from_a_page(past: History, cursor: str) -> None:
+def test_a_cursor_comes_from_a_page(past: ReadRuns, cursor: str) -> None:
     with pytest.raises(InvalidCursorError):
-        past.page("c-1", Wanted(cursor=cursor))
+        past.page("c-1", RunQuery(cursor=cursor))
 
 
-def test_a_cursor_beyond_the_period_finds_nothing(past: History) -> None:
+def test_a_cursor_beyond_the_period_finds_nothing(past: ReadRuns) -> None:
     put(past, Run("c-1", HOURS[3]))
-    assert ids(past.page("c-1", Wanted(NOW.replace(hour=0), NOW.replace(hour=2), cursor=HOURS[3]))) == []
+    assert ids(past.page("c-1", RunQuery(NOW.replace(hour=0), NOW.replace(hour=2), cursor=HOURS[3]))) == []
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ def test_a_cursor_beyond_the_period_finds_nothing(past: History) -> None:
     ],
 )
 @pytest.mark.parametrize("limit", [1, 100])
-def test_runs_can_be_chosen(past: History, wanted: Wanted, hours: tuple[str, ...], limit: int) -> None:
+def test_runs_can_be_chosen(past: ReadRuns, wanted: RunQuery, hours: tuple[str, ...], limit: int) -> None:
     put(
         past,
         run_of(HOURS[0], None, A),
@@ -142,7 +142,7 @@ def test_runs_can_be_chosen(past: History, wanted: Wanted, hours: tuple[str, ...
     assert [hour for page in read for hour in ids(page)] == list(hours)
 
 
-def test_a_run_is_shown_for_one_audience(past: History) -> None:
+def test_a_run_is_shown_for_one_audience(past: ReadRuns) -> None:
     whole = run_of(HOURS[0], rejected("1003"), A)
     whole.tally.count(PERSON_NOT_FOUND, "bob", name_of)
     whole.tally.counts["marketo_calls"] = 7
@@ -156,7 +156,7 @@ def test_a_run_is_shown_for_one_audience(past: History) -> None:
         past.run("c-1", HOURS[0], B)
 
 
-def test_no_page_reads_or_tells_more_than_an_answer_holds(past: History, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_page_reads_or_tells_more_than_an_answer_holds(past: ReadRuns, monkeypatch: pytest.MonkeyPatch) -> None:
     put(past, *(run_of(hour, rejected("1003"), A, B) for hour in HOURS))
     monkeypatch.setattr(runs, "MAX_LINES", 11)  # of 5 in each run
     assert [ids(page) for page in pages(past, ALL_DAY)] == [list(HOURS[:2]), list(HOURS[2:])]
@@ -166,14 +166,14 @@ def test_no_page_reads_or_tells_more_than_an_answer_holds(past: History, monkeyp
     assert [ids(page) for page in pages(past, replace(ALL_DAY, with_excluded=True))] == [[], []]
 
 
-def test_a_month_of_runs_is_read_in_order(past: History) -> None:
+def test_a_month_of_runs_is_read_in_order(past: ReadRuns) -> None:
     hours = [run_id(NOW - timedelta(hours=back)) for back in range(200, 0, -1)]
     put(past, *(Run("c-1", hour) for hour in hours))
-    read = list(pages(past, Wanted(NOW - timedelta(days=30), NOW, limit=64)))
+    read = list(pages(past, RunQuery(NOW - timedelta(days=30), NOW, limit=64)))
     assert [hour for page in read for hour in ids(page)] == hours
 
 
-def test_a_run_that_is_not_there_is_not_found(past: History) -> None:
+def test_a_run_that_is_not_there_is_not_found(past: ReadRuns) -> None:
     put(past, Run("c-1", "2026-11-21T10:00Z"))
     assert ids(past.run("c-1", "2026-11-21T10:00Z")) == ["2026-11-21T10:00Z"]
     for hour in ("2026-11-21T11:00Z", "now"):
@@ -181,7 +181,7 @@ def test_a_run_that_is_not_there_is_not_found(past: History) -> None:
             past.run("c-1", hour)
 
 
-def test_what_is_no_run_is_not_found(past: History) -> None:
+def test_what_is_no_run_is_not_found(past: ReadRuns) -> None:
     with pytest.raises(NotFoundError):
         past.page("nobody", ALL_DAY)
     with pytest.raises(NotFoundError):

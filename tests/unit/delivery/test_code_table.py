@@ -15,7 +15,7 @@ import pytest
 import requests
 from requests import PreparedRequest, Response
 
-from destination.delivery.batch import Report
+from destination.delivery.batch import BatchReport
 from destination.domain.connection import Limits, Status
 from destination.marketo.errors import CODES
 from marketo_simulator import Fault, Simulator
@@ -110,7 +110,7 @@ def expected(code: str, call: str, *, in_record: bool) -> Effect:
     return waits(code, call, seconds)
 
 
-def assert_effect(world: World, report: Report, before: World, effect: Effect) -> None:
+def assert_effect(world: World, report: BatchReport, before: World, effect: Effect) -> None:
     """Compare with the same world before the event, which came in the latest message, was sent."""
     message_id = f"message-{next(world.queue.numbers) - 1}"
     target = world.connections.stored[world.connection.id].connection

@@ -8,7 +8,7 @@ import pytest
 
 from destination.domain.connection import Consent, MappingRow, PersonAction, Scope, SyncType
 from destination.domain.event import MembershipStatus, ProfileEvent
-from destination.domain.person import Row
+from destination.domain.person import LedgerRow
 from marketo_simulator import Fault
 from testing.counts import assert_balanced, changes, outcomes, outcomes_of, reasons, received
 from testing.crashes import CrashError, mortal
@@ -41,7 +41,7 @@ def no(*memberships: tuple[str, MembershipStatus], minute: int = 0, **profile: o
     return said("n", *memberships, minute=minute, **profile)
 
 
-def row(world: World) -> Row:
+def row(world: World) -> LedgerRow:
     return world.ledger.people[world.connection.id, ADA]
 
 

@@ -16,7 +16,7 @@ from destination.domain.connection import (
     SyncType,
 )
 from destination.domain.event import MembershipStatus
-from destination.domain.person import Delivered, Row
+from destination.domain.person import Delivered, LedgerRow
 from testing.counts import assert_balanced, changes, outcomes, outcomes_of, reasons
 from testing.world import EMAIL_MAPPING, START, World, audience, connection, event
 
@@ -55,7 +55,7 @@ def change_in_marketo(world: World, lead_id: int, **fields: str) -> None:
     state.update_lead(state.leads[lead_id], fields, world.now)
 
 
-def row(world: World, key: str = ADA) -> Row | None:
+def row(world: World, key: str = ADA) -> LedgerRow | None:
     return world.ledger.people.get((world.connection.id, key))
 
 

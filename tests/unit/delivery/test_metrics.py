@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from destination.delivery.batch import Report
+from destination.delivery.batch import BatchReport
 from destination.delivery.metrics import Calls, measured, reasons
 from destination.domain.outcome import ALREADY_DELIVERED, MESSAGES, MISSING_DEDUPE_VALUE, rejected
 from destination.domain.run import Tally
@@ -14,8 +14,8 @@ from destination.marketo.token import IDENTITY
 from destination.marketo.transport import Call
 
 
-def report(tally: Tally) -> Report:
-    return Report((), {}, tally=tally)
+def report(tally: Tally) -> BatchReport:
+    return BatchReport((), {}, tally=tally)
 
 
 def test_codes_of_no_table_are_one_reason() -> None:

@@ -11,7 +11,7 @@ from destination.delivery.batch import EAGER_RECEIVES, PATIENT_DELAY, RETRY_BLOC
 from destination.domain.circuit import PATIENCE, Pause
 from destination.domain.connection import ActiveConnection, Limits, MappingRow, OnInvalid, Status
 from destination.domain.event import MembershipStatus
-from destination.domain.person import Row
+from destination.domain.person import LedgerRow
 from destination.marketo.errors import NOT_SEARCHABLE
 from destination.queue import DeadLetter
 from marketo_simulator import Fault
@@ -29,7 +29,7 @@ def test_what_aws_refuses_for_one_instance_leaves_the_others_alone(monkeypatch: 
     world.connections.stored[other.id] = ActiveConnection(other, activations)
     rows = world.ledger.rows
 
-    def throttled(connection_id: str, dedupe_keys: Sequence[str]) -> dict[str, Row]:
+    def throttled(connection_id: str, dedupe_keys: Sequence[str]) -> dict[str, LedgerRow]:
         if connection_id == other.id:
             raise THROTTLED
         return rows(connection_id, dedupe_keys)

@@ -13,7 +13,7 @@ from destination.domain.circuit import LONGEST_PAUSE, LONGEST_SPREAD
 from destination.domain.connection import Limits, Status
 from destination.domain.event import MembershipStatus
 from destination.domain.pace import DayCount, PaceState
-from destination.domain.person import Delivered, Row
+from destination.domain.person import Delivered, LedgerRow
 from destination.domain.verification import (
     EXPIRED,
     LIST_CHANGED,
@@ -51,7 +51,7 @@ def seeded(people: int, *, on_list: int | None = None, **settings: object) -> Wo
     world = World(leads=leads, settings=settings)
     for number in range(1, people + 1):
         told = {audience("a"): Delivered(REALIZED, START, number, A)}
-        world.ledger.people[world.connection.id, f"p{number}@example.com"] = Row(number, START, memberships=told)
+        world.ledger.people[world.connection.id, f"p{number}@example.com"] = LedgerRow(number, START, memberships=told)
     put(world, A, *range(1, (people if on_list is None else on_list) + 1))
     return world
 
@@ -128,7 +128,7 @@ def test_what_is_mended_is_what_was_asked_for(repair: Repair, members: set[int],
     world = World(leads=[{"id": number, "email": f"p{number}@example.com"} for number in range(1, 10)])
     for number in range(1, 5):
         told = {audience("a"): Delivered(REALIZED, START, number, A)}
-        world.ledger.people[world.connection.id, f"p{number}@example.com"] = Row(number, START, memberships=told)
+        world.ledger.people[world.connection.id, f"p{number}@example.com"] = LedgerRow(number, START, memberships=told)
     put(world, A, 3, 4, 9)
     check = verified(world, repair=repair)
     assert (check.missing.count, check.unexpected.count) == (2, 1)

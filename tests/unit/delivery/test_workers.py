@@ -12,7 +12,7 @@ import pytest
 import requests
 from requests import PreparedRequest, Response
 
-from destination.delivery.batch import LEASE_MARGIN, RETRY_LEASE, Report, Sync
+from destination.delivery.batch import LEASE_MARGIN, RETRY_LEASE, BatchReport, Sync
 from destination.domain.audience import Activation
 from destination.domain.connection import ActiveConnection, Connection
 from destination.domain.credentials import ClientCredentials
@@ -124,7 +124,7 @@ class Worker:
     sync: Sync
     watch: Watch
 
-    def __call__(self, messages: Sequence[Message], time_left: timedelta = FIVE_MINUTES) -> Report:
+    def __call__(self, messages: Sequence[Message], time_left: timedelta = FIVE_MINUTES) -> BatchReport:
         return self.sync(messages, time_left)
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from destination.domain.audience import Activation, AudienceKey
-from destination.domain.audit import MAX_CHANGES, Change, bounded, credential_changes, differences
+from destination.domain.audit import MAX_CHANGES, AuditChange, bounded, credential_changes, differences
 from destination.domain.connection import Connection, Consent, Limits, MappingRow, Status, WhenMissing
 from destination.domain.credentials import ClientCredentials
 from testing.world import connection
@@ -20,23 +20,23 @@ ACTIVATION = Activation(AudienceKey("ups", "aud-1"), "Webinar", list_id=7, list_
     ("after", "changes"),
     [
         (CONNECTION, []),
-        (replace(CONNECTION, name="Renamed"), [Change("name", "Webinar leads", "Renamed")]),
-        (replace(CONNECTION, partition="EMEA"), [Change("partition", None, "EMEA")]),
-        (replace(CONNECTION, propagate_renames=True), [Change("propagate_renames", False, True)]),
-        (replace(CONNECTION, status=Status.DISABLED), [Change("status", "enabled", "disabled")]),
-        (replace(CONNECTION, limits=Limits(concurrency=3)), [Change("limits.concurrency", 5, 3)]),
-        (replace(CONNECTION, lead_cache=timedelta(hours=1)), [Change("lead_cache", "PT86400S", "PT3600S")]),
+        (replace(CONNECTION, name="Renamed"), [AuditChange("name", "Webinar leads", "Renamed")]),
+        (replace(CONNECTION, partition="EMEA"), [AuditChange("partition", None, "EMEA")]),
+        (replace(CONNECTION, propagate_renames=True), [AuditChange("propagate_renames", False, True)]),
+        (replace(CONNECTION, status=Status.DISABLED), [AuditChange("status", "enabled", "disabled")]),
+        (replace(CONNECTION, limits=Limits(concurrency=3)), [AuditChange("limits.concurrency", 5, 3)]),
+        (replace(CONNECTION, lead_cache=timedelta(hours=1)), [AuditChange("lead_cache", "PT86400S", "PT3600S")]),
         (replace(CONNECTION, consent=Consent("c", ("y",))), [
-            Change("consent.source", None, "c"),
-            Change("consent.allowed", None, ["y"]),
+            AuditChange("consent.source", None, "c"),
+            AuditChange("consent.allowed", None, ["y"]),
         ]),
         (replace(CONNECTION, marketing_actions=("emailTargeting",)), [
-            Change("marketing_actions", None, ["emailTargeting"])
+            AuditChange("marketing_actions", None, ["emailTargeting"])
         ]),
         (replace(CONNECTION, version=2, blocked_cause="603", deleting_since=AT), []),
     ],
 )  # fmt: skip
-def test_only_what_was_configured_differently_is_told(after: Connection, changes: list[Change]) -> None:
+def test_only_what_was_configured_differently_is_told(after: Connection, changes: list[AuditChange]) -> None:
     assert list(differences(CONNECTION, after)) == changes
 
 
@@ -44,8 +44,10 @@ def test_a_row_of_the_mapping_stands_under_its_target() -> None:
     mapping = (MappingRow("email", "DedupeField"), MappingRow("score", "leadScore", WhenMissing.CLEAR))
     row = {"when_missing": "ignore", "when_empty": "ignore"}
     assert differences(CONNECTION, replace(CONNECTION, mapping=mapping)) == (
-        Change("mapping.company", {"source": "company", "target": "company", **row, "labels": ["C4"]}, None),
-        Change("mapping.leadScore", None, {"source": "score", "target": "leadScore", **row, "when_missing": "clear"}),
+        AuditChange("mapping.company", {"source": "company", "target": "company", **row, "labels": ["C4"]}, None),
+        AuditChange(
+            "mapping.leadScore", None, {"source": "score", "target": "leadScore", **row, "when_missing": "clear"}
+        ),
     )
 
 
@@ -75,16 +77,16 @@ def test_of_credentials_only_the_client_id_is_told(
     before: tuple[str, str] | None, after: tuple[str, str] | None, changes: list[tuple[str, object, object]]
 ) -> None:
     told = credential_changes(before and ClientCredentials(*before), after and ClientCredentials(*after))
-    assert list(told) == [Change(*change) for change in changes]
+    assert list(told) == [AuditChange(*change) for change in changes]
     assert "hush" not in repr(told)
 
 
 def test_what_is_too_long_to_be_kept_keeps_its_paths() -> None:
-    short = (Change("name", "a", "b"),)
+    short = (AuditChange("name", "a", "b"),)
     assert bounded(short) == short
-    long = tuple(Change(f"mapping.field{number}", None, "x" * 300) for number in range(MAX_CHANGES // 300))
-    assert bounded(long) == tuple(Change(change.path, None, "too long to be kept") for change in long)
-    endless = tuple(Change(f"mapping.{'x' * 300}{number}", None, None) for number in range(MAX_CHANGES // 100))
+    long = tuple(AuditChange(f"mapping.field{number}", None, "x" * 300) for number in range(MAX_CHANGES // 300))
+    assert bounded(long) == tuple(AuditChange(change.path, None, "too long to be kept") for change in long)
+    endless = tuple(AuditChange(f"mapping.{'x' * 300}{number}", None, None) for number in range(MAX_CHANGES // 100))
     kept = bounded(endless)
     assert 0 < len(kept) < len(endless)
     assert [change.path for change in kept] == [change.path for change in endless[: len(kept)]]

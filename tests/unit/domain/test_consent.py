@@ -7,7 +7,7 @@ import pytest
 from destination.domain.connection import Scope
 from destination.domain.consent import Sifted, sift
 from destination.domain.event import Membership, MembershipStatus
-from destination.domain.person import Origin, Row, Unit
+from destination.domain.person import LedgerRow, Origin, Unit
 from testing.world import START, audience
 
 ADA = "ada@example.org"
@@ -24,7 +24,7 @@ def unit(number: int, word: str, *, named: bool = True) -> Unit:
     return Unit(Origin("message-1", str(number), "r"), at, ADA, ADA, {}, (), memberships, consents=consents)
 
 
-def sifted(words: list[str], row: Row | None = None) -> Sifted:
+def sifted(words: list[str], row: LedgerRow | None = None) -> Sifted:
     units = [unit(number, word) for number, word in enumerate(words)]
     return sift({ADA: units}, {} if row is None else {ADA: row}, Scope.ACTIVATED_AUDIENCES)
 
@@ -57,25 +57,27 @@ def test_within_a_batch_time_decides_and_of_equal_times_the_receipt(
 @pytest.mark.parametrize(
     ("word", "row", "aside"),
     [
-        ("yes 1", Row(withdrawn_at=minute(2)), "SUPERSEDED"),
-        ("yes 1", Row(withdrawn_at=minute(2), consented_at=minute(3)), "SUPERSEDED"),
-        ("yes 2", Row(withdrawn_at=minute(2)), None),
-        ("yes 1", Row(consented_at=minute(2)), None),
-        ("no 1", Row(consented_at=minute(2)), "NO_CONSENT"),
-        ("no 2", Row(consented_at=minute(2)), None),
-        ("no 1", Row(withdrawn_at=minute(2)), None),
+        ("yes 1", LedgerRow(withdrawn_at=minute(2)), "SUPERSEDED"),
+        ("yes 1", LedgerRow(withdrawn_at=minute(2), consented_at=minute(3)), "SUPERSEDED"),
+        ("yes 2", LedgerRow(withdrawn_at=minute(2)), None),
+        ("yes 1", LedgerRow(consented_at=minute(2)), None),
+        ("no 1", LedgerRow(consented_at=minute(2)), "NO_CONSENT"),
+        ("no 2", LedgerRow(consented_at=minute(2)), None),
+        ("no 1", LedgerRow(withdrawn_at=minute(2)), None),
     ],
     ids=str,
 )
-def test_the_ledger_remembers_the_newest_of_both(word: str, row: Row, aside: str | None) -> None:
+def test_the_ledger_remembers_the_newest_of_both(word: str, row: LedgerRow, aside: str | None) -> None:
     result = sifted([word], row)
     assert [reason.code for _, reason in result.aside] == ([aside] if aside else [])
     assert (ADA in result.persons) == (aside is None)
 
 
 def test_the_row_is_brought_up_to_date_and_never_set_back() -> None:
-    row = Row(lead_id=7, consented_at=minute(1), withdrawn_at=minute(4))
-    assert sifted(["yes 6", "no 5"], row).rows == {ADA: Row(lead_id=7, consented_at=minute(6), withdrawn_at=minute(5))}
+    row = LedgerRow(lead_id=7, consented_at=minute(1), withdrawn_at=minute(4))
+    assert sifted(["yes 6", "no 5"], row).rows == {
+        ADA: LedgerRow(lead_id=7, consented_at=minute(6), withdrawn_at=minute(5))
+    }
     assert sifted(["no 3"], row).rows == {ADA: row}
 
 
@@ -92,6 +94,6 @@ def test_a_withdrawal_concerns_who_is_known_or_named(
     *, named: bool, known: bool, scope: Scope, is_ignored: bool
 ) -> None:
     withdrawal = unit(0, "no 1", named=named)
-    result = sift({ADA: [withdrawal]}, {ADA: Row()} if known else {}, scope)
+    result = sift({ADA: [withdrawal]}, {ADA: LedgerRow()} if known else {}, scope)
     assert result.ignored == ([withdrawal] if is_ignored else [])
     assert result.persons == ({} if is_ignored else {ADA: [withdrawal]})

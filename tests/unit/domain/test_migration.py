@@ -11,7 +11,7 @@ from destination.domain.audience import Activation, AudienceKey, WhenListMissing
 from destination.domain.connection import Generation, MappingRow, PersonAction, SyncType
 from destination.domain.migration.draft import Draft, Migration, migrate
 from destination.domain.migration.export import MAX_DEPTH, MAX_VALUES
-from destination.domain.migration.report import Finding, Result
+from destination.domain.migration.report import Finding, MigrationResult
 from destination.domain.problem import ConfigurationError
 from testing.legacy import EMAIL, NAMES, export, flow, segment, selector
 
@@ -77,7 +77,9 @@ def test_the_sample_becomes_a_connection_its_audiences_and_a_report() -> None:
         (AudienceKey("ups", "5a8c1f6e-0f4d-4f7e-9a44-2b1c7d9e0002"), 4711),
         (AudienceKey("CustomerAudienceUpload", "spring-fair"), None),
     ]
-    assert {one.item: one.result.value for one in migration.report if one.result is not Result.CARRIED_OVER} == {
+    assert {
+        one.item: one.result.value for one in migration.report if one.result is not MigrationResult.CARRIED_OVER
+    } == {
         f"{SELECTORS}[1]": "cannot_carry",
         f"{SELECTORS}[4]": "changed",
         f"{SELECTORS}[6]": "cannot_carry",
@@ -196,7 +198,7 @@ def test_nobody_is_found_by_ecid_alone(namespace: str) -> None:
     assert current(content).connection is None
     assert result(content, f"{SELECTORS}[0]") == "cannot_carry"
     refused = found(content, "connection")
-    assert refused.result is Result.CANNOT_CARRY
+    assert refused.result is MigrationResult.CANNOT_CARRY
     assert refused.remedy is not None
     assert "dedupe_field" in refused.remedy
     assert "generation=legacy_v2" in refused.remedy
@@ -281,7 +283,7 @@ BY_SET = flow(profileMapping={"mappingId": "set-1", "mappingVersion": 2})
 def test_a_mapping_set_is_read(sets: object) -> None:
     content = export(BY_SET, "MATCH_ONLY") | {"mappingSets": sets}
     assert rows(content) == {"DedupeField": "identityMap.email", "firstName": "person.name.firstName"}
-    [refused] = [one for one in current(content).report if one.result is Result.CANNOT_CARRY]
+    [refused] = [one for one in current(content).report if one.result is MigrationResult.CANNOT_CARRY]
     assert refused.item.endswith(".mappings[2]")
 
 
@@ -294,7 +296,7 @@ def test_a_mapping_set_of_another_version_is_to_be_compared() -> None:
 def test_a_mapping_set_that_is_not_in_the_export_is_named(sets: list[object]) -> None:
     content = export(BY_SET) | {"mappingSets": sets}
     missing = found(content, "flow.transformations[0].params.profileMapping")
-    assert missing.result is Result.NEEDS_PERSON
+    assert missing.result is MigrationResult.NEEDS_PERSON
     assert "set-1" in missing.detail
     assert drafted(content).mapping == ()
 
@@ -316,7 +318,7 @@ def test_the_munchkin_id_is_recognised_anywhere(parameters: dict[str, object], m
     content = export(flow(EMAIL)) | {"baseConnection": {"auth": {"params": parameters}}}
     assert drafted(content).munchkin_id == munchkin_id
     missing = [one for one in current(content).report if one.item == "munchkin_id"]
-    assert [one.result for one in missing] == ([] if munchkin_id else [Result.NEEDS_PERSON])
+    assert [one.result for one in missing] == ([] if munchkin_id else [MigrationResult.NEEDS_PERSON])
 
 
 @pytest.mark.parametrize(
@@ -397,7 +399,7 @@ def test_from_when_to_when(members: dict[str, object], start: datetime | None, e
     made, finding = activation(**members)
     assert made is not None
     assert (made.start, made.end) == (start, end)
-    assert finding.result is Result.CARRIED_OVER
+    assert finding.result is MigrationResult.CARRIED_OVER
 
 
 @pytest.mark.parametrize(
@@ -415,7 +417,7 @@ def test_a_schedule_that_makes_no_sense_is_left_to_a_person(schedule: dict[str, 
     made, finding = activation(schedule=schedule)
     assert made is not None
     assert (made.start, made.end) == (None, None)
-    assert finding.result is Result.NEEDS_PERSON
+    assert finding.result is MigrationResult.NEEDS_PERSON
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 
 from destination.domain.event import Membership, MembershipStatus
 from destination.domain.outcome import MISSING_DEDUPE_VALUE
-from destination.domain.person import Delivered, Origin, Row, Unit, by_key, coalesce, hash_of
+from destination.domain.person import Delivered, LedgerRow, Origin, Unit, by_key, coalesce, hash_of
 from destination.domain.schema import FieldValue
 from testing.world import START, audience
 
@@ -80,7 +80,7 @@ def test_of_equal_times_the_one_received_later_wins() -> None:
 
 @pytest.mark.parametrize("age", [timedelta(0), timedelta(microseconds=1), timedelta(days=20)])
 def test_nothing_that_is_not_newer_than_the_ledger_counts(age: timedelta) -> None:
-    row = Row(attributes_at=minute(9), memberships={A: Delivered(REALIZED, minute(9), 7)})
+    row = LedgerRow(attributes_at=minute(9), memberships={A: Delivered(REALIZED, minute(9), 7)})
     old = unit(0, minute(9) - age, {"company": "Old"}, Membership(A, EXITED, minute(9) - age))
     person = coalesce("ada", [old], row)
     assert (person.fields, person.memberships, person.at) == ({}, {}, None)
@@ -88,7 +88,7 @@ def test_nothing_that_is_not_newer_than_the_ledger_counts(age: timedelta) -> Non
 
 
 def test_what_was_delivered_and_is_said_again_is_not_superseded() -> None:
-    row = Row(attributes_at=minute(9), memberships={A: Delivered(REALIZED, minute(9), 7)})
+    row = LedgerRow(attributes_at=minute(9), memberships={A: Delivered(REALIZED, minute(9), 7)})
     again = unit(0, minute(9), {"company": "Same"}, Membership(A, REALIZED, minute(9)))
     person = coalesce("ada", [again], row)
     assert (person.fields, person.memberships, person.superseded) == ({}, {}, frozenset())
@@ -101,7 +101,7 @@ def test_an_older_value_does_not_stand_in_for_a_newer_one_that_is_invalid() -> N
 
 
 def test_old_attributes_with_a_new_membership_are_a_membership() -> None:
-    row = Row(attributes_at=minute(9), memberships={A: Delivered(REALIZED, minute(9), 7)})
+    row = LedgerRow(attributes_at=minute(9), memberships={A: Delivered(REALIZED, minute(9), 7)})
     late = unit(0, minute(3), {"company": "Old"}, Membership(A, EXITED, minute(10)), Membership(B, REALIZED, minute(3)))
     person = coalesce("ada", [late], row)
     assert (person.fields, set(person.memberships), person.superseded) == ({}, {A, B}, frozenset())
@@ -131,25 +131,29 @@ def test_equal_attributes_have_equal_hashes_whatever_their_order() -> None:
 
 
 def test_the_row_keeps_only_activated_audiences() -> None:
-    row = Row(lead_id=7, memberships={A: Delivered(REALIZED, minute(0), 7, 1001), B: Delivered(EXITED, minute(0))})
+    row = LedgerRow(
+        lead_id=7, memberships={A: Delivered(REALIZED, minute(0), 7, 1001), B: Delivered(EXITED, minute(0))}
+    )
     assert set(row.on_lists({A: 1001}).memberships) == {A}
     assert row.on_lists({A: 1001, B: 1002}) == row
 
 
 def test_whoever_was_put_on_another_list_counts_as_on_none() -> None:
-    row = Row(lead_id=7, memberships={A: Delivered(REALIZED, minute(0), 7, 1001)})
+    row = LedgerRow(lead_id=7, memberships={A: Delivered(REALIZED, minute(0), 7, 1001)})
     assert row.on_lists({A: 2001}).memberships == {A: Delivered(REALIZED, minute(0), 7)}
 
 
 def test_a_forgotten_lead_leaves_the_times_by_which_old_events_are_known() -> None:
-    row = Row(7, minute(0), "hash", minute(1), minute(2), {A: Delivered(REALIZED, minute(3), 7)})
-    assert row.forgetting_lead() == Row(None, None, None, minute(1), minute(2), {A: Delivered(REALIZED, minute(3))})
+    row = LedgerRow(7, minute(0), "hash", minute(1), minute(2), {A: Delivered(REALIZED, minute(3), 7)})
+    assert row.forgetting_lead() == LedgerRow(
+        None, None, None, minute(1), minute(2), {A: Delivered(REALIZED, minute(3))}
+    )
 
 
 def test_while_marketo_is_told_something_else_nothing_is_taken_for_delivered() -> None:
-    row = Row(7, minute(0), "hash", minute(1), minute(2), {A: Delivered(REALIZED, minute(3), 7, 1001)})
+    row = LedgerRow(7, minute(0), "hash", minute(1), minute(2), {A: Delivered(REALIZED, minute(3), 7, 1001)})
     doubtful = row.in_doubt(attributes=True, joins={}, leaves={A})
-    assert doubtful == Row(7, minute(0), None, minute(1), minute(2), {A: Delivered(REALIZED, minute(3), 7)})
-    exited = Row(memberships={A: Delivered(EXITED, minute(3)), B: Delivered(REALIZED, minute(3), 7, 1002)})
+    assert doubtful == LedgerRow(7, minute(0), None, minute(1), minute(2), {A: Delivered(REALIZED, minute(3), 7)})
+    exited = LedgerRow(memberships={A: Delivered(EXITED, minute(3)), B: Delivered(REALIZED, minute(3), 7, 1002)})
     joining = exited.in_doubt(attributes=False, joins={A: 7}, leaves=set())
     assert joining.memberships == {A: Delivered(REALIZED, minute(3), 7), B: exited.memberships[B]}

@@ -16,7 +16,7 @@ from destination.domain.outcome import (
     NOT_ON_LIST,
     PERSON_NOT_FOUND,
 )
-from destination.domain.person import Delivered, Origin, Person, Row, Unit, coalesce, hash_of
+from destination.domain.person import Delivered, LedgerRow, Origin, Person, Unit, coalesce, hash_of
 from destination.domain.plan import Plan, Write, decide, needs_lookup, partition_for
 from destination.domain.schema import FieldValue
 from testing.world import START, audience, connection
@@ -41,7 +41,7 @@ def person(
     *memberships: tuple[str, MembershipStatus],
     fields: dict[str, FieldValue] | None = None,
     at: datetime = START,
-    row: Row | None = None,
+    row: LedgerRow | None = None,
     dropped: tuple[str, ...] = (),
 ) -> Person:
     unit = Unit(
@@ -56,7 +56,7 @@ def person(
     return coalesce("ada@example.org", [unit], row)
 
 
-def told(at: datetime = START - HOUR, **changes: Any) -> Row:
+def told(at: datetime = START - HOUR, **changes: Any) -> LedgerRow:
     """A row of a lead that was told all this an hour ago, and is on list `a`."""
     row: dict[str, Any] = {
         "lead_id": 7,
@@ -66,7 +66,7 @@ def told(at: datetime = START - HOUR, **changes: Any) -> Row:
         "sent_at": at,
         "memberships": {A: Delivered(REALIZED, at, 7, 1001)},
     }
-    return Row(**(row | changes))
+    return LedgerRow(**(row | changes))
 
 
 @pytest.mark.parametrize(("matches", "lead_id"), [(ONE, 7), (SEVERAL, 5)], ids=["one", "several"])
@@ -205,8 +205,10 @@ def test_a_lead_id_is_trusted_for_a_time() -> None:
         assert needs_lookup(connection(lead_cache=cache), changed, row, START) is looks_up
 
 
-@pytest.mark.parametrize("row", [None, Row(), told(lead_id=None)], ids=["no row", "empty", "several leads matched"])
-def test_without_a_lead_that_is_known_it_is_looked_up(row: Row | None) -> None:
+@pytest.mark.parametrize(
+    "row", [None, LedgerRow(), told(lead_id=None)], ids=["no row", "empty", "several leads matched"]
+)
+def test_without_a_lead_that_is_known_it_is_looked_up(row: LedgerRow | None) -> None:
     assert needs_lookup(connection(), person(("a", REALIZED), fields={"company": "New"}, row=row), row, START)
 
 

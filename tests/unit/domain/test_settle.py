@@ -17,7 +17,7 @@ from destination.domain.outcome import (
     Class,
     rejected,
 )
-from destination.domain.person import Delivered, Origin, Row, Unit, coalesce, hash_of
+from destination.domain.person import Delivered, LedgerRow, Origin, Unit, coalesce, hash_of
 from destination.domain.plan import decide
 from destination.domain.schema import FieldValue
 from destination.domain.settle import Answer, Answers, Settled, parts, refused_unit, settle
@@ -48,7 +48,7 @@ def settled(
     matches: list[Lead] | None,
     write: Answer | None = None,
     lists: Mapping[AudienceKey, tuple[Answer, ...]] | None = None,
-    row: Row | None = None,
+    row: LedgerRow | None = None,
     sync_type: SyncType = SyncType.AUDIENCE_AND_PROFILE,
 ) -> Settled:
     """One event, decided and settled with these answers of Marketo."""
@@ -64,18 +64,22 @@ def test_a_created_person_is_remembered_with_its_lead_attributes_and_list() -> N
     assert one.outcome.outcome is Class.ACTIVATED
     assert (one.outcome.created, one.outcome.updated, one.outcome.added, one.outcome.removed) == (True, False, 1, 0)
     assert one.outcome.audiences == {A: None}
-    assert one.row == Row(8, START, hash_of(FIELDS), START, START, {A: Delivered(REALIZED, START, 8, 1001)})
+    assert one.row == LedgerRow(8, START, hash_of(FIELDS), START, START, {A: Delivered(REALIZED, START, 8, 1001)})
 
 
 def test_an_updated_person_keeps_the_time_of_a_lookup_that_was_not_needed() -> None:
-    row = Row(7, START - HOUR, "other", START - HOUR, START - HOUR, {A: Delivered(REALIZED, START - HOUR, 7, 1001)})
+    row = LedgerRow(
+        7, START - HOUR, "other", START - HOUR, START - HOUR, {A: Delivered(REALIZED, START - HOUR, 7, 1001)}
+    )
     one = settled((A, REALIZED), matches=None, write=Answer(7), row=row)
     assert (one.outcome.created, one.outcome.updated, one.outcome.added) == (False, True, 0)
-    assert one.row == Row(7, START - HOUR, hash_of(FIELDS), START, START, {A: Delivered(REALIZED, START, 7, 1001)})
+    assert one.row == LedgerRow(
+        7, START - HOUR, hash_of(FIELDS), START, START, {A: Delivered(REALIZED, START, 7, 1001)}
+    )
 
 
 def test_a_lead_that_was_looked_up_again_is_trusted_anew() -> None:
-    row = Row(7, START - timedelta(days=2), "other", START - HOUR, START - HOUR)
+    row = LedgerRow(7, START - timedelta(days=2), "other", START - HOUR, START - HOUR)
     one = settled((A, REALIZED), matches=[LEAD], write=Answer(7), lists={A: (Answer(7),)}, row=row)
     assert one.row is not None
     assert (one.row.lead_id, one.row.looked_up_at) == (7, START)
@@ -83,7 +87,7 @@ def test_a_lead_that_was_looked_up_again_is_trusted_anew() -> None:
 
 def test_of_several_leads_none_is_remembered_but_who_is_on_the_list() -> None:
     matches = [LEAD, Lead(9, "ada@example.org", START - HOUR)]
-    row = Row(9, START - timedelta(days=2))
+    row = LedgerRow(9, START - timedelta(days=2))
     one = settled((A, REALIZED), matches=matches, write=Answer(7), lists={A: (Answer(7),)}, row=row)
     assert one.row is not None
     assert one.row.lead_id is None
@@ -114,7 +118,7 @@ def test_taking_off_somebody_who_is_not_on_the_list_is_unchanged(code: str) -> N
 
 
 def test_taking_off_counts_once_when_either_of_two_leads_was_on_the_list() -> None:
-    row = Row(memberships={A: Delivered(REALIZED, START - HOUR, 3)})
+    row = LedgerRow(memberships={A: Delivered(REALIZED, START - HOUR, 3)})
     one = settled(
         (A, EXITED),
         matches=[LEAD],
@@ -148,15 +152,15 @@ def test_a_list_that_refuses_fails_the_person_and_the_rest_is_remembered() -> No
 
 def test_what_was_told_before_is_unchanged_and_its_times_move_on() -> None:
     before = START - HOUR
-    row = Row(7, before, hash_of(FIELDS), before, before, {A: Delivered(REALIZED, before, 7, 1001)})
+    row = LedgerRow(7, before, hash_of(FIELDS), before, before, {A: Delivered(REALIZED, before, 7, 1001)})
     one = settled((A, REALIZED), matches=None, row=row)
     assert (one.outcome.reason, one.outcome.audiences) == (ALREADY_DELIVERED, {A: ALREADY_DELIVERED})
-    assert one.row == Row(7, before, hash_of(FIELDS), START, before, {A: Delivered(REALIZED, START, 7, 1001)})
+    assert one.row == LedgerRow(7, before, hash_of(FIELDS), START, before, {A: Delivered(REALIZED, START, 7, 1001)})
 
 
 def test_audience_only_remembers_no_attributes_of_a_lead_that_matched() -> None:
     one = settled((A, REALIZED), matches=[LEAD], lists={A: (Answer(7),)}, sync_type=SyncType.AUDIENCE_ONLY)
-    assert one.row == Row(7, START, memberships={A: Delivered(REALIZED, START, 7, 1001)})
+    assert one.row == LedgerRow(7, START, memberships={A: Delivered(REALIZED, START, 7, 1001)})
 
 
 def test_a_unit_that_is_nobody_is_settled_by_itself() -> None:

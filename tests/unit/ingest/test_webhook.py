@@ -11,17 +11,17 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from destination.domain.connection import Status
 from destination.ingest.webhook import (
     MAX_BODY_BYTES,
-    Ingest,
+    AcceptEvents,
+    BodyTooLargeError,
     InvalidBodyError,
     NotEnabledError,
     QueueUnavailableError,
-    RefusedError,
     Submission,
-    TooLargeError,
     UnauthorizedError,
     UnavailableError,
     UnknownConnectionError,
     UnsupportedTypeError,
+    WebhookError,
 )
 from destination.queue import MAX_EVENT_BYTES, EventQueue, decode
 from destination.store.connections import Connections, Ingress
@@ -55,7 +55,7 @@ class Webhook:
 
     def __post_init__(self) -> None:
         self.connections = KnownConnections(self.status, self.source_format)
-        self.ingest = Ingest(self.connections, EventQueue(self.sqs.client(), "https://queue"), clock=lambda: NOW)
+        self.ingest = AcceptEvents(self.connections, EventQueue(self.sqs.client(), "https://queue"), clock=lambda: NOW)
 
     def queued(self) -> list[str | None]:
         """The ids of the events in the queue, in their order."""
@@ -196,7 +196,7 @@ def test_only_an_enabled_connection_takes_events_and_a_blocked_one_is_enabled(st
 def test_a_body_is_taken_up_to_the_limit() -> None:
     fill = b" " * (MAX_BODY_BYTES - 2)
     assert Webhook().ingest(submission(b"[" + fill + b"]")).accepted == 0
-    with pytest.raises(TooLargeError, match=str(MAX_BODY_BYTES)):
+    with pytest.raises(BodyTooLargeError, match=str(MAX_BODY_BYTES)):
         Webhook().ingest(submission(b"[ " + fill + b"]"))
 
 
@@ -295,5 +295,5 @@ def test_a_queue_that_stored_some_of_a_body_says_which_were_not() -> None:
 
 
 def test_every_refusal_has_its_status() -> None:
-    kinds = {error: error.status for error in RefusedError.__subclasses__()}
+    kinds = {error: error.status for error in WebhookError.__subclasses__()}
     assert sorted(kinds.values()) == [400, 401, 404, 409, 413, 415, 503, 503]

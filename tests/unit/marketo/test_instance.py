@@ -22,7 +22,7 @@ from destination.marketo.errors import (
     TokenRefusedError,
 )
 from destination.marketo.instance import Marketo
-from destination.marketo.leads import Action, Record, chunks, record_chunks
+from destination.marketo.leads import Record, SyncAction, chunks, record_chunks
 from marketo_simulator import Fault, Simulator
 from marketo_simulator.adapter import SimulatorAdapter
 from testing.marketo import FakeClock, MemoryTokens, pace
@@ -119,7 +119,7 @@ def test_one_bad_record_among_many_is_told_by_its_place(clock: FakeClock) -> Non
     sim = simulator(clock)
     records: list[Record] = [{"email": f"{number}@example.org"} for number in range(300)]
     records[17] = {"email": "not an address"}
-    results = connect(sim, clock).leads.sync(Action.CREATE_ONLY, "email", records, "Default")
+    results = connect(sim, clock).leads.sync(SyncAction.CREATE_ONLY, "email", records, "Default")
     assert [place for place, result in enumerate(results) if result.status == "skipped"] == [17]
     assert (results[17].id, results[17].code) == (None, "1003")
     assert len(emails(sim)) == 299
@@ -130,7 +130,7 @@ def test_an_update_by_id_crosses_partitions(clock: FakeClock) -> None:
         clock, partitions=[{"name": "EMEA"}], leads=[{"id": 7, "email": "ada@example.org", "partition": "EMEA"}]
     )
     [result] = connect(sim, clock).leads.sync(
-        Action.UPDATE_ONLY, "id", [{"id": 7, "firstName": "Ada", "leadScore": 0}], "Default"
+        SyncAction.UPDATE_ONLY, "id", [{"id": 7, "firstName": "Ada", "leadScore": 0}], "Default"
     )
     assert (result.id, result.status) == (7, "updated")
     dumped: Any = sim.dump()
@@ -140,7 +140,7 @@ def test_an_update_by_id_crosses_partitions(clock: FakeClock) -> None:
 
 def test_a_creation_lands_in_its_partition(clock: FakeClock) -> None:
     sim = simulator(clock, partitions=[{"name": "EMEA"}])
-    connect(sim, clock).leads.sync(Action.CREATE_ONLY, "email", [{"email": "ada@example.org"}], "EMEA")
+    connect(sim, clock).leads.sync(SyncAction.CREATE_ONLY, "email", [{"email": "ada@example.org"}], "EMEA")
     dumped: Any = sim.dump()
     assert dumped["leads"][0]["partition"] == "EMEA"
 
@@ -150,11 +150,13 @@ def test_a_large_batch_is_split_below_the_body_limit(clock: FakeClock) -> None:
     marketo = connect(sim, clock)
     records: list[Record] = [{"email": f"{number}@example.org", "notes": "ä" * 14_000} for number in range(100)]
     results = [
-        result for chunk in record_chunks(records) for result in marketo.leads.sync(Action.CREATE_ONLY, "email", chunk)
+        result
+        for chunk in record_chunks(records)
+        for result in marketo.leads.sync(SyncAction.CREATE_ONLY, "email", chunk)
     ]
     assert [result.status for result in results] == ["created"] * 100
     with pytest.raises(RequestRejectedError, match="413"):
-        marketo.leads.sync(Action.CREATE_ONLY, "email", records)
+        marketo.leads.sync(SyncAction.CREATE_ONLY, "email", records)
 
 
 @pytest.mark.parametrize(
@@ -169,7 +171,7 @@ def test_a_creation_of_unknown_end_is_not_repeated(clock: FakeClock, fault: Faul
     sim = simulator(clock)
     sim.script(fault)
     with pytest.raises(InstanceWaitsError) as raised:
-        connect(sim, clock).leads.sync(Action.CREATE_ONLY, "email", [{"email": "ada@example.org"}])
+        connect(sim, clock).leads.sync(SyncAction.CREATE_ONLY, "email", [{"email": "ada@example.org"}])
     assert raised.value.executed_unknown
     assert emails(sim) == ["ada@example.org"]
     assert len([call for call in sim.log() if call.path == "/rest/v1/leads.json"]) == 1
@@ -236,7 +238,9 @@ def test_three_hundred_records_a_call_and_one_token_for_all_threads(clock: FakeC
     marketo = connect(sim, clock)
     records: list[Record] = [{"email": f"{number}@example.org"} for number in range(3_000)]
     with ThreadPoolExecutor(10) as pool:
-        created = list(pool.map(lambda chunk: marketo.leads.sync(Action.CREATE_ONLY, "email", chunk), chunks(records)))
+        created = list(
+            pool.map(lambda chunk: marketo.leads.sync(SyncAction.CREATE_ONLY, "email", chunk), chunks(records))
+        )
     assert [len(results) for results in created] == [300] * 10
     assert marketo.calls == 10
     assert identity_calls(sim) == 1
@@ -306,7 +310,7 @@ def test_the_schema_knows_searchable_and_read_only_fields(clock: FakeClock) -> N
 def test_instances_do_not_mix(clock: FakeClock, url: str) -> None:
     sim = simulator(clock)
     marketo = connect(sim, clock, url=url)
-    marketo.leads.sync(Action.CREATE_ONLY, "email", [{"email": "ada@example.org"}])
+    marketo.leads.sync(SyncAction.CREATE_ONLY, "email", [{"email": "ada@example.org"}])
     assert emails(sim) == []
     dumped: Any = sim.instance(MUNCHKIN_ID).dump()
     assert [lead["email"] for lead in dumped["leads"]] == ["ada@example.org"]

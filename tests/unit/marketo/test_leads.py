@@ -7,7 +7,7 @@ import pytest
 from destination.domain.matching import Lead
 from destination.domain.schema import Field
 from destination.marketo.errors import InstanceWaitsError, RequestRejectedError
-from destination.marketo.leads import Action, Leads, Record, RecordResult, chunks, record_chunks
+from destination.marketo.leads import Leads, Record, RecordResult, SyncAction, chunks, record_chunks
 from testing.marketo import Answer, ScriptedMarketo, client, ok, refused
 
 EMAIL = Field("email", "email", 255)
@@ -114,7 +114,7 @@ def test_other_refusals_are_not_halved() -> None:
 def test_nothing_asked_nothing_sent() -> None:
     marketo = ScriptedMarketo()
     assert leads(marketo).find(EMAIL, []).leads == {}
-    assert leads(marketo).sync(Action.CREATE_ONLY, "email", []) == []
+    assert leads(marketo).sync(SyncAction.CREATE_ONLY, "email", []) == []
     assert marketo.sent == []
 
 
@@ -122,7 +122,7 @@ def test_one_call_takes_300() -> None:
     with pytest.raises(ValueError, match="300"):
         leads(ScriptedMarketo()).find(EMAIL, [f"{number}@example.org" for number in range(301)])
     with pytest.raises(ValueError, match="300"):
-        leads(ScriptedMarketo()).sync(Action.CREATE_ONLY, "email", [{}] * 301)
+        leads(ScriptedMarketo()).sync(SyncAction.CREATE_ONLY, "email", [{}] * 301)
 
 
 def test_sync_results_are_in_the_order_of_the_records() -> None:
@@ -136,7 +136,7 @@ def test_sync_results_are_in_the_order_of_the_records() -> None:
         )
     )
     records: list[Record] = [{"email": f"{number}@example.org", "leadScore": 0} for number in range(5)]
-    assert leads(marketo).sync(Action.CREATE_OR_UPDATE, "email", records, partition="EMEA") == [
+    assert leads(marketo).sync(SyncAction.CREATE_OR_UPDATE, "email", records, partition="EMEA") == [
         RecordResult(50, "created"),
         RecordResult(None, "skipped", "1003"),
         RecordResult(51, "updated"),
@@ -157,7 +157,7 @@ def test_sync_results_are_in_the_order_of_the_records() -> None:
 
 def test_an_update_names_no_partition() -> None:
     marketo = ScriptedMarketo(ok({"id": 7, "status": "updated"}))
-    leads(marketo).sync(Action.UPDATE_ONLY, "id", [{"id": 7, "firstName": None}], partition="EMEA")
+    leads(marketo).sync(SyncAction.UPDATE_ONLY, "id", [{"id": 7, "firstName": None}], partition="EMEA")
     assert marketo.sent[0].json == {
         "action": "updateOnly",
         "lookupField": "id",
@@ -168,7 +168,7 @@ def test_an_update_names_no_partition() -> None:
 @pytest.mark.parametrize("answer", [ok(), ok({"id": 1, "status": "created"}), Answer({"success": True})])
 def test_results_that_cannot_be_told_apart_are_ambiguous(answer: Answer) -> None:
     with pytest.raises(InstanceWaitsError) as raised:
-        leads(ScriptedMarketo(answer)).sync(Action.CREATE_ONLY, "email", [{"email": "a@example.org"}] * 2)
+        leads(ScriptedMarketo(answer)).sync(SyncAction.CREATE_ONLY, "email", [{"email": "a@example.org"}] * 2)
     assert raised.value.executed_unknown
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Self
 from pydantic import BeforeValidator, Field, StrictFloat
 
 from destination.api.representation import Representation
-from destination.domain.alert import RULES, Alert, AlertState, AlertStatus, Subscription, Unit
+from destination.domain.alert import RULES, Alert, AlertState, AlertStatus, AlertUnit, Subscription
 
 
 def _by_name(value: object) -> object:
@@ -39,7 +39,7 @@ class AlertOut(Representation):
 
     alert: Alert
     threshold: float
-    unit: Unit
+    unit: AlertUnit
     means: str
     remedy: str
     status: AlertStatus | None
@@ -67,7 +67,7 @@ class AlertChange(Representation):
     at: datetime
     value: float
     threshold: float
-    unit: Unit
+    unit: AlertUnit
 
     @classmethod
     def of(cls, state: AlertState) -> Self:

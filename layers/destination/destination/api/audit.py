@@ -7,7 +7,7 @@ from pydantic import Field
 
 from destination.api.audiences import Namespace
 from destination.api.representation import Representation, Time
-from destination.domain.audit import Action, AuditRecord
+from destination.domain.audit import AuditAction, AuditRecord
 
 
 class ChangeOut(Representation):
@@ -31,7 +31,7 @@ class AuditRecordOut(Representation):
     actor: str = Field(
         description="The caller's IAM ARN; `system` for what the schedule does, `local` on the local stack."
     )
-    action: Action
+    action: AuditAction
     connection_id: str | None
     audience: AuditedAudience | None
     changes: list[ChangeOut]

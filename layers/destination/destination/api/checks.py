@@ -6,7 +6,7 @@ from pydantic import Field as Member
 
 from destination.api.problems import ProblemDetails
 from destination.api.representation import Representation
-from destination.domain.check import Check, CheckName, Report
+from destination.domain.check import Check, CheckName, ChecksReport
 
 
 class ChecksIn(Representation):
@@ -39,7 +39,7 @@ class ChecksOut(Representation):
     marketo_calls: int
 
     @classmethod
-    def of(cls, report: Report) -> Self:
+    def of(cls, report: ChecksReport) -> Self:
         return cls(
             ok=report.ok,
             checks=[CheckOut.of(check) for check in report.checks],

@@ -58,7 +58,7 @@ class Source(Representation):
     format: Literal["aep", "canonical"]
 
 
-class Row(Representation):
+class MappingRowBody(Representation):
     """A profile attribute (`person.name.firstName`) or identity (`identityMap.email`), and the lead field it fills."""
 
     source: Text
@@ -77,7 +77,7 @@ class Row(Representation):
         return MappingRow(**members | {"labels": tuple(self.labels)})
 
 
-Mapped = Annotated[list[Row], Field(max_length=MAX_MAPPING_ROWS)]
+Mapped = Annotated[list[MappingRowBody], Field(max_length=MAX_MAPPING_ROWS)]
 
 
 class LimitsIn(Representation):
@@ -192,7 +192,7 @@ class ConnectionOut(Configuration):
         )
 
 
-class Ingest(Representation):
+class IngestOut(Representation):
     """Where to post events, and the bearer token for it, which is shown this once."""
 
     url: str
@@ -200,7 +200,7 @@ class Ingest(Representation):
 
 
 class ConnectionCreated(ConnectionOut):
-    ingest: Ingest
+    ingest: IngestOut
 
     @classmethod
     def with_ingest(cls, connection: Connection, warnings: Iterable[Problem], url: str, token: str) -> Self:
@@ -214,7 +214,7 @@ class RotationIn(Representation):
     )
 
 
-class IngestRotated(Ingest):
+class IngestRotated(IngestOut):
     """The token before is good until then, no older one is."""
 
     previous_valid_until: Time
@@ -237,7 +237,7 @@ def _configured(connection: Connection) -> dict[str, Any]:
     members = {name: getattr(connection, name) for name in Configuration.model_fields if name != "source"}
     return members | {
         "source": {"format": connection.source_format},
-        "mapping": [Row.of(row) for row in connection.mapping],
+        "mapping": [MappingRowBody.of(row) for row in connection.mapping],
         "limits": asdict(connection.limits),
         "consent": connection.consent and asdict(connection.consent),
         "verification": connection.verification and asdict(connection.verification),

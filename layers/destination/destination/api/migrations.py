@@ -6,11 +6,11 @@ from typing import Self
 from pydantic import Field
 
 from destination.api.audiences import AudienceIn
-from destination.api.connections import Row, Source
+from destination.api.connections import MappingRowBody, Source
 from destination.api.representation import Representation
 from destination.domain.connection import Generation, PersonAction, SyncType
 from destination.domain.migration.draft import Draft, Migration
-from destination.domain.migration.report import Finding, Result
+from destination.domain.migration.report import Finding, MigrationResult
 
 SOURCE = Source(format="aep")
 """What fed the legacy dataflow goes on feeding the connection."""
@@ -29,13 +29,13 @@ class ConnectionDraft(Representation):
     ecid_field: str | None
     generation: Generation
     source: Source
-    mapping: list[Row]
+    mapping: list[MappingRowBody]
     marketing_actions: list[str]
     propagate_renames: bool
 
     @classmethod
     def of(cls, draft: Draft) -> Self:
-        rows = [Row.of(row) for row in draft.mapping]
+        rows = [MappingRowBody.of(row) for row in draft.mapping]
         return cls.model_validate(asdict(draft) | {"source": SOURCE, "mapping": rows})
 
 
@@ -43,7 +43,7 @@ class FindingOut(Representation):
     """What became of one part of the export."""
 
     item: str = Field(description="Its path in the export, or the connection's member that the export does not tell.")
-    result: Result
+    result: MigrationResult
     detail: str
     remedy: str | None = Field(description="What to do; null: nothing.")
 

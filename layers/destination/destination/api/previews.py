@@ -9,7 +9,7 @@ from destination.api.problems import ProblemDetails
 from destination.api.representation import Representation
 from destination.api.runs import Activated
 from destination.domain.outcome import Class, Reason
-from destination.domain.preview import AudiencePreview, Call, Change, PersonPreview, Preview
+from destination.domain.preview import AudiencePreview, CallKind, MembershipChange, PersonPreview, Preview
 from destination.domain.problem import Problem
 from destination.domain.run import ACTIVATED, Tally
 
@@ -48,7 +48,7 @@ class AudiencePreviewOut(Representation):
     name: str
     outcome: Class
     reason: Why | None
-    change: Change | None
+    change: MembershipChange | None
     list: ListPreview | None = Field(description="Null on a connection that keeps no lists.")
 
 
@@ -86,7 +86,7 @@ class PersonPreviewOut(Representation):
         )
 
 
-class Summary(Representation):
+class PreviewSummary(Representation):
     """What the run would count: received = activated.persons + unchanged + excluded + failed."""
 
     received: int
@@ -116,7 +116,7 @@ class CallsPreview(Representation):
     total: int
 
     @classmethod
-    def of(cls, calls: Mapping[Call, int]) -> Self:
+    def of(cls, calls: Mapping[CallKind, int]) -> Self:
         return cls(**{call.value: number for call, number in calls.items()}, total=sum(calls.values()))
 
 
@@ -126,7 +126,7 @@ class PreviewOut(Representation):
     rejected: list[RecordProblems]
     warnings: list[RecordProblems]
     ignored: list[int] = Field(description="Records that concern no activated audience, by their place in the body.")
-    summary: Summary
+    summary: PreviewSummary
     persons: list[PersonPreviewOut]
     calls: CallsPreview
 
@@ -136,7 +136,7 @@ class PreviewOut(Representation):
             rejected=_by_record(preview.rejected),
             warnings=_by_record(preview.warnings),
             ignored=list(preview.ignored),
-            summary=Summary.of(preview.tally),
+            summary=PreviewSummary.of(preview.tally),
             persons=[PersonPreviewOut.of(one, explain) for one in preview.persons],
             calls=CallsPreview.of(preview.calls),
         )

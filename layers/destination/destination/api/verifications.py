@@ -76,7 +76,7 @@ class AudienceCheckOut(Representation):
         )
 
 
-class Progress(Representation):
+class VerificationProgress(Representation):
     """How many audiences there are, and how many are done."""
 
     audiences: int
@@ -93,7 +93,7 @@ class VerificationSummary(Representation):
     started_at: datetime | None
     finished_at: datetime | None
     code: str | None
-    progress: Progress
+    progress: VerificationProgress
 
     @classmethod
     def of(cls, verification: Verification) -> Self:
@@ -121,5 +121,5 @@ class VerificationList(Representation):
 
 def _summary(verification: Verification) -> dict[str, object]:
     members = ("id", "status", "repair", "requested_at", "started_at", "finished_at", "code")
-    progress = Progress(audiences=verification.audiences, done=verification.position)
+    progress = VerificationProgress(audiences=verification.audiences, done=verification.position)
     return {name: getattr(verification, name) for name in members} | {"progress": progress}

@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 from destination.control.audit import Recorder
 from destination.control.connections import IncompleteError
 from destination.control.emptying import Emptying
-from destination.control.governance import Governance
+from destination.control.governance import ManagePolicies
 from destination.domain.audience import Activation, AudienceKey
 from destination.domain.audience_rules import activation_change_problems, activation_problems, room_problems
-from destination.domain.audit import Action, differences
+from destination.domain.audit import AuditAction, differences
 from destination.domain.connection import Connection
 from destination.domain.credentials import ClientCredentials
 from destination.domain.matching import rule_of
@@ -30,7 +30,7 @@ class AlreadyBoundError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Activations:
+class ManageAudiences:
     """What operators do with audiences. `marketo_for` gives the connection's instance, seen as its API user.
 
     `record` makes the audit record that is written beside each change.
@@ -43,7 +43,7 @@ class Activations:
     credentials: Credentials
     marketo_for: Callable[[Connection, ClientCredentials], Marketo]
     emptying: Emptying
-    governance: Governance
+    governance: ManagePolicies
     record: Recorder
 
     def activate(
@@ -75,7 +75,7 @@ class Activations:
         changes = differences(present, activation)
         if present is not None and not changes:
             return present, False
-        record = self.record(Action.ACTIVATE_AUDIENCE, connection_id, changes, activation.audience)
+        record = self.record(AuditAction.ACTIVATE_AUDIENCE, connection_id, changes, activation.audience)
         return self.connections.put_activation(connection_id, activation, present, record), present is None
 
     def list(self, connection_id: str) -> tuple[Activation, ...]:
@@ -107,7 +107,7 @@ class Activations:
         changes = differences(before, after)
         if not changes:
             return before
-        record = self.record(Action.CHANGE_AUDIENCE, connection_id, changes, before.audience)
+        record = self.record(AuditAction.CHANGE_AUDIENCE, connection_id, changes, before.audience)
         return self.connections.put_activation(connection_id, after, before, record)
 
     def deactivate(
@@ -123,7 +123,7 @@ class Activations:
         _expect(activation, audience, expected)
         if empty and activation.list_id is not None:
             self.emptying(connection, activation, self._given_credentials(connection, "the list is emptied in Marketo"))
-        record = self.record(Action.DEACTIVATE_AUDIENCE, connection_id, differences(activation, None), audience)
+        record = self.record(AuditAction.DEACTIVATE_AUDIENCE, connection_id, differences(activation, None), audience)
         self.connections.delete_activation(connection_id, activation, record)
 
     def _present(self, connection_id: str, audience: AudienceKey) -> Activation | None:

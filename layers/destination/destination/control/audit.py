@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from destination.domain.audience import AudienceKey
-from destination.domain.audit import Action, AuditRecord, Change
+from destination.domain.audit import AuditAction, AuditChange, AuditRecord
 from destination.store.audit import Audit
 
 if TYPE_CHECKING:
@@ -24,9 +24,9 @@ class Recorder:
 
     def __call__(
         self,
-        action: Action,
+        action: AuditAction,
         connection_id: str | None = None,
-        changes: Sequence[Change] = (),
+        changes: Sequence[AuditChange] = (),
         audience: AudienceKey | None = None,
     ) -> "TransactWriteItemTypeDef":
         """A transaction's write of the record, to stand beside the change."""

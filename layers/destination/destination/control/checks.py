@@ -12,7 +12,7 @@ from typing import Final
 from destination.domain.check import (
     Check,
     CheckName,
-    Report,
+    ChecksReport,
     dedupe_problems,
     judged,
     mapping_problems,
@@ -71,7 +71,7 @@ class ChecksFailedError(ConfigurationError):
 
 
 @dataclass(frozen=True, slots=True)
-class Checks:
+class CheckConnections:
     """Checks connections. `marketo_for` gives the connection's instance as its API user sees it."""
 
     connections: Connections
@@ -79,7 +79,7 @@ class Checks:
     marketo_for: Callable[[Connection, ClientCredentials], Marketo]
     clock: Callable[[], datetime]
 
-    def __call__(self, connection_id: str, sample: bytes | None = None) -> Report:
+    def __call__(self, connection_id: str, sample: bytes | None = None) -> ChecksReport:
         """Make all checks; with a sample, a body in the format of the connection's source, also of its values.
 
         Raises NotFoundError, and ConfigurationError when the sample is no event.
@@ -147,7 +147,7 @@ class _Examination:
     halt: Halt | None = None
     workspaces: Collection[str] | None = None
 
-    def report(self, wanted: Collection[CheckName]) -> Report:
+    def report(self, wanted: Collection[CheckName]) -> ChecksReport:
         steps: dict[CheckName, Callable[[Marketo], Check]] = {
             CheckName.CREDENTIALS: self._authenticate,
             CheckName.READ_LEADS: self._read_leads,
@@ -163,7 +163,7 @@ class _Examination:
             if name in wanted:
                 self.checks.append(self._made(name, step))
         calls = 0 if self.marketo is None else self.marketo.calls
-        return Report(tuple(self.checks), self.warnings, calls)
+        return ChecksReport(tuple(self.checks), self.warnings, calls)
 
     def _made(self, name: CheckName, step: Callable[[Marketo], Check]) -> Check:
         if self.marketo is None:

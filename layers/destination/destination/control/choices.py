@@ -37,7 +37,7 @@ class Workspaces:
 
 
 @dataclass(frozen=True, slots=True)
-class Choices:
+class ReadChoices:
     """Asks the connection's instance, as its API user sees it.
 
     Every method raises NotFoundError when there is no such connection, IncompleteError when it has no credentials, and

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from destination.control.audit import Recorder
-from destination.control.checks import Checks
-from destination.control.governance import Governance
+from destination.control.checks import CheckConnections
+from destination.control.governance import ManagePolicies
 from destination.control.removal import Removal
 from destination.domain.alert import Alert, AlertState
-from destination.domain.audit import Action, Change, credential_changes, differences
+from destination.domain.audit import AuditAction, AuditChange, credential_changes, differences
 from destination.domain.connection import (
     OPEN,
     Connection,
@@ -28,9 +28,9 @@ from destination.domain.connection_rules import (
 )
 from destination.domain.credentials import ClientCredentials
 from destination.domain.problem import ConfigurationError, Problem, refuse
-from destination.store.alerts import Alerts, History
+from destination.store.alerts import AlertHistory, Alerts
 from destination.store.audit import AuditPage
-from destination.store.connections import Connections, Page
+from destination.store.connections import Connections, ConnectionsPage
 from destination.store.errors import DeletingError, StaleVersionError
 from destination.store.secrets import Credentials, TokenSecret
 
@@ -62,11 +62,11 @@ class AlertsOf:
 
     connection: Connection
     states: Mapping[Alert, AlertState]
-    history: History
+    history: AlertHistory
 
 
 @dataclass(frozen=True, slots=True)
-class Management:
+class ManageConnections:
     """What operators do. `new_id` and `new_token` are random; a token has 256 bits and goes into an HTTP header.
 
     `token_of` gives the access token that the connections of an API user share. `record` makes the audit record that is
@@ -78,12 +78,12 @@ class Management:
 
     connections: Connections
     credentials: Credentials
-    checks: Checks
+    checks: CheckConnections
     alerts: Alerts
     token_of: Callable[[Connection, ClientCredentials], TokenSecret]
     removal: Removal
     record: Recorder
-    governance: Governance
+    governance: ManagePolicies
     new_id: Callable[[], str]
     new_token: Callable[[], str]
     clock: Callable[[], datetime]
@@ -98,7 +98,7 @@ class Management:
         if credentials is not None:
             self.credentials.put(connection.id, credentials)
         changes = (*differences(None, connection), *credential_changes(None, credentials))
-        record = self.record(Action.CREATE_CONNECTION, connection.id, changes)
+        record = self.record(AuditAction.CREATE_CONNECTION, connection.id, changes)
         self.connections.create(connection, _hash(token), record)
         return Created(connection, token)
 
@@ -111,7 +111,7 @@ class Management:
         """What works, and is perhaps not what was meant; `audiences`: how many are activated, where that is known."""
         return [*connection_warnings(connection, audiences), *self.governance.warnings(connection)]
 
-    def list(self, cursor: str | None, limit: int) -> Page:
+    def list(self, cursor: str | None, limit: int) -> ConnectionsPage:
         """Raises InvalidCursorError."""
         return self.connections.list(cursor, limit)
 
@@ -120,7 +120,7 @@ class Management:
         before: Connection,
         after: Connection,
         credentials: ClientCredentials | None = None,
-        action: Action = Action.CHANGE_CONNECTION,
+        action: AuditAction = AuditAction.CHANGE_CONNECTION,
     ) -> Connection:
         """Store a changed configuration; enabled, it must stay complete, and fit Marketo.
 
@@ -161,14 +161,14 @@ class Management:
         self.governance.admit(connection)
         if connection.status is not Status.ENABLED:
             self.checks.admit(connection)
-        return self._set_status(connection, Status.ENABLED, Action.ENABLE_CONNECTION)
+        return self._set_status(connection, Status.ENABLED, AuditAction.ENABLE_CONNECTION)
 
     def disable(self, connection_id: str, expected: int | None = None) -> Connection:
         """Let no further events in; a draft stays one, for it never let any in."""
         connection = self._changeable(connection_id, expected)
         if connection.status is Status.DRAFT:
             return connection
-        return self._set_status(connection, Status.DISABLED, Action.DISABLE_CONNECTION)
+        return self._set_status(connection, Status.DISABLED, AuditAction.DISABLE_CONNECTION)
 
     def delete(self, connection_id: str, expected: int | None = None, *, discard: bool = False) -> Connection | None:
         """Let nothing in any more, and remove the connection once what is queued was delivered; its lists stay.
@@ -179,8 +179,8 @@ class Management:
         connection = self.get(connection_id, expected)
         at_once = discard or connection.status is Status.DRAFT
         if connection.status is not Status.DELETING:
-            status = Change("status", connection.status.value, Status.DELETING.value)
-            record = self.record(Action.DELETE_CONNECTION, connection_id, [status])
+            status = AuditChange("status", connection.status.value, Status.DELETING.value)
+            record = self.record(AuditAction.DELETE_CONNECTION, connection_id, [status])
             connection = self.connections.begin_deletion(connection_id, connection.version, self.clock(), record)
         if not at_once:
             return connection
@@ -195,7 +195,7 @@ class Management:
         connection = self._changeable(connection_id, expected)
         refuse(grace_problems(grace))
         token, until = self.new_token(), self.clock() + grace
-        record = self.record(Action.ROTATE_INGEST_TOKEN, connection_id)
+        record = self.record(AuditAction.ROTATE_INGEST_TOKEN, connection_id)
         connection = self.connections.rotate_token(connection_id, connection.version, _hash(token), until, record)
         return Rotated(connection, token, until)
 
@@ -232,10 +232,10 @@ class Management:
         _refuse_deleting(connection)
         return connection
 
-    def _set_status(self, connection: Connection, status: Status, action: Action) -> Connection:
+    def _set_status(self, connection: Connection, status: Status, action: AuditAction) -> Connection:
         if connection.status is status:
             return connection
-        record = self.record(action, connection.id, [Change("status", connection.status.value, status.value)])
+        record = self.record(action, connection.id, [AuditChange("status", connection.status.value, status.value)])
         return self.connections.set_status(connection.id, connection.version, status, record)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from destination.control.audit import Recorder
 from destination.domain.audience import Activation
-from destination.domain.audit import Action
+from destination.domain.audit import AuditAction
 from destination.domain.connection import OPEN, ActiveConnection, Connection
 from destination.domain.governance import (
     PolicyViolationError,
@@ -33,7 +33,7 @@ _MOST_NAMED = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Governance:
+class ManagePolicies:
     """Policies, and what they say of connections.
 
     The audiences of a connection are read only where a policy concerns one of its marketing actions.
@@ -66,7 +66,7 @@ class Governance:
         if found := list(itertools.islice(made, _MOST_NAMED)):
             places = {proposal.id: f"policies[{index}]" for index, proposal in enumerate(proposals)}
             raise PolicyViolationError(found, [policy_problem(places[one.policy.id], one) for one in found])
-        return self.policies.put(after, self.record(Action.SET_POLICIES, changes=policy_changes(before, after)))
+        return self.policies.put(after, self.record(AuditAction.SET_POLICIES, changes=policy_changes(before, after)))
 
     def evaluate(self, actions: Sequence[str], labels: Sequence[str], *, with_drafts: bool) -> list[Policy]:
         """The enabled policies, and if wanted the drafts, that deny one of the actions for data with these labels."""

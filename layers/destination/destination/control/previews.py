@@ -21,8 +21,8 @@ from destination.domain.credentials import ClientCredentials
 from destination.domain.event import ProfileEvent
 from destination.domain.mapping import Mapper
 from destination.domain.matching import rule_of
-from destination.domain.person import Origin, Row, Unit, by_key
-from destination.domain.preview import Call, Preview, persons_of
+from destination.domain.person import LedgerRow, Origin, Unit, by_key
+from destination.domain.preview import CallKind, Preview, persons_of
 from destination.domain.problem import Problem
 from destination.domain.run import Tally, run_id, tally_ignored, tally_persons
 from destination.domain.schema import Field
@@ -33,7 +33,7 @@ from destination.ingest.sources.body import Problem as RecordProblem
 from destination.ingest.webhook import encoded
 from destination.marketo.describe import Describe
 from destination.marketo.instance import Marketo
-from destination.marketo.leads import Action, Found, Record, RecordResult
+from destination.marketo.leads import Found, Record, RecordResult, SyncAction
 from destination.store.errors import NotFoundError
 
 MAX_BODY_BYTES: Final = 1_000_000
@@ -50,7 +50,7 @@ class UnreadableError(Exception):
     """The body is not JSON; the message says where it stops being so."""
 
 
-class TooLargeError(Exception):
+class PreviewTooLargeError(Exception):
     """The body, or what it stands for, is more than a preview takes; the message says what to send."""
 
 
@@ -69,11 +69,11 @@ class Credentials(Protocol):
 class Ledger(Protocol):
     """What was delivered."""
 
-    def rows(self, connection_id: str, dedupe_keys: Sequence[str]) -> dict[str, Row]: ...
+    def rows(self, connection_id: str, dedupe_keys: Sequence[str]) -> dict[str, LedgerRow]: ...
 
 
 @dataclass(frozen=True, slots=True)
-class Previews:
+class PreviewEvents:
     """Previews events. `marketo_for` gives the instance as the connection's API user sees it."""
 
     connections: Connections
@@ -85,7 +85,7 @@ class Previews:
     def __call__(self, connection_id: str, body: bytes) -> Preview:
         """Say what the delivery of a body's events would do now, whether or not the connection is enabled.
 
-        Raises NotFoundError, IncompleteError, UnreadableError, TooLargeError, MarketoError, OutOfTimeError.
+        Raises NotFoundError, IncompleteError, UnreadableError, PreviewTooLargeError, MarketoError, OutOfTimeError.
         """
         target = self.connections.active(connection_id)
         credentials = self._credentials_of(target)
@@ -151,7 +151,7 @@ class Rehearsal:
         self._marketo = marketo
         self._there: set[int] = set()
         self._new_ids = itertools.count(-1, -1)
-        self._made: Counter[Call] = Counter()
+        self._made: Counter[CallKind] = Counter()
         self._lock = threading.Lock()
 
     @property
@@ -167,27 +167,27 @@ class Rehearsal:
         return self._marketo.describe
 
     @property
-    def made(self) -> Mapping[Call, int]:
+    def made(self) -> Mapping[CallKind, int]:
         """How many calls of each kind the delivery makes."""
-        return {call: self._made[call] for call in Call}
+        return {call: self._made[call] for call in CallKind}
 
     def find(self, by: Field, keys: Sequence[str]) -> Found:
         """Look leads up. Raises MarketoError."""
-        self._count(Call.LOOK_UP)
+        self._count(CallKind.LOOK_UP)
         found = self._marketo.leads.find(by, keys)
         self._there |= {lead.id for leads in found.leads.values() for lead in leads}
         return found
 
     def sync(
-        self, action: Action, lookup_field: str, records: Sequence[Record], _partition: str | None
+        self, action: SyncAction, lookup_field: str, records: Sequence[Record], _partition: str | None
     ) -> list[RecordResult]:
         """Answer that the leads are created, or are updated if they are there. Raises MarketoError."""
-        if action is Action.UPDATE_ONLY:
-            self._count(Call.UPDATE)
+        if action is SyncAction.UPDATE_ONLY:
+            self._count(CallKind.UPDATE)
             ids = [int(str(record[lookup_field])) for record in records]
             gone = self._gone(ids)
             return [RecordResult(None, "skipped", LEAD_GONE) if one in gone else _done(one, "updated") for one in ids]
-        self._count(Call.CREATE)
+        self._count(CallKind.CREATE)
         with self._lock:
             made = [next(self._new_ids) for _ in records]
             self._there.update(made)
@@ -195,19 +195,19 @@ class Rehearsal:
 
     def add(self, _list_id: int, lead_ids: Sequence[int]) -> dict[int, RecordResult]:
         """Answer that the leads are put on the list if they are there. Raises MarketoError."""
-        self._count(Call.ADD)
+        self._count(CallKind.ADD)
         gone = self._gone(lead_ids)
         return {one: _refused(one, LEAD_GONE) if one in gone else _done(one, "added") for one in lead_ids}
 
     def remove(self, list_id: int, lead_ids: Sequence[int]) -> dict[int, RecordResult]:
         """Answer that the leads are taken off the list if they are on it. Raises MarketoError."""
-        self._count(Call.REMOVE)
+        self._count(CallKind.REMOVE)
         if list_id < 0:
             return {one: _refused(one, NOT_ON_THIS_LIST) for one in lead_ids}
         asked = self._marketo.lists.membership(list_id, lead_ids)
         return {lead_id: _leaving(one) for lead_id, one in asked.items()}
 
-    def _count(self, call: Call) -> None:
+    def _count(self, call: CallKind) -> None:
         with self._lock:
             self._made[call] += 1
 
@@ -234,15 +234,15 @@ def with_lists(target: ActiveConnection) -> ActiveConnection:
 
 def _parsed(connection: Connection, body: bytes, now: datetime) -> Parsed:
     if len(body) > MAX_BODY_BYTES:
-        raise TooLargeError(f"The body is larger than {MAX_BODY_BYTES} bytes; send fewer events.")
+        raise PreviewTooLargeError(f"The body is larger than {MAX_BODY_BYTES} bytes; send fewer events.")
     try:
         parsed = FORMATS[connection.source_format](body, Receipt(now))
     except UnreadableBodyError as error:
         raise UnreadableError(str(error)) from error
     except TooManyRecordsError:
-        raise TooLargeError(f"The body has more than {MAX_EVENTS} records; send fewer.") from None
+        raise PreviewTooLargeError(f"The body has more than {MAX_EVENTS} records; send fewer.") from None
     if len(parsed.events) + len(parsed.rejected) > MAX_EVENTS:
-        raise TooLargeError(f"The body has more than {MAX_EVENTS} records; send fewer.")
+        raise PreviewTooLargeError(f"The body has more than {MAX_EVENTS} records; send fewer.")
     return parsed
 
 
@@ -252,7 +252,7 @@ def _units(mapper: Mapper, events: Mapping[int, ProfileEvent], now: datetime) ->
     units = {index: mapper.units(event, Origin("", str(index), run)) for index, event in events.items()}
     count = sum(map(len, units.values()))
     if count > MAX_PERSONS:
-        raise TooLargeError(f"The events stand for {count} persons, and {MAX_PERSONS} are taken; send fewer.")
+        raise PreviewTooLargeError(f"The events stand for {count} persons, and {MAX_PERSONS} are taken; send fewer.")
     return units
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from destination.control.audit import Recorder
-from destination.domain.audit import Action
+from destination.domain.audit import AuditAction
 from destination.domain.connection import Connection
 from destination.domain.credentials import ClientCredentials
 from destination.store.alerts import Alerts
@@ -33,4 +33,4 @@ class Removal:
             self.token_of(connection, self.credentials.get(connection.id)).delete()
         self.credentials.delete(connection.id)
         self.alerts.forget(connection.id)
-        self.connections.remove(connection.id, self.record(Action.REMOVE_CONNECTION, connection.id))
+        self.connections.remove(connection.id, self.record(AuditAction.REMOVE_CONNECTION, connection.id))

@@ -23,7 +23,7 @@ MAX_LINES: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class RunQuery:
     """Which runs of a connection: of which time, and of them those of an audience, with failures, with exclusions."""
 
     first: datetime | None = None
@@ -44,7 +44,7 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class RunsPage:
     """Runs, oldest first, and the cursor of those that follow (None: there are no more)."""
 
     connection: Connection
@@ -53,14 +53,14 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
-class History:
+class ReadRuns:
     """Reads runs. Every method raises NotFoundError when there is no such connection."""
 
     connections: Connections
     runs: Runs
     clock: Callable[[], datetime]
 
-    def run(self, connection_id: str, hour: str, audience: AudienceKey | None = None) -> Page:
+    def run(self, connection_id: str, hour: str, audience: AudienceKey | None = None) -> RunsPage:
         """One run. Raises NotFoundError also when there is none: nothing was received in that hour, or it is long ago.
 
         So it does when the audience that is asked for was in none of its events.
@@ -69,12 +69,12 @@ class History:
         run = self.runs.get(connection_id, hour) if _is_hour(hour) else None
         if run is None:
             raise NotFoundError(f"there is no run {hour}")
-        found = Wanted(audience=audience).of(run)
+        found = RunQuery(audience=audience).of(run)
         if found is None:
             raise NotFoundError(f"no event of run {hour} named this audience")
-        return Page(connection, (found,))
+        return RunsPage(connection, (found,))
 
-    def page(self, connection_id: str, wanted: Wanted) -> Page:
+    def page(self, connection_id: str, wanted: RunQuery) -> RunsPage:
         """Some of the runs that are wanted; a page may hold fewer than its limit, or none, and have others after it.
 
         Without a first and last time, it is a day up to the other or to now. Raises ConfigurationError when they are
@@ -88,11 +88,11 @@ class History:
             of_run = wanted.of(run)
             lines += _lines(of_run) if of_run else 0
             if read == MAX_READ or len(found) == wanted.limit or (found and lines > MAX_LINES):
-                return Page(connection, tuple(found), cursor=run.id)
+                return RunsPage(connection, tuple(found), cursor=run.id)
             found += [of_run] if of_run else []
-        return Page(connection, tuple(found))
+        return RunsPage(connection, tuple(found))
 
-    def _hours(self, wanted: Wanted) -> tuple[str, str]:
+    def _hours(self, wanted: RunQuery) -> tuple[str, str]:
         message = f"must be from 0 to {RETENTION.days} days before to"
         try:
             last = wanted.last or (wanted.first + DEFAULT_PERIOD if wanted.first else self.clock())

@@ -7,7 +7,7 @@ from datetime import datetime
 from destination.control.audit import Recorder
 from destination.control.connections import IncompleteError
 from destination.domain.audience import AudienceKey
-from destination.domain.audit import Action
+from destination.domain.audit import AuditAction
 from destination.domain.connection import OPEN, ActiveConnection
 from destination.domain.matching import rule_of
 from destination.domain.problem import Problem
@@ -30,7 +30,7 @@ class QueueRefusesError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Verifications:
+class ManageVerifications:
     """Requests verifications, and shows them. `new_id`: 8 hexadecimal digits by chance."""
 
     connections: Connections
@@ -62,7 +62,9 @@ class Verifications:
             audiences=len(checks),
             is_whole=audience is None,
         )
-        self.stored.create(made, checks, self.record(Action.REQUEST_VERIFICATION, connection_id, audience=audience))
+        self.stored.create(
+            made, checks, self.record(AuditAction.REQUEST_VERIFICATION, connection_id, audience=audience)
+        )
         if self.queue.send(connection_id, [verification_message(connection_id, made.id, now)]):
             self.stored.remove(made)
             raise QueueRefusesError("the queue does not take the request")

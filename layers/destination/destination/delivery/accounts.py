@@ -13,7 +13,7 @@ from destination.domain.audience import AudienceKey
 from destination.domain.connection import ActiveConnection
 from destination.domain.mapping import Mapper
 from destination.domain.outcome import Class
-from destination.domain.person import Origin, Row, Unit
+from destination.domain.person import LedgerRow, Origin, Unit
 from destination.domain.run import Run, Tally, run_id, tally_ignored, tally_persons
 from destination.domain.settle import Settled, parts
 from destination.marketo.reasons import message_of
@@ -31,7 +31,7 @@ UNITS_AT_ONCE = 40
 class Ledger(Protocol):
     """What was delivered and counted."""
 
-    def rows(self, connection_id: str, dedupe_keys: Sequence[str]) -> dict[str, Row]: ...
+    def rows(self, connection_id: str, dedupe_keys: Sequence[str]) -> dict[str, LedgerRow]: ...
     def counted(self, connection_id: str, message_ids: Sequence[str]) -> dict[str, frozenset[str]]: ...
     def members(self, connection_id: str, audience: AudienceKey) -> Iterable[int]: ...
     def run(self, connection_id: str, run_id: str) -> Run: ...
@@ -88,7 +88,7 @@ class _Posting:
     settled: Settled | None = None
 
     @property
-    def rows(self) -> Mapping[str, Row]:
+    def rows(self) -> Mapping[str, LedgerRow]:
         return {self.settled.person.key: self.settled.row} if self.settled and self.settled.row else {}
 
 
@@ -110,7 +110,7 @@ class Accounts:
     letters: int = field(default=0, init=False)
     _runs: dict[str, Run] = field(default_factory=dict, init=False)
 
-    def remember(self, rows: Mapping[str, Row]) -> None:
+    def remember(self, rows: Mapping[str, LedgerRow]) -> None:
         """Write rows alone, without counting anything. Raises LeaseLostError."""
         items = list(rows.items())
         for start in range(0, len(items), ROWS_AT_ONCE):
@@ -177,7 +177,7 @@ class Accounts:
                 pending -= numbers
 
     def _record(
-        self, rows: Mapping[str, Row], counted: Mapping[str, frozenset[str]], tallies: Mapping[str, Tally]
+        self, rows: Mapping[str, LedgerRow], counted: Mapping[str, frozenset[str]], tallies: Mapping[str, Tally]
     ) -> None:
         runs = [self._added(run, tally) for run, tally in tallies.items()]
         try:

@@ -86,7 +86,7 @@ class Queue(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class BatchReport:
     """The ids of the messages that stay in the queue, and what held each connection up.
 
     `works`: the messages that are of a connection; `refused`: those that are none, and became dead letters, by id.
@@ -192,7 +192,7 @@ class Sync:
     chance: Callable[[], float]
     name_of: Callable[[str], str]
 
-    def __call__(self, messages: Sequence[Message], time_left: timedelta) -> Report:
+    def __call__(self, messages: Sequence[Message], time_left: timedelta) -> BatchReport:
         """Deliver a batch within the time left; what cannot be done in it is given back to the queue."""
         deadline = self.clock() + time_left
         returns = _Returns()
@@ -229,7 +229,7 @@ class Sync:
         self._note_waiting((work.target.connection for works in instances.values() for work in works), returns)
         held_up = [message.id for held in returns.messages.values() for message in held]
         accounts = [one for turn in returns.turns for one in turn.accounts]
-        return Report(
+        return BatchReport(
             given_back=(*held_up, *(message.id for message in lost)),
             halts=returns.halts,
             works=[*aside, *(work for works in instances.values() for work in works)],

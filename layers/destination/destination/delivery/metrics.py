@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Final
 
-from destination.delivery.batch import Report
+from destination.delivery.batch import BatchReport
 from destination.domain.outcome import Class
 from destination.marketo.errors import CONCURRENCY_REACHED, QUOTA_REACHED, RATE_REACHED
 from destination.marketo.reasons import bounded
@@ -54,7 +54,7 @@ class Calls:
         return taken
 
 
-def measured(report: Report, calls: Mapping[str, int], seconds: float) -> dict[str, float]:
+def measured(report: BatchReport, calls: Mapping[str, int], seconds: float) -> dict[str, float]:
     """The metrics of a batch that was delivered in so many seconds, with so many calls."""
     latency = report.tally.latency
     percentiles = {"latency_p50": latency.percentile(0.5), "latency_p95": latency.percentile(0.95)}
@@ -70,7 +70,7 @@ def measured(report: Report, calls: Mapping[str, int], seconds: float) -> dict[s
     }
 
 
-def reasons(report: Report) -> Counter[str]:
+def reasons(report: BatchReport) -> Counter[str]:
     """Persons who were excluded or failed, by reason."""
     found: Counter[str] = Counter()
     for reason, persons in report.tally.reasons.items():

@@ -14,7 +14,7 @@ from destination.domain.audience import AudienceKey
 from destination.domain.connection import ActiveConnection, Connection
 from destination.domain.consent import sift
 from destination.domain.outcome import NO_CONSENT, TOO_MANY_MATCHES, Reason, rejected
-from destination.domain.person import Person, Row, Unit, coalesce
+from destination.domain.person import LedgerRow, Person, Unit, coalesce
 from destination.domain.plan import Plan, Write, decide, in_doubt, needs_lookup, partition_for
 from destination.domain.schema import Field, FieldValue, Schema, dedupe_key
 from destination.domain.settle import Answer, Answers, Settled, refused, refused_unit, settle
@@ -31,7 +31,7 @@ from destination.marketo.errors import (
     classify,
     error_for,
 )
-from destination.marketo.leads import Action, Found, Record, RecordResult, chunks, record_chunks
+from destination.marketo.leads import Found, Record, RecordResult, SyncAction, chunks, record_chunks
 from destination.marketo.pace import OutOfTimeError
 
 HaltError = InstanceWaitsError | ConnectionBlockedError | OutOfTimeError
@@ -46,7 +46,7 @@ class Leads(Protocol):
 
     def find(self, by: Field, keys: Sequence[str], /) -> Found: ...
     def sync(
-        self, action: Action, lookup_field: str, records: Sequence[Record], partition: str | None, /
+        self, action: SyncAction, lookup_field: str, records: Sequence[Record], partition: str | None, /
     ) -> list[RecordResult]: ...
 
 
@@ -107,14 +107,14 @@ class Delivery:
     marketo: Instance
     dedupe_field: Field
     clock: Callable[[], datetime]
-    remember: Callable[[Mapping[str, Row]], None]
+    remember: Callable[[Mapping[str, LedgerRow]], None]
     given_up: frozenset[str] = frozenset()
     ecid_field: Field | None = None
     _halt: HaltError | None = field(default=None, init=False)
     _field_refused: bool = field(default=False, init=False)
     _missing: frozenset[str] = field(default=frozenset(), init=False)
 
-    def __call__(self, persons: Mapping[str, Sequence[Unit]], rows: Mapping[str, Row]) -> Result:
+    def __call__(self, persons: Mapping[str, Sequence[Unit]], rows: Mapping[str, LedgerRow]) -> Result:
         """Deliver what is wanted of each person, by dedupe key, given the ledger's rows."""
         settled: list[Settled] = []
         ignored: list[Unit] = []
@@ -129,7 +129,7 @@ class Delivery:
         again = self._round(wanted, known, settled, last=False)
         if again:
             self._missing = self._missing_fields()
-            known |= {key: known.get(key, Row()).forgetting_lead() for key in again}
+            known |= {key: known.get(key, LedgerRow()).forgetting_lead() for key in again}
             wanted = [coalesce(key, persons[key], known[key]).without(self._missing) for key in again]
             self._round(wanted, known, settled, last=True)
         return Result(tuple(settled), self._halt, tuple(ignored))
@@ -144,7 +144,7 @@ class Delivery:
         return self.target.connection
 
     def _round(
-        self, persons: Sequence[Person], rows: Mapping[str, Row], settled: list[Settled], *, last: bool
+        self, persons: Sequence[Person], rows: Mapping[str, LedgerRow], settled: list[Settled], *, last: bool
     ) -> list[str]:
         """Settle the persons that can be; return those (by key) to be tried once more with what is true by now."""
         now = self.clock()
@@ -179,7 +179,7 @@ class Delivery:
                 settled.append(settle(self.target, plan, answers, rows.get(key), now))
         return again
 
-    def _as_new(self, person: Person, row: Row | None) -> Person:
+    def _as_new(self, person: Person, row: LedgerRow | None) -> Person:
         """Somebody without a lead, who has none of the attributes that were delivered, however new they were."""
         if row is None or row.attributes_at is None:
             return person
@@ -222,7 +222,7 @@ class Delivery:
     def _write(self, plans: Sequence[Plan], *, last: bool) -> dict[str, Answer]:
         updates = [plan for plan in plans if plan.write is Write.UPDATE]
         creations = [plan for plan in plans if plan.write is Write.CREATE]
-        calls = [*_writes(Action.UPDATE_ONLY, updates), *_writes(Action.CREATE_ONLY, creations)]
+        calls = [*_writes(SyncAction.UPDATE_ONLY, updates), *_writes(SyncAction.CREATE_ONLY, creations)]
         answers: dict[str, Answer] = {}
         for answered in self._each(calls, lambda call: [*zip(call[1], self._sync(*call, last=last), strict=True)]):
             for plan, result in answered:
@@ -230,9 +230,9 @@ class Delivery:
                     answers[plan.person.key] = answer
         return answers
 
-    def _sync(self, action: Action, plans: Sequence[Plan], *, last: bool) -> list[RecordResult]:
+    def _sync(self, action: SyncAction, plans: Sequence[Plan], *, last: bool) -> list[RecordResult]:
         records = [_record(plan) for plan in plans]
-        lookup_field = "id" if action is Action.UPDATE_ONLY else self._connection.dedupe_field
+        lookup_field = "id" if action is SyncAction.UPDATE_ONLY else self._connection.dedupe_field
         try:
             return self.marketo.leads.sync(action, lookup_field, records, partition_for(self._connection))
         except RequestRejectedError as error:
@@ -340,7 +340,7 @@ def _lookup_refusal(code: str) -> Reason:
     return TOO_MANY_MATCHES if code == INVALID_DATA else rejected(code)
 
 
-def _writes(action: Action, plans: Sequence[Plan]) -> Iterator[tuple[Action, Sequence[Plan]]]:
+def _writes(action: SyncAction, plans: Sequence[Plan]) -> Iterator[tuple[SyncAction, Sequence[Plan]]]:
     start = 0
     for chunk in record_chunks(_record(plan) for plan in plans):
         yield action, plans[start : start + len(chunk)]

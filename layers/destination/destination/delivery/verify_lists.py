@@ -61,7 +61,7 @@ class Verifications(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Verify:
+class VerifyLists:
     """Carries verifications on. `placed`: what the ledger says of the people on an audience's list."""
 
     verifications: Verifications
@@ -101,7 +101,7 @@ class Verify:
 class _Job:
     """One verification in one slice. `delay`: when it is to go on, if it is not finished."""
 
-    use: Verify
+    use: VerifyLists
     target: ActiveConnection
     marketo: Marketo
     verification: Verification

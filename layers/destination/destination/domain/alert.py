@@ -27,7 +27,7 @@ class AlertStatus(StrEnum):
     RESOLVED = "resolved"
 
 
-class Unit(StrEnum):
+class AlertUnit(StrEnum):
     """What a value and its threshold are measured in; a `state` is 1 while it holds, else 0."""
 
     RATIO = "ratio"
@@ -37,10 +37,10 @@ class Unit(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class AlertRule:
     """An alert is triggered above its threshold. `least` and `most` bound what may be set instead of it."""
 
-    unit: Unit
+    unit: AlertUnit
     threshold: float
     least: float
     most: float
@@ -52,65 +52,65 @@ class Rule:
         return self.least < self.most
 
 
-RULES: Final[Mapping[Alert, Rule]] = {
-    Alert.ACTIVATION_SKIPPED_RATE: Rule(
-        Unit.RATIO,
+RULES: Final[Mapping[Alert, AlertRule]] = {
+    Alert.ACTIVATION_SKIPPED_RATE: AlertRule(
+        AlertUnit.RATIO,
         0.01,
         0.0,
         1.0,
         "The share of received persons that were excluded, in this hour and the one before.",
         "Look at the run's reasons: mostly an attribute is missing at the source, or nobody consented.",
     ),
-    Alert.FAILURE_RATE: Rule(
-        Unit.RATIO,
+    Alert.FAILURE_RATE: AlertRule(
+        AlertUnit.RATIO,
         0.01,
         0.0,
         1.0,
         "The share of received persons that failed, in this hour and the one before.",
         "Look at the run's reasons and at the dead letters, mend the cause, then redrive them.",
     ),
-    Alert.DELIVERY_DELAY: Rule(
-        Unit.SECONDS,
+    Alert.DELIVERY_DELAY: AlertRule(
+        AlertUnit.SECONDS,
         900,
         60,
         1_209_600,
         "The age of the connection's oldest event that a delivery gave back to the queue.",
         "Look at the connection's blocked_cause, then in the log of sync for what holds the delivery up.",
     ),
-    Alert.CONNECTION_BLOCKED: Rule(
-        Unit.STATE,
+    Alert.CONNECTION_BLOCKED: AlertRule(
+        AlertUnit.STATE,
         0,
         0,
         0,
         "Marketo refuses the connection's work.",
         "Mend the cause that blocked_cause names; delivery goes on by itself.",
     ),
-    Alert.QUOTA_LOW: Rule(
-        Unit.RATIO,
+    Alert.QUOTA_LOW: AlertRule(
+        AlertUnit.RATIO,
         0.9,
         0.1,
         0.99,
         "The share of limits.daily_calls that the Marketo instance has used today, whoever called.",
         "Raise Marketo's quota and limits.daily_calls, or find the integration that calls so much.",
     ),
-    Alert.DLQ_NOT_EMPTY: Rule(
-        Unit.COUNT,
+    Alert.DLQ_NOT_EMPTY: AlertRule(
+        AlertUnit.COUNT,
         0,
         0,
         1_000_000,
         "The number of dead letters, of all connections of the stack.",
         "Look at their codes and reasons, mend the cause, then redrive them.",
     ),
-    Alert.NO_EVENTS: Rule(
-        Unit.SECONDS,
+    Alert.NO_EVENTS: AlertRule(
+        AlertUnit.SECONDS,
         86_400,
         3_600,
         2_419_200,
         "The time since the connection's last event, once there was one.",
         "Look at the source: is its destination still switched on, does the webhook answer it 202?",
     ),
-    Alert.AUDIENCE_OUT_OF_SYNC: Rule(
-        Unit.COUNT,
+    Alert.AUDIENCE_OUT_OF_SYNC: AlertRule(
+        AlertUnit.COUNT,
         0,
         0,
         1_000_000,

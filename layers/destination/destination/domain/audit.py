@@ -27,7 +27,7 @@ SYSTEM: Final = "system"
 _NOT_CONFIGURED: Final = frozenset({"id", "version", "audience", "blocked_cause", "deleting_since", "waiting"})
 
 
-class Action(StrEnum):
+class AuditAction(StrEnum):
     CREATE_CONNECTION = "create_connection"
     CHANGE_CONNECTION = "change_connection"
     SET_MAPPING = "set_mapping"
@@ -45,7 +45,7 @@ class Action(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class AuditChange:
     """A member before and after, in JSON's types; None: it was, or is, not there. Secrets are never among them."""
 
     path: str
@@ -60,45 +60,47 @@ class AuditRecord:
     id: str
     at: datetime
     actor: str
-    action: Action
+    action: AuditAction
     connection_id: str | None = None
     audience: AudienceKey | None = None
-    changes: tuple[Change, ...] = field(default=())
+    changes: tuple[AuditChange, ...] = field(default=())
 
 
-def differences(before: Connection | Activation | None, after: Connection | Activation | None) -> tuple[Change, ...]:
+def differences(
+    before: Connection | Activation | None, after: Connection | Activation | None
+) -> tuple[AuditChange, ...]:
     """What is configured differently, by path; rows of the mapping stand under their target."""
     was, now = _members(before), _members(after)
     return tuple(
-        Change(path, was.get(path), now.get(path))
+        AuditChange(path, was.get(path), now.get(path))
         for path in dict.fromkeys((*was, *now))
         if was.get(path) != now.get(path)
     )
 
 
-def credential_changes(before: ClientCredentials | None, after: ClientCredentials | None) -> tuple[Change, ...]:
+def credential_changes(before: ClientCredentials | None, after: ClientCredentials | None) -> tuple[AuditChange, ...]:
     """The client ids; of the client secrets only that they differ."""
     was, now = before and before.client_id, after and after.client_id
-    changes: tuple[Change, ...] = (Change("credentials.client_id", was, now),) if was != now else ()
+    changes: tuple[AuditChange, ...] = (AuditChange("credentials.client_id", was, now),) if was != now else ()
     if after is not None and (before is None or before.client_secret != after.client_secret):
-        changes += (Change("credentials.client_secret", None, "changed"),)
+        changes += (AuditChange("credentials.client_secret", None, "changed"),)
     return changes
 
 
-def bounded(changes: tuple[Change, ...]) -> tuple[Change, ...]:
+def bounded(changes: tuple[AuditChange, ...]) -> tuple[AuditChange, ...]:
     """The changes as they can be stored: beyond MAX_CHANGES only the paths are kept, as many as there is room for."""
     if _length(changes) <= MAX_CHANGES:
         return changes
     kept, length = [], 0
     for change in changes:
-        bare = Change(change.path, None, "too long to be kept")
+        bare = AuditChange(change.path, None, "too long to be kept")
         length += _length((bare,))
         if length <= MAX_CHANGES:
             kept.append(bare)
     return tuple(kept)
 
 
-def _length(changes: tuple[Change, ...]) -> int:
+def _length(changes: tuple[AuditChange, ...]) -> int:
     return len(json.dumps([(one.path, one.before, one.after) for one in changes]))
 
 

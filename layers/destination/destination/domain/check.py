@@ -58,7 +58,7 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class ChecksReport:
     """The checks in their order. `calls`: how many calls to Marketo they took."""
 
     checks: tuple[Check, ...]

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from destination.domain.connection import Consent, Scope
 from destination.domain.outcome import NO_CONSENT, SUPERSEDED, Reason
-from destination.domain.person import Row, Unit
+from destination.domain.person import LedgerRow, Unit
 
 
 def is_given(rule: Consent, profile: Mapping[str, object]) -> bool:
@@ -31,12 +31,12 @@ class Sifted:
     """
 
     persons: dict[str, list[Unit]] = field(default_factory=dict)
-    rows: dict[str, Row] = field(default_factory=dict)
+    rows: dict[str, LedgerRow] = field(default_factory=dict)
     aside: list[tuple[Unit, Reason]] = field(default_factory=list)
     ignored: list[Unit] = field(default_factory=list)
 
 
-def sift(persons: Mapping[str, Sequence[Unit]], rows: Mapping[str, Row], scope: Scope) -> Sifted:
+def sift(persons: Mapping[str, Sequence[Unit]], rows: Mapping[str, LedgerRow], scope: Scope) -> Sifted:
     """Sort out what the newest word on each person's consent, in the batch or in the ledger, leaves of its units.
 
     A withdrawal in an event that names no activated audience concerns those whom the ledger knows, or who come with
@@ -47,14 +47,14 @@ def sift(persons: Mapping[str, Sequence[Unit]], rows: Mapping[str, Row], scope: 
         if key not in rows and scope is Scope.ACTIVATED_AUDIENCES and not any(map(_names_audience, units)):
             sifted.ignored.extend(units)
             continue
-        counting, row = _counting(units, rows.get(key, Row()), sifted.aside)
+        counting, row = _counting(units, rows.get(key, LedgerRow()), sifted.aside)
         if counting:
             sifted.persons[key] = counting
             sifted.rows[key] = row
     return sifted
 
 
-def _counting(units: Sequence[Unit], row: Row, aside: list[tuple[Unit, Reason]]) -> tuple[list[Unit], Row]:
+def _counting(units: Sequence[Unit], row: LedgerRow, aside: list[tuple[Unit, Reason]]) -> tuple[list[Unit], LedgerRow]:
     """What stands when all was said, in the order of time: of equal times the unit received later wins.
 
     A withdrawal leaves nothing standing of what was said before it, whenever that comes. Consent that was given later

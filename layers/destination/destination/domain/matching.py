@@ -20,7 +20,7 @@ class Lead:
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class MatchingRule:
     """One row of the table: what is done to a matched lead, and what becomes of an unmatched profile."""
 
     updates_fields: bool
@@ -35,17 +35,17 @@ _PROFILE = {"updates_fields": True, "keeps_lists": False, "takes_partition": Tru
 _AUDIENCE = {"updates_fields": False, "keeps_lists": True, "takes_partition": False}
 _BOTH = {"updates_fields": True, "keeps_lists": True, "takes_partition": True}
 
-TABLE: Mapping[tuple[SyncType, PersonAction], Rule] = {
-    (SyncType.PROFILE_ONLY, _CREATE): Rule(**_PROFILE, creates=True),
-    (SyncType.PROFILE_ONLY, _UPDATE): Rule(**_PROFILE, creates=False),
-    (SyncType.AUDIENCE_ONLY, _CREATE): Rule(**_AUDIENCE, creates=True),
-    (SyncType.AUDIENCE_ONLY, _UPDATE): Rule(**_AUDIENCE, creates=False),
-    (SyncType.AUDIENCE_AND_PROFILE, _CREATE): Rule(**_BOTH, creates=True),
-    (SyncType.AUDIENCE_AND_PROFILE, _UPDATE): Rule(**_BOTH, creates=False),
+TABLE: Mapping[tuple[SyncType, PersonAction], MatchingRule] = {
+    (SyncType.PROFILE_ONLY, _CREATE): MatchingRule(**_PROFILE, creates=True),
+    (SyncType.PROFILE_ONLY, _UPDATE): MatchingRule(**_PROFILE, creates=False),
+    (SyncType.AUDIENCE_ONLY, _CREATE): MatchingRule(**_AUDIENCE, creates=True),
+    (SyncType.AUDIENCE_ONLY, _UPDATE): MatchingRule(**_AUDIENCE, creates=False),
+    (SyncType.AUDIENCE_AND_PROFILE, _CREATE): MatchingRule(**_BOTH, creates=True),
+    (SyncType.AUDIENCE_AND_PROFILE, _UPDATE): MatchingRule(**_BOTH, creates=False),
 }
 
 
-def rule_of(connection: Connection) -> Rule:
+def rule_of(connection: Connection) -> MatchingRule:
     """The row of the table that a connection goes by."""
     return TABLE[connection.sync_type, connection.person_action]
 

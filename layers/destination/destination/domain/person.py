@@ -68,7 +68,7 @@ class Delivered:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class LedgerRow:
     """The ledger's row of one person: what was last delivered. It carries no profile data.
 
     `lead_id` is kept only where exactly one lead matched, with the time it was looked up at; without a lead that time
@@ -165,13 +165,13 @@ class Person:
         )
 
 
-def coalesce(key: str, units: Sequence[Unit], row: Row | None) -> Person:
+def coalesce(key: str, units: Sequence[Unit], row: LedgerRow | None) -> Person:
     """Add up the units of one person, in any order of arrival: per field and per audience the newest wins.
 
     Of equal times the one received later wins; nothing that is not newer than the ledger's row counts. Where the
     connection has a consent rule, all units have consent, or none has: then it is all that they say.
     """
-    known = row or Row()
+    known = row or LedgerRow()
     if units[0].consents is False:
         return _without_consent(key, units)
     fields: dict[str, tuple[FieldValue, Origin]] = {}
@@ -223,7 +223,7 @@ def _without_consent(key: str, units: Sequence[Unit]) -> Person:
     )
 
 
-def _is_known(unit: Unit, row: Row) -> bool:
+def _is_known(unit: Unit, row: LedgerRow) -> bool:
     """Whether the unit says again what was delivered, rather than something that was overtaken."""
     if unit.fields and row.attributes_at is not None and unit.at < row.attributes_at:
         return False

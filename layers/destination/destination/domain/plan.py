@@ -22,7 +22,7 @@ from destination.domain.outcome import (
     PERSON_NOT_FOUND,
     Reason,
 )
-from destination.domain.person import Delivered, Person, Row
+from destination.domain.person import Delivered, LedgerRow, Person
 from destination.domain.schema import FieldValue
 
 
@@ -65,7 +65,7 @@ def partition_for(connection: Connection) -> str:
     return chosen or DEFAULT_PARTITION
 
 
-def needs_lookup(connection: Connection, person: Person, row: Row | None, now: datetime) -> bool:
+def needs_lookup(connection: Connection, person: Person, row: LedgerRow | None, now: datetime) -> bool:
     """Whether its leads must be looked up: there is something to tell, and what was found last is not to be trusted.
 
     That nobody was found is trusted only for those who left: the others are to be created, or may exist by now.
@@ -82,13 +82,13 @@ def needs_lookup(connection: Connection, person: Person, row: Row | None, now: d
 
 
 def decide(
-    connection: Connection, person: Person, row: Row | None, matches: Sequence[Lead] | None, now: datetime
+    connection: Connection, person: Person, row: LedgerRow | None, matches: Sequence[Lead] | None, now: datetime
 ) -> Plan:
     """Decide what to do about a person, given the leads that match it (None: they were not looked up).
 
     Source: Adobe, "Marketo Engage destination", sync type and person action table.
     """
-    known = row or Row()
+    known = row or LedgerRow()
     if person.consents is False:
         return _for_withdrawn(connection, person, known, matches)
     if row is not None and not _knows_consent_alone(row) and not _has_something_to_tell(connection, person, row, now):
@@ -103,7 +103,7 @@ def decide(
     return plan if matches is None else replace(plan, looked_up=True)
 
 
-def in_doubt(plan: Plan, row: Row) -> Row:
+def in_doubt(plan: Plan, row: LedgerRow) -> LedgerRow:
     """What the ledger is to hold while the plan is carried out."""
     if plan.write is Write.CREATE:
         row = replace(row, looked_up_at=None)  # That nobody is there is no longer to be trusted.
@@ -123,7 +123,9 @@ def in_doubt(plan: Plan, row: Row) -> Row:
     return replace(row, memberships={**row.memberships, **joins})
 
 
-def _for_lead(connection: Connection, person: Person, row: Row, lead_id: int, *, unique: bool, now: datetime) -> Plan:
+def _for_lead(
+    connection: Connection, person: Person, row: LedgerRow, lead_id: int, *, unique: bool, now: datetime
+) -> Plan:
     rule = rule_of(connection)
     writes = rule.updates_fields and bool(person.fields) and _attributes_are_due(connection, person, row, now)
     add, leave = _list_changes(person, row) if rule.keeps_lists else ((), ())
@@ -139,7 +141,7 @@ def _for_lead(connection: Connection, person: Person, row: Row, lead_id: int, *,
     )
 
 
-def _for_nobody(connection: Connection, person: Person, row: Row) -> Plan:
+def _for_nobody(connection: Connection, person: Person, row: LedgerRow) -> Plan:
     rule = rule_of(connection)
     wanted = _realized(person, row)
     if not wanted and _named(person):
@@ -160,7 +162,7 @@ def _for_nobody(connection: Connection, person: Person, row: Row) -> Plan:
     return Plan(person, write=Write.CREATE, fields=fields, unique=True, add=add)
 
 
-def _for_withdrawn(connection: Connection, person: Person, row: Row, matches: Sequence[Lead] | None) -> Plan:
+def _for_withdrawn(connection: Connection, person: Person, row: LedgerRow, matches: Sequence[Lead] | None) -> Plan:
     """Off every list that the lead was put on, or may have been; no lead is known where the row has lost it."""
     matched = newest_match(matches).id if matches else None
     leads = {audience: lead_id or matched for audience, lead_id in _on_lists(connection, row).items()}
@@ -168,7 +170,7 @@ def _for_withdrawn(connection: Connection, person: Person, row: Row, matches: Se
     return Plan(person, verdict=NO_CONSENT, remove=remove, looked_up=matches is not None)
 
 
-def _on_lists(connection: Connection, row: Row) -> dict[AudienceKey, int | None]:
+def _on_lists(connection: Connection, row: LedgerRow) -> dict[AudienceKey, int | None]:
     """The audiences whose lists the person was put on, or may have been, with the lead."""
     if not rule_of(connection).keeps_lists:
         return {}
@@ -176,7 +178,7 @@ def _on_lists(connection: Connection, row: Row) -> dict[AudienceKey, int | None]
     return {audience: one.lead_id for audience, one in delivered if one.status is MembershipStatus.REALIZED}
 
 
-def _knows_consent_alone(row: Row) -> bool:
+def _knows_consent_alone(row: LedgerRow) -> bool:
     """Whether nothing was ever delivered: the row is there for its times of consent."""
     delivered = row.looked_up_at or row.attributes_at or row.memberships
     return bool(row.consented_at or row.withdrawn_at) and not delivered
@@ -186,7 +188,7 @@ def _named(person: Person) -> set[AudienceKey]:
     return {one.audience for unit in person.units for one in unit.memberships}
 
 
-def _realized(person: Person, row: Row) -> set[AudienceKey]:
+def _realized(person: Person, row: LedgerRow) -> set[AudienceKey]:
     """The audiences named in its events that the person is in: by what is new, else by what was delivered."""
     named = _named(person)
     new = {audience: one.status for audience, one in person.memberships.items()}
@@ -194,7 +196,7 @@ def _realized(person: Person, row: Row) -> set[AudienceKey]:
     return {audience for audience, status in (known | new).items() if status is MembershipStatus.REALIZED}
 
 
-def _has_something_to_tell(connection: Connection, person: Person, row: Row, now: datetime) -> bool:
+def _has_something_to_tell(connection: Connection, person: Person, row: LedgerRow, now: datetime) -> bool:
     rule = rule_of(connection)
     if row.lead_id is None and row.looked_up_at is not None:
         return True  # Nobody was found, so nothing was told.
@@ -203,13 +205,13 @@ def _has_something_to_tell(connection: Connection, person: Person, row: Row, now
     return rule.keeps_lists and any(_list_changes(person, row))
 
 
-def _attributes_are_due(connection: Connection, person: Person, row: Row, now: datetime) -> bool:
+def _attributes_are_due(connection: Connection, person: Person, row: LedgerRow, now: datetime) -> bool:
     if row.attributes_hash != person.attributes_hash or row.sent_at is None:
         return True
     return now - row.sent_at >= connection.resend_unchanged_after
 
 
-def _list_changes(person: Person, row: Row) -> tuple[tuple[AudienceKey, ...], tuple[AudienceKey, ...]]:
+def _list_changes(person: Person, row: LedgerRow) -> tuple[tuple[AudienceKey, ...], tuple[AudienceKey, ...]]:
     """The audiences, of those named, whose lists the person must join and leave.
 
     Whoever is in an audience without being known to be on its list (the lead is gone, the list is another, or an answer
@@ -228,7 +230,7 @@ def _list_changes(person: Person, row: Row) -> tuple[tuple[AudienceKey, ...], tu
     return tuple(add), tuple(leave)
 
 
-def _on_list(row: Row, audience: AudienceKey, lead_id: int) -> tuple[int, ...]:
+def _on_list(row: LedgerRow, audience: AudienceKey, lead_id: int) -> tuple[int, ...]:
     """The leads to take off: the one matched now, and the one that was put on when another was the newest match."""
     delivered = row.memberships.get(audience)
     ids = (lead_id, delivered.lead_id if delivered else None)

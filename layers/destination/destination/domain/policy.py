@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Final
 
-from destination.domain.audit import Change
+from destination.domain.audit import AuditChange
 from destination.domain.problem import ConfigurationError, Problem
 
 LABELS: Final = frozenset(
@@ -249,11 +249,11 @@ def members(policy: Policy) -> dict[str, Any]:
     }
 
 
-def policy_changes(before: PolicySet, after: PolicySet) -> tuple[Change, ...]:
+def policy_changes(before: PolicySet, after: PolicySet) -> tuple[AuditChange, ...]:
     """What is different, policy by policy."""
     was, now = ({policy.id: members(policy) for policy in one.policies} for one in (before, after))
     return tuple(
-        Change(f"policies.{policy_id}", was.get(policy_id), now.get(policy_id))
+        AuditChange(f"policies.{policy_id}", was.get(policy_id), now.get(policy_id))
         for policy_id in dict.fromkeys((*was, *now))
         if was.get(policy_id) != now.get(policy_id)
     )

@@ -18,7 +18,7 @@ from destination.domain.schema import RESTRICTED, InvalidValueError
 from destination.domain.settle import Settled
 
 
-class Call(StrEnum):
+class CallKind(StrEnum):
     """A kind of call to Marketo that a delivery makes."""
 
     LOOK_UP = "look_up"
@@ -28,7 +28,7 @@ class Call(StrEnum):
     REMOVE = "remove"
 
 
-class Change(StrEnum):
+class MembershipChange(StrEnum):
     """What would happen to a lead on an audience's list."""
 
     ADDED = "added"
@@ -41,7 +41,7 @@ class AudiencePreview:
 
     activation: Activation
     keeps_list: bool
-    change: Change | None
+    change: MembershipChange | None
     reason: Reason | None
 
 
@@ -78,7 +78,7 @@ class Preview:
     ignored: tuple[int, ...]
     persons: tuple[PersonPreview, ...]
     tally: Tally
-    calls: Mapping[Call, int]
+    calls: Mapping[CallKind, int]
 
 
 def persons_of(
@@ -135,9 +135,11 @@ def _audiences(
     target: ActiveConnection, unit: Unit, settled: Settled, *, superseded: bool
 ) -> Iterator[AudiencePreview]:
     reasons = {} if superseded else settled.outcome.audiences
-    changes: dict[AudienceKey, Change] = {}
+    changes: dict[AudienceKey, MembershipChange] = {}
     if settled.plan is not None:
-        changes = dict.fromkeys(settled.plan.add, Change.ADDED) | dict.fromkeys(settled.plan.remove, Change.REMOVED)
+        changes = dict.fromkeys(settled.plan.add, MembershipChange.ADDED) | dict.fromkeys(
+            settled.plan.remove, MembershipChange.REMOVED
+        )
     keeps_list = rule_of(target.connection).keeps_lists
     for one in unit.memberships:
         reason = reasons.get(one.audience, SUPERSEDED)

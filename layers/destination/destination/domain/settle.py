@@ -9,7 +9,7 @@ from destination.domain.connection import ActiveConnection, Connection
 from destination.domain.event import MembershipStatus
 from destination.domain.matching import rule_of
 from destination.domain.outcome import ALREADY_DELIVERED, NO_CONSENT, NOT_ON_LIST, Class, Outcome, Reason, rejected
-from destination.domain.person import Delivered, Person, Row, Unit
+from destination.domain.person import Delivered, LedgerRow, Person, Unit
 from destination.domain.plan import Plan, Write
 
 GONE_FROM_LIST = frozenset({"1015", "1004"})
@@ -41,13 +41,13 @@ class Settled:
 
     person: Person
     outcome: Outcome
-    row: Row | None
+    row: LedgerRow | None
     plan: Plan | None = None
 
 
-def settle(target: ActiveConnection, plan: Plan, answers: Answers, row: Row | None, now: datetime) -> Settled:
+def settle(target: ActiveConnection, plan: Plan, answers: Answers, row: LedgerRow | None, now: datetime) -> Settled:
     """Say what became of a person. Excluded and failed parts are not remembered, so they are tried when sent again."""
-    person, known = plan.person, row or Row()
+    person, known = plan.person, row or LedgerRow()
     if plan.verdict is NO_CONSENT:
         return _without_consent(plan, answers, known)
     if plan.verdict is not None and plan.verdict.outcome in {Class.EXCLUDED, Class.FAILED}:
@@ -74,7 +74,7 @@ def settle(target: ActiveConnection, plan: Plan, answers: Answers, row: Row | No
     return Settled(person, outcome, _row(target.connection, plan, known, memberships, lead_id, now), plan)
 
 
-def _without_consent(plan: Plan, answers: Answers, known: Row) -> Settled:
+def _without_consent(plan: Plan, answers: Answers, known: LedgerRow) -> Settled:
     """Excluded and off the lists, which is remembered: what was said before must not bring the person back."""
     person = plan.person
     lists = {audience: _list_reason(plan, audience, answers) for audience in plan.remove}
@@ -147,7 +147,7 @@ def _person_reason(plan: Plan, lists: Mapping[AudienceKey, Reason | None], *, wr
 
 
 def _memberships(
-    target: ActiveConnection, plan: Plan, known: Row, lead_id: int | None, failed: Set[AudienceKey]
+    target: ActiveConnection, plan: Plan, known: LedgerRow, lead_id: int | None, failed: Set[AudienceKey]
 ) -> dict[AudienceKey, Delivered]:
     memberships = dict(known.memberships)
     for audience, one in plan.person.memberships.items():
@@ -167,11 +167,11 @@ def _memberships(
 def _row(
     connection: Connection,
     plan: Plan,
-    known: Row,
+    known: LedgerRow,
     memberships: Mapping[AudienceKey, Delivered],
     lead_id: int | None,
     now: datetime,
-) -> Row:
+) -> LedgerRow:
     person = plan.person
     known_lead, looked_up_at = known.lead_id, known.looked_up_at
     if plan.verdict is NOT_ON_LIST:
@@ -184,7 +184,7 @@ def _row(
         known_lead, looked_up_at = lead_id, now
     told = bool(person.at and person.fields) and (rule_of(connection).updates_fields or plan.write is Write.CREATE)
     sent = told and plan.write is not Write.NOTHING
-    return Row(
+    return LedgerRow(
         lead_id=known_lead,
         looked_up_at=looked_up_at,
         attributes_hash=person.attributes_hash if sent else known.attributes_hash,

@@ -29,14 +29,14 @@ _NO_HASH = "-" * 64
 """Of the length of a hash, and none."""
 
 
-class RefusedError(Exception):
+class WebhookError(Exception):
     """A request that is not taken as a whole. Nothing of it is queued, unless `stored` says otherwise.
 
-    RefusedError
+    WebhookError
      ├─ UnknownConnectionError   404
      ├─ UnauthorizedError        401   no ingest token, or a wrong one
      ├─ NotEnabledError          409   the connection is a draft or disabled
-     ├─ TooLargeError            413
+     ├─ BodyTooLargeError            413
      ├─ UnsupportedTypeError     415   the content is announced as something other than JSON
      ├─ InvalidBodyError         400   not JSON, or no record of it is an event
      ├─ QueueUnavailableError    503   try again; what was stored already is not delivered twice
@@ -52,35 +52,35 @@ class RefusedError(Exception):
         self.problems = tuple(problems)
 
 
-class UnknownConnectionError(RefusedError):
+class UnknownConnectionError(WebhookError):
     status, title = 404, "Unknown connection"
 
 
-class UnauthorizedError(RefusedError):
+class UnauthorizedError(WebhookError):
     status, title = 401, "Unauthorized"
 
 
-class NotEnabledError(RefusedError):
+class NotEnabledError(WebhookError):
     status, title = 409, "Connection not enabled"
 
 
-class TooLargeError(RefusedError):
+class BodyTooLargeError(WebhookError):
     status, title = 413, "Body too large"
 
 
-class UnsupportedTypeError(RefusedError):
+class UnsupportedTypeError(WebhookError):
     status, title = 415, "Unsupported content type"
 
 
-class InvalidBodyError(RefusedError):
+class InvalidBodyError(WebhookError):
     status, title = 400, "Invalid body"
 
 
-class QueueUnavailableError(RefusedError):
+class QueueUnavailableError(WebhookError):
     status, title = 503, "Queue unavailable"
 
 
-class UnavailableError(RefusedError):
+class UnavailableError(WebhookError):
     """`cause` is the code of the error that the table answered with, for the log."""
 
     status, title = 503, "Unavailable"
@@ -115,7 +115,7 @@ class Acceptance:
 
 
 @dataclass(frozen=True, slots=True)
-class Ingest:
+class AcceptEvents:
     """Takes bodies in."""
 
     connections: Connections
@@ -125,7 +125,7 @@ class Ingest:
     def __call__(self, submission: Submission) -> Acceptance:
         """Check the request, read its records, queue the good ones.
 
-        Raises a RefusedError when the request is not taken as a whole.
+        Raises a WebhookError when the request is not taken as a whole.
         """
         source_format = self._admit(submission)
         receipt = Receipt(self.clock())
@@ -134,7 +134,7 @@ class Ingest:
         except UnreadableBodyError as error:
             raise InvalidBodyError(f"{error}.") from error
         except TooManyRecordsError as error:
-            raise TooLargeError(f"The body has more than {MAX_RECORDS} records; send fewer at a time.") from error
+            raise BodyTooLargeError(f"The body has more than {MAX_RECORDS} records; send fewer at a time.") from error
         texts = encoded(parsed)
         if parsed.rejected and not texts:
             raise InvalidBodyError("No record of the body is an event.", [_in_body(*one) for one in parsed.rejected])
@@ -150,7 +150,7 @@ class Ingest:
         if ingress.status not in OPEN:
             raise NotEnabledError(f"The connection is {ingress.status}; enable it before sending events.")
         if len(submission.body) > MAX_BODY_BYTES:
-            raise TooLargeError(f"The body is larger than {MAX_BODY_BYTES} bytes; send fewer records at a time.")
+            raise BodyTooLargeError(f"The body is larger than {MAX_BODY_BYTES} bytes; send fewer records at a time.")
         kind = (submission.content_type or "application/json").lower()
         if "json" not in kind and not kind.startswith("text/plain"):
             raise UnsupportedTypeError("Send JSON, with 'Content-Type: application/json'.")

@@ -44,7 +44,7 @@ _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",",
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class ResultPage:
     """The result of one answer; Marketo leaves `result` out where it found nothing."""
 
     result: Sequence[Mapping[str, Any]]
@@ -89,7 +89,7 @@ class Client:
         """How many calls were sent that count towards Marketo's limits (identity calls do not)."""
         return self._calls
 
-    def call(self, request: Request) -> Page:
+    def call(self, request: Request) -> ResultPage:
         """Send one call and return its result.
 
         Raises MarketoError by the code of the answer, after one repetition with a new token where the token was
@@ -109,7 +109,7 @@ class Client:
         """Obtain an access token with the credentials, also where one is at hand; raises as `call`."""
         self._tokens.obtain(self.pace.bounded)
 
-    def pages(self, request: Request) -> Iterator[Page]:
+    def pages(self, request: Request) -> Iterator[ResultPage]:
         """All pages of a query, in the form or in the parameters of the request; raises as `call`."""
         while True:
             page = self.call(request)
@@ -140,7 +140,7 @@ class Client:
                 usage = None
             budget.learn(usage, under_way)
 
-    def _result(self, request: Request) -> Page:
+    def _result(self, request: Request) -> ResultPage:
         return _page(self._authenticated(request), request.operation)
 
     def _authenticated(self, request: Request) -> Any:
@@ -205,10 +205,10 @@ def _refusal(content: Mapping[str, Any]) -> str | None:
     return None
 
 
-def _page(content: Any, operation: str) -> Page:
+def _page(content: Any, operation: str) -> ResultPage:
     match content:
         case {"success": True, **rest} if isinstance(result := rest.get("result", []), list):
             token = rest.get("nextPageToken")
             more = isinstance(token, str) and token != "" and rest.get("moreResult") is not False
-            return Page([row for row in result if isinstance(row, dict)], str(token) if more else None)
+            return ResultPage([row for row in result if isinstance(row, dict)], str(token) if more else None)
     raise InstanceWaitsError(UNEXPECTED_ANSWER, operation)

@@ -36,7 +36,7 @@ Record = Mapping[str, FieldValue]
 """What one lead is to be: REST field names and their values; null clears a field."""
 
 
-class Action(StrEnum):
+class SyncAction(StrEnum):
     CREATE_ONLY = "createOnly"
     UPDATE_ONLY = "updateOnly"
     CREATE_OR_UPDATE = "createOrUpdate"
@@ -122,7 +122,7 @@ class Leads:
         return Found({**left.leads, **right.leads}, {**left.failed, **right.failed})
 
     def sync(
-        self, action: Action, lookup_field: str, records: Sequence[Record], partition: str | None = None
+        self, action: SyncAction, lookup_field: str, records: Sequence[Record], partition: str | None = None
     ) -> list[RecordResult]:
         """Create or update at most 300 leads (see `record_chunks`); the results are in the order of the records.
 
@@ -133,7 +133,7 @@ class Leads:
         if not records:
             return []
         body: dict[str, object] = {"action": action, "lookupField": lookup_field, "input": records}
-        if partition is not None and action is not Action.UPDATE_ONLY:
+        if partition is not None and action is not SyncAction.UPDATE_ONLY:
             body["partitionName"] = partition
         request = Request(
             f"sync leads ({action})",
@@ -141,7 +141,7 @@ class Leads:
             "/rest/v1/leads.json",
             SYNC_TIMEOUT,
             body=json_body(body),
-            repeatable=action is Action.UPDATE_ONLY,
+            repeatable=action is SyncAction.UPDATE_ONLY,
         )
         results = [RecordResult.of(row) for row in self._client.call(request).result]
         if len(results) != len(records):

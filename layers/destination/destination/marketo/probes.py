@@ -18,7 +18,7 @@ from destination.marketo.errors import (
     RequestRejectedError,
     classify,
 )
-from destination.marketo.leads import Action, Leads
+from destination.marketo.leads import Leads, SyncAction
 from destination.marketo.transport import Request
 
 NOBODY: Final = 2**31 - 1
@@ -42,7 +42,7 @@ class Probes:
 
     def write_leads(self) -> None:
         """Update no field of a lead that nobody has: Marketo skips it (1004) for whoever may update leads."""
-        operation = Action.UPDATE_ONLY
+        operation = SyncAction.UPDATE_ONLY
         [result] = self._leads.sync(operation, "id", [{"id": NOBODY}])
         code = result.code
         if code is not None and (code == PARTITION_DENIED or classify(code) is FailureClass.CONNECTION_BLOCKED):

@@ -15,9 +15,9 @@ from destination.domain.alert import (
     Alert,
     AlertState,
     AlertStatus,
+    AlertUnit,
     Situation,
     Subscription,
-    Unit,
     evaluate,
     reading,
 )
@@ -66,7 +66,7 @@ class Notice:
 
 
 @dataclass(frozen=True, slots=True)
-class Watch:
+class EvaluateAlerts:
     """Watches all connections.
 
     `today`: the calls of an instance's day; `dead_letters`: how many there are now; `is_drained`: whether no event is
@@ -170,7 +170,7 @@ def text(connection: Connection, state: AlertState) -> str:
         "",
         rule.means,
     ]
-    if rule.unit is not Unit.STATE:
+    if rule.unit is not AlertUnit.STATE:
         lines.append(f"It is {_shown(rule.unit, state.value)}; the threshold is {_shown(rule.unit, state.threshold)}.")
     if state.status is AlertStatus.TRIGGERED:
         lines += ["", rule.remedy]
@@ -178,10 +178,10 @@ def text(connection: Connection, state: AlertState) -> str:
     return "\n".join([*lines, "", f"Connection {connection.id}. See docs/monitoring.md, Alerts."])
 
 
-def _shown(unit: Unit, value: float) -> str:
+def _shown(unit: AlertUnit, value: float) -> str:
     match unit:
-        case Unit.RATIO:
+        case AlertUnit.RATIO:
             return f"{value:.1%}"
-        case Unit.SECONDS:
+        case AlertUnit.SECONDS:
             return str(timedelta(seconds=round(value)))
     return f"{value:.0f}"

@@ -31,7 +31,7 @@ class Retired:
 
 
 @dataclass(frozen=True, slots=True)
-class Retire:
+class RetireConnections:
     """Removes the connections whose deletion has come to its end."""
 
     connections: Connections

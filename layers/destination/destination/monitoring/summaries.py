@@ -41,7 +41,7 @@ class Summaries(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Summary:
+class RunSummary:
     """One connection and its run of the hour; an hour in which nothing was received has an empty run.
 
     `news`: what the run's counts have more than when the hour was summed up before, which makes it a correction.
@@ -58,15 +58,15 @@ class Summary:
 
 
 @dataclass(frozen=True, slots=True)
-class Monitor:
+class SummariseRuns:
     """Sums up the runs of all connections. `tell` tells of a summary, at the time it is due."""
 
     connections: Connections
     runs: Runs
     summaries: Summaries
-    tell: Callable[[Summary, datetime], None]
+    tell: Callable[[RunSummary, datetime], None]
 
-    def __call__(self, now: datetime, attempt: Attempts, has_time: Callable[[], bool]) -> Iterator[Summary]:
+    def __call__(self, now: datetime, attempt: Attempts, has_time: Callable[[], bool]) -> Iterator[RunSummary]:
         """Tell the summaries that are due, as long as there is time; the next time goes on with the rest."""
         yield from self._corrections(now, attempt, has_time)
         last = hour_of(run_id(now - HOUR - CLOSES_AFTER))
@@ -76,9 +76,9 @@ class Monitor:
                     if not has_time():
                         return
                     run = self.runs.get(connection.id, hour) or Run(connection.id, hour)
-                    yield self._tell(Summary(connection, run, Counter(run.tally.counts)), now)
+                    yield self._tell(RunSummary(connection, run, Counter(run.tally.counts)), now)
 
-    def _tell(self, summary: Summary, now: datetime) -> Summary:
+    def _tell(self, summary: RunSummary, now: datetime) -> RunSummary:
         self.tell(summary, now)
         self.summaries.put(summary.run)
         return summary
@@ -90,7 +90,7 @@ class Monitor:
             yield run_id(first)
             first += HOUR
 
-    def _corrections(self, now: datetime, attempt: Attempts, has_time: Callable[[], bool]) -> Iterator[Summary]:
+    def _corrections(self, now: datetime, attempt: Attempts, has_time: Callable[[], bool]) -> Iterator[RunSummary]:
         for connection_id, hour in self.summaries.late():
             if not has_time():
                 return
@@ -102,7 +102,7 @@ class Monitor:
                     continue
                 if connection and (before is None or run.version > before.version):
                     news = run.tally.counts - (before.counts if before else Counter())
-                    yield self._tell(Summary(connection, run, news, is_correction=before is not None), now)
+                    yield self._tell(RunSummary(connection, run, news, is_correction=before is not None), now)
                 self.summaries.settle(run)
 
     def _is_to_come(self, connection_id: str, hour: str) -> bool:
@@ -117,7 +117,7 @@ class Monitor:
             return None
 
 
-def announcement(summary: Summary, report: Mapping[str, Any]) -> dict[str, Any]:
+def announcement(summary: RunSummary, report: Mapping[str, Any]) -> dict[str, Any]:
     """What programs are told of an hour: docs/monitoring.md, "Run summaries".
 
     The audiences are left out: there may be more than an event or a line of a log can hold.

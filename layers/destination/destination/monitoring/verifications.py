@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from destination.control.connections import IncompleteError
-from destination.control.verifications import QueueRefusesError, Verifications, VerifyingError
+from destination.control.verifications import ManageVerifications, QueueRefusesError, VerifyingError
 from destination.domain.connection import OPEN, Connection
 from destination.domain.verification import Verification
 from destination.monitoring.attempts import Attempts
@@ -15,11 +15,11 @@ from destination.store.errors import NotFoundError
 
 
 @dataclass(frozen=True, slots=True)
-class ScheduledVerifications:
+class ScheduleVerifications:
     """Requests the verifications that are due."""
 
     connections: Connections
-    verifications: Verifications
+    verifications: ManageVerifications
 
     def __call__(self, now: datetime, attempt: Attempts) -> Iterator[Verification]:
         """Request the verification of each connection whose last one was requested long enough ago."""

@@ -43,7 +43,7 @@ class Stored:
 
 
 @dataclass(frozen=True, slots=True)
-class History:
+class AlertHistory:
     """Changes of a connection's alerts, newest first, and the cursor of those before (None: there are none)."""
 
     changes: tuple[AlertState, ...]
@@ -107,7 +107,7 @@ class Alerts:
             ExpressionAttributeValues=item({":number": state.number}),
         )
 
-    def history(self, connection_id: str, cursor: str | None, limit: int) -> History:
+    def history(self, connection_id: str, cursor: str | None, limit: int) -> AlertHistory:
         """The changes that come before a cursor (None: all), newest first."""
         request: QueryInputTypeDef = {
             "TableName": self._table,
@@ -120,7 +120,7 @@ class Alerts:
             request["ExclusiveStartKey"] = _key(connection_id, _HISTORY + cursor)
         answer = self._client.query(**request)
         last: str | None = attributes(answer.get("LastEvaluatedKey", {})).get("id")
-        return History(
+        return AlertHistory(
             changes=tuple(_state(attributes(one)) for one in answer["Items"]),
             cursor=last and last.removeprefix(_HISTORY),
         )

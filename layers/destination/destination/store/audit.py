@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from destination.domain.audience import AudienceKey
-from destination.domain.audit import RETENTION, Action, AuditRecord, Change, bounded
+from destination.domain.audit import RETENTION, AuditAction, AuditChange, AuditRecord, bounded
 from destination.domain.times import format_time, parse_time
 from destination.store.connections import InvalidCursorError
 from destination.store.items import attributes, item
@@ -126,8 +126,8 @@ def _record(found: dict[str, Any]) -> AuditRecord:
         id=stored["id"],
         at=parse_time(stored["at"]),
         actor=stored["actor"],
-        action=Action(stored["action"]),
+        action=AuditAction(stored["action"]),
         connection_id=stored.get("connection_id"),
         audience=audience,
-        changes=tuple(Change(*change) for change in json.loads(stored["changes"])),
+        changes=tuple(AuditChange(*change) for change in json.loads(stored["changes"])),
     )

@@ -60,7 +60,7 @@ class Ingress:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class ConnectionsPage:
     """Some of the connections, and the cursor of those that follow (None: there are no more)."""
 
     connections: tuple[Connection, ...]
@@ -126,7 +126,7 @@ class Connections:
             None if until is None else parse_time(until),
         )
 
-    def list(self, cursor: str | None = None, limit: int = 50) -> Page:
+    def list(self, cursor: str | None = None, limit: int = 50) -> ConnectionsPage:
         """Connections by Marketo instance; one created a moment ago may not show yet.
 
         Raises InvalidCursorError.
@@ -142,7 +142,7 @@ class Connections:
             request["ExclusiveStartKey"] = _start_of(cursor)
         answer = self._client.query(**request)
         last = answer.get("LastEvaluatedKey")
-        return Page(
+        return ConnectionsPage(
             connections=tuple(connection_from(found) for found in answer["Items"]),
             cursor=_cursor_at(last) if last else None,
         )

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from destination.domain.audience import AudienceKey
 from destination.domain.event import MembershipStatus
-from destination.domain.person import Delivered, Row
+from destination.domain.person import Delivered, LedgerRow
 from destination.domain.run import Run
 from destination.domain.times import format_time, parse_time
 from destination.store.leases import Lease, Leases
@@ -52,7 +52,7 @@ class Member:
     """Somebody who was put on a list and not taken off; `key` is the row's name in the table."""
 
     key: str
-    row: Row
+    row: LedgerRow
     delivered: Delivered
 
 
@@ -60,7 +60,7 @@ class Member:
 class Entry:
     """What one transaction records: rows by dedupe value, numbers of counted events by message, and the runs so far."""
 
-    rows: Mapping[str, Row] = field(default_factory=dict)
+    rows: Mapping[str, LedgerRow] = field(default_factory=dict)
     counted: Mapping[str, frozenset[str]] = field(default_factory=dict)
     runs: Sequence[Run] = ()
 
@@ -88,7 +88,7 @@ class Ledger:
         self._runs = runs
         self._sleep = sleep
 
-    def rows(self, connection_id: str, dedupe_keys: Sequence[str]) -> dict[str, Row]:
+    def rows(self, connection_id: str, dedupe_keys: Sequence[str]) -> dict[str, LedgerRow]:
         """The rows there are of these persons."""
         names = {_person(key): key for key in dedupe_keys}
         found = self._read(connection_id, list(names))
@@ -179,7 +179,7 @@ class Ledger:
                 if wanted:
                     self._sleep(_PAUSE)
 
-    def _put(self, connection_id: str, name: str, row: Row, expires: Any) -> "TransactWriteItemTypeDef":
+    def _put(self, connection_id: str, name: str, row: LedgerRow, expires: Any) -> "TransactWriteItemTypeDef":
         stored = {**_key(connection_id, name), "delivered": {"S": _text(row)}, "expires_at": expires}
         return {"Put": {"TableName": self._table, "Item": stored}}
 
@@ -208,7 +208,7 @@ def _message(message_id: str) -> str:
     return f"message#{message_id}"
 
 
-def _text(row: Row) -> str:
+def _text(row: LedgerRow) -> str:
     return _encode(
         {
             "lead_id": row.lead_id,
@@ -226,9 +226,9 @@ def _text(row: Row) -> str:
     )
 
 
-def _row(text: str) -> Row:
+def _row(text: str) -> LedgerRow:
     stored = json.loads(text)
-    return Row(
+    return LedgerRow(
         lead_id=stored["lead_id"],
         looked_up_at=_parsed(stored["looked_up_at"]),
         attributes_hash=stored["attributes_hash"],

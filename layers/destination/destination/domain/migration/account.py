@@ -11,7 +11,7 @@ from typing import Final
 from destination.domain.connection import PersonAction
 from destination.domain.connection_rules import LONGEST_TEXT, MUNCHKIN_ID
 from destination.domain.migration.export import Kind, Node
-from destination.domain.migration.report import Report
+from destination.domain.migration.report import MigrationReport
 
 _SECRET: Final = re.compile(r"client|secret|passw|token|credential|user|key", re.IGNORECASE)
 _WORKSPACE: Final = re.compile(r"workspace", re.IGNORECASE)
@@ -37,7 +37,7 @@ def _parameters(accounts: Sequence[Node]) -> Iterator[tuple[str, Node]]:
                 yield ".".join(str(name) for name in names), leaf
 
 
-def munchkin_id_of(accounts: Sequence[Node], report: Report) -> str | None:
+def munchkin_id_of(accounts: Sequence[Node], report: MigrationReport) -> str | None:
     found: dict[str, str] = {}
     for name, leaf in _parameters(accounts):
         if isinstance(leaf.value, str) and (not _SECRET.search(name) or "munchkin" in name.lower()):
@@ -56,7 +56,7 @@ def munchkin_id_of(accounts: Sequence[Node], report: Report) -> str | None:
     return None
 
 
-def workspace_of(accounts: Sequence[Node], report: Report) -> str | None:
+def workspace_of(accounts: Sequence[Node], report: MigrationReport) -> str | None:
     leaves = [leaf for name, leaf in _parameters(accounts) if _WORKSPACE.search(name) and not _SECRET.search(name)]
     given = {text: leaf.path for leaf in leaves if (text := leaf.text())}
     named = {text: path for text, path in given.items() if not text.isdecimal() and len(text) <= LONGEST_TEXT}
@@ -70,7 +70,7 @@ def workspace_of(accounts: Sequence[Node], report: Report) -> str | None:
     return None
 
 
-def person_action_of(accounts: Sequence[Node], report: Report) -> PersonAction:
+def person_action_of(accounts: Sequence[Node], report: MigrationReport) -> PersonAction:
     found: dict[PersonAction, str] = {}
     for name, leaf in _parameters(accounts):
         if _PERSON_CREATION.search(name) and not _SECRET.search(name) and (action := _action_of(name, leaf)):
@@ -100,7 +100,7 @@ def _action_of(name: str, leaf: Node) -> PersonAction | None:
     return PersonAction.UPDATE_EXISTING_AND_CREATE_NEW if creates else PersonAction.UPDATE_EXISTING_ONLY
 
 
-def skip_credentials(accounts: Sequence[Node], report: Report) -> None:
+def skip_credentials(accounts: Sequence[Node], report: MigrationReport) -> None:
     for name, leaf in _parameters(accounts):
         if _SECRET.search(name):
             leaf.take()

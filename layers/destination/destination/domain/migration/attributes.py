@@ -12,7 +12,7 @@ from typing import Final
 from destination.domain.connection import DEDUPE_TARGET, ECID_TARGET, EMAIL_TARGET, Generation, MappingRow
 from destination.domain.connection_rules import LONGEST_TEXT, MAX_MAPPING_ROWS, NEVER_WRITTEN
 from destination.domain.migration.export import Node
-from destination.domain.migration.report import Report
+from destination.domain.migration.report import MigrationReport
 
 SEARCHABLE: Final = (
     "choose a searchable lead field whose value is on every profile, such as email, as dedupe_field, and map its "
@@ -58,7 +58,7 @@ def transformations(flow: Node) -> Iterator[Node]:
         yield transformation["params"]
 
 
-def read_mapping(flow: Node, sets: Sequence[Node], generation: Generation, report: Report) -> LegacyMapping:
+def read_mapping(flow: Node, sets: Sequence[Node], generation: Generation, report: MigrationReport) -> LegacyMapping:
     """Identities come first, whatever their place: an attribute may be filled by one of them already."""
     mapping, rows = LegacyMapping(), []
     for parameters in transformations(flow):
@@ -145,7 +145,7 @@ def _tidy(path: str) -> str:
     return plain
 
 
-def _add(mapping: LegacyMapping, row: _Source, generation: Generation, report: Report) -> None:
+def _add(mapping: LegacyMapping, row: _Source, generation: Generation, report: MigrationReport) -> None:
     namespace = None if row.namespace is None else _NAMESPACES.get(row.namespace.lower(), row.namespace)
     target = row.target if namespace is None else namespace
     shown = f"{row.source[:LONGEST_TEXT]} → {target[:LONGEST_TEXT]}"
@@ -173,7 +173,7 @@ def _unreadable(source: str) -> str | None:
 
 
 def _add_identity(
-    mapping: LegacyMapping, row: _Source, namespace: str, shown: str, generation: Generation, report: Report
+    mapping: LegacyMapping, row: _Source, namespace: str, shown: str, generation: Generation, report: MigrationReport
 ) -> None:
     if namespace not in {EMAIL_TARGET, ECID_TARGET}:
         report.cannot_carry(row.item, f"{shown}: the legacy destination finds people by Email and ECID", SEARCHABLE)
@@ -188,7 +188,7 @@ def _add_identity(
         _mapped(row, f"{shown}: becomes {target}, and people are found by {by}", report)
 
 
-def _add_attribute(mapping: LegacyMapping, row: _Source, shown: str, report: Report) -> None:
+def _add_attribute(mapping: LegacyMapping, row: _Source, shown: str, report: MigrationReport) -> None:
     target = _RENAMED.get(row.target.lower(), row.target)
     before = mapping.attributes.get(target)
     if not target or len(target) > LONGEST_TEXT or "." in target or target.lower() in _NO_FIELDS:
@@ -210,7 +210,7 @@ def _add_attribute(mapping: LegacyMapping, row: _Source, shown: str, report: Rep
             _mapped(row, shown, report)
 
 
-def _twice(row: _Source, before: MappingRow, shown: str, report: Report) -> None:
+def _twice(row: _Source, before: MappingRow, shown: str, report: MigrationReport) -> None:
     if row.source == before.source:
         report.carried(row.item, f"{shown}: is mapped by another row as well")
     else:
@@ -218,7 +218,7 @@ def _twice(row: _Source, before: MappingRow, shown: str, report: Report) -> None
         report.cannot_carry(row.item, f"{shown}: {before.source} fills {before.target} already", remedy)
 
 
-def _mapped(row: _Source, detail: str, report: Report) -> None:
+def _mapped(row: _Source, detail: str, report: MigrationReport) -> None:
     if row.condition is None:
         report.carried(row.item, detail)
     else:
@@ -226,7 +226,9 @@ def _mapped(row: _Source, detail: str, report: Report) -> None:
         report.changed(row.item, f"{detail}; {condition}", "build the condition into the audience")
 
 
-def _rows_of_sets(reference: Node, sets: Sequence[Node], mapping: LegacyMapping, report: Report) -> Iterator[Node]:
+def _rows_of_sets(
+    reference: Node, sets: Sequence[Node], mapping: LegacyMapping, report: MigrationReport
+) -> Iterator[Node]:
     """The rows of the mapping set that the dataflow names; the set has to be in the export."""
     mapping_id, version = reference["mappingId"].text(), reference["mappingVersion"].text()
     if mapping_id is None:
@@ -248,7 +250,7 @@ def _rows_of_sets(reference: Node, sets: Sequence[Node], mapping: LegacyMapping,
     yield from used["mappings"].entries()
 
 
-def _declared_fields(place: Node, mapping: LegacyMapping, generation: Generation, report: Report) -> None:
+def _declared_fields(place: Node, mapping: LegacyMapping, generation: Generation, report: MigrationReport) -> None:
     """Fields that the dataflow declares mandatory, or to be those by which people are told apart."""
     for one in place["primaryFields"].entries():
         namespace = one["identityNamespace"].text()

@@ -14,7 +14,7 @@ from destination.domain.audience_rules import AUDIENCE_ID, LONGEST_NAMESPACE, MA
 from destination.domain.connection_rules import LONGEST_TEXT
 from destination.domain.migration.attributes import transformations
 from destination.domain.migration.export import Node
-from destination.domain.migration.report import Report
+from destination.domain.migration.report import MigrationReport
 from destination.domain.times import parse_time
 
 _LIST_ID: Final = re.compile(r"(?:ST)?([1-9][0-9]{0,9})(?:[A-Z][0-9]+)?")
@@ -23,7 +23,7 @@ _LIST_ID: Final = re.compile(r"(?:ST)?([1-9][0-9]{0,9})(?:[A-Z][0-9]+)?")
 _OTHER_TYPES: Final = {"ACCOUNT": "companies", "PROSPECT": "people who are not your customers", "DATASET": "tables"}
 
 
-def read_activations(flow: Node, report: Report) -> tuple[Activation, ...]:
+def read_activations(flow: Node, report: MigrationReport) -> tuple[Activation, ...]:
     activations: dict[AudienceKey, Activation] = {}
     for parameters in transformations(flow):
         for selector in parameters["segmentSelectors"]["selectors"].entries():
@@ -33,7 +33,7 @@ def read_activations(flow: Node, report: Report) -> tuple[Activation, ...]:
     return tuple(activations.values())
 
 
-def _activation(selector: Node, before: dict[AudienceKey, Activation], report: Report) -> Activation | None:
+def _activation(selector: Node, before: dict[AudienceKey, Activation], report: MigrationReport) -> Activation | None:
     value = selector["value"]
     value.skip("description", "systemSegmentId", "updateTime")
     kind = (selector["type"].text() or "PLATFORM_SEGMENT").upper()

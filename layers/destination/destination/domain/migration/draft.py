@@ -21,7 +21,7 @@ from destination.domain.migration.account import (
 from destination.domain.migration.attributes import LEGACY, SEARCHABLE, LegacyMapping, read_mapping
 from destination.domain.migration.audiences import read_activations
 from destination.domain.migration.export import Kind, Node, objects, read_export
-from destination.domain.migration.report import Finding, Report
+from destination.domain.migration.report import Finding, MigrationReport
 from destination.domain.problem import ConfigurationError, Problem
 
 DEFAULT_NAME: Final = "Marketo Engage"
@@ -76,7 +76,7 @@ def migrate(content: object, generation: Generation) -> Migration:
         raise ConfigurationError([Problem("flow", f"{wrong}; send what GET …/flows/{{id}} answered, one at a time")])
     flow = found[Kind.FLOW][0]
     _skip_bookkeeping(flow, found)
-    report = Report()
+    report = MigrationReport()
     accounts = accounts_of(flow, found)
     mapping = read_mapping(flow, found[Kind.MAPPING_SET], generation, report)
     activations = read_activations(flow, report)
@@ -98,7 +98,7 @@ def _skip_bookkeeping(flow: Node, found: dict[Kind, list[Node]]) -> None:
 
 
 def _draft(
-    flow: Node, accounts: Sequence[Node], mapping: LegacyMapping, generation: Generation, report: Report
+    flow: Node, accounts: Sequence[Node], mapping: LegacyMapping, generation: Generation, report: MigrationReport
 ) -> Draft | None:
     name, description = _texts(flow, report)
     munchkin_id = munchkin_id_of(accounts, report)
@@ -131,7 +131,7 @@ def _draft(
     )
 
 
-def _texts(flow: Node, report: Report) -> tuple[str, str | None]:
+def _texts(flow: Node, report: MigrationReport) -> tuple[str, str | None]:
     given, told = flow["name"].text() or "", flow["description"].text()
     name, description = given[:LONGEST_TEXT].strip() or DEFAULT_NAME, told and told[:LONGEST_DESCRIPTION]
     if (name, description) != (given, told):
@@ -139,7 +139,7 @@ def _texts(flow: Node, report: Report) -> tuple[str, str | None]:
     return name, description
 
 
-def _possible_action(action: PersonAction, mapping: LegacyMapping, report: Report) -> PersonAction:
+def _possible_action(action: PersonAction, mapping: LegacyMapping, report: MigrationReport) -> PersonAction:
     """People are created with a first and a last name, in the legacy destination as in this one."""
     creates = action is PersonAction.UPDATE_EXISTING_AND_CREATE_NEW
     missing = [name for name in ("firstName", "lastName") if name not in mapping.attributes]
@@ -151,7 +151,7 @@ def _possible_action(action: PersonAction, mapping: LegacyMapping, report: Repor
     return PersonAction.UPDATE_EXISTING_ONLY
 
 
-def _marketing_actions(flow: Node, report: Report) -> tuple[str, ...]:
+def _marketing_actions(flow: Node, report: MigrationReport) -> tuple[str, ...]:
     actions: dict[str, None] = {}
     for reference in flow["policy"]["enforcementRefs"].entries():
         name = (reference.text() or "").rsplit("/", 1)[-1]
@@ -166,7 +166,7 @@ def _marketing_actions(flow: Node, report: Report) -> tuple[str, ...]:
     return tuple(actions)
 
 
-def _state(flow: Node, report: Report) -> None:
+def _state(flow: Node, report: MigrationReport) -> None:
     state = flow["state"].text()
     if state is not None:
         remedy = "check it, then enable it" if state == "enabled" else "enable it when it is to deliver"
@@ -175,7 +175,7 @@ def _state(flow: Node, report: Report) -> None:
     report.needs_person("source", "the connection is fed by an HTTP API destination", remedy)
 
 
-def _lost_behaviour(report: Report, *, legacy: bool) -> None:
+def _lost_behaviour(report: MigrationReport, *, legacy: bool) -> None:
     if legacy:
         report.carried("propagate_renames", "a renamed audience renames its list")
     else:

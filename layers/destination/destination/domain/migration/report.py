@@ -7,7 +7,7 @@ from enum import StrEnum
 from destination.domain.migration.export import Node
 
 
-class Result(StrEnum):
+class MigrationResult(StrEnum):
     """What became of a part of the export."""
 
     CARRIED_OVER = "carried_over"
@@ -21,26 +21,26 @@ class Finding:
     """What became of one part: its path in the export, or the connection's member that the export says nothing of."""
 
     item: str
-    result: Result
+    result: MigrationResult
     detail: str
     remedy: str | None = None
 
 
 @dataclass(slots=True)
-class Report:
+class MigrationReport:
     findings: list[Finding] = field(default_factory=list)
 
     def carried(self, item: str, detail: str) -> None:
-        self.findings.append(Finding(item, Result.CARRIED_OVER, detail))
+        self.findings.append(Finding(item, MigrationResult.CARRIED_OVER, detail))
 
     def changed(self, item: str, detail: str, remedy: str | None = None) -> None:
-        self.findings.append(Finding(item, Result.CHANGED, detail, remedy))
+        self.findings.append(Finding(item, MigrationResult.CHANGED, detail, remedy))
 
     def needs_person(self, item: str, detail: str, remedy: str) -> None:
-        self.findings.append(Finding(item, Result.NEEDS_PERSON, detail, remedy))
+        self.findings.append(Finding(item, MigrationResult.NEEDS_PERSON, detail, remedy))
 
     def cannot_carry(self, item: str, detail: str, remedy: str) -> None:
-        self.findings.append(Finding(item, Result.CANNOT_CARRY, detail, remedy))
+        self.findings.append(Finding(item, MigrationResult.CANNOT_CARRY, detail, remedy))
 
     def unread(self, export: Node) -> None:
         """One line for each name that nobody read, however many selectors have it; its values may be secret."""
