@@ -22,7 +22,6 @@ import requests
 
 from benchmarks import aws, workload
 from benchmarks.row import Row, Say
-from destination.delivery.batch import Sync
 from destination.domain.credentials import ClientCredentials
 from destination.domain.pseudonym import pseudonym
 from destination.marketo.instance import Marketo
@@ -34,6 +33,7 @@ from destination.store.ledger import Ledger
 from destination.store.runs import Runs
 from marketo_simulator import Simulator
 from marketo_simulator.adapter import SimulatorAdapter
+from testing.delivery import delivery
 from testing.memory import MemoryToken
 
 EVENTS: Final = 10_000
@@ -104,7 +104,7 @@ class Stand:
         )
         connections, leases = Connections(dynamodb, aws.CONNECTIONS), Leases(dynamodb, aws.CONNECTIONS)
         workload.store(connections, workload.active(workload.connection()))
-        self.sync = Sync(
+        self.sync = delivery(
             connections=connections,
             leases=leases,
             ledger=Ledger(dynamodb, aws.LEDGER, leases=leases, runs=Runs(dynamodb, aws.RUNS)),

@@ -1,7 +1,7 @@
 """A worker that dies in the middle of its work: from one effect on, none of what it does reaches the world."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from requests import PreparedRequest, Response
@@ -67,8 +67,8 @@ def mortal(world: World) -> Life:
     life = Life()
     world.http.mount("https://", MortalAdapter(world.simulator, life))
     used: dict[str, Any] = {
-        name: Mortal(getattr(world.sync, name), life)
+        name: Mortal(getattr(world, name), life)
         for name in ("connections", "leases", "ledger", "queue", "dead_letters")
     }
-    world.sync = replace(world.sync, **used)
+    world.sync = world.delivery(**used)
     return life

@@ -7,7 +7,7 @@ from typing import Any
 
 import requests
 
-from destination.delivery.batch import BatchReport, Sync
+from destination.delivery.batch import BatchReport, DeliverBatch
 from destination.delivery.verify_lists import VerifyLists
 from destination.domain.audience import Activation, AudienceKey
 from destination.domain.connection import (
@@ -28,6 +28,7 @@ from destination.marketo.pace import Pace
 from destination.queue import encode_event, pack
 from marketo_simulator import Simulator
 from marketo_simulator.adapter import SimulatorAdapter
+from testing.delivery import delivery
 from testing.memory import (
     MemoryConnections,
     MemoryDeadLetters,
@@ -127,20 +128,25 @@ class World:
             clock=lambda: self.now,
             sleep=self.sleep,
         )
-        self.sync = Sync(
-            connections=self.connections,
-            leases=self.leases,
-            ledger=self.ledger,
-            queue=self.queue,
-            dead_letters=self.dead_letters,
-            marketo=lambda _: self.marketo,
-            pace=self.pace,
-            clock=lambda: self.now,
-            verify=VerifyLists(self.verifications, self.ledger.placed, lambda: self.now),
-            sleep=self.sleep,
-            chance=lambda: 0.0,
-            name_of=name_of,
-        )
+        self.sync = self.delivery()
+
+    def delivery(self, **others: Any) -> DeliverBatch:
+        """The use case over what is here, but for others that are given by name."""
+        parts: dict[str, Any] = {
+            "connections": self.connections,
+            "leases": self.leases,
+            "ledger": self.ledger,
+            "queue": self.queue,
+            "dead_letters": self.dead_letters,
+            "marketo": lambda _: self.marketo,
+            "pace": self.pace,
+            "clock": lambda: self.now,
+            "verify": VerifyLists(self.verifications, self.ledger.placed, lambda: self.now),
+            "sleep": self.sleep,
+            "chance": lambda: 0.0,
+            "name_of": name_of,
+        }
+        return delivery(**(parts | others))
 
     def sleep(self, seconds: float) -> None:
         self.now += timedelta(seconds=seconds)

@@ -25,7 +25,6 @@ from benchmarks.soak.story import (
     persons,
     story,
 )
-from destination.delivery.batch import Sync
 from destination.domain.audience import Activation
 from destination.domain.connection import ActiveConnection, Connection, Limits, MappingRow, SyncType
 from destination.domain.credentials import ClientCredentials
@@ -37,6 +36,7 @@ from destination.queue import DeadLetter, Message, encode_event, pack
 from destination.store.leases import Lease
 from marketo_simulator import Fault, Simulator
 from testing.crashes import CrashError, Life, Mortal, MortalAdapter
+from testing.delivery import delivery
 from testing.memory import (
     MemoryConnections,
     MemoryDeadLetters,
@@ -166,7 +166,7 @@ class Soak:
             "queue": self.queue,
             "dead_letters": self.letters,
         }
-        self.sync = Sync(
+        self.sync = delivery(
             **{name: Mortal(one, self.fate) for name, one in used.items()},
             marketo=marketo,
             pace=self._pace,

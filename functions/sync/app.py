@@ -14,8 +14,10 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from destination.delivery.batch import BatchReport, Sync
+from destination.delivery.batch import BatchReport, DeliverBatch
+from destination.delivery.connection import DeliverConnection
 from destination.delivery.metrics import UNITS, Calls, measured, reasons
+from destination.delivery.turn import TakeTurn
 from destination.delivery.verify_lists import VerifyLists
 from destination.domain.connection import Connection, Limits
 from destination.domain.pace import PaceState
@@ -44,7 +46,7 @@ gc.set_threshold(100_000, 50, 100)
 
 
 @functools.cache
-def sync() -> Sync:
+def sync() -> DeliverBatch:
     settings = SyncSettings.from_env()
     dynamodb, sqs, secrets = boto3.client("dynamodb"), boto3.client("sqs"), boto3.client("secretsmanager")
     leases = Leases(dynamodb, settings.connections_table)
@@ -71,20 +73,18 @@ def sync() -> Sync:
 
     ledger = Ledger(dynamodb, settings.ledger_table, leases=leases, runs=Runs(dynamodb, settings.runs_table))
     verifications = Verifications(dynamodb, settings.runs_table)
-    return Sync(
-        connections=Connections(dynamodb, settings.connections_table),
-        leases=leases,
+    connections = Connections(dynamodb, settings.connections_table)
+    dead_letters = DeadLetters(sqs, settings.dead_letter_queue_url)
+    deliver = DeliverConnection(
+        connections=connections,
         ledger=ledger,
-        queue=EventQueue(sqs, settings.queue_url),
-        dead_letters=DeadLetters(sqs, settings.dead_letter_queue_url),
-        marketo=instance,
-        pace=_pace,
+        dead_letters=dead_letters,
         clock=_now,
         verify=VerifyLists(verifications, ledger.placed, _now),
-        sleep=time.sleep,
-        chance=random.random,
         name_of=functools.partial(pseudonym, pseudonym_secret(secrets, settings.pseudonym_secret)),
     )
+    turn = TakeTurn(connections, leases, instance, _pace, deliver, _now, time.sleep, random.random)
+    return DeliverBatch(connections, EventQueue(sqs, settings.queue_url), dead_letters, turn, _now)
 
 
 @logger.inject_lambda_context(clear_state=True)

@@ -8,7 +8,8 @@ from datetime import timedelta
 
 import pytest
 
-from destination.delivery.batch import RETRY_BLOCKED, RETRY_LEASE
+from destination.delivery.connection import RETRY_BLOCKED
+from destination.delivery.turn import RETRY_LEASE
 from destination.domain.connection import ActiveConnection, Limits, Status
 from destination.marketo.errors import CODES, FailureClass
 from destination.queue import DeadLetter, encode_event, pack
@@ -364,7 +365,7 @@ class FullDeadLetters(MemoryDeadLetters):
 def test_what_no_dead_letter_can_be_written_for_stays_in_the_queue() -> None:
     world = World()
     letters = FullDeadLetters()
-    world.sync = replace(world.sync, dead_letters=letters)
+    world.sync = world.delivery(dead_letters=letters)
     world.queue.send("gone", ["not JSON"])
     world.simulator.script(Fault("skip", "1003", path=LEADS, nth=2))
     report = world.deliver(event(ADA, ("a", REALIZED)))

@@ -64,7 +64,7 @@ def test_lead_ids_of_one_instance_never_reach_another() -> None:
             )
         return clients[of.id]
 
-    world.sync = replace(world.sync, marketo=marketo)
+    world.sync = world.delivery(marketo=marketo)
     for of in (world.connection, second):
         said = event(ADA, ("a", REALIZED), company=of.id)
         world.queue.send(of.id, [body for _, body in pack(of.id, world.now, [encode_event(said)])])

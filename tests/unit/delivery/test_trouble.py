@@ -7,7 +7,8 @@ from datetime import timedelta
 import pytest
 from botocore.exceptions import ClientError
 
-from destination.delivery.batch import EAGER_RECEIVES, PATIENT_DELAY, RETRY_BLOCKED
+from destination.delivery.connection import RETRY_BLOCKED
+from destination.delivery.requeue import EAGER_RECEIVES, PATIENT_DELAY
 from destination.domain.circuit import PATIENCE, Pause
 from destination.domain.connection import ActiveConnection, Limits, MappingRow, OnInvalid, Status
 from destination.domain.event import MembershipStatus

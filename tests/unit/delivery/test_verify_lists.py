@@ -7,7 +7,8 @@ from datetime import timedelta
 import pytest
 from botocore.exceptions import ClientError
 
-from destination.delivery.batch import EAGER_RECEIVES, RETRY_BLOCKED
+from destination.delivery.connection import RETRY_BLOCKED
+from destination.delivery.requeue import EAGER_RECEIVES
 from destination.delivery.verify_lists import RESERVE_WAIT, SLICE
 from destination.domain.circuit import LONGEST_PAUSE, LONGEST_SPREAD
 from destination.domain.connection import Limits, Status

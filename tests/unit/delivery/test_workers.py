@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
@@ -12,7 +12,8 @@ import pytest
 import requests
 from requests import PreparedRequest, Response
 
-from destination.delivery.batch import LEASE_MARGIN, RETRY_LEASE, BatchReport, Sync
+from destination.delivery.batch import BatchReport, DeliverBatch
+from destination.delivery.turn import LEASE_MARGIN, RETRY_LEASE
 from destination.domain.audience import Activation
 from destination.domain.connection import ActiveConnection, Connection
 from destination.domain.credentials import ClientCredentials
@@ -24,6 +25,7 @@ from destination.queue import Message, encode_event, pack
 from marketo_simulator import Simulator
 from marketo_simulator.adapter import SimulatorAdapter
 from testing.counts import CLASSES
+from testing.delivery import delivery
 from testing.meddler import creates
 from testing.memory import (
     MemoryConnections,
@@ -121,7 +123,7 @@ class Watch(SimulatorAdapter):
 class Worker:
     """A process that delivers."""
 
-    sync: Sync
+    sync: DeliverBatch
     watch: Watch
 
     def __call__(self, messages: Sequence[Message], time_left: timedelta = FIVE_MINUTES) -> BatchReport:
@@ -159,7 +161,8 @@ class Site:
     def sleep(self, seconds: float) -> None:
         time.sleep(seconds / SPEED)
 
-    def worker(self, name: str) -> Worker:
+    def worker(self, name: str, **others: Any) -> Worker:
+        """A process; `others` are used in place of what the site has."""
         watch = Watch(self, name)
         http = requests.Session()
         http.mount("https://", watch)
@@ -182,8 +185,8 @@ class Site:
         used: dict[str, Any] = {
             one: Guarded(getattr(self, one), self.lock)
             for one in ("connections", "leases", "ledger", "queue", "dead_letters")
-        }
-        sync = Sync(
+        } | others
+        sync = delivery(
             **used,
             marketo=marketo,
             pace=self.pace,
@@ -320,9 +323,8 @@ def test_an_instance_whose_lease_is_held_does_not_hold_up_another_one_of_the_bat
 def test_a_worker_that_dies_holds_others_up_until_the_end_of_its_lease_and_nothing_is_lost(site: Site) -> None:
     """It dies after it has created a lead and before it has recorded that; nobody releases its lease."""
     message = site.post(MUNCHKIN, *people(1))
-    dying, other = site.worker("dying"), site.worker("other")
     leases, ledger = LostRelease(site.leases, site.lock), Unwritable(site.ledger, site.lock)
-    dying.sync = replace(dying.sync, leases=leases, ledger=ledger)
+    dying, other = site.worker("dying", leases=leases, ledger=ledger), site.worker("other")
     began = site.now()
     with pytest.raises(DeadError):
         dying([message], TIME_OUT)

@@ -14,13 +14,14 @@ from datetime import datetime
 from typing import Final, Protocol
 
 from destination.control.connections import IncompleteError
-from destination.delivery.round import LEAD_GONE, Delivery, Result, schema_for
+from destination.delivery.conversation import Conversation, schema_for
+from destination.delivery.round import Delivery, Result
 from destination.domain.connection import ActiveConnection, Connection
 from destination.domain.connection_rules import missing_to_enable
 from destination.domain.credentials import ClientCredentials
 from destination.domain.event import ProfileEvent
 from destination.domain.mapping import Mapper
-from destination.domain.matching import rule_of
+from destination.domain.matching import Lead, rule_of
 from destination.domain.person import LedgerRow, Origin, Unit, by_key
 from destination.domain.preview import CallKind, Preview, persons_of
 from destination.domain.problem import Problem
@@ -32,8 +33,9 @@ from destination.ingest.sources.body import Parsed, Receipt, TooManyRecordsError
 from destination.ingest.sources.body import Problem as RecordProblem
 from destination.ingest.webhook import encoded
 from destination.marketo.describe import Describe
+from destination.marketo.errors import LEAD_GONE
 from destination.marketo.instance import Marketo
-from destination.marketo.leads import Found, Record, RecordResult, SyncAction
+from destination.marketo.leads import Record, RecordResult, SyncAction
 from destination.store.errors import NotFoundError
 
 MAX_BODY_BYTES: Final = 1_000_000
@@ -128,7 +130,7 @@ class PreviewEvents:
         persons = by_key(_all(units))
         delivery = Delivery(
             target,
-            rehearsal,
+            Conversation(target, rehearsal),
             mapper.dedupe_field,
             self.clock,
             remember=lambda _: None,
@@ -171,11 +173,11 @@ class Rehearsal:
         """How many calls of each kind the delivery makes."""
         return {call: self._made[call] for call in CallKind}
 
-    def find(self, by: Field, keys: Sequence[str]) -> Found:
+    def find(self, by: Field, keys: Sequence[str]) -> dict[str, list[Lead]]:
         """Look leads up. Raises MarketoError."""
         self._count(CallKind.LOOK_UP)
         found = self._marketo.leads.find(by, keys)
-        self._there |= {lead.id for leads in found.leads.values() for lead in leads}
+        self._there |= {lead.id for leads in found.values() for lead in leads}
         return found
 
     def sync(
@@ -213,8 +215,8 @@ class Rehearsal:
 
     def _gone(self, lead_ids: Sequence[int]) -> set[int]:
         unknown = [one for one in dict.fromkeys(lead_ids) if one not in self._there]
-        found = self._marketo.leads.find(_LEAD_ID, [str(one) for one in unknown]) if unknown else Found()
-        gone = {int(key) for key, leads in found.leads.items() if not leads}
+        found = self._marketo.leads.find(_LEAD_ID, [str(one) for one in unknown]) if unknown else {}
+        gone = {int(key) for key, leads in found.items() if not leads}
         with self._lock:
             self._there.update(one for one in unknown if one not in gone)
         return gone

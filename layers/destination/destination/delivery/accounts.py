@@ -9,15 +9,14 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from destination.delivery.work import Work
 from destination.domain.audience import AudienceKey
-from destination.domain.connection import ActiveConnection
-from destination.domain.mapping import Mapper
 from destination.domain.outcome import Class
-from destination.domain.person import LedgerRow, Origin, Unit
+from destination.domain.person import LedgerRow, Origin
 from destination.domain.run import Run, Tally, run_id, tally_ignored, tally_persons
 from destination.domain.settle import Settled, parts
 from destination.marketo.reasons import message_of
-from destination.queue import DeadLetter, Envelope, Message, encode_event, pack
+from destination.queue import DeadLetter
 from destination.store.leases import Lease
 from destination.store.ledger import TRANSACTION_ITEMS, Entry, StaleRunError
 
@@ -42,42 +41,6 @@ class DeadLetters(Protocol):
     """Where goes what cannot be delivered."""
 
     def send(self, letters: Sequence[DeadLetter]) -> list[int]: ...
-
-
-@dataclass(slots=True)
-class Work:
-    """A message of a connection; `pending` are the numbers of its persons that are not recorded yet."""
-
-    message: Message
-    envelope: Envelope
-    target: ActiveConnection
-    pending: set[str] | None = None
-    is_given_back: bool = False
-    ignored: list[Origin] = field(default_factory=list)
-
-    @property
-    def is_done(self) -> bool:
-        return self.pending is not None and not self.pending
-
-    def units(self, mapper: Mapper, counted: frozenset[str]) -> list[Unit]:
-        """The persons that the message's events mean, less those that were counted when it was delivered before."""
-        run = run_id(self.envelope.received_at)
-        units: list[Unit] = []
-        for index, event in enumerate(self.envelope.events):
-            origin = Origin(self.message.id, str(index), run)
-            found = mapper.units(event, origin)
-            units += (unit for unit in found if unit.origin.number not in counted)
-            if not found and origin.number not in counted:
-                self.ignored.append(origin)
-        self.pending = {unit.origin.number for unit in units} | {origin.number for origin in self.ignored}
-        return units
-
-    def event(self, number: str) -> str:
-        """The event that a person came from, as a message of its own."""
-        event = self.envelope.events[int(number.split(".", maxsplit=1)[0])]
-        own = self.envelope
-        _, body = next(pack(own.connection_id, own.received_at, [encode_event(event)], own.correlation_id))
-        return body
 
 
 @dataclass(frozen=True, slots=True)

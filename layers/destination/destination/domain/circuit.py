@@ -26,6 +26,11 @@ class Pause:
     failures: int
 
 
+def waited_out(pause: Pause | None) -> frozenset[str]:
+    """The code that was waited out often enough in a row."""
+    return frozenset({pause.code} if pause is not None and pause.failures >= PATIENCE else ())
+
+
 def pause_after(
     before: Pause | None,
     *,

@@ -174,38 +174,55 @@ def coalesce(key: str, units: Sequence[Unit], row: LedgerRow | None) -> Person:
     known = row or LedgerRow()
     if units[0].consents is False:
         return _without_consent(key, units)
-    fields: dict[str, tuple[FieldValue, Origin]] = {}
-    memberships: dict[AudienceKey, tuple[Membership, Origin]] = {}
-    at: datetime | None = None
-    ecid: FieldValue = None
-    for unit in sorted(units, key=lambda one: one.at):
-        if known.attributes_at is None or unit.at > known.attributes_at:
-            at = unit.at
-            for name, value in unit.fields.items():
-                fields[name] = (value, unit.origin)
-            for name in unit.dropped:
-                fields.pop(name, None)
-        if unit.ecid is not None:
-            ecid = unit.ecid
-        for one in unit.memberships:
-            delivered = known.memberships.get(one.audience)
-            newest = memberships.get(one.audience)
-            if (delivered is None or one.at > delivered.at) and (newest is None or one.at >= newest[0].at):
-                memberships[one.audience] = (one, unit.origin)
+    ordered = sorted(units, key=_at)
+    newer = [unit for unit in ordered if known.attributes_at is None or unit.at > known.attributes_at]
+    fields = _newest_fields(newer)
+    memberships = _newest_memberships(ordered, known)
     contributed = {origin for _, origin in fields.values()} | {origin for _, origin in memberships.values()}
     repeated = set() if contributed else {unit.origin for unit in units if _is_known(unit, known)}
     return Person(
         key=key,
         dedupe_value=units[-1].dedupe_value,
         fields={name: value for name, (value, _) in fields.items()},
-        at=at,
+        at=newer[-1].at if newer else None,
         memberships={audience: one for audience, (one, _) in memberships.items()},
         dropped=frozenset(name for unit in units for name in unit.dropped),
         units=tuple(units),
         superseded=frozenset(unit.origin for unit in units if unit.fields or unit.memberships) - contributed - repeated,
         consents=units[0].consents,
-        ecid=ecid,
+        ecid=_last_ecid(ordered),
     )
+
+
+def _at(unit: Unit) -> datetime:
+    return unit.at
+
+
+def _newest_fields(ordered: Iterable[Unit]) -> dict[str, tuple[FieldValue, Origin]]:
+    """By field its newest value, and the unit that it came from; a newer value that is invalid leaves none."""
+    fields: dict[str, tuple[FieldValue, Origin]] = {}
+    for unit in ordered:
+        for name, value in unit.fields.items():
+            fields[name] = (value, unit.origin)
+        for name in unit.dropped:
+            fields.pop(name, None)
+    return fields
+
+
+def _newest_memberships(ordered: Iterable[Unit], known: LedgerRow) -> dict[AudienceKey, tuple[Membership, Origin]]:
+    """By audience its newest membership that is newer than the ledger's, and the unit that it came from."""
+    memberships: dict[AudienceKey, tuple[Membership, Origin]] = {}
+    for unit in ordered:
+        for one in unit.memberships:
+            delivered = known.memberships.get(one.audience)
+            newest = memberships.get(one.audience)
+            if (delivered is None or one.at > delivered.at) and (newest is None or one.at >= newest[0].at):
+                memberships[one.audience] = (one, unit.origin)
+    return memberships
+
+
+def _last_ecid(ordered: Sequence[Unit]) -> FieldValue:
+    return next((unit.ecid for unit in reversed(ordered) if unit.ecid is not None), None)
 
 
 def _without_consent(key: str, units: Sequence[Unit]) -> Person:
@@ -219,7 +236,7 @@ def _without_consent(key: str, units: Sequence[Unit]) -> Person:
         units=tuple(units),
         superseded=frozenset(),
         consents=False,
-        ecid=next((unit.ecid for unit in reversed(units) if unit.ecid is not None), None),
+        ecid=_last_ecid(units),
     )
 
 

@@ -55,23 +55,26 @@ def settle(target: ActiveConnection, plan: Plan, answers: Answers, row: LedgerRo
     if answers.write is not None and answers.write.code is not None:
         return refused(person, rejected(answers.write.code))
     lead_id = answers.write.lead_id if answers.write else plan.lead_id
-    wrote = plan.write is not Write.NOTHING
     lists = {audience: _list_reason(plan, audience, answers) for audience in {*plan.add, *plan.remove}}
-    failures = [reason for reason in lists.values() if reason is not None and reason.outcome is Class.FAILED]
-    outcome = Outcome(
-        reason=failures[0] if failures else _person_reason(plan, lists, wrote=wrote),
+    failed = {audience for audience, reason in lists.items() if reason is not None and reason.outcome is Class.FAILED}
+    memberships = _memberships(target, plan, known, lead_id, failed)
+    row = _row(target.connection, plan, known, memberships, lead_id, now)
+    return Settled(person, _outcome(plan, lists), row, plan)
+
+
+def _outcome(plan: Plan, lists: Mapping[AudienceKey, Reason | None]) -> Outcome:
+    """What became of somebody whose calls were answered; `lists`: why each list did not change, None where it did."""
+    wrote = plan.write is not Write.NOTHING
+    failures = (reason for reason in lists.values() if reason is not None and reason.outcome is Class.FAILED)
+    unchanged = None if wrote else plan.verdict or ALREADY_DELIVERED
+    return Outcome(
+        reason=next(failures, None) or _person_reason(plan, lists, wrote=wrote),
         created=plan.write is Write.CREATE,
         updated=plan.write is Write.UPDATE,
         added=sum(1 for audience in plan.add if lists[audience] is None),
         removed=sum(1 for audience in plan.remove if lists[audience] is None),
-        audiences={
-            audience: lists.get(audience, None if wrote else plan.verdict or ALREADY_DELIVERED)
-            for audience in {*person.memberships, *plan.add}
-        },
+        audiences={audience: lists.get(audience, unchanged) for audience in {*plan.person.memberships, *plan.add}},
     )
-    failed = {audience for audience, reason in lists.items() if reason in failures}
-    memberships = _memberships(target, plan, known, lead_id, failed)
-    return Settled(person, outcome, _row(target.connection, plan, known, memberships, lead_id, now), plan)
 
 
 def _without_consent(plan: Plan, answers: Answers, known: LedgerRow) -> Settled:

@@ -51,6 +51,10 @@ RATE_REACHED: Final = "606"
 QUOTA_REACHED: Final = "607"
 CONCURRENCY_REACHED: Final = "615"
 INVALID_DATA: Final = "1003"
+LEAD_GONE: Final = "1004"
+FIELD_UNKNOWN: Final = "1006"
+SOMEBODY_ELSE_CREATED_IT: Final = frozenset({"1005", "1007", "1010"})
+"""Codes that a creation is refused with because there is such a lead by now."""
 
 CONNECTION_FAILED: Final = "CONNECTION_FAILED"
 CONNECTION_LOST: Final = "CONNECTION_LOST"

@@ -4,7 +4,7 @@ Source: Marketo REST API, "Leads" (query by filter type, Sync Leads) and "Lead d
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Final, TypeVar
@@ -14,11 +14,9 @@ from destination.domain.schema import Field, FieldValue, InvalidValueError, dedu
 from destination.domain.times import parse_time
 from destination.marketo.client import LEADS_QUERY_TIMEOUT, SYNC_TIMEOUT, Client, json_body
 from destination.marketo.errors import (
-    INVALID_DATA,
     SKIPPED,
     UNEXPECTED_ANSWER,
     InstanceWaitsError,
-    RequestRejectedError,
 )
 from destination.marketo.transport import Request
 
@@ -68,14 +66,6 @@ class RecordResult:
         return cls(lead_id if isinstance(lead_id, int) else None, status, code)
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
-    """`leads`: for every key that could be looked up its leads, none for an unknown person. `failed`: key to code."""
-
-    leads: dict[str, list[Lead]] = field(default_factory=dict)
-    failed: dict[str, str] = field(default_factory=dict)
-
-
 def chunks(items: Sequence[T], size: int = CHUNK) -> Iterator[Sequence[T]]:
     """The items in runs of at most `size`."""
     for start in range(0, len(items), size):
@@ -103,23 +93,35 @@ class Leads:
     def __init__(self, client: Client) -> None:
         self._client = client
 
-    def find(self, by: Field, keys: Sequence[str]) -> Found:
-        """Look up at most 300 keys (normalised with `dedupe_key`); several leads may share a key.
+    def find(self, by: Field, keys: Sequence[str]) -> dict[str, list[Lead]]:
+        """The leads of at most 300 keys (normalised with `dedupe_key`), none for an unknown one; several may share one.
 
-        Raises MarketoError. A key that Marketo cannot answer for, such as one with more than 1,000 leads, is `failed`.
+        Raises MarketoError; RequestRejectedError 1003 where a key has more than 1,000 leads, among other causes.
         """
         _check_size(keys)
-        try:
-            return Found(self._query(by, keys))
-        except RequestRejectedError as error:
-            # 1003 has several meanings, among them "too many leads match": fewer keys have fewer leads.
-            if error.code != INVALID_DATA:
-                raise
-        if len(keys) == 1:
-            return Found(failed={keys[0]: INVALID_DATA})
-        half = len(keys) // 2
-        left, right = self.find(by, keys[:half]), self.find(by, keys[half:])
-        return Found({**left.leads, **right.leads}, {**left.failed, **right.failed})
+        leads: dict[str, list[Lead]] = {key: [] for key in keys}
+        if not leads:
+            return leads
+        # Always the form of long requests: the values of 300 people do not fit into an address.
+        request = Request(
+            "find leads",
+            "POST",
+            "/rest/v1/leads.json",
+            LEADS_QUERY_TIMEOUT,
+            params={"_method": "GET"},
+            form={
+                "filterType": by.name,
+                "filterValues": ",".join(leads),
+                "fields": ",".join(dict.fromkeys(("id", by.name, "updatedAt", "createdAt"))),
+                "batchSize": str(CHUNK),
+            },
+        )
+        for page in self._client.pages(request):
+            for row in page.result:
+                key, lead_id = _key(row, by), row.get("id")
+                if key in leads and isinstance(lead_id, int):
+                    leads[key].append(Lead(lead_id, key, _last_change(row)))
+        return leads
 
     def sync(
         self, action: SyncAction, lookup_field: str, records: Sequence[Record], partition: str | None = None
@@ -148,31 +150,6 @@ class Leads:
             # The order is the only thing that tells whose result it is.
             raise InstanceWaitsError(UNEXPECTED_ANSWER, request.operation)
         return results
-
-    def _query(self, by: Field, keys: Sequence[str]) -> dict[str, list[Lead]]:
-        leads: dict[str, list[Lead]] = {key: [] for key in keys}
-        if not leads:
-            return leads
-        # Always the form of long requests: the values of 300 people do not fit into an address.
-        request = Request(
-            "find leads",
-            "POST",
-            "/rest/v1/leads.json",
-            LEADS_QUERY_TIMEOUT,
-            params={"_method": "GET"},
-            form={
-                "filterType": by.name,
-                "filterValues": ",".join(leads),
-                "fields": ",".join(dict.fromkeys(("id", by.name, "updatedAt", "createdAt"))),
-                "batchSize": str(CHUNK),
-            },
-        )
-        for page in self._client.pages(request):
-            for row in page.result:
-                key, lead_id = _key(row, by), row.get("id")
-                if key in leads and isinstance(lead_id, int):
-                    leads[key].append(Lead(lead_id, key, _last_change(row)))
-        return leads
 
 
 def _check_size(items: Sequence[object]) -> None:

@@ -1,0 +1,192 @@
+"""One connection's part of a turn: its events are delivered and accounted for, then its verifications carried on."""
+
+from collections.abc import Callable, Iterator, Sequence, Set
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final, Protocol
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from destination.delivery.accounts import Accounts, DeadLetters, Ledger
+from destination.delivery.conversation import Conversation, schema_for
+from destination.delivery.missing_lists import make_missing_lists
+from destination.delivery.requeue import Requeue
+from destination.delivery.round import Delivery
+from destination.delivery.work import Work
+from destination.domain.audience import AudienceKey
+from destination.domain.circuit import waited_out
+from destination.domain.connection import ActiveConnection, Connection
+from destination.domain.mapping import Mapper
+from destination.domain.person import by_key
+from destination.domain.run import Tally
+from destination.domain.schema import Schema
+from destination.domain.settle import refused_unit
+from destination.marketo.errors import (
+    ConnectionBlockedError,
+    FailureClass,
+    InstanceWaitsError,
+    ListMissingError,
+    RequestRejectedError,
+    classify,
+)
+from destination.marketo.instance import Marketo
+from destination.marketo.pace import OutOfTimeError
+from destination.marketo.reasons import message_of
+from destination.store.errors import AWS_ERRORS, aws_code
+from destination.store.leases import Lease
+from destination.store.ledger import LeaseLostError
+
+RETRY_BLOCKED: Final = timedelta(minutes=15)
+
+InstanceHalt = InstanceWaitsError | OutOfTimeError | LeaseLostError | BotoCoreError | ClientError
+"""What ends the turn for all connections of the instance."""
+
+
+class Connections(Protocol):
+    """What a delivery changes of connections by itself."""
+
+    def rebind(self, connection_id: str, audience: AudienceKey, before: int, list_id: int, list_name: str) -> None: ...
+    def block(self, connection_id: str, cause: str) -> None: ...
+    def unblock(self, connection_id: str) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionResult:
+    """What a connection's part of a turn came to; the works that are neither done nor requeued are left over.
+
+    `blocked`: what the connection was blocked for. `halt`: what ends the turn of its instance. `tallies` were recorded,
+    `letters` dead letters were sent.
+    """
+
+    requeues: tuple[Requeue, ...]
+    blocked: ConnectionBlockedError | None
+    halt: InstanceHalt | None
+    tallies: tuple[Tally, ...]
+    letters: int
+
+
+@dataclass(frozen=True, slots=True)
+class DeliverConnection:
+    """Delivers what one connection's messages say.
+
+    `verify` carries a verification on until a time, and tells when it is to go on; of what it raises, the codes that
+    were waited out often enough in a row are its own. `name_of` gives the pseudonym of the person with a dedupe key.
+    """
+
+    connections: Connections
+    ledger: Ledger
+    dead_letters: DeadLetters
+    clock: Callable[[], datetime]
+    verify: Callable[[ActiveConnection, Marketo, str, datetime, Set[str]], timedelta | None]
+    name_of: Callable[[str], str]
+
+    def __call__(self, works: Sequence[Work], marketo: Marketo, lease: Lease, until: datetime) -> ConnectionResult:
+        """Deliver under the instance's lease, with calls until a time. What is done when this returns is recorded."""
+        connection = works[0].target.connection
+        messages = {work.message.id: work for work in works}
+        accounts = Accounts(messages, connection.id, self.ledger, self.dead_letters, lease, self.clock, self.name_of)
+        requeues: list[Requeue] = []
+        blocked: ConnectionBlockedError | None = None
+        halt: InstanceHalt | None = None
+        try:
+            for requeue in self._serve(works, marketo, accounts, until):
+                requeues.append(requeue)  # noqa: PERF402 - what came before an error counts
+        except ConnectionBlockedError as error:
+            blocked = error
+        except RequestRejectedError as error:
+            blocked = ConnectionBlockedError(error.code, error.operation)
+        except (InstanceWaitsError, OutOfTimeError, LeaseLostError, *AWS_ERRORS) as error:
+            halt = error
+        if blocked is not None and (halt := self._block(connection, blocked)) is not None:
+            blocked = None
+        return ConnectionResult(tuple(requeues), blocked, halt, tuple(accounts.tallies), accounts.letters)
+
+    def _block(self, connection: Connection, blocked: ConnectionBlockedError) -> InstanceHalt | None:
+        try:
+            self.connections.block(connection.id, f"{blocked.code}: {message_of(blocked.code)}")
+        except AWS_ERRORS as error:
+            return error
+        return None
+
+    def _serve(self, works: Sequence[Work], marketo: Marketo, accounts: Accounts, until: datetime) -> Iterator[Requeue]:
+        """Deliver events, then carry verifications on; gives the verifications that are not finished."""
+        target = works[0].target
+        calls_before = marketo.calls
+        events = [work for work in works if work.envelope.verification is None]
+        try:
+            if events:
+                self._deliver(events, marketo, accounts)
+        except ListMissingError:
+            if not self._make_missing_lists(target, marketo):
+                raise
+        if target.connection.blocked_cause is not None and marketo.calls > calls_before:
+            self.connections.unblock(target.connection.id)
+        for work in works:
+            if work.envelope.verification is not None:
+                yield from self._verify(work, work.envelope.verification, marketo, accounts.lease, until)
+
+    def _deliver(self, works: Sequence[Work], marketo: Marketo, accounts: Accounts) -> None:
+        """Deliver the events and record what became of them. Raises what held them up, once the rest is recorded."""
+        target = works[0].target
+        calls_before = marketo.calls
+        given_up = _given_up(accounts.lease)
+        mapper = Mapper.of(target, _schema(target.connection, marketo, given_up))
+        messages = {work.message.id: work for work in works}
+        counted = self.ledger.counted(target.connection.id, list(messages))
+        units = [unit for work in works for unit in work.units(mapper, counted.get(work.message.id, frozenset()))]
+        persons = by_key(units)
+        rows = self.ledger.rows(target.connection.id, list(persons))
+        conversation = Conversation(target, marketo, given_up)
+        delivery = Delivery(target, conversation, mapper.dedupe_field, self.clock, accounts.remember, mapper.ecid_field)
+        try:
+            result = delivery(persons, rows)
+            for unit in result.ignored:
+                messages[unit.origin.message_id].ignored.append(unit.origin)
+            refused = (refused_unit(unit, unit.refusal) for unit in units if unit.refusal)
+            accounts.record((*result.settled, *refused), marketo.calls - calls_before)
+        except (LeaseLostError, *AWS_ERRORS) as error:
+            # The pause that Marketo asks for must be kept, above all after a creation of which the answer was lost.
+            if isinstance(conversation.halt, InstanceWaitsError | OutOfTimeError):
+                raise conversation.halt from error
+            raise
+        if conversation.halt is not None:
+            raise conversation.halt
+
+    def _verify(
+        self, work: Work, verification: str, marketo: Marketo, lease: Lease, until: datetime
+    ) -> Iterator[Requeue]:
+        try:
+            delay = self.verify(work.target, marketo, verification, until, waited_out(lease.pause))
+        except AWS_ERRORS as error:  # It may be of this verification alone: the deliveries of others go on.
+            yield Requeue(work, RETRY_BLOCKED, f"AWS: {aws_code(error)}")
+            return
+        if delay is None:
+            work.pending = set()
+        else:
+            yield Requeue(work, delay, "the verification goes on")
+
+    def _make_missing_lists(self, target: ActiveConnection, marketo: Marketo) -> bool:
+        connection_id = target.connection.id
+        return make_missing_lists(
+            target,
+            marketo,
+            members=lambda audience: self.ledger.members(connection_id, audience),
+            rebind=lambda activation, list_id, name: self.connections.rebind(
+                connection_id, activation.audience, activation.list_id or 0, list_id, name
+            ),
+        )
+
+
+def _given_up(lease: Lease) -> frozenset[str]:
+    """The unknown code that was waited out often enough: it counts against the records from now on."""
+    return frozenset(code for code in waited_out(lease.pause) if classify(code) is FailureClass.UNKNOWN)
+
+
+def _schema(connection: Connection, marketo: Marketo, given_up: frozenset[str]) -> Schema:
+    """The instance's fields, or what keeps the connection from working without them."""
+    try:
+        return schema_for(connection, marketo.describe)
+    except InstanceWaitsError as error:
+        if error.code not in given_up:
+            raise
+        raise ConnectionBlockedError(error.code, error.operation) from error

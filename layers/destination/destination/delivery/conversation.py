@@ -1,0 +1,288 @@
+"""The conversation with Marketo in a delivery: questions and changes, a few calls at a time, until something halts it.
+
+What Marketo answers for a record is given back as the domain sees it; a record that has to be tried later has none.
+"""
+
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Final, Protocol, TypeVar
+
+from destination.domain.audience import AudienceKey
+from destination.domain.connection import ActiveConnection, Connection
+from destination.domain.matching import Lead
+from destination.domain.plan import Plan, Write, partition_for
+from destination.domain.schema import Field, FieldValue, Schema
+from destination.domain.settle import Answer
+from destination.marketo.describe import Describe
+from destination.marketo.errors import (
+    FIELD_UNKNOWN,
+    INVALID_DATA,
+    LIST_MISSING,
+    NOT_SEARCHABLE,
+    ConnectionBlockedError,
+    FailureClass,
+    InstanceWaitsError,
+    ListMissingError,
+    RequestRejectedError,
+    classify,
+    error_for,
+)
+from destination.marketo.leads import Record, RecordResult, SyncAction, chunks, record_chunks
+from destination.marketo.pace import OutOfTimeError
+
+HaltError = InstanceWaitsError | ConnectionBlockedError | OutOfTimeError
+"""What nothing goes on after: the instance waits, the connection is blocked, or the time is up."""
+
+_HALTS: Final = (InstanceWaitsError, ConnectionBlockedError, OutOfTimeError)
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+class Leads(Protocol):
+    """Leads, looked up and written."""
+
+    def find(self, by: Field, keys: Sequence[str], /) -> dict[str, list[Lead]]: ...
+    def sync(
+        self, action: SyncAction, lookup_field: str, records: Sequence[Record], partition: str | None, /
+    ) -> list[RecordResult]: ...
+
+
+class Lists(Protocol):
+    """Static lists, whose members change."""
+
+    def add(self, list_id: int, lead_ids: Sequence[int], /) -> dict[int, RecordResult]: ...
+    def remove(self, list_id: int, lead_ids: Sequence[int], /) -> dict[int, RecordResult]: ...
+
+
+class Instance(Protocol):
+    """What a delivery asks Marketo and tells it; what is told goes through `leads.sync` and `lists` alone."""
+
+    @property
+    def describe(self) -> Describe: ...
+    @property
+    def leads(self) -> Leads: ...
+    @property
+    def lists(self) -> Lists: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """`leads`: for every key that could be looked up its leads, none for an unknown person. `failed`: key to code."""
+
+    leads: dict[str, list[Lead]] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
+
+
+def schema_for(connection: Connection, describe: Describe) -> Schema:
+    """The instance's fields. Raises MarketoError, so ConnectionBlockedError when an identity's field finds no leads."""
+    schema = describe.schema()
+    for name in connection.lookup_fields:
+        if schema.searchable and name not in schema.searchable:
+            raise ConnectionBlockedError(NOT_SEARCHABLE, f"look up leads by {name}")
+    return schema
+
+
+@dataclass(slots=True)
+class Conversation:
+    """What one delivery asks and tells. `halt`: what ended it early; nothing is asked or told after it.
+
+    `given_up`: codes that no table knows and that were waited out often enough; they count against the records.
+    """
+
+    target: ActiveConnection
+    marketo: Instance
+    given_up: frozenset[str] = frozenset()
+    halt: HaltError | None = field(default=None, init=False)
+    _refused_a_field: bool = field(default=False, init=False)
+
+    def find(self, by: Field, keys: Sequence[str]) -> Found:
+        """The leads of each key. What is in neither part of the answer could not be asked for yet."""
+        found = Found()
+        for answered in self._each(chunks(keys), lambda chunk: self._find_chunk(by, chunk)):
+            for key, answer in answered:
+                if isinstance(answer, str):
+                    found.failed[key] = answer
+                else:
+                    found.leads[key] = answer
+        return found
+
+    def write(self, plans: Sequence[Plan], *, last: bool) -> dict[str, Answer]:
+        """Create and update leads; the answers by the person's key.
+
+        `last`: whether an unknown field is to be traced to the records that have it. Before that it is answered for all
+        of a call, as they are tried again without it.
+        """
+        updates = [plan for plan in plans if plan.write is Write.UPDATE]
+        creations = [plan for plan in plans if plan.write is Write.CREATE]
+        calls = [*_writes(SyncAction.UPDATE_ONLY, updates), *_writes(SyncAction.CREATE_ONLY, creations)]
+        results = self._each(calls, lambda call: [*zip(call[1], self._sync(*call, last=last), strict=True)])
+        answers = ((plan.person.key, self._answer(result)) for answered in results for plan, result in answered)
+        return {key: answer for key, answer in answers if answer is not None}
+
+    def change_lists(
+        self, plans: Sequence[Plan], written: Mapping[str, Answer]
+    ) -> defaultdict[str, dict[AudienceKey, list[Answer]]]:
+        """Put leads on lists and take them off, once they are written; the answers by the person's key and audience."""
+        calls = [(*change, chunk) for change, members in _changes(plans, written) for chunk in chunks(members)]
+        listed: defaultdict[str, dict[AudienceKey, list[Answer]]] = defaultdict(dict)
+        for audience, results in self._each(calls, lambda call: (call[1], self._change_list(*call))):
+            for key, result in results:
+                if (answer := self._answer(result)) is not None:
+                    listed[key].setdefault(audience, []).append(answer)
+        return listed
+
+    def missing_fields(self) -> frozenset[str]:
+        """The mapped fields that Marketo does not have any more, if it refused a field; they are asked for at once."""
+        if not self._refused_a_field or self.halt is not None:
+            return frozenset()
+        self.marketo.describe.refresh()
+        try:
+            fields = self.marketo.describe.schema().fields
+        except _HALTS as error:
+            self.halt = error
+            return frozenset()
+        return frozenset(row.target for row in self._connection.mapping if row.target not in fields)
+
+    @property
+    def _connection(self) -> Connection:
+        return self.target.connection
+
+    def _find_chunk(self, by: Field, keys: Sequence[str]) -> list[tuple[str, list[Lead] | str]]:
+        """Each key with its leads, or with the code that it cannot be answered for, as of more than 1,000 leads."""
+
+        def ask(part: Sequence[str]) -> list[tuple[str, list[Lead] | str]]:
+            try:
+                leads = self.marketo.leads.find(by, part)
+            except RequestRejectedError as error:
+                # 1003 has several meanings, among them "too many leads match": fewer keys have fewer leads.
+                if error.code == INVALID_DATA:
+                    raise
+                raise ConnectionBlockedError(error.code, error.operation) from error
+            return [(key, leads[key]) for key in part]
+
+        return self._ask(keys, ask, lambda key, code: (key, code))
+
+    def _sync(self, action: SyncAction, plans: Sequence[Plan], *, last: bool) -> list[RecordResult]:
+        lookup_field = "id" if action is SyncAction.UPDATE_ONLY else self._connection.dedupe_field
+        partition = partition_for(self._connection)
+
+        def tell(part: Sequence[Plan]) -> list[RecordResult]:
+            return self.marketo.leads.sync(action, lookup_field, [_record(plan) for plan in part], partition)
+
+        of_all = frozenset() if last else frozenset({FIELD_UNKNOWN})
+        return self._ask(plans, tell, lambda _, code: RecordResult(None, "skipped", code), of_all)
+
+    def _change_list(
+        self, joins: bool, audience: AudienceKey, members: Sequence[tuple[str, int]]
+    ) -> list[tuple[str, RecordResult]]:
+        list_id = self.target.activations[audience].list_id
+        if list_id is None:
+            raise ListMissingError(LIST_MISSING, "change a list")
+        change = self.marketo.lists.add if joins else self.marketo.lists.remove
+
+        def tell(part: Sequence[tuple[str, int]]) -> list[tuple[str, RecordResult]]:
+            results = change(list_id, [lead_id for _, lead_id in part])
+            return [(key, results[lead_id]) for key, lead_id in part]
+
+        return self._ask(members, tell, lambda one, code: (one[0], RecordResult(one[1], "skipped", code)))
+
+    def _ask(
+        self,
+        items: Sequence[T],
+        call: Callable[[Sequence[T]], list[R]],
+        refused: Callable[[T, str], R],
+        of_all: frozenset[str] = frozenset(),
+    ) -> list[R]:
+        """Call for a set. One that is refused as a whole is halved until what it is refused for is alone.
+
+        `refused` makes the answer of an item from a code; `of_all` are codes that are no single item's. Raises what
+        halts the conversation.
+        """
+        try:
+            return call(items)
+        except RequestRejectedError as error:
+            if len(items) == 1 or error.code in of_all:
+                return [refused(item, error.code) for item in items]
+        except InstanceWaitsError as error:
+            if error.code not in self.given_up:
+                raise
+            return [refused(item, error.code) for item in items]
+        half = len(items) // 2
+        return [part for side in (items[:half], items[half:]) for part in self._ask(side, call, refused, of_all)]
+
+    def _answer(self, result: RecordResult) -> Answer | None:
+        """The domain's view of a record's result; None where the record is to be tried later."""
+        if result.code is None:
+            return Answer(result.id)
+        self._refused_a_field = self._refused_a_field or result.code == FIELD_UNKNOWN
+        if classify(result.code) is FailureClass.RECORD_REJECTED or result.code in self.given_up:
+            return Answer(result.id, result.code)
+        error = error_for(result.code, "a record")
+        if self.halt is None and isinstance(error, _HALTS):
+            self.halt = error
+        return None
+
+    def _each(self, inputs: Iterable[T], call: Callable[[T], R]) -> list[R]:
+        """Make calls, a few at a time, until one of them says that the instance or the connection cannot go on."""
+        stopped = threading.Event()
+        if self.halt is not None:
+            stopped.set()
+
+        def one(given: T) -> tuple[R] | HaltError | None:
+            if stopped.is_set():
+                return None
+            try:
+                return (call(given),)
+            except _HALTS as error:
+                stopped.set()
+                return error
+
+        work = list(inputs)
+        if len(work) <= 1:
+            ended = [one(given) for given in work]
+        else:
+            with ThreadPoolExecutor(self._connection.limits.concurrency) as threads:
+                ended = list(threads.map(one, work))
+        self.halt = self.halt or next((error for error in ended if isinstance(error, _HALTS)), None)
+        return [answer[0] for answer in ended if isinstance(answer, tuple)]
+
+
+def lead_of(plan: Plan, written: Answer | None) -> int | None:
+    """The lead whose lists change: none until it is written, if it is to be written."""
+    if plan.write is Write.NOTHING:
+        return plan.lead_id
+    return written.lead_id if written is not None and written.code is None else None
+
+
+def _writes(action: SyncAction, plans: Sequence[Plan]) -> Iterator[tuple[SyncAction, Sequence[Plan]]]:
+    start = 0
+    for chunk in record_chunks(_record(plan) for plan in plans):
+        yield action, plans[start : start + len(chunk)]
+        start += len(chunk)
+
+
+def _record(plan: Plan) -> dict[str, FieldValue]:
+    if plan.write is Write.UPDATE:
+        return {"id": plan.lead_id, **plan.fields}
+    return dict(plan.fields)
+
+
+def _changes(
+    plans: Sequence[Plan], written: Mapping[str, Answer]
+) -> list[tuple[tuple[bool, AudienceKey], list[tuple[str, int]]]]:
+    """By (whether leads join, audience) the persons' keys and leads, leaves first."""
+    changes: defaultdict[tuple[bool, AudienceKey], list[tuple[str, int]]] = defaultdict(list)
+    for plan in plans:
+        lead_id = lead_of(plan, written.get(plan.person.key))
+        if lead_id is None and plan.write is not Write.NOTHING:
+            continue
+        if lead_id is not None:
+            for audience in plan.add:
+                changes[True, audience].append((plan.person.key, lead_id))
+        for audience, leads in plan.remove.items():
+            changes[False, audience] += [(plan.person.key, one) for one in leads]
+    return sorted(changes.items())

@@ -1,0 +1,222 @@
+"""A turn at one Marketo instance: under its lease, connection after connection, until something halts it.
+
+lease ─▶ is it paused? ─▶ pace of the strictest limits ─▶ one connection after the other ─▶ lease handed over
+"""
+
+import contextlib
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final, Protocol
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from destination.delivery.connection import RETRY_BLOCKED, ConnectionResult, DeliverConnection, InstanceHalt
+from destination.delivery.requeue import Requeue, requeue
+from destination.delivery.work import Work
+from destination.domain.circuit import Pause, pause_after
+from destination.domain.connection import Connection, Limits
+from destination.domain.pace import PaceState
+from destination.domain.run import Tally
+from destination.marketo.errors import InstanceWaitsError
+from destination.marketo.instance import Marketo
+from destination.marketo.pace import Pace
+from destination.store.errors import AWS_ERRORS, NotFoundError, aws_code
+from destination.store.leases import Lease
+from destination.store.ledger import LeaseLostError
+
+LONGEST_CALL: Final = timedelta(seconds=95)
+SETTLING: Final = timedelta(seconds=15)
+"""What a batch needs after its last call: to record what became of it, and to requeue the rest."""
+
+LEASE_MARGIN: Final = timedelta(seconds=60)
+"""How long a lease outlives the invocation that took it, so that no call of a dead holder is still on its way."""
+
+LEASE_POLL: Final = timedelta(seconds=1)
+LEASE_PATIENCE: Final = timedelta(seconds=30)
+"""How long a worker waits for its turn; longer, and it would be missing for the instances that are free."""
+RETRY_LEASE: Final = timedelta(seconds=20)
+
+
+_Ready = tuple[Sequence[Work], Marketo]
+"""The works of a connection, and its instance."""
+
+
+class Connections(Protocol):
+    """The configured connections."""
+
+    def limits(self, munchkin_id: str) -> Sequence[Limits]: ...
+    def block(self, connection_id: str, cause: str) -> None: ...
+
+
+class Leases(Protocol):
+    """The right to deliver to an instance."""
+
+    def acquire(self, munchkin_id: str, now: datetime, until: datetime) -> Lease | None: ...
+    def release(self, lease: Lease, pace: PaceState, pause: Pause | None) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class TurnResult:
+    """What a turn came to: what is to be requeued, and what its connections recorded.
+
+    `window_share` and `quota_share`: how much of the instance's calls in 20 s and in a day that are ours was used at
+    most, 1 for all.
+    """
+
+    requeues: tuple[Requeue, ...]
+    tallies: tuple[Tally, ...] = ()
+    letters: int = 0
+    window_share: float = 0.0
+    quota_share: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class TakeTurn:
+    """Takes turns. `marketo` answers the instance as a connection's API user sees it, kept from batch to batch.
+
+    `chance`: a number from 0 to 1, by which pauses of several instances are spread.
+    """
+
+    connections: Connections
+    leases: Leases
+    marketo: Callable[[Connection], Marketo]
+    pace: Callable[[Limits, PaceState, timedelta], Pace]
+    deliver: DeliverConnection
+    clock: Callable[[], datetime]
+    sleep: Callable[[float], None]
+    chance: Callable[[], float]
+
+    def __call__(self, works: Sequence[Work], deadline: datetime) -> TurnResult:
+        """Deliver to the instance of the works; what is neither done nor requeued otherwise is requeued by the turn."""
+        try:
+            return self._turn(works, deadline)
+        except AWS_ERRORS as error:  # Before anything was delivered: what comes later is a result of its connection.
+            return TurnResult(requeue((one for one in works if not one.is_done), RETRY_LEASE, _cause(error)))
+
+    def _turn(self, works: Sequence[Work], deadline: datetime) -> TurnResult:
+        """Make ready what can be before the lease is held, then deliver under it."""
+        by_connection: defaultdict[str, list[Work]] = defaultdict(list)
+        for work in works:
+            by_connection[work.target.connection.id].append(work)
+        requeues: list[Requeue] = []
+        ready: list[_Ready] = []
+        for own in by_connection.values():
+            connection = own[0].target.connection
+            try:
+                ready.append((own, self.marketo(connection)))
+            except NotFoundError as error:
+                self.connections.block(connection.id, str(error))
+                requeues += requeue(own, RETRY_BLOCKED, str(error))
+        if not ready:
+            return TurnResult(tuple(requeues))
+        munchkin_id = works[0].target.connection.munchkin_id
+        last_call = deadline - LONGEST_CALL - SETTLING
+        lease = self._lease(munchkin_id, min(last_call, self.clock() + LEASE_PATIENCE), until=deadline + LEASE_MARGIN)
+        if lease is None:
+            waiting = requeue(_works(ready), RETRY_LEASE, "another worker delivers to the instance")
+            return TurnResult((*requeues, *waiting))
+        result = self._under(lease, ready, last_call)
+        return TurnResult(
+            (*requeues, *result.requeues), result.tallies, result.letters, result.window_share, result.quota_share
+        )
+
+    def _lease(self, munchkin_id: str, patience: datetime, until: datetime) -> Lease | None:
+        while (lease := self.leases.acquire(munchkin_id, self.clock(), until)) is None:
+            if self.clock() + LEASE_POLL >= patience:
+                return None
+            self.sleep(LEASE_POLL.total_seconds())
+        return lease
+
+    def _under(self, lease: Lease, ready: Sequence[_Ready], last_call: datetime) -> TurnResult:
+        """Deliver under the lease, and hand it over with what is known of the instance by then."""
+        if lease.pause is not None and lease.pause.until > self.clock():
+            self._release(lease, lease.pace, lease.pause)
+            return TurnResult(requeue(_works(ready), lease.pause.until - self.clock(), lease.pause.cause))
+        pace: Pace | None = None
+        halt: InstanceHalt | None = None
+        results: list[ConnectionResult] = []
+        try:
+            pace = self.pace(self._limits(lease, ready), lease.pace, last_call - self.clock())
+            for works, marketo in ready:
+                marketo.pace = pace
+                results.append(self.deliver(works, marketo, lease, last_call))
+                if (halt := results[-1].halt) is not None:
+                    break
+        finally:
+            pause = lease.pause if pace is None else _pause(lease, halt, self.clock(), self.chance())
+            self._release(lease, lease.pace if pace is None else pace.state(), pause)
+        return TurnResult(
+            requeues=tuple(self._requeues(lease, ready, results, halt)),
+            tallies=tuple(tally for result in results for tally in result.tallies),
+            letters=sum(result.letters for result in results),
+            window_share=pace.share,
+            quota_share=pace.budget.share if pace.budget else 0.0,
+        )
+
+    def _limits(self, lease: Lease, ready: Sequence[_Ready]) -> Limits:
+        in_batch = (works[0].target.connection.limits for works, _ in ready)
+        return strictest((*in_batch, *self.connections.limits(lease.munchkin_id)))
+
+    def _release(self, lease: Lease, pace: PaceState, pause: Pause | None) -> None:
+        with contextlib.suppress(*AWS_ERRORS):  # What was delivered stands; the lease expires by itself.
+            self.leases.release(lease, pace, pause)
+
+    def _requeues(
+        self, lease: Lease, ready: Sequence[_Ready], results: Sequence[ConnectionResult], halt: InstanceHalt | None
+    ) -> Iterator[Requeue]:
+        """What the connections requeue themselves, and all of theirs that is not done."""
+        now = self.clock()
+        held_up = _delay(lease, halt, now), "" if halt is None else _cause(halt)
+        for (works, _), result in zip(ready, results, strict=False):
+            yield from result.requeues
+            requeued = {one.work.message.id for one in result.requeues}
+            left = [work for work in works if not work.is_done and work.message.id not in requeued]
+            if result.blocked is not None:
+                yield from requeue(left, RETRY_BLOCKED, str(result.blocked))
+            else:
+                delay, cause = held_up
+                yield from requeue(left, delay, cause or "a list was made anew, or a dead letter not stored")
+        yield from requeue(_works(ready[len(results) :]), *held_up)
+
+
+def strictest(limits: Iterable[Limits]) -> Limits:
+    """The limits that keep every connection of an instance within its own."""
+    given = list(limits)
+    return Limits(
+        calls_per_20s=min(one.calls_per_20s for one in given),
+        concurrency=min(one.concurrency for one in given),
+        daily_calls=min(one.daily_calls for one in given),
+    )
+
+
+def _works(ready: Iterable[_Ready]) -> list[Work]:
+    return [work for works, _ in ready for work in works]
+
+
+def _pause(lease: Lease, halt: InstanceHalt | None, now: datetime, chance: float) -> Pause | None:
+    """How long the instance is to be left alone after this turn."""
+    if isinstance(halt, InstanceWaitsError):
+        return pause_after(
+            lease.pause,
+            code=halt.code,
+            cause=str(halt),
+            wait=halt.wait,
+            unknown_creation=halt.executed_unknown,
+            now=now,
+            chance=chance,
+        )
+    return lease.pause if halt is not None else None
+
+
+def _delay(lease: Lease, halt: InstanceHalt | None, now: datetime) -> timedelta:
+    """How long messages are invisible that the turn did not come to: not at all where only the time was too short."""
+    if isinstance(halt, InstanceWaitsError):
+        pause = _pause(lease, halt, now, chance=0)
+        return pause.until - now if pause else timedelta(0)
+    return RETRY_LEASE if isinstance(halt, LeaseLostError | BotoCoreError | ClientError) else timedelta(0)
+
+
+def _cause(halt: InstanceHalt) -> str:
+    return f"AWS: {aws_code(halt)}" if isinstance(halt, BotoCoreError | ClientError) else str(halt)

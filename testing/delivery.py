@@ -1,0 +1,37 @@
+"""The delivery put together of whatever stores, clock and Marketo a test or a benchmark has."""
+
+from collections.abc import Callable, Set
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from destination.delivery import batch, connection, turn
+from destination.delivery.accounts import DeadLetters, Ledger
+from destination.domain.connection import ActiveConnection, Connection, Limits
+from destination.domain.pace import PaceState
+from destination.marketo.instance import Marketo
+from destination.marketo.pace import Pace
+
+
+class Connections(batch.Connections, turn.Connections, connection.Connections, Protocol):
+    """All that a delivery asks of connections and changes of them."""
+
+
+def delivery(
+    *,
+    connections: Connections,
+    leases: turn.Leases,
+    ledger: Ledger,
+    queue: batch.Queue,
+    dead_letters: DeadLetters,
+    marketo: Callable[[Connection], Marketo],
+    pace: Callable[[Limits, PaceState, timedelta], Pace],
+    clock: Callable[[], datetime],
+    verify: Callable[[ActiveConnection, Marketo, str, datetime, Set[str]], timedelta | None],
+    sleep: Callable[[float], None],
+    chance: Callable[[], float],
+    name_of: Callable[[str], str],
+) -> batch.DeliverBatch:
+    """The use case behind the queue."""
+    deliver = connection.DeliverConnection(connections, ledger, dead_letters, clock, verify, name_of)
+    take_turn = turn.TakeTurn(connections, leases, marketo, pace, deliver, clock, sleep, chance)
+    return batch.DeliverBatch(connections, queue, dead_letters, take_turn, clock)

@@ -1,0 +1,180 @@
+"""The conversation with Marketo: sets that are refused as a whole, codes that were given up, and what halts it."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import pytest
+
+from destination.delivery.conversation import Conversation
+from destination.domain.audience import Activation
+from destination.domain.connection import ActiveConnection
+from destination.domain.matching import Lead
+from destination.domain.person import Person
+from destination.domain.plan import Plan, Write
+from destination.domain.schema import Field
+from destination.domain.settle import Answer
+from destination.marketo.describe import Describe
+from destination.marketo.errors import ConnectionBlockedError, InstanceWaitsError, error_for
+from destination.marketo.leads import Record, RecordResult, SyncAction
+from testing.world import START, World, audience, connection
+
+EMAIL = Field("email", "email", 255)
+A = audience("a")
+UNKNOWN_CODE = "9999"
+CULPRITS = {7, 150, 151}
+
+T = TypeVar("T")
+
+
+@dataclass
+class Picky:
+    """An instance that refuses every set with one of the culprits in it, and takes all others.
+
+    People are numbers: their address is `<number>@example.org`, their lead's id the number.
+    """
+
+    code: str
+    culprits: set[int]
+    refusals: int = 0
+    calls: list[int] = field(default_factory=list)
+
+    @property
+    def leads(self) -> "Picky":
+        return self
+
+    @property
+    def lists(self) -> "Picky":
+        return self
+
+    @property
+    def describe(self) -> Describe:
+        raise LookupError("nobody asks for fields")
+
+    def find(self, _by: Field, keys: Sequence[str]) -> dict[str, list[Lead]]:
+        self._take([number(key) for key in keys])
+        return {key: [Lead(number(key), key, START)] for key in keys}
+
+    def sync(
+        self, _action: SyncAction, _lookup_field: str, records: Sequence[Record], _partition: str | None
+    ) -> list[RecordResult]:
+        ids = [number(str(record["email"])) for record in records]
+        return [RecordResult(one, "created") for one in self._take(ids)]
+
+    def add(self, _list_id: int, lead_ids: Sequence[int]) -> dict[int, RecordResult]:
+        return {one: RecordResult(one, "added") for one in self._take(lead_ids)}
+
+    def remove(self, _list_id: int, lead_ids: Sequence[int]) -> dict[int, RecordResult]:
+        return {one: RecordResult(one, "removed") for one in self._take(lead_ids)}
+
+    def _take(self, numbers: Sequence[int]) -> Sequence[int]:
+        self.calls.append(len(numbers))
+        if not self.culprits.isdisjoint(numbers):
+            self.refusals += 1
+            raise error_for(self.code, "a call")
+        return numbers
+
+
+def number(key: str) -> int:
+    return int(key.split("@", maxsplit=1)[0])
+
+
+def address(of: int) -> str:
+    return f"{of}@example.org"
+
+
+def talk(instance: Picky, given_up: frozenset[str] = frozenset()) -> Conversation:
+    target = ActiveConnection(connection(), {A: Activation(A, "a", list_id=1001)})
+    return Conversation(target, instance, given_up)
+
+
+def plan(of: int, write: Write = Write.NOTHING) -> Plan:
+    person = Person(address(of), address(of), {}, None, {}, frozenset(), (), frozenset())
+    fields = {"email": address(of)} if write is Write.CREATE else {}
+    return Plan(person, write=write, fields=fields, lead_id=of, unique=True, add=(A,))
+
+
+def found(to: Conversation, people: range) -> dict[int, str | None]:
+    answer = to.find(EMAIL, [address(one) for one in people])
+    assert all([lead.id for lead in leads] == [number(key)] for key, leads in answer.leads.items())
+    return {number(key): None for key in answer.leads} | {number(key): code for key, code in answer.failed.items()}
+
+
+def created(to: Conversation, people: range) -> dict[int, str | None]:
+    answers = to.write([plan(one, Write.CREATE) for one in people], last=False)
+    return {number(key): answer.code for key, answer in answers.items()}
+
+
+def joined(to: Conversation, people: range) -> dict[int, str | None]:
+    listed = to.change_lists([plan(one) for one in people], {})
+    return {number(key): answer.code for key, lists in listed.items() for [answer] in lists.values()}
+
+
+KINDS = [found, created, joined]
+Kind = Callable[[Conversation, range], dict[int, str | None]]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_whoever_a_set_is_refused_for_is_told_from_all_others(kind: Kind) -> None:
+    marketo = Picky("1003", set(CULPRITS))
+    to = talk(marketo)
+    assert kind(to, range(300)) == {one: "1003" if one in CULPRITS else None for one in range(300)}
+    assert to.halt is None
+    assert marketo.refusals <= len(CULPRITS) * 10  # 300 is halved nine times, and the last refusal is the culprit's own
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_code_that_was_given_up_counts_against_all_of_its_set_at_once(kind: Kind) -> None:
+    marketo = Picky(UNKNOWN_CODE, {0})
+    to = talk(marketo, frozenset({UNKNOWN_CODE}))
+    assert kind(to, range(3)) == dict.fromkeys(range(3), UNKNOWN_CODE)
+    assert (to.halt, marketo.calls) == (None, [3])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_instance_that_waits_halts_the_conversation_and_nobody_has_an_answer(kind: Kind) -> None:
+    marketo = Picky("606", {0})
+    to = talk(marketo)
+    assert kind(to, range(3)) == {}
+    assert isinstance(to.halt, InstanceWaitsError)
+    assert [*found(to, range(1, 2)), *created(to, range(1, 2)), *joined(to, range(1, 2))] == []
+    assert marketo.calls == [3]
+
+
+def test_a_lookup_that_is_refused_for_anything_but_its_values_blocks_the_connection() -> None:
+    marketo = Picky("1006", {0})
+    to = talk(marketo)
+    assert found(to, range(3)) == {}
+    assert isinstance(to.halt, ConnectionBlockedError)
+    assert to.halt.code == "1006"
+    assert marketo.calls == [3]
+
+
+def test_a_field_that_is_gone_is_every_records_until_the_last_round() -> None:
+    first, second = Picky("1006", {1}), Picky("1006", {1})
+    assert created(talk(first), range(4)) == dict.fromkeys(range(4), "1006")
+    assert first.calls == [4]
+    answers = talk(second).write([plan(one, Write.CREATE) for one in range(4)], last=True)
+    assert {number(key): answer.code for key, answer in answers.items()} == {0: None, 1: "1006", 2: None, 3: None}
+
+
+def test_who_has_too_many_leads_is_told_from_the_others() -> None:
+    """The simulator answers 1003 for more than 1,000 matches, as Marketo does."""
+    crowd = [{"email": f"{key}@example.org"} for key in "abcd" for _ in range(400)]
+    world = World(leads=[*crowd, *({"email": "endless@example.org"} for _ in range(1_001))])
+    to = Conversation(world.connections.active(world.connection.id), world.marketo)
+    keys = [f"{key}@example.org" for key in "abcd"]
+    answer = to.find(EMAIL, [*keys, "endless@example.org"])
+    assert {key: len(leads) for key, leads in answer.leads.items()} == dict.fromkeys(keys, 400)
+    assert answer.failed == {"endless@example.org": "1003"}
+
+
+def test_leads_are_created_and_put_on_lists_by_the_ids_they_got() -> None:
+    world = World()
+    to = Conversation(world.connections.active(world.connection.id), world.marketo)
+    plans = [plan(one, Write.CREATE) for one in range(3)]
+    written = to.write(plans, last=False)
+    listed = to.change_lists(plans, written)
+    assert listed == {key: {A: [Answer(answer.lead_id)]} for key, answer in written.items()}
+    [members] = [one.members for one in world.simulator.state.lists.values() if one.id == 1001]
+    assert set(members) == {answer.lead_id for answer in written.values()}
