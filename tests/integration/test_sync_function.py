@@ -46,6 +46,14 @@ class AlmostDone(Context):
         return 110_500
 
 
+class Hurried(Context):
+    """Lambda's context, with time for a first call even where the machine is busy, and for hardly any repetition."""
+
+    @staticmethod
+    def get_remaining_time_in_millis() -> int:
+        return 115_000
+
+
 @dataclass
 class Stage:
     """The deployed function's surroundings."""
@@ -418,7 +426,7 @@ def test_calls_that_marketo_refuses_for_its_limits_are_measured(
     stage.connect()
     stage.marketo.script(Fault(code=code, path="leads.json", times=99, every=1))
     stage.post(ada(("a", REALIZED)))
-    stage.invoke(stage.aws.receive(), AlmostDone())
+    stage.invoke(stage.aws.receive(), Hurried())
     (batch,) = emitted(capsys.readouterr().out)
     assert batch[metric][0] == batch["marketo_refusals"][0] >= 1
     assert (batch["given_back"], batch["activated"]) == ([1], [0])
