@@ -31,7 +31,8 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from destination.ingest.sources.body import LONGEST_NAME, Problem
+from destination.domain.problem import Problem
+from destination.ingest.sources.body import LONGEST_NAME
 from destination.ingest.webhook import (
     Acceptance,
     AcceptEvents,

@@ -142,11 +142,12 @@ class PreviewOut(Representation):
         )
 
 
-def _by_record(problems: Mapping[int, Sequence[Problem]]) -> list[RecordProblems]:
-    return [
-        RecordProblems(index=index, errors=[ProblemDetails.Error(path=one.path, message=one.message) for one in found])
-        for index, found in problems.items()
-    ]
+def _by_record(problems: Sequence[tuple[int, Problem]]) -> list[RecordProblems]:
+    """One entry for each record that has problems, in the order of the body."""
+    found: dict[int, list[ProblemDetails.Error]] = {}
+    for index, one in sorted(problems, key=lambda problem: problem[0]):
+        found.setdefault(index, []).append(ProblemDetails.Error(path=one.path, message=one.message))
+    return [RecordProblems(index=index, errors=errors) for index, errors in found.items()]
 
 
 def _audience(one: AudiencePreview, explain: Explain) -> AudiencePreviewOut:

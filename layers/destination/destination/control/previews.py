@@ -23,13 +23,11 @@ from destination.domain.mapping import Mapper
 from destination.domain.matching import rule_of
 from destination.domain.person import LedgerRow, Origin, Unit, by_key
 from destination.domain.preview import CallKind, Preview, persons_of
-from destination.domain.problem import Problem
 from destination.domain.run import Tally, run_id, tally_ignored, tally_persons
 from destination.domain.schema import Field
 from destination.domain.settle import refused_unit
 from destination.ingest.sources import FORMATS
 from destination.ingest.sources.body import Parsed, Receipt, TooManyRecordsError, UnreadableBodyError
-from destination.ingest.sources.body import Problem as RecordProblem
 from destination.ingest.webhook import encoded
 from destination.marketo.describe import Describe
 from destination.marketo.instance import Marketo
@@ -104,8 +102,8 @@ class PreviewEvents:
         ignored = tuple(index for index, found in units.items() if not found)
         (tally,) = tally_persons(settled, Counter(), lambda _: "").values() or (Tally(),)
         return Preview(
-            rejected=_by_record(parsed.rejected),
-            warnings=_by_record(parsed.warnings),
+            rejected=tuple(parsed.rejected),
+            warnings=tuple(parsed.warnings),
             ignored=ignored,
             persons=tuple(persons_of(target, mapper, events, units, settled)),
             tally=tally.plus(tally_ignored(len(ignored))),
@@ -258,13 +256,6 @@ def _units(mapper: Mapper, events: Mapping[int, ProfileEvent], now: datetime) ->
 
 def _all(units: Mapping[int, Sequence[Unit]]) -> list[Unit]:
     return [unit for of_event in units.values() for unit in of_event]
-
-
-def _by_record(problems: Sequence[tuple[int, RecordProblem]]) -> dict[int, list[Problem]]:
-    found: dict[int, list[Problem]] = {}
-    for index, one in sorted(problems, key=lambda problem: problem[0]):
-        found.setdefault(index, []).append(Problem(one.path, one.message))
-    return found
 
 
 def _done(lead_id: int, status: str) -> RecordResult:

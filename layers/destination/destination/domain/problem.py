@@ -6,7 +6,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What is wrong with a member, and how to mend it; the path is dotted, with list positions: `mapping[2].target`."""
+    """What is wrong with a member, of a body or of a record of one, and how to mend it.
+
+    The path is dotted, with list positions: `mapping[2].target`; empty, it is the whole.
+    """
 
     path: str
     message: str

@@ -9,11 +9,11 @@ from datetime import datetime
 from botocore.exceptions import BotoCoreError, ClientError
 
 from destination.domain.connection import OPEN
+from destination.domain.problem import Problem
 from destination.ingest.sources import FORMATS
 from destination.ingest.sources.body import (
     MAX_RECORDS,
     Parsed,
-    Problem,
     Receipt,
     TooManyRecordsError,
     UnreadableBodyError,
