@@ -14,7 +14,8 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import BotoCoreError, ClientError
 
 from destination.api.http import caller_of, decoded
-from destination.api.problems import CONTENT_TYPE, ProblemDetails, problem, problems_of
+from destination.api.problem_kinds import CONTENT_TYPE
+from destination.api.problems import problem_details, problems_of
 from destination.control.audiences import AlreadyBoundError
 from destination.control.checks import ChecksFailedError
 from destination.control.connections import IncompleteError
@@ -146,6 +147,6 @@ def _problem(
     headers: Mapping[str, str] | None = None,
     violations: Sequence[Violation] | None = None,
 ) -> Response[str]:
-    details: ProblemDetails = problem(kind, detail, errors, violations)
+    details = problem_details(kind, detail, errors, violations, logger.get_correlation_id())
     logger.info("request refused", extra={"problem": kind, "status": details.status})
     return Response(details.status, CONTENT_TYPE, details.model_dump_json(exclude_none=True), dict(headers or {}))

@@ -8,7 +8,7 @@ import jsonschema
 import pytest
 from openapi_spec_validator import validate
 
-from destination.api.problems import CONTENT_TYPE, TITLES
+from destination.api.problem_kinds import CONTENT_TYPE, KINDS
 from docs.openapi import TARGET, render
 from functions.connections.app import REFUSALS
 from testing.control_plane import CREATE
@@ -69,9 +69,9 @@ def test_every_error_is_a_problem(method: str, path: str) -> None:
 
 
 def test_every_kind_of_problem_has_its_status_and_is_described() -> None:
-    assert {kind for kind, _ in REFUSALS.values()} <= TITLES.keys()
+    assert {kind for kind, _ in REFUSALS.values()} <= KINDS.keys()
     described = json.dumps(DOCUMENT["paths"])
-    undescribed = {kind for kind in TITLES if f"urn:marketo-destination:problem:{kind}" not in described}
+    undescribed = {kind for kind in KINDS if f"urn:marketo-destination:problem:{kind}`" not in described}
     assert undescribed == {"method-not-allowed"}
 
 

@@ -5,6 +5,7 @@ from typing import Self
 
 from pydantic import Field
 
+from destination.api.problem_kinds import by_record
 from destination.api.problems import ProblemDetails
 from destination.api.representation import Representation
 from destination.api.runs import Activated
@@ -143,11 +144,8 @@ class PreviewOut(Representation):
 
 
 def _by_record(problems: Sequence[tuple[int, Problem]]) -> list[RecordProblems]:
-    """One entry for each record that has problems, in the order of the body."""
-    found: dict[int, list[ProblemDetails.Error]] = {}
-    for index, one in sorted(problems, key=lambda problem: problem[0]):
-        found.setdefault(index, []).append(ProblemDetails.Error(path=one.path, message=one.message))
-    return [RecordProblems(index=index, errors=errors) for index, errors in found.items()]
+    """In the order of the body."""
+    return [RecordProblems.model_validate(one) for one in by_record(sorted(problems, key=lambda one: one[0]))]
 
 
 def _audience(one: AudiencePreview, explain: Explain) -> AudiencePreviewOut:
