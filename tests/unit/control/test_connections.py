@@ -12,11 +12,12 @@ import requests
 from moto import mock_aws
 from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
 
-from destination.control.audiences import AlreadyBoundError, ManageAudiences
+from destination.control.audiences import ManageAudiences
 from destination.control.audit import Recorder
 from destination.control.checks import CheckConnections
-from destination.control.connections import IncompleteError, ManageConnections
+from destination.control.connections import ManageConnections
 from destination.control.emptying import Emptying
+from destination.control.errors import AlreadyBoundError, IncompleteError
 from destination.control.governance import ManagePolicies
 from destination.control.removal import Removal
 from destination.domain.audience import Activation, AudienceKey
@@ -119,7 +120,6 @@ def plane() -> Iterator[Plane]:
             record=record,
             governance=governance,
             checks=CheckConnections(connections, credentials, marketo_for, lambda: NOW),
-            alerts=Alerts(dynamodb, "RunsTable"),
             token_of=token_of,
             new_id=lambda: f"connection-{next(ids)}",
             new_token=lambda: f"token-{next(tokens)}",

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from destination.control.audit import Recorder
-from destination.control.connections import IncompleteError
 from destination.control.emptying import Emptying
+from destination.control.errors import AlreadyBoundError, IncompleteError
 from destination.control.governance import ManagePolicies
 from destination.domain.audience import Activation, AudienceKey
 from destination.domain.audience_rules import activation_change_problems, activation_problems, room_problems
@@ -23,10 +23,6 @@ from destination.marketo.lists import Lists, StaticList, safe_name
 from destination.store.connections import Connections
 from destination.store.errors import NotFoundError, StaleVersionError
 from destination.store.secrets import Credentials
-
-
-class AlreadyBoundError(Exception):
-    """An audience has one list and a list one audience, and one of the two is taken; the message says what to do."""
 
 
 @dataclass(frozen=True, slots=True)

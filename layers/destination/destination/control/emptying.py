@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from itertools import islice
 from typing import Final
 
+from destination.control.errors import BusyError
 from destination.domain.audience import Activation
 from destination.domain.connection import Connection
 from destination.domain.credentials import ClientCredentials
@@ -24,10 +25,6 @@ LEASE: Final = timedelta(seconds=90)
 
 POLL: Final = timedelta(seconds=1)
 PATIENCE: Final = timedelta(seconds=5)
-
-
-class BusyError(Exception):
-    """The instance is being delivered to, or paused; the message says which."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,11 +5,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from destination.control.audit import Recorder
+from destination.control.errors import PolicyViolationError
 from destination.domain.audience import Activation
 from destination.domain.audit import AuditAction
 from destination.domain.connection import OPEN, ActiveConnection, Connection
 from destination.domain.governance import (
-    PolicyViolationError,
     Violation,
     action_warnings,
     activation_label_problems,
