@@ -13,12 +13,11 @@ import boto3
 from aws_lambda_powertools import Logger
 
 from destination.control.alerts import ReadAlerts
-from destination.control.audiences import ManageAudiences
+from destination.control.audiences import Emptying, ManageAudiences
 from destination.control.audit import ReadAudit, Recorder
 from destination.control.checks import CheckConnections
 from destination.control.choices import ReadChoices
 from destination.control.connections import ManageConnections
-from destination.control.emptying import Emptying
 from destination.control.governance import ManagePolicies
 from destination.control.previews import PreviewEvents
 from destination.control.removal import Removal
