@@ -9,12 +9,12 @@ from datetime import datetime, timedelta
 from itertools import islice
 from typing import Final
 
-from destination.control.audit import Recorder
+from destination.control.audit import Recorder, differences
 from destination.control.errors import AlreadyBoundError, BusyError, IncompleteError
 from destination.control.governance import ManagePolicies
 from destination.domain.audience import Activation, AudienceKey
 from destination.domain.audience_rules import activation_change_problems, activation_problems, room_problems
-from destination.domain.audit import AuditAction, differences
+from destination.domain.audit import AuditAction
 from destination.domain.connection import Connection
 from destination.domain.credentials import ClientCredentials
 from destination.domain.matching import rule_of

@@ -8,12 +8,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from destination.control.audit import Recorder
+from destination.control.audit import Recorder, credential_changes, differences
 from destination.control.checks import CheckConnections
 from destination.control.errors import IncompleteError
 from destination.control.governance import ManagePolicies
 from destination.control.removal import Removal
-from destination.domain.audit import AuditAction, AuditChange, credential_changes, differences
+from destination.domain.audit import AuditAction, AuditChange
 from destination.domain.connection import (
     OPEN,
     Connection,

@@ -3,12 +3,11 @@
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
-from destination.control.audit import Recorder
+from destination.control.audit import Recorder, policy_changes
 from destination.control.errors import PolicyViolationError
 from destination.domain.audience import Activation
-from destination.domain.audit import AuditAction, AuditChange
+from destination.domain.audit import AuditAction
 from destination.domain.connection import OPEN, ActiveConnection, Connection
 from destination.domain.governance import (
     Violation,
@@ -22,7 +21,7 @@ from destination.domain.governance import (
     violations,
     withheld_warnings,
 )
-from destination.domain.policy import Expression, Policy, PolicySet, Proposal, adopted, denying
+from destination.domain.policy import Policy, PolicySet, Proposal, adopted, denying
 from destination.domain.problem import ConfigurationError, Problem
 from destination.store.connections import Connections
 from destination.store.errors import NotFoundError, StaleVersionError
@@ -67,7 +66,7 @@ class ManagePolicies:
         if found := list(itertools.islice(made, _MOST_NAMED)):
             places = {proposal.id: f"policies[{index}]" for index, proposal in enumerate(proposals)}
             raise PolicyViolationError(found, [policy_problem(places[one.policy.id], one) for one in found])
-        return self.policies.put(after, self.record(AuditAction.SET_POLICIES, changes=_changes(before, after)))
+        return self.policies.put(after, self.record(AuditAction.SET_POLICIES, changes=policy_changes(before, after)))
 
     def evaluate(self, actions: Sequence[str], labels: Sequence[str], *, with_drafts: bool) -> list[Policy]:
         """The enabled policies, and if wanted the drafts, that deny one of the actions for data with these labels."""
@@ -144,31 +143,3 @@ def _concerning(policies: Sequence[Policy], connection: Connection) -> list[Poli
 def _refuse(found: Sequence[Violation]) -> None:
     if found:
         raise PolicyViolationError(found, [problem for one in found for problem in violation_problems(one)])
-
-
-def _changes(before: PolicySet, after: PolicySet) -> tuple[AuditChange, ...]:
-    """What is different, policy by policy."""
-    was, now = ({policy.id: _audited(policy) for policy in one.policies} for one in (before, after))
-    return tuple(
-        AuditChange(f"policies.{policy_id}", was.get(policy_id), now.get(policy_id))
-        for policy_id in dict.fromkeys((*was, *now))
-        if was.get(policy_id) != now.get(policy_id)
-    )
-
-
-def _audited(policy: Policy) -> dict[str, Any]:
-    """A policy as the audit log keeps it, in JSON's types."""
-    return {
-        "id": policy.id,
-        "status": policy.status.value,
-        "name": policy.name,
-        "description": policy.description,
-        "marketing_actions": list(policy.marketing_actions),
-        "deny": _audited_expression(policy.deny),
-    }
-
-
-def _audited_expression(deny: Expression) -> dict[str, Any]:
-    if isinstance(deny, str):
-        return {"label": deny}
-    return {"operator": deny.operator.value, "operands": [_audited_expression(one) for one in deny.operands]}
