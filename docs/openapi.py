@@ -13,9 +13,9 @@ from typing import Any, Final
 
 from aws_lambda_powertools.event_handler.openapi.models import License
 
-from destination.api.problems import CONTENT_TYPE, TITLES, ProblemDetails, type_of
+from destination.api.problem_kinds import CONTENT_TYPE, KINDS, MAX_ERRORS
+from destination.api.problems import ProblemDetails
 from functions.connections.app import api
-from functions.ingest.app import MAX_PROBLEMS
 
 PROJECT: Final = Path(__file__).parents[1] / "pyproject.toml"
 TARGET: Final = Path(__file__).with_name("openapi.json")
@@ -103,6 +103,16 @@ _PROBLEMS: Final[Mapping[str, tuple[str, ...]]] = {
     "listVerifications": ("not-found",),
     "getVerification": ("not-found",),
     "setAlerts": (*_BODY, "not-found", "incomplete", "deleting", "stale"),
+    "postEvents": (
+        "not-json",
+        "no-events",
+        "unauthorized",
+        "not-found",
+        "not-enabled",
+        "too-large",
+        "unsupported-media-type",
+        "unavailable",
+    ),
 }
 """The kinds of problems that a call answers with. All answer `unavailable` too; those with parameters, `invalid`."""
 
@@ -201,13 +211,11 @@ def _patch(name: str, whole: Document) -> Document:
 def _problems(kinds: Sequence[str]) -> Document:
     by_status: dict[str, list[str]] = {}
     for kind in kinds:
-        status, title = TITLES[kind]
-        by_status.setdefault(str(status), []).append(f"{title} (`{type_of(kind)}`).")
-    return {status: _problem(" ".join(titles)) for status, titles in sorted(by_status.items())}
-
-
-def _problem(description: str) -> Document:
-    return {"description": description, "content": {CONTENT_TYPE: {"schema": {"$ref": f"{_REF}ProblemDetails"}}}}
+        one = KINDS[kind]
+        by_status.setdefault(str(one.status), []).append(f"{one.title} (`{one.type}`).")
+    content = {CONTENT_TYPE: {"schema": {"$ref": f"{_REF}ProblemDetails"}}}
+    described = {status: " ".join(titles) for status, titles in sorted(by_status.items())}
+    return {status: {"description": description, "content": content} for status, description in described.items()}
 
 
 _SECURITY: Final[Document] = {
@@ -238,8 +246,7 @@ def _count_of(member: str) -> Document:
     return {"type": "integer", "description": f"Of all; only when `{member}` does not list them all."}
 
 
-_LISTED: Final = f"An answer lists {MAX_PROBLEMS:,} problems at most"
-_ERRORS_CUT: Final = f"`errors` lists {MAX_PROBLEMS:,} at most; when there are more, `error_count` tells how many."
+_LISTED: Final = f"An answer lists {MAX_ERRORS:,} problems at most"
 
 _CORRELATED: Final[Document] = {
     "X-Correlation-Id": {"description": "The request, as the logs name it.", "schema": {"type": "string"}}
@@ -276,13 +283,7 @@ _WEBHOOK: Final[Document] = {
                 }
             },
         },
-        "400": _problem(f"The body is not JSON, or no record of it is an event. {_ERRORS_CUT}"),
-        "401": _problem("There is no ingest token, or a wrong one."),
-        "404": _problem("There is no such connection."),
-        "409": _problem("The connection is not enabled."),
-        "413": _problem("The body is too large."),
-        "415": _problem("The body is announced as something other than JSON."),
-        "503": _problem(f"The events cannot be queued now; send them again. {_ERRORS_CUT}"),
+        **_problems(_PROBLEMS["postEvents"]),
     },
 }
 

@@ -11,7 +11,7 @@ from destination.api.http import etag
 from destination.domain.audit import AuditAction
 from functions.connections.connections import changed
 from functions.connections.parameters import JSON, ConnectionId, IfMatch
-from functions.connections.wiring import management
+from functions.connections.wiring import read_alerts
 
 router = Router()
 
@@ -37,7 +37,7 @@ def set_alerts(
 
 
 def _shown(connection_id: str, cursor: str | None, limit: int) -> Response[AlertList]:
-    found = management().alerts_of(connection_id, cursor, limit)
+    found = read_alerts()(connection_id, cursor, limit)
     history = found.history
     shown = AlertList.of(found.connection.alerts, found.states, history.changes, history.cursor)
     return Response(200, JSON, shown, etag(found.connection.version))

@@ -14,14 +14,20 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import BotoCoreError, ClientError
 
 from destination.api.http import caller_of, decoded
-from destination.api.problems import CONTENT_TYPE, ProblemDetails, problem, problems_of
-from destination.control.audiences import AlreadyBoundError
-from destination.control.checks import ChecksFailedError
-from destination.control.connections import IncompleteError
-from destination.control.emptying import BusyError
-from destination.control.previews import PreviewTooLargeError, UnreadableError
-from destination.control.verifications import QueueRefusesError, VerifyingError
-from destination.domain.governance import PolicyViolationError, Violation
+from destination.api.problem_kinds import CONTENT_TYPE
+from destination.api.problems import problem_details, problems_of
+from destination.control.errors import (
+    AlreadyBoundError,
+    BusyError,
+    ChecksFailedError,
+    IncompleteError,
+    PolicyViolationError,
+    QueueRefusesError,
+    TooLargeError,
+    UnreadableError,
+    VerifyingError,
+)
+from destination.domain.governance import Violation
 from destination.domain.problem import ConfigurationError, Problem
 from destination.marketo.errors import ConnectionBlockedError, InstanceWaitsError, MarketoError
 from destination.marketo.pace import OutOfTimeError
@@ -58,7 +64,7 @@ REFUSALS: Mapping[type[Exception], tuple[str, str]] = {
     AlreadyBoundError: ("already-bound", "{}."),
     RequestUnsupportedContentType: ("unsupported-media-type", f"Send the body as {JSON}."),
     UnreadableError: ("not-json", "{}."),
-    PreviewTooLargeError: ("too-large", "{}"),
+    TooLargeError: ("too-large", "{}"),
     UnicodeDecodeError: ("not-json", NOT_JSON),
     RecursionError: ("not-json", NOT_JSON),
     VerifyingError: ("verifying", "{}; wait for its end."),
@@ -146,6 +152,6 @@ def _problem(
     headers: Mapping[str, str] | None = None,
     violations: Sequence[Violation] | None = None,
 ) -> Response[str]:
-    details: ProblemDetails = problem(kind, detail, errors, violations)
+    details = problem_details(kind, detail, errors, violations, logger.get_correlation_id())
     logger.info("request refused", extra={"problem": kind, "status": details.status})
     return Response(details.status, CONTENT_TYPE, details.model_dump_json(exclude_none=True), dict(headers or {}))

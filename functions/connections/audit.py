@@ -8,7 +8,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Query
 from destination.api.audit import AuditLog
 from destination.api.representation import Time
 from functions.connections.parameters import LONGEST_ID, Cursor, Limit
-from functions.connections.wiring import management
+from functions.connections.wiring import read_audit
 
 router = Router()
 
@@ -23,5 +23,5 @@ def list_audit_records(
     cursor: Cursor = None,
     limit: Limit = 50,
 ) -> AuditLog:
-    page = management().audit(connection_id, first, last, cursor, limit)
+    page = read_audit()(connection_id, first, last, cursor, limit)
     return AuditLog.of(page.records, page.cursor)

@@ -8,7 +8,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Header, Path, Que
 
 from destination.api.audiences import Namespace
 from destination.api.representation import Representation
-from destination.control.previews import PreviewTooLargeError
+from destination.control.errors import TooLargeError
 from destination.domain.connection_rules import LONGEST_TEXT
 from destination.domain.problem import ConfigurationError, Problem
 
@@ -35,9 +35,9 @@ Answer = TypeVar("Answer", bound=Representation)
 
 
 def bounded(answer: Answer, remedy: str) -> Answer:
-    """The answer as it is. Raises PreviewTooLargeError."""
+    """The answer as it is. Raises TooLargeError."""
     if len(answer.model_dump_json()) > MAX_ANSWER_BYTES:
-        raise PreviewTooLargeError(f"The answer would be too large; {remedy}.")
+        raise TooLargeError(f"The answer would be too large; {remedy}.")
     return answer
 
 

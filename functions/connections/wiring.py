@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 import boto3
 from aws_lambda_powertools import Logger
 
-from destination.control.audiences import ManageAudiences
-from destination.control.audit import Recorder
+from destination.control.alerts import ReadAlerts
+from destination.control.audiences import Emptying, ManageAudiences
+from destination.control.audit import ReadAudit, Recorder
 from destination.control.checks import CheckConnections
 from destination.control.choices import ReadChoices
 from destination.control.connections import ManageConnections
-from destination.control.emptying import Emptying
 from destination.control.governance import ManagePolicies
 from destination.control.previews import PreviewEvents
 from destination.control.removal import Removal
@@ -158,7 +158,6 @@ def management() -> ManageConnections:
         connections=connections(),
         credentials=credentials(),
         checks=checks(),
-        alerts=alerts(),
         token_of=token_of,
         removal=Removal(connections(), credentials(), alerts(), token_of, recorder()),
         record=recorder(),
@@ -212,6 +211,14 @@ def previews() -> PreviewEvents:
 
 def checks() -> CheckConnections:
     return CheckConnections(connections(), credentials(), marketo_for, now)
+
+
+def read_alerts() -> ReadAlerts:
+    return ReadAlerts(connections(), alerts())
+
+
+def read_audit() -> ReadAudit:
+    return ReadAudit(recorder().audit)
 
 
 def choices() -> ReadChoices:

@@ -8,12 +8,10 @@
     rejected_count  the number of all rejected records; only when `rejected` does not list them all
     warning_count   the number of all entries left out; only when `warnings` does not list them all
 
-Everything else answers a problem (RFC 9457) with `type`, `title`, `status`, `detail` and:
+Everything else answers a problem, as `destination.api.problem_kinds` says; a path in its `errors` begins with the
+record's place, as in `[0].profile`.
 
-    errors          [{"path", "message"}]; a path begins with the record's place, as in `[0].profile`
-    error_count     the number of all errors; only when `errors` does not list them all
-
-An answer lists MAX_PROBLEMS problems at most, rejected records before warnings, as Lambda returns 6 MB and no more.
+An answer lists MAX_ERRORS problems at most, rejected records before warnings.
 
 The header `X-Correlation-Id` of every answer, and `correlation_id` of a problem, name the request as the logs do, from
 here to the calls to Marketo.
@@ -22,7 +20,7 @@ here to the calls to Marketo.
 import base64
 import functools
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -31,11 +29,12 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from destination.ingest.sources.body import LONGEST_NAME, Problem
+from destination.api.problem_kinds import CONTENT_TYPE, KINDS, MAX_ERRORS, by_record, problem
+from destination.ingest.sources.body import LONGEST_NAME
 from destination.ingest.webhook import (
     Acceptance,
     AcceptEvents,
-    InvalidBodyError,
+    NotJsonError,
     Submission,
     UnavailableError,
     WebhookError,
@@ -43,8 +42,6 @@ from destination.ingest.webhook import (
 from destination.queue import CORRELATION_ID, EventQueue
 from destination.settings import IngestSettings
 from destination.store.connections import Connections
-
-MAX_PROBLEMS = 1_000
 
 logger = Logger()
 metrics = Metrics()
@@ -70,9 +67,10 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         acceptance = ingest()(submission)
     except WebhookError as refused:
         cause = {"cause": refused.cause} if isinstance(refused, UnavailableError) else {}
-        logger.warning("events refused", extra={"status": refused.status, "detail": refused.detail, **cause})
-        _measure({"refused": 1}, status=str(refused.status))
-        return _problem(refused, correlation_id)
+        status = KINDS[refused.kind].status
+        logger.warning("events refused", extra={"status": status, "detail": refused.detail, **cause})
+        _measure({"refused": 1}, status=str(status))
+        return _refused(refused, correlation_id)
     counts = {"accepted": acceptance.accepted, "rejected": len(acceptance.rejected)}
     logger.info("events accepted", extra=counts)
     _measure(counts)
@@ -112,15 +110,15 @@ def _body(event: dict[str, Any]) -> bytes:
     try:
         return base64.b64decode(text, validate=True)
     except ValueError as error:
-        raise InvalidBodyError("The body is announced as Base64 and is not.") from error
+        raise NotJsonError("The body is announced as Base64 and is not.") from error
 
 
 def _accepted(acceptance: Acceptance, correlation_id: str) -> dict[str, Any]:
-    rejected = acceptance.rejected[:MAX_PROBLEMS]
-    warnings = acceptance.warnings[: MAX_PROBLEMS - len(rejected)]
-    answer: dict[str, Any] = {"accepted": acceptance.accepted, "rejected": _by_record(rejected)}
+    rejected = acceptance.rejected[:MAX_ERRORS]
+    warnings = acceptance.warnings[: MAX_ERRORS - len(rejected)]
+    answer: dict[str, Any] = {"accepted": acceptance.accepted, "rejected": by_record(rejected)}
     if acceptance.warnings:
-        answer["warnings"] = _by_record(warnings)
+        answer["warnings"] = by_record(warnings)
     if len(rejected) < len(acceptance.rejected):
         answer["rejected_count"] = len(acceptance.rejected)
     if len(warnings) < len(acceptance.warnings):
@@ -128,29 +126,9 @@ def _accepted(acceptance: Acceptance, correlation_id: str) -> dict[str, Any]:
     return _response(202, "application/json", answer, correlation_id)
 
 
-def _problem(refused: WebhookError, correlation_id: str) -> dict[str, Any]:
-    answer: dict[str, Any] = {
-        "type": "about:blank",
-        "title": refused.title,
-        "status": refused.status,
-        "detail": refused.detail,
-        "errors": [_error(problem) for problem in refused.problems[:MAX_PROBLEMS]],
-        "correlation_id": correlation_id,
-    }
-    if len(refused.problems) > MAX_PROBLEMS:
-        answer["error_count"] = len(refused.problems)
-    return _response(refused.status, "application/problem+json", answer, correlation_id)
-
-
-def _by_record(problems: Sequence[tuple[int, Problem]]) -> list[dict[str, Any]]:
-    records: dict[int, list[dict[str, str]]] = {}
-    for index, problem in problems:
-        records.setdefault(index, []).append(_error(problem))
-    return [{"index": index, "errors": errors} for index, errors in records.items()]
-
-
-def _error(problem: Problem) -> dict[str, str]:
-    return {"path": problem.path, "message": problem.message}
+def _refused(refused: WebhookError, correlation_id: str) -> dict[str, Any]:
+    answer = problem(KINDS[refused.kind], refused.detail, refused.problems, correlation_id)
+    return _response(answer["status"], CONTENT_TYPE, answer, correlation_id)
 
 
 def _response(status: int, content_type: str, body: dict[str, Any], correlation_id: str) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from destination.api.run_reports import report
 from destination.control.audit import Recorder
 from destination.control.removal import Removal
 from destination.control.verifications import ManageVerifications
@@ -22,7 +23,7 @@ from destination.domain.audit import SYSTEM
 from destination.domain.connection import Connection
 from destination.domain.credentials import ClientCredentials
 from destination.domain.outcome import Class
-from destination.domain.run import hour_of, report
+from destination.domain.run import hour_of
 from destination.domain.times import parse_time
 from destination.marketo.reasons import message_of
 from destination.monitoring.alerts import EvaluateAlerts, Notice

@@ -10,11 +10,12 @@ from typing import Any
 import jsonschema
 import pytest
 
+from destination.api.run_reports import report
 from destination.domain.alert import RULES, Alert, AlertState, AlertStatus, AlertUnit
 from destination.domain.connection import Status
 from destination.domain.latency import Latency
 from destination.domain.outcome import MISSING_DEDUPE_VALUE, Class
-from destination.domain.run import Run, RunStatus, Tally, report
+from destination.domain.run import Run, RunStatus, Tally
 from destination.marketo.reasons import message_of
 from destination.monitoring import alerts, summaries
 from destination.notify import SOURCE

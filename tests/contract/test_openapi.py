@@ -8,7 +8,9 @@ import jsonschema
 import pytest
 from openapi_spec_validator import validate
 
-from destination.api.problems import CONTENT_TYPE, TITLES
+from destination.api.problem_kinds import CONTENT_TYPE, KINDS
+from destination.control.errors import BusyError, PolicyViolationError
+from destination.domain.problem import ConfigurationError, RefusedError
 from docs.openapi import TARGET, render
 from functions.connections.app import REFUSALS
 from testing.control_plane import CREATE
@@ -69,10 +71,19 @@ def test_every_error_is_a_problem(method: str, path: str) -> None:
 
 
 def test_every_kind_of_problem_has_its_status_and_is_described() -> None:
-    assert {kind for kind, _ in REFUSALS.values()} <= TITLES.keys()
+    assert {kind for kind, _ in REFUSALS.values()} <= KINDS.keys()
     described = json.dumps(DOCUMENT["paths"])
-    undescribed = {kind for kind in TITLES if f"urn:marketo-destination:problem:{kind}" not in described}
+    undescribed = {kind for kind in KINDS if f"urn:marketo-destination:problem:{kind}`" not in described}
     assert undescribed == {"method-not-allowed"}
+
+
+def test_whatever_a_use_case_refuses_has_its_kind() -> None:
+    waiting, refusals = [RefusedError], set[type[Exception]]()
+    while waiting:
+        below = waiting.pop().__subclasses__()
+        refusals.update(below)
+        waiting.extend(below)
+    assert {ConfigurationError, PolicyViolationError, BusyError} < refusals <= REFUSALS.keys()
 
 
 def test_only_the_webhook_is_authorised_by_a_token() -> None:

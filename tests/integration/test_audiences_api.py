@@ -396,7 +396,7 @@ def emptied(connection_id: str) -> Answer:
 def test_a_list_is_emptied_of_those_whom_deliveries_put_on_it_in_as_many_calls_as_it_takes(
     marketo: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("destination.control.emptying.CHUNK", 3)
+    monkeypatch.setattr("destination.control.audiences.CHUNK", 3)
     connection_id = filled(marketo, people=5)
     marketo.script(Fault(effect="error", code="608", method="DELETE", path=r"/rest/v1/lists/\d+/leads.json", nth=2))
     assert emptied(connection_id).status == 503
@@ -417,7 +417,7 @@ def test_a_list_is_not_emptied_while_its_instance_is_delivered_to_or_paused(
     now = datetime.now(UTC)
     lease = wiring.leases().acquire("123-ABC-456", now, now + timedelta(minutes=5))
     assert lease is not None
-    monkeypatch.setattr("destination.control.emptying.PATIENCE", timedelta(0))
+    monkeypatch.setattr("destination.control.audiences.PATIENCE", timedelta(0))
     busy = emptied(connection_id)
     assert (busy.status, busy.json["type"]) == (503, "urn:marketo-destination:problem:marketo-unavailable")
     wiring.leases().release(lease, lease.pace, Pause(now + timedelta(hours=1), "607", "the quota is used up", 1))

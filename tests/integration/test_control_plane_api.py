@@ -108,6 +108,15 @@ def test_other_content_is_refused(content_type: str) -> None:
     assert (answer.status, answer.json["type"]) == (415, "urn:marketo-destination:problem:unsupported-media-type")
 
 
+def test_a_problem_of_many_errors_lists_some_and_names_the_request() -> None:
+    answer = call("POST", "/connections", {**CREATE, **{f"unknown-{number}": 1 for number in range(1_500)}})
+    assert (answer.status, len(answer.json["errors"]), answer.json["error_count"]) == (422, 1_000, 1_500)
+    assert answer.json["correlation_id"] == "request-1"
+    few = call("POST", "/connections", {**CREATE, "unknown": 1})
+    assert few.errors.keys() == {"unknown"}
+    assert "error_count" not in few.json
+
+
 def test_trouble_of_aws_is_answered_and_logged(caplog: pytest.LogCaptureFixture) -> None:
     dynamodb().delete_table(TableName="ConnectionsTable")
     answer = call("GET", "/connections/c-1")

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from destination.api.problem_kinds import MAX_ERRORS
 from destination.domain.connection import Status
 from destination.domain.event import MembershipStatus
 from destination.queue import MAX_MESSAGE_BYTES, Envelope, decode
@@ -56,8 +57,9 @@ def queued(stack: Aws) -> list[Envelope]:
     return [decode(one["Body"]) for one in stack.receive()]
 
 
-def assert_problem(answer: Mapping[str, Any], status: int) -> Any:
+def assert_problem(answer: Mapping[str, Any], status: int, kind: str) -> Any:
     problem = as_json(answer)
+    assert problem["type"] == f"urn:marketo-destination:problem:{kind}"
     assert answer["statusCode"] == problem["status"] == status
     assert answer["headers"]["Content-Type"] == "application/problem+json"
     assert {"type", "title", "status", "detail", "errors", "correlation_id"} == problem.keys()
@@ -120,9 +122,9 @@ def test_headers_are_known_in_any_case(stack: Aws) -> None:
 @pytest.mark.parametrize("path", [None, {}, {"connection_id": None}, {"connection_id": ""}, {"proxy": "aep"}])
 def test_a_request_without_a_connection_is_404(stack: Aws, path: dict[str, str | None] | None) -> None:
     request = {**webhook_request("aep", "[]", HEADERS), "pathParameters": path}
-    assert_problem(app.handler(request, Context()), 404)
+    assert_problem(app.handler(request, Context()), 404, "not-found")
     del request["pathParameters"]
-    assert_problem(app.handler(request, Context()), 404)
+    assert_problem(app.handler(request, Context()), 404, "not-found")
 
 
 @pytest.mark.parametrize("name", ["headers", "body", "isBase64Encoded"])
@@ -135,15 +137,15 @@ def test_a_request_that_lacks_something_is_refused_and_no_fault(stack: Aws, name
 @pytest.mark.parametrize("connection_id", ["c" * 65, "c" * 3000, "a/b", "\ud800"])
 def test_what_cannot_be_a_connection_is_404_even_where_nothing_can_be_read(stack: Aws, connection_id: str) -> None:
     stack.dynamodb.delete_table(TableName="ConnectionsTable")
-    assert_problem(post(PROFILE, to=connection_id), 404)
+    assert_problem(post(PROFILE, to=connection_id), 404, "not-found")
 
 
 def test_a_connection_that_cannot_be_read_is_503_and_logged_by_its_code(
     stack: Aws, caplog: pytest.LogCaptureFixture
 ) -> None:
     stack.dynamodb.delete_table(TableName="ConnectionsTable")
-    problem = assert_problem(post(PROFILE), 503)
-    assert (problem["title"], problem["errors"]) == ("Unavailable", [])
+    problem = assert_problem(post(PROFILE), 503, "unavailable")
+    assert (problem["title"], problem["errors"]) == ("The service is unavailable now", [])
     (record,) = logged(app.logger, caplog)
     assert (record["status"], record["cause"]) == (503, "ResourceNotFoundException")
     assert "ResourceNotFound" not in json.dumps(problem)
@@ -152,13 +154,13 @@ def test_a_connection_that_cannot_be_read_is_503_and_logged_by_its_code(
 @pytest.mark.parametrize("body", ["A", "e30", "e30=!", "{}", "é", "\ud800"])
 def test_what_is_announced_as_base64_and_is_not_is_400(stack: Aws, body: str) -> None:
     request = {**webhook_request("aep", None, HEADERS, is_base64=True), "body": body}
-    assert "Base64" in assert_problem(app.handler(request, Context()), 400)["detail"]
+    assert "Base64" in assert_problem(app.handler(request, Context()), 400, "not-json")["detail"]
     assert queued(stack) == []
 
 
 def test_a_text_that_is_no_unicode_is_400(stack: Aws) -> None:
     request = {**webhook_request("aep", None, HEADERS), "body": '{"a":"\ud800"}'}
-    assert_problem(app.handler(request, Context()), 400)
+    assert_problem(app.handler(request, Context()), 400, "not-json")
 
 
 LIMIT = 6 * 1024 * 1024
@@ -183,13 +185,13 @@ def test_the_worst_of_records_have_an_answer_that_fits(stack: Aws) -> None:
 
 
 def test_problems_are_all_listed_up_to_the_limit_rejected_records_first(stack: Aws) -> None:
-    entries = {str(number): None for number in range(app.MAX_PROBLEMS - 1)}
+    entries = {str(number): None for number in range(MAX_ERRORS - 1)}
     full = as_json(post([7, {"segmentMembership": {"ups": entries}}]))
     assert full.keys() == {"accepted", "rejected", "warnings"}
     cut = as_json(post([7, 7, {"segmentMembership": {"ups": entries}}]))
     assert cut.keys() == {"accepted", "rejected", "warnings", "warning_count"}
-    assert (len(cut["rejected"]), len(cut["warnings"][0]["errors"])) == (2, app.MAX_PROBLEMS - 2)
-    assert cut["warning_count"] == app.MAX_PROBLEMS - 1
+    assert (len(cut["rejected"]), len(cut["warnings"][0]["errors"])) == (2, MAX_ERRORS - 2)
+    assert cut["warning_count"] == MAX_ERRORS - 1
 
 
 def test_a_record_with_hundreds_of_thousands_of_audiences_is_rejected_as_one(stack: Aws) -> None:
@@ -201,14 +203,14 @@ def test_a_record_with_hundreds_of_thousands_of_audiences_is_rejected_as_one(sta
 
 def test_a_problem_of_many_records_tells_how_many(stack: Aws) -> None:
     refused = as_json(post([7] * 3_000))
-    assert (refused["status"], len(refused["errors"]), refused["error_count"]) == (400, app.MAX_PROBLEMS, 3_000)
+    assert (refused["status"], len(refused["errors"]), refused["error_count"]) == (400, MAX_ERRORS, 3_000)
     stack.sqs.delete_queue(QueueUrl=stack.queue_url)
     lost = as_json(post([{}] * 3_000))
-    assert (lost["status"], len(lost["errors"]), lost["error_count"]) == (503, app.MAX_PROBLEMS, 3_000)
+    assert (lost["status"], len(lost["errors"]), lost["error_count"]) == (503, MAX_ERRORS, 3_000)
 
 
 def test_an_unknown_connection_is_404(stack: Aws) -> None:
-    assert_problem(post(PROFILE, to="elsewhere"), 404)
+    assert_problem(post(PROFILE, to="elsewhere"), 404, "not-found")
 
 
 @pytest.mark.parametrize("authorization", [None, "Bearer another", f"Basic {TOKEN}", ""])
@@ -217,7 +219,7 @@ def test_a_wrong_token_is_401_and_never_shown(
 ) -> None:
     headers = {} if authorization is None else {"Authorization": authorization}
     answer = post(PROFILE, headers=headers)
-    assert_problem(answer, 401)
+    assert_problem(answer, 401, "unauthorized")
     shown = answer["body"] + json.dumps(logged(app.logger, caplog))
     assert TOKEN not in shown
     assert "another" not in shown
@@ -226,38 +228,38 @@ def test_a_wrong_token_is_401_and_never_shown(
 
 @pytest.mark.parametrize("status", [Status.DRAFT, Status.DISABLED])
 def test_a_connection_that_is_not_enabled_is_409_and_queues_nothing(stack: Aws, status: Status) -> None:
-    assert status.value in assert_problem(post(PROFILE, to=f"aep-{status}"), 409)["detail"]
+    assert status.value in assert_problem(post(PROFILE, to=f"aep-{status}"), 409, "not-enabled")["detail"]
     assert queued(stack) == []
 
 
 def test_disabling_holds_for_the_next_event(stack: Aws) -> None:
     assert post(PROFILE)["statusCode"] == 202
     Connections(stack.dynamodb, "ConnectionsTable").set_status("aep", 1, Status.DISABLED)
-    assert_problem(post(PROFILE), 409)
+    assert_problem(post(PROFILE), 409, "not-enabled")
 
 
 def test_a_body_too_large_is_413(stack: Aws) -> None:
-    assert_problem(post(b"[" + b" " * 6_000_000 + b"]", is_base64=True), 413)
+    assert_problem(post(b"[" + b" " * 6_000_000 + b"]", is_base64=True), 413, "too-large")
 
 
 def test_other_content_is_415(stack: Aws) -> None:
-    assert_problem(post("<a/>", headers={**HEADERS, "Content-Type": "application/xml"}), 415)
+    assert_problem(post("<a/>", headers={**HEADERS, "Content-Type": "application/xml"}), 415, "unsupported-media-type")
 
 
 @pytest.mark.parametrize("body", [None, "", "not JSON", '{"a":', "[1, 2", "[" * 50_000])
 def test_what_is_not_json_is_400(stack: Aws, body: str | None) -> None:
-    assert assert_problem(post(body), 400)["errors"] == []
+    assert assert_problem(post(body), 400, "not-json")["errors"] == []
     assert queued(stack) == []
 
 
 def test_a_body_without_any_event_is_400_with_a_path_for_each_record(stack: Aws) -> None:
-    problem = assert_problem(post([7, {"identityMap": []}]), 400)
+    problem = assert_problem(post([7, {"identityMap": []}]), 400, "no-events")
     assert [error["path"] for error in problem["errors"]] == ["[0]", "[1].identityMap"]
 
 
 def test_a_queue_in_trouble_is_503_and_names_what_was_not_stored(stack: Aws) -> None:
     stack.sqs.delete_queue(QueueUrl=stack.queue_url)
-    problem = assert_problem(post([PROFILE, PROFILE]), 503)
+    problem = assert_problem(post([PROFILE, PROFILE]), 503, "unavailable")
     assert [error["path"] for error in problem["errors"]] == ["[0]", "[1]"]
 
 

@@ -7,8 +7,8 @@ from datetime import timedelta
 
 import pytest
 
-from destination.control.connections import IncompleteError
-from destination.control.previews import MAX_BODY_BYTES, MAX_EVENTS, MAX_PERSONS, PreviewTooLargeError, UnreadableError
+from destination.control.errors import IncompleteError, TooLargeError, UnreadableError
+from destination.control.previews import MAX_BODY_BYTES, MAX_EVENTS, MAX_PERSONS
 from destination.domain.connection import (
     ActiveConnection,
     Consent,
@@ -201,7 +201,7 @@ def test_records_are_rejected_as_at_the_webhook() -> None:
     world.now += timedelta(hours=1)
     body = [{"profile": []}, {"profile": {"email": "a\ud800"}}, {"profile": {"email": "ada@example.org"}}]
     shown = previews(world)("connection-1", json.dumps(body).encode())
-    assert {index: [one.path for one in found] for index, found in shown.rejected.items()} == {0: ["profile"], 1: [""]}
+    assert [(index, one.path) for index, one in sorted(shown.rejected)] == [(0, "profile"), (1, "")]
     assert shown.ignored == (2,)
 
 
@@ -223,12 +223,12 @@ def test_a_dedupe_field_that_is_not_searchable_is_refused() -> None:
     ("body", "error", "message"),
     [
         (b"{", UnreadableError, "not JSON"),
-        (b" " * (MAX_BODY_BYTES + 1), PreviewTooLargeError, "1000000 bytes"),
-        (json.dumps([{}] * (MAX_EVENTS + 1)).encode(), PreviewTooLargeError, "300 records"),
-        (json.dumps([{}] * 20_001).encode(), PreviewTooLargeError, "300 records"),
+        (b" " * (MAX_BODY_BYTES + 1), TooLargeError, "1000000 bytes"),
+        (json.dumps([{}] * (MAX_EVENTS + 1)).encode(), TooLargeError, "300 records"),
+        (json.dumps([{}] * 20_001).encode(), TooLargeError, "300 records"),
         (
             json.dumps([crowd(number) for number in range(MAX_PERSONS // 100 + 1)]).encode(),
-            PreviewTooLargeError,
+            TooLargeError,
             "1100 persons",
         ),
     ],

@@ -8,13 +8,15 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
+from destination.api.problem_kinds import KINDS
 from destination.domain.connection import Status
 from destination.ingest.webhook import (
     MAX_BODY_BYTES,
     AcceptEvents,
     BodyTooLargeError,
-    InvalidBodyError,
+    NoEventsError,
     NotEnabledError,
+    NotJsonError,
     QueueUnavailableError,
     Submission,
     UnauthorizedError,
@@ -113,7 +115,7 @@ def test_a_connection_that_cannot_be_read_is_unavailable(fails: Exception, cause
     webhook.connections.fails = fails
     with pytest.raises(UnavailableError) as refused:
         webhook.ingest(submission([{}]))
-    assert (refused.value.status, refused.value.cause) == (503, cause)
+    assert (refused.value.kind, refused.value.cause) == ("unavailable", cause)
     assert "hush" not in refused.value.detail
     assert webhook.sqs.sent == []
 
@@ -231,7 +233,7 @@ def test_a_body_that_is_encoded_is_refused(encoding: str) -> None:
 
 @pytest.mark.parametrize("body", [b"", b"not JSON", b"\xff\xfe", b'{"id":"1"', b"[" * 9999])
 def test_what_is_not_json_is_refused_with_the_place(body: bytes) -> None:
-    with pytest.raises(InvalidBodyError, match=r"^the body is .+\.$"):
+    with pytest.raises(NotJsonError, match=r"^the body is .+\.$"):
         Webhook().ingest(submission(body))
 
 
@@ -269,7 +271,7 @@ def test_audience_entries_left_out_are_warned_of() -> None:
 
 def test_a_body_without_any_event_is_refused_with_every_record() -> None:
     webhook = Webhook()
-    with pytest.raises(InvalidBodyError) as refused:
+    with pytest.raises(NoEventsError) as refused:
         webhook.ingest(submission([None, {"profile": 7}]))
     assert [problem.path for problem in refused.value.problems] == ["[0]", "[1].profile"]
     assert webhook.sqs.calls == []
@@ -294,6 +296,6 @@ def test_a_queue_that_stored_some_of_a_body_says_which_were_not() -> None:
     assert [problem.path for problem in refused.value.problems] == ["[1]"]
 
 
-def test_every_refusal_has_its_status() -> None:
-    kinds = {error: error.status for error in WebhookError.__subclasses__()}
-    assert sorted(kinds.values()) == [400, 401, 404, 409, 413, 415, 503, 503]
+def test_every_refusal_is_of_a_kind_that_the_interface_has() -> None:
+    statuses = [KINDS[error.kind].status for error in WebhookError.__subclasses__()]
+    assert sorted(statuses) == [400, 400, 401, 404, 409, 413, 415, 503, 503]

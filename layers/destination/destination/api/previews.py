@@ -5,6 +5,7 @@ from typing import Self
 
 from pydantic import Field
 
+from destination.api.problem_kinds import by_record
 from destination.api.problems import ProblemDetails
 from destination.api.representation import Representation
 from destination.api.runs import Activated
@@ -142,11 +143,9 @@ class PreviewOut(Representation):
         )
 
 
-def _by_record(problems: Mapping[int, Sequence[Problem]]) -> list[RecordProblems]:
-    return [
-        RecordProblems(index=index, errors=[ProblemDetails.Error(path=one.path, message=one.message) for one in found])
-        for index, found in problems.items()
-    ]
+def _by_record(problems: Sequence[tuple[int, Problem]]) -> list[RecordProblems]:
+    """In the order of the body."""
+    return [RecordProblems.model_validate(one) for one in by_record(sorted(problems, key=lambda one: one[0]))]
 
 
 def _audience(one: AudiencePreview, explain: Explain) -> AudiencePreviewOut:

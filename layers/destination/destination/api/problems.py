@@ -1,14 +1,13 @@
-"""Problem details: every error of the control plane as `application/problem+json` (RFC 9457)."""
+"""Problem details (RFC 9457) as models: the control plane's own, and what its bodies have wrong."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from pydantic import BaseModel, Field
 
+from destination.api.problem_kinds import KINDS, MAX_ERRORS, problem
 from destination.domain.governance import Violation
 from destination.domain.problem import Problem
-
-CONTENT_TYPE: Final = "application/problem+json"
 
 
 class ProblemDetails(BaseModel):
@@ -40,48 +39,22 @@ class ProblemDetails(BaseModel):
     status: int
     detail: str
     errors: list[Error]
-    violations: list[Violation] | None = Field(None, description="Of problems of the kind policy-violation only.")
-    correlation_id: str | None = Field(
-        default=None, description="Of the webhook's problems only: as in X-Correlation-Id."
+    error_count: int | None = Field(
+        None, description=f"Of all; only when `errors`, which lists {MAX_ERRORS:,} at most, does not list them all."
     )
+    violations: list[Violation] | None = Field(None, description="Of problems of the kind policy-violation only.")
+    correlation_id: str | None = Field(None, description="The request, as the logs name it.")
 
 
-TITLES: Final[Mapping[str, tuple[int, str]]] = {
-    "not-json": (400, "The body is not JSON"),
-    "not-found": (404, "There is no such thing"),
-    "method-not-allowed": (405, "The resource does not know this method"),
-    "incomplete": (409, "The connection cannot deliver like this"),
-    "checks-failed": (409, "The connection does not fit the Marketo instance"),
-    "already-bound": (409, "The list or the audience is taken"),
-    "policy-violation": (409, "A data usage policy denies it"),
-    "deleting": (409, "The connection is being deleted"),
-    "verifying": (409, "The connection is being verified"),
-    "marketo-blocked": (409, "Marketo refuses the connection"),
-    "stale": (412, "Somebody else was faster"),
-    "too-large": (413, "The body is too large"),
-    "unsupported-media-type": (415, "The body is announced as something other than JSON"),
-    "invalid": (422, "The request breaks a rule"),
-    "marketo-rejected": (502, "Marketo refuses the request"),
-    "marketo-unavailable": (503, "Marketo cannot be asked now"),
-    "unavailable": (503, "The control plane cannot work now"),
-}
-"""Every kind of problem, with its status and its title."""
-
-
-def type_of(kind: str) -> str:
-    return f"urn:marketo-destination:problem:{kind}"
-
-
-def problem(
-    kind: str, detail: str, errors: Sequence[Problem] = (), violations: Sequence[Violation] | None = None
+def problem_details(
+    kind: str,
+    detail: str,
+    errors: Sequence[Problem] = (),
+    violations: Sequence[Violation] | None = None,
+    correlation_id: str | None = None,
 ) -> ProblemDetails:
-    status, title = TITLES[kind]
     return ProblemDetails(
-        type=type_of(kind),
-        title=title,
-        status=status,
-        detail=detail,
-        errors=[ProblemDetails.Error(path=one.path, message=one.message) for one in errors],
+        **problem(KINDS[kind], detail, errors, correlation_id),
         violations=None if violations is None else [_violation(one) for one in violations],
     )
 

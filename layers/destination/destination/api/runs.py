@@ -7,9 +7,10 @@ from typing import Self
 from pydantic import Field
 
 from destination.api.representation import Representation
+from destination.api.run_reports import report
 from destination.domain.connection import Waiting
 from destination.domain.outcome import Class
-from destination.domain.run import Run, RunStatus, report
+from destination.domain.run import Run, RunStatus
 
 UNKNOWN = "Null where a run is shown for one audience, by which it is not counted."
 

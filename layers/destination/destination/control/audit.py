@@ -1,16 +1,25 @@
-"""What every use case that changes something writes beside the change: who made it, and when."""
+"""The audit log: what every use case that changes something writes beside the change, and what was written."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass
+from datetime import datetime, timedelta
+from enum import Enum
+from typing import TYPE_CHECKING, Any, Final
 
-from destination.domain.audience import AudienceKey
+from destination.domain.audience import Activation, AudienceKey
 from destination.domain.audit import AuditAction, AuditChange, AuditRecord
-from destination.store.audit import Audit
+from destination.domain.connection import Connection, MappingRow
+from destination.domain.credentials import ClientCredentials
+from destination.domain.policy import Expression, Policy, PolicySet
+from destination.domain.problem import ConfigurationError, Problem
+from destination.domain.times import format_time
+from destination.store.audit import Audit, AuditPage
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
+
+_NOT_CONFIGURED: Final = frozenset({"id", "version", "audience", "blocked_cause", "deleting_since", "waiting"})
+"""Members of connections and activations that no caller sets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,3 +41,108 @@ class Recorder:
         """A transaction's write of the record, to stand beside the change."""
         record = AuditRecord(self.new_id(), self.clock(), self.actor(), action, connection_id, audience, tuple(changes))
         return self.audit.put(record)
+
+
+@dataclass(frozen=True, slots=True)
+class ReadAudit:
+    """Reads the audit log."""
+
+    audit: Audit
+
+    def __call__(
+        self,
+        connection_id: str | None,
+        first: datetime | None,
+        last: datetime | None,
+        cursor: str | None,
+        limit: int,
+    ) -> AuditPage:
+        """The changes from one time on and before another, newest first: of one connection, there or not, or of all.
+
+        Raises ConfigurationError, InvalidCursorError.
+        """
+        if first and last and first > last:
+            raise ConfigurationError([Problem("from", "must not be later than to")])
+        return self.audit.page(connection_id, first, last, cursor, limit)
+
+
+def differences(
+    before: Connection | Activation | None, after: Connection | Activation | None
+) -> tuple[AuditChange, ...]:
+    """What is configured differently, by path; rows of the mapping stand under their target."""
+    return _between(_members(before), _members(after))
+
+
+def credential_changes(before: ClientCredentials | None, after: ClientCredentials | None) -> tuple[AuditChange, ...]:
+    """The client ids; of the client secrets only that they differ."""
+    was, now = before and before.client_id, after and after.client_id
+    changes: tuple[AuditChange, ...] = (AuditChange("credentials.client_id", was, now),) if was != now else ()
+    if after is not None and (before is None or before.client_secret != after.client_secret):
+        changes += (AuditChange("credentials.client_secret", None, "changed"),)
+    return changes
+
+
+def policy_changes(before: PolicySet, after: PolicySet) -> tuple[AuditChange, ...]:
+    """What is different, policy by policy."""
+    was, now = ({f"policies.{one.id}": _policy(one) for one in policies.policies} for policies in (before, after))
+    return _between(was, now)
+
+
+def _between(was: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[AuditChange, ...]:
+    return tuple(
+        AuditChange(path, was.get(path), now.get(path))
+        for path in dict.fromkeys((*was, *now))
+        if was.get(path) != now.get(path)
+    )
+
+
+def _members(thing: Connection | Activation | None) -> dict[str, Any]:
+    if thing is None:
+        return {}
+    given = {one.name: getattr(thing, one.name) for one in fields(thing) if one.name not in _NOT_CONFIGURED}
+    return {path: value for path, value in _flat("", given).items() if value not in (None, [])}
+
+
+def _flat(path: str, value: Any) -> dict[str, Any]:
+    match value:
+        case Mapping():
+            below = [_flat(f"{path}.{name}" if path else name, member) for name, member in value.items()]
+            return {name: member for flat in below for name, member in flat.items()}
+        case [MappingRow(), *_]:
+            return {f"{path}.{row.target}": _plain(row) for row in value}
+        case _ if is_dataclass(value):
+            return _flat(path, {one.name: getattr(value, one.name) for one in fields(value)})
+    return {path: _plain(value)}
+
+
+def _plain(value: Any) -> Any:
+    match value:
+        case Enum():
+            return value.value
+        case datetime():
+            return format_time(value)
+        case timedelta():
+            return f"PT{value.total_seconds():.0f}S"
+        case tuple() | list():
+            return [_plain(one) for one in value]
+        case _ if is_dataclass(value):
+            members = {one.name: _plain(getattr(value, one.name)) for one in fields(value)}
+            return {name: member for name, member in members.items() if member not in (None, [])}
+    return value
+
+
+def _policy(policy: Policy) -> dict[str, Any]:
+    return {
+        "id": policy.id,
+        "status": policy.status.value,
+        "name": policy.name,
+        "description": policy.description,
+        "marketing_actions": list(policy.marketing_actions),
+        "deny": _expression(policy.deny),
+    }
+
+
+def _expression(deny: Expression) -> dict[str, Any]:
+    if isinstance(deny, str):
+        return {"label": deny}
+    return {"operator": deny.operator.value, "operands": [_expression(one) for one in deny.operands]}

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 
+from destination.control.errors import ChecksFailedError
 from destination.domain.check import (
     Check,
     CheckName,
@@ -64,10 +65,6 @@ _PERMISSIONS: Final = {
     CheckName.MAPPING: _READ_LEADS,
 }
 """What the role of the API user needs for what a check asks."""
-
-
-class ChecksFailedError(ConfigurationError):
-    """Marketo was asked, and the connection could not deliver for what `problems` name."""
 
 
 @dataclass(frozen=True, slots=True)

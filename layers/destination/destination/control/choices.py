@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from destination.control.connections import IncompleteError
+from destination.control.errors import IncompleteError
 from destination.domain.check import dedupe_choices
 from destination.domain.connection import Connection
 from destination.domain.credentials import ClientCredentials

@@ -4,16 +4,16 @@ Every change is written together with its audit record, or not at all.
 """
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from destination.control.audit import Recorder
+from destination.control.audit import Recorder, credential_changes, differences
 from destination.control.checks import CheckConnections
+from destination.control.errors import IncompleteError
 from destination.control.governance import ManagePolicies
 from destination.control.removal import Removal
-from destination.domain.alert import Alert, AlertState
-from destination.domain.audit import AuditAction, AuditChange, credential_changes, differences
+from destination.domain.audit import AuditAction, AuditChange
 from destination.domain.connection import (
     OPEN,
     Connection,
@@ -27,16 +27,10 @@ from destination.domain.connection_rules import (
     missing_to_enable,
 )
 from destination.domain.credentials import ClientCredentials
-from destination.domain.problem import ConfigurationError, Problem, refuse
-from destination.store.alerts import AlertHistory, Alerts
-from destination.store.audit import AuditPage
+from destination.domain.problem import Problem, refuse
 from destination.store.connections import Connections, ConnectionsPage
 from destination.store.errors import DeletingError, StaleVersionError
 from destination.store.secrets import Credentials, TokenSecret
-
-
-class IncompleteError(ConfigurationError):
-    """An enabled connection must be able to deliver, and this one lacks what `problems` name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,15 +51,6 @@ class Rotated:
 
 
 @dataclass(frozen=True, slots=True)
-class AlertsOf:
-    """A connection with the states of the alerts that were ever triggered, and a page of their history."""
-
-    connection: Connection
-    states: Mapping[Alert, AlertState]
-    history: AlertHistory
-
-
-@dataclass(frozen=True, slots=True)
 class ManageConnections:
     """What operators do. `new_id` and `new_token` are random; a token has 256 bits and goes into an HTTP header.
 
@@ -79,7 +64,6 @@ class ManageConnections:
     connections: Connections
     credentials: Credentials
     checks: CheckConnections
-    alerts: Alerts
     token_of: Callable[[Connection, ClientCredentials], TokenSecret]
     removal: Removal
     record: Recorder
@@ -198,28 +182,6 @@ class ManageConnections:
         record = self.record(AuditAction.ROTATE_INGEST_TOKEN, connection_id)
         connection = self.connections.rotate_token(connection_id, connection.version, _hash(token), until, record)
         return Rotated(connection, token, until)
-
-    def audit(
-        self,
-        connection_id: str | None,
-        first: datetime | None,
-        last: datetime | None,
-        cursor: str | None,
-        limit: int,
-    ) -> AuditPage:
-        """The changes from one time on and before another, newest first: of one connection, there or not, or of all.
-
-        Raises ConfigurationError, InvalidCursorError.
-        """
-        if first and last and first > last:
-            raise ConfigurationError([Problem("from", "must not be later than to")])
-        return self.record.audit.page(connection_id, first, last, cursor, limit)
-
-    def alerts_of(self, connection_id: str, cursor: str | None, limit: int) -> AlertsOf:
-        """What the connection subscribes to, where it stands, and the changes before the cursor."""
-        connection = self.connections.get(connection_id)
-        states = {alert: one.state for alert, one in self.alerts.states(connection_id).items()}
-        return AlertsOf(connection, states, self.alerts.history(connection_id, cursor, limit))
 
     def _refuse_incomplete(self, connection: Connection, *, has_credentials: bool = False) -> None:
         active = replace(self.connections.active(connection.id), connection=connection)

@@ -4,12 +4,12 @@ import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from destination.control.audit import Recorder
+from destination.control.audit import Recorder, policy_changes
+from destination.control.errors import PolicyViolationError
 from destination.domain.audience import Activation
 from destination.domain.audit import AuditAction
 from destination.domain.connection import OPEN, ActiveConnection, Connection
 from destination.domain.governance import (
-    PolicyViolationError,
     Violation,
     action_warnings,
     activation_label_problems,
@@ -21,7 +21,7 @@ from destination.domain.governance import (
     violations,
     withheld_warnings,
 )
-from destination.domain.policy import Policy, PolicySet, Proposal, adopted, denying, policy_changes
+from destination.domain.policy import Policy, PolicySet, Proposal, adopted, denying
 from destination.domain.problem import ConfigurationError, Problem
 from destination.store.connections import Connections
 from destination.store.errors import NotFoundError, StaleVersionError

@@ -1,19 +1,17 @@
 """The preview of events: what their delivery would do, and why, while nothing is told to Marketo and nothing is kept.
 
-It is the delivery itself that decides, over a rehearsal of Marketo: questions go to the instance, and what the delivery
-tells is answered here as the instance would answer it.
+It is the delivery itself that decides, over a rehearsal of Marketo.
 """
 
-import itertools
-import threading
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Protocol
 
-from destination.control.connections import IncompleteError
+from destination.control.errors import IncompleteError, TooLargeError, UnreadableError
+from destination.control.rehearsal import Rehearsal, with_lists
 from destination.delivery.conversation import Conversation, schema_for
 from destination.delivery.round import Delivery, Result
 from destination.domain.connection import ActiveConnection, Connection
@@ -21,21 +19,14 @@ from destination.domain.connection_rules import missing_to_enable
 from destination.domain.credentials import ClientCredentials
 from destination.domain.event import ProfileEvent
 from destination.domain.mapping import Mapper
-from destination.domain.matching import Lead, rule_of
 from destination.domain.person import LedgerRow, Origin, Unit, by_key
-from destination.domain.preview import CallKind, Preview, persons_of
-from destination.domain.problem import Problem
+from destination.domain.preview import Preview, persons_of
 from destination.domain.run import Tally, run_id, tally_ignored, tally_persons
-from destination.domain.schema import Field
 from destination.domain.settle import refused_unit
 from destination.ingest.sources import FORMATS
 from destination.ingest.sources.body import Parsed, Receipt, TooManyRecordsError, UnreadableBodyError
-from destination.ingest.sources.body import Problem as RecordProblem
 from destination.ingest.webhook import encoded
-from destination.marketo.describe import Describe
-from destination.marketo.errors import LEAD_GONE
 from destination.marketo.instance import Marketo
-from destination.marketo.leads import Record, RecordResult, SyncAction
 from destination.store.errors import NotFoundError
 
 MAX_BODY_BYTES: Final = 1_000_000
@@ -43,17 +34,7 @@ MAX_EVENTS: Final = 300
 MAX_PERSONS: Final = 1_000
 """An event may stand for many persons, one for each identity."""
 
-NOT_ON_THIS_LIST: Final = "1015"
-_LEAD_ID: Final = Field("id", "integer")
 _NEEDED: Final = frozenset({"credentials", "mapping"})
-
-
-class UnreadableError(Exception):
-    """The body is not JSON; the message says where it stops being so."""
-
-
-class PreviewTooLargeError(Exception):
-    """The body, or what it stands for, is more than a preview takes; the message says what to send."""
 
 
 class Connections(Protocol):
@@ -87,7 +68,7 @@ class PreviewEvents:
     def __call__(self, connection_id: str, body: bytes) -> Preview:
         """Say what the delivery of a body's events would do now, whether or not the connection is enabled.
 
-        Raises NotFoundError, IncompleteError, UnreadableError, PreviewTooLargeError, MarketoError, OutOfTimeError.
+        Raises NotFoundError, IncompleteError, UnreadableError, TooLargeError, MarketoError, OutOfTimeError.
         """
         target = self.connections.active(connection_id)
         credentials = self._credentials_of(target)
@@ -106,8 +87,8 @@ class PreviewEvents:
         ignored = tuple(index for index, found in units.items() if not found)
         (tally,) = tally_persons(settled, Counter(), lambda _: "").values() or (Tally(),)
         return Preview(
-            rejected=_by_record(parsed.rejected),
-            warnings=_by_record(parsed.warnings),
+            rejected=tuple(parsed.rejected),
+            warnings=tuple(parsed.warnings),
             ignored=ignored,
             persons=tuple(persons_of(target, mapper, events, units, settled)),
             tally=tally.plus(tally_ignored(len(ignored))),
@@ -125,7 +106,7 @@ class PreviewEvents:
         return credentials
 
     def _rehearsed(
-        self, target: ActiveConnection, rehearsal: "Rehearsal", mapper: Mapper, units: Mapping[int, Sequence[Unit]]
+        self, target: ActiveConnection, rehearsal: Rehearsal, mapper: Mapper, units: Mapping[int, Sequence[Unit]]
     ) -> Result:
         persons = by_key(_all(units))
         delivery = Delivery(
@@ -142,109 +123,17 @@ class PreviewEvents:
         return result
 
 
-class Rehearsal:
-    """An instance that answers questions, and is told nothing: what it is told it answers as if it were done.
-
-    Leads that would be created have negative ids. Leads that the delivery knows without having asked are looked up, for
-    they may be gone; who leaves a list is looked for on it.
-    """
-
-    def __init__(self, marketo: Marketo) -> None:
-        self._marketo = marketo
-        self._there: set[int] = set()
-        self._new_ids = itertools.count(-1, -1)
-        self._made: Counter[CallKind] = Counter()
-        self._lock = threading.Lock()
-
-    @property
-    def leads(self) -> "Rehearsal":
-        return self
-
-    @property
-    def lists(self) -> "Rehearsal":
-        return self
-
-    @property
-    def describe(self) -> Describe:
-        return self._marketo.describe
-
-    @property
-    def made(self) -> Mapping[CallKind, int]:
-        """How many calls of each kind the delivery makes."""
-        return {call: self._made[call] for call in CallKind}
-
-    def find(self, by: Field, keys: Sequence[str]) -> dict[str, list[Lead]]:
-        """Look leads up. Raises MarketoError."""
-        self._count(CallKind.LOOK_UP)
-        found = self._marketo.leads.find(by, keys)
-        self._there |= {lead.id for leads in found.values() for lead in leads}
-        return found
-
-    def sync(
-        self, action: SyncAction, lookup_field: str, records: Sequence[Record], _partition: str | None
-    ) -> list[RecordResult]:
-        """Answer that the leads are created, or are updated if they are there. Raises MarketoError."""
-        if action is SyncAction.UPDATE_ONLY:
-            self._count(CallKind.UPDATE)
-            ids = [int(str(record[lookup_field])) for record in records]
-            gone = self._gone(ids)
-            return [RecordResult(None, "skipped", LEAD_GONE) if one in gone else _done(one, "updated") for one in ids]
-        self._count(CallKind.CREATE)
-        with self._lock:
-            made = [next(self._new_ids) for _ in records]
-            self._there.update(made)
-        return [_done(lead_id, "created") for lead_id in made]
-
-    def add(self, _list_id: int, lead_ids: Sequence[int]) -> dict[int, RecordResult]:
-        """Answer that the leads are put on the list if they are there. Raises MarketoError."""
-        self._count(CallKind.ADD)
-        gone = self._gone(lead_ids)
-        return {one: _refused(one, LEAD_GONE) if one in gone else _done(one, "added") for one in lead_ids}
-
-    def remove(self, list_id: int, lead_ids: Sequence[int]) -> dict[int, RecordResult]:
-        """Answer that the leads are taken off the list if they are on it. Raises MarketoError."""
-        self._count(CallKind.REMOVE)
-        if list_id < 0:
-            return {one: _refused(one, NOT_ON_THIS_LIST) for one in lead_ids}
-        asked = self._marketo.lists.membership(list_id, lead_ids)
-        return {lead_id: _leaving(one) for lead_id, one in asked.items()}
-
-    def _count(self, call: CallKind) -> None:
-        with self._lock:
-            self._made[call] += 1
-
-    def _gone(self, lead_ids: Sequence[int]) -> set[int]:
-        unknown = [one for one in dict.fromkeys(lead_ids) if one not in self._there]
-        found = self._marketo.leads.find(_LEAD_ID, [str(one) for one in unknown]) if unknown else {}
-        gone = {int(key) for key, leads in found.items() if not leads}
-        with self._lock:
-            self._there.update(one for one in unknown if one not in gone)
-        return gone
-
-
-def with_lists(target: ActiveConnection) -> ActiveConnection:
-    """The connection as it is once every audience has its list; those that are missing have negative ids."""
-    if not rule_of(target.connection).keeps_lists:
-        return target
-    ids = itertools.count(-1, -1)
-    given = {
-        audience: one if one.list_id is not None else replace(one, list_id=next(ids))
-        for audience, one in target.activations.items()
-    }
-    return replace(target, activations=given)
-
-
 def _parsed(connection: Connection, body: bytes, now: datetime) -> Parsed:
     if len(body) > MAX_BODY_BYTES:
-        raise PreviewTooLargeError(f"The body is larger than {MAX_BODY_BYTES} bytes; send fewer events.")
+        raise TooLargeError(f"The body is larger than {MAX_BODY_BYTES} bytes; send fewer events.")
     try:
         parsed = FORMATS[connection.source_format](body, Receipt(now))
     except UnreadableBodyError as error:
         raise UnreadableError(str(error)) from error
     except TooManyRecordsError:
-        raise PreviewTooLargeError(f"The body has more than {MAX_EVENTS} records; send fewer.") from None
+        raise TooLargeError(f"The body has more than {MAX_EVENTS} records; send fewer.") from None
     if len(parsed.events) + len(parsed.rejected) > MAX_EVENTS:
-        raise PreviewTooLargeError(f"The body has more than {MAX_EVENTS} records; send fewer.")
+        raise TooLargeError(f"The body has more than {MAX_EVENTS} records; send fewer.")
     return parsed
 
 
@@ -254,30 +143,9 @@ def _units(mapper: Mapper, events: Mapping[int, ProfileEvent], now: datetime) ->
     units = {index: mapper.units(event, Origin("", str(index), run)) for index, event in events.items()}
     count = sum(map(len, units.values()))
     if count > MAX_PERSONS:
-        raise PreviewTooLargeError(f"The events stand for {count} persons, and {MAX_PERSONS} are taken; send fewer.")
+        raise TooLargeError(f"The events stand for {count} persons, and {MAX_PERSONS} are taken; send fewer.")
     return units
 
 
 def _all(units: Mapping[int, Sequence[Unit]]) -> list[Unit]:
     return [unit for of_event in units.values() for unit in of_event]
-
-
-def _by_record(problems: Sequence[tuple[int, RecordProblem]]) -> dict[int, list[Problem]]:
-    found: dict[int, list[Problem]] = {}
-    for index, one in sorted(problems, key=lambda problem: problem[0]):
-        found.setdefault(index, []).append(Problem(one.path, one.message))
-    return found
-
-
-def _done(lead_id: int, status: str) -> RecordResult:
-    return RecordResult(lead_id, status)
-
-
-def _refused(lead_id: int, code: str) -> RecordResult:
-    return RecordResult(lead_id, "skipped", code)
-
-
-def _leaving(asked: RecordResult) -> RecordResult:
-    if asked.status == "memberof":
-        return replace(asked, status="removed")
-    return asked if asked.code else replace(asked, status="skipped", code=NOT_ON_THIS_LIST)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from destination.control.audit import Recorder
-from destination.control.connections import IncompleteError
+from destination.control.errors import IncompleteError, QueueRefusesError, VerifyingError
 from destination.domain.audience import AudienceKey
 from destination.domain.audit import AuditAction
 from destination.domain.connection import OPEN, ActiveConnection
@@ -19,14 +19,6 @@ from destination.store.verifications import Verifications as Stored
 
 SHOWN = 50
 """How many verifications a list of them shows; they are kept for 90 days."""
-
-
-class VerifyingError(Exception):
-    """The connection is being verified; the message names the verification."""
-
-
-class QueueRefusesError(Exception):
-    """The queue did not take the request; nothing was stored."""
 
 
 @dataclass(frozen=True, slots=True)

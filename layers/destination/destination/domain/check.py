@@ -1,6 +1,6 @@
 """What is right and wrong with a connection once Marketo was asked: its fields, partitions and workspaces.
 
-What can be known without Marketo is in `configuration`.
+What can be known without Marketo is in `connection_rules`.
 
 Source: Adobe, "Marketo Engage destination": destination details and mapping requirements; Marketo REST API, "Describe",
 "Lead partitions" and "Custom services".

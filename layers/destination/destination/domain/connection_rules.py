@@ -1,6 +1,6 @@
-"""The configuration rules: which connections and activations make sense, and how to mend those that do not.
+"""The configuration rules: which connections make sense, and how to mend those that do not.
 
-What takes Marketo's own description to know is in `checks`.
+What takes Marketo's own description to know is in `check`.
 
 Source: Adobe, "Marketo Engage destination": destination details, supported identities and audiences, mapping
 requirements; "(Legacy) (V2) Marketo Engage" for the generation `legacy_v2`; "Guardrails" of destinations for what is
@@ -215,10 +215,15 @@ def _legacy_problems(connection: Connection) -> Iterator[Problem]:
     if connection.mapping and targets.isdisjoint({EMAIL_TARGET, ECID_TARGET, DEDUPE_TARGET}):
         message = f"map the source of the e-mail address to {EMAIL_TARGET}, that of the ECID to {ECID_TARGET}, or both"
         yield Problem("mapping", message)
-    if ECID_TARGET in targets and connection.ecid_field is None:
+    yield from _ecid_problems(connection)
+
+
+def _ecid_problems(connection: Connection) -> Iterator[Problem]:
+    is_mapped = ECID_TARGET in {row.target for row in connection.mapping}
+    if is_mapped and connection.ecid_field is None:
         message = f"must be given, as {ECID_TARGET} is mapped: the searchable lead field that holds the ECID"
         yield Problem("ecid_field", message)
-    if connection.mapping and ECID_TARGET not in targets and connection.ecid_field is not None:
+    if connection.mapping and not is_mapped and connection.ecid_field is not None:
         yield Problem("ecid_field", f"leave it out, or map a source to {ECID_TARGET}")
     if connection.ecid_field in REQUIRED_TO_CREATE:
         message = f"{connection.ecid_field} holds what people are created with; give a field that holds the ECID alone"

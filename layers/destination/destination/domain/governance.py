@@ -57,15 +57,6 @@ class Violation:
         )
 
 
-class PolicyViolationError(Exception):
-    """Enabled policies deny what is asked for. `problems` say where, and how to mend it."""
-
-    def __init__(self, violations: Sequence[Violation], problems: Sequence[Problem]) -> None:
-        super().__init__("; ".join(sorted({f"{one.policy.name} ({one.policy.id})" for one in violations})))
-        self.violations = tuple(violations)
-        self.problems = tuple(problems)
-
-
 def violations(policies: Sequence[Policy], active: ActiveConnection) -> list[Violation]:
     """What a connection does against these policies.
 

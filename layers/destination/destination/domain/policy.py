@@ -9,9 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Any, Final
+from typing import Final
 
-from destination.domain.audit import AuditChange
 from destination.domain.problem import ConfigurationError, Problem
 
 LABELS: Final = frozenset(
@@ -235,34 +234,6 @@ def adopted(proposals: Sequence[Proposal]) -> tuple[Policy, ...]:
     if problems:
         raise ConfigurationError(problems)
     return (*core.values(), *custom)
-
-
-def members(policy: Policy) -> dict[str, Any]:
-    """A policy in JSON's types."""
-    return {
-        "id": policy.id,
-        "status": policy.status.value,
-        "name": policy.name,
-        "description": policy.description,
-        "marketing_actions": list(policy.marketing_actions),
-        "deny": _plain(policy.deny),
-    }
-
-
-def policy_changes(before: PolicySet, after: PolicySet) -> tuple[AuditChange, ...]:
-    """What is different, policy by policy."""
-    was, now = ({policy.id: members(policy) for policy in one.policies} for one in (before, after))
-    return tuple(
-        AuditChange(f"policies.{policy_id}", was.get(policy_id), now.get(policy_id))
-        for policy_id in dict.fromkeys((*was, *now))
-        if was.get(policy_id) != now.get(policy_id)
-    )
-
-
-def _plain(deny: Expression) -> dict[str, Any]:
-    if isinstance(deny, str):
-        return {"label": deny}
-    return {"operator": deny.operator.value, "operands": [_plain(operand) for operand in deny.operands]}
 
 
 def misspelt(path: str, labels: Sequence[str]) -> Iterator[Problem]:

@@ -68,13 +68,13 @@ class PersonPreview:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """`rejected` and `warnings` are the webhook's, by the index of the record; `ignored` concerns no audience.
+    """`rejected` and `warnings` are the webhook's, with the index of their record; `ignored` concerns no audience.
 
     `tally`: what the run would count. `calls`: those that the delivery would make.
     """
 
-    rejected: Mapping[int, Sequence[Problem]]
-    warnings: Mapping[int, Sequence[Problem]]
+    rejected: tuple[tuple[int, Problem], ...]
+    warnings: tuple[tuple[int, Problem], ...]
     ignored: tuple[int, ...]
     persons: tuple[PersonPreview, ...]
     tally: Tally

@@ -6,18 +6,28 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What is wrong with a member, and how to mend it; the path is dotted, with list positions: `mapping[2].target`."""
+    """What is wrong with a member, of a body or of a record of one, and how to mend it.
+
+    The path is dotted, with list positions: `mapping[2].target`; empty, it is the whole.
+    """
 
     path: str
     message: str
 
 
-class ConfigurationError(Exception):
+class RefusedError(Exception):
+    """What was asked for is not done; `problems` say which members are to be mended, if any are."""
+
+    def __init__(self, message: str, problems: Sequence[Problem] = ()) -> None:
+        super().__init__(message)
+        self.problems = tuple(problems)
+
+
+class ConfigurationError(RefusedError):
     """The configuration breaks a rule; `problems` say which members, and how to mend them."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
-        super().__init__("; ".join(f"{problem.path}: {problem.message}" for problem in problems))
-        self.problems = tuple(problems)
+        super().__init__("; ".join(f"{problem.path}: {problem.message}" for problem in problems), problems)
 
 
 def refuse(problems: Sequence[Problem]) -> None:

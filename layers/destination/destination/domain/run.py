@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Any, Final, TypeVar
+from typing import Final
 
 from destination.domain.audience import AudienceKey
 from destination.domain.connection import Waiting
@@ -18,7 +18,6 @@ from destination.domain.latency import Latency
 from destination.domain.outcome import ALREADY_DELIVERED, OTHER, OUTSIDE_SCHEDULE, SUPERSEDED, Class, Reason
 from destination.domain.person import Delivered, Unit
 from destination.domain.settle import Settled
-from destination.domain.times import format_time
 
 ACTIVATED = Class.ACTIVATED.value
 RETENTION = timedelta(days=90)
@@ -38,9 +37,6 @@ MAX_DROPPED: Final = 50
 So a run with 1,000 audiences fits into one DynamoDB item (400 KB). What comes when there is no more room counts as
 OTHER of its class, so that the sums stay exact.
 """
-
-
-T = TypeVar("T")
 
 
 class RunStatus(StrEnum):
@@ -256,45 +252,6 @@ def of_audience(run: Run, audience: AudienceKey) -> Run | None:
     return replace(run, tally=Tally(found.counts, found.reasons, found.examples, audiences))
 
 
-def report(run: Run, now: datetime, message_of: Callable[[str], str], waiting: Waiting | None = None) -> dict[str, Any]:
-    """The run as people and programs read it; `message_of` gives the sentence for a reason code.
-
-    `waiting` is the oldest event of the connection that waits.
-    """
-    tally, counts, latency = run.tally, run.tally.counts, run.tally.latency
-    changes = {name: counts[name] for name in ("created", "updated", "added", "removed")}
-    return {
-        "id": run.id,
-        "status": status_at(run.id, now, waiting).value,
-        "received": counts["received"],
-        "activated": {**changes, "persons": counts[ACTIVATED]},
-        **{one.value: counts[one] for one in (Class.UNCHANGED, Class.EXCLUDED, Class.FAILED)},
-        "ignored": counts["ignored"],
-        "warnings": counts["warnings"],
-        "dropped": [{"field": name, "count": number} for name, number in _most(tally.dropped, str)],
-        "reasons": _reasons(tally, message_of),
-        "audiences": [
-            {
-                "id": audience.id,
-                "namespace": audience.namespace,
-                **{name: counters.counts[name] for name in ("received", *(one.value for one in Class))},
-                "reasons": _reasons(counters, message_of),
-            }
-            for audience, counters in sorted(tally.audiences.items(), key=lambda one: one[0])
-        ],
-        "latency": {
-            "p50_ms": latency.percentile(0.5),
-            "p95_ms": latency.percentile(0.95),
-            "max_ms": latency.max_ms,
-        }
-        if latency.buckets
-        else None,
-        "first_activity_at": tally.first_at and format_time(tally.first_at),
-        "last_activity_at": tally.last_at and format_time(tally.last_at),
-        "marketo_calls": counts["marketo_calls"],
-    }
-
-
 def _audiences(unit: Unit) -> Iterator[AudienceKey]:
     return (one.audience for one in unit.memberships)
 
@@ -302,21 +259,3 @@ def _audiences(unit: Unit) -> Iterator[AudienceKey]:
 def _overtaken(membership: Membership, known: Delivered | None) -> Reason:
     """Why a membership was not wanted: it was delivered before, or a newer one was."""
     return ALREADY_DELIVERED if known is None or known.at <= membership.at else SUPERSEDED
-
-
-def _reasons(counters: Counters, message_of: Callable[[str], str]) -> list[dict[str, Any]]:
-    return [
-        {
-            "code": why.code,
-            "class": why.outcome.value,
-            "count": number,
-            "message": message_of(why.code),
-            "example": counters.examples.get(why),
-        }
-        for why, number in _most(counters.reasons, lambda why: (why.code, why.outcome.value))
-    ]
-
-
-def _most(numbers: Mapping[T, int], name: Callable[[T], Any]) -> list[tuple[T, int]]:
-    """The greatest numbers first; equal ones by name."""
-    return sorted(numbers.items(), key=lambda one: (-one[1], name(one[0])))

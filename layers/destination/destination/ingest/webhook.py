@@ -5,15 +5,16 @@ import hmac
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import ClassVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from destination.domain.connection import OPEN
+from destination.domain.problem import Problem
 from destination.ingest.sources import FORMATS
 from destination.ingest.sources.body import (
     MAX_RECORDS,
     Parsed,
-    Problem,
     Receipt,
     TooManyRecordsError,
     UnreadableBodyError,
@@ -30,21 +31,23 @@ _NO_HASH = "-" * 64
 
 
 class WebhookError(Exception):
-    """A request that is not taken as a whole. Nothing of it is queued, unless `stored` says otherwise.
+    """A request that is not taken as a whole. Nothing of it is queued, unless `problems` name what alone was not.
+
+    `kind` is what a sender tells them apart by; its status and title are those of the interface.
 
     WebhookError
-     ├─ UnknownConnectionError   404
-     ├─ UnauthorizedError        401   no ingest token, or a wrong one
-     ├─ NotEnabledError          409   the connection is a draft or disabled
-     ├─ BodyTooLargeError            413
-     ├─ UnsupportedTypeError     415   the content is announced as something other than JSON
-     ├─ InvalidBodyError         400   not JSON, or no record of it is an event
-     ├─ QueueUnavailableError    503   try again; what was stored already is not delivered twice
-     └─ UnavailableError         503   the connection cannot be read now; try again
+     ├─ UnknownConnectionError   not-found
+     ├─ UnauthorizedError        unauthorized             no ingest token, or a wrong one
+     ├─ NotEnabledError          not-enabled              the connection is a draft or disabled
+     ├─ BodyTooLargeError        too-large
+     ├─ UnsupportedTypeError     unsupported-media-type   the content is announced as something other than JSON
+     ├─ NotJsonError             not-json
+     ├─ NoEventsError            no-events                no record of the body is an event; `problems` say why
+     ├─ QueueUnavailableError    unavailable              try again; what was stored already is not delivered twice
+     └─ UnavailableError         unavailable              the connection cannot be read now; try again
     """
 
-    status = 400
-    title = "Bad request"
+    kind: ClassVar[str]
 
     def __init__(self, detail: str, problems: Sequence[Problem] = ()) -> None:
         super().__init__(detail)
@@ -53,37 +56,41 @@ class WebhookError(Exception):
 
 
 class UnknownConnectionError(WebhookError):
-    status, title = 404, "Unknown connection"
+    kind = "not-found"
 
 
 class UnauthorizedError(WebhookError):
-    status, title = 401, "Unauthorized"
+    kind = "unauthorized"
 
 
 class NotEnabledError(WebhookError):
-    status, title = 409, "Connection not enabled"
+    kind = "not-enabled"
 
 
 class BodyTooLargeError(WebhookError):
-    status, title = 413, "Body too large"
+    kind = "too-large"
 
 
 class UnsupportedTypeError(WebhookError):
-    status, title = 415, "Unsupported content type"
+    kind = "unsupported-media-type"
 
 
-class InvalidBodyError(WebhookError):
-    status, title = 400, "Invalid body"
+class NotJsonError(WebhookError):
+    kind = "not-json"
+
+
+class NoEventsError(WebhookError):
+    kind = "no-events"
 
 
 class QueueUnavailableError(WebhookError):
-    status, title = 503, "Queue unavailable"
+    kind = "unavailable"
 
 
 class UnavailableError(WebhookError):
     """`cause` is the code of the error that the table answered with, for the log."""
 
-    status, title = 503, "Unavailable"
+    kind = "unavailable"
 
     def __init__(self, detail: str, cause: str) -> None:
         super().__init__(detail)
@@ -132,12 +139,12 @@ class AcceptEvents:
         try:
             parsed = FORMATS[source_format](submission.body, receipt)
         except UnreadableBodyError as error:
-            raise InvalidBodyError(f"{error}.") from error
+            raise NotJsonError(f"{error}.") from error
         except TooManyRecordsError as error:
             raise BodyTooLargeError(f"The body has more than {MAX_RECORDS} records; send fewer at a time.") from error
         texts = encoded(parsed)
         if parsed.rejected and not texts:
-            raise InvalidBodyError("No record of the body is an event.", [_in_body(*one) for one in parsed.rejected])
+            raise NoEventsError("No record of the body is an event.", [_in_body(*one) for one in parsed.rejected])
         self._store(submission, receipt, texts)
         return Acceptance(len(texts), tuple(sorted(parsed.rejected, key=_index)), tuple(parsed.warnings))
 

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from destination.control.connections import IncompleteError
-from destination.control.verifications import ManageVerifications, QueueRefusesError, VerifyingError
+from destination.control.errors import IncompleteError, QueueRefusesError, VerifyingError
+from destination.control.verifications import ManageVerifications
 from destination.domain.connection import OPEN, Connection
 from destination.domain.verification import Verification
 from destination.monitoring.attempts import Attempts

@@ -12,11 +12,11 @@ from destination.domain.policy import (
     Combination,
     Expression,
     Operator,
+    Policy,
     PolicySet,
     PolicyStatus,
     Proposal,
     adopted,
-    members,
 )
 from destination.store.errors import StaleVersionError
 from destination.store.items import Item, attributes, item
@@ -55,7 +55,7 @@ class Policies:
         new = {
             "version": policies.version + 1,
             "policies": [
-                {"id": one.id, "status": one.status.value} if one.id in core else members(one)
+                {"id": one.id, "status": one.status.value} if one.id in core else _stored(one)
                 for one in policies.policies
             ],
         }
@@ -74,6 +74,23 @@ class Policies:
                 raise
             raise StaleVersionError(f"the policies are no longer at version {policies.version}") from cancelled
         return PolicySet(policies.version + 1, policies.policies)
+
+
+def _stored(policy: Policy) -> dict[str, Any]:
+    return {
+        "id": policy.id,
+        "status": policy.status.value,
+        "name": policy.name,
+        "description": policy.description,
+        "marketing_actions": list(policy.marketing_actions),
+        "deny": _stored_expression(policy.deny),
+    }
+
+
+def _stored_expression(deny: Expression) -> dict[str, Any]:
+    if isinstance(deny, str):
+        return {"label": deny}
+    return {"operator": deny.operator.value, "operands": [_stored_expression(one) for one in deny.operands]}
 
 
 def _proposal(stored: dict[str, Any]) -> Proposal:

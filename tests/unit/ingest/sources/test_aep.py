@@ -8,8 +8,9 @@ import pytest
 
 from destination.domain.audience import AudienceKey
 from destination.domain.event import Membership, MembershipStatus, ProfileEvent
+from destination.domain.problem import Problem
 from destination.ingest.sources.aep import parse
-from destination.ingest.sources.body import MAX_AUDIENCES, Parsed, Problem, Receipt
+from destination.ingest.sources.body import MAX_AUDIENCES, Parsed, Receipt
 
 NOW = datetime(2026, 11, 21, 10, tzinfo=UTC)
 REALIZED, EXITED = MembershipStatus.REALIZED, MembershipStatus.EXITED

@@ -10,6 +10,7 @@ from json import JSONDecodeError, JSONDecoder
 from math import isfinite
 
 from destination.domain.event import ProfileEvent
+from destination.domain.problem import Problem
 from destination.domain.times import parse_time
 
 MAX_DEPTH = 32
@@ -41,14 +42,6 @@ class UnreadableBodyError(Exception):
 
 class TooManyRecordsError(Exception):
     """The body has more records than are taken at a time."""
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """What is wrong with a member of a record, and how to mend it."""
-
-    path: str
-    message: str
 
 
 class RecordError(Exception):

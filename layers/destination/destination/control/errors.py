@@ -1,0 +1,63 @@
+"""What the control plane's use cases raise, and how it is drawn:
+
+    RefusedError                destination.domain.problem
+     ├─ ConfigurationError      there too, for rules and bodies raise it as well: the configuration breaks a rule
+     │   ├─ IncompleteError     the connection lacks what it needs to deliver, or to be asked about
+     │   └─ ChecksFailedError   Marketo was asked, and the connection could not deliver
+     ├─ PolicyViolationError    enabled policies deny it; .violations
+     ├─ AlreadyBoundError       the list or the audience is taken
+     ├─ VerifyingError          the connection is being verified
+     ├─ UnreadableError         the body is not JSON
+     ├─ TooLargeError           the body, what it stands for, or the answer is too large
+     ├─ BusyError               the instance is being delivered to, or paused; try again
+     └─ QueueRefusesError       the queue did not take the request; try again
+
+Beside these, what the edges raise goes through: StoreError (`store.errors`), MarketoError (`marketo.errors`) and
+OutOfTimeError (`marketo.pace`). What each becomes for callers is decided in one place, functions/connections/app.py.
+"""
+
+from collections.abc import Sequence
+
+from destination.domain.governance import Violation
+from destination.domain.problem import ConfigurationError, Problem, RefusedError
+
+
+class IncompleteError(ConfigurationError):
+    """A connection must be able to deliver, or to be asked about, and this one lacks what `problems` name."""
+
+
+class ChecksFailedError(ConfigurationError):
+    """Marketo was asked, and the connection could not deliver for what `problems` name."""
+
+
+class PolicyViolationError(RefusedError):
+    """Enabled policies deny what is asked for. `problems` say where, and how to mend it."""
+
+    def __init__(self, violations: Sequence[Violation], problems: Sequence[Problem]) -> None:
+        named = sorted({f"{one.policy.name} ({one.policy.id})" for one in violations})
+        super().__init__("; ".join(named), problems)
+        self.violations = tuple(violations)
+
+
+class AlreadyBoundError(RefusedError):
+    """An audience has one list and a list one audience, and one of the two is taken; the message says what to do."""
+
+
+class VerifyingError(RefusedError):
+    """The connection is being verified; the message names the verification."""
+
+
+class UnreadableError(RefusedError):
+    """The body is not JSON; the message says where it stops being so."""
+
+
+class TooLargeError(RefusedError):
+    """The body, what it stands for or the answer is more than a call takes; the message says what to send."""
+
+
+class BusyError(RefusedError):
+    """The instance is being delivered to, or paused; the message says which."""
+
+
+class QueueRefusesError(RefusedError):
+    """The queue did not take the request; nothing was stored."""

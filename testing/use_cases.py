@@ -1,0 +1,129 @@
+"""The control plane's use cases, over moto's AWS and the Marketo simulator in process."""
+
+import itertools
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import boto3
+import requests
+from moto import mock_aws
+
+from destination.control.audiences import Emptying, ManageAudiences
+from destination.control.audit import Recorder
+from destination.control.checks import CheckConnections
+from destination.control.connections import ManageConnections
+from destination.control.governance import ManagePolicies
+from destination.control.removal import Removal
+from destination.domain.audience import Activation, AudienceKey
+from destination.domain.connection import Connection, MappingRow, PersonAction, Status, SyncType
+from destination.domain.credentials import ClientCredentials
+from destination.marketo.instance import Marketo
+from destination.marketo.pace import Pace
+from destination.store.alerts import Alerts
+from destination.store.audit import Audit
+from destination.store.connections import Connections
+from destination.store.governance import Policies
+from destination.store.leases import Leases
+from destination.store.ledger import Ledger
+from destination.store.runs import Runs
+from destination.store.secrets import Credentials, TokenSecret
+from marketo_simulator import Simulator
+from marketo_simulator.adapter import SimulatorAdapter
+from testing.template import source, tables
+
+NOW = datetime(2026, 11, 21, 10, 30, tzinfo=UTC)
+TABLES = tables(source())
+OPERATOR = "arn:aws:iam::123456789012:user/operator"
+AUDIENCE = AudienceKey("ups", "aud-1")
+CREDENTIALS = ClientCredentials("client", "secret")
+DRAFT = Connection(
+    id="",
+    version=0,
+    name="Webinar leads",
+    munchkin_id="123-ABC-456",
+    workspace="Default",
+    sync_type=SyncType.AUDIENCE_ONLY,
+    person_action=PersonAction.UPDATE_EXISTING_ONLY,
+    dedupe_field="email",
+    source_format="aep",
+    status=Status.DRAFT,
+    mapping=(MappingRow("email", "DedupeField"),),
+)
+
+
+@dataclass
+class Plane:
+    """The use cases of the control plane, with the Marketo that they work on."""
+
+    connections: ManageConnections
+    audiences: ManageAudiences
+    marketo: Simulator
+
+    def draft(self) -> str:
+        return self.connections.create(DRAFT, CREDENTIALS).connection.id
+
+    def enabled(self) -> str:
+        connection_id = self.draft()
+        self.audiences.activate(connection_id, Activation(AUDIENCE, "Webinar"))
+        self.connections.enable(connection_id)
+        return connection_id
+
+
+@contextmanager
+def use_cases() -> Iterator[Plane]:
+    simulator = Simulator()
+    http = requests.Session()
+    http.mount("https://", SimulatorAdapter(simulator))
+    with mock_aws():
+        dynamodb = boto3.client("dynamodb")
+        secretsmanager = boto3.client("secretsmanager")
+        for name in ("ConnectionsTable", "LedgerTable", "RunsTable"):
+            dynamodb.create_table(**TABLES[name])
+
+        def token_of(connection: Connection, credentials: ClientCredentials) -> TokenSecret:
+            return TokenSecret(secretsmanager, "dest", connection.munchkin_id, credentials)
+
+        def marketo_for(connection: Connection, credentials: ClientCredentials) -> Marketo:
+            return Marketo(
+                munchkin_id=connection.munchkin_id,
+                credentials=credentials,
+                tokens=token_of(connection, credentials),
+                http=http,
+                pace=Pace(100, 10),
+            )
+
+        ids, tokens, records = itertools.count(1), itertools.count(1), itertools.count(1)
+        connections = Connections(dynamodb, "ConnectionsTable")
+        credentials = Credentials(secretsmanager, "dest")
+        leases = Leases(dynamodb, "ConnectionsTable")
+        ledger = Ledger(dynamodb, "LedgerTable", leases=leases, runs=Runs(dynamodb, "RunsTable"))
+        record = Recorder(
+            Audit(dynamodb, "ConnectionsTable"),
+            actor=lambda: OPERATOR,
+            new_id=lambda: f"record-{next(records)}",
+            clock=lambda: NOW,
+        )
+        governance = ManagePolicies(Policies(dynamodb, "ConnectionsTable"), connections, record)
+        management = ManageConnections(
+            connections=connections,
+            credentials=credentials,
+            removal=Removal(connections, credentials, Alerts(dynamodb, "RunsTable"), token_of, record),
+            record=record,
+            governance=governance,
+            checks=CheckConnections(connections, credentials, marketo_for, lambda: NOW),
+            token_of=token_of,
+            new_id=lambda: f"connection-{next(ids)}",
+            new_token=lambda: f"token-{next(tokens)}",
+            clock=lambda: NOW,
+        )
+        audiences = ManageAudiences(
+            connections=connections,
+            credentials=credentials,
+            marketo_for=marketo_for,
+            emptying=Emptying(leases, ledger, marketo_for, clock=lambda: NOW, sleep=lambda _: None),
+            governance=governance,
+            record=record,
+        )
+        yield Plane(management, audiences, simulator)

@@ -1,0 +1,111 @@
+"""Runs as JSON, in their published shape."""
+
+import json
+from collections import Counter
+from datetime import timedelta
+
+from destination.api.run_reports import report
+from destination.domain.latency import Latency
+from destination.domain.outcome import MESSAGES, MISSING_DEDUPE_VALUE, rejected
+from destination.domain.run import Run, Tally
+from testing.world import START, audience, name_of
+
+A, B = audience("a"), audience("b")
+HOUR = "2026-11-21T10:00Z"
+
+
+def test_the_report_has_the_published_shape() -> None:
+    tally = Tally(
+        Counter(
+            received=120,
+            activated=95,
+            unchanged=5,
+            excluded=15,
+            failed=5,
+            created=10,
+            updated=80,
+            added=90,
+            removed=4,
+            warnings=2,
+            ignored=7,
+            marketo_calls=14,
+        ),
+        Counter({rejected("1006"): 5, MISSING_DEDUPE_VALUE: 15}),
+        {rejected("1006"): "5f0c"},
+        dropped=Counter(company=2),
+        latency=Latency.of({1500: 94, 40_000: 1}),
+        first_at=START,
+        last_at=START + timedelta(minutes=59),
+    )
+    tally.audiences[B].count(rejected("1006"), None, name_of)
+    tally.audiences[A].counts.update(received=110, activated=90, unchanged=3, excluded=12, failed=5)
+    given = report(Run("connection-1", HOUR, 3, tally), START + timedelta(hours=2), lambda code: f"about {code}")
+    assert json.loads(json.dumps(given)) == {
+        "id": HOUR,
+        "status": "completed",
+        "received": 120,
+        "activated": {"created": 10, "updated": 80, "added": 90, "removed": 4, "persons": 95},
+        "unchanged": 5,
+        "excluded": 15,
+        "failed": 5,
+        "ignored": 7,
+        "warnings": 2,
+        "dropped": [{"field": "company", "count": 2}],
+        "reasons": [
+            {
+                "code": "MISSING_DEDUPE_VALUE",
+                "class": "excluded",
+                "count": 15,
+                "message": "about MISSING_DEDUPE_VALUE",
+                "example": None,
+            },
+            {
+                "code": "MARKETO_1006",
+                "class": "failed",
+                "count": 5,
+                "message": "about MARKETO_1006",
+                "example": "5f0c",
+            },
+        ],
+        "audiences": [
+            {
+                "id": "a",
+                "namespace": "ups",
+                "received": 110,
+                "activated": 90,
+                "unchanged": 3,
+                "excluded": 12,
+                "failed": 5,
+                "reasons": [],
+            },
+            {
+                "id": "b",
+                "namespace": "ups",
+                "received": 1,
+                "activated": 0,
+                "unchanged": 0,
+                "excluded": 0,
+                "failed": 1,
+                "reasons": [
+                    {
+                        "code": "MARKETO_1006",
+                        "class": "failed",
+                        "count": 1,
+                        "message": "about MARKETO_1006",
+                        "example": None,
+                    }
+                ],
+            },
+        ],
+        "latency": {"p50_ms": 1542, "p95_ms": 1542, "max_ms": 40_000},
+        "first_activity_at": "2026-11-21T10:00:00Z",
+        "last_activity_at": "2026-11-21T10:59:00Z",
+        "marketo_calls": 14,
+    }
+
+
+def test_an_empty_run_reports_zeros() -> None:
+    given = report(Run("connection-1", HOUR), START, MESSAGES.__getitem__)
+    assert (given["received"], given["activated"]["persons"], given["reasons"], given["audiences"]) == (0, 0, [], [])
+    assert given["status"] == "processing"
+    assert (given["latency"], given["first_activity_at"], given["last_activity_at"]) == (None, None, None)
