@@ -28,9 +28,13 @@ from destination.domain.connection import (
     WhenMissing,
 )
 from destination.domain.credentials import AccessToken, ClientCredentials
+from destination.store.audiences import Audiences
 from destination.store.audit import Audit
-from destination.store.connections import Connections, Ingress, InvalidCursorError
+from destination.store.connections import Connections
+from destination.store.cursors import InvalidCursorError
+from destination.store.delivering import DeliveringConnections
 from destination.store.errors import DeletingError, NotFoundError, StaleVersionError
+from destination.store.ingress import Ingress, Ingresses
 from destination.store.secrets import Credentials, TokenSecret
 from testing.template import source, tables
 
@@ -85,6 +89,21 @@ def connections(dynamodb: DynamoDBClient) -> Connections:
     return Connections(dynamodb, TABLE["TableName"])
 
 
+@pytest.fixture
+def audiences(dynamodb: DynamoDBClient, connections: Connections) -> Audiences:
+    return Audiences(dynamodb, TABLE["TableName"])
+
+
+@pytest.fixture
+def delivering(dynamodb: DynamoDBClient, connections: Connections) -> DeliveringConnections:
+    return DeliveringConnections(dynamodb, TABLE["TableName"])
+
+
+@pytest.fixture
+def ingresses(dynamodb: DynamoDBClient, connections: Connections) -> Ingresses:
+    return Ingresses(dynamodb, TABLE["TableName"])
+
+
 def test_a_connection_reads_as_it_was_written(connections: Connections) -> None:
     connections.create(CONNECTION, token_hash="0f")
     assert connections.get("c-1") == CONNECTION
@@ -96,14 +115,14 @@ def test_what_was_left_out_reads_as_its_default(connections: Connections) -> Non
     assert connections.get("c-1") == sparse
 
 
-def test_an_unknown_connection_is_not_found(connections: Connections) -> None:
+def test_an_unknown_connection_is_not_found(connections: Connections, ingresses: Ingresses) -> None:
     with pytest.raises(NotFoundError, match="c-9"):
         connections.get("c-9")
     with pytest.raises(NotFoundError, match="c-9"):
         connections.active("c-9")
     with pytest.raises(NotFoundError, match="c-9"):
         connections.update(replace(CONNECTION, id="c-9"))
-    assert connections.ingress("c-9") is None
+    assert ingresses.get("c-9") is None
 
 
 def test_an_id_is_taken_once(connections: Connections) -> None:
@@ -113,20 +132,22 @@ def test_an_id_is_taken_once(connections: Connections) -> None:
     assert connections.get("c-1").name == "Webinar leads"
 
 
-def test_the_webhook_reads_only_what_it_checks(connections: Connections) -> None:
+def test_the_webhook_reads_only_what_it_checks(connections: Connections, ingresses: Ingresses) -> None:
     connections.create(CONNECTION, token_hash="0f")
-    ingress = connections.ingress("c-1")
+    ingress = ingresses.get("c-1")
     assert ingress == Ingress("c-1", Status.DRAFT, "aep", "0f")
     assert "0f" not in repr(ingress)
 
 
-def test_an_update_raises_the_version_and_leaves_status_and_token(connections: Connections) -> None:
+def test_an_update_raises_the_version_and_leaves_status_and_token(
+    connections: Connections, delivering: DeliveringConnections, ingresses: Ingresses
+) -> None:
     connections.create(ENABLED, token_hash="0f")
-    connections.block("c-1", "605: wrong method")
+    delivering.block("c-1", "605: wrong method")
     changed = connections.update(replace(ENABLED, name="Renamed", partition=None))
     assert (changed.version, changed.name, changed.partition) == (2, "Renamed", None)
     assert connections.get("c-1") == changed
-    assert connections.ingress("c-1") == Ingress("c-1", Status.BLOCKED, "aep", "0f")
+    assert ingresses.get("c-1") == Ingress("c-1", Status.BLOCKED, "aep", "0f")
 
 
 def test_of_two_changes_of_one_version_the_second_is_stale(connections: Connections) -> None:
@@ -139,47 +160,51 @@ def test_of_two_changes_of_one_version_the_second_is_stale(connections: Connecti
     assert connections.get("c-1").name == "First"
 
 
-def test_setting_the_status_forgets_a_block(connections: Connections) -> None:
+def test_setting_the_status_forgets_a_block(connections: Connections, delivering: DeliveringConnections) -> None:
     connections.create(ENABLED, token_hash="0f")
-    connections.block("c-1", "605: wrong method")
+    delivering.block("c-1", "605: wrong method")
     connections.set_status("c-1", 1, Status.DISABLED)
     assert connections.get("c-1") == replace(ENABLED, status=Status.DISABLED, version=2)
 
 
 @pytest.mark.parametrize("status", [Status.DRAFT, Status.DISABLED])
-def test_only_an_enabled_connection_is_blocked(connections: Connections, status: Status) -> None:
+def test_only_an_enabled_connection_is_blocked(
+    connections: Connections, status: Status, delivering: DeliveringConnections
+) -> None:
     connections.create(replace(CONNECTION, status=status), token_hash="0f")
-    connections.block("c-1", "603: access denied")
-    connections.unblock("c-1")
+    delivering.block("c-1", "603: access denied")
+    delivering.unblock("c-1")
     assert connections.get("c-1") == replace(CONNECTION, status=status)
 
 
-def test_a_block_shows_its_newest_cause_and_ends_without_a_trace(connections: Connections) -> None:
+def test_a_block_shows_its_newest_cause_and_ends_without_a_trace(
+    connections: Connections, delivering: DeliveringConnections
+) -> None:
     connections.create(ENABLED, token_hash="0f")
-    connections.block("c-1", "603: access denied")
-    connections.block("c-1", "610: not found")
+    delivering.block("c-1", "603: access denied")
+    delivering.block("c-1", "610: not found")
     assert connections.get("c-1") == replace(ENABLED, status=Status.BLOCKED, blocked_cause="610: not found")
-    connections.unblock("c-1")
+    delivering.unblock("c-1")
     assert connections.get("c-1") == ENABLED
 
 
-def test_a_block_of_an_unknown_connection_makes_none(connections: Connections) -> None:
-    connections.block("c-9", "603: access denied")
-    assert connections.ingress("c-9") is None
+def test_a_block_of_an_unknown_connection_makes_none(delivering: DeliveringConnections, ingresses: Ingresses) -> None:
+    delivering.block("c-9", "603: access denied")
+    assert ingresses.get("c-9") is None
 
 
-def test_an_activation_reads_as_it_was_written(connections: Connections) -> None:
+def test_an_activation_reads_as_it_was_written(connections: Connections, audiences: Audiences) -> None:
     connections.create(CONNECTION, token_hash="0f")
-    assert connections.put_activation("c-1", ACTIVATION) == STORED
-    assert connections.activation("c-1", AUDIENCE) == STORED
+    assert audiences.put("c-1", ACTIVATION) == STORED
+    assert audiences.get("c-1", AUDIENCE) == STORED
 
 
-def test_activating_again_replaces(connections: Connections) -> None:
+def test_activating_again_replaces(connections: Connections, audiences: Audiences) -> None:
     connections.create(CONNECTION, token_hash="0f")
-    first = connections.put_activation("c-1", ACTIVATION)
-    bare = connections.put_activation("c-1", Activation(AUDIENCE, "Bare"), first)
-    renamed = connections.put_activation("c-1", Activation(AUDIENCE, "Renamed"), bare)
-    assert connections.activations("c-1") == (renamed,)
+    first = audiences.put("c-1", ACTIVATION)
+    bare = audiences.put("c-1", Activation(AUDIENCE, "Bare"), first)
+    renamed = audiences.put("c-1", Activation(AUDIENCE, "Renamed"), bare)
+    assert audiences.list("c-1") == (renamed,)
     assert renamed == Activation(AUDIENCE, "Renamed", version=3)
 
 
@@ -188,101 +213,117 @@ def test_activating_again_replaces(connections: Connections) -> None:
     [None, replace(ACTIVATION, version=2), replace(ACTIVATION, version=1, list_id=9999), Activation(AUDIENCE, "Bare")],
 )
 def test_a_change_of_another_activation_than_there_is_is_stale(
-    connections: Connections, before: Activation | None
+    connections: Connections, before: Activation | None, audiences: Audiences
 ) -> None:
     connections.create(CONNECTION, token_hash="0f")
-    connections.put_activation("c-1", ACTIVATION)
+    audiences.put("c-1", ACTIVATION)
     with pytest.raises(StaleVersionError, match="meanwhile"):
-        connections.put_activation("c-1", replace(ACTIVATION, name="Renamed"), before)
-    assert connections.activations("c-1") == (STORED,)
+        audiences.put("c-1", replace(ACTIVATION, name="Renamed"), before)
+    assert audiences.list("c-1") == (STORED,)
 
 
-def test_a_list_made_anew_is_kept_by_a_change_that_was_begun_before(connections: Connections) -> None:
+def test_a_list_made_anew_is_kept_by_a_change_that_was_begun_before(
+    connections: Connections, audiences: Audiences, delivering: DeliveringConnections
+) -> None:
     connections.create(CONNECTION, token_hash="0f")
-    before = connections.put_activation("c-1", ACTIVATION)
-    connections.rebind("c-1", AUDIENCE, 1001, 2002, "Made anew")
-    assert connections.activation("c-1", AUDIENCE).version == before.version
-    renamed = connections.put_activation("c-1", replace(before, name="Renamed"), before)
+    before = audiences.put("c-1", ACTIVATION)
+    delivering.rebind("c-1", AUDIENCE, 1001, 2002, "Made anew")
+    assert audiences.get("c-1", AUDIENCE).version == before.version
+    renamed = audiences.put("c-1", replace(before, name="Renamed"), before)
     assert (renamed.name, renamed.list_id, renamed.list_name, renamed.version) == ("Renamed", 2002, "Made anew", 2)
-    connections.rebind("c-1", AUDIENCE, 1001, 3003, "Too late")
-    assert connections.activation("c-1", AUDIENCE) == renamed
+    delivering.rebind("c-1", AUDIENCE, 1001, 3003, "Too late")
+    assert audiences.get("c-1", AUDIENCE) == renamed
 
 
-def test_audiences_of_a_connection_that_is_gone_or_going_are_not_changed(connections: Connections) -> None:
+def test_audiences_of_a_connection_that_is_gone_or_going_are_not_changed(
+    connections: Connections, audiences: Audiences
+) -> None:
     with pytest.raises(NotFoundError, match="c-1"):
-        connections.put_activation("c-1", ACTIVATION)
+        audiences.put("c-1", ACTIVATION)
     connections.create(ENABLED, token_hash="0f")
-    activation = connections.put_activation("c-1", ACTIVATION)
+    activation = audiences.put("c-1", ACTIVATION)
     connections.begin_deletion("c-1", 1, SINCE)
     with pytest.raises(DeletingError, match="c-1"):
-        connections.put_activation("c-1", replace(activation, name="Renamed"), activation)
+        audiences.put("c-1", replace(activation, name="Renamed"), activation)
     with pytest.raises(DeletingError, match="c-1"):
-        connections.delete_activation("c-1", activation)
-    assert connections.activations("c-1") == (activation,)
+        audiences.delete("c-1", activation)
+    assert audiences.list("c-1") == (activation,)
 
 
 @pytest.mark.parametrize("before", [Activation(AUDIENCE, "Bare"), ACTIVATION])
-def test_a_change_does_not_bring_back_what_was_deactivated(connections: Connections, before: Activation) -> None:
+def test_a_change_does_not_bring_back_what_was_deactivated(
+    connections: Connections, before: Activation, audiences: Audiences
+) -> None:
     connections.create(CONNECTION, token_hash="0f")
     with pytest.raises(StaleVersionError):
-        connections.put_activation("c-1", before, before)
-    assert connections.activations("c-1") == ()
+        audiences.put("c-1", before, before)
+    assert audiences.list("c-1") == ()
 
 
-def test_the_limits_of_an_instance_are_those_of_what_delivers_to_it(connections: Connections) -> None:
+def test_the_limits_of_an_instance_are_those_of_what_delivers_to_it(
+    connections: Connections, delivering: DeliveringConnections
+) -> None:
     for calls, status in enumerate(Status, 1):
         connections.create(replace(CONNECTION, id=status, status=status, limits=Limits(calls)), token_hash="0f")
     connections.create(replace(ENABLED, id="other", munchkin_id="999-ZZZ-999"), token_hash="0f")
-    delivering = [calls for calls, status in enumerate(Status, 1) if status in DELIVERING]
-    assert sorted(one.calls_per_20s for one in connections.limits("123-ABC-456")) == delivering
+    counted = [calls for calls, status in enumerate(Status, 1) if status in DELIVERING]
+    assert sorted(one.calls_per_20s for one in delivering.limits("123-ABC-456")) == counted
 
 
-def test_the_active_connection_has_all_its_activations(connections: Connections) -> None:
+def test_the_active_connection_has_all_its_activations(connections: Connections, audiences: Audiences) -> None:
     connections.create(CONNECTION, token_hash="0f")
     connections.create(replace(CONNECTION, id="c-2"), token_hash="1f")
     many = [Activation(AudienceKey("ups", f"aud-{index:03}"), "n" * 5000) for index in range(250)]
     for activation in many:
-        connections.put_activation("c-1", activation)
-    connections.put_activation("c-2", ACTIVATION)
+        audiences.put("c-1", activation)
+    audiences.put("c-2", ACTIVATION)
     active = connections.active("c-1")
     assert active.connection == CONNECTION
     assert dict(active.activations) == {activation.audience: replace(activation, version=1) for activation in many}
 
 
-def test_the_same_audience_id_in_two_namespaces_is_two_activations(connections: Connections) -> None:
+def test_the_same_audience_id_in_two_namespaces_is_two_activations(
+    connections: Connections, audiences: Audiences
+) -> None:
     connections.create(CONNECTION, token_hash="0f")
-    mine = connections.put_activation("c-1", ACTIVATION)
-    other = connections.put_activation("c-1", replace(ACTIVATION, audience=AudienceKey("csv", "aud#1")))
-    connections.delete_activation("c-1", mine)
-    assert connections.activations("c-1") == (other,)
+    mine = audiences.put("c-1", ACTIVATION)
+    other = audiences.put("c-1", replace(ACTIVATION, audience=AudienceKey("csv", "aud#1")))
+    audiences.delete("c-1", mine)
+    assert audiences.list("c-1") == (other,)
     with pytest.raises(NotFoundError, match="aud#1"):
-        connections.activation("c-1", AUDIENCE)
+        audiences.get("c-1", AUDIENCE)
 
 
-def test_deleting_a_connection_takes_its_activations_along(connections: Connections) -> None:
+def test_deleting_a_connection_takes_its_activations_along(
+    connections: Connections, audiences: Audiences, ingresses: Ingresses
+) -> None:
     connections.create(CONNECTION, token_hash="0f")
-    connections.put_activation("c-1", ACTIVATION)
+    audiences.put("c-1", ACTIVATION)
     connections.remove("c-1")
-    assert connections.ingress("c-1") is None
-    assert connections.activations("c-1") == ()
+    assert ingresses.get("c-1") is None
+    assert audiences.list("c-1") == ()
     connections.remove("c-1")
 
 
-def test_a_block_of_what_is_being_deleted_shows_its_cause_and_nothing_else(connections: Connections) -> None:
+def test_a_block_of_what_is_being_deleted_shows_its_cause_and_nothing_else(
+    connections: Connections, delivering: DeliveringConnections
+) -> None:
     connections.create(ENABLED, token_hash="0f")
     going = connections.begin_deletion("c-1", 1, SINCE)
     assert going == replace(ENABLED, status=Status.DELETING, deleting_since=SINCE, version=2)
-    connections.block("c-1", "603: access denied")
+    delivering.block("c-1", "603: access denied")
     assert connections.get("c-1") == replace(going, blocked_cause="603: access denied")
-    connections.unblock("c-1")
+    delivering.unblock("c-1")
     assert connections.get("c-1") == going
 
 
-def test_a_rotated_token_leaves_the_one_before_until_a_time_and_no_older_one(connections: Connections) -> None:
+def test_a_rotated_token_leaves_the_one_before_until_a_time_and_no_older_one(
+    connections: Connections, ingresses: Ingresses
+) -> None:
     connections.create(CONNECTION, token_hash="0f")
     connections.rotate_token("c-1", 1, "1f", SINCE)
     connections.rotate_token("c-1", 2, "2f", SINCE + timedelta(hours=1))
-    ingress = connections.ingress("c-1")
+    ingress = ingresses.get("c-1")
     assert ingress == Ingress("c-1", Status.DRAFT, "aep", "2f", "1f", SINCE + timedelta(hours=1))
     assert "1f" not in repr(ingress)
     with pytest.raises(StaleVersionError):
@@ -290,23 +331,23 @@ def test_a_rotated_token_leaves_the_one_before_until_a_time_and_no_older_one(con
 
 
 def test_what_is_written_beside_a_change_is_written_with_it_or_not_at_all(
-    dynamodb: DynamoDBClient, connections: Connections
+    dynamodb: DynamoDBClient, connections: Connections, audiences: Audiences
 ) -> None:
     def note(name: str) -> TransactWriteItemTypeDef:
         return {"Put": {"TableName": TABLE["TableName"], "Item": {"pk": {"S": "note"}, "sk": {"S": name}}}}
 
     connections.create(CONNECTION, "0f", note("created"))
-    activation = connections.put_activation("c-1", ACTIVATION, None, note("activated"))
+    activation = audiences.put("c-1", ACTIVATION, None, note("activated"))
     connections.update(CONNECTION, note("changed"))
     for refused in (
         lambda: connections.create(CONNECTION, "0f", note("refused")),
         lambda: connections.update(CONNECTION, note("refused")),
-        lambda: connections.put_activation("c-1", ACTIVATION, None, note("refused")),
-        lambda: connections.delete_activation("c-1", replace(activation, version=9), note("refused")),
+        lambda: audiences.put("c-1", ACTIVATION, None, note("refused")),
+        lambda: audiences.delete("c-1", replace(activation, version=9), note("refused")),
     ):
         with pytest.raises(StaleVersionError):
             refused()
-    connections.delete_activation("c-1", activation, note("deactivated"))
+    audiences.delete("c-1", activation, note("deactivated"))
     connections.remove("c-1", note("removed"))
     connections.remove("c-1", note("removed again"))
     notes = dynamodb.query(
@@ -318,13 +359,13 @@ def test_what_is_written_beside_a_change_is_written_with_it_or_not_at_all(
 
 
 def test_the_listing_pages_through_every_connection_by_instance(
-    dynamodb: DynamoDBClient, connections: Connections
+    dynamodb: DynamoDBClient, connections: Connections, audiences: Audiences
 ) -> None:
     ids = [f"c-{index}" for index in range(5)]
     for index, connection_id in enumerate(ids):
         munchkin_id = "999-ZZZ-999" if index == 0 else "123-ABC-456"
         connections.create(replace(CONNECTION, id=connection_id, munchkin_id=munchkin_id), token_hash="0f")
-    connections.put_activation("c-1", ACTIVATION)
+    audiences.put("c-1", ACTIVATION)
     audit = Audit(dynamodb, TABLE["TableName"]).put(
         AuditRecord("r-1", SINCE, "local", AuditAction.ENABLE_CONNECTION, "c-1")
     )

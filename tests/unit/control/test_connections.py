@@ -27,10 +27,13 @@ from destination.marketo.errors import InstanceWaitsError
 from destination.marketo.instance import Marketo
 from destination.marketo.pace import Pace
 from destination.store.alerts import Alerts
+from destination.store.audiences import Audiences
 from destination.store.audit import Audit
 from destination.store.connections import Connections
+from destination.store.delivering import DeliveringConnections
 from destination.store.errors import NotFoundError, StaleVersionError
 from destination.store.governance import Policies
+from destination.store.ingress import Ingresses
 from destination.store.leases import Leases
 from destination.store.ledger import Ledger
 from destination.store.runs import Runs
@@ -61,10 +64,12 @@ DRAFT = Connection(
 
 @dataclass
 class Plane:
-    """The use cases, with the Marketo that they work on."""
+    """The use cases, with the Marketo that they work on, and what delivery and the webhook know of connections."""
 
     management: ManageConnections
     activations: ManageAudiences
+    delivering: DeliveringConnections
+    ingresses: Ingresses
     marketo: Simulator
 
     def draft(self) -> str:
@@ -102,6 +107,7 @@ def plane() -> Iterator[Plane]:
 
         ids, tokens, records = itertools.count(1), itertools.count(1), itertools.count(1)
         connections = Connections(dynamodb, "ConnectionsTable")
+        audiences = Audiences(dynamodb, "ConnectionsTable")
         credentials = Credentials(secretsmanager, "dest")
         leases = Leases(dynamodb, "ConnectionsTable")
         ledger = Ledger(dynamodb, "LedgerTable", leases=leases, runs=Runs(dynamodb, "RunsTable"))
@@ -111,7 +117,7 @@ def plane() -> Iterator[Plane]:
             new_id=lambda: f"record-{next(records)}",
             clock=lambda: NOW,
         )
-        governance = ManagePolicies(Policies(dynamodb, "ConnectionsTable"), connections, record)
+        governance = ManagePolicies(Policies(dynamodb, "ConnectionsTable"), connections, audiences, record)
         management = ManageConnections(
             connections=connections,
             credentials=credentials,
@@ -127,13 +133,15 @@ def plane() -> Iterator[Plane]:
         )
         activations = ManageAudiences(
             connections=connections,
+            audiences=audiences,
             credentials=credentials,
             marketo_for=marketo_for,
             emptying=Emptying(leases, ledger, marketo_for, clock=lambda: NOW, sleep=lambda _: None),
             governance=governance,
             record=record,
         )
-        yield Plane(management, activations, simulator)
+        delivering = DeliveringConnections(dynamodb, "ConnectionsTable")
+        yield Plane(management, activations, delivering, Ingresses(dynamodb, "ConnectionsTable"), simulator)
 
 
 def test_a_new_connection_is_a_draft_of_its_own_id_and_token(plane: Plane) -> None:
@@ -142,7 +150,7 @@ def test_a_new_connection_is_a_draft_of_its_own_id_and_token(plane: Plane) -> No
     assert made.token == "token-1"
     assert "token-1" not in repr(made)
     assert plane.management.get("connection-1") == made.connection
-    ingress = plane.management.connections.ingress("connection-1")
+    ingress = plane.ingresses.get("connection-1")
     assert ingress is not None
     assert ingress.token_hash == hashlib.sha256(b"token-1").hexdigest()
 
@@ -187,7 +195,7 @@ def test_a_list_that_was_made_anew_meanwhile_is_kept(plane: Plane) -> None:
     connection_id = plane.draft()
     bound, _ = plane.activations.activate(connection_id, Activation(AUDIENCE, "Webinar"))
     assert bound.list_id is not None
-    plane.management.connections.rebind(connection_id, AUDIENCE, bound.list_id, 4711, "Webinar")
+    plane.delivering.rebind(connection_id, AUDIENCE, bound.list_id, 4711, "Webinar")
     renamed = plane.activations.change(connection_id, bound, replace(bound, name="Renamed"))
     assert (renamed.name, renamed.list_id, renamed.version) == ("Renamed", 4711, 2)
     assert plane.activations.get(connection_id, AUDIENCE) == renamed
@@ -204,7 +212,7 @@ def test_a_connection_has_room_for_so_many_audiences(plane: Plane, monkeypatch: 
 
 def test_a_block_during_a_change_stays(plane: Plane) -> None:
     before = plane.management.get(plane.enabled())
-    plane.management.connections.block(before.id, "603: access denied")
+    plane.delivering.block(before.id, "603: access denied")
     plane.management.change(before, replace(before, name="Renamed"))
     after = plane.management.get(before.id)
     assert (after.name, after.status, after.blocked_cause) == ("Renamed", Status.BLOCKED, "603: access denied")
@@ -274,7 +282,7 @@ def test_deleting_can_be_repeated_after_it_broke_off(plane: Plane) -> None:
     connection_id = plane.enabled()
     activation = plane.activations.get(connection_id, AUDIENCE)
     plane.management.credentials.delete(connection_id)
-    plane.management.connections.delete_activation(connection_id, activation)
+    plane.activations.audiences.delete(connection_id, activation)
     plane.management.delete(connection_id, discard=True)
     with pytest.raises(NotFoundError):
         plane.management.get(connection_id)
