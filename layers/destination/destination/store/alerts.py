@@ -28,7 +28,7 @@ _HISTORY: Final = "alerted#"
 # An alert's time line; each change has the next number, and is one line of the history:
 #
 #   never triggered ──change──▶ 1 triggered ──change──▶ 2 resolved ──change──▶ 3 triggered ──▶ …
-#          _WAS_NEVER_CHANGED           _IS_BEFORE_OURS         _IS_BEFORE_OURS
+#            _WAS_NEVER_CHANGED         _IS_BEFORE_OURS        _IS_BEFORE_OURS
 #
 # Of two monitors that saw the same, the second finds its own number taken.
 _WAS_NEVER_CHANGED: Final = "attribute_not_exists(id)"

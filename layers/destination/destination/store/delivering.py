@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 # A connection's statuses in time, and where delivery's marks are let through:
 #
-#   draft ──▶ enabled ──block──▶ blocked ──block──▶ blocked, by its newest cause
-#             │     ▲               │
-#   disabled ◀┘     └───unblock─────┘                        block: _DELIVERS     unblock: _IS_BLOCKED
+#   enabled ──block──▶ blocked ──block──▶ blocked, by its newest cause ──unblock──▶ enabled
+#       _DELIVERS           _DELIVERS                              _IS_BLOCKED
 #
-#   deleting ──block──▶ deleting, with a cause ──unblock──▶ deleting                both: _IS_DELETING
+#   deleting ──block──▶ deleting, with a cause ──unblock──▶ deleting
+#       _IS_DELETING                       _IS_DELETING
 #
 # Draft and disabled connections are never marked as blocked, and a mark brings back none that is gone.
 _DELIVERS: Final = "#status IN (:enabled, :blocked)"

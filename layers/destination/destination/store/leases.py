@@ -19,15 +19,15 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
 
-# An instance's time line, and who gets through when:
+# An instance's time line, and where whoever comes next gets through:
 #
-#   never leased     leased, fence 1       released     leased, fence 2         the holder died    leased, fence 3
-#   ├────────────────┼─────────────────────┼────────────┼───────────────────────┼──────────────────┼───────────▶
-#                                                           leased_until of fence 2 ▲  then
-#   _IS_FREE                               _IS_FREE                                 _HAS_RUN_OUT
+#   never leased     fence 1        released     fence 2, whose holder dies                    fence 3
+#   ────────────────┬──────────────┬────────────┬─────────────────────────────┬───────────────┬──────────▶ time
+#                acquire        release      acquire                     leased_until      acquire
+#   ├── _IS_FREE ───┤              ├─ _IS_FREE ─┤                             ├ _HAS_RUN_OUT ─┤
 #
-# A lease that runs out is held to the end of its last moment. Its holder is not told: whatever it writes from the next
-# lease on is refused, as _IS_OURS holds for the last fence alone.
+# At leased_until itself the lease is still held. A holder whose lease ran out still writes until somebody takes the
+# next: _IS_OURS holds for the last fence alone.
 _IS_FREE: Final = "attribute_not_exists(leased_until)"
 _HAS_RUN_OUT: Final = "leased_until < :now"
 _IS_OURS: Final = "fence = :fence"

@@ -27,10 +27,10 @@ _encode = json.JSONEncoder(check_circular=False, separators=(",", ":")).encode
 
 # A run's time line, and the condition of each of its writes:
 #
-#   (nothing) ──put──▶ version 1 ──put──▶ version 2 ──put──▶ …  the hour ends  … ──put──▶ version n, late
-#       _HAS_NOT_BEGUN            _IS_AS_READ        _IS_AS_READ                 _IS_AS_READ
+#   no item ──put──▶ version 1 ──put──▶ version 2 ──▶ … (its hour ends) … ──put──▶ version n, late ──▶ expired, no item
+#      _HAS_NOT_BEGUN         _IS_AS_READ                              _IS_AS_READ              _HAS_NOT_BEGUN
 #
-# A run that was read before it began is of version 0, which no item has.
+# A run that was read before it began is of version 0.
 _HAS_NOT_BEGUN: Final = "attribute_not_exists(version)"
 _IS_AS_READ: Final = "version = :read"
 
