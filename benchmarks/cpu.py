@@ -27,7 +27,7 @@ from destination.domain.pseudonym import pseudonym
 from destination.marketo.instance import Marketo
 from destination.marketo.pace import Pace
 from destination.queue import DeadLetters, EventQueue, Message
-from destination.store.connections import Connections
+from destination.store.delivering import DeliveringConnections
 from destination.store.leases import Leases
 from destination.store.ledger import Ledger
 from destination.store.runs import Runs
@@ -102,10 +102,10 @@ class Stand:
             http=http,
             pace=Pace(1, 1),
         )
-        connections, leases = Connections(dynamodb, aws.CONNECTIONS), Leases(dynamodb, aws.CONNECTIONS)
-        workload.store(connections, workload.active(workload.connection()))
+        leases = Leases(dynamodb, aws.CONNECTIONS)
+        workload.store(dynamodb, workload.active(workload.connection()))
         self.sync = delivery(
-            connections=connections,
+            connections=DeliveringConnections(dynamodb, aws.CONNECTIONS),
             leases=leases,
             ledger=Ledger(dynamodb, aws.LEDGER, leases=leases, runs=Runs(dynamodb, aws.RUNS)),
             queue=EventQueue(sqs, "queue"),

@@ -12,7 +12,7 @@ from benchmarks import aws, workload
 from benchmarks.row import Row, Say
 from destination.ingest.webhook import AcceptEvents, Submission
 from destination.queue import EventQueue
-from destination.store.connections import Connections
+from destination.store.ingress import Ingresses
 
 PROFILES: Final = 1000
 ROUNDS: Final = 25
@@ -24,9 +24,8 @@ def run(say: Say) -> list[Row]:
     dynamodb: Any = aws.DynamoDB()
     sqs = aws.Sqs()
     client: Any = sqs
-    connections = Connections(dynamodb, aws.CONNECTIONS)
-    workload.store(connections, workload.active(workload.connection()))
-    ingest = AcceptEvents(connections, EventQueue(client, "queue"), lambda: datetime.now(UTC))
+    workload.store(dynamodb, workload.active(workload.connection()))
+    ingest = AcceptEvents(Ingresses(dynamodb, aws.CONNECTIONS), EventQueue(client, "queue"), lambda: datetime.now(UTC))
     body = workload.body(map(workload.profile, range(PROFILES)))
     submission = Submission(workload.CONNECTION_ID, f"Bearer {workload.TOKEN}", "application/json", body)
     taken = []

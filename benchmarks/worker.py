@@ -18,7 +18,6 @@ from unittest import mock
 
 from benchmarks import aws, workload
 from destination.domain.connection import Limits
-from destination.store.connections import Connections
 
 ROOT: Final = Path(__file__).parents[1]
 TIMEOUT_SECONDS: Final = 300
@@ -82,7 +81,7 @@ def main() -> None:
     credentials = {"client_id": "client", "client_secret": "secret"}
     services.secretsmanager.secrets[f"{_PREFIX}/credentials/{workload.CONNECTION_ID}"] = json.dumps(credentials)
     target = workload.active(workload.connection(job.limits, job.munchkin_id))
-    workload.store(Connections(services.client("dynamodb"), aws.CONNECTIONS), target)
+    workload.store(services.client("dynamodb"), target)
     services.secretsmanager.secrets[_PSEUDONYMS] = "secret"
     os.environ.update(
         STACK_NAME=_PREFIX,

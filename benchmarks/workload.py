@@ -6,6 +6,9 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+from mypy_boto3_dynamodb import DynamoDBClient
+
+from benchmarks.aws import CONNECTIONS
 from destination.domain.audience import Activation, AudienceKey
 from destination.domain.connection import (
     ActiveConnection,
@@ -19,6 +22,7 @@ from destination.domain.connection import (
 from destination.ingest.sources import FORMATS
 from destination.ingest.sources.body import Receipt
 from destination.queue import Message, encode_event, pack
+from destination.store.audiences import Audiences
 from destination.store.connections import Connections
 
 START: Final = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)
@@ -70,11 +74,12 @@ def active(given: Connection) -> ActiveConnection:
     return ActiveConnection(given, {AUDIENCE: activation})
 
 
-def store(connections: Connections, target: ActiveConnection) -> None:
+def store(dynamodb: DynamoDBClient, target: ActiveConnection) -> None:
     """Configure a connection, as the control plane does."""
+    connections, audiences = Connections(dynamodb, CONNECTIONS), Audiences(dynamodb, CONNECTIONS)
     connections.create(target.connection, hashlib.sha256(TOKEN.encode()).hexdigest())
     for activation in target.activations.values():
-        connections.put_activation(target.connection.id, activation)
+        audiences.put(target.connection.id, activation)
 
 
 def profile(number: int, revision: int = 0) -> Payload:

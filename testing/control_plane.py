@@ -21,7 +21,10 @@ from mypy_boto3_sqs import SQSClient
 
 from destination.domain.connection import Connection
 from destination.domain.credentials import ClientCredentials
+from destination.store.audiences import Audiences
 from destination.store.connections import Connections
+from destination.store.delivering import DeliveringConnections
+from destination.store.ingress import Ingresses
 from destination.store.secrets import Credentials
 from functions.connections import app, wiring
 from marketo_simulator import Simulator
@@ -110,6 +113,19 @@ def secretsmanager() -> SecretsManagerClient:
 
 def connections() -> Connections:
     return Connections(dynamodb(), "ConnectionsTable")
+
+
+def audiences() -> Audiences:
+    return Audiences(dynamodb(), "ConnectionsTable")
+
+
+def delivering() -> DeliveringConnections:
+    """The connections as delivery marks them."""
+    return DeliveringConnections(dynamodb(), "ConnectionsTable")
+
+
+def ingresses() -> Ingresses:
+    return Ingresses(dynamodb(), "ConnectionsTable")
 
 
 def stored(connection_id: str) -> Connection:

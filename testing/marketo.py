@@ -1,4 +1,4 @@
-"""A clock that tests move, a store for tokens, and Marketo as a script of answers."""
+"""A clock that tests move, and Marketo as a script of answers."""
 
 import json
 from collections.abc import Mapping
@@ -10,12 +10,13 @@ from urllib.parse import parse_qs, parse_qsl, urlsplit
 import requests
 from requests.adapters import BaseAdapter
 
-from destination.domain.credentials import AccessToken, ClientCredentials
+from destination.domain.credentials import ClientCredentials
 from destination.domain.pace import NOTHING_KNOWN, PaceState
 from destination.marketo.client import Client
 from destination.marketo.pace import Pace
 from destination.marketo.token import Tokens
 from destination.marketo.transport import Watch, unwatched
+from testing.memory import MemoryToken
 
 START = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)
 URL = "https://123-abc-456.mktorest.example.com"
@@ -43,19 +44,6 @@ class FakeClock:
     def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
         self.elapsed += seconds
-
-
-@dataclass
-class MemoryTokens:
-    """The shared token, kept in memory."""
-
-    token: AccessToken | None = None
-
-    def get(self) -> AccessToken | None:
-        return self.token
-
-    def put(self, token: AccessToken) -> None:
-        self.token = token
 
 
 @dataclass(frozen=True)
@@ -158,9 +146,9 @@ def http(adapter: BaseAdapter) -> requests.Session:
 
 
 def tokens(
-    adapter: BaseAdapter, clock: FakeClock, store: MemoryTokens | None = None, watch: Watch = unwatched
+    adapter: BaseAdapter, clock: FakeClock, store: MemoryToken | None = None, watch: Watch = unwatched
 ) -> Tokens:
-    held = store or MemoryTokens()
+    held = store or MemoryToken()
     return Tokens(CREDENTIALS, held, http(adapter), URL, clock=clock.now, sleep=clock.sleep, watch=watch)
 
 

@@ -1,24 +1,30 @@
-"""The stores and queues in memory: small real implementations, with which the use cases run without AWS."""
+"""The stores and queues in memory: small real implementations, with which the use cases run without AWS.
 
+What each of them does is what the real one does over AWS: tests/contract/stores holds both to it.
+"""
+
+import copy
 import itertools
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+
+from botocore.exceptions import ClientError
 
 from destination.domain.audience import AudienceKey
 from destination.domain.circuit import Pause
 from destination.domain.connection import DELIVERING, ActiveConnection, Limits, Status, Waiting
-from destination.domain.credentials import AccessToken
+from destination.domain.credentials import AccessToken, ClientCredentials
 from destination.domain.event import MembershipStatus
 from destination.domain.pace import PaceState
 from destination.domain.person import Delivered, LedgerRow
 from destination.domain.run import Run, Tally, total_of
 from destination.domain.verification import AudienceCheck, Verification
-from destination.queue import DeadLetter, Message
+from destination.queue import MAX_VISIBILITY_SECONDS, DeadLetter, Message
 from destination.store.errors import NotFoundError
 from destination.store.leases import Lease
-from destination.store.ledger import Entry, LeaseLostError, StaleRunError
+from destination.store.ledger import TRANSACTION_ITEMS, Entry, LeaseLostError, StaleRunError
 
 
 @dataclass
@@ -32,28 +38,32 @@ class MemoryConnections:
 
     def limits(self, munchkin_id: str) -> list[Limits]:
         connections = (target.connection for target in self.stored.values())
-        return [one.limits for one in connections if one.munchkin_id == munchkin_id]
+        return [one.limits for one in connections if one.munchkin_id == munchkin_id and one.status in DELIVERING]
 
     def rebind(self, connection_id: str, audience: AudienceKey, before: int, list_id: int, list_name: str) -> None:
-        target = self.stored[connection_id]
-        activation = target.activations[audience]
-        if activation.list_id == before:
+        target = self.stored.get(connection_id)
+        activation = target.activations.get(audience) if target else None
+        if target and activation and activation.list_id == before:
             bound = {audience: replace(activation, list_id=list_id, list_name=list_name)}
             self.stored[connection_id] = replace(target, activations={**target.activations, **bound})
 
     def block(self, connection_id: str, cause: str) -> None:
-        status = self.stored[connection_id].connection.status
+        status = self._status(connection_id)
         if status in DELIVERING:
             self._mark(connection_id, status if status is Status.DELETING else Status.BLOCKED, cause)
 
     def unblock(self, connection_id: str) -> None:
-        status = self.stored[connection_id].connection.status
+        status = self._status(connection_id)
         if status in {Status.BLOCKED, Status.DELETING}:
             self._mark(connection_id, status if status is Status.DELETING else Status.ENABLED, None)
 
     def wait(self, connection_id: str, waiting: Waiting | None) -> None:
-        target = self.stored[connection_id]
-        self.stored[connection_id] = replace(target, connection=replace(target.connection, waiting=waiting))
+        if target := self.stored.get(connection_id):
+            self.stored[connection_id] = replace(target, connection=replace(target.connection, waiting=waiting))
+
+    def _status(self, connection_id: str) -> Status | None:
+        target = self.stored.get(connection_id)
+        return target.connection.status if target else None
 
     def _mark(self, connection_id: str, status: Status, cause: str | None) -> None:
         target = self.stored[connection_id]
@@ -101,26 +111,27 @@ class MemoryLedger:
         return (one.lead_id for one in self.placed(connection_id, audience) if one.lead_id is not None)
 
     def placed(self, connection_id: str, audience: AudienceKey) -> Iterator[Delivered]:
-        for (owner, _), row in self.people.items():
+        for (owner, _), row in list(self.people.items()):
             delivered = row.memberships.get(audience)
             if owner == connection_id and delivered and delivered.status is MembershipStatus.REALIZED:
                 yield delivered
 
     def run(self, connection_id: str, run_id: str) -> Run:
-        return self.runs.get((connection_id, run_id), Run(connection_id, run_id))
+        return copy.deepcopy(self.runs.get((connection_id, run_id), Run(connection_id, run_id)))
 
     def record(self, connection_id: str, entry: Entry, lease: Lease, now: datetime) -> None:
-        if entry.items > 100:
-            raise ValueError(f"{entry.items} items are more than a transaction takes")
+        if entry.items > TRANSACTION_ITEMS:
+            raise ClientError({"Error": {"Code": "ValidationException"}}, "TransactWriteItems")
         if self.leases.fences[lease.munchkin_id] != lease.fence:
-            raise LeaseLostError("lost")
-        if any(self.run(connection_id, run.id).version != run.version for run in entry.runs):
-            raise StaleRunError("stale")
+            raise LeaseLostError(f"the lease on {lease.munchkin_id} was lost")
+        stored = (self.runs.get((connection_id, run.id), run).version == run.version for run in entry.runs)
+        if not all(stored):
+            raise StaleRunError("a run was written since it was read")
         self.people |= {(connection_id, key): row for key, row in entry.rows.items()}
         for message_id, numbers in entry.counted.items():
             self.marks[connection_id, message_id] |= numbers
         for run in entry.runs:
-            self.runs[connection_id, run.id] = replace(run, version=run.version + 1)
+            self.runs[connection_id, run.id] = copy.deepcopy(replace(run, version=run.version + 1))
 
     def total(self, connection_id: str) -> Tally:
         """All runs of a connection added up."""
@@ -142,7 +153,8 @@ class MemoryQueue:
         return []
 
     def give_back(self, messages: Sequence[Message], seconds: int) -> None:
-        self.hidden_for |= {message.id: seconds for message in messages}
+        hidden = min(max(seconds, 0), MAX_VISIBILITY_SECONDS)
+        self.hidden_for |= {message.id: hidden for message in messages}
 
     def delete(self, message_ids: Sequence[str]) -> None:
         for message_id in message_ids:
@@ -151,11 +163,15 @@ class MemoryQueue:
 
 @dataclass
 class MemoryDeadLetters:
+    """`refuses` says of a letter whether it is not taken, however often it is sent."""
+
     letters: list[DeadLetter] = field(default_factory=list)
+    refuses: Callable[[DeadLetter], bool] = lambda _: False
 
     def send(self, letters: Sequence[DeadLetter]) -> list[int]:
-        self.letters += letters
-        return []
+        refused = [number for number, letter in enumerate(letters) if self.refuses(letter)]
+        self.letters += [letter for number, letter in enumerate(letters) if number not in refused]
+        return refused
 
 
 @dataclass
@@ -170,24 +186,39 @@ class MemoryToken:
 
 
 @dataclass
+class MemoryCredentials:
+    """The credentials of the connections, by their ids."""
+
+    given: dict[str, ClientCredentials] = field(default_factory=dict)
+
+    def get(self, connection_id: str) -> ClientCredentials:
+        if connection_id not in self.given:
+            raise NotFoundError(f"connection {connection_id} has no credentials")
+        return self.given[connection_id]
+
+
+@dataclass
 class MemoryVerifications:
+    """`left`: by connection and audience, how many people the last verification left out of place, if any."""
+
     stored: dict[str, Verification] = field(default_factory=dict)
     found: dict[tuple[str, int], AudienceCheck] = field(default_factory=dict)
     leads: dict[tuple[str, int], dict[int, list[int]]] = field(default_factory=dict)
-    left: dict[AudienceKey, int] = field(default_factory=dict)
+    left: dict[str, dict[AudienceKey, int]] = field(default_factory=dict)
 
     def create(self, verification: Verification, checks: Sequence[AudienceCheck]) -> None:
         self.stored[verification.id] = verification
         self.found |= {(verification.id, number): one for number, one in enumerate(checks)}
 
     def get(self, connection_id: str, verification_id: str) -> Verification | None:
-        return self.stored.get(verification_id)
+        found = self.stored.get(verification_id)
+        return found if found and found.connection_id == connection_id else None
 
     def put(self, verification: Verification) -> None:
         self.stored[verification.id] = verification
 
     def checks(self, verification: Verification) -> list[AudienceCheck]:
-        return [self.found[verification.id, number] for number in range(verification.audiences)]
+        return [check for (owner, _), check in sorted(self.found.items(), key=_place) if owner == verification.id]
 
     def put_check(self, verification: Verification, number: int, check: AudienceCheck) -> None:
         self.found[verification.id, number] = check
@@ -202,4 +233,18 @@ class MemoryVerifications:
         self.leads.pop((verification.id, number), None)
 
     def put_out_of_sync(self, verification: Verification, checks: Sequence[AudienceCheck]) -> None:
-        self.left |= {one.audience: one.out_of_sync for one in checks}
+        before = self.left.get(verification.connection_id, {})
+        unknown = {one.audience for one in checks if one.code is not None}
+        kept = {one: count for one, count in before.items() if one in unknown or not verification.is_whole}
+        known = kept | {one.audience: one.out_of_sync for one in checks if one.code is None}
+        self.left[verification.connection_id] = {one: count for one, count in known.items() if count}
+
+    def out_of_sync(self, connection_id: str, audiences: Callable[[], Collection[AudienceKey]]) -> int | None:
+        if connection_id not in self.left:
+            return None
+        now = audiences()
+        return sum(count for one, count in self.left[connection_id].items() if one in now)
+
+
+def _place(found: tuple[tuple[str, int], AudienceCheck]) -> tuple[str, int]:
+    return found[0]

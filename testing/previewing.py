@@ -12,14 +12,8 @@ from destination.domain.pace import PaceState
 from destination.domain.preview import Preview
 from destination.domain.times import format_time
 from destination.marketo.instance import Marketo
+from testing.memory import MemoryCredentials
 from testing.world import World
-
-
-class OneClient:
-    """The credentials of the world's only API user."""
-
-    def get(self, connection_id: str) -> ClientCredentials:
-        return ClientCredentials("client", "secret")
 
 
 def previews(world: World) -> PreviewEvents:
@@ -27,7 +21,8 @@ def previews(world: World) -> PreviewEvents:
         world.marketo.pace = world.pace(connection.limits, PaceState(), timedelta(minutes=5))
         return world.marketo
 
-    return PreviewEvents(world.connections, OneClient(), world.ledger, marketo_for, lambda: world.now)
+    credentials = MemoryCredentials({world.connection.id: ClientCredentials("client", "secret")})
+    return PreviewEvents(world.connections, credentials, world.ledger, marketo_for, lambda: world.now)
 
 
 def preview(world: World, *events: ProfileEvent) -> Preview:

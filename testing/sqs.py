@@ -1,4 +1,4 @@
-"""SQS in memory, with the limits it keeps and the trouble it makes."""
+"""SQS in memory, with the limits it keeps and the trouble it makes; tests/contract/stores holds it to them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -28,9 +28,9 @@ class FakeSqs:
         return [entry["MessageBody"] for entry in self.sent]
 
     def send_message_batch(self, *, QueueUrl: str, Entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:  # noqa: N803
-        self._call(Entries)
+        self._call("SendMessageBatch", Entries)
         if sum(_size(entry) for entry in Entries) > 1024 * 1024:
-            raise ClientError({"Error": {"Code": "BatchRequestTooLong"}}, "SendMessageBatch")
+            raise _refusal("BatchRequestTooLong", "SendMessageBatch")
         failed = []
         for entry in Entries:
             left = self.refuses.get(entry["MessageBody"], 0)
@@ -39,20 +39,30 @@ class FakeSqs:
                 failed.append({"Id": entry["Id"], "SenderFault": False, "Code": "InternalError"})
             else:
                 self.sent.append({**entry, "QueueUrl": QueueUrl})
-        return {"Failed": failed} if failed else {"Successful": []}
+        refused = {one["Id"] for one in failed}
+        successful = [{"Id": entry["Id"]} for entry in Entries if entry["Id"] not in refused]
+        return {"Successful": successful, "Failed": failed}
 
     def change_message_visibility_batch(self, *, QueueUrl: str, Entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:  # noqa: N803
-        self._call(Entries)
+        self._call("ChangeMessageVisibilityBatch", Entries)
         self.hidden |= {entry["ReceiptHandle"]: entry["VisibilityTimeout"] for entry in Entries}
-        return {"Successful": []}
+        return {"Successful": [{"Id": entry["Id"]} for entry in Entries], "Failed": []}
 
-    def _call(self, entries: Sequence[Mapping[str, Any]]) -> None:
+    def _call(self, operation: str, entries: Sequence[Mapping[str, Any]]) -> None:
         self.calls.append(len(entries))
         if self.down:
             self.down -= 1
             raise EndpointConnectionError(endpoint_url="https://sqs.example.com")
-        assert 1 <= len(entries) <= 10
-        assert len({entry["Id"] for entry in entries}) == len(entries)
+        if not entries:
+            raise _refusal("EmptyBatchRequest", operation)
+        if len(entries) > 10:
+            raise _refusal("TooManyEntriesInBatchRequest", operation)
+        if len({entry["Id"] for entry in entries}) < len(entries):
+            raise _refusal("BatchEntryIdsNotDistinct", operation)
+
+
+def _refusal(code: str, operation: str) -> ClientError:
+    return ClientError({"Error": {"Code": f"AWS.SimpleQueueService.{code}"}}, operation)
 
 
 def _size(entry: Mapping[str, Any]) -> int:

@@ -22,9 +22,12 @@ from destination.domain.credentials import ClientCredentials
 from destination.marketo.instance import Marketo
 from destination.marketo.pace import Pace
 from destination.store.alerts import Alerts
+from destination.store.audiences import Audiences
 from destination.store.audit import Audit
 from destination.store.connections import Connections
+from destination.store.delivering import DeliveringConnections
 from destination.store.governance import Policies
+from destination.store.ingress import Ingresses
 from destination.store.leases import Leases
 from destination.store.ledger import Ledger
 from destination.store.runs import Runs
@@ -55,11 +58,13 @@ DRAFT = Connection(
 
 @dataclass
 class Plane:
-    """The use cases of the control plane, with the Marketo that they work on."""
+    """The use cases of the control plane, the Marketo that they work on, and what others know of the connections."""
 
     connections: ManageConnections
     audiences: ManageAudiences
     marketo: Simulator
+    delivering: DeliveringConnections
+    ingresses: Ingresses
 
     def draft(self) -> str:
         return self.connections.create(DRAFT, CREDENTIALS).connection.id
@@ -96,6 +101,7 @@ def use_cases() -> Iterator[Plane]:
 
         ids, tokens, records = itertools.count(1), itertools.count(1), itertools.count(1)
         connections = Connections(dynamodb, "ConnectionsTable")
+        activations = Audiences(dynamodb, "ConnectionsTable")
         credentials = Credentials(secretsmanager, "dest")
         leases = Leases(dynamodb, "ConnectionsTable")
         ledger = Ledger(dynamodb, "LedgerTable", leases=leases, runs=Runs(dynamodb, "RunsTable"))
@@ -105,7 +111,7 @@ def use_cases() -> Iterator[Plane]:
             new_id=lambda: f"record-{next(records)}",
             clock=lambda: NOW,
         )
-        governance = ManagePolicies(Policies(dynamodb, "ConnectionsTable"), connections, record)
+        governance = ManagePolicies(Policies(dynamodb, "ConnectionsTable"), connections, activations, record)
         management = ManageConnections(
             connections=connections,
             credentials=credentials,
@@ -120,10 +126,17 @@ def use_cases() -> Iterator[Plane]:
         )
         audiences = ManageAudiences(
             connections=connections,
+            audiences=activations,
             credentials=credentials,
             marketo_for=marketo_for,
             emptying=Emptying(leases, ledger, marketo_for, clock=lambda: NOW, sleep=lambda _: None),
             governance=governance,
             record=record,
         )
-        yield Plane(management, audiences, simulator)
+        yield Plane(
+            management,
+            audiences,
+            simulator,
+            DeliveringConnections(dynamodb, "ConnectionsTable"),
+            Ingresses(dynamodb, "ConnectionsTable"),
+        )

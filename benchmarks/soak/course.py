@@ -5,7 +5,7 @@ import itertools
 import random
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -32,7 +32,7 @@ from destination.domain.pace import PaceState
 from destination.domain.pseudonym import pseudonym
 from destination.marketo.instance import Marketo
 from destination.marketo.pace import Pace
-from destination.queue import DeadLetter, Message, encode_event, pack
+from destination.queue import Message, encode_event, pack
 from destination.store.leases import Lease
 from marketo_simulator import Fault, Simulator
 from testing.crashes import CrashError, Life, Mortal, MortalAdapter
@@ -90,19 +90,6 @@ class Fate(Life):
             super().moment()
 
 
-@dataclass
-class FullDeadLetters(MemoryDeadLetters):
-    """Does not take every letter."""
-
-    chance: random.Random = field(default_factory=random.Random)
-    share: float = 0.0
-
-    def send(self, letters: Sequence[DeadLetter]) -> list[int]:
-        refused = [number for number in range(len(letters)) if self.chance.random() < self.share]
-        super().send([letter for number, letter in enumerate(letters) if number not in refused])
-        return refused
-
-
 class Soak:
     """The world of the soak, and its course."""
 
@@ -134,7 +121,8 @@ class Soak:
         self.leases = MemoryLeases()
         self.ledger = MemoryLedger(self.leases)
         self.queue = MemoryQueue()
-        self.letters = FullDeadLetters(chance=self.chance)
+        self.share_refused = 0.0
+        self.letters = MemoryDeadLetters(refuses=lambda _: self.chance.random() < self.share_refused)
         self.tokens = MemoryToken()
         self.fate = Fate()
         self._begin_worker()
@@ -276,7 +264,7 @@ class Soak:
         self.counts["leases lost"] += 1
 
     def _disturb(self) -> None:
-        self.letters.share = self.chance.choice([0, 0, 0.3])
+        self.share_refused = self.chance.choice([0, 0, 0.3])
         if self.chance.random() < 0.7:
             faults = self.chance.choices(FAULTS, k=self.chance.randint(1, 6))
             self.simulator.script(
@@ -292,7 +280,7 @@ class Soak:
             if "_finish_unheard" in thread.name:
                 thread.join()
         self.simulator.clear_faults()
-        self.letters.share = 0.0
+        self.share_refused = 0.0
         self.fate.moments, self.fate.happens = None, None
 
     def _deliver(self, time_left: timedelta) -> None:

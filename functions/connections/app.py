@@ -31,7 +31,7 @@ from destination.domain.governance import Violation
 from destination.domain.problem import ConfigurationError, Problem
 from destination.marketo.errors import ConnectionBlockedError, InstanceWaitsError, MarketoError
 from destination.marketo.pace import OutOfTimeError
-from destination.store.connections import InvalidCursorError
+from destination.store.cursors import InvalidCursorError
 from destination.store.errors import DeletingError, NotFoundError, StaleVersionError
 from functions.connections import (
     alerts,

@@ -32,6 +32,7 @@ from destination.marketo.transport import Call, session
 from destination.queue import EventQueue
 from destination.settings import ConnectionsSettings
 from destination.store.alerts import Alerts
+from destination.store.audiences import Audiences
 from destination.store.audit import Audit
 from destination.store.connections import Connections
 from destination.store.governance import Policies
@@ -99,6 +100,10 @@ def secretsmanager() -> "SecretsManagerClient":
 
 def connections() -> Connections:
     return Connections(dynamodb(), settings().connections_table)
+
+
+def audiences() -> Audiences:
+    return Audiences(dynamodb(), settings().connections_table)
 
 
 def credentials() -> Credentials:
@@ -172,6 +177,7 @@ def management() -> ManageConnections:
 def activations() -> ManageAudiences:
     return ManageAudiences(
         connections=connections(),
+        audiences=audiences(),
         credentials=credentials(),
         marketo_for=marketo_for,
         emptying=Emptying(leases(), ledger(), marketo_for, clock=now, sleep=time.sleep),
@@ -195,7 +201,7 @@ def verifications() -> ManageVerifications:
 @functools.cache
 def governance() -> ManagePolicies:
     policies = Policies(dynamodb(), settings().connections_table)
-    return ManagePolicies(policies, connections(), recorder())
+    return ManagePolicies(policies, connections(), audiences(), recorder())
 
 
 @functools.cache

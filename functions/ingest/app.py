@@ -41,7 +41,7 @@ from destination.ingest.webhook import (
 )
 from destination.queue import CORRELATION_ID, EventQueue
 from destination.settings import IngestSettings
-from destination.store.connections import Connections
+from destination.store.ingress import Ingresses
 
 logger = Logger()
 metrics = Metrics()
@@ -51,7 +51,7 @@ metrics = Metrics()
 def ingest() -> AcceptEvents:
     settings = IngestSettings.from_env()
     return AcceptEvents(
-        connections=Connections(boto3.client("dynamodb"), settings.connections_table),
+        ingresses=Ingresses(boto3.client("dynamodb"), settings.connections_table),
         queue=EventQueue(boto3.client("sqs"), settings.queue_url),
         clock=lambda: datetime.now(UTC),
     )

@@ -27,7 +27,7 @@ from destination.marketo.pace import Pace
 from destination.marketo.transport import Call, session
 from destination.queue import DeadLetters, EventQueue, batch_response, messages
 from destination.settings import SyncSettings
-from destination.store.connections import Connections
+from destination.store.delivering import DeliveringConnections
 from destination.store.leases import Leases
 from destination.store.ledger import Ledger
 from destination.store.runs import Runs
@@ -73,7 +73,7 @@ def sync() -> DeliverBatch:
 
     ledger = Ledger(dynamodb, settings.ledger_table, leases=leases, runs=Runs(dynamodb, settings.runs_table))
     verifications = Verifications(dynamodb, settings.runs_table)
-    connections = Connections(dynamodb, settings.connections_table)
+    connections = DeliveringConnections(dynamodb, settings.connections_table)
     dead_letters = DeadLetters(sqs, settings.dead_letter_queue_url)
     deliver = DeliverConnection(
         connections=connections,

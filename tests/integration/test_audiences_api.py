@@ -15,8 +15,8 @@ from testing.control_plane import (
     Answer,
     activated,
     audience_path,
+    audiences,
     call,
-    connections,
     created,
     dynamodb,
     lists,
@@ -45,7 +45,7 @@ def test_activating_makes_the_audience_a_list(marketo: Simulator) -> None:
         "version": 1,
         "list": made,
     }
-    activation = connections().activation(connection_id, AudienceKey("ups", "aud-1"))
+    activation = audiences().get(connection_id, AudienceKey("ups", "aud-1"))
     assert (activation.list_id, activation.list_name) == (made["id"], made["name"])
 
 
@@ -75,7 +75,7 @@ def test_a_list_that_is_named_is_adopted(marketo: Simulator) -> None:
     assert activated(connection_id, list={"id": 4711}).status == 200
     other = activated(connection_id, list={"id": 4712})
     assert (other.status, other.json["type"]) == (409, "urn:marketo-destination:problem:already-bound")
-    assert connections().activation(connection_id, AudienceKey("ups", "aud-1")).list_id == 4711
+    assert audiences().get(connection_id, AudienceKey("ups", "aud-1")).list_id == 4711
 
 
 def test_a_list_that_is_not_there_cannot_be_named() -> None:
@@ -83,7 +83,7 @@ def test_a_list_that_is_not_there_cannot_be_named() -> None:
     answer = activated(connection_id, list={"id": 4711})
     assert answer.status == 422
     assert "leave it out" in answer.errors["list.id"]
-    assert connections().activations(connection_id) == ()
+    assert audiences().list(connection_id) == ()
 
 
 def test_an_audience_whose_list_was_deleted_gets_another_when_activated_again(marketo: Simulator) -> None:
@@ -106,7 +106,7 @@ def test_lists_need_credentials() -> None:
     answer = activated(connection_id)
     assert answer.status == 409
     assert answer.errors.keys() == {"credentials"}
-    assert connections().activations(connection_id) == ()
+    assert audiences().list(connection_id) == ()
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def test_an_audience_that_breaks_a_rule_is_not_activated(
     answer = activated(connection_id, **members)
     assert answer.status == 422
     assert answer.errors.keys() == {path}
-    assert connections().activations(connection_id) == ()
+    assert audiences().list(connection_id) == ()
     assert lists(marketo) == {}
 
 
@@ -192,7 +192,7 @@ def test_deactivating_leaves_the_list(marketo: Simulator) -> None:
     activated(connection_id)
     assert call("DELETE", audience_path(connection_id, "aud-1")).status == 204
     assert call("DELETE", audience_path(connection_id, "aud-1")).status == 404
-    assert connections().activations(connection_id) == ()
+    assert audiences().list(connection_id) == ()
     assert list(lists(marketo).values()) == ["Webinar; spring"]
 
 
@@ -216,7 +216,7 @@ def test_what_marketo_refuses_is_explained(marketo: Simulator, code: str, status
     assert answer.json["type"] == f"urn:marketo-destination:problem:{kind}"
     assert code in answer.json["detail"]
     assert ("Retry-After" in answer.headers) == (status == 503)
-    assert connections().activations(connection_id) == ()
+    assert audiences().list(connection_id) == ()
 
 
 def test_wrong_credentials_are_named(marketo: Simulator) -> None:
@@ -343,7 +343,7 @@ def test_a_list_of_another_connection_of_the_instance_is_refused(marketo: Simula
     answer = activated(second, list={"id": 4711})
     assert (answer.status, answer.json["type"]) == (409, "urn:marketo-destination:problem:already-bound")
     assert first in answer.json["detail"]
-    assert connections().activations(second) == ()
+    assert audiences().list(second) == ()
     # With another sync type it keeps no lists, and yet has this one when the type is changed back.
     call("PATCH", f"/connections/{first}", {"sync_type": "profile_only"})
     assert activated(second, list={"id": 4711}).status == 409
@@ -407,7 +407,7 @@ def test_a_list_is_emptied_of_those_whom_deliveries_put_on_it_in_as_many_calls_a
     assert emptied(connection_id).status == 204
     assert members(marketo) == {9001, 9002}
     assert (in_ledger(connection_id, "aud-1"), in_ledger(connection_id, "other")) == (0, 5)
-    assert connections().activations(connection_id) == ()
+    assert audiences().list(connection_id) == ()
 
 
 def test_a_list_is_not_emptied_while_its_instance_is_delivered_to_or_paused(
@@ -424,7 +424,7 @@ def test_a_list_is_not_emptied_while_its_instance_is_delivered_to_or_paused(
     paused = emptied(connection_id)
     assert (paused.status, "the quota is used up" in paused.json["detail"]) == (503, True)
     assert members(marketo) == {1, 2, 3, 9001, 9002}
-    assert connections().activation(connection_id, AudienceKey("ups", "aud-1")).list_id == 4711
+    assert audiences().get(connection_id, AudienceKey("ups", "aud-1")).list_id == 4711
 
 
 def test_a_list_that_is_gone_is_empty(marketo: Simulator) -> None:

@@ -12,10 +12,10 @@ from testing.control_plane import (
     Answer,
     activated,
     call,
-    connections,
     control_plane,
     created,
     credentials,
+    delivering,
     fresh,
     logged,
     stored,
@@ -425,7 +425,7 @@ def test_an_enabled_connection_keeps_fitting_marketo(status: str, patch: Mapping
     activated(connection_id)
     enabled(connection_id)
     if status == "blocked":
-        connections().block(connection_id, "603: access denied")
+        delivering().block(connection_id, "603: access denied")
     before = stored(connection_id)
     answer = call("PATCH", f"/connections/{connection_id}", patch)
     assert (answer.status, answer.json["type"]) == (409, "urn:marketo-destination:problem:checks-failed")

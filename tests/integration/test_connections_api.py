@@ -13,10 +13,12 @@ from marketo_simulator import Simulator
 from testing.control_plane import (
     CREATE,
     activated,
+    audiences,
     call,
-    connections,
     created,
     credentials,
+    delivering,
+    ingresses,
     items,
     lists,
     secret_names,
@@ -35,7 +37,7 @@ def test_creating_answers_where_to_post_events_and_the_token_once() -> None:
     assert (
         ingest["url"] == f"https://abc123.execute-api.eu-west-1.amazonaws.com/prod/connections/{connection_id}/events"
     )
-    ingress = connections().ingress(connection_id)
+    ingress = ingresses().get(connection_id)
     assert ingress is not None
     assert ingress.token_hash == hashlib.sha256(ingest["token"].encode()).hexdigest()
     assert len(ingest["token"]) >= 43
@@ -254,7 +256,7 @@ def test_enabling_ends_a_block() -> None:
     connection_id = created()
     activated(connection_id)
     call("POST", f"/connections/{connection_id}/enable")
-    connections().block(connection_id, "603: access denied")
+    delivering().block(connection_id, "603: access denied")
     blocked = call("GET", f"/connections/{connection_id}").json
     assert (blocked["status"], blocked["blocked_cause"]) == ("blocked", "603: access denied")
     again = call("POST", f"/connections/{connection_id}/enable").json
@@ -267,7 +269,7 @@ def test_an_enabled_connection_stays_complete(status: str) -> None:
     activated(connection_id)
     call("POST", f"/connections/{connection_id}/enable")
     if status == "blocked":
-        connections().block(connection_id, "603: access denied")
+        delivering().block(connection_id, "603: access denied")
     breaking: list[tuple[Mapping[str, object], str]] = [
         ({"mapping": []}, "mapping"),
         ({"sync_type": "audience_and_profile"}, "audiences"),
@@ -331,8 +333,8 @@ def test_what_has_let_events_in_is_deleted_once_they_are_delivered() -> None:
     assert going.json["deleting_since"] is not None
     assert call("DELETE", path).json == going.json == call("GET", path).json
     assert credentials(connection_id) == ClientCredentials("client", "secret")
-    assert len(connections().activations(connection_id)) == 1
-    ingress = connections().ingress(connection_id)
+    assert len(audiences().list(connection_id)) == 1
+    ingress = ingresses().get(connection_id)
     assert ingress is not None
     assert ingress.status == "deleting"
 
@@ -375,7 +377,7 @@ def test_the_ingest_token_is_replaced_and_the_old_one_good_for_a_day() -> None:
     assert answer.json["url"] == made["ingest"]["url"]
     left = datetime.fromisoformat(answer.json["previous_valid_until"]) - datetime.now(UTC)
     assert timedelta(hours=23) < left <= timedelta(hours=24)
-    ingress = connections().ingress(made["id"])
+    ingress = ingresses().get(made["id"])
     assert ingress is not None
     assert ingress.token_hash == hashlib.sha256(answer.json["token"].encode()).hexdigest()
     assert ingress.previous_token_hash == hashlib.sha256(made["ingest"]["token"].encode()).hexdigest()

@@ -27,8 +27,8 @@ from testing.control_plane import (
     Answer,
     activated,
     call,
-    connections,
     created,
+    delivering,
     dynamodb,
     items,
     lists,
@@ -331,7 +331,7 @@ def test_a_draft_that_came_to_violate_a_policy_cannot_be_enabled_and_is_mended_s
 def test_policies_that_an_enabled_connection_would_violate_are_refused(blocked: bool) -> None:
     connection_id = enabled(**MAIL, mapping=labelled({"firstName": ["C4"]}))
     if blocked:
-        connections().block(connection_id, "603")
+        delivering().block(connection_id, "603")
     stored = items()
     answer = govern(OWN)
     violation = refused(answer, "policies[0]")

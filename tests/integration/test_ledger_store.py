@@ -1,4 +1,4 @@
-"""The ledger in its tables: rows, marks and runs are written together, by the holder of the lease alone."""
+"""What the ledger leaves in its table, and its patience with it; what it does is in tests/contract/stores."""
 
 import json
 from collections import Counter
@@ -18,7 +18,7 @@ from destination.domain.outcome import MISSING_DEDUPE_VALUE
 from destination.domain.person import Delivered, LedgerRow
 from destination.domain.run import Run, Tally
 from destination.store.leases import Lease, Leases
-from destination.store.ledger import RETENTION, Entry, LeaseLostError, Ledger, StaleRunError
+from destination.store.ledger import RETENTION, Entry, Ledger
 from destination.store.runs import Runs
 from testing.aws import Aws, aws
 
@@ -65,26 +65,6 @@ def run(received: int, version: int = 0) -> Run:
     return Run("c-1", HOUR, version, Tally(Counter(received=received), Counter({MISSING_DEDUPE_VALUE: received})))
 
 
-def test_what_is_recorded_reads_as_it_was_written(ledger: Ledger, lease: Lease) -> None:
-    rows = {
-        "ada@example.org": ROW,
-        "empty@example.org": LedgerRow(),
-        "yes@example.org": LedgerRow(consented_at=NOW + timedelta(microseconds=1)),
-        "no@example.org": LedgerRow(lead_id=7, consented_at=NOW, withdrawn_at=NOW),
-    }
-    ledger.record("c-1", Entry(rows, {"m-1": frozenset({"0", "0.1"})}, [run(2)]), lease, NOW)
-    assert ledger.rows("c-1", [*rows, "nobody@example.org"]) == rows
-    assert ledger.counted("c-1", ["m-1", "m-2"]) == {"m-1": {"0", "0.1"}}
-    assert ledger.run("c-1", HOUR).tally == run(2).tally
-
-
-def test_another_connection_knows_nothing_of_it(ledger: Ledger, lease: Lease) -> None:
-    ledger.record("c-1", Entry({"ada@example.org": ROW}, {"m-1": frozenset({"0"})}, [run(1)]), lease, NOW)
-    assert ledger.rows("c-2", ["ada@example.org"]) == {}
-    assert ledger.counted("c-2", ["m-1"]) == {}
-    assert ledger.run("c-2", HOUR) == Run("c-2", HOUR)
-
-
 def test_the_table_holds_no_profile_data_and_forgets_long_after_the_longest_replay(
     stack: Aws, ledger: Ledger, lease: Lease
 ) -> None:
@@ -93,40 +73,6 @@ def test_the_table_holds_no_profile_data_and_forgets_long_after_the_longest_repl
     assert "ada" not in json.dumps(items)
     assert {item["expires_at"]["N"] for item in items} == {str(int((NOW + RETENTION).timestamp()))}
     assert timedelta(days=28) < RETENTION
-
-
-def test_marks_of_a_message_add_up(ledger: Ledger, lease: Lease) -> None:
-    for number in ("0", "1", "1"):
-        ledger.record("c-1", Entry(counted={"m-1": frozenset({number})}), lease, NOW)
-    assert ledger.counted("c-1", ["m-1"]) == {"m-1": {"0", "1"}}
-
-
-def test_a_run_that_was_written_since_it_was_read_is_not_overwritten(ledger: Ledger, lease: Lease) -> None:
-    ledger.record("c-1", Entry(runs=[run(1)]), lease, NOW)
-    with pytest.raises(StaleRunError):
-        ledger.record("c-1", Entry({"ada@example.org": ROW}, {"m-1": frozenset({"0"})}, [run(5)]), lease, NOW)
-    assert (ledger.rows("c-1", ["ada@example.org"]), ledger.counted("c-1", ["m-1"])) == ({}, {})
-    assert ledger.run("c-1", HOUR).tally.counts["received"] == 1
-    ledger.record("c-1", Entry(runs=[run(6, version=1)]), lease, NOW)
-    assert (ledger.run("c-1", HOUR).version, ledger.run("c-1", HOUR).tally.counts["received"]) == (2, 6)
-
-
-def test_who_lost_the_lease_writes_nothing(ledger: Ledger, leases: Leases, lease: Lease) -> None:
-    assert leases.acquire("123-ABC-456", UNTIL + timedelta(seconds=1), UNTIL + timedelta(minutes=6)) is not None
-    with pytest.raises(LeaseLostError, match="123-ABC-456"):
-        ledger.record("c-1", Entry({"ada@example.org": ROW}, {"m-1": frozenset({"0"})}, [run(1)]), lease, NOW)
-    assert ledger.rows("c-1", ["ada@example.org"]) == {}
-    assert ledger.run("c-1", HOUR) == Run("c-1", HOUR)
-
-
-def test_a_transaction_takes_a_hundred_items_and_reads_take_any_number(ledger: Ledger, lease: Lease) -> None:
-    keys = [f"{number}@example.org" for number in range(290)]
-    for start in range(0, 290, 97):
-        rows = dict.fromkeys(keys[start : start + 97], ROW)
-        entry = Entry(rows, {f"m-{start}": frozenset({"0"})}, [run(start, version=start // 97)])
-        assert entry.items <= 100
-        ledger.record("c-1", entry, lease, NOW)
-    assert ledger.rows("c-1", keys) == dict.fromkeys(keys, ROW)
 
 
 @contextmanager

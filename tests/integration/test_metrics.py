@@ -15,6 +15,7 @@ from destination.domain.credentials import ClientCredentials
 from destination.domain.event import MembershipStatus
 from destination.domain.times import format_time
 from destination.queue import EventQueue, encode_event, pack
+from destination.store.audiences import Audiences
 from destination.store.connections import Connections
 from destination.store.runs import Runs
 from destination.store.secrets import Credentials
@@ -57,9 +58,9 @@ def stack(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
             monkeypatch.setenv(name, value)
         for cache in caches:
             cache.cache_clear()
-        connections = Connections(stack.dynamodb, "ConnectionsTable")
-        connections.create(connection(), hashlib.sha256(b"token").hexdigest())
-        connections.put_activation("connection-1", Activation(audience("a"), "a", list_id=1001))
+        Connections(stack.dynamodb, "ConnectionsTable").create(connection(), hashlib.sha256(b"token").hexdigest())
+        activation = Activation(audience("a"), "a", list_id=1001)
+        Audiences(stack.dynamodb, "ConnectionsTable").put("connection-1", activation)
         Credentials(stack.secrets, SECRETS_PREFIX).put("connection-1", ClientCredentials("client", "secret"))
         people = [event(email, ("a", MembershipStatus.REALIZED)) for email in ("ada@example.org", None)]
         bodies = [body for _, body in pack("connection-1", START, map(encode_event, people))]

@@ -19,6 +19,7 @@ from destination.monitoring.attempts import Attempts
 from destination.notify import Announcement, Bus, NotToldError
 from destination.store.alerts import Alerts, Stored
 from destination.store.connections import Connections
+from destination.store.delivering import DeliveringConnections
 from destination.store.runs import Runs
 from destination.store.summaries import Summaries
 from functions.monitor import app
@@ -255,10 +256,10 @@ def test_an_alert_is_told_once_when_it_is_triggered_and_once_when_it_is_resolved
             Alert.DLQ_NOT_EMPTY,
             lambda stack: stack.sqs.send_message(QueueUrl=stack.dead_letter_queue_url, MessageBody="x"),
         ),
-        (Alert.CONNECTION_BLOCKED, lambda stack: connections(stack).block("c-1", "610: a cause")),
+        (Alert.CONNECTION_BLOCKED, lambda stack: delivering(stack).block("c-1", "610: a cause")),
         (
             Alert.DELIVERY_DELAY,
-            lambda stack: connections(stack).wait("c-1", Waiting(AFTER - timedelta(minutes=16), AFTER)),
+            lambda stack: delivering(stack).wait("c-1", Waiting(AFTER - timedelta(minutes=16), AFTER)),
         ),
         (Alert.NO_EVENTS, lambda stack: record(stack, {"received": 1}, "2026-11-20T09:00Z")),
         (Alert.QUOTA_LOW, lambda stack: use(stack, 36_001)),
@@ -275,7 +276,7 @@ def test_each_alert_is_read_from_where_it_is_known(stack: Aws, told: Inbox, aler
 def test_a_delay_ends_when_its_message_left_the_queue_without_a_delivery(stack: Aws, told: Inbox) -> None:
     store(stack, "c-1", alerts=(Subscription(Alert.DELIVERY_DELAY),))
     stack.sqs.send_message(QueueUrl=stack.queue_url, MessageBody="x")
-    connections(stack).wait("c-1", Waiting(AFTER - timedelta(minutes=16), AFTER))
+    delivering(stack).wait("c-1", Waiting(AFTER - timedelta(minutes=16), AFTER))
     assert wake()["alerts"] == 1
     assert wake(AFTER + timedelta(days=1))["alerts"] == 0
     stack.sqs.purge_queue(QueueUrl=stack.queue_url)
@@ -294,7 +295,7 @@ def test_what_was_used_on_a_day_counts_on_that_day(stack: Aws, told: Inbox) -> N
 
 def test_the_longest_and_oddest_name_can_be_told(stack: Aws, told: Inbox) -> None:
     store(stack, "c-1", name="\n\u202e\U0001f980" * 85, alerts=(Subscription(Alert.CONNECTION_BLOCKED),))
-    connections(stack).block("c-1", "610: a cause")
+    delivering(stack).block("c-1", "610: a cause")
     assert wake()["alerts"] == 1
     [notification] = told.told()
     assert notification["subject"] == f"connection_blocked triggered: {'?' * 255}"[:99]
@@ -304,14 +305,14 @@ def test_what_was_stored_but_not_told_is_told_the_next_time(
     stack: Aws, told: Inbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store(stack, "c-1", alerts=(Subscription(Alert.CONNECTION_BLOCKED),))
-    connections(stack).block("c-1", "610: a cause")
+    delivering(stack).block("c-1", "610: a cause")
     wrong = stack.alert_topic_arn + "-gone"
     monkeypatch.setenv("ALERT_TOPIC_ARN", wrong)
     with pytest.raises(ExceptionGroup):
         wake()
     assert told.told() == []
 
-    connections(stack).unblock("c-1")
+    delivering(stack).unblock("c-1")
     monkeypatch.setenv("ALERT_TOPIC_ARN", stack.alert_topic_arn)
     app.watch.cache_clear()
     assert [wake()["alerts"], wake()["alerts"], wake()["alerts"]] == [1, 1, 0]
@@ -333,7 +334,7 @@ def test_trouble_of_one_connection_keeps_nothing_from_the_others(
     store(stack, "c-1", "c-2", alerts=(Subscription(Alert.CONNECTION_BLOCKED),))
     for connection_id in ("c-1", "c-2"):
         record(stack, COUNTS, connection_id=connection_id)
-        connections(stack).block(connection_id, "610: a cause")
+        delivering(stack).block(connection_id, "610: a cause")
     broken = Broken(boto3.client("events"))
     monkeypatch.setattr(app, "bus", lambda: broken)
 
@@ -358,7 +359,7 @@ def test_alerts_are_told_while_nothing_can_be_summed_up(
     stack: Aws, told: Inbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store(stack, "c-1", alerts=(Subscription(Alert.CONNECTION_BLOCKED),))
-    connections(stack).block("c-1", "610: a cause")
+    delivering(stack).block("c-1", "610: a cause")
     record(stack, COUNTS)
     monkeypatch.setattr(Context, "get_remaining_time_in_millis", lambda _: app.TIME_TO_END)
     assert wake() == {"summaries": 0, "alerts": 1, "verifications": 0, "removed": 0}
@@ -370,7 +371,7 @@ def test_alerts_are_told_while_nothing_can_be_summed_up(
 
 def test_whoever_comes_second_tells_nothing(stack: Aws, told: Inbox) -> None:
     store(stack, "c-1", alerts=(Subscription(Alert.CONNECTION_BLOCKED),))
-    connections(stack).block("c-1", "610: a cause")
+    delivering(stack).block("c-1", "610: a cause")
     before = app.watch().alerts.states("c-1")
     second = replace(app.watch(), alerts=Overtaken(stack.dynamodb, "RunsTable", before))
     assert wake()["alerts"] == 1
@@ -392,7 +393,7 @@ class Overtaken(Alerts):
 
 def test_an_alert_that_is_unsubscribed_is_resolved(stack: Aws, told: Inbox) -> None:
     store(stack, "c-1", alerts=(Subscription(Alert.CONNECTION_BLOCKED),))
-    connections(stack).block("c-1", "610: a cause")
+    delivering(stack).block("c-1", "610: a cause")
     wake()
     stored = connections(stack).get("c-1")
     connections(stack).update(connection(id="c-1", version=stored.version))
@@ -403,6 +404,10 @@ def test_an_alert_that_is_unsubscribed_is_resolved(stack: Aws, told: Inbox) -> N
 
 def connections(stack: Aws) -> Connections:
     return Connections(stack.dynamodb, "ConnectionsTable")
+
+
+def delivering(stack: Aws) -> DeliveringConnections:
+    return DeliveringConnections(stack.dynamodb, "ConnectionsTable")
 
 
 def dead_letters(stack: Aws) -> str:

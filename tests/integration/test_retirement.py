@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError
 from destination.domain.audience import Activation
 from destination.domain.connection import Status
 from destination.domain.credentials import AccessToken, ClientCredentials
+from destination.store.audiences import Audiences
 from destination.store.audit import Audit
 from destination.store.connections import Connections
 from destination.store.secrets import Credentials, TokenSecret
@@ -43,7 +44,7 @@ class Leaving:
         connections = Connections(stack.dynamodb, "ConnectionsTable")
         one = connection(id=connection_id)
         connections.create(one, "0f")
-        connections.put_activation(connection_id, Activation(audience("a"), "a", list_id=1))
+        Audiences(stack.dynamodb, "ConnectionsTable").put(connection_id, Activation(audience("a"), "a", list_id=1))
         credentials = ClientCredentials("client", "secret")
         Credentials(stack.secrets, SECRETS_PREFIX).put(connection_id, credentials)
         TokenSecret(stack.secrets, SECRETS_PREFIX, one.munchkin_id, credentials).put(AccessToken("token", START))

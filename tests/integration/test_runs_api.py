@@ -19,7 +19,7 @@ from destination.domain.outcome import (
     rejected,
 )
 from destination.domain.run import Counters, Run, Tally, hour_of
-from destination.store.connections import Connections
+from destination.store.delivering import DeliveringConnections
 from destination.store.runs import Runs
 from testing.control_plane import call, created, dynamodb
 
@@ -217,7 +217,7 @@ def test_a_run_is_processing_while_an_event_of_it_waits() -> None:
     connection_id = created()
     run_of(connection_id)
     waiting = Waiting(START, datetime(2100, 1, 1, tzinfo=UTC))
-    Connections(dynamodb(), "ConnectionsTable").wait(connection_id, waiting)
+    DeliveringConnections(dynamodb(), "ConnectionsTable").wait(connection_id, waiting)
     (run,) = runs(connection_id)["runs"]
     (flow_run,) = runs(connection_id, **FLOW_RUN)["items"]
     assert run["status"] == flow_run["metrics"]["statusSummary"]["status"] == "processing"

@@ -16,6 +16,7 @@ from destination.domain.event import MembershipStatus, ProfileEvent
 from destination.domain.pace import PaceState
 from destination.domain.run import Tally, total_of
 from destination.queue import EventQueue, decode, encode_event, pack
+from destination.store.audiences import Audiences
 from destination.store.connections import Connections
 from destination.store.leases import Leases
 from destination.store.runs import Runs
@@ -69,8 +70,9 @@ class Stage:
         """Store a connection with audiences `a` and `b` on lists 1001 and 1002, and its credentials."""
         one = connection(**changes)
         self.connections.create(one, token_hash="0f")
+        audiences = Audiences(self.aws.dynamodb, "ConnectionsTable")
         for number, name in enumerate("ab"):
-            self.connections.put_activation(one.id, Activation(audience(name), name, list_id=1001 + number))
+            audiences.put(one.id, Activation(audience(name), name, list_id=1001 + number))
         self.give_credentials(one.id)
         return one
 

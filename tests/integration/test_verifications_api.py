@@ -22,7 +22,7 @@ from destination.domain.verification import (
 from destination.monitoring.attempts import Attempts
 from destination.monitoring.verifications import ScheduleVerifications
 from destination.queue import decode
-from destination.store.verifications import PART, Verifications
+from destination.store.verifications import Verifications
 from functions.connections import wiring
 from testing.control_plane import (
     QUEUE_URL,
@@ -198,38 +198,6 @@ def test_the_schedule_requests_what_is_due() -> None:
     finish(connection_id)
     call("POST", f"/connections/{connection_id}/disable")
     assert due(now + timedelta(days=9)) == []
-
-
-def test_what_was_read_of_a_list_is_kept_in_parts() -> None:
-    made = Verification("20261121T100000000000Z-00000000", "c-1", Repair.NONE, NOW, 1, is_whole=True)
-    first, second = range(1, PART + 1), range(10**9, 10**9 + PART)
-    store().put_read(made, 0, 0, first)
-    store().put_read(made, 0, 1, second)
-    assert store().read(made, 0) == {*first, *second}
-    assert store().read(made, 1) == set()
-    store().forget_read(made, 0)
-    assert store().read(made, 0) == set()
-
-
-def test_what_was_left_out_of_place_is_known_by_audience() -> None:
-    checks = [
-        AudienceCheck(AudienceKey("ups", name), name, 1, name, missing=Differences(count, 1))
-        for name, count in (("a", 3), ("b", 2))
-    ]
-    first, second = (check.audience for check in checks)
-    made = Verification("20261121T100000000000Z-00000000", "c-1", Repair.NONE, NOW, 2, is_whole=True)
-
-    def left(*audiences: AudienceKey) -> int | None:
-        return store().out_of_sync("c-1", lambda: audiences)
-
-    assert left(first, second) is None
-    store().put_out_of_sync(made, checks)
-    assert left(first, second) == 3
-    assert left(second) == 1  # the other is no longer activated
-    store().put_out_of_sync(made, [replace(one, missing=Differences(), code="1013") for one in checks])
-    assert left(first, second) == 3  # nothing new is known
-    store().put_out_of_sync(replace(made, is_whole=False), [replace(checks[0], missing=Differences())])
-    assert (left(first, second), left(first)) == (1, 0)
 
 
 def test_the_state_of_a_thousand_audiences_with_long_names_fits_into_an_item() -> None:

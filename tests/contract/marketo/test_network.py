@@ -15,7 +15,8 @@ from destination.marketo.token import Tokens
 from destination.marketo.transport import Request, session
 from marketo_simulator import Fault, Simulator
 from marketo_simulator.server import SimulatorServer, serve
-from testing.marketo import FakeClock, MemoryTokens
+from testing.marketo import FakeClock
+from testing.memory import MemoryToken
 
 CREDENTIALS = ClientCredentials("client", "secret")
 
@@ -30,7 +31,7 @@ def connect(url: str) -> Marketo:
     return Marketo(
         munchkin_id="123-ABC-456",
         credentials=CREDENTIALS,
-        tokens=MemoryTokens(),
+        tokens=MemoryToken(),
         http=session(),
         pace=Pace(100, 10),
         url=url,
@@ -71,7 +72,7 @@ def test_nobody_listens() -> None:
 
 def test_an_answer_that_takes_too_long(server: SimulatorServer) -> None:
     clock = FakeClock()
-    tokens = Tokens(CREDENTIALS, MemoryTokens(), session(), server.url, clock=clock.now)
+    tokens = Tokens(CREDENTIALS, MemoryToken(), session(), server.url, clock=clock.now)
     client = Client(session(), server.url, tokens, Pace(100, 10))
     server.simulator.script(Fault("slow", path="^/rest", seconds=1.0))
     with pytest.raises(InstanceWaitsError) as raised:

@@ -21,7 +21,8 @@ from destination.marketo.instance import Marketo
 from destination.marketo.leads import Record, SyncAction
 from marketo_simulator import Simulator
 from marketo_simulator.adapter import SimulatorAdapter
-from testing.marketo import FakeClock, MemoryTokens, pace
+from testing.marketo import FakeClock, pace
+from testing.memory import MemoryToken
 
 FORM = "application/x-www-form-urlencoded"
 JSON = "application/json"
@@ -157,7 +158,7 @@ def record(work: Callable[[Marketo], None]) -> list[requests.PreparedRequest]:
         Marketo(
             munchkin_id="123-ABC-456",
             credentials=ClientCredentials("client", "secret"),
-            tokens=MemoryTokens(),
+            tokens=MemoryToken(),
             http=http,
             pace=pace(100, 10, clock),
             clock=clock.now,

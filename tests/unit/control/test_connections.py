@@ -23,7 +23,7 @@ def test_a_new_connection_is_a_draft_of_its_own_id_and_token(plane: Plane) -> No
     assert made.token == "token-1"
     assert "token-1" not in repr(made)
     assert plane.connections.get("connection-1") == made.connection
-    ingress = plane.connections.connections.ingress("connection-1")
+    ingress = plane.ingresses.get("connection-1")
     assert ingress is not None
     assert ingress.token_hash == hashlib.sha256(b"token-1").hexdigest()
 
@@ -66,7 +66,7 @@ def test_whoever_sees_the_new_version_finds_the_new_credentials(plane: Plane) ->
 
 def test_a_block_during_a_change_stays(plane: Plane) -> None:
     before = plane.connections.get(plane.enabled())
-    plane.connections.connections.block(before.id, "603: access denied")
+    plane.delivering.block(before.id, "603: access denied")
     plane.connections.change(before, replace(before, name="Renamed"))
     after = plane.connections.get(before.id)
     assert (after.name, after.status, after.blocked_cause) == ("Renamed", Status.BLOCKED, "603: access denied")
@@ -86,7 +86,7 @@ def test_deleting_can_be_repeated_after_it_broke_off(plane: Plane) -> None:
     connection_id = plane.enabled()
     activation = plane.audiences.get(connection_id, AUDIENCE)
     plane.connections.credentials.delete(connection_id)
-    plane.connections.connections.delete_activation(connection_id, activation)
+    plane.audiences.audiences.delete(connection_id, activation)
     plane.connections.delete(connection_id, discard=True)
     with pytest.raises(NotFoundError):
         plane.connections.get(connection_id)

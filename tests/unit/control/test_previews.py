@@ -18,7 +18,6 @@ from destination.domain.connection import (
     Status,
     SyncType,
 )
-from destination.domain.credentials import ClientCredentials
 from destination.domain.event import MembershipStatus
 from destination.domain.outcome import (
     ALREADY_DELIVERED,
@@ -33,8 +32,8 @@ from destination.domain.outcome import (
 )
 from destination.domain.preview import CallKind, MembershipChange, PersonPreview, Preview
 from destination.marketo.errors import ConnectionBlockedError, InstanceWaitsError
-from destination.store.errors import NotFoundError
 from marketo_simulator import Fault
+from testing.memory import MemoryCredentials
 from testing.previewing import preview, previews
 from testing.world import EMAIL_MAPPING, START, World, audience, connection, event
 
@@ -243,13 +242,9 @@ def test_a_preview_is_bounded(body: bytes, error: type[Exception], message: str)
 
 
 def test_a_connection_needs_credentials_and_a_mapping() -> None:
-    class Nobody:
-        def get(self, connection_id: str) -> ClientCredentials:
-            raise NotFoundError("there are no credentials")
-
     world = World(connection(mapping=(), status=Status.DRAFT))
     with pytest.raises(IncompleteError) as refused:
-        replace(previews(world), credentials=Nobody())("connection-1", b"{}")
+        replace(previews(world), credentials=MemoryCredentials())("connection-1", b"{}")
     assert [one.path for one in refused.value.problems] == ["credentials", "mapping"]
 
 

@@ -14,7 +14,8 @@ from destination.domain.audience import AudienceKey
 from destination.domain.outcome import ALREADY_DELIVERED, PERSON_NOT_FOUND, Reason, rejected
 from destination.domain.problem import ConfigurationError
 from destination.domain.run import Run, Tally, hour_of, run_id
-from destination.store.connections import Connections, InvalidCursorError
+from destination.store.connections import Connections
+from destination.store.cursors import InvalidCursorError
 from destination.store.errors import NotFoundError
 from destination.store.runs import Runs
 from testing.aws import TABLES

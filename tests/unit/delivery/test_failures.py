@@ -2,7 +2,6 @@
 
 import json
 import threading
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -12,7 +11,7 @@ from destination.delivery.connection import RETRY_BLOCKED
 from destination.delivery.turn import RETRY_LEASE
 from destination.domain.connection import ActiveConnection, Limits, Status
 from destination.marketo.errors import CODES, FailureClass
-from destination.queue import DeadLetter, encode_event, pack
+from destination.queue import encode_event, pack
 from marketo_simulator import Fault
 from testing.counts import assert_balanced, outcomes, received
 from testing.meddler import calm, creates, meddle
@@ -353,25 +352,16 @@ def test_what_can_never_be_delivered_goes_to_the_dead_letters_and_hurts_nobody(b
     assert outcomes(world) == {"activated": 1}
 
 
-class FullDeadLetters(MemoryDeadLetters):
-    """Takes nothing for now."""
-
-    is_full = True
-
-    def send(self, letters: Sequence[DeadLetter]) -> list[int]:
-        return [*range(len(letters))] if self.is_full else super().send(letters)
-
-
 def test_what_no_dead_letter_can_be_written_for_stays_in_the_queue() -> None:
     world = World()
-    letters = FullDeadLetters()
+    letters = MemoryDeadLetters(refuses=lambda _: True)
     world.sync = world.delivery(dead_letters=letters)
     world.queue.send("gone", ["not JSON"])
     world.simulator.script(Fault("skip", "1003", path=LEADS, nth=2))
     report = world.deliver(event(ADA, ("a", REALIZED)))
     assert len(report.given_back) == 2
     assert received(world) == 0
-    letters.is_full = False
+    letters.refuses = lambda _: False
     world.simulator.script(Fault("skip", "1003", path=LEADS, nth=2))
     assert world.deliver().given_back == ()
     assert outcomes(world) == {"failed": 1}

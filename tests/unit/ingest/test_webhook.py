@@ -26,7 +26,7 @@ from destination.ingest.webhook import (
     WebhookError,
 )
 from destination.queue import MAX_EVENT_BYTES, EventQueue, decode
-from destination.store.connections import Connections, Ingress
+from destination.store.ingress import Ingress, Ingresses
 from testing.sqs import FakeSqs
 
 NOW = datetime(2026, 11, 21, 10, tzinfo=UTC)
@@ -35,15 +35,15 @@ THROTTLED = ClientError({"Error": {"Code": "ProvisionedThroughputExceededExcepti
 ENDPOINT_DOWN = EndpointConnectionError(endpoint_url="https://hush.example.org")
 
 
-class KnownConnections(Connections):
-    """One connection."""
+class KnownIngresses(Ingresses):
+    """That of one connection."""
 
     def __init__(self, status: Status, source_format: str) -> None:
         token_hash = hashlib.sha256(TOKEN.encode()).hexdigest()
         self.known = Ingress("connection-1", status, source_format, token_hash)
         self.fails: Exception | None = None
 
-    def ingress(self, connection_id: str) -> Ingress | None:
+    def get(self, connection_id: str) -> Ingress | None:
         if self.fails:
             raise self.fails
         return self.known if connection_id == self.known.connection_id else None
@@ -56,8 +56,8 @@ class Webhook:
     sqs: FakeSqs = field(default_factory=FakeSqs)
 
     def __post_init__(self) -> None:
-        self.connections = KnownConnections(self.status, self.source_format)
-        self.ingest = AcceptEvents(self.connections, EventQueue(self.sqs.client(), "https://queue"), clock=lambda: NOW)
+        self.ingresses = KnownIngresses(self.status, self.source_format)
+        self.ingest = AcceptEvents(self.ingresses, EventQueue(self.sqs.client(), "https://queue"), clock=lambda: NOW)
 
     def queued(self) -> list[str | None]:
         """The ids of the events in the queue, in their order."""
@@ -101,7 +101,7 @@ def test_an_empty_array_is_a_good_body_and_queues_nothing() -> None:
 )
 def test_what_is_no_connections_id_is_not_found_before_anything_is_read(connection_id: str) -> None:
     webhook = Webhook()
-    webhook.connections.fails = ENDPOINT_DOWN
+    webhook.ingresses.fails = ENDPOINT_DOWN
     with pytest.raises(UnknownConnectionError):
         webhook.ingest(submission(connection_id=connection_id))
 
@@ -112,7 +112,7 @@ def test_what_is_no_connections_id_is_not_found_before_anything_is_read(connecti
 )
 def test_a_connection_that_cannot_be_read_is_unavailable(fails: Exception, cause: str) -> None:
     webhook = Webhook()
-    webhook.connections.fails = fails
+    webhook.ingresses.fails = fails
     with pytest.raises(UnavailableError) as refused:
         webhook.ingest(submission([{}]))
     assert (refused.value.kind, refused.value.cause) == ("unavailable", cause)
@@ -166,8 +166,8 @@ def test_no_token_or_another_is_refused_whatever_the_body(authorization: str | N
 def test_the_token_before_is_good_until_its_time(token: str, until: datetime | None, opens: bool) -> None:
     webhook = Webhook()
     previous = hashlib.sha256(b"previous").hexdigest() if until else ""
-    known = webhook.connections.known
-    webhook.connections.known = replace(known, previous_token_hash=previous, previous_token_until=until)
+    known = webhook.ingresses.known
+    webhook.ingresses.known = replace(known, previous_token_hash=previous, previous_token_until=until)
     if opens:
         assert webhook.ingest(submission([{}], authorization=f"Bearer {token}")).accepted == 1
         return

@@ -25,7 +25,8 @@ from destination.marketo.instance import Marketo
 from destination.marketo.leads import Record, SyncAction, chunks, record_chunks
 from marketo_simulator import Fault, Simulator
 from marketo_simulator.adapter import SimulatorAdapter
-from testing.marketo import FakeClock, MemoryTokens, pace
+from testing.marketo import FakeClock, pace
+from testing.memory import MemoryToken
 
 EMAIL = Field("email", "email", 255)
 MUNCHKIN_ID = "123-ABC-456"
@@ -48,7 +49,7 @@ def connect(
     return Marketo(
         munchkin_id=MUNCHKIN_ID,
         credentials=credentials,
-        tokens=MemoryTokens(),
+        tokens=MemoryToken(),
         http=http,
         pace=pace(100, 10, clock),
         url=url,

@@ -9,7 +9,8 @@ import requests
 from destination.domain.credentials import AccessToken
 from destination.marketo.errors import ConnectionBlockedError, InstanceWaitsError
 from destination.marketo.token import Tokens
-from testing.marketo import START, Answer, FakeClock, MemoryTokens, ScriptedMarketo, token, tokens
+from testing.marketo import START, Answer, FakeClock, ScriptedMarketo, token, tokens
+from testing.memory import MemoryToken
 
 
 @pytest.fixture
@@ -44,7 +45,7 @@ def test_one_token_serves_until_a_minute_before_its_end(clock: FakeClock) -> Non
 
 
 def test_the_token_is_shared_through_the_store(clock: FakeClock) -> None:
-    store = MemoryTokens()
+    store = MemoryToken()
     first, second = ScriptedMarketo(), ScriptedMarketo()
     tokens(first, clock, store).current()
     assert store.token == AccessToken("token-1", START + timedelta(hours=1))
@@ -54,7 +55,7 @@ def test_the_token_is_shared_through_the_store(clock: FakeClock) -> None:
 
 def test_a_stored_token_about_to_end_is_not_used(clock: FakeClock) -> None:
     marketo = ScriptedMarketo()
-    store = MemoryTokens(AccessToken("old", START + timedelta(seconds=60)))
+    store = MemoryToken(AccessToken("old", START + timedelta(seconds=60)))
     assert tokens(marketo, clock, store).current() == "token-1"
 
 
@@ -86,7 +87,7 @@ def test_waiting_for_a_token_is_bounded(clock: FakeClock) -> None:
 
 def test_a_refused_token_is_replaced_by_the_one_that_others_have(clock: FakeClock) -> None:
     marketo = ScriptedMarketo()
-    store = MemoryTokens()
+    store = MemoryToken()
     shared = tokens(marketo, clock, store)
     shared.current()
     store.put(AccessToken("of another worker", START + timedelta(minutes=30)))
@@ -96,7 +97,7 @@ def test_a_refused_token_is_replaced_by_the_one_that_others_have(clock: FakeCloc
 
 def test_a_refused_token_that_the_store_still_has_is_replaced_by_a_new_one(clock: FakeClock) -> None:
     marketo = ScriptedMarketo()
-    store = MemoryTokens(AccessToken("dead", START + timedelta(minutes=30)))
+    store = MemoryToken(AccessToken("dead", START + timedelta(minutes=30)))
     shared = tokens(marketo, clock, store)
     assert shared.refresh(shared.current()) == "token-1"
     assert store.token is not None

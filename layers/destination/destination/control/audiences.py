@@ -23,6 +23,7 @@ from destination.marketo.errors import NAME_TAKEN, ListMissingError, RequestReje
 from destination.marketo.instance import Marketo
 from destination.marketo.leads import CHUNK
 from destination.marketo.lists import Lists, StaticList, safe_name
+from destination.store.audiences import Audiences
 from destination.store.connections import Connections
 from destination.store.errors import NotFoundError, StaleVersionError
 from destination.store.leases import Lease, Leases
@@ -92,6 +93,7 @@ class ManageAudiences:
     """
 
     connections: Connections
+    audiences: Audiences
     credentials: Credentials
     marketo_for: Callable[[Connection, ClientCredentials], Marketo]
     emptying: Emptying
@@ -116,7 +118,7 @@ class ManageAudiences:
         present = self._present(connection_id, activation.audience)
         _expect(present, activation.audience, expected)
         if present is None:
-            refuse(room_problems(len(self.connections.activations(connection_id))))
+            refuse(room_problems(len(self.audiences.list(connection_id))))
         if rule_of(connection).keeps_lists:
             kept = self._list_of(connection, activation, present)
             activation = replace(activation, list_id=kept.id, list_name=kept.name)
@@ -128,16 +130,16 @@ class ManageAudiences:
         if present is not None and not changes:
             return present, False
         record = self.record(AuditAction.ACTIVATE_AUDIENCE, connection_id, changes, activation.audience)
-        return self.connections.put_activation(connection_id, activation, present, record), present is None
+        return self.audiences.put(connection_id, activation, present, record), present is None
 
     def list(self, connection_id: str) -> tuple[Activation, ...]:
         self.connections.get(connection_id)
-        return self.connections.activations(connection_id)
+        return self.audiences.list(connection_id)
 
     def get(self, connection_id: str, audience: AudienceKey, expected: int | None = None) -> Activation:
         """Raises NotFoundError also when the audience is not activated."""
         self.connections.get(connection_id)
-        activation = self.connections.activation(connection_id, audience)
+        activation = self.audiences.get(connection_id, audience)
         _expect(activation, audience, expected)
         return activation
 
@@ -160,7 +162,7 @@ class ManageAudiences:
         if not changes:
             return before
         record = self.record(AuditAction.CHANGE_AUDIENCE, connection_id, changes, before.audience)
-        return self.connections.put_activation(connection_id, after, before, record)
+        return self.audiences.put(connection_id, after, before, record)
 
     def deactivate(
         self, connection_id: str, audience: AudienceKey, expected: int | None = None, *, empty: bool = False
@@ -171,16 +173,16 @@ class ManageAudiences:
         the audience still active, and goes on where it was.
         """
         connection = self.connections.changeable(connection_id)
-        activation = self.connections.activation(connection_id, audience)
+        activation = self.audiences.get(connection_id, audience)
         _expect(activation, audience, expected)
         if empty and activation.list_id is not None:
             self.emptying(connection, activation, self._given_credentials(connection, "the list is emptied in Marketo"))
         record = self.record(AuditAction.DEACTIVATE_AUDIENCE, connection_id, differences(activation, None), audience)
-        self.connections.delete_activation(connection_id, activation, record)
+        self.audiences.delete(connection_id, activation, record)
 
     def _present(self, connection_id: str, audience: AudienceKey) -> Activation | None:
         try:
-            return self.connections.activation(connection_id, audience)
+            return self.audiences.get(connection_id, audience)
         except NotFoundError:
             return None
 
@@ -200,7 +202,7 @@ class ManageAudiences:
         """
         others = (one for one in self.connections.of_instance(connection.munchkin_id) if one.id != connection.id)
         for owner in (connection, *others):
-            for other in self.connections.activations(owner.id):
+            for other in self.audiences.list(owner.id):
                 if other.list_id == found.id and (owner.id, other.audience) != (connection.id, wanted.audience):
                     taken = f"list {found.id} is that of audience {other.audience.id} ({other.audience.namespace})"
                     where = "" if owner.id == connection.id else f" of connection {owner.id}"

@@ -23,6 +23,7 @@ from destination.domain.governance import (
 )
 from destination.domain.policy import Policy, PolicySet, Proposal, adopted, denying
 from destination.domain.problem import ConfigurationError, Problem
+from destination.store.audiences import Audiences
 from destination.store.connections import Connections
 from destination.store.errors import NotFoundError, StaleVersionError
 from destination.store.governance import Policies
@@ -41,6 +42,7 @@ class ManagePolicies:
 
     policies: Policies
     connections: Connections
+    audiences: Audiences
     record: Recorder
 
     def show(self) -> PolicySet:
@@ -110,7 +112,7 @@ class ManagePolicies:
 
     def _active(self, connection: Connection) -> ActiveConnection:
         """The connection with its audiences; one that is new, without an id, has none."""
-        activations = self.connections.activations(connection.id) if connection.id else ()
+        activations = self.audiences.list(connection.id) if connection.id else ()
         return ActiveConnection(connection, {one.audience: one for one in activations})
 
     def _enabled_for(self, connection: Connection) -> list[Policy]:

@@ -10,7 +10,8 @@ from destination.domain.connection import Connection
 from destination.domain.outcome import Class
 from destination.domain.problem import ConfigurationError, Problem
 from destination.domain.run import RETENTION, Run, hour_of, of_audience, run_id
-from destination.store.connections import Connections, InvalidCursorError
+from destination.store.connections import Connections
+from destination.store.cursors import InvalidCursorError
 from destination.store.errors import NotFoundError
 from destination.store.runs import Runs
 

@@ -20,7 +20,7 @@ from destination.ingest.sources.body import (
     UnreadableBodyError,
 )
 from destination.queue import CONNECTION_ID, MAX_EVENT_BYTES, EventQueue, encode_event, pack
-from destination.store.connections import Connections, Ingress
+from destination.store.ingress import Ingress, Ingresses
 
 MAX_BODY_BYTES = 6_000_000
 """Lambda takes no larger request."""
@@ -125,7 +125,7 @@ class Acceptance:
 class AcceptEvents:
     """Takes bodies in."""
 
-    connections: Connections
+    ingresses: Ingresses
     queue: EventQueue
     clock: Callable[[], datetime]
 
@@ -169,7 +169,7 @@ class AcceptEvents:
         if not CONNECTION_ID.fullmatch(connection_id):
             return None
         try:
-            return self.connections.ingress(connection_id)
+            return self.ingresses.get(connection_id)
         except (BotoCoreError, ClientError) as error:
             cause = error.response["Error"]["Code"] if isinstance(error, ClientError) else type(error).__name__
             raise UnavailableError("The connection cannot be read now; send the body again.", cause) from error

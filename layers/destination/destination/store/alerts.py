@@ -15,7 +15,8 @@ from destination.domain.alert import Alert, AlertState, AlertStatus
 from destination.domain.run import RETENTION
 from destination.domain.times import format_time, parse_time
 from destination.store.errors import StaleVersionError
-from destination.store.items import Attributes, Item, attributes, item
+from destination.store.items import OF_KIND, Attributes, Item, attributes, item
+from destination.store.transactions import failed
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -23,6 +24,15 @@ if TYPE_CHECKING:
 
 _STATE: Final = "alert#"
 _HISTORY: Final = "alerted#"
+
+# An alert's time line; each change has the next number, and is one line of the history:
+#
+#   never triggered ──change──▶ 1 triggered ──change──▶ 2 resolved ──change──▶ 3 triggered ──▶ …
+#            _WAS_NEVER_CHANGED         _IS_BEFORE_OURS        _IS_BEFORE_OURS
+#
+# Of two monitors that saw the same, the second finds its own number taken.
+_WAS_NEVER_CHANGED: Final = "attribute_not_exists(id)"
+_IS_BEFORE_OURS: Final = "#number < :number"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +71,7 @@ class Alerts:
         """Where the alerts stand that were ever triggered."""
         pages = self._client.get_paginator("query").paginate(
             TableName=self._table,
-            KeyConditionExpression="connection_id = :connection AND begins_with(id, :prefix)",
+            KeyConditionExpression=OF_KIND,
             ExpressionAttributeValues={":connection": {"S": connection_id}, ":prefix": {"S": _STATE}},
             ConsistentRead=True,
         )
@@ -84,7 +94,7 @@ class Alerts:
                         "Put": {
                             "TableName": self._table,
                             "Item": now | item({**_attributes(state), "published": published}),
-                            "ConditionExpression": "attribute_not_exists(id) OR #number < :number",
+                            "ConditionExpression": f"{_WAS_NEVER_CHANGED} OR {_IS_BEFORE_OURS}",
                             "ExpressionAttributeNames": {"#number": "number"},
                             "ExpressionAttributeValues": item({":number": state.number}),
                         }
@@ -93,8 +103,7 @@ class Alerts:
                 ]
             )
         except self._client.exceptions.TransactionCanceledException as cancelled:
-            codes = {reason.get("Code") for reason in cancelled.response.get("CancellationReasons", [])}
-            if "ConditionalCheckFailed" not in codes:
+            if not failed(cancelled):
                 raise
             raise StaleVersionError(f"alert {state.alert} of {connection_id} was changed meanwhile") from cancelled
 
@@ -111,7 +120,7 @@ class Alerts:
         """The changes that come before a cursor (None: all), newest first."""
         request: QueryInputTypeDef = {
             "TableName": self._table,
-            "KeyConditionExpression": "connection_id = :connection AND begins_with(id, :prefix)",
+            "KeyConditionExpression": OF_KIND,
             "ExpressionAttributeValues": item({":connection": connection_id, ":prefix": _HISTORY}),
             "ScanIndexForward": False,
             "Limit": limit,

@@ -7,7 +7,6 @@ Records outlive their connection and expire after RETENTION. What concerns no co
 """
 
 import json
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from destination.domain.audience import AudienceKey
 from destination.domain.audit import RETENTION, AuditAction, AuditChange, AuditRecord, bounded
 from destination.domain.times import format_time, parse_time
-from destination.store.connections import InvalidCursorError
+from destination.store.cursors import InvalidCursorError, cursor_of, position_of
 from destination.store.items import attributes, item
 
 if TYPE_CHECKING:
@@ -24,6 +23,10 @@ if TYPE_CHECKING:
 
 _LISTING: Final = "audit"
 _PREFIX: Final = "audit#"
+
+_IS_NEW: Final = "attribute_not_exists(pk)"
+"""A record is written once and never changed: nothing ──put──▶ the record, until it expires."""
+
 _FIRST, _LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 
 
@@ -60,8 +63,7 @@ class Audit:
             "changes": json.dumps([[one.path, one.before, one.after] for one in bounded(record.changes)]),
             "expires_at": int((record.at + RETENTION).timestamp()),
         }
-        new = "attribute_not_exists(pk)"
-        return {"Put": {"TableName": self._table, "Item": item(stored), "ConditionExpression": new}}
+        return {"Put": {"TableName": self._table, "Item": item(stored), "ConditionExpression": _IS_NEW}}
 
     def page(
         self,
@@ -86,37 +88,23 @@ class Audit:
         request["KeyConditionExpression"] = f"{hash_key} = :key AND {range_key} BETWEEN :first AND :last"
         request["ExpressionAttributeValues"] = item({":key": value, ":first": lowest, ":last": highest})
         if cursor is not None:
-            pk, sk = _position(cursor)
-            if not (pk.startswith(_PREFIX) and lowest <= sk <= highest) or connection_id not in {
-                None,
-                pk.removeprefix(_PREFIX),
-            }:
-                raise InvalidCursorError("not a cursor of this listing")
+            pk, _, sk = position_of(cursor).partition("\n")
+            is_of_log = pk.startswith(_PREFIX) and connection_id in {None, pk.removeprefix(_PREFIX)}
+            if not is_of_log or "\n" in sk or not lowest <= sk <= highest:
+                raise InvalidCursorError
             start = {"pk": pk, "sk": sk} | ({"listing": _LISTING, "listed_as": sk} if connection_id is None else {})
             request["ExclusiveStartKey"] = item(start)
         answer = self._client.query(**request)
         end = answer.get("LastEvaluatedKey")
         return AuditPage(
             records=tuple(_record(found) for found in answer["Items"]),
-            cursor=_cursor(end["pk"]["S"], end["sk"]["S"]) if end else None,
+            cursor=cursor_of(f"{end['pk']['S']}\n{end['sk']['S']}") if end else None,
         )
 
 
 def _stamp(at: datetime) -> str:
     """Of one length, so that the texts have the order of the times."""
     return at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds")
-
-
-def _cursor(pk: str, sk: str) -> str:
-    return urlsafe_b64encode(f"{pk}\n{sk}".encode()).decode()
-
-
-def _position(cursor: str) -> tuple[str, str]:
-    try:
-        pk, sk = urlsafe_b64decode(cursor.encode()).decode().split("\n")
-    except ValueError as invalid:
-        raise InvalidCursorError("not a cursor of this listing") from invalid
-    return pk, sk
 
 
 def _record(found: dict[str, Any]) -> AuditRecord:

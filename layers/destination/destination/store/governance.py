@@ -20,7 +20,7 @@ from destination.domain.policy import (
 )
 from destination.store.errors import StaleVersionError
 from destination.store.items import Item, attributes, item
-from destination.store.transactions import failed, patiently
+from destination.store.transactions import refused
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -29,6 +29,13 @@ if TYPE_CHECKING:
 _KEY: Final[Item] = {"pk": {"S": "governance"}, "sk": {"S": "policies"}}
 _AS_DELIVERED: Final = 1
 """The version of the set that nobody has changed yet."""
+
+# The time line of the set, and the condition of each of its writes:
+#
+#   version 1, as delivered: no item ──put──▶ version 2 ──put──▶ version 3 ──▶ …
+#                            _IS_AS_DELIVERED          _IS_AS_READ
+_IS_AS_DELIVERED: Final = "attribute_not_exists(pk)"
+_IS_AS_READ: Final = "version = :read"
 
 
 class Policies:
@@ -62,17 +69,13 @@ class Policies:
         put: PutTypeDef = {
             "TableName": self._table,
             "Item": _KEY | item(new),
-            "ConditionExpression": "attribute_not_exists(pk)",
+            "ConditionExpression": _IS_AS_DELIVERED,
         }
         if policies.version > _AS_DELIVERED:
-            put["ConditionExpression"] = "version = :read"
+            put["ConditionExpression"] = _IS_AS_READ
             put["ExpressionAttributeValues"] = item({":read": policies.version})
-        try:
-            patiently(lambda: self._client.transact_write_items(TransactItems=[{"Put": put}, *beside]))
-        except self._client.exceptions.TransactionCanceledException as cancelled:
-            if not failed(cancelled):
-                raise
-            raise StaleVersionError(f"the policies are no longer at version {policies.version}") from cancelled
+        if refused(self._client, [{"Put": put}, *beside]):
+            raise StaleVersionError(f"the policies are no longer at version {policies.version}")
         return PolicySet(policies.version + 1, policies.policies)
 
 

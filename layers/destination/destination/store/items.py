@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
@@ -35,6 +35,13 @@ Attributes = Mapping[str, Any]
 Item = dict[str, Any]
 """The same in DynamoDB's form: `{"name": {"S": "…"}}`."""
 
+CONNECTION: Final = "connection"
+ACTIVATION: Final = "activation#"
+"""What the sort keys of ConnectionsTable are, or begin with, under the id of a connection."""
+
+OF_KIND: Final = "connection_id = :connection AND begins_with(id, :prefix)"
+"""Of a query of RunsTable: the connection's items of one kind, whose ids begin with what the kind is called."""
+
 _serialize = TypeSerializer().serialize
 _deserialize = TypeDeserializer().deserialize
 
@@ -46,6 +53,19 @@ def item(attributes: Attributes) -> Item:
 
 def attributes(item: Item) -> Attributes:
     return {name: _deserialize(value) for name, value in item.items()}
+
+
+def connection_key(connection_id: str) -> Item:
+    return {"pk": {"S": connection_id}, "sk": {"S": CONNECTION}}
+
+
+def activation_key(connection_id: str, audience: AudienceKey) -> Item:
+    return {"pk": {"S": connection_id}, "sk": {"S": f"{ACTIVATION}{audience.namespace}#{audience.id}"}}
+
+
+def is_connection(found: Item) -> bool:
+    """Whether an item under the id of a connection is the connection itself."""
+    return bool(found["sk"] == {"S": CONNECTION})
 
 
 def configuration(connection: Connection) -> Attributes:

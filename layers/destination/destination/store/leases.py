@@ -9,7 +9,7 @@ instance holds its lease. The pace travels with the lease, so that two holders i
 import json
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from destination.domain.circuit import Pause
 from destination.domain.pace import NOTHING_KNOWN, DayCount, Lowered, PaceState
@@ -18,6 +18,19 @@ from destination.domain.times import format_time, parse_time
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
+
+# An instance's time line, and where whoever comes next gets through:
+#
+#   never leased     fence 1        released     fence 2, whose holder dies                    fence 3
+#   ────────────────┬──────────────┬────────────┬─────────────────────────────┬───────────────┬──────────▶ time
+#                acquire        release      acquire                     leased_until      acquire
+#   ├── _IS_FREE ───┤              ├─ _IS_FREE ─┤                             ├ _HAS_RUN_OUT ─┤
+#
+# At leased_until itself the lease is still held. A holder whose lease ran out still writes until somebody takes the
+# next: _IS_OURS holds for the last fence alone.
+_IS_FREE: Final = "attribute_not_exists(leased_until)"
+_HAS_RUN_OUT: Final = "leased_until < :now"
+_IS_OURS: Final = "fence = :fence"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +66,7 @@ class Leases:
                 TableName=self._table,
                 Key=_key(munchkin_id),
                 UpdateExpression="SET leased_until = :until ADD fence :one",
-                ConditionExpression="attribute_not_exists(leased_until) OR leased_until < :now",
+                ConditionExpression=f"{_IS_FREE} OR {_HAS_RUN_OUT}",
                 ExpressionAttributeValues={
                     ":until": {"N": str(until.timestamp())},
                     ":now": {"N": str(now.timestamp())},
@@ -78,7 +91,7 @@ class Leases:
                 TableName=self._table,
                 Key=_key(lease.munchkin_id),
                 UpdateExpression="SET pace = :pace, pause = :pause REMOVE leased_until",
-                ConditionExpression="fence = :fence",
+                ConditionExpression=_IS_OURS,
                 ExpressionAttributeValues={
                     ":pace": {"S": json.dumps(asdict(pace))},
                     ":pause": {"S": json.dumps(pause and {**asdict(pause), "until": format_time(pause.until)})},
@@ -110,7 +123,7 @@ class Leases:
             "ConditionCheck": {
                 "TableName": self._table,
                 "Key": _key(lease.munchkin_id),
-                "ConditionExpression": "fence = :fence",
+                "ConditionExpression": _IS_OURS,
                 "ExpressionAttributeValues": {":fence": {"N": str(lease.fence)}},
             }
         }

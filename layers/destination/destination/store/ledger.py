@@ -22,7 +22,7 @@ from destination.domain.run import Run
 from destination.domain.times import format_time, parse_time
 from destination.store.leases import Lease, Leases
 from destination.store.runs import Runs
-from destination.store.transactions import failed, patiently
+from destination.store.transactions import refused
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -153,15 +153,12 @@ class Ledger:
         self._write(items, lease)
 
     def _write(self, items: "Sequence[TransactWriteItemTypeDef]", lease: Lease) -> None:
-        try:
-            patiently(lambda: self._client.transact_write_items(TransactItems=items), self._sleep)
-        except self._client.exceptions.TransactionCanceledException as cancelled:
-            refused = failed(cancelled)
-            if 0 in refused:
-                raise LeaseLostError(f"the lease on {lease.munchkin_id} was lost") from cancelled
-            if refused:
-                raise StaleRunError("a run was written since it was read") from cancelled
-            raise
+        """`items`: the lease's condition first; of the others only the runs have one."""
+        places = refused(self._client, items, self._sleep)
+        if 0 in places:
+            raise LeaseLostError(f"the lease on {lease.munchkin_id} was lost")
+        if places:
+            raise StaleRunError("a run was written since it was read")
 
     def _read(self, connection_id: str, names: Sequence[str]) -> Iterator[tuple[str, dict[str, Any]]]:
         for start in range(0, len(names), _READ_ITEMS):

@@ -25,6 +25,14 @@ if TYPE_CHECKING:
 
 _encode = json.JSONEncoder(check_circular=False, separators=(",", ":")).encode
 
+# A run's time line, and the condition of each of its writes:
+#
+#   no item ──put──▶ version 1 ──put──▶ version 2 ──▶ … (its hour ends) … ──put──▶ version n, late ──▶ expired, no item
+#      _HAS_NOT_BEGUN         _IS_AS_READ                              _IS_AS_READ              _HAS_NOT_BEGUN
+#
+# A run that was read before it began is of version 0.
+_HAS_NOT_BEGUN: Final = "attribute_not_exists(version)"
+_IS_AS_READ: Final = "version = :read"
 
 _LATE: Final = {"late": {"S": "late"}}
 """By this attribute the index Late knows the run: its hour may have been summed up already."""
@@ -78,7 +86,7 @@ class Runs:
             "Put": {
                 "TableName": self._table,
                 "Item": _item(run) | (_LATE if now >= hour_of(run.id) + timedelta(hours=1) else {}),
-                "ConditionExpression": "attribute_not_exists(version) OR version = :read",
+                "ConditionExpression": f"{_HAS_NOT_BEGUN} OR {_IS_AS_READ}",
                 "ExpressionAttributeValues": {":read": {"N": str(run.version)}},
             }
         }

@@ -10,12 +10,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from destination.domain.run import RETENTION, Run, hour_of
-from destination.store.items import Item, attributes, item
+from destination.store.items import OF_KIND, Item, attributes, item
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 _PREFIX: Final = "summary#"
+
+# A late run's time line:
+#
+#   written after its hour: late ──read, summed up, settle──▶ late no more
+#   written after its hour: late ──read, written again, summed up, settle──▶ late still, to be summed up once more
+#                                                       _IS_AS_READ does not hold
+_IS_AS_READ: Final = "version = :read"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +44,7 @@ class Summaries:
         """The last hour that was summed up; None: none was."""
         answer = self._client.query(
             TableName=self._table,
-            KeyConditionExpression="connection_id = :connection AND begins_with(id, :prefix)",
+            KeyConditionExpression=OF_KIND,
             ExpressionAttributeValues=item({":connection": connection_id, ":prefix": _PREFIX}),
             ProjectionExpression="id",
             ScanIndexForward=False,
@@ -85,7 +92,7 @@ class Summaries:
                 TableName=self._table,
                 Key=_key(run.connection_id, run.id),
                 UpdateExpression="REMOVE late",
-                ConditionExpression="version = :read",
+                ConditionExpression=_IS_AS_READ,
                 ExpressionAttributeValues=item({":read": run.version}),
             )
         except self._client.exceptions.ConditionalCheckFailedException:

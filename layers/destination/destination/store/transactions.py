@@ -5,10 +5,14 @@ does not repeat it.
 """
 
 import time
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
 
 _WAITS = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
 _BUSY = frozenset({"None", "TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
@@ -26,6 +30,21 @@ def patiently(write: Callable[[], object], sleep: Callable[[float], None] = time
             sleep(wait)
         else:
             return
+
+
+def refused(
+    client: "DynamoDBClient",
+    items: "Sequence[TransactWriteItemTypeDef]",
+    sleep: Callable[[float], None] = time.sleep,
+) -> set[int]:
+    """Write all of it, patiently, or nothing; the places of the items whose condition did not hold, if any."""
+    try:
+        patiently(lambda: client.transact_write_items(TransactItems=items), sleep)
+    except client.exceptions.TransactionCanceledException as cancelled:
+        if places := failed(cancelled):
+            return places
+        raise
+    return set()
 
 
 def reasons(cancelled: ClientError) -> list[str]:

@@ -20,7 +20,7 @@ from destination.domain.audience import AudienceKey
 from destination.domain.run import RETENTION
 from destination.domain.times import format_time, parse_time
 from destination.domain.verification import AudienceCheck, Differences, Phase, Repair, Verification, VerificationStatus
-from destination.store.items import Item, attributes, item
+from destination.store.items import OF_KIND, Item, attributes, item
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -67,7 +67,7 @@ class Verifications:
         """The newest verifications, newest first."""
         answer = self._client.query(
             TableName=self._table,
-            KeyConditionExpression="connection_id = :connection AND begins_with(id, :prefix)",
+            KeyConditionExpression=OF_KIND,
             ExpressionAttributeValues=item({":connection": connection_id, ":prefix": _HEAD}),
             ScanIndexForward=False,
             Limit=limit,
@@ -144,7 +144,7 @@ class Verifications:
     def _query(self, connection_id: str, prefix: str) -> Iterator[dict[str, Any]]:
         pages = self._client.get_paginator("query").paginate(
             TableName=self._table,
-            KeyConditionExpression="connection_id = :connection AND begins_with(id, :prefix)",
+            KeyConditionExpression=OF_KIND,
             ExpressionAttributeValues=item({":connection": connection_id, ":prefix": prefix}),
             ConsistentRead=True,
         )

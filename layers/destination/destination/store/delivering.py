@@ -1,0 +1,102 @@
+"""ConnectionsTable: what delivery reads of the connections, and what it marks them with.
+
+Its marks leave the version as it is: an operator's configuration did not change.
+"""
+
+from typing import TYPE_CHECKING, Final
+
+from destination.domain.audience import AudienceKey
+from destination.domain.connection import DELIVERING, ActiveConnection, Limits, Status, Waiting
+from destination.domain.times import format_time
+from destination.store.audiences import Audiences
+from destination.store.connections import Connections
+from destination.store.items import Attributes, connection_key, item
+from destination.store.transactions import patiently
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+# A connection's statuses in time, and where delivery's marks are let through:
+#
+#   enabled ──block──▶ blocked ──block──▶ blocked, by its newest cause ──unblock──▶ enabled
+#       _DELIVERS           _DELIVERS                              _IS_BLOCKED
+#
+#   deleting ──block──▶ deleting, with a cause ──unblock──▶ deleting
+#       _IS_DELETING                       _IS_DELETING
+#
+# Draft and disabled connections are never marked as blocked, and a mark brings back none that is gone.
+_DELIVERS: Final = "#status IN (:enabled, :blocked)"
+_IS_BLOCKED: Final = "#status = :blocked"
+_IS_DELETING: Final = "#status = :deleting"
+_IS_THERE: Final = "attribute_exists(#status)"
+
+
+class DeliveringConnections:
+    """The connections as delivery knows them, in their table."""
+
+    def __init__(self, client: "DynamoDBClient", table: str) -> None:
+        self._client = client
+        self._table = table
+        self._connections = Connections(client, table)
+        self._audiences = Audiences(client, table)
+
+    def active(self, connection_id: str) -> ActiveConnection:
+        """The connection with its activations. Raises NotFoundError."""
+        return self._connections.active(connection_id)
+
+    def limits(self, munchkin_id: str) -> tuple[Limits, ...]:
+        """The limits of the connections of an instance that deliver, which they share."""
+        return tuple(one.limits for one in self._connections.of_instance(munchkin_id) if one.status in DELIVERING)
+
+    def rebind(self, connection_id: str, audience: AudienceKey, before: int, list_id: int, list_name: str) -> None:
+        """Give an activated audience another list, unless an operator has done so already."""
+        self._audiences.rebind(connection_id, audience, before, list_id, list_name)
+
+    def block(self, connection_id: str, cause: str) -> None:
+        """Show that Marketo refuses the work, and why; only a connection that delivers is blocked.
+
+        One that is being deleted stays so, and shows the cause.
+        """
+        blocked = self._mark(
+            connection_id,
+            "SET #status = :blocked, blocked_cause = :cause",
+            _DELIVERS,
+            {":blocked": Status.BLOCKED.value, ":enabled": Status.ENABLED.value, ":cause": cause},
+        )
+        if not blocked:
+            values = {":deleting": Status.DELETING.value, ":cause": cause}
+            self._mark(connection_id, "SET blocked_cause = :cause", _IS_DELETING, values)
+
+    def unblock(self, connection_id: str) -> None:
+        """Back to enabled, if it is blocked, and no cause any more."""
+        unblocked = self._mark(
+            connection_id,
+            "SET #status = :enabled REMOVE blocked_cause",
+            _IS_BLOCKED,
+            {":blocked": Status.BLOCKED.value, ":enabled": Status.ENABLED.value},
+        )
+        if not unblocked:
+            values = {":deleting": Status.DELETING.value}
+            self._mark(connection_id, "REMOVE blocked_cause", _IS_DELETING, values)
+
+    def wait(self, connection_id: str, waiting: Waiting | None) -> None:
+        """Note the oldest event that waits (None: there is none)."""
+        times = {"since": format_time(waiting.since), "until": format_time(waiting.until)} if waiting else {}
+        self._mark(connection_id, "SET waiting = :waiting", _IS_THERE, {":waiting": times})
+
+    def _mark(self, connection_id: str, update: str, condition: str, values: Attributes) -> bool:
+        """Whether the condition held."""
+        try:
+            patiently(
+                lambda: self._client.update_item(
+                    TableName=self._table,
+                    Key=connection_key(connection_id),
+                    UpdateExpression=update,
+                    ConditionExpression=condition,
+                    ExpressionAttributeNames={"#status": "status"},
+                    ExpressionAttributeValues=item(values),
+                )
+            )
+        except self._client.exceptions.ConditionalCheckFailedException:
+            return False
+        return True

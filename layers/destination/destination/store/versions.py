@@ -1,0 +1,48 @@
+"""Changes over the version that was read, so that of two that were begun at one version only the first is made.
+
+version 1 ──change──▶ version 2 ──change──▶ version 3
+    └── read here: AS_READ holds until the next change, which is any reader's to make
+"""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final
+
+from destination.store.items import Attributes, Item, item
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
+
+AS_READ: Final = "#version = :read"
+
+
+def change_over(
+    table: str,
+    key: Item,
+    version: int,
+    changes: Attributes,
+    *,
+    also: tuple[str, Attributes] | None = None,
+    copies: Mapping[str, str] | None = None,
+) -> "TransactWriteItemTypeDef":
+    """A transaction's change of attributes over the version they were read at, which it raises; None removes one.
+
+    `also`: a condition that must hold too, with its values; `copies`: attributes that take the value that another one
+    had before.
+    """
+    condition, values = also or ("", {})
+    present = {name: value for name, value in changes.items() if value is not None}
+    assignments = ["#version = #version + :one", *(f"#{name} = :{name}" for name in present)]
+    assignments += [f"{name} = {other}" for name, other in (copies or {}).items()]
+    absent = [f"#{name}" for name in changes if name not in present]
+    remove = f" REMOVE {', '.join(absent)}" if absent else ""
+    given = {f":{name}": value for name, value in present.items()}
+    return {
+        "Update": {
+            "TableName": table,
+            "Key": key,
+            "UpdateExpression": f"SET {', '.join(assignments)}{remove}",
+            "ConditionExpression": " AND ".join(filter(None, (AS_READ, condition))),
+            "ExpressionAttributeNames": {f"#{name}": name for name in ("version", *changes)},
+            "ExpressionAttributeValues": item({**given, **values, ":one": 1, ":read": version}),
+        }
+    }

@@ -1,0 +1,150 @@
+"""The connections as delivery reads and marks them: in memory as in the table."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import Protocol
+
+import pytest
+
+from destination.domain.audience import Activation, AudienceKey
+from destination.domain.connection import DELIVERING, ActiveConnection, Connection, Limits, Status, Waiting
+from destination.store.audiences import Audiences
+from destination.store.connections import Connections
+from destination.store.delivering import DeliveringConnections
+from destination.store.errors import NotFoundError
+from testing.aws import Aws
+from testing.delivery import Connections as DeliveryConnections
+from testing.memory import MemoryConnections
+from testing.world import MUNCHKIN, START, audience, connection
+
+BOUND = Activation(audience("a"), "Spring", list_id=1001, list_name="Spring", version=1)
+BARE = Activation(AudienceKey("crm", "a"), "Autumn", version=1)
+WAITING = Waiting(START, START + timedelta(minutes=15))
+
+
+class Stand(Protocol):
+    """An implementation, and how connections come into it."""
+
+    @property
+    def connections(self) -> DeliveryConnections: ...
+    def store(self, given: Connection, *activations: Activation) -> None: ...
+
+
+@dataclass
+class InMemory:
+    connections: MemoryConnections = field(default_factory=MemoryConnections)
+
+    def store(self, given: Connection, *activations: Activation) -> None:
+        self.connections.stored[given.id] = ActiveConnection(given, {one.audience: one for one in activations})
+
+
+@dataclass
+class InTable:
+    stack: Aws
+
+    @property
+    def connections(self) -> DeliveringConnections:
+        return DeliveringConnections(self.stack.dynamodb, "ConnectionsTable")
+
+    def store(self, given: Connection, *activations: Activation) -> None:
+        Connections(self.stack.dynamodb, "ConnectionsTable").create(given, "0f")
+        for one in activations:
+            Audiences(self.stack.dynamodb, "ConnectionsTable").put(given.id, one)
+
+
+@pytest.fixture(params=["memory", "table"])
+def stand(request: pytest.FixtureRequest) -> Stand:
+    return InMemory() if request.param == "memory" else InTable(request.getfixturevalue("stack"))
+
+
+def stored(stand: Stand, connection_id: str = "connection-1") -> Connection:
+    return stand.connections.active(connection_id).connection
+
+
+def test_a_connection_is_read_with_its_activations_and_no_others(stand: Stand) -> None:
+    stand.store(connection(), BOUND, BARE)
+    stand.store(connection(id="other"), replace(BOUND, name="Another"))
+    active = stand.connections.active("connection-1")
+    assert active.connection == connection()
+    assert dict(active.activations) == {BOUND.audience: BOUND, BARE.audience: BARE}
+
+
+def test_what_was_read_stays_as_it_was(stand: Stand) -> None:
+    stand.store(connection(), BOUND)
+    before = stand.connections.active("connection-1")
+    stand.connections.block("connection-1", "603: access denied")
+    stand.connections.rebind("connection-1", BOUND.audience, 1001, 2002, "Anew")
+    assert (before.connection.status, before.activations[BOUND.audience]) == (Status.ENABLED, BOUND)
+
+
+def test_an_unknown_connection_is_not_found_and_no_mark_makes_it(stand: Stand) -> None:
+    stand.connections.block("c-9", "603: access denied")
+    stand.connections.unblock("c-9")
+    stand.connections.wait("c-9", WAITING)
+    stand.connections.rebind("c-9", BOUND.audience, 1001, 2002, "Anew")
+    with pytest.raises(NotFoundError, match="c-9"):
+        stand.connections.active("c-9")
+
+
+def test_the_limits_of_an_instance_are_those_of_what_delivers_to_it(stand: Stand) -> None:
+    for calls, status in enumerate(Status, 1):
+        stand.store(connection(id=status.value, status=status, limits=Limits(calls)))
+    stand.store(connection(id="other", munchkin_id=MUNCHKIN + "7"))
+    expected = [calls for calls, status in enumerate(Status, 1) if status in DELIVERING]
+    limits: Sequence[Limits] = stand.connections.limits(MUNCHKIN)
+    assert sorted(one.calls_per_20s for one in limits) == expected
+
+
+@pytest.mark.parametrize("status", [Status.DRAFT, Status.DISABLED])
+def test_what_does_not_deliver_is_not_blocked(stand: Stand, status: Status) -> None:
+    before = connection(status=status)
+    stand.store(before)
+    stand.connections.block("connection-1", "603: access denied")
+    assert stored(stand) == before
+    stand.connections.unblock("connection-1")
+    assert stored(stand) == before
+
+
+def test_a_block_shows_its_newest_cause_and_ends_without_a_trace(stand: Stand) -> None:
+    stand.store(connection())
+    stand.connections.block("connection-1", "603: access denied")
+    stand.connections.block("connection-1", "610: not found")
+    assert stored(stand) == connection(status=Status.BLOCKED, blocked_cause="610: not found")
+    stand.connections.unblock("connection-1")
+    assert stored(stand) == connection()
+
+
+def test_a_block_of_what_is_being_deleted_shows_its_cause_and_nothing_else(stand: Stand) -> None:
+    going = connection(status=Status.DELETING)
+    stand.store(going)
+    stand.connections.block("connection-1", "603: access denied")
+    assert stored(stand) == replace(going, blocked_cause="603: access denied")
+    stand.connections.unblock("connection-1")
+    assert stored(stand) == going
+
+
+@pytest.mark.parametrize("status", Status)
+def test_the_oldest_event_that_waits_is_noted_until_there_is_none(stand: Stand, status: Status) -> None:
+    before = connection(status=status)
+    stand.store(before)
+    stand.connections.wait("connection-1", WAITING)
+    assert stored(stand) == replace(before, waiting=WAITING)
+    stand.connections.wait("connection-1", None)
+    assert stored(stand) == before
+
+
+def test_a_list_made_anew_is_bound_once(stand: Stand) -> None:
+    stand.store(connection(), BOUND, BARE)
+    stand.connections.rebind("connection-1", BOUND.audience, 1001, 2002, "Anew")
+    stand.connections.rebind("connection-1", BOUND.audience, 1001, 3003, "Too late")
+    active = stand.connections.active("connection-1")
+    assert active.activations[BOUND.audience] == replace(BOUND, list_id=2002, list_name="Anew")
+    assert active.activations[BARE.audience] == BARE
+
+
+def test_a_list_is_bound_to_no_audience_that_has_none_or_is_not_activated(stand: Stand) -> None:
+    stand.store(connection(), BARE)
+    stand.connections.rebind("connection-1", BARE.audience, 1001, 2002, "Anew")
+    stand.connections.rebind("connection-1", audience("b"), 1001, 2002, "Anew")
+    assert dict(stand.connections.active("connection-1").activations) == {BARE.audience: BARE}

@@ -1,0 +1,80 @@
+"""Who holds the lease of an instance, for how long, and what it hands over: in memory as in the table."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from destination.delivery.turn import Leases as DeliveryLeases
+from destination.domain.circuit import Pause
+from destination.domain.pace import DayCount, Lowered, PaceState
+from destination.store.leases import Lease, Leases
+from testing.memory import MemoryLeases
+
+NOW = datetime(2026, 11, 21, 10, tzinfo=UTC)
+UNTIL = NOW + timedelta(minutes=6)
+AFTER = UNTIL + timedelta(microseconds=1)
+LATER = AFTER + timedelta(minutes=6)
+MUNCHKIN = "123-ABC-456"
+PACE = PaceState(
+    calls=(1795255200.25, 1795255201.5),
+    share=Lowered(40, 1795255200.5),
+    concurrency=Lowered(2, 1795255201.0),
+    today=DayCount("2026-11-21", 1200, 300, 1795255100.0),
+)
+PAUSE = Pause(UNTIL, "608", "the API is temporarily unavailable", 2)
+
+
+@pytest.fixture(params=["memory", "table"])
+def leases(request: pytest.FixtureRequest) -> DeliveryLeases:
+    if request.param == "memory":
+        return MemoryLeases()
+    return Leases(request.getfixturevalue("stack").dynamodb, "ConnectionsTable")
+
+
+def acquired(leases: DeliveryLeases, now: datetime = NOW, until: datetime = UNTIL) -> Lease:
+    lease = leases.acquire(MUNCHKIN, now, until)
+    assert lease is not None
+    return lease
+
+
+def test_while_it_is_held_nobody_else_has_it(leases: DeliveryLeases) -> None:
+    assert acquired(leases) == Lease(MUNCHKIN, 1, UNTIL)
+    assert leases.acquire(MUNCHKIN, NOW, UNTIL) is None
+    assert leases.acquire(MUNCHKIN, UNTIL, LATER) is None
+    assert leases.acquire("999-ZZZ-999", NOW, UNTIL) == Lease("999-ZZZ-999", 1, UNTIL)
+
+
+@pytest.mark.parametrize("pace", [PaceState(), PACE])
+def test_released_it_is_free_at_once_and_takes_the_pace_along(leases: DeliveryLeases, pace: PaceState) -> None:
+    leases.release(acquired(leases), pace, None)
+    assert acquired(leases) == Lease(MUNCHKIN, 2, UNTIL, pace)
+
+
+def test_the_pause_goes_along_with_the_lease(leases: DeliveryLeases) -> None:
+    leases.release(acquired(leases), PaceState(), PAUSE)
+    held = acquired(leases)
+    assert held.pause == PAUSE
+    leases.release(held, PaceState(), None)
+    assert acquired(leases).pause is None
+
+
+def test_a_lease_of_somebody_who_died_runs_out_and_hands_over_what_was_known_before(leases: DeliveryLeases) -> None:
+    leases.release(acquired(leases), PACE, PAUSE)
+    acquired(leases)
+    assert acquired(leases, AFTER, LATER) == Lease(MUNCHKIN, 3, LATER, PACE, PAUSE)
+
+
+def test_a_lease_that_was_lost_is_released_without_harm(leases: DeliveryLeases) -> None:
+    lost = acquired(leases)
+    held = acquired(leases, AFTER, LATER)
+    leases.release(lost, PACE, PAUSE)
+    assert leases.acquire(MUNCHKIN, AFTER, LATER) is None
+    leases.release(held, PaceState(), None)
+    assert acquired(leases, AFTER, LATER) == Lease(MUNCHKIN, 3, LATER)
+
+
+def test_a_lease_that_ran_out_and_that_nobody_took_since_is_still_released(leases: DeliveryLeases) -> None:
+    leases.release(acquired(leases), PaceState(), None)
+    late = acquired(leases)
+    leases.release(late, PACE, PAUSE)
+    assert acquired(leases, AFTER, LATER) == Lease(MUNCHKIN, 3, LATER, PACE, PAUSE)

@@ -1,0 +1,93 @@
+"""What SQS takes in one call: in memory as in moto."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import pytest
+from botocore.exceptions import ClientError
+from mypy_boto3_sqs import SQSClient
+from mypy_boto3_sqs.type_defs import SendMessageBatchRequestEntryTypeDef
+
+from testing.aws import Aws
+from testing.sqs import FakeSqs
+
+MOST_BYTES = 1024 * 1024
+
+
+class Stand(Protocol):
+    @property
+    def client(self) -> SQSClient: ...
+    @property
+    def url(self) -> str: ...
+    def bodies(self) -> list[str]: ...
+
+
+@dataclass
+class InMemory:
+    sqs: FakeSqs
+    url: str = "https://queue"
+
+    @property
+    def client(self) -> SQSClient:
+        return self.sqs.client()
+
+    def bodies(self) -> list[str]:
+        return self.sqs.bodies()
+
+
+@dataclass
+class InMoto:
+    stack: Aws
+
+    @property
+    def client(self) -> SQSClient:
+        return self.stack.sqs
+
+    @property
+    def url(self) -> str:
+        return self.stack.queue_url
+
+    def bodies(self) -> list[str]:
+        return [message["Body"] for message in self.stack.receive()]
+
+
+@pytest.fixture(params=["memory", "moto"])
+def stand(request: pytest.FixtureRequest) -> Stand:
+    return InMemory(FakeSqs()) if request.param == "memory" else InMoto(request.getfixturevalue("stack"))
+
+
+def entry(number: int, body: str = "body") -> SendMessageBatchRequestEntryTypeDef:
+    return {"Id": str(number), "MessageBody": body, "MessageGroupId": "c-1"}
+
+
+def test_ten_messages_are_taken_in_one_call(stand: Stand) -> None:
+    answer = stand.client.send_message_batch(QueueUrl=stand.url, Entries=[entry(number) for number in range(10)])
+    assert [one["Id"] for one in answer["Successful"]] == [str(number) for number in range(10)]
+    assert answer["Failed"] == []
+    assert stand.bodies() == ["body"] * 10
+
+
+def test_a_call_takes_a_mebibyte_of_bodies(stand: Stand) -> None:
+    halves = [entry(number, "x" * (MOST_BYTES // 2)) for number in range(2)]
+    assert stand.client.send_message_batch(QueueUrl=stand.url, Entries=halves)["Failed"] == []
+    assert len(stand.bodies()) == 2
+
+
+@pytest.mark.parametrize(
+    ("entries", "code"),
+    [
+        (list, "AWS.SimpleQueueService.EmptyBatchRequest"),
+        (lambda: [entry(number) for number in range(11)], "AWS.SimpleQueueService.TooManyEntriesInBatchRequest"),
+        (lambda: [entry(1), entry(1)], "AWS.SimpleQueueService.BatchEntryIdsNotDistinct"),
+        (lambda: [entry(1, "x" * MOST_BYTES), entry(2, "x")], "AWS.SimpleQueueService.BatchRequestTooLong"),
+    ],
+    ids=["none", "eleven", "one-id-twice", "too-long"],
+)
+def test_a_call_that_is_not_taken_stores_nothing(
+    stand: Stand, entries: Callable[[], list[SendMessageBatchRequestEntryTypeDef]], code: str
+) -> None:
+    with pytest.raises(ClientError) as refused:
+        stand.client.send_message_batch(QueueUrl=stand.url, Entries=entries())
+    assert refused.value.response["Error"]["Code"] == code
+    assert stand.bodies() == []

@@ -1,0 +1,138 @@
+"""Verifications and what they have done so far: in memory as in the table."""
+
+from collections.abc import Callable, Collection
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+import pytest
+
+from destination.delivery.verify_lists import PART
+from destination.delivery.verify_lists import Verifications as CarriedOn
+from destination.domain.audience import AudienceKey
+from destination.domain.verification import AudienceCheck, Differences, Phase, Repair, Verification, VerificationStatus
+from destination.store.verifications import Verifications
+from testing.memory import MemoryVerifications
+
+NOW = datetime(2026, 11, 21, 10, tzinfo=UTC)
+A, B = AudienceKey("ups", "a#1"), AudienceKey("crm", "ü")
+VERIFICATION = Verification("20261121T100000000000Z-0a1b2c3d", "c-1", Repair.BOTH, NOW, 2, is_whole=True)
+ANOTHER = replace(VERIFICATION, id="20261121T100000000001Z-0a1b2c3d")
+DONE = AudienceCheck(
+    audience=A,
+    name="Spring",
+    list_id=1001,
+    list_name=None,
+    phase=Phase.DONE,
+    expected=9,
+    found=8,
+    in_doubt=1,
+    missing=Differences(3, 1, (7, 8), after=8),
+    unexpected=Differences(2, 2),
+    cursor="next",
+    parts=2,
+)
+PENDING = AudienceCheck(B, "Autumn", 1002, "Autumn")
+
+
+class Watched(CarriedOn, Protocol):
+    """With what the monitor reads of them."""
+
+    def out_of_sync(self, connection_id: str, audiences: Callable[[], Collection[AudienceKey]]) -> int | None: ...
+
+
+@pytest.fixture(params=["memory", "table"])
+def verifications(request: pytest.FixtureRequest) -> Watched:
+    if request.param == "memory":
+        return MemoryVerifications()
+    return Verifications(request.getfixturevalue("stack").dynamodb, "RunsTable")
+
+
+def left(verifications: Watched, *audiences: AudienceKey, connection_id: str = "c-1") -> int | None:
+    return verifications.out_of_sync(connection_id, lambda: audiences)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        VERIFICATION,
+        replace(VERIFICATION, status=VerificationStatus.RUNNING, position=1, started_at=NOW + timedelta(seconds=1)),
+        replace(VERIFICATION, repair=Repair.NONE, is_whole=False).failed("1013", NOW + timedelta(hours=1)),
+    ],
+)
+def test_a_verification_reads_as_it_was_written_last(verifications: Watched, changed: Verification) -> None:
+    verifications.put(VERIFICATION)
+    verifications.put(changed)
+    assert verifications.get("c-1", VERIFICATION.id) == changed
+
+
+def test_a_verification_is_of_one_connection(verifications: Watched) -> None:
+    verifications.put(VERIFICATION)
+    assert verifications.get("c-2", VERIFICATION.id) is None
+    assert verifications.get("c-1", ANOTHER.id) is None
+
+
+def test_checks_read_in_the_order_of_their_numbers(verifications: Watched) -> None:
+    for number in (10, 2, 0):
+        verifications.put_check(VERIFICATION, number, replace(PENDING, found=number))
+    verifications.put_check(VERIFICATION, 2, DONE)
+    verifications.put_check(ANOTHER, 1, PENDING)
+    assert verifications.checks(VERIFICATION) == [PENDING, DONE, replace(PENDING, found=10)]
+
+
+def test_a_verification_without_checks_has_none(verifications: Watched) -> None:
+    assert list(verifications.checks(VERIFICATION)) == []
+
+
+def test_what_was_read_of_a_list_adds_up_part_by_part(verifications: Watched) -> None:
+    verifications.put_read(VERIFICATION, 0, 0, [1, 2, 2**40])
+    verifications.put_read(VERIFICATION, 0, 1, [2, 3])
+    verifications.put_read(VERIFICATION, 0, 1, [4])
+    verifications.put_read(VERIFICATION, 1, 0, [5])
+    verifications.put_read(ANOTHER, 0, 0, [6])
+    assert verifications.read(VERIFICATION, 0) == {1, 2, 2**40, 4}
+    assert verifications.read(VERIFICATION, 2) == set()
+
+
+def test_a_part_has_room_for_as_many_as_are_read_at_once(verifications: Watched) -> None:
+    leads = range(2**31, 2**31 + 7 * PART, 7)
+    verifications.put_read(VERIFICATION, 0, 0, leads)
+    assert verifications.read(VERIFICATION, 0) == set(leads)
+
+
+def test_what_was_read_of_one_list_is_forgotten(verifications: Watched) -> None:
+    for number in (0, 1):
+        verifications.put_read(VERIFICATION, number, 0, [number])
+        verifications.put_read(VERIFICATION, number, 1, [number])
+    verifications.forget_read(VERIFICATION, 0)
+    verifications.forget_read(VERIFICATION, 2)
+    assert [verifications.read(VERIFICATION, number) for number in (0, 1)] == [set(), {1}]
+
+
+def test_before_any_verification_nothing_is_known_of_what_is_out_of_place(verifications: Watched) -> None:
+    assert left(verifications, A, B) is None
+    verifications.put_out_of_sync(VERIFICATION, [])
+    assert left(verifications, A, B) == 0
+
+
+def test_what_was_left_out_of_place_is_known_by_connection_and_audience(verifications: Watched) -> None:
+    verifications.put_out_of_sync(VERIFICATION, [DONE, replace(PENDING, missing=Differences(1))])
+    assert (left(verifications, A, B), left(verifications, B)) == (3, 1)
+    assert left(verifications, A, B, connection_id="c-2") is None
+    verifications.put_out_of_sync(replace(VERIFICATION, connection_id="c-2"), [DONE])
+    assert (left(verifications, A, B), left(verifications, A, connection_id="c-2")) == (3, 2)
+
+
+def test_of_what_could_not_be_compared_is_known_what_was_known_before(verifications: Watched) -> None:
+    verifications.put_out_of_sync(VERIFICATION, [DONE])
+    not_compared = replace(DONE, missing=Differences(50), code="1013")
+    verifications.put_out_of_sync(ANOTHER, [not_compared, replace(not_compared, audience=B)])
+    assert left(verifications, A, B) == 2
+
+
+def test_a_whole_verification_is_all_that_is_known_then_and_one_of_an_audience_is_not(verifications: Watched) -> None:
+    verifications.put_out_of_sync(VERIFICATION, [DONE, replace(PENDING, missing=Differences(1))])
+    verifications.put_out_of_sync(replace(ANOTHER, is_whole=False), [replace(DONE, missing=Differences())])
+    assert (left(verifications, A, B), left(verifications, A)) == (1, 0)
+    verifications.put_out_of_sync(ANOTHER, [DONE])
+    assert left(verifications, A, B) == 2

@@ -1,0 +1,56 @@
+"""What the webhook reads of a connection, from its table."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from destination.domain.connection import Status
+from destination.store.connections import Connections
+from destination.store.errors import StaleVersionError
+from destination.store.ingress import Ingress, Ingresses
+from testing.aws import Aws, aws
+from testing.world import connection
+
+CONNECTION = connection(id="c-1", source_format="aep", status=Status.DRAFT)
+SINCE = datetime(2026, 11, 21, 10, 30, tzinfo=UTC)
+
+
+@pytest.fixture
+def stack() -> Iterator[Aws]:
+    with aws() as stack:
+        yield stack
+
+
+@pytest.fixture
+def connections(stack: Aws) -> Connections:
+    return Connections(stack.dynamodb, "ConnectionsTable")
+
+
+@pytest.fixture
+def ingresses(stack: Aws) -> Ingresses:
+    return Ingresses(stack.dynamodb, "ConnectionsTable")
+
+
+def test_an_unknown_connection_has_no_way_in(ingresses: Ingresses) -> None:
+    assert ingresses.get("c-9") is None
+
+
+def test_the_webhook_reads_only_what_it_checks(connections: Connections, ingresses: Ingresses) -> None:
+    connections.create(CONNECTION, token_hash="0f")
+    ingress = ingresses.get("c-1")
+    assert ingress == Ingress("c-1", Status.DRAFT, "aep", "0f")
+    assert "0f" not in repr(ingress)
+
+
+def test_a_rotated_token_leaves_the_one_before_until_a_time_and_no_older_one(
+    connections: Connections, ingresses: Ingresses
+) -> None:
+    connections.create(CONNECTION, token_hash="0f")
+    connections.rotate_token("c-1", 1, "1f", SINCE)
+    connections.rotate_token("c-1", 2, "2f", SINCE + timedelta(hours=1))
+    ingress = ingresses.get("c-1")
+    assert ingress == Ingress("c-1", Status.DRAFT, "aep", "2f", "1f", SINCE + timedelta(hours=1))
+    assert "1f" not in repr(ingress)
+    with pytest.raises(StaleVersionError):
+        connections.rotate_token("c-1", 2, "3f", SINCE)
