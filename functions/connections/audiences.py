@@ -10,9 +10,9 @@ from aws_lambda_powertools.event_handler.openapi.params import Body, Query
 
 from destination.api.audiences import AudienceIn, AudienceList, AudienceOut
 from destination.api.http import etag, expected_version
+from destination.composition.connections import activations
 from destination.domain.audience import DEFAULT_NAMESPACE, Activation, AudienceKey
 from functions.connections.parameters import JSON, AudienceId, ConnectionId, IfMatch, InNamespace, one_object
-from functions.connections.wiring import activations
 
 router = Router()
 

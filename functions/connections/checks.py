@@ -7,8 +7,8 @@ from aws_lambda_powertools.event_handler.api_gateway import Router
 from aws_lambda_powertools.event_handler.openapi.params import Body
 
 from destination.api.checks import ChecksIn, ChecksOut
+from destination.composition.connections import checks
 from functions.connections.parameters import ConnectionId, one_object
-from functions.connections.wiring import checks
 
 router = Router()
 

@@ -14,8 +14,8 @@ from destination.api.choices import (
     StaticListPage,
     WorkspaceList,
 )
+from destination.composition.connections import choices
 from functions.connections.parameters import ConnectionId
-from functions.connections.wiring import choices
 
 router = Router()
 

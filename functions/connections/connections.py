@@ -17,10 +17,10 @@ from destination.api.connections import (
     RotationIn,
 )
 from destination.api.http import etag, expected_version, ingest_url
+from destination.composition.connections import activations, management
 from destination.domain.audit import AuditAction
 from destination.domain.connection import Connection
 from functions.connections.parameters import JSON, ConnectionId, Cursor, IfMatch, Limit, one_object
-from functions.connections.wiring import activations, management
 
 router = Router()
 

@@ -5,9 +5,9 @@ from aws_lambda_powertools.event_handler.api_gateway import Router
 
 from destination.api.governance import EvaluationIn, EvaluationOut, PoliciesIn, PoliciesOut
 from destination.api.http import etag, expected_version
+from destination.composition.connections import governance
 from destination.domain.policy import PolicySet
 from functions.connections.parameters import JSON, IfMatch, one_object
-from functions.connections.wiring import governance
 
 router = Router()
 

@@ -3,9 +3,9 @@
 from aws_lambda_powertools.event_handler.api_gateway import Router
 
 from destination.api.previews import PreviewOut
+from destination.composition.connections import previews
 from destination.marketo.reasons import message_of
 from functions.connections.parameters import ConnectionId, bounded
-from functions.connections.wiring import previews
 
 router = Router()
 

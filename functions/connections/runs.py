@@ -9,11 +9,12 @@ from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 from destination.api.flow_runs import FlowRun, FlowRunPage
 from destination.api.representation import Time
 from destination.api.runs import RunOut, RunPage
+from destination.composition import now
+from destination.composition.connections import history
 from destination.control.runs import RunQuery, RunsPage
 from destination.domain.audience import DEFAULT_NAMESPACE, AudienceKey
 from destination.marketo.reasons import message_of
 from functions.connections.parameters import LONGEST_ID, ConnectionId, Cursor, InNamespace
-from functions.connections.wiring import history, now
 
 router = Router()
 

@@ -7,8 +7,8 @@ from aws_lambda_powertools.event_handler.api_gateway import Router
 from aws_lambda_powertools.event_handler.openapi.params import Path
 
 from destination.api.verifications import VerificationIn, VerificationList, VerificationOut
+from destination.composition.connections import verifications
 from functions.connections.parameters import JSON, LONGEST_ID, ConnectionId, one_object
-from functions.connections.wiring import verifications
 
 router = Router()
 

@@ -14,8 +14,7 @@ from destination.domain.alert import RULES, Alert, AlertState, AlertStatus, Aler
 from destination.domain.connection import Status
 from destination.domain.latency import Latency
 from destination.domain.outcome import MISSING_DEDUPE_VALUE, Class
-from destination.domain.run import Run, RunStatus, Tally, report
-from destination.marketo.reasons import message_of
+from destination.domain.run import Run, RunStatus, Tally
 from destination.monitoring import alerts, summaries
 from destination.notify import SOURCE
 from testing.template import ROOT
@@ -53,7 +52,7 @@ def alerted(alert: Alert, status: AlertStatus) -> dict[str, Any]:
 
 def summed_up(run: Run, *, correction: bool) -> dict[str, Any]:
     summary = summaries.RunSummary(connection(), run, run.tally.counts, correction)
-    return summaries.announcement(summary, report(run, NOW, message_of))
+    return summaries.announcement(summary, NOW)
 
 
 @pytest.mark.parametrize("alert", Alert)

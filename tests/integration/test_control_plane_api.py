@@ -5,7 +5,7 @@ from base64 import urlsafe_b64encode
 
 import pytest
 
-from functions.connections import wiring
+from functions.connections import app
 from testing.control_plane import (
     CREATE,
     activated,
@@ -117,7 +117,7 @@ def test_trouble_of_aws_is_answered_and_logged(caplog: pytest.LogCaptureFixture)
 
 def test_no_secret_shows_in_answers_or_logs(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("DEBUG")
-    caplog.set_level("DEBUG", wiring.logger.name)
+    caplog.set_level("DEBUG", app.logger.name)
     hush = {"client_id": "client", "client_secret": "hush-hush-1"}
     made = call("POST", "/connections", {**CREATE, "credentials": hush})
     path = f"/connections/{made.json['id']}"

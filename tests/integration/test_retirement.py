@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 from botocore.exceptions import ClientError
 
+from destination.composition.aws import secretsmanager
 from destination.domain.audience import Activation
 from destination.domain.connection import Status
 from destination.domain.credentials import AccessToken, ClientCredentials
@@ -15,20 +16,14 @@ from destination.store.connections import Connections
 from destination.store.secrets import Credentials, TokenSecret
 from functions.monitor import app
 from testing.aws import SECRETS_PREFIX, Aws, Context, aws, logged
+from testing.composition import composed
 from testing.world import START, audience, connection
 
 
 @pytest.fixture
-def stack(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
-    caches = (app.monitor, app.watch, app.bus, app.retire)
-    with aws() as stack:
-        for name, value in stack.environment().items():
-            monkeypatch.setenv(name, value)
-        for cache in caches:
-            cache.cache_clear()
+def stack() -> Iterator[Aws]:
+    with aws() as stack, composed(stack.environment()):
         yield stack
-        for cache in caches:
-            cache.cache_clear()
 
 
 @dataclass
@@ -110,7 +105,7 @@ def test_what_cannot_be_removed_now_is_tried_again(stack: Aws, caplog: pytest.Lo
     def fail(**_: object) -> None:
         raise refuse
 
-    events = app.retire().removal.credentials._client.meta.events
+    events = secretsmanager().meta.events
     events.register_first("before-call.secretsmanager.DeleteSecret", fail)
     run_at(timedelta(hours=1))
     events.unregister("before-call.secretsmanager.DeleteSecret", fail)

@@ -23,7 +23,7 @@ LONGEST_IN_QUEUE: Final = timedelta(days=14)
 
 
 @dataclass(frozen=True, slots=True)
-class Retired:
+class Retirement:
     """A connection that was removed, or could not be: `cause` is the code of AWS's refusal."""
 
     connection_id: str
@@ -38,7 +38,7 @@ class RetireConnections:
     queue: EventQueue
     removal: Removal
 
-    def __call__(self, now: datetime) -> Iterator[Retired]:
+    def __call__(self, now: datetime) -> Iterator[Retirement]:
         """One that cannot be removed is tried again the next time."""
         leaving = [one for one in self.connections.all() if one.status is Status.DELETING and one.deleting_since]
         ages = {one.id: now - one.deleting_since for one in leaving if one.deleting_since}
@@ -48,6 +48,6 @@ class RetireConnections:
                 try:
                     self.removal(connection)
                 except AWS_ERRORS as error:
-                    yield Retired(connection.id, aws_code(error))
+                    yield Retirement(connection.id, aws_code(error))
                 else:
-                    yield Retired(connection.id)
+                    yield Retirement(connection.id)
