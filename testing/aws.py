@@ -12,6 +12,8 @@ import boto3
 import pytest
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
+from botocore.client import BaseClient
+from botocore.exceptions import ClientError
 from moto import mock_aws
 from mypy_boto3_dynamodb import DynamoDBClient
 from mypy_boto3_secretsmanager import SecretsManagerClient
@@ -99,6 +101,21 @@ def aws() -> Iterator[Aws]:
             dead_letter_queue_url=sqs.create_queue(QueueName="dead-letters")["QueueUrl"],
             alert_topic_arn=boto3.client("sns").create_topic(Name="alerts")["TopicArn"],
         )
+
+
+@contextmanager
+def refused(client: BaseClient, operation: str) -> Iterator[None]:
+    """While the block runs, AWS refuses an operation to a client."""
+    name = f"before-call.{client.meta.service_model.service_id.hyphenize()}.{operation}"
+
+    def refuse(**_: object) -> None:
+        raise ClientError({"Error": {"Code": "InternalServiceError", "Message": "hush"}}, operation)
+
+    client.meta.events.register_first(name, refuse)
+    try:
+        yield
+    finally:
+        client.meta.events.unregister(name, refuse)
 
 
 @dataclass(frozen=True)

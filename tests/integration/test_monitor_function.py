@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 
 from destination.composition import monitor as composition
+from destination.composition.aws import dynamodb, sqs
 from destination.domain.alert import Alert, Subscription
 from destination.domain.connection import Waiting
 from destination.domain.outcome import MESSAGES, MISSING_DEDUPE_VALUE
@@ -23,7 +25,7 @@ from destination.store.connections import Connections
 from destination.store.runs import Runs
 from destination.store.summaries import Summaries
 from functions.monitor import app
-from testing.aws import Aws, Context, Inbox, aws, inbox, logged
+from testing.aws import Aws, Context, Inbox, aws, inbox, logged, refused
 from testing.composition import composed, forget
 from testing.world import connection
 
@@ -340,6 +342,32 @@ def test_trouble_of_one_connection_keeps_nothing_from_the_others(
     assert {detail["connection"]["id"] for _, detail in told.announced()} == {"c-1"}
 
 
+def test_trouble_of_one_part_keeps_nothing_from_those_after_it(
+    stack: Aws, told: Inbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    store(stack, "c-1", alerts=(Subscription(Alert.CONNECTION_BLOCKED),))
+    connections(stack).block("c-1", "610: a cause")
+    with refused(sqs(), "GetQueueAttributes"), pytest.raises(ExceptionGroup) as failed:
+        wake()
+    assert [type(one) for one in failed.value.exceptions] == [ClientError]
+    [line] = [line for line in logged(app.logger, caplog) if line["message"] == "not monitored"]
+    assert ("connection_id" in line, line["cause"]) == (False, "InternalServiceError")
+    assert [kind for kind, _ in told.announced()] == ["Run Summary"]
+    assert wake() == {"summaries": 0, "alerts": 1, "verifications": 0, "removed": 0}
+
+
+def test_a_summary_that_cannot_be_remembered_is_told_again(
+    stack: Aws, told: Inbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    store(stack, "c-1")
+    record(stack, COUNTS)
+    with refused(dynamodb(), "PutItem"), pytest.raises(ExceptionGroup):
+        wake()
+    assert wake()["summaries"] == 1
+    assert [detail["id"] for _, detail in told.announced()] == [f"c-1/{HOUR}/1"] * 2
+    assert [line["id"] for line in summaries(caplog)] == [f"c-1/{HOUR}/1"] * 2
+
+
 def test_alerts_are_told_while_nothing_can_be_summed_up(stack: Aws, told: Inbox) -> None:
     store(stack, "c-1", alerts=(Subscription(Alert.CONNECTION_BLOCKED),))
     connections(stack).block("c-1", "610: a cause")
@@ -385,10 +413,6 @@ def test_an_alert_that_is_unsubscribed_is_resolved(stack: Aws, told: Inbox) -> N
 
 def connections(stack: Aws) -> Connections:
     return Connections(stack.dynamodb, "ConnectionsTable")
-
-
-def dead_letters(stack: Aws) -> str:
-    return stack.dead_letter_queue_url
 
 
 def use(stack: Aws, calls: int) -> None:

@@ -42,7 +42,7 @@ def alerts() -> EvaluateAlerts:
         alerts=control.alerts(settings()),
         bus=bus(),
         topic=Topic(aws.sns(), settings().alert_topic_arn),
-        today=stores.leases(settings()).today,
+        day_count=stores.leases(settings()).today,
         dead_letters=lambda: depth(aws.sqs(), settings().dead_letter_queue_url),
         is_drained=aws.queue(settings()).is_empty,
         out_of_sync=out_of_sync,

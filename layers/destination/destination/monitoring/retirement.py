@@ -11,12 +11,9 @@ from typing import Final
 
 from destination.control.removal import Removal
 from destination.domain.connection import Status
-from destination.queue import EventQueue
+from destination.queue import COUNTS_LAG, EventQueue
 from destination.store.connections import Connections
 from destination.store.errors import AWS_ERRORS, aws_code
-
-COUNTS_LAG: Final = timedelta(minutes=5)
-"""The queue's counts are approximate for a minute or so, and a body that was let in may just be on its way into it."""
 
 LONGEST_IN_QUEUE: Final = timedelta(days=14)
 """The queue's retention (template.yaml)."""
