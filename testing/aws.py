@@ -12,6 +12,8 @@ import boto3
 import pytest
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
+from botocore.client import BaseClient
+from botocore.exceptions import ClientError
 from moto import mock_aws
 from mypy_boto3_dynamodb import DynamoDBClient
 from mypy_boto3_secretsmanager import SecretsManagerClient
@@ -25,17 +27,18 @@ SECRETS_PREFIX = "destination"
 PSEUDONYM_SECRET = "PseudonymSecret"
 
 
+@dataclass(frozen=True)
 class Context(LambdaContext):
-    """Lambda's context, with five minutes left."""
+    """Lambda's context, as far as the functions and Powertools read it; with five minutes left."""
 
-    _function_name = "function"
-    _memory_limit_in_mb = 1024
-    _invoked_function_arn = "arn:aws:lambda:eu-central-1:123456789012:function:function"
-    _aws_request_id = "request-1"
+    function_name: str = "function"
+    memory_limit_in_mb: int = 1024
+    invoked_function_arn: str = "arn:aws:lambda:eu-central-1:123456789012:function:function"
+    aws_request_id: str = "request-1"
+    milliseconds_left: int = 300_000
 
-    @staticmethod
-    def get_remaining_time_in_millis() -> int:
-        return 300_000
+    def get_remaining_time_in_millis(self) -> int:  # type: ignore[override]  # Lambda's is an instance's method, too
+        return self.milliseconds_left
 
 
 @dataclass(frozen=True)
@@ -98,6 +101,21 @@ def aws() -> Iterator[Aws]:
             dead_letter_queue_url=sqs.create_queue(QueueName="dead-letters")["QueueUrl"],
             alert_topic_arn=boto3.client("sns").create_topic(Name="alerts")["TopicArn"],
         )
+
+
+@contextmanager
+def refused(client: BaseClient, operation: str) -> Iterator[None]:
+    """While the block runs, AWS refuses an operation to a client."""
+    name = f"before-call.{client.meta.service_model.service_id.hyphenize()}.{operation}"
+
+    def refuse(**_: object) -> None:
+        raise ClientError({"Error": {"Code": "InternalServiceError", "Message": "hush"}}, operation)
+
+    client.meta.events.register_first(name, refuse)
+    try:
+        yield
+    finally:
+        client.meta.events.unregister(name, refuse)
 
 
 @dataclass(frozen=True)

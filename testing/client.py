@@ -15,8 +15,8 @@ from typer.testing import CliRunner, Result
 
 from destination.queue import DeadLetter, DeadLetters, pack
 from destination_client.main import app
-from functions.ingest import app as webhook
 from marketo_simulator import Simulator
+from testing.composition import composed
 from testing.control_plane import fresh
 from testing.gateway import Gateway, gateway
 
@@ -124,13 +124,10 @@ def stack(marketo: Simulator, folder: Path) -> Iterator[Stack]:
         (folder / ".local").mkdir()
         told = {"api_url": entrance.url, "emulator_url": "http://127.0.0.1:9", "queues": queues}
         (folder / ".local" / "stack.json").write_text(json.dumps(told))
-        environment.setenv("STACK_NAME", STACK)
-        environment.setenv("QUEUE_URL", queues["events"])
         environment.setenv(SECRET_VARIABLE, "secret")
         environment.chdir(folder)
-        webhook.ingest.cache_clear()
-        yield Stack(entrance, marketo, sqs, queues["events"], queues["dead_letters"], folder)
-        webhook.ingest.cache_clear()
+        with composed({"STACK_NAME": STACK, "QUEUE_URL": queues["events"]}):
+            yield Stack(entrance, marketo, sqs, queues["events"], queues["dead_letters"], folder)
 
 
 def deployed(standing: Stack) -> None:

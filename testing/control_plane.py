@@ -13,12 +13,12 @@ from urllib.parse import parse_qs, quote
 import boto3
 import jsonschema
 import pytest
-from aws_lambda_powertools.utilities.typing import LambdaContext
 from moto import mock_aws
 from mypy_boto3_dynamodb import DynamoDBClient
 from mypy_boto3_secretsmanager import SecretsManagerClient
 from mypy_boto3_sqs import SQSClient
 
+from destination.composition.connections import paces
 from destination.domain.connection import Connection
 from destination.domain.credentials import ClientCredentials
 from destination.store.audiences import Audiences
@@ -26,9 +26,11 @@ from destination.store.connections import Connections
 from destination.store.delivering import DeliveringConnections
 from destination.store.ingress import Ingresses
 from destination.store.secrets import Credentials
-from functions.connections import app, wiring
+from functions.connections import app
 from marketo_simulator import Simulator
 from marketo_simulator.server import serve
+from testing.aws import Context
+from testing.composition import composed
 from testing.template import ROOT, source, tables
 
 PREFIX = "dest"
@@ -59,36 +61,24 @@ CREATE: Mapping[str, Any] = {
 def control_plane() -> Iterator[Simulator]:
     """The function's environment; its Marketo is a simulator on the loopback interface."""
     simulator = Simulator()
-    with serve(simulator) as server, pytest.MonkeyPatch.context() as environment:
-        environment.setenv("CONNECTIONS_TABLE", "ConnectionsTable")
-        environment.setenv("LEDGER_TABLE", "LedgerTable")
-        environment.setenv("RUNS_TABLE", "RunsTable")
-        environment.setenv("QUEUE_URL", QUEUE_URL)
-        environment.setenv("SECRETS_PREFIX", PREFIX)
-        environment.setenv("MARKETO_URL", server.url)
-        _forget_environment()
-        yield simulator
-        _forget_environment()
-
-
-def _forget_environment() -> None:
-    for made in (
-        wiring.settings,
-        wiring.management,
-        wiring.activations,
-        wiring.governance,
-        wiring.previews,
-        wiring.recorder,
-        wiring.verifications,
-    ):
-        made.cache_clear()
+    with serve(simulator) as server:
+        environment = {
+            "CONNECTIONS_TABLE": "ConnectionsTable",
+            "LEDGER_TABLE": "LedgerTable",
+            "RUNS_TABLE": "RunsTable",
+            "QUEUE_URL": QUEUE_URL,
+            "SECRETS_PREFIX": PREFIX,
+            "MARKETO_URL": server.url,
+        }
+        with composed(environment):
+            yield simulator
 
 
 @contextmanager
 def fresh(simulator: Simulator) -> Iterator[None]:
     """AWS and Marketo as they are before anything was done."""
     simulator.reset()
-    wiring.paces.cache_clear()
+    paces.cache_clear()
     with mock_aws():
         for name in ("ConnectionsTable", "LedgerTable", "RunsTable"):
             dynamodb().create_table(**_TABLES[name])
@@ -228,7 +218,7 @@ def send(
         "body": body,
         "isBase64Encoded": False,
     }
-    answer = app.handler(event, _context())
+    answer = app.handler(event, Context())
     single = {name: values[0] for name, values in answer["multiValueHeaders"].items()}
     return Answer(answer["statusCode"], single, answer["body"] or "")
 
@@ -257,15 +247,6 @@ def _check(method: str, path: str, answer: Answer) -> None:
                 return
             schema = described["content"][answer.headers["Content-Type"]]["schema"]
             jsonschema.validate(answer.json, schema | {"components": _DOCUMENT["components"]})
-
-
-def _context() -> LambdaContext:
-    context = LambdaContext()
-    context._function_name = "connections"
-    context._memory_limit_in_mb = 1024
-    context._invoked_function_arn = "arn:aws:lambda:eu-west-1:123456789012:function:connections"
-    context._aws_request_id = "request-1"
-    return context
 
 
 def created(**changes: object) -> str:

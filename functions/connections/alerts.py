@@ -8,10 +8,10 @@ from aws_lambda_powertools.event_handler.openapi.params import Body, Query
 
 from destination.api.alerts import AlertList
 from destination.api.http import etag
+from destination.composition.connections import read_alerts
 from destination.domain.audit import AuditAction
 from functions.connections.connections import changed
 from functions.connections.parameters import JSON, ConnectionId, IfMatch
-from functions.connections.wiring import read_alerts
 
 router = Router()
 

@@ -1,10 +1,11 @@
 """The control plane: connections, their mapping and audiences, their runs, and the audit log."""
 
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from aws_lambda_powertools import Logger
-from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
+from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError as NoRouteError
 from aws_lambda_powertools.event_handler.openapi.exceptions import (
     RequestUnsupportedContentType,
@@ -13,9 +14,10 @@ from aws_lambda_powertools.event_handler.openapi.exceptions import (
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import BotoCoreError, ClientError
 
-from destination.api.http import caller_of, decoded
+from destination.api.http import caller_of
 from destination.api.problem_kinds import CONTENT_TYPE
 from destination.api.problems import problem_details, problems_of
+from destination.composition.connections import caller, watch
 from destination.control.errors import (
     AlreadyBoundError,
     BusyError,
@@ -31,6 +33,7 @@ from destination.domain.governance import Violation
 from destination.domain.problem import ConfigurationError, Problem
 from destination.marketo.errors import ConnectionBlockedError, InstanceWaitsError, MarketoError
 from destination.marketo.pace import OutOfTimeError
+from destination.observation import log_call
 from destination.store.cursors import InvalidCursorError
 from destination.store.errors import DeletingError, NotFoundError, StaleVersionError
 from functions.connections import (
@@ -47,7 +50,7 @@ from functions.connections import (
     verifications,
 )
 from functions.connections.parameters import JSON
-from functions.connections.wiring import caller
+from functions.connections.resolver import Resolver
 
 MEND = "Mend the members that are named in errors."
 NOT_JSON = "The body must be JSON text in UTF-8 that nests a few levels deep."
@@ -75,8 +78,7 @@ REFUSALS: Mapping[type[Exception], tuple[str, str]] = {
 """By error: the kind of problem, and its detail."""
 
 logger = Logger()
-api = APIGatewayRestResolver(enable_validation=True, response_validation_error_http_code=500)
-api._json_body_deserializer = decoded  # this resolver, unlike its base class, has no parameter for it
+api = Resolver()
 for calls in (
     connections,
     audiences,
@@ -96,6 +98,7 @@ for calls in (
 @logger.inject_lambda_context(clear_state=True, correlation_id_path="requestContext.requestId")
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     caller.set(caller_of(event))
+    watch.set(functools.partial(log_call, logger))
     answer = api.resolve(event, context)
     answer["body"] = answer["body"] or ""  # API Gateway takes null for an empty body; the local emulator does not
     return answer
@@ -137,9 +140,9 @@ api.exception_handler([ClientError, BotoCoreError])(aws_trouble)
 
 @api.not_found
 def no_route(error: NoRouteError) -> Response[str]:
-    path = api.current_event.path
-    routes = (*api._static_routes, *api._dynamic_routes)
-    if allowed := {route.method for route in routes if route.rule.match(path)}:
+    asked = api.current_event
+    allowed = api.methods_of(asked.path)
+    if allowed and asked.http_method.upper() not in allowed:
         methods = ", ".join(sorted(allowed))
         return _problem("method-not-allowed", f"Use {methods}.", headers={"Allow": methods})
     return _problem("not-found", "There is nothing at this path.")

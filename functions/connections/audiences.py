@@ -10,9 +10,9 @@ from aws_lambda_powertools.event_handler.openapi.params import Body, Query
 
 from destination.api.audiences import AudienceIn, AudienceList, AudienceOut
 from destination.api.http import etag, expected_version
+from destination.composition.connections import manage_audiences
 from destination.domain.audience import DEFAULT_NAMESPACE, Activation, AudienceKey
 from functions.connections.parameters import JSON, AudienceId, ConnectionId, IfMatch, InNamespace, one_object
-from functions.connections.wiring import activations
 
 router = Router()
 
@@ -35,13 +35,13 @@ class ListKept(StrEnum):
     middlewares=[one_object],
 )
 def activate_audience(connection_id: ConnectionId, body: AudienceIn, if_match: IfMatch = None) -> Response[AudienceOut]:
-    activation, new = activations().activate(connection_id, body.activation(), expected_version(if_match))
+    activation, new = manage_audiences().activate(connection_id, body.activation(), expected_version(if_match))
     return _shown(activation, 201 if new else 200)
 
 
 @router.get("/connections/<connection_id>/audiences", summary="List activated audiences", operation_id="listAudiences")
 def list_audiences(connection_id: ConnectionId) -> AudienceList:
-    return AudienceList.of(activations().list(connection_id))
+    return AudienceList.of(manage_audiences().list(connection_id))
 
 
 @router.get(
@@ -52,7 +52,7 @@ def list_audiences(connection_id: ConnectionId) -> AudienceList:
 def get_audience(
     connection_id: ConnectionId, audience_id: AudienceId, namespace: InNamespace = DEFAULT_NAMESPACE
 ) -> Response[AudienceOut]:
-    return _shown(activations().get(connection_id, AudienceKey(namespace, unquote(audience_id))))
+    return _shown(manage_audiences().get(connection_id, AudienceKey(namespace, unquote(audience_id))))
 
 
 @router.patch(
@@ -69,9 +69,9 @@ def change_audience(
     if_match: IfMatch = None,
 ) -> Response[AudienceOut]:
     audience = AudienceKey(namespace, unquote(audience_id))
-    before = activations().get(connection_id, audience, expected_version(if_match))
+    before = manage_audiences().get(connection_id, audience, expected_version(if_match))
     after = AudienceIn.of(before).patched(body).over(before)
-    return _shown(activations().change(connection_id, before, after))
+    return _shown(manage_audiences().change(connection_id, before, after))
 
 
 @router.delete(
@@ -88,7 +88,7 @@ def deactivate_audience(
     if_match: IfMatch = None,
 ) -> Response[None]:
     audience = AudienceKey(namespace, unquote(audience_id))
-    activations().deactivate(connection_id, audience, expected_version(if_match), empty=kept is ListKept.EMPTY)
+    manage_audiences().deactivate(connection_id, audience, expected_version(if_match), empty=kept is ListKept.EMPTY)
     return Response(204)
 
 

@@ -7,8 +7,8 @@ from aws_lambda_powertools.event_handler.openapi.params import Query
 
 from destination.api.audit import AuditLog
 from destination.api.representation import Time
+from destination.composition.connections import read_audit
 from functions.connections.parameters import LONGEST_ID, Cursor, Limit
-from functions.connections.wiring import read_audit
 
 router = Router()
 

@@ -7,8 +7,8 @@ from aws_lambda_powertools.event_handler.api_gateway import Router
 from aws_lambda_powertools.event_handler.openapi.params import Body
 
 from destination.api.checks import ChecksIn, ChecksOut
+from destination.composition.connections import check_connections
 from functions.connections.parameters import ConnectionId, one_object
-from functions.connections.wiring import checks
 
 router = Router()
 
@@ -21,4 +21,4 @@ router = Router()
 )
 def check_connection(connection_id: ConnectionId, body: Annotated[ChecksIn | None, Body()] = None) -> ChecksOut:
     sample = None if body is None or body.sample is None else json.dumps(body.sample).encode()
-    return ChecksOut.of(checks()(connection_id, sample))
+    return ChecksOut.of(check_connections()(connection_id, sample))

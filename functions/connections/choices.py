@@ -14,8 +14,8 @@ from destination.api.choices import (
     StaticListPage,
     WorkspaceList,
 )
+from destination.composition.connections import read_choices
 from functions.connections.parameters import ConnectionId
-from functions.connections.wiring import choices
 
 router = Router()
 
@@ -26,24 +26,24 @@ router = Router()
     operation_id="listDedupeFields",
 )
 def list_dedupe_fields(connection_id: ConnectionId) -> DedupeFieldList:
-    return DedupeFieldList.of(choices().dedupe_fields(connection_id))
+    return DedupeFieldList.of(read_choices().dedupe_fields(connection_id))
 
 
 @router.get("/connections/<connection_id>/marketo/fields", summary="List lead fields", operation_id="listFields")
 def list_fields(connection_id: ConnectionId) -> LeadFieldList:
-    return LeadFieldList.of(choices().fields(connection_id))
+    return LeadFieldList.of(read_choices().fields(connection_id))
 
 
 @router.get(
     "/connections/<connection_id>/marketo/partitions", summary="List lead partitions", operation_id="listPartitions"
 )
 def list_partitions(connection_id: ConnectionId) -> PartitionList:
-    return PartitionList.of(choices().partitions(connection_id))
+    return PartitionList.of(read_choices().partitions(connection_id))
 
 
 @router.get("/connections/<connection_id>/marketo/workspaces", summary="List workspaces", operation_id="listWorkspaces")
 def list_workspaces(connection_id: ConnectionId) -> WorkspaceList:
-    found = choices().workspaces(connection_id)
+    found = read_choices().workspaces(connection_id)
     return WorkspaceList.of(found.source, found.names)
 
 
@@ -54,5 +54,5 @@ def list_static_lists(
     cursor: Annotated[Cursor | None, Query(description="From the page before.")] = None,
     limit: Annotated[int, Query(ge=1, le=300)] = 100,
 ) -> StaticListPage:
-    page = choices().lists(connection_id, name, cursor, limit)
+    page = read_choices().lists(connection_id, name, cursor, limit)
     return StaticListPage.of(page.lists, page.cursor)

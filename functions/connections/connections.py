@@ -17,10 +17,10 @@ from destination.api.connections import (
     RotationIn,
 )
 from destination.api.http import etag, expected_version, ingest_url
+from destination.composition.connections import manage_audiences, manage_connections
 from destination.domain.audit import AuditAction
 from destination.domain.connection import Connection
 from functions.connections.parameters import JSON, ConnectionId, Cursor, IfMatch, Limit, one_object
-from functions.connections.wiring import activations, management
 
 router = Router()
 
@@ -33,23 +33,23 @@ router = Router()
     middlewares=[one_object],
 )
 def create_connection(body: ConnectionIn) -> Response[ConnectionCreated]:
-    created = management().create(body.draft(), body.client_credentials())
+    created = manage_connections().create(body.draft(), body.client_credentials())
     url = ingest_url(router.current_event.raw_event, created.connection.id)
-    warnings = management().warnings(created.connection)
+    warnings = manage_connections().warnings(created.connection)
     shown = ConnectionCreated.with_ingest(created.connection, warnings, url, created.token)
     return Response(201, JSON, shown, etag(created.connection.version))
 
 
 @router.get("/connections", summary="List connections", operation_id="listConnections")
 def list_connections(cursor: Cursor = None, limit: Limit = 50) -> ConnectionPage:
-    page = management().list(cursor, limit)
-    return ConnectionPage.of(page.connections, page.cursor, management().warnings)
+    page = manage_connections().list(cursor, limit)
+    return ConnectionPage.of(page.connections, page.cursor, manage_connections().warnings)
 
 
 @router.get("/connections/<connection_id>", summary="Show a connection", operation_id="getConnection")
 def get_connection(connection_id: ConnectionId) -> Response[ConnectionOut]:
-    connection = management().get(connection_id)
-    warnings = management().warnings(connection, len(activations().list(connection_id)))
+    connection = manage_connections().get(connection_id)
+    warnings = manage_connections().warnings(connection, len(manage_audiences().list(connection_id)))
     return Response(200, JSON, ConnectionOut.with_warnings(connection, warnings), etag(connection.version))
 
 
@@ -73,7 +73,7 @@ def delete_connection(
     discard: Annotated[bool, Query(description="Remove it at once; what is queued becomes dead letters.")] = False,
     if_match: IfMatch = None,
 ) -> Response[ConnectionOut | None]:
-    leaving = management().delete(connection_id, expected_version(if_match), discard=discard)
+    leaving = manage_connections().delete(connection_id, expected_version(if_match), discard=discard)
     if leaving is None:
         return Response(204)
     return Response(202, JSON, _with_warnings(leaving), etag(leaving.version))
@@ -90,7 +90,7 @@ def rotate_ingest_token(
     connection_id: ConnectionId, body: Annotated[RotationIn | None, Body()] = None, if_match: IfMatch = None
 ) -> Response[IngestRotated]:
     grace = (body or RotationIn()).grace
-    rotated = management().rotate_ingest_token(connection_id, grace, expected_version(if_match))
+    rotated = manage_connections().rotate_ingest_token(connection_id, grace, expected_version(if_match))
     shown = IngestRotated(
         url=ingest_url(router.current_event.raw_event, connection_id),
         token=rotated.token,
@@ -101,17 +101,17 @@ def rotate_ingest_token(
 
 @router.post("/connections/<connection_id>/enable", summary="Enable a connection", operation_id="enableConnection")
 def enable_connection(connection_id: ConnectionId, if_match: IfMatch = None) -> Response[ConnectionOut]:
-    return _shown(management().enable(connection_id, expected_version(if_match)))
+    return _shown(manage_connections().enable(connection_id, expected_version(if_match)))
 
 
 @router.post("/connections/<connection_id>/disable", summary="Disable a connection", operation_id="disableConnection")
 def disable_connection(connection_id: ConnectionId, if_match: IfMatch = None) -> Response[ConnectionOut]:
-    return _shown(management().disable(connection_id, expected_version(if_match)))
+    return _shown(manage_connections().disable(connection_id, expected_version(if_match)))
 
 
 @router.get("/connections/<connection_id>/mapping", summary="Show the mapping", operation_id="getMapping")
 def get_mapping(connection_id: ConnectionId) -> Response[list[MappingRowBody]]:
-    return _mapping(management().get(connection_id))
+    return _mapping(manage_connections().get(connection_id))
 
 
 @router.put("/connections/<connection_id>/mapping", summary="Replace the mapping", operation_id="setMapping")
@@ -128,9 +128,9 @@ def changed(
     action: AuditAction = AuditAction.CHANGE_CONNECTION,
 ) -> Connection:
     """Apply a JSON merge patch."""
-    before = management().get(connection_id, expected_version(if_match))
+    before = manage_connections().get(connection_id, expected_version(if_match))
     wanted = ConnectionIn.of(before).patched(patch)
-    return management().change(before, wanted.over(before), wanted.client_credentials(), action)
+    return manage_connections().change(before, wanted.over(before), wanted.client_credentials(), action)
 
 
 def _shown(connection: Connection) -> Response[ConnectionOut]:
@@ -138,7 +138,7 @@ def _shown(connection: Connection) -> Response[ConnectionOut]:
 
 
 def _with_warnings(connection: Connection) -> ConnectionOut:
-    return ConnectionOut.with_warnings(connection, management().warnings(connection))
+    return ConnectionOut.with_warnings(connection, manage_connections().warnings(connection))
 
 
 def _mapping(connection: Connection) -> Response[list[MappingRowBody]]:

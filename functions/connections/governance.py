@@ -5,16 +5,16 @@ from aws_lambda_powertools.event_handler.api_gateway import Router
 
 from destination.api.governance import EvaluationIn, EvaluationOut, PoliciesIn, PoliciesOut
 from destination.api.http import etag, expected_version
+from destination.composition.connections import manage_policies
 from destination.domain.policy import PolicySet
 from functions.connections.parameters import JSON, IfMatch, one_object
-from functions.connections.wiring import governance
 
 router = Router()
 
 
 @router.get("/governance/policies", summary="Show the data usage policies", operation_id="getPolicies")
 def get_policies() -> Response[PoliciesOut]:
-    return _shown(governance().show())
+    return _shown(manage_policies().show())
 
 
 @router.put(
@@ -24,7 +24,7 @@ def get_policies() -> Response[PoliciesOut]:
     middlewares=[one_object],
 )
 def set_policies(body: PoliciesIn, if_match: IfMatch = None) -> Response[PoliciesOut]:
-    return _shown(governance().replace(body.proposals(), expected_version(if_match)))
+    return _shown(manage_policies().replace(body.proposals(), expected_version(if_match)))
 
 
 @router.post(
@@ -34,7 +34,7 @@ def set_policies(body: PoliciesIn, if_match: IfMatch = None) -> Response[Policie
     middlewares=[one_object],
 )
 def evaluate_policies(body: EvaluationIn) -> EvaluationOut:
-    denied = governance().evaluate(body.marketing_actions, body.labels, with_drafts=body.include_drafts)
+    denied = manage_policies().evaluate(body.marketing_actions, body.labels, with_drafts=body.include_drafts)
     return EvaluationOut.of(denied)
 
 

@@ -9,11 +9,12 @@ from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 from destination.api.flow_runs import FlowRun, FlowRunPage
 from destination.api.representation import Time
 from destination.api.runs import RunOut, RunPage
+from destination.composition import now
+from destination.composition.connections import read_runs
 from destination.control.runs import RunQuery, RunsPage
 from destination.domain.audience import DEFAULT_NAMESPACE, AudienceKey
 from destination.marketo.reasons import message_of
 from functions.connections.parameters import LONGEST_ID, ConnectionId, Cursor, InNamespace
-from functions.connections.wiring import history, now
 
 router = Router()
 
@@ -37,7 +38,7 @@ def list_runs(
     shape: Format = "run",
 ) -> RunPage | FlowRunPage:
     wanted = RunQuery(first, last, _audience(namespace, audience_id), failures_only, with_excluded, cursor, limit)
-    page = history().page(connection_id, wanted)
+    page = read_runs().page(connection_id, wanted)
     if shape == "flow-run":
         return FlowRunPage(items=_flow_runs(page, wanted.audience), cursor=page.cursor)
     return RunPage(runs=_runs(page, wanted.audience), cursor=page.cursor)
@@ -52,7 +53,7 @@ def get_run(
     shape: Format = "run",
 ) -> RunOut | FlowRunPage:
     audience = _audience(namespace, audience_id)
-    page = history().run(connection_id, unquote(run_id), audience)
+    page = read_runs().run(connection_id, unquote(run_id), audience)
     if shape == "flow-run":
         return FlowRunPage(items=_flow_runs(page, audience), cursor=None)
     return _runs(page, audience)[0]

@@ -7,8 +7,8 @@ from aws_lambda_powertools.event_handler.api_gateway import Router
 from aws_lambda_powertools.event_handler.openapi.params import Path
 
 from destination.api.verifications import VerificationIn, VerificationList, VerificationOut
+from destination.composition.connections import manage_verifications
 from functions.connections.parameters import JSON, LONGEST_ID, ConnectionId, one_object
-from functions.connections.wiring import verifications
 
 router = Router()
 
@@ -21,15 +21,15 @@ router = Router()
     middlewares=[one_object],
 )
 def request_verification(connection_id: ConnectionId, body: VerificationIn) -> Response[VerificationOut]:
-    made = verifications().request(connection_id, body.audience, body.repair)
-    return Response(202, JSON, VerificationOut.with_checks(*verifications().get(connection_id, made.id)))
+    made = manage_verifications().request(connection_id, body.audience, body.repair)
+    return Response(202, JSON, VerificationOut.with_checks(*manage_verifications().get(connection_id, made.id)))
 
 
 @router.get(
     "/connections/<connection_id>/verifications", summary="List verifications", operation_id="listVerifications"
 )
 def list_verifications(connection_id: ConnectionId) -> VerificationList:
-    return VerificationList.of(verifications().newest(connection_id))
+    return VerificationList.of(manage_verifications().newest(connection_id))
 
 
 @router.get(
@@ -41,4 +41,4 @@ def get_verification(
     connection_id: ConnectionId,
     verification_id: Annotated[str, Path(max_length=LONGEST_ID, description="The verification's id.")],
 ) -> VerificationOut:
-    return VerificationOut.with_checks(*verifications().get(connection_id, verification_id))
+    return VerificationOut.with_checks(*manage_verifications().get(connection_id, verification_id))

@@ -18,43 +18,27 @@ here to the calls to Marketo.
 """
 
 import base64
-import functools
 import json
-from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 
-import boto3
 from aws_lambda_powertools import Logger, Metrics
-from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from destination.api.problem_kinds import CONTENT_TYPE, KINDS, MAX_ERRORS, by_record, problem
+from destination.composition.ingest import ingest, settings
 from destination.ingest.sources.body import LONGEST_NAME
 from destination.ingest.webhook import (
     Acceptance,
-    AcceptEvents,
     NotJsonError,
     Submission,
     UnavailableError,
     WebhookError,
 )
-from destination.queue import CORRELATION_ID, EventQueue
-from destination.settings import IngestSettings
-from destination.store.ingress import Ingresses
+from destination.observation import measure
+from destination.queue import CORRELATION_ID
 
 logger = Logger()
 metrics = Metrics()
-
-
-@functools.cache
-def ingest() -> AcceptEvents:
-    settings = IngestSettings.from_env()
-    return AcceptEvents(
-        ingresses=Ingresses(boto3.client("dynamodb"), settings.connections_table),
-        queue=EventQueue(boto3.client("sqs"), settings.queue_url),
-        clock=lambda: datetime.now(UTC),
-    )
 
 
 @logger.inject_lambda_context(clear_state=True)
@@ -69,11 +53,11 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         cause = {"cause": refused.cause} if isinstance(refused, UnavailableError) else {}
         status = KINDS[refused.kind].status
         logger.warning("events refused", extra={"status": status, "detail": refused.detail, **cause})
-        _measure({"refused": 1}, status=str(status))
+        measure(metrics, {"refused": 1}, {"stack": settings().stack_name, "status": str(status)})
         return _refused(refused, correlation_id)
     counts = {"accepted": acceptance.accepted, "rejected": len(acceptance.rejected)}
     logger.info("events accepted", extra=counts)
-    _measure(counts)
+    measure(metrics, counts, {"stack": settings().stack_name})
     return _accepted(acceptance, correlation_id)
 
 
@@ -81,14 +65,6 @@ def _correlation_id(event: dict[str, Any], context: LambdaContext) -> str:
     """API Gateway's id of the request, which its access log has too; Lambda's where there is none."""
     request_id = (event.get("requestContext") or {}).get("requestId") or ""
     return request_id if CORRELATION_ID.fullmatch(request_id) else context.aws_request_id
-
-
-def _measure(counts: Mapping[str, int], **dimensions: str) -> None:
-    for name, count in counts.items():
-        metrics.add_metric(name=name, unit=MetricUnit.Count, value=count)
-    for name, value in {"stack": IngestSettings.from_env().stack_name, **dimensions}.items():
-        metrics.add_dimension(name=name, value=value)
-    metrics.flush_metrics()
 
 
 def _submission(event: dict[str, Any], correlation_id: str) -> Submission:

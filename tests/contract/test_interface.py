@@ -7,7 +7,7 @@ import pytest
 import schemathesis
 from hypothesis import Phase, settings
 
-from functions.connections import wiring
+from destination.composition.connections import paces
 from marketo_simulator import Simulator
 from testing.control_plane import application, control_plane, created, fresh
 from testing.interface import CHECKS, described
@@ -25,7 +25,7 @@ def stack() -> Iterator[Simulator]:
 @schema.parametrize()
 @settings(max_examples=5, derandomize=True, deadline=None, phases=[Phase.explicit, Phase.generate])
 def test_every_answer_is_as_described(case: "schemathesis.Case[Any]", stack: Simulator) -> None:
-    wiring.paces.cache_clear()  # No example waits for what those before it asked Marketo.
+    paces.cache_clear()  # No example waits for what those before it asked Marketo.
     if "connection_id" in case.path_parameters:
         case.path_parameters["connection_id"] = created()
     case.call_and_validate(checks=CHECKS)

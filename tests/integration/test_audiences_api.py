@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
+from destination.composition import connections as composition
+from destination.composition import stores
 from destination.domain.audience import AudienceKey
 from destination.domain.circuit import Pause
-from functions.connections import wiring
 from marketo_simulator import Fault, Simulator
 from testing.control_plane import (
     Answer,
@@ -245,15 +246,15 @@ def test_the_access_token_is_shared_as_a_secret() -> None:
 def test_the_calls_of_all_requests_to_an_instance_share_a_window(marketo: Simulator) -> None:
     first, second = created(), created()
     activated(first)
-    alone = len(wiring.pace_for("123-ABC-456").state().calls)
+    alone = len(composition.pace_for("123-ABC-456").state().calls)
     activated(second, "aud-2", name="Another")
-    assert len(wiring.pace_for("123-ABC-456").state().calls) == 2 * alone > 0
-    assert wiring.pace_for("999-ZZZ-999").state().calls == ()
+    assert len(composition.pace_for("123-ABC-456").state().calls) == 2 * alone > 0
+    assert composition.pace_for("999-ZZZ-999").state().calls == ()
 
 
 def test_without_time_left_for_an_answer_nothing_is_asked(marketo: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
     connection_id = created()
-    monkeypatch.setattr(wiring, "LAST_ANSWER", 0.0)
+    monkeypatch.setattr(composition, "LAST_ANSWER", 0.0)
     answer = activated(connection_id)
     assert (answer.status, answer.json["type"]) == (503, "urn:marketo-destination:problem:marketo-unavailable")
     assert lists(marketo) == {}
@@ -386,7 +387,7 @@ def members(marketo: Simulator) -> set[int]:
 
 
 def in_ledger(connection_id: str, audience_id: str) -> int:
-    return len(list(wiring.ledger().members(connection_id, AudienceKey("ups", audience_id))))
+    return len(list(composition.ledger().members(connection_id, AudienceKey("ups", audience_id))))
 
 
 def emptied(connection_id: str) -> Answer:
@@ -415,12 +416,13 @@ def test_a_list_is_not_emptied_while_its_instance_is_delivered_to_or_paused(
 ) -> None:
     connection_id = filled(marketo)
     now = datetime.now(UTC)
-    lease = wiring.leases().acquire("123-ABC-456", now, now + timedelta(minutes=5))
+    leases = stores.leases(composition.settings())
+    lease = leases.acquire("123-ABC-456", now, now + timedelta(minutes=5))
     assert lease is not None
     monkeypatch.setattr("destination.control.audiences.PATIENCE", timedelta(0))
     busy = emptied(connection_id)
     assert (busy.status, busy.json["type"]) == (503, "urn:marketo-destination:problem:marketo-unavailable")
-    wiring.leases().release(lease, lease.pace, Pause(now + timedelta(hours=1), "607", "the quota is used up", 1))
+    leases.release(lease, lease.pace, Pause(now + timedelta(hours=1), "607", "the quota is used up", 1))
     paused = emptied(connection_id)
     assert (paused.status, "the quota is used up" in paused.json["detail"]) == (503, True)
     assert members(marketo) == {1, 2, 3, 9001, 9002}

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from functions.connections import wiring
+from destination.composition.connections import paces
 from marketo_simulator import Simulator
 from testing.control_plane import CREATE, activated, call, control_plane, created, fresh, items, stored
 
@@ -60,7 +60,7 @@ def marketo(stack: Simulator) -> Iterator[Simulator]:
 @pytest.fixture(autouse=True)
 def unhurried() -> None:
     """No case waits for the calls to Marketo that the ones before it made."""
-    wiring.paces.cache_clear()
+    paces.cache_clear()
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from functions.connections import wiring
+from destination.composition import connections as composition
+from functions.connections import app
 from marketo_simulator import Fault, Simulator
 from testing.control_plane import (
     CREATE,
@@ -268,7 +269,7 @@ def test_a_marketo_that_does_not_answer_is_told_and_left_alone(marketo: Simulato
 
 def test_without_time_left_the_checks_say_so(monkeypatch: pytest.MonkeyPatch) -> None:
     connection_id = created()
-    monkeypatch.setattr(wiring, "LAST_ANSWER", 0.0)
+    monkeypatch.setattr(composition, "LAST_ANSWER", 0.0)
     report = checked(connection_id)
     assert check(report, "credentials")["detail"] == "Marketo takes too long to answer"
     assert set(verdicts(report)) == set(NAMES)
@@ -329,7 +330,7 @@ def test_a_sample_that_is_no_event_is_refused(marketo: Simulator, sample: object
 
 def test_no_value_of_a_sample_shows_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("DEBUG")
-    caplog.set_level("DEBUG", wiring.logger.name)
+    caplog.set_level("DEBUG", app.logger.name)
     checked(created(), {**SAMPLE, "person": {"name": {"firstName": "Adalbert"}}})
     assert "marketo call answered" in logged(caplog)
     assert "Adalbert" not in logged(caplog)

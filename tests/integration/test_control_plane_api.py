@@ -5,7 +5,7 @@ from base64 import urlsafe_b64encode
 
 import pytest
 
-from functions.connections import wiring
+from functions.connections import app
 from testing.control_plane import (
     CREATE,
     activated,
@@ -47,7 +47,15 @@ def test_an_unknown_connection_is_not_found(method: str, below: str, body: objec
     assert answer.json["detail"] == "there is no connection nobody."
 
 
-@pytest.mark.parametrize(("path", "allow"), [("/connections", "GET, POST"), ("/connections/c-1/enable", "POST")])
+@pytest.mark.parametrize(
+    ("path", "allow"),
+    [
+        ("/connections", "GET, POST"),
+        ("/connections/", "GET, POST"),
+        ("/connections/c-1/enable", "POST"),
+        ("/connections/c-1/audiences/a%2Fb", "DELETE, GET, PATCH"),
+    ],
+)
 def test_a_method_that_a_resource_does_not_know_is_refused(path: str, allow: str) -> None:
     answer = call("PUT", path, {})
     assert (answer.status, answer.headers["Allow"]) == (405, allow)
@@ -77,8 +85,9 @@ def test_a_made_up_cursor_is_refused(path: str, position: str) -> None:
     assert (answer.status, answer.json["type"]) == (422, "urn:marketo-destination:problem:invalid")
 
 
-def test_there_is_nothing_elsewhere() -> None:
-    answer = call("GET", "/elsewhere")
+@pytest.mark.parametrize("path", ["/elsewhere", "/", "/connections/c-1/audiences/a/b", '/connections/"'])
+def test_there_is_nothing_elsewhere(path: str) -> None:
+    answer = call("GET", path)
     assert (answer.status, answer.json["title"]) == (404, "There is no such thing")
 
 
@@ -126,7 +135,7 @@ def test_trouble_of_aws_is_answered_and_logged(caplog: pytest.LogCaptureFixture)
 
 def test_no_secret_shows_in_answers_or_logs(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("DEBUG")
-    caplog.set_level("DEBUG", wiring.logger.name)
+    caplog.set_level("DEBUG", app.logger.name)
     hush = {"client_id": "client", "client_secret": "hush-hush-1"}
     made = call("POST", "/connections", {**CREATE, "credentials": hush})
     path = f"/connections/{made.json['id']}"

@@ -16,6 +16,7 @@ from destination.queue import MAX_MESSAGE_BYTES, Envelope, decode
 from destination.store.connections import Connections
 from functions.ingest import app
 from testing.aws import Aws, Context, as_json, aws, emitted, logged, webhook_request
+from testing.composition import composed
 from testing.world import connection
 
 TOKEN = "token-of-the-test"
@@ -27,11 +28,9 @@ PROFILE: Mapping[str, Any] = {
 
 
 @pytest.fixture
-def stack(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
+def stack() -> Iterator[Aws]:
     """Enabled connections `aep` and `canonical`, named by their format, and one of each other status."""
-    with aws() as stack:
-        for name, value in stack.environment().items():
-            monkeypatch.setenv(name, value)
+    with aws() as stack, composed(stack.environment()):
         stored = Connections(stack.dynamodb, "ConnectionsTable")
         for source_format in ("aep", "canonical"):
             enabled = connection(id=source_format, source_format=source_format)
@@ -39,9 +38,7 @@ def stack(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
             for status in (Status.DRAFT, Status.DISABLED):
                 other = replace(enabled, id=f"{source_format}-{status}", status=status)
                 stored.create(other, hashlib.sha256(TOKEN.encode()).hexdigest())
-        app.ingest.cache_clear()
         yield stack
-        app.ingest.cache_clear()
 
 
 def post(

@@ -25,6 +25,7 @@ from functions.sync import app as sync
 from marketo_simulator import Simulator
 from marketo_simulator.server import serve
 from testing.aws import SECRETS_PREFIX, Aws, Context, aws, emitted, sqs_batch, webhook_request
+from testing.composition import composed
 from testing.template import of_type, source
 from testing.world import START, audience, connection, event
 
@@ -49,15 +50,10 @@ Metric = tuple[str, str, tuple[str, ...]]
 
 
 @pytest.fixture
-def stack(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
+def stack() -> Iterator[Aws]:
     """One connection with an event in the queue that is delivered, one that is not, and a run of an hour ago."""
-    caches = (ingest.ingest, sync.sync, monitor.monitor, monitor.watch, monitor.bus, monitor.retire)
     seed = {"lists": [{"name": "a", "id": 1001}]}
-    with aws() as stack, serve(Simulator(seed=seed)) as server:
-        for name, value in stack.environment(server.url).items():
-            monkeypatch.setenv(name, value)
-        for cache in caches:
-            cache.cache_clear()
+    with aws() as stack, serve(Simulator(seed=seed)) as server, composed(stack.environment(server.url)):
         Connections(stack.dynamodb, "ConnectionsTable").create(connection(), hashlib.sha256(b"token").hexdigest())
         activation = Activation(audience("a"), "a", list_id=1001)
         Audiences(stack.dynamodb, "ConnectionsTable").put("connection-1", activation)
@@ -66,8 +62,6 @@ def stack(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
         bodies = [body for _, body in pack("connection-1", START, map(encode_event, people))]
         EventQueue(stack.sqs, stack.queue_url).send("connection-1", bodies)
         yield stack
-        for cache in caches:
-            cache.cache_clear()
 
 
 def metrics_of(function: str, output: str) -> set[Metric]:

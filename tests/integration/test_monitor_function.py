@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 
+from destination.composition import monitor as composition
+from destination.composition.aws import dynamodb, sqs
 from destination.domain.alert import Alert, Subscription
 from destination.domain.connection import Waiting
 from destination.domain.outcome import MESSAGES, MISSING_DEDUPE_VALUE
@@ -23,7 +26,8 @@ from destination.store.delivering import DeliveringConnections
 from destination.store.runs import Runs
 from destination.store.summaries import Summaries
 from functions.monitor import app
-from testing.aws import Aws, Context, Inbox, aws, inbox, logged
+from testing.aws import Aws, Context, Inbox, aws, inbox, logged, refused
+from testing.composition import composed, forget
 from testing.world import connection
 
 if TYPE_CHECKING:
@@ -32,19 +36,13 @@ if TYPE_CHECKING:
 COUNTS = Counter(received=9, activated=5, unchanged=1, excluded=2, failed=1, ignored=4, warnings=3, marketo_calls=12)
 HOUR = "2026-11-21T10:00Z"
 AFTER = datetime(2026, 11, 21, 11, 5, tzinfo=UTC)
+ENOUGH_TIME = Context()
 
 
 @pytest.fixture
-def stack(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
-    caches = (app.monitor, app.watch, app.bus, app.retire, app.recorder, app.verifications)
-    with aws() as stack:
-        for name, value in stack.environment().items():
-            monkeypatch.setenv(name, value)
-        for cache in caches:
-            cache.cache_clear()
+def stack() -> Iterator[Aws]:
+    with aws() as stack, composed(stack.environment()):
         yield stack
-        for cache in caches:
-            cache.cache_clear()
 
 
 @pytest.fixture
@@ -70,8 +68,8 @@ def record(
     stack.dynamodb.transact_write_items(TransactItems=[runs.put(run, written)])
 
 
-def wake(time: datetime = AFTER) -> dict[str, int]:
-    return app.handler({"time": format_time(time)}, Context())
+def wake(time: datetime = AFTER, context: Context = ENOUGH_TIME) -> dict[str, int]:
+    return app.handler({"time": format_time(time)}, context)
 
 
 def summaries(caplog: pytest.LogCaptureFixture) -> list[dict[str, Any]]:
@@ -301,20 +299,14 @@ def test_the_longest_and_oddest_name_can_be_told(stack: Aws, told: Inbox) -> Non
     assert notification["subject"] == f"connection_blocked triggered: {'?' * 255}"[:99]
 
 
-def test_what_was_stored_but_not_told_is_told_the_next_time(
-    stack: Aws, told: Inbox, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_was_stored_but_not_told_is_told_the_next_time(stack: Aws, told: Inbox) -> None:
     store(stack, "c-1", alerts=(Subscription(Alert.CONNECTION_BLOCKED),))
     delivering(stack).block("c-1", "610: a cause")
-    wrong = stack.alert_topic_arn + "-gone"
-    monkeypatch.setenv("ALERT_TOPIC_ARN", wrong)
-    with pytest.raises(ExceptionGroup):
+    with composed({"ALERT_TOPIC_ARN": stack.alert_topic_arn + "-gone"}), pytest.raises(ExceptionGroup):
         wake()
     assert told.told() == []
 
     delivering(stack).unblock("c-1")
-    monkeypatch.setenv("ALERT_TOPIC_ARN", stack.alert_topic_arn)
-    app.watch.cache_clear()
     assert [wake()["alerts"], wake()["alerts"], wake()["alerts"]] == [1, 1, 0]
     assert sorted(one["message"]["status"] for one in told.told()) == ["resolved", "triggered"]
 
@@ -335,11 +327,10 @@ def test_trouble_of_one_connection_keeps_nothing_from_the_others(
     for connection_id in ("c-1", "c-2"):
         record(stack, COUNTS, connection_id=connection_id)
         delivering(stack).block(connection_id, "610: a cause")
-    broken = Broken(boto3.client("events"))
-    monkeypatch.setattr(app, "bus", lambda: broken)
-
-    with pytest.raises(ExceptionGroup) as failed:
-        wake()
+    with monkeypatch.context() as trouble:
+        trouble.setattr(composition, "bus", lambda: Broken(boto3.client("events")))
+        with pytest.raises(ExceptionGroup) as failed:
+            wake()
 
     assert [type(one) for one in failed.value.exceptions] == [NotToldError, NotToldError]  # its alert and its summary
     lines = [line for line in logged(app.logger, caplog) if line["message"] == "not monitored"]
@@ -347,33 +338,52 @@ def test_trouble_of_one_connection_keeps_nothing_from_the_others(
     assert [detail["connection"]["id"] for _, detail in told.announced()] == ["c-2", "c-2"]
     assert [one["message"]["connection"]["id"] for one in told.told()] == ["c-2"]
 
-    monkeypatch.undo()
-    for name, value in stack.environment().items():
-        monkeypatch.setenv(name, value)
-    app.watch.cache_clear()
+    forget()
     assert wake() == {"summaries": 1, "alerts": 1, "verifications": 0, "removed": 0}
     assert {detail["connection"]["id"] for _, detail in told.announced()} == {"c-1"}
 
 
-def test_alerts_are_told_while_nothing_can_be_summed_up(
-    stack: Aws, told: Inbox, monkeypatch: pytest.MonkeyPatch
+def test_trouble_of_one_part_keeps_nothing_from_those_after_it(
+    stack: Aws, told: Inbox, caplog: pytest.LogCaptureFixture
 ) -> None:
     store(stack, "c-1", alerts=(Subscription(Alert.CONNECTION_BLOCKED),))
     delivering(stack).block("c-1", "610: a cause")
-    record(stack, COUNTS)
-    monkeypatch.setattr(Context, "get_remaining_time_in_millis", lambda _: app.TIME_TO_END)
+    with refused(sqs(), "GetQueueAttributes"), pytest.raises(ExceptionGroup) as failed:
+        wake()
+    assert [type(one) for one in failed.value.exceptions] == [ClientError]
+    [line] = [line for line in logged(app.logger, caplog) if line["message"] == "not monitored"]
+    assert ("connection_id" in line, line["cause"]) == (False, "InternalServiceError")
+    assert [kind for kind, _ in told.announced()] == ["Run Summary"]
     assert wake() == {"summaries": 0, "alerts": 1, "verifications": 0, "removed": 0}
-    monkeypatch.undo()
-    for name, value in stack.environment().items():
-        monkeypatch.setenv(name, value)
+
+
+def test_a_summary_that_cannot_be_remembered_is_told_again(
+    stack: Aws, told: Inbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    store(stack, "c-1")
+    record(stack, COUNTS)
+    with refused(dynamodb(), "PutItem"), pytest.raises(ExceptionGroup):
+        wake()
+    assert wake()["summaries"] == 1
+    assert [detail["id"] for _, detail in told.announced()] == [f"c-1/{HOUR}/1"] * 2
+    assert [line["id"] for line in summaries(caplog)] == [f"c-1/{HOUR}/1"] * 2
+
+
+def test_alerts_are_told_while_nothing_can_be_summed_up(stack: Aws, told: Inbox) -> None:
+    store(stack, "c-1", alerts=(Subscription(Alert.CONNECTION_BLOCKED),))
+    delivering(stack).block("c-1", "610: a cause")
+    record(stack, COUNTS)
+    late = Context(milliseconds_left=app.TIME_TO_END)
+    assert wake(context=late) == {"summaries": 0, "alerts": 1, "verifications": 0, "removed": 0}
     assert wake(AFTER + timedelta(hours=3))["summaries"] == 1
 
 
 def test_whoever_comes_second_tells_nothing(stack: Aws, told: Inbox) -> None:
     store(stack, "c-1", alerts=(Subscription(Alert.CONNECTION_BLOCKED),))
     delivering(stack).block("c-1", "610: a cause")
-    before = app.watch().alerts.states("c-1")
-    second = replace(app.watch(), alerts=Overtaken(stack.dynamodb, "RunsTable", before))
+    first = composition.alerts()
+    before = first.alerts.states("c-1")
+    second = replace(first, alerts=Overtaken(stack.dynamodb, "RunsTable", before))
     assert wake()["alerts"] == 1
     attempts = Attempts(lambda *_: None)
     assert (list(second(AFTER, attempts)), attempts.failed) == ([], [])
@@ -408,10 +418,6 @@ def connections(stack: Aws) -> Connections:
 
 def delivering(stack: Aws) -> DeliveringConnections:
     return DeliveringConnections(stack.dynamodb, "ConnectionsTable")
-
-
-def dead_letters(stack: Aws) -> str:
-    return stack.dead_letter_queue_url
 
 
 def use(stack: Aws, calls: int) -> None:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import pytest
-from botocore.exceptions import ClientError
 
+from destination.composition.aws import secretsmanager
 from destination.domain.audience import Activation
 from destination.domain.connection import Status
 from destination.domain.credentials import AccessToken, ClientCredentials
@@ -15,21 +15,15 @@ from destination.store.audit import Audit
 from destination.store.connections import Connections
 from destination.store.secrets import Credentials, TokenSecret
 from functions.monitor import app
-from testing.aws import SECRETS_PREFIX, Aws, Context, aws, logged
+from testing.aws import SECRETS_PREFIX, Aws, Context, aws, logged, refused
+from testing.composition import composed
 from testing.world import START, audience, connection
 
 
 @pytest.fixture
-def stack(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
-    caches = (app.monitor, app.watch, app.bus, app.retire)
-    with aws() as stack:
-        for name, value in stack.environment().items():
-            monkeypatch.setenv(name, value)
-        for cache in caches:
-            cache.cache_clear()
+def stack() -> Iterator[Aws]:
+    with aws() as stack, composed(stack.environment()):
         yield stack
-        for cache in caches:
-            cache.cache_clear()
 
 
 @dataclass
@@ -106,15 +100,8 @@ def test_only_what_is_being_deleted_is_removed(stack: Aws) -> None:
 
 def test_what_cannot_be_removed_now_is_tried_again(stack: Aws, caplog: pytest.LogCaptureFixture) -> None:
     leaving = Leaving.of(stack)
-    refuse = ClientError({"Error": {"Code": "InternalServiceError", "Message": "hush"}}, "DeleteSecret")
-
-    def fail(**_: object) -> None:
-        raise refuse
-
-    events = app.retire().removal.credentials._client.meta.events
-    events.register_first("before-call.secretsmanager.DeleteSecret", fail)
-    run_at(timedelta(hours=1))
-    events.unregister("before-call.secretsmanager.DeleteSecret", fail)
+    with refused(secretsmanager(), "DeleteSecret"):
+        run_at(timedelta(hours=1))
     lines = [line for line in logged(app.logger, caplog) if line["message"] == "connection not removed"]
     assert [(line["connection_id"], line["cause"]) for line in lines] == [("c-1", "InternalServiceError")]
     assert leaving.connections.get("c-1").status is Status.DELETING

@@ -25,6 +25,7 @@ from functions.sync import app
 from marketo_simulator import Fault, Simulator
 from marketo_simulator.server import serve
 from testing.aws import SECRETS_PREFIX, Aws, Context, aws, emitted, logged, sqs_batch
+from testing.composition import composed
 from testing.world import MUNCHKIN, audience, connection, event
 
 REALIZED, EXITED = MembershipStatus.REALIZED, MembershipStatus.EXITED
@@ -39,20 +40,11 @@ SEED: dict[str, Any] = {
 }
 
 
-class AlmostDone(Context):
-    """Lambda's context, with just enough time to ask for the lease once."""
+ALMOST_DONE = Context(milliseconds_left=110_500)
+"""Lambda's context, with just enough time to ask for the lease once."""
 
-    @staticmethod
-    def get_remaining_time_in_millis() -> int:
-        return 110_500
-
-
-class Hurried(Context):
-    """Lambda's context, with time for a first call even where the machine is busy, and for hardly any repetition."""
-
-    @staticmethod
-    def get_remaining_time_in_millis() -> int:
-        return 115_000
+HURRIED = Context(milliseconds_left=115_000)
+"""With time for a first call even where the machine is busy, and for hardly any repetition."""
 
 
 @dataclass
@@ -142,13 +134,9 @@ class Stage:
 
 
 @pytest.fixture
-def stage(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
-    with aws() as account, serve(Simulator(seed=SEED)) as server:
-        for name, value in account.environment(server.url).items():
-            monkeypatch.setenv(name, value)
-        app.sync.cache_clear()
+def stage() -> Iterator[Stage]:
+    with aws() as account, serve(Simulator(seed=SEED)) as server, composed(account.environment(server.url)):
         yield Stage(account, server.simulator)
-        app.sync.cache_clear()
 
 
 def known(*memberships: tuple[str, MembershipStatus], at: datetime = NOW, **profile: object) -> ProfileEvent:
@@ -329,7 +317,7 @@ def test_while_another_worker_delivers_to_the_instance_messages_are_given_back(s
     assert held is not None
     stage.post(ada(("a", REALIZED)))
     batch = stage.aws.receive()
-    assert stage.invoke(batch, AlmostDone()) == {one["MessageId"] for one in batch}
+    assert stage.invoke(batch, ALMOST_DONE) == {one["MessageId"] for one in batch}
     assert stage.calls() == 0
     leases.release(held, PaceState(), None)
     assert stage.invoke(batch) == set()
@@ -428,7 +416,7 @@ def test_calls_that_marketo_refuses_for_its_limits_are_measured(
     stage.connect()
     stage.marketo.script(Fault(code=code, path="leads.json", times=99, every=1))
     stage.post(ada(("a", REALIZED)))
-    stage.invoke(stage.aws.receive(), Hurried())
+    stage.invoke(stage.aws.receive(), HURRIED)
     (batch,) = emitted(capsys.readouterr().out)
     assert batch[metric][0] == batch["marketo_refusals"][0] >= 1
     assert (batch["given_back"], batch["activated"]) == ([1], [0])

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from destination.composition import connections as composition
 from destination.domain.audience import AudienceKey
 from destination.domain.verification import (
     LONGEST,
@@ -23,7 +24,6 @@ from destination.monitoring.attempts import Attempts
 from destination.monitoring.verifications import ScheduleVerifications
 from destination.queue import decode
 from destination.store.verifications import Verifications
-from functions.connections import wiring
 from testing.control_plane import (
     QUEUE_URL,
     activated,
@@ -178,7 +178,7 @@ def test_a_schedule_has_bounds(verification: Mapping[str, str], path: str) -> No
 def due(now: datetime) -> list[Verification]:
     """What the monitor requests at a time."""
     attempts = Attempts(lambda *_: None)
-    requested = list(ScheduleVerifications(connections(), wiring.verifications())(now, attempts))
+    requested = list(ScheduleVerifications(connections(), composition.manage_verifications())(now, attempts))
     assert attempts.failed == []
     return requested
 

@@ -23,10 +23,13 @@ MAY_IMPORT = {
     **{edge: {edge, "domain"} for edge in EDGES},
     **{use_case: {*LINE[: place + 1], *EDGES, "domain"} for place, use_case in enumerate(LINE)},
     "ingest": {"ingest", "store", "queue", "domain"},
+    "observation": {"observation", "marketo"},
+    "composition": {"composition", *LINE, *EDGES, "settings", "domain"},
 }
 """By room of the package `destination`, the rooms that it may import.
 
-`api` is an edge of the functions alone; the webhook needs neither Marketo nor anybody to be told.
+`api` is an edge of the functions alone; the webhook needs neither Marketo nor anybody to be told. `observation` knows
+the type of a call to Marketo. The functions take their use cases from `composition`, which no other room imports.
 """
 
 INGEST_MODULES = 90
@@ -121,10 +124,29 @@ def test_a_handler_only_translates(path: Path) -> None:
     assert handler.end_lineno - handler.lineno + 1 <= 30
 
 
+@pytest.mark.parametrize("path", sorted((PACKAGE / "composition").glob("*.py")), ids=lambda path: path.name)
+def test_what_functions_share_is_put_together_without_them(path: Path) -> None:
+    of_functions = {f"destination.composition.{handler.parent.name}" for handler in HANDLERS}
+    assert of_functions.isdisjoint(imports(path))
+
+
+@pytest.mark.parametrize("path", HANDLERS, ids=lambda path: path.parent.name)
+def test_a_function_is_put_together_by_the_module_of_its_name(path: Path) -> None:
+    own = f"destination.composition.{path.parent.name}"
+    used = {name for file in path.parent.glob("*.py") for name in imports(file)}
+    used.discard("destination.composition.now")
+    assert {name for name in used if name.startswith("destination.composition.")} == {own}
+
+
+def test_clients_of_aws_are_made_in_one_place() -> None:
+    modules = [*PACKAGE.rglob("*.py"), *FUNCTIONS.rglob("*.py")]
+    assert [path for path in modules if "boto3" in imports(path)] == [PACKAGE / "composition/aws.py"]
+
+
 def test_ingest_starts_light() -> None:
     command = [sys.executable, "-c", START, str(FUNCTIONS / "ingest/app.py")]
     loaded = subprocess.run(command, capture_output=True, check=True, text=True).stdout.split()  # noqa: S603
-    assert {"requests", "pydantic", "destination.marketo", "destination.delivery.batch"}.isdisjoint(loaded)
+    assert {"requests", "pydantic", "destination.marketo", "destination.delivery"}.isdisjoint(loaded)
     assert len(loaded) <= INGEST_MODULES
 
 

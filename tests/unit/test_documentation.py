@@ -18,6 +18,7 @@ from testing.template import source
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
+PACKAGE = ROOT / "layers/destination/destination"
 CONFIGURATION = (DOCS / "configuration.md").read_text()
 MONITORING = (DOCS / "monitoring.md").read_text()
 MARKETO_CODES = (DOCS / "marketo-codes.md").read_text()
@@ -109,14 +110,21 @@ def test_every_alarm_names_its_section_of_the_runbook(alarm: str) -> None:
 
 
 def logged() -> Iterator[tuple[str, str, str]]:
-    """What the functions log: function, message and level."""
+    """What the functions log, themselves or by `log_call`: function, message and level."""
+    of_calls = list(lines(PACKAGE / "observation.py"))
     for path in sorted((ROOT / "functions").glob("*/*.py")):
-        for node in ast.walk(ast.parse(path.read_text())):
-            match node:
-                case ast.Call(ast.Attribute(ast.Name("logger"), level), [ast.Constant(str(message)), *_]):
-                    yield path.parent.name, message, level.upper()
-                case ast.Call(ast.Attribute(ast.Name("logger"), "debug" | "info" | "warning" | "error" | "exception")):
-                    raise AssertionError(f"{path}:{node.lineno} logs what has no fixed name")
+        for message, level in [*lines(path), *(of_calls if "log_call" in path.read_text() else ())]:
+            yield path.parent.name, message, level
+
+
+def lines(path: Path) -> Iterator[tuple[str, str]]:
+    """What a module logs: message and level."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        match node:
+            case ast.Call(ast.Attribute(ast.Name("logger"), level), [ast.Constant(str(message)), *_]):
+                yield message, level.upper()
+            case ast.Call(ast.Attribute(ast.Name("logger"), "debug" | "info" | "warning" | "error" | "exception")):
+                raise AssertionError(f"{path}:{node.lineno} logs what has no fixed name")
 
 
 def test_every_line_of_the_log_is_documented_and_no_other() -> None:
@@ -125,6 +133,5 @@ def test_every_line_of_the_log_is_documented_and_no_other() -> None:
 
 
 def test_nothing_but_the_functions_logs() -> None:
-    package = ROOT / "layers/destination/destination"
-    loggers = [path for path in package.rglob("*.py") if "getLogger" in path.read_text()]
-    assert loggers == [package / "__init__.py"], "which only keeps libraries quiet"
+    loggers = [path for path in PACKAGE.rglob("*.py") if re.search(r"getLogger|Logger\(", path.read_text())]
+    assert loggers == [PACKAGE / "__init__.py"], "which only keeps libraries quiet"

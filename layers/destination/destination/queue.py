@@ -9,7 +9,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +32,8 @@ MAX_BATCH_BYTES = 1000 * 1024
 MAX_BATCH_ENTRIES = 10
 SEND_ATTEMPTS = 3
 MAX_VISIBILITY_SECONDS = 43_200
+COUNTS_LAG = timedelta(minutes=5)
+"""The queue's counts are approximate for a minute or so, and a body that was let in may just be on its way into it."""
 MAX_DEPTH = 64
 """How deep a profile of a message may nest; sources let in half of it."""
 

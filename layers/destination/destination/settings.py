@@ -1,8 +1,11 @@
-"""What each function reads from its environment, checked once at start."""
+"""What each function reads from its environment, checked once at start.
+
+A field is the environment variable of its name in capitals. What several functions read stands in one class above them.
+"""
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Self
 
 
@@ -11,91 +14,55 @@ class SettingsError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class IngestSettings:
-    stack_name: str
+class Settings:
+    """Of every function."""
+
     connections_table: str
     queue_url: str
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] = os.environ) -> Self:
         """Raises SettingsError."""
-        return cls(_read(env, "STACK_NAME"), _read(env, "CONNECTIONS_TABLE"), _read(env, "QUEUE_URL"))
+        return cls(**{field.name: _read(env, field.name.upper()) for field in fields(cls)})
 
 
 @dataclass(frozen=True, slots=True)
-class SyncSettings:
-    """`marketo_url` may hold the placeholder `{munchkin_id}`."""
-
+class IngestSettings(Settings):
     stack_name: str
-    connections_table: str
-    ledger_table: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoreSettings(Settings):
+    """Of the functions that read runs and secrets: all but ingest."""
+
     runs_table: str
-    queue_url: str
-    dead_letter_queue_url: str
     secrets_prefix: str
-    pseudonym_secret: str
+
+
+@dataclass(frozen=True, slots=True)
+class MarketoSettings(StoreSettings):
+    """Of the functions that call Marketo. `marketo_url` may hold the placeholder `{munchkin_id}`."""
+
+    ledger_table: str
     marketo_url: str
 
-    @classmethod
-    def from_env(cls, env: Mapping[str, str] = os.environ) -> Self:
-        """Raises SettingsError."""
-        return cls(
-            stack_name=_read(env, "STACK_NAME"),
-            connections_table=_read(env, "CONNECTIONS_TABLE"),
-            ledger_table=_read(env, "LEDGER_TABLE"),
-            runs_table=_read(env, "RUNS_TABLE"),
-            queue_url=_read(env, "QUEUE_URL"),
-            dead_letter_queue_url=_read(env, "DEAD_LETTER_QUEUE_URL"),
-            secrets_prefix=_read(env, "SECRETS_PREFIX"),
-            pseudonym_secret=_read(env, "PSEUDONYM_SECRET"),
-            marketo_url=_read(env, "MARKETO_URL"),
-        )
+
+@dataclass(frozen=True, slots=True)
+class SyncSettings(MarketoSettings):
+    stack_name: str
+    dead_letter_queue_url: str
+    pseudonym_secret: str
 
 
 @dataclass(frozen=True, slots=True)
-class MonitorSettings:
-    connections_table: str
-    runs_table: str
-    queue_url: str
-    secrets_prefix: str
+class MonitorSettings(StoreSettings):
     dead_letter_queue_url: str
     alert_topic_arn: str
 
-    @classmethod
-    def from_env(cls, env: Mapping[str, str] = os.environ) -> Self:
-        """Raises SettingsError."""
-        return cls(
-            connections_table=_read(env, "CONNECTIONS_TABLE"),
-            runs_table=_read(env, "RUNS_TABLE"),
-            queue_url=_read(env, "QUEUE_URL"),
-            secrets_prefix=_read(env, "SECRETS_PREFIX"),
-            dead_letter_queue_url=_read(env, "DEAD_LETTER_QUEUE_URL"),
-            alert_topic_arn=_read(env, "ALERT_TOPIC_ARN"),
-        )
-
 
 @dataclass(frozen=True, slots=True)
-class ConnectionsSettings:
-    """`marketo_url` may hold the placeholder `{munchkin_id}`."""
-
-    connections_table: str
-    ledger_table: str
-    runs_table: str
-    queue_url: str
-    secrets_prefix: str
-    marketo_url: str
-
-    @classmethod
-    def from_env(cls, env: Mapping[str, str] = os.environ) -> Self:
-        """Raises SettingsError."""
-        return cls(
-            connections_table=_read(env, "CONNECTIONS_TABLE"),
-            ledger_table=_read(env, "LEDGER_TABLE"),
-            runs_table=_read(env, "RUNS_TABLE"),
-            queue_url=_read(env, "QUEUE_URL"),
-            secrets_prefix=_read(env, "SECRETS_PREFIX"),
-            marketo_url=_read(env, "MARKETO_URL"),
-        )
+class ConnectionsSettings(MarketoSettings):
+    pass
 
 
 def _read(env: Mapping[str, str], name: str) -> str:

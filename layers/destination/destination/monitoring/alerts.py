@@ -28,8 +28,8 @@ from destination.domain.run import Run, run_id
 from destination.domain.times import format_time
 from destination.marketo.budget import is_of_day
 from destination.monitoring.attempts import Attempts
-from destination.monitoring.retirement import COUNTS_LAG
 from destination.notify import Announcement
+from destination.queue import COUNTS_LAG
 from destination.store.alerts import Stored
 from destination.store.errors import StaleVersionError
 
@@ -67,10 +67,10 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class EvaluateAlerts:
-    """Watches all connections.
+    """Evaluates the alerts of all connections, and tells of their changes.
 
-    `today`: the calls of an instance's day; `dead_letters`: how many there are now; `is_drained`: whether no event is
-    queued, of any connection.
+    `day_count`: the calls to an instance today; `dead_letters`: how many there are now; `is_drained`: whether no event
+    is queued, of any connection; `out_of_sync`: people whom the last verifications of a connection left out of place.
     """
 
     connections: Connections
@@ -78,7 +78,7 @@ class EvaluateAlerts:
     alerts: Alerts
     bus: Bus
     topic: Topic
-    today: Callable[[str], DayCount | None]
+    day_count: Callable[[str], DayCount | None]
     dead_letters: Callable[[], int]
     is_drained: Callable[[], bool]
     out_of_sync: Callable[[str], int | None]
@@ -88,9 +88,9 @@ class EvaluateAlerts:
         dead_letters = self.dead_letters()
         for connection in self.connections.all():
             with attempt(connection.id):
-                yield from self._watch(connection, dead_letters, now)
+                yield from self._evaluate(connection, dead_letters, now)
 
-    def _watch(self, connection: Connection, dead_letters: int, now: datetime) -> Iterator[Notice]:
+    def _evaluate(self, connection: Connection, dead_letters: int, now: datetime) -> Iterator[Notice]:
         stored = self.alerts.states(connection.id)
         wanted = {one.alert: one for one in connection.alerts}
         if not wanted and not any(one.is_open for one in stored.values()):
@@ -120,7 +120,7 @@ class EvaluateAlerts:
     def _situation(self, connection: Connection, wanted: Set[Alert], dead_letters: int, now: datetime) -> Situation:
         hours = (run_id(now), run_id(now - timedelta(hours=1)))
         tallies = [run.tally.counts for hour in hours if (run := self.runs.get(connection.id, hour))]
-        today = self.today(connection.munchkin_id)
+        today = self.day_count(connection.munchkin_id)
         return Situation(
             delivers=connection.status in DELIVERING,
             blocked=connection.status is Status.BLOCKED,

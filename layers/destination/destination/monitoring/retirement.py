@@ -11,19 +11,16 @@ from typing import Final
 
 from destination.control.removal import Removal
 from destination.domain.connection import Status
-from destination.queue import EventQueue
+from destination.queue import COUNTS_LAG, EventQueue
 from destination.store.connections import Connections
 from destination.store.errors import AWS_ERRORS, aws_code
-
-COUNTS_LAG: Final = timedelta(minutes=5)
-"""The queue's counts are approximate for a minute or so, and a body that was let in may just be on its way into it."""
 
 LONGEST_IN_QUEUE: Final = timedelta(days=14)
 """The queue's retention (template.yaml)."""
 
 
 @dataclass(frozen=True, slots=True)
-class Retired:
+class Retirement:
     """A connection that was removed, or could not be: `cause` is the code of AWS's refusal."""
 
     connection_id: str
@@ -38,7 +35,7 @@ class RetireConnections:
     queue: EventQueue
     removal: Removal
 
-    def __call__(self, now: datetime) -> Iterator[Retired]:
+    def __call__(self, now: datetime) -> Iterator[Retirement]:
         """One that cannot be removed is tried again the next time."""
         leaving = [one for one in self.connections.all() if one.status is Status.DELETING and one.deleting_since]
         ages = {one.id: now - one.deleting_since for one in leaving if one.deleting_since}
@@ -48,6 +45,6 @@ class RetireConnections:
                 try:
                     self.removal(connection)
                 except AWS_ERRORS as error:
-                    yield Retired(connection.id, aws_code(error))
+                    yield Retirement(connection.id, aws_code(error))
                 else:
-                    yield Retired(connection.id)
+                    yield Retirement(connection.id)

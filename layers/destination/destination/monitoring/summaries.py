@@ -1,26 +1,33 @@
-"""The scheduled use case: after each hour, one summary of what became of it, per connection, and corrections later.
+"""After each hour, one summary of what became of it, per connection, and corrections later.
 
 An hour is summed up once. Events of it that are delivered afterwards make a correction: a summary with a higher version
 and all of the hour's counts. After an outage the hours that were missed are made up for, as many at a time as the time
-allows. A summary is told before it is remembered, so that none is lost; one that is told twice has the same id both
-times.
+allows. A summary is announced before it is remembered, so that none is lost; one that is announced twice has the same
+id both times.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, Protocol
 
-from destination.domain.connection import Connection
+from destination.domain.connection import Connection, Waiting
 from destination.domain.run import CLOSES_AFTER, Run, hour_of, run_id
 from destination.monitoring.attempts import Attempts
+from destination.notify import Announcement
 from destination.store.errors import NotFoundError
 from destination.store.summaries import SummedUp
 
 HOUR: Final = timedelta(hours=1)
 LONGEST_OUTAGE: Final = timedelta(days=14)
 """Hours that are longer ago are not made up for."""
+
+RUN_SUMMARY: Final = "Run Summary"
+"""The kind of the announcements."""
+
+
+ShownRun = Callable[[Run, datetime, Waiting | None], Mapping[str, Any]]
 
 
 class Connections(Protocol):
@@ -38,6 +45,10 @@ class Summaries(Protocol):
     def put(self, run: Run) -> None: ...
     def late(self) -> Iterator[tuple[str, str]]: ...
     def settle(self, run: Run) -> None: ...
+
+
+class Bus(Protocol):
+    def put(self, announcements: Sequence[Announcement]) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,15 +70,20 @@ class RunSummary:
 
 @dataclass(frozen=True, slots=True)
 class SummariseRuns:
-    """Sums up the runs of all connections. `tell` tells of a summary, at the time it is due."""
+    """Sums up the runs of all connections. `shown`: a run in JSON's types, as it is at a time."""
 
     connections: Connections
     runs: Runs
     summaries: Summaries
-    tell: Callable[[RunSummary, datetime], None]
+    bus: Bus
+    shown: ShownRun
 
     def __call__(self, now: datetime, attempt: Attempts, has_time: Callable[[], bool]) -> Iterator[RunSummary]:
-        """Tell the summaries that are due, as long as there is time; the next time goes on with the rest."""
+        """Announce the summaries that are due, as long as there is time; the next time goes on with the rest.
+
+        One is yielded once it is announced, and remembered when the next is asked for: whoever tells of it in another
+        way tells of it once more if it cannot be remembered.
+        """
         yield from self._corrections(now, attempt, has_time)
         last = hour_of(run_id(now - HOUR - CLOSES_AFTER))
         for connection in self.connections.all():
@@ -76,12 +92,13 @@ class SummariseRuns:
                     if not has_time():
                         return
                     run = self.runs.get(connection.id, hour) or Run(connection.id, hour)
-                    yield self._tell(RunSummary(connection, run, Counter(run.tally.counts)), now)
+                    yield from self._announce(RunSummary(connection, run, Counter(run.tally.counts)), now)
 
-    def _tell(self, summary: RunSummary, now: datetime) -> RunSummary:
-        self.tell(summary, now)
+    def _announce(self, summary: RunSummary, now: datetime) -> Iterator[RunSummary]:
+        shown = self.shown(summary.run, now, summary.connection.waiting)
+        self.bus.put([Announcement(RUN_SUMMARY, announcement(summary, shown))])
+        yield summary
         self.summaries.put(summary.run)
-        return summary
 
     def _due(self, connection_id: str, last: datetime) -> Iterator[str]:
         before = self.summaries.last_hour(connection_id)
@@ -102,7 +119,7 @@ class SummariseRuns:
                     continue
                 if connection and (before is None or run.version > before.version):
                     news = run.tally.counts - (before.counts if before else Counter())
-                    yield self._tell(RunSummary(connection, run, news, is_correction=before is not None), now)
+                    yield from self._announce(RunSummary(connection, run, news, before is not None), now)
                 self.summaries.settle(run)
 
     def _is_to_come(self, connection_id: str, hour: str) -> bool:
@@ -117,7 +134,7 @@ class SummariseRuns:
             return None
 
 
-def announcement(summary: RunSummary, report: Mapping[str, Any]) -> dict[str, Any]:
+def announcement(summary: RunSummary, shown: Mapping[str, Any]) -> dict[str, Any]:
     """What programs are told of an hour: docs/monitoring.md, "Run summaries".
 
     The audiences are left out: there may be more than an event or a line of a log can hold.
@@ -128,5 +145,5 @@ def announcement(summary: RunSummary, report: Mapping[str, Any]) -> dict[str, An
         "id": summary.id,
         "connection": {"id": connection.id, "name": connection.name, "status": connection.status.value},
         "correction": summary.is_correction,
-        "run": {name: value for name, value in report.items() if name != "audiences"},
+        "run": {name: value for name, value in shown.items() if name != "audiences"},
     }

@@ -1,17 +1,13 @@
-"""How the control plane's use cases are put together, once for each process."""
+"""The control plane."""
 
 import functools
 import secrets
 import time
 import uuid
 from contextvars import ContextVar
-from dataclasses import asdict
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
-import boto3
-from aws_lambda_powertools import Logger
-
+from destination.composition import aws, control, marketo, now, stores
+from destination.composition.marketo import CallWatch
 from destination.control.alerts import ReadAlerts
 from destination.control.audiences import Emptying, ManageAudiences
 from destination.control.audit import ReadAudit, Recorder
@@ -20,7 +16,6 @@ from destination.control.choices import ReadChoices
 from destination.control.connections import ManageConnections
 from destination.control.governance import ManagePolicies
 from destination.control.previews import PreviewEvents
-from destination.control.removal import Removal
 from destination.control.runs import ReadRuns
 from destination.control.verifications import ManageVerifications
 from destination.domain.connection import Connection
@@ -28,23 +23,13 @@ from destination.domain.credentials import ClientCredentials
 from destination.domain.pace import NOTHING_KNOWN
 from destination.marketo.instance import Marketo
 from destination.marketo.pace import Pace
-from destination.marketo.transport import Call, session
-from destination.queue import EventQueue
+from destination.marketo.transport import Call
 from destination.settings import ConnectionsSettings
-from destination.store.alerts import Alerts
 from destination.store.audiences import Audiences
-from destination.store.audit import Audit
 from destination.store.connections import Connections
 from destination.store.governance import Policies
-from destination.store.leases import Leases
 from destination.store.ledger import Ledger
-from destination.store.runs import Runs
-from destination.store.secrets import Credentials, TokenSecret
-from destination.store.verifications import Verifications as StoredVerifications
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_secretsmanager import SecretsManagerClient
+from destination.store.secrets import Credentials
 
 LAST_CALL, LAST_ANSWER = 20.0, 22.0
 """Seconds from the first call to Marketo. API Gateway waits 29 s for an answer; 5 of them may go into connecting."""
@@ -58,11 +43,13 @@ one process at its busiest. Whoever raises a connection to Marketo's own limits 
 """
 
 
-logger = Logger()
-http = functools.cache(session)
+def unheard(munchkin_id: str, call: Call) -> None:
+    """Nobody is told."""
+
 
 caller: ContextVar[str] = ContextVar("caller", default="local")
-"""Who makes the request that is being answered."""
+watch: ContextVar[CallWatch] = ContextVar("watch", default=unheard)
+"""Of the request that is being answered: who makes it, and who is told of its calls to Marketo; set by the handler."""
 
 
 @functools.cache
@@ -88,85 +75,41 @@ def settings() -> ConnectionsSettings:
     return ConnectionsSettings.from_env()
 
 
-@functools.cache
-def dynamodb() -> "DynamoDBClient":
-    return boto3.client("dynamodb")
-
-
-@functools.cache
-def secretsmanager() -> "SecretsManagerClient":
-    return boto3.client("secretsmanager")
-
-
 def connections() -> Connections:
-    return Connections(dynamodb(), settings().connections_table)
+    return aws.connections(settings())
 
 
 def audiences() -> Audiences:
-    return Audiences(dynamodb(), settings().connections_table)
+    return Audiences(aws.dynamodb(), settings().connections_table)
 
 
 def credentials() -> Credentials:
-    return Credentials(secretsmanager(), settings().secrets_prefix)
-
-
-def alerts() -> Alerts:
-    return Alerts(dynamodb(), settings().runs_table)
-
-
-def leases() -> Leases:
-    return Leases(dynamodb(), settings().connections_table)
+    return stores.credentials(settings())
 
 
 def ledger() -> Ledger:
-    return Ledger(dynamodb(), settings().ledger_table, leases=leases(), runs=runs())
-
-
-def token_of(connection: Connection, given: ClientCredentials) -> TokenSecret:
-    return TokenSecret(secretsmanager(), settings().secrets_prefix, connection.munchkin_id, given)
+    return marketo.ledger(settings())
 
 
 def marketo_for(connection: Connection, given: ClientCredentials) -> Marketo:
     """The connection's instance, seen as the API user whose credentials are given."""
-    return Marketo(
-        munchkin_id=connection.munchkin_id,
-        credentials=given,
-        tokens=token_of(connection, given),
-        http=http(),
-        pace=pace_for(connection.munchkin_id),
-        url=settings().marketo_url,
-        watch=functools.partial(_watch, connection.munchkin_id),
-    )
+    return marketo.instance(settings(), connection.munchkin_id, given, pace_for(connection.munchkin_id), watch.get())
 
 
-def _watch(munchkin_id: str, call: Call) -> None:
-    told = {"munchkin_id": munchkin_id, **asdict(call)}
-    if call.code is None:
-        logger.debug("marketo call answered", extra=told)
-    else:
-        logger.info("marketo call refused", extra=told)
-
-
-@functools.cache
 def recorder() -> Recorder:
-    return Recorder(
-        Audit(dynamodb(), settings().connections_table),
-        actor=caller.get,
-        new_id=lambda: uuid.uuid4().hex,
-        clock=now,
-    )
+    return control.recorder(settings(), actor=caller.get)
 
 
 @functools.cache
-def management() -> ManageConnections:
+def manage_connections() -> ManageConnections:
     return ManageConnections(
         connections=connections(),
         credentials=credentials(),
-        checks=checks(),
-        token_of=token_of,
-        removal=Removal(connections(), credentials(), alerts(), token_of, recorder()),
+        checks=check_connections(),
+        token_of=functools.partial(control.token_of, settings()),
+        removal=control.removal(settings(), recorder()),
         record=recorder(),
-        governance=governance(),
+        governance=manage_policies(),
         new_id=lambda: str(uuid.uuid4()),
         new_token=lambda: secrets.token_urlsafe(32),
         clock=now,
@@ -174,38 +117,31 @@ def management() -> ManageConnections:
 
 
 @functools.cache
-def activations() -> ManageAudiences:
+def manage_audiences() -> ManageAudiences:
     return ManageAudiences(
         connections=connections(),
         audiences=audiences(),
         credentials=credentials(),
         marketo_for=marketo_for,
-        emptying=Emptying(leases(), ledger(), marketo_for, clock=now, sleep=time.sleep),
-        governance=governance(),
+        emptying=Emptying(stores.leases(settings()), ledger(), marketo_for, clock=now, sleep=time.sleep),
+        governance=manage_policies(),
         record=recorder(),
     )
 
 
 @functools.cache
-def verifications() -> ManageVerifications:
-    return ManageVerifications(
-        connections=connections(),
-        stored=StoredVerifications(dynamodb(), settings().runs_table),
-        queue=EventQueue(boto3.client("sqs"), settings().queue_url),
-        record=recorder(),
-        new_id=lambda: secrets.token_hex(4),
-        clock=now,
-    )
+def manage_verifications() -> ManageVerifications:
+    return control.verifications(settings(), recorder())
 
 
 @functools.cache
-def governance() -> ManagePolicies:
-    policies = Policies(dynamodb(), settings().connections_table)
+def manage_policies() -> ManagePolicies:
+    policies = Policies(aws.dynamodb(), settings().connections_table)
     return ManagePolicies(policies, connections(), audiences(), recorder())
 
 
 @functools.cache
-def previews() -> PreviewEvents:
+def preview_events() -> PreviewEvents:
     return PreviewEvents(
         connections=connections(),
         credentials=credentials(),
@@ -215,29 +151,26 @@ def previews() -> PreviewEvents:
     )
 
 
-def checks() -> CheckConnections:
+@functools.cache
+def check_connections() -> CheckConnections:
     return CheckConnections(connections(), credentials(), marketo_for, now)
 
 
+@functools.cache
 def read_alerts() -> ReadAlerts:
-    return ReadAlerts(connections(), alerts())
+    return ReadAlerts(connections(), control.alerts(settings()))
 
 
+@functools.cache
 def read_audit() -> ReadAudit:
     return ReadAudit(recorder().audit)
 
 
-def choices() -> ReadChoices:
+@functools.cache
+def read_choices() -> ReadChoices:
     return ReadChoices(connections(), credentials(), marketo_for)
 
 
-def runs() -> Runs:
-    return Runs(dynamodb(), settings().runs_table)
-
-
-def history() -> ReadRuns:
-    return ReadRuns(connections(), runs(), clock=now)
-
-
-def now() -> datetime:
-    return datetime.now(UTC)
+@functools.cache
+def read_runs() -> ReadRuns:
+    return ReadRuns(connections(), stores.runs(settings()), clock=now)

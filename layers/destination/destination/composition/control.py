@@ -1,0 +1,53 @@
+"""What the control plane and the monitor have in common."""
+
+import functools
+import secrets
+import uuid
+from collections.abc import Callable
+
+from destination.composition import aws, now, stores
+from destination.composition.aws import dynamodb
+from destination.control.audit import Recorder
+from destination.control.removal import Removal
+from destination.control.verifications import ManageVerifications
+from destination.domain.connection import Connection
+from destination.domain.credentials import ClientCredentials
+from destination.settings import StoreSettings
+from destination.store.alerts import Alerts
+from destination.store.audit import Audit
+from destination.store.secrets import TokenSecret
+
+
+def alerts(settings: StoreSettings) -> Alerts:
+    return Alerts(dynamodb(), settings.runs_table)
+
+
+def recorder(settings: StoreSettings, actor: Callable[[], str]) -> Recorder:
+    """`actor` tells at the time of a change who makes it."""
+    audit = Audit(dynamodb(), settings.connections_table)
+    return Recorder(audit, actor=actor, new_id=lambda: uuid.uuid4().hex, clock=now)
+
+
+def token_of(settings: StoreSettings, connection: Connection, credentials: ClientCredentials) -> TokenSecret:
+    return stores.token(settings, connection.munchkin_id, credentials)
+
+
+def removal(settings: StoreSettings, record: Recorder) -> Removal:
+    return Removal(
+        aws.connections(settings),
+        stores.credentials(settings),
+        alerts(settings),
+        functools.partial(token_of, settings),
+        record,
+    )
+
+
+def verifications(settings: StoreSettings, record: Recorder) -> ManageVerifications:
+    return ManageVerifications(
+        connections=aws.connections(settings),
+        stored=stores.verifications(settings),
+        queue=aws.queue(settings),
+        record=record,
+        new_id=lambda: secrets.token_hex(4),
+        clock=now,
+    )

@@ -1,0 +1,37 @@
+"""Marketo, and what it was told: for the functions that call it."""
+
+import functools
+from collections.abc import Callable
+
+from destination.composition import stores
+from destination.composition.aws import dynamodb
+from destination.domain.credentials import ClientCredentials
+from destination.marketo.instance import Marketo
+from destination.marketo.pace import Pace
+from destination.marketo.transport import Call, session
+from destination.settings import MarketoSettings
+from destination.store.ledger import Ledger
+
+CallWatch = Callable[[str, Call], None]
+"""Told of every call once it is over, and of the Munchkin ID that it went to; from several threads."""
+
+http = functools.cache(session)
+
+
+def instance(
+    settings: MarketoSettings, munchkin_id: str, credentials: ClientCredentials, pace: Pace, watch: CallWatch
+) -> Marketo:
+    """An instance, seen as the API user whose credentials are given."""
+    return Marketo(
+        munchkin_id=munchkin_id,
+        credentials=credentials,
+        tokens=stores.token(settings, munchkin_id, credentials),
+        http=http(),
+        pace=pace,
+        url=settings.marketo_url,
+        watch=functools.partial(watch, munchkin_id),
+    )
+
+
+def ledger(settings: MarketoSettings) -> Ledger:
+    return Ledger(dynamodb(), settings.ledger_table, leases=stores.leases(settings), runs=stores.runs(settings))

@@ -1,0 +1,77 @@
+"""What is done every five minutes."""
+
+import functools
+
+from destination.composition import aws, control, stores
+from destination.control.audit import Recorder
+from destination.domain.audit import SYSTEM
+from destination.monitoring.alerts import EvaluateAlerts
+from destination.monitoring.monitor import Monitor
+from destination.monitoring.retirement import RetireConnections
+from destination.monitoring.summaries import ShownRun, SummariseRuns
+from destination.monitoring.verifications import ScheduleVerifications
+from destination.notify import Bus, Topic
+from destination.queue import depth
+from destination.settings import MonitorSettings
+from destination.store.summaries import Summaries
+
+
+@functools.cache
+def settings() -> MonitorSettings:
+    return MonitorSettings.from_env()
+
+
+@functools.cache
+def monitor(shown: ShownRun) -> Monitor:
+    return Monitor(alerts(), verifications(), summaries(shown), retirement())
+
+
+def bus() -> Bus:
+    return Bus(aws.events())
+
+
+def recorder() -> Recorder:
+    return control.recorder(settings(), actor=lambda: SYSTEM)
+
+
+@functools.cache
+def alerts() -> EvaluateAlerts:
+    return EvaluateAlerts(
+        connections=aws.connections(settings()),
+        runs=stores.runs(settings()),
+        alerts=control.alerts(settings()),
+        bus=bus(),
+        topic=Topic(aws.sns(), settings().alert_topic_arn),
+        day_count=stores.leases(settings()).today,
+        dead_letters=lambda: depth(aws.sqs(), settings().dead_letter_queue_url),
+        is_drained=aws.queue(settings()).is_empty,
+        out_of_sync=out_of_sync,
+    )
+
+
+def out_of_sync(connection_id: str) -> int | None:
+    connections = aws.connections(settings())
+    verifications = stores.verifications(settings())
+    return verifications.out_of_sync(connection_id, lambda: connections.active(connection_id).activations)
+
+
+@functools.cache
+def verifications() -> ScheduleVerifications:
+    return ScheduleVerifications(aws.connections(settings()), control.verifications(settings(), recorder()))
+
+
+@functools.cache
+def summaries(shown: ShownRun) -> SummariseRuns:
+    return SummariseRuns(
+        connections=aws.connections(settings()),
+        runs=stores.runs(settings()),
+        summaries=Summaries(aws.dynamodb(), settings().runs_table),
+        bus=bus(),
+        shown=shown,
+    )
+
+
+@functools.cache
+def retirement() -> RetireConnections:
+    removal = control.removal(settings(), recorder())
+    return RetireConnections(aws.connections(settings()), aws.queue(settings()), removal)

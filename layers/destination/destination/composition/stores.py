@@ -1,0 +1,29 @@
+"""Tables and secrets of all functions but ingest."""
+
+from destination.composition.aws import dynamodb, secretsmanager
+from destination.domain.credentials import ClientCredentials
+from destination.settings import StoreSettings
+from destination.store.leases import Leases
+from destination.store.runs import Runs
+from destination.store.secrets import Credentials, TokenSecret
+from destination.store.verifications import Verifications
+
+
+def leases(settings: StoreSettings) -> Leases:
+    return Leases(dynamodb(), settings.connections_table)
+
+
+def runs(settings: StoreSettings) -> Runs:
+    return Runs(dynamodb(), settings.runs_table)
+
+
+def verifications(settings: StoreSettings) -> Verifications:
+    return Verifications(dynamodb(), settings.runs_table)
+
+
+def credentials(settings: StoreSettings) -> Credentials:
+    return Credentials(secretsmanager(), settings.secrets_prefix)
+
+
+def token(settings: StoreSettings, munchkin_id: str, credentials: ClientCredentials) -> TokenSecret:
+    return TokenSecret(secretsmanager(), settings.secrets_prefix, munchkin_id, credentials)

@@ -1,0 +1,77 @@
+"""The delivery."""
+
+import functools
+import random
+import time
+from datetime import timedelta
+
+from destination.composition import aws, marketo, now, stores
+from destination.composition.marketo import CallWatch
+from destination.delivery.batch import DeliverBatch
+from destination.delivery.connection import DeliverConnection
+from destination.delivery.turn import TakeTurn
+from destination.delivery.verify_lists import VerifyLists
+from destination.domain.connection import Connection, Limits
+from destination.domain.pace import PaceState
+from destination.domain.pseudonym import pseudonym
+from destination.marketo.instance import Marketo
+from destination.marketo.pace import Pace
+from destination.queue import DeadLetters
+from destination.settings import SyncSettings
+from destination.store.delivering import DeliveringConnections
+from destination.store.secrets import pseudonym_secret
+
+
+@functools.cache
+def settings() -> SyncSettings:
+    return SyncSettings.from_env()
+
+
+@functools.cache
+def sync(watch: CallWatch) -> DeliverBatch:
+    connections = DeliveringConnections(aws.dynamodb(), settings().connections_table)
+    dead_letters = DeadLetters(aws.sqs(), settings().dead_letter_queue_url)
+    ledger = marketo.ledger(settings())
+    deliver = DeliverConnection(
+        connections=connections,
+        ledger=ledger,
+        dead_letters=dead_letters,
+        clock=now,
+        verify=VerifyLists(stores.verifications(settings()), ledger.placed, now),
+        name_of=functools.partial(pseudonym, pseudonym_secret(aws.secretsmanager(), settings().pseudonym_secret)),
+    )
+    turn = TakeTurn(
+        connections=connections,
+        leases=stores.leases(settings()),
+        marketo=functools.partial(marketo_of, watch),
+        pace=pace,
+        deliver=deliver,
+        clock=now,
+        sleep=time.sleep,
+        chance=random.random,
+    )
+    return DeliverBatch(connections, aws.queue(settings()), dead_letters, turn, now)
+
+
+def marketo_of(watch: CallWatch, connection: Connection) -> Marketo:
+    """The connection's instance, with the access token and the description that it holds."""
+    if connection.blocked_cause is not None:
+        marketo_at.cache_clear()  # Perhaps by credentials that were mended since they were read.
+    return marketo_at(watch, connection.id, connection.version, connection.munchkin_id)
+
+
+@functools.lru_cache(maxsize=256)
+def marketo_at(watch: CallWatch, connection_id: str, version: int, munchkin_id: str) -> Marketo:  # noqa: ARG001
+    """Kept for a version of the connection, as new credentials come with a new version."""
+    credentials = stores.credentials(settings()).get(connection_id)
+    return marketo.instance(settings(), munchkin_id, credentials, Pace(1, 1), watch)
+
+
+def pace(limits: Limits, state: PaceState, time_left: timedelta) -> Pace:
+    return Pace(
+        limits.calls_per_20s,
+        limits.concurrency,
+        daily_calls=limits.daily_calls,
+        state=state,
+        deadline=time.monotonic() + time_left.total_seconds(),
+    )
