@@ -23,7 +23,7 @@ DELIMITERS: Final = {"csv": ",", "tsv": "\t", "ssv": ";"}
 
 @dataclass(slots=True)
 class Job:
-    """One import. When it starts and ends is fixed when it is queued; at its end `execute` fills in what became of it."""
+    """One import. Its start and end are fixed when it is queued; at its end `execute` fills in what became of it."""
 
     id: int
     format: str
