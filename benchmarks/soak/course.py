@@ -18,7 +18,7 @@ from benchmarks.soak.story import (
     ONE,
     OTHER,
     SOMETIMES,
-    Said,
+    SoakEvent,
     any_person,
     email,
     leads_before,
@@ -91,7 +91,7 @@ class Fate(Life):
 
 
 @dataclass
-class FullDeadLetters(MemoryDeadLetters):
+class LossyDeadLetters(MemoryDeadLetters):
     """Does not take every letter."""
 
     chance: random.Random = field(default_factory=random.Random)
@@ -111,7 +111,7 @@ class Soak:
         self.events = events
         self.now = START
         self.clock_lock = threading.Lock()
-        self.said: list[Said] = []
+        self.said: list[SoakEvent] = []
         self.events_of: dict[tuple[str, str], int] = {}
         self.visible_at: dict[str, datetime] = {}
         self.done: list[Message] = []
@@ -134,7 +134,7 @@ class Soak:
         self.leases = MemoryLeases()
         self.ledger = MemoryLedger(self.leases)
         self.queue = MemoryQueue()
-        self.letters = FullDeadLetters(chance=self.chance)
+        self.letters = LossyDeadLetters(chance=self.chance)
         self.tokens = MemoryToken()
         self.fate = Fate()
         self._begin_worker()
@@ -221,7 +221,7 @@ class Soak:
             self._deliver(timedelta(minutes=5))
             progress(len(self.said), len(self.queue.waiting))
 
-    def _send(self, source: Iterator[Said]) -> None:
+    def _send(self, source: Iterator[SoakEvent]) -> None:
         while len(self.said) < self.events and len(self.queue.waiting) < WAITING:
             together = list(itertools.islice(source, self.chance.randint(1, 40)))
             self.said += together
