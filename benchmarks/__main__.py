@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import calls, cpu, imports, ingest, memory, rate
-from benchmarks.row import Benchmark, Row
+from benchmarks.row import Benchmark, BenchmarkRow
 from benchmarks.worker import ROOT
 
 BENCHMARKS: Final[Mapping[str, Benchmark]] = {
@@ -28,7 +28,7 @@ BENCHMARKS: Final[Mapping[str, Benchmark]] = {
     "rate": rate.run,
 }
 
-WIDTH: Final = 140
+WIDTH: Final = 100
 """Columns, where there is no terminal."""
 
 
@@ -54,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 1 if missed else 0
 
 
-def _table(rows: Sequence[Row], about: str) -> Table:
+def _table(rows: Sequence[BenchmarkRow], about: str) -> Table:
     table = Table(caption=about, show_lines=True)
     table.add_column("what")
     table.add_column("measured", justify="right", no_wrap=True)

@@ -136,7 +136,7 @@ class SecretsManager:
 
 
 @dataclass(slots=True)
-class Aws:
+class AwsInProcess:
     """The services, and real boto3 clients whose requests they answer in place of the network.
 
     `seconds` is how long an operation takes, by its name; those not named take no time.

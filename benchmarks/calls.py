@@ -7,7 +7,7 @@ from datetime import timedelta
 from math import ceil
 from typing import Final
 
-from benchmarks.row import Row, Say
+from benchmarks.row import BenchmarkRow, Say
 from destination.domain.event import MembershipStatus, ProfileEvent
 from destination.domain.verification import AudienceCheck, Repair, Verification
 from destination.queue import verification_message
@@ -59,7 +59,7 @@ class _Counted:
         return fresh
 
 
-def run(say: Say) -> list[Row]:
+def run(say: Say) -> list[BenchmarkRow]:
     """New, changed, unchanged and many profiles of an `audience_and_profile` connection with one audience."""
     say("calls for 1,000 profiles: new, the same again, changed")
     world = _Counted(World())
@@ -75,24 +75,28 @@ def run(say: Say) -> list[Row]:
     say("calls to verify their list")
     verified = crowd.verify()
     return [
-        Row("calls per 1,000 new profiles", created.total(), 12, "calls", _how(created, _floor(1000, 3))),
-        Row(
+        BenchmarkRow("calls per 1,000 new profiles", created.total(), 12, "calls", _how(created, _floor(1000, 3))),
+        BenchmarkRow(
             "calls per 1,000 changed profiles, lead ids to be looked up",
             changed_looked_up.total(),
             8,
             "calls",
             _how(changed_looked_up, _floor(1000, 2)),
         ),
-        Row(
+        BenchmarkRow(
             "calls per 1,000 changed profiles, lead ids known",
             changed.total(),
             8,
             "calls",
             _how(changed, _floor(1000, 1)),
         ),
-        Row("calls for the same 1,000 profiles again", again.total(), 0, "calls", "floor 0"),
-        Row("calls per 1,000 of 10,000 new profiles", many.total() / 10, 12, "calls", _how(many, _floor(10_000, 3))),
-        Row("calls per 1,000 members verified", verified.total() / 10, 4, "calls", _how(verified, _floor(10_000, 1))),
+        BenchmarkRow("calls for the same 1,000 profiles again", again.total(), 0, "calls", "floor 0"),
+        BenchmarkRow(
+            "calls per 1,000 of 10,000 new profiles", many.total() / 10, 12, "calls", _how(many, _floor(10_000, 3))
+        ),
+        BenchmarkRow(
+            "calls per 1,000 members verified", verified.total() / 10, 4, "calls", _how(verified, _floor(10_000, 1))
+        ),
     ]
 
 

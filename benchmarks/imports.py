@@ -4,7 +4,7 @@ import subprocess
 import sys
 from typing import Final
 
-from benchmarks.row import Row, Say
+from benchmarks.row import BenchmarkRow, Say
 from benchmarks.worker import ROOT
 
 ROUNDS: Final = 9
@@ -12,7 +12,7 @@ _IMPORT: Final = "import time; start = time.perf_counter(); import {}; print(tim
 _MODULES: Final = ("boto3", "functions.ingest.app", "functions.sync.app", "functions.connections.app")
 
 
-def run(say: Say) -> list[Row]:
+def run(say: Say) -> list[BenchmarkRow]:
     """Of the function that answers a sender, judged; of two others, shown."""
     taken: dict[str, list[float]] = {module: [] for module in _MODULES}
     for module in _MODULES:
@@ -24,7 +24,7 @@ def run(say: Say) -> list[Row]:
     least = {module: min(seconds) for module, seconds in taken.items()}
     boto3 = least.pop("boto3")
     return [
-        Row(
+        BenchmarkRow(
             f"imports of {module.split('.')[1]}",
             seconds / boto3,
             2.5 if module == "functions.ingest.app" else None,

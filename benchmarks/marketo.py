@@ -17,7 +17,7 @@ from benchmarks import workload
 
 
 @dataclass(frozen=True, slots=True)
-class Marketo:
+class RunningSimulator:
     """A running simulator, with an instance below each Munchkin ID."""
 
     address: str
@@ -43,7 +43,7 @@ class Marketo:
 
 
 @contextmanager
-def running(settings: Mapping[str, object]) -> Iterator[Marketo]:
+def running(settings: Mapping[str, object]) -> Iterator[RunningSimulator]:
     """Start a simulator, and end it. Raises RuntimeError when it does not start."""
     with tempfile.TemporaryDirectory() as folder:
         seed = Path(folder, "seed.json")
@@ -55,6 +55,6 @@ def running(settings: Mapping[str, object]) -> Iterator[Marketo]:
                 ready = process.stdout.readline()
                 if not ready:
                     raise RuntimeError("the simulator did not start")
-                yield Marketo(ready.split()[-1])
+                yield RunningSimulator(ready.split()[-1])
             finally:
                 process.terminate()

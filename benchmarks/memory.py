@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks import marketo, workload
-from benchmarks.row import Row, Say
-from benchmarks.worker import Job, follow
+from benchmarks.row import BenchmarkRow, Say
+from benchmarks.worker import WorkerJob, follow
 
 MOST_BYTES: Final = 6_000_000
 """What Lambda hands a function over at once."""
 
 
-def run(say: Say) -> list[Row]:
+def run(say: Say) -> list[BenchmarkRow]:
     """A batch of usual profiles, and one of the smallest, which holds the most persons."""
     rows = []
     with marketo.running(workload.NO_LIMITS) as simulator:
@@ -28,10 +28,10 @@ def run(say: Say) -> list[Row]:
                 file = Path(folder, "batch.json")
                 size = file.write_text(json.dumps(workload.batch(workload.messages(map(profile, range(persons))))))
                 assert 0.95 * MOST_BYTES < size < 1.05 * MOST_BYTES, size
-                idle, done = follow(Job(munchkin_id, simulator.url, workload.LIMITLESS, [str(file)], {}))
+                idle, done = follow(WorkerJob(munchkin_id, simulator.url, workload.LIMITLESS, [str(file)], {}))
             how = (
                 f"peak RSS of the function's process with AWS's tables in it, {persons:,} new persons in "
                 f"{size / 1e6:.1f} MB; before the batch {idle.peak:.0f}"
             )
-            rows.append(Row(f"memory of sync for a 6 MB batch, {name} profiles", done.peak, 300, "MiB", how))
+            rows.append(BenchmarkRow(f"memory of sync for a 6 MB batch, {name} profiles", done.peak, 300, "MiB", how))
     return rows

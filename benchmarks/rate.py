@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from benchmarks import marketo, workload
-from benchmarks.row import Row, Say
-from benchmarks.worker import Job, follow
+from benchmarks.row import BenchmarkRow, Say
+from benchmarks.worker import WorkerJob, follow
 from destination.domain.connection import Limits
 
 WINDOW: Final = 20.0
@@ -53,7 +53,7 @@ def least_seconds(calls: int, per_window: int, concurrency: int) -> float:
     return windows * WINDOW + rest // concurrency * LATENCY + LATENCY
 
 
-def run(say: Say) -> list[Row]:
+def run(say: Say) -> list[BenchmarkRow]:
     """Two deliveries at once, on two instances, and what their limits had to refuse."""
     say("rate: preparing")
     with tempfile.TemporaryDirectory() as folder, marketo.running({"latency": LATENCY}) as simulator:
@@ -65,10 +65,10 @@ def run(say: Say) -> list[Row]:
 
         def deliver(munchkin_id: str) -> _Run:
             limits = LIMITS[munchkin_id]
-            job = Job(munchkin_id, simulator.url, limits, files, AWS_SECONDS)
+            job = WorkerJob(munchkin_id, simulator.url, limits, files, AWS_SECONDS)
             seconds = 0.0
-            for done, progress in enumerate(follow(job)):
-                seconds = progress.seconds
+            for done, report in enumerate(follow(job)):
+                seconds = report.seconds
                 about = f"{limits.calls_per_20s} calls/20 s, {limits.concurrency} at once"
                 say(f"rate at {about}: {done * BATCH:,} of {PERSONS:,} persons after {seconds:.0f} s")
             sent = simulator.sent(munchkin_id)
@@ -84,7 +84,7 @@ def run(say: Say) -> list[Row]:
     )
     return [
         *(_row(one) for one in runs),
-        Row(
+        BenchmarkRow(
             "606 and 615 caused by us",
             sum(sum(counts.values()) for counts in by_limit),
             0,
@@ -94,11 +94,11 @@ def run(say: Say) -> list[Row]:
     ]
 
 
-def _row(one: _Run) -> Row:
+def _row(one: _Run) -> BenchmarkRow:
     limits = one.limits
     how = (
         f"{PERSONS:,} new persons, {CALLS} calls: best {one.best:.1f} s, took {one.seconds:.1f} s "
         f"(with start and accounting {one.in_all:.1f} s); {PERSONS / one.seconds * 3600:,.0f} persons an hour"
     )
     what = f"rate at {limits.calls_per_20s} calls/20 s, {limits.concurrency} at once, of the best"
-    return Row(what, one.best / one.seconds * 100, 95, "%", how, at_least=True)
+    return BenchmarkRow(what, one.best / one.seconds * 100, 95, "%", how, at_least=True)

@@ -8,7 +8,7 @@ Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class BenchmarkRow:
     """A number that was measured, the one to reach, and how to read it. `target` None: shown, but not judged."""
 
     what: str
@@ -25,4 +25,4 @@ class Row:
         return self.measured >= self.target if self.at_least else self.measured <= self.target
 
 
-Benchmark = Callable[[Say], Sequence[Row]]
+Benchmark = Callable[[Say], Sequence[BenchmarkRow]]

@@ -26,7 +26,7 @@ _PSEUDONYMS: Final = f"{_PREFIX}/pseudonyms"
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class WorkerJob:
     """`batches` are files with the events to invoke with; `aws_seconds` is what AWS's operations take, by name."""
 
     munchkin_id: str
@@ -37,14 +37,14 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class WorkerReport:
     """Wall seconds since the start of the first batch; the most memory the process ever held, MiB."""
 
     seconds: float
     peak: float
 
 
-class _Context:
+class _WorkerContext:
     """Lambda's context, as far as the function and Powertools read it."""
 
     function_name = "sync"
@@ -60,7 +60,7 @@ class _Context:
         return int((self._end - time.monotonic()) * 1000)
 
 
-def follow(job: Job) -> Iterator[Progress]:
+def follow(job: WorkerJob) -> Iterator[WorkerReport]:
     """Run a worker; yields when it is ready and after each batch. Raises RuntimeError when it fails."""
     command = [sys.executable, "-m", "benchmarks.worker"]
     with Popen(command, cwd=ROOT, stdin=PIPE, stdout=PIPE, text=True) as process:  # noqa: S603
@@ -69,15 +69,15 @@ def follow(job: Job) -> Iterator[Progress]:
         process.stdin.write(json.dumps(asdict(job)))
         process.stdin.close()
         for line in process.stdout:
-            yield Progress(**json.loads(line))
+            yield WorkerReport(**json.loads(line))
     if process.returncode:
         raise RuntimeError(f"the worker ended with {process.returncode}")
 
 
 def main() -> None:
     given = json.load(sys.stdin)
-    job = Job(**{**given, "limits": Limits(**given["limits"])})
-    services = aws.Aws(job.aws_seconds)
+    job = WorkerJob(**{**given, "limits": Limits(**given["limits"])})
+    services = aws.AwsInProcess(job.aws_seconds)
     credentials = {"client_id": "client", "client_secret": "secret"}
     services.secretsmanager.secrets[f"{_PREFIX}/credentials/{workload.CONNECTION_ID}"] = json.dumps(credentials)
     target = workload.active(workload.connection(job.limits, job.munchkin_id))
@@ -99,20 +99,20 @@ def main() -> None:
     from functions.sync.app import handler  # noqa: PLC0415 - reads the environment
 
     with mock.patch("boto3.client", services.client):
-        _report(Progress(0.0, _peak()))
+        _tell(WorkerReport(0.0, _peak()))
         start = time.monotonic()
         for file in job.batches:
             event = json.loads(Path(file).read_text())
-            context: Any = _Context()
+            context: Any = _WorkerContext()
             failures = handler(event, context)["batchItemFailures"]
             if failures:
                 sys.exit(f"{len(failures)} messages were given back")
             del event
-            _report(Progress(time.monotonic() - start, _peak()))
+            _tell(WorkerReport(time.monotonic() - start, _peak()))
 
 
-def _report(progress: Progress) -> None:
-    print(json.dumps(asdict(progress)), flush=True)
+def _tell(report: WorkerReport) -> None:
+    print(json.dumps(asdict(report)), flush=True)
 
 
 def _peak() -> float:

@@ -51,7 +51,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _status() -> int:
-    standing, alive = stack.Stack.load(), stack.alive()
+    standing, alive = stack.LocalStack.load(), stack.alive()
     for name, is_alive in alive.items():
         print(f"{name}: {'running' if is_alive else 'ended'}")
     if standing is None or not all(alive.values()):

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from local import places
 from local.errors import LocalStackError
-from local.stack import ENVIRONMENT_FILE, Stack
+from local.stack import ENVIRONMENT_FILE, LocalStack
 
 BRIDGE_ENVIRONMENT_FILE = places.STATE / "env-bridge.json"
 _CHUNK = 65_536
@@ -25,7 +25,7 @@ _CHUNK = 65_536
 
 def bridge() -> None:
     """Forward until interrupted; the variables for `--env-vars` are in .local/env-bridge.json meanwhile."""
-    stack = Stack.load()
+    stack = LocalStack.load()
     if stack is None:
         raise LocalStackError("the stack does not stand", hint="make up")
     gateway = _gateway()

@@ -24,7 +24,7 @@ _FUNCTIONS = ("ingest", "sync", "monitor", "connections")
 
 
 @dataclass(frozen=True, slots=True)
-class Stack:
+class LocalStack:
     """A stack that has answered, as `.local/stack.json` tells it.
 
     `queues` has `events` and `dead_letters` (URLs), `tables` has `connections`, `ledger` and `runs` (names),
@@ -41,7 +41,7 @@ class Stack:
     pids: Mapping[str, int]
 
     @classmethod
-    def load(cls) -> "Stack | None":
+    def load(cls) -> "LocalStack | None":
         """The stack that stands, as far as the file knows; None if none was brought up."""
         try:
             return cls(**json.loads(STACK_FILE.read_text()))
@@ -49,7 +49,7 @@ class Stack:
             return None
 
 
-def up(*, marketo_url: str | None, port: int | None, simulator_port: int | None) -> Stack:
+def up(*, marketo_url: str | None, port: int | None, simulator_port: int | None) -> LocalStack:
     """Bring the stack up, or up to date, and wait until it answers.
 
     A healthy stack is kept with what is in it, and gets what has changed. It starts anew, and empty, when its emulator
@@ -59,9 +59,9 @@ def up(*, marketo_url: str | None, port: int | None, simulator_port: int | None)
         return _up(marketo_url, port, simulator_port)
 
 
-def _up(marketo_url: str | None, port: int | None, simulator_port: int | None) -> Stack:
+def _up(marketo_url: str | None, port: int | None, simulator_port: int | None) -> LocalStack:
     record = ProcessRecord(places.STATE / "processes.json")
-    progress = Progress()
+    progress = ProgressLines()
     with ThreadPoolExecutor(max_workers=2) as pool:  # both mostly wait for the package registry, the first time
         progress("building the functions and layers; installing the emulator")
         building = pool.submit(sam.build)
@@ -127,7 +127,7 @@ def alive() -> dict[str, bool]:
     return {name: process.is_alive() for name, process in ProcessRecord(places.STATE / "processes.json").read().items()}
 
 
-class Progress:
+class ProgressLines:
     """Lines on standard error with the seconds since the beginning."""
 
     def __init__(self) -> None:
@@ -145,7 +145,7 @@ def _running(record: ProcessRecord, name: str, digest: str, port: int | None) ->
     return process
 
 
-def _simulator(record: ProcessRecord, port: int | None, progress: Progress) -> Process:
+def _simulator(record: ProcessRecord, port: int | None, progress: ProgressLines) -> Process:
     digest = places.digest([places.ROOT / "simulator"], sys.version)
     running = _running(record, SIMULATOR, digest, port)
     if running is not None:
@@ -182,9 +182,9 @@ def _outputs(endpoint: str) -> dict[str, str]:
     return {output["OutputKey"]: output["OutputValue"] for output in described["Outputs"]}
 
 
-def _describe(running: Process, marketo_url: str, record: ProcessRecord) -> Stack:
+def _describe(running: Process, marketo_url: str, record: ProcessRecord) -> LocalStack:
     outputs = _outputs(running.url)
-    return Stack(
+    return LocalStack(
         # The emulator knows an API by its path, for the names of its hosts cannot be resolved everywhere.
         api_url=f"{running.url}/_aws/execute-api/{outputs['ApiId']}/{places.STAGE}",
         emulator_url=running.url,
@@ -197,7 +197,7 @@ def _describe(running: Process, marketo_url: str, record: ProcessRecord) -> Stac
     )
 
 
-def _function_environments(stack: Stack) -> dict[str, dict[str, str]]:
+def _function_environments(stack: LocalStack) -> dict[str, dict[str, str]]:
     """Each function's variables as `sam local invoke --env-vars` takes them."""
     functions = client("lambda", stack.emulator_url)
     return {

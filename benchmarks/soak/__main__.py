@@ -18,7 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from benchmarks.soak.course import MARKETO, Soak
-from benchmarks.soak.oracle import Differences, compare
+from benchmarks.soak.oracle import SoakDifferences, compare
 from testing.world import START
 
 
@@ -57,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 1 if differences else 0
 
 
-def _table(soak: Soak, found: Differences, by_limit: int, seconds: float) -> Table:
+def _table(soak: Soak, found: SoakDifferences, by_limit: int, seconds: float) -> Table:
     stats, counts = soak.simulator.stats(), soak.counts
     megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     persons = len({one.person for one in soak.said if one.person is not None})

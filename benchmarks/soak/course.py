@@ -18,7 +18,7 @@ from benchmarks.soak.story import (
     ONE,
     OTHER,
     SOMETIMES,
-    Said,
+    SoakEvent,
     any_person,
     email,
     leads_before,
@@ -98,7 +98,7 @@ class Soak:
         self.events = events
         self.now = START
         self.clock_lock = threading.Lock()
-        self.said: list[Said] = []
+        self.said: list[SoakEvent] = []
         self.events_of: dict[tuple[str, str], int] = {}
         self.visible_at: dict[str, datetime] = {}
         self.done: list[Message] = []
@@ -209,7 +209,7 @@ class Soak:
             self._deliver(timedelta(minutes=5))
             progress(len(self.said), len(self.queue.waiting))
 
-    def _send(self, source: Iterator[Said]) -> None:
+    def _send(self, source: Iterator[SoakEvent]) -> None:
         while len(self.said) < self.events and len(self.queue.waiting) < WAITING:
             together = list(itertools.islice(source, self.chance.randint(1, 40)))
             self.said += together

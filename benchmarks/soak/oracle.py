@@ -15,25 +15,25 @@ from datetime import datetime
 from typing import Any
 
 from benchmarks.soak.course import LISTS, Soak
-from benchmarks.soak.story import ALWAYS, AUDIENCES, REALIZED, SOMETIMES, Said, email, is_nameless, leads_before
+from benchmarks.soak.story import ALWAYS, AUDIENCES, REALIZED, SOMETIMES, SoakEvent, email, is_nameless, leads_before
 from destination.domain.event import MembershipStatus
 from destination.domain.outcome import Class
 
 
 @dataclass
-class Differences:
+class SoakDifferences:
     lost: list[str] = field(default_factory=list)
     duplicated: list[str] = field(default_factory=list)
     accounts: list[str] = field(default_factory=list)
 
 
-def compare(soak: Soak) -> Differences:
+def compare(soak: Soak) -> SoakDifferences:
     """What differs from what the events alone say."""
-    found = Differences()
+    found = SoakDifferences()
     leads: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
     for lead in soak.simulator.state.leads.values():
         leads[str(lead.values["email"])].append(dict(lead.values))
-    by_person: defaultdict[int, list[Said]] = defaultdict(list)
+    by_person: defaultdict[int, list[SoakEvent]] = defaultdict(list)
     for said in soak.said:
         if said.person is not None and said.memberships[0][0] != "elsewhere":
             by_person[said.person].append(said)
@@ -46,7 +46,7 @@ def compare(soak: Soak) -> Differences:
 
 
 def _compare_person(
-    soak: Soak, person: int, said: Sequence[Said], leads: Sequence[dict[str, Any]], found: Differences
+    soak: Soak, person: int, said: Sequence[SoakEvent], leads: Sequence[dict[str, Any]], found: SoakDifferences
 ) -> None:
     newest = {name: (one.at, status) for one in said for name, status in one.memberships}
     wanted = {name for name, (_, status) in newest.items() if status is REALIZED and not is_nameless(person)}
@@ -71,12 +71,12 @@ def _compare_person(
 
 def _compare_attributes(
     connection_id: str,
-    said: Sequence[Said],
+    said: Sequence[SoakEvent],
     newest: dict[str, tuple[datetime, MembershipStatus]],
     lead: dict[str, Any],
     *,
     existed: bool,
-    found: Differences,
+    found: SoakDifferences,
 ) -> None:
     """`said` is sorted by time; what made sure of a lead is the newest to say that the person is in an audience."""
     sure = [one for one in said if existed or any(newest[name] == (one.at, REALIZED) for name, _ in one.memberships)]
@@ -90,7 +90,7 @@ def _compare_attributes(
         found.lost.append(f"{lead['email']} has {value} for {SOMETIMES[connection_id]}, which was never said")
 
 
-def _compare_accounts(soak: Soak, found: Differences) -> None:
+def _compare_accounts(soak: Soak, found: SoakDifferences) -> None:
     classes = [one.value for one in Class]
     for run in soak.ledger.runs.values():
         for counted in (run.tally.counts, *(one.counts for one in run.tally.audiences.values())):

@@ -21,7 +21,7 @@ REALIZED, EXITED = MembershipStatus.REALIZED, MembershipStatus.EXITED
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class SoakEvent:
     """What an event said; without a person it has no e-mail address."""
 
     number: int
@@ -59,10 +59,10 @@ def leads_before(person: int) -> int:
     return {0: 2, 2: 1, 3: 1}.get(person % 100, int(person % 10 == 4))
 
 
-def story(chance: random.Random, events: int) -> Iterator[Said]:
+def story(chance: random.Random, events: int) -> Iterator[SoakEvent]:
     """Events of any time, some of them sent twice; a few name nobody, or no audience of ours."""
     known = persons(events)
-    sent: list[Said] = []
+    sent: list[SoakEvent] = []
     while len(sent) < events:
         number = len(sent)
         if sent and chance.random() < 0.03:
@@ -71,7 +71,7 @@ def story(chance: random.Random, events: int) -> Iterator[Said]:
             name = ONE if chance.random() < 0.65 else OTHER
             named = chance.sample(AUDIENCES[name], chance.choice([1, 1, 1, 2]))
             sent.append(
-                Said(
+                SoakEvent(
                     number,
                     name,
                     None if chance.random() < 0.01 else any_person(chance, known),

@@ -1,118 +1,18 @@
-"""Bulk lead import: jobs that advance with the clock, and their reports (Marketo REST, Bulk Lead Import)."""
+"""Bulk lead import: the calls that queue and follow a job, and what it writes (Marketo REST, Bulk Lead Import)."""
 
 import csv
+import functools
 import io
 import re
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
-from typing import Final
+from dataclasses import replace
+from datetime import datetime
 
 from marketo_simulator.context import Context
 from marketo_simulator.errors import CallError, Reason, reason
 from marketo_simulator.fields import Field
+from marketo_simulator.imports import DELIMITERS, MOST_JOBS, Job
 from marketo_simulator.message import Request, Response
-from marketo_simulator.settings import Settings
 from marketo_simulator.sync import Write, Written, make_write, write_record
-
-MOST_JOBS: Final = 10
-"""Queued imports, executing ones included."""
-EXECUTING_JOBS: Final = 2
-KEPT: Final = timedelta(days=7)
-_DELIMITERS: Final = {"csv": ",", "tsv": "\t", "ssv": ";"}
-
-
-@dataclass(slots=True)
-class Job:
-    """One import. When it starts and ends is fixed when it is queued."""
-
-    id: int
-    format: str
-    header: list[str]
-    rows: list[list[str]]
-    list_id: int | None
-    lookup: Field
-    partition_name: str
-    context: Context
-    starts: datetime
-    ends: datetime
-    done: bool = False
-    processed: int = 0
-    members: int = 0
-    problem: str = ""
-    failures: list[list[str]] = field(default_factory=list)
-    warnings: list[list[str]] = field(default_factory=list)
-
-    def shown(self, now: datetime) -> dict[str, object]:
-        """The row of the poll answer."""
-        row: dict[str, object] = {"batchId": self.id, "importId": str(self.id)}
-        if not self.done:
-            status = "Queued" if now < self.starts else "Importing"
-            return row | {"status": status, "numOfLeadsProcessed": 0, "numOfRowsFailed": 0, "numOfRowsWithWarning": 0}
-        failed, imported = len(self.failures), self.processed - len(self.failures)
-        tally = f"{imported} records imported ({self.members} members)"
-        if self.problem:
-            message = self.problem
-        elif failed:
-            message = f"Import completed with errors, {tally}, {failed} failed"
-        else:
-            message = f"Import succeeded, {tally}"
-        return row | {
-            "status": "Failed" if self.problem else "Complete",
-            "numOfLeadsProcessed": imported,
-            "numOfRowsFailed": failed,
-            "numOfRowsWithWarning": len(self.warnings),
-            "message": message,
-        }
-
-    def report(self, rows: list[list[str]], column: str) -> Response:
-        """Rows with a last column of reasons, in the format of the job; empty when there are none."""
-        text = io.StringIO()
-        if rows:
-            writer = csv.writer(text, delimiter=_DELIMITERS[self.format], lineterminator="\n")
-            writer.writerows([[*self.header, column], *rows])
-        return Response(200, text.getvalue().encode(), "text/csv;charset=UTF-8")
-
-
-class Imports:
-    """The import jobs of an instance."""
-
-    def __init__(self) -> None:
-        self._jobs: dict[int, Job] = {}
-
-    def settle(self, now: datetime) -> None:
-        """Execute the jobs whose time has come."""
-        for job in sorted((job for job in self._jobs.values() if not job.done and job.ends <= now), key=_end):
-            _execute(job)
-
-    def waiting(self, now: datetime) -> list[Job]:
-        """Jobs queued or executing."""
-        return [job for job in self._jobs.values() if job.ends > now]
-
-    def is_using(self, list_id: int, now: datetime) -> bool:
-        """Whether an import into the list is queued or executing."""
-        return any(job.list_id == list_id for job in self.waiting(now))
-
-    def get(self, context: Context) -> Job:
-        """The job of the call. Raises CallError 1013 for an unknown or expired one."""
-        job = self._jobs.get(context.ids[0])
-        if job is None or context.now - job.ends > KEPT:
-            raise CallError("1013", "Batch not found")
-        return job
-
-    def schedule(self, settings: Settings, now: datetime) -> tuple[int, datetime, datetime]:
-        """Id, start and end of the next job: it starts when fewer than two are executing."""
-        busy = sorted((job.ends for job in self.waiting(now)), reverse=True)
-        free = busy[EXECUTING_JOBS - 1] if len(busy) >= EXECUTING_JOBS else now
-        starts = max(free, now + timedelta(seconds=settings.import_queue_seconds))
-        return len(self._jobs) + 1, starts, starts + timedelta(seconds=settings.import_seconds)
-
-    def add(self, job: Job) -> None:
-        """Queue the job."""
-        self._jobs[job.id] = job
-
-
-def _end(job: Job) -> datetime:
-    return job.ends
 
 
 def create(context: Context) -> Response:
@@ -124,7 +24,7 @@ def create(context: Context) -> Response:
     params = {name: text.decode("utf-8", "replace") for name, text in parts.items() if name != "file"}
     params |= {name: values[0] for name, values in context.params.items() if values}
     file_format = params.get("format", "")
-    if file_format not in _DELIMITERS:
+    if file_format not in DELIMITERS:
         raise CallError("1003", "Invalid value for format, use csv, tsv or ssv")
     lookup_name = params.get("lookupField") or "email"
     lookup = context.state.schema.searchable(lookup_name)
@@ -138,49 +38,50 @@ def create(context: Context) -> Response:
         raise CallError("1016", f"There are {MOST_JOBS} imports currently being processed. Please try again later")
     if list_id is not None and context.imports.is_using(list_id, context.now):
         raise CallError("1019")
-    header, *rows = _table(parts.get("file", b""), _DELIMITERS[file_format])
+    header, *rows = _table(parts.get("file", b""), DELIMITERS[file_format])
     job_id, starts, ends = context.imports.schedule(context.settings, context.now)
     context.records = len(rows)
-    context.imports.add(
-        Job(job_id, file_format, header, rows, list_id, lookup, partition_name, _later(context, ends), starts, ends)
-    )
+    execute = functools.partial(_execute, _later(context, ends), lookup, partition_name)
+    context.imports.add(Job(job_id, file_format, header, rows, list_id, execute, starts, ends))
     return context.lead_answer([{"batchId": job_id, "importId": str(job_id), "status": "Queued"}])
 
 
 def poll(context: Context) -> Response:
     """GET /bulk/v1/leads/batch/{id}.json."""
-    return context.lead_answer([context.imports.get(context).shown(context.now)])
+    return context.lead_answer([_job(context).shown(context.now)])
 
 
 def failures(context: Context) -> Response:
     """GET /bulk/v1/leads/batch/{id}/failures.json: rows that were not imported, as a file."""
-    job = context.imports.get(context)
+    job = _job(context)
     return job.report(job.failures, "Import Failure Reason")
 
 
 def warnings(context: Context) -> Response:
     """GET /bulk/v1/leads/batch/{id}/warnings.json: rows imported with a value cut to its field's length, as a file."""
-    job = context.imports.get(context)
+    job = _job(context)
     return job.report(job.warnings, "Import Warning Reason")
+
+
+def _job(context: Context) -> Job:
+    return context.imports.get(context.ids[0], context.now)
 
 
 def _later(context: Context, moment: datetime) -> Context:
     return replace(context, now=moment, request=Request("", ""), params={}, fault=None)
 
 
-def _execute(job: Job) -> None:
-    context = job.context
-    job.done = True
+def _execute(context: Context, lookup: Field, partition_name: str, job: Job) -> None:
     for name in job.header:
         if context.state.schema.get(name) is None:
             job.problem = f"Field '{name}' not found"
             return
-    action = "updateOnly" if job.lookup.name == "id" else "createOrUpdate"
-    write = make_write(context, action, job.lookup, job.partition_name)
+    action = "updateOnly" if lookup.name == "id" else "createOrUpdate"
+    write = make_write(context, action, lookup, partition_name)
     static_list = None if job.list_id is None else context.state.lists.get(job.list_id)
     for row in job.rows:
         job.processed += 1
-        written, warning = _imported(context, write, job, row)
+        written, warning = _imported(context, write, lookup, job.header, row)
         if isinstance(written, Written):
             if static_list is not None:
                 static_list.members.add(written.lead_id)
@@ -191,13 +92,14 @@ def _execute(job: Job) -> None:
     job.members = 0 if static_list is None else len(static_list.members)
 
 
-def _imported(context: Context, write: Write, job: Job, row: list[str]) -> tuple[Written | list[Reason], str]:
+def _imported(
+    context: Context, write: Write, lookup: Field, header: list[str], row: list[str]
+) -> tuple[Written | list[Reason], str]:
     """One row into one lead: blank cells change nothing; of several matches the most recently updated is taken."""
-    if len(row) != len(job.header):
+    if len(row) != len(header):
         return [reason("1003", "Number of columns differs from the header")], ""
-    record: dict[str, object] = {name: cell for name, cell in zip(job.header, row, strict=True) if cell != ""}
+    record: dict[str, object] = {name: cell for name, cell in zip(header, row, strict=True) if cell != ""}
     warning = _cut(context, record)
-    lookup = job.lookup
     matches = context.state.find(lookup, [str(record.get(lookup.name, ""))], context.visible)
     if len(matches) > 1:
         newest = max(matches, key=lambda lead_id: (context.state.leads[lead_id].updated_at, lead_id))

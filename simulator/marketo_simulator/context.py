@@ -7,18 +7,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from heapq import nsmallest
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from marketo_simulator.calls import Calls
 from marketo_simulator.errors import CallError, Reason
 from marketo_simulator.faults import Fault
 from marketo_simulator.identity import Client
+from marketo_simulator.imports import Imports
 from marketo_simulator.message import Request, Response, json_response
 from marketo_simulator.settings import Settings
 from marketo_simulator.state import State
-
-if TYPE_CHECKING:
-    from marketo_simulator.bulk import Imports
 
 PAGE: Final = 300
 """Most records a lead-database call takes or gives (Marketo REST, Leads)."""
@@ -38,7 +36,7 @@ class Context:
     settings: Settings
     state: State
     calls: Calls
-    imports: "Imports"
+    imports: Imports
     client: Client
     fault: Fault | None = None
     absent: set[str] = field(default_factory=set)

@@ -9,13 +9,13 @@ from http import HTTPStatus
 from typing import Final
 from urllib.parse import parse_qsl
 
-from marketo_simulator.bulk import Imports
 from marketo_simulator.calls import Call, Calls, shown_params
 from marketo_simulator.clock import Clock
 from marketo_simulator.context import Context
 from marketo_simulator.errors import UNCOUNTED, CallError, Reason
 from marketo_simulator.faults import Fault, Faults
 from marketo_simulator.identity import Client, Identity
+from marketo_simulator.imports import Imports
 from marketo_simulator.limits import Limits, quota_day
 from marketo_simulator.message import (
     AnswerTooSlow,

@@ -29,7 +29,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def system() -> Iterator[System]:
     """The local stack, brought up to date; ended afterwards unless it stood before."""
-    stood = stack.Stack.load() is not None and all(stack.alive().values())
+    stood = stack.LocalStack.load() is not None and all(stack.alive().values())
     standing = stack.up(marketo_url=None, port=None, simulator_port=None)
     with requests.Session() as http:
         http.trust_env = False  # a proxy of the caller's network must not be asked for this machine

@@ -13,7 +13,7 @@ from urllib.parse import quote
 import requests
 
 from local.clients import client
-from local.stack import Stack
+from local.stack import LocalStack
 
 DELIVERY_SECONDS = 30.0
 """What the local stack promises: an event is accounted for by then, unless Marketo asks to wait."""
@@ -143,7 +143,7 @@ class System:
     `secrets` were given once and must never be seen again; the tests `began` at a time in Unix seconds.
     """
 
-    stack: Stack
+    stack: LocalStack
     http: requests.Session
     began: float
     secrets: set[str] = field(default_factory=set)

@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -155,3 +156,37 @@ def test_the_layer_keeps_the_models_of_every_service_that_is_called() -> None:
     [kept] = re.findall(r"^services := (.+)$", makefile, re.MULTILINE)
     code = "\n".join(path.read_text() for path in (*PACKAGE.rglob("*.py"), *FUNCTIONS.rglob("*.py")))
     assert set(re.findall(r'boto3\.client\("(\w+)"', code)) <= set(kept.split())
+
+
+PACKAGES = {
+    "destination": PACKAGE,
+    "destination_client": CLIENT,
+    "marketo_simulator": ROOT / "simulator/marketo_simulator",
+    **{name: ROOT / name for name in ("local", "benchmarks", "testing")},
+}
+
+
+def import_graph(packages: dict[str, Path]) -> dict[str, set[str]]:
+    """By module of the packages, those that it imports; what only a type checker imports counts as well."""
+    files = {}
+    for package, folder in packages.items():
+        for path in folder.rglob("*.py"):
+            parts = (package, *path.relative_to(folder).with_suffix("").parts)
+            files[".".join(part for part in parts if part != "__init__")] = path
+    graph: dict[str, set[str]] = {}
+    for module, path in files.items():
+        graph[module] = set()
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                graph[module] |= {alias.name for alias in node.names} & files.keys()
+            elif isinstance(node, ast.ImportFrom):
+                # `from package import name`: the module of that name, or else what the package itself defines.
+                named = {f"{node.module}.{alias.name}" for alias in node.names}
+                graph[module] |= {name if name in files else str(node.module) for name in named} & files.keys()
+    return graph
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    graph = import_graph(PACKAGES)
+    assert {module.split(".")[0] for module in graph} == PACKAGES.keys()
+    TopologicalSorter(graph).prepare()  # raises CycleError, which names the circle

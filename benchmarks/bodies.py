@@ -1,0 +1,36 @@
+"""Bodies as large as the webhook takes, valid or not, each with much work of another kind in it."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from benchmarks import workload
+from destination.ingest.webhook import MAX_BODY_BYTES
+
+_AUDIENCES: Final = {"segmentMembership": {"ups": {f"audience-{number}": 0 for number in range(1000)}}}
+
+
+def bodies() -> Iterator[tuple[str, bytes]]:
+    """What is special about a body, and the body; they are made one by one."""
+    yield "usual profiles", _full(workload.body(map(workload.profile, range(8_100))))
+    yield "smallest profiles", workload.body(map(workload.small, range(20_000)))
+    yield "an array that is cut off", workload.body(map(workload.profile, range(8_100)))[:-2]
+    yield "a million zeros", _filled(b"[", b"0,", b"0]")
+    yield "a record that breaks off in each line", _filled(b"", b'{"a":[' + b"0," * 145 + b"}\n", b"")
+    yield "a record that goes deeper with each line", _filled(b"", b'{"a":' + b" " * 294 + b"\n", b"")
+    yield "1,000 unreadable audiences a record", _full(workload.body([_AUDIENCES] * 350))
+    yield "nested lists", _filled(b'{"a":[', b"[" * 30 + b"]" * 30 + b",", b"0]}")
+    yield "500,000 attributes", b"{" + b",".join(b'"%d":0' % number for number in range(500_000)) + b"}"
+    yield (
+        "500,000 namespaces",
+        (b'{"identityMap":{' + b",".join(b'"%d":[]' % number for number in range(500_000)) + b"}}"),
+    )
+
+
+def _filled(head: bytes, piece: bytes, tail: bytes) -> bytes:
+    """As many pieces as fit."""
+    return head + piece * ((MAX_BODY_BYTES - len(head) - len(tail)) // len(piece)) + tail
+
+
+def _full(body: bytes) -> bytes:
+    assert 0.9 * MAX_BODY_BYTES < len(body) <= MAX_BODY_BYTES, len(body)
+    return body
