@@ -7,12 +7,13 @@ RUN := $(VENV)/bin/python
 READY := $(VENV)/ready
 LOCK := $(RUN) -m uv pip compile --quiet --python-version 3.11 --generate-hashes --no-strip-extras \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
+MEASURED := layers functions client local simulator testing benchmarks docs
 ARCHITECTURE ?= arm64
 MARKETO_URL ?=
 export MARKETO_URL
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up down status cli bridge test check fmt bench soak build openapi lock clean
+.PHONY: help demo up down status cli bridge test check mutants fmt bench soak build openapi lock clean
 
 help:  ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,12 +39,16 @@ bridge: $(READY)  ## Let containers of `sam local invoke` reach the local stack,
 test: $(READY)  ## Run all tests
 	@$(RUN) -m pytest --numprocesses 2 --no-loadscope-reorder $(TESTS)
 
-check: $(READY)  ## Check style, types, the template, and that generated files are current
+check: $(READY)  ## Check style, complexity, types, the template, and that generated files are current
 	@$(RUN) -m ruff check .
 	@$(RUN) -m ruff format --check .
+	@$(RUN) -m lizard --CCN 20 --warnings_only --languages python $(MEASURED)
 	@$(RUN) -m mypy
 	@$(RUN) -m testing.template
 	@$(RUN) -m docs.openapi --check
+
+mutants: $(READY)  ## Change the code in small ways, and count what its tests notice (PART=domain/person.py; all is long)
+	@$(RUN) -m testing.mutants $(PART)
 
 fmt: $(READY)  ## Format the code
 	@$(RUN) -m ruff check --fix .
@@ -68,7 +73,7 @@ lock: $(READY)  ## Lock the requirements anew
 	@$(LOCK) local/requirements.in -o local/requirements.txt
 
 clean: down  ## Remove what was built or installed here
-	@rm -rf .venv .local .aws-sam .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@rm -rf .venv .local .aws-sam .mutants .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 $(READY): requirements-dev.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=python3.13 …")'

@@ -1,7 +1,7 @@
 """The command `destination` before the whole interface: the functions behind a gateway on loopback, queues in moto."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,6 +14,7 @@ from mypy_boto3_sqs import SQSClient
 from typer.testing import CliRunner, Result
 
 from destination.queue import DeadLetter, DeadLetters, pack
+from destination_client.context import wall_clock
 from destination_client.main import app
 from marketo_simulator import Simulator
 from testing.composition import composed
@@ -62,10 +63,12 @@ class Stack:
     queue_url: str
     dead_letter_queue_url: str
     folder: Path
+    clock: Callable[[], datetime] = wall_clock
+    """What the command takes for the time."""
 
     def run(self, *arguments: str, answer: str | None = None) -> Result:
         """One command; `answer` is what a person types when asked."""
-        return CliRunner().invoke(app, arguments, input=answer)
+        return CliRunner().invoke(app, arguments, input=answer, obj=self.clock)
 
     def done(self, *arguments: str) -> str:
         """What a command prints that must succeed."""

@@ -1,6 +1,8 @@
 """What all commands have in common: their stack, shared arguments, and the end that errors put to them."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,10 +19,11 @@ FAILED = 1
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The stack that the command line names."""
+    """The stack that the command line names, and the clock that says when a period ends for which no end was named."""
 
     stack: str | None
     local: bool
+    clock: Callable[[], datetime]
 
 
 class Commands(TyperGroup):
@@ -40,6 +43,16 @@ def chosen(context: typer.Context) -> Target:
     """The stack. Raises CommandError when there is none to talk to."""
     choice: Choice = context.find_root().obj
     return target.choose(choice.stack, local=choice.local, folder=Path.cwd())
+
+
+def now(context: typer.Context) -> datetime:
+    """The time by the command's clock."""
+    choice: Choice = context.find_root().obj
+    return choice.clock()
+
+
+def wall_clock() -> datetime:
+    return datetime.now(UTC)
 
 
 ConnectionId = Annotated[str, typer.Argument(metavar="ID", help="The connection's id, as `destination list` shows it.")]

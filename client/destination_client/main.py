@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from destination_client import alerts, configure, delivery, inspection, render, runs, status, verifications
-from destination_client.context import Choice, Commands, examples
+from destination_client.context import Choice, Commands, examples, wall_clock
 
 app = typer.Typer(
     cls=Commands,
@@ -93,4 +93,4 @@ def destination(
 
     Calls to a stack in AWS are signed as you; the stack's managed policies say who may do what.
     """
-    context.obj = Choice(stack, local)
+    context.obj = Choice(stack, local, clock=context.obj or wall_clock)  # who calls the command may bring a clock

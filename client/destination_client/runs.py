@@ -1,7 +1,7 @@
 """Commands that tell what became of events."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Final
 
 import typer
@@ -9,7 +9,7 @@ import typer
 from destination.domain.run import hour_of, run_id
 from destination.domain.times import parse_time
 from destination_client import render
-from destination_client.context import Audience, ConnectionId, Json, Namespace, chosen
+from destination_client.context import Audience, ConnectionId, Json, Namespace, chosen, now
 from destination_client.http import at
 from destination_client.sparkline import per_letter, sparkline
 
@@ -47,7 +47,7 @@ def runs(
     )
     if found and not failures_only:
         render.text()
-        _course(found, hours(first, last, datetime.now(UTC)))
+        _course(found, hours(first, last, now(context)))
 
 
 def run(

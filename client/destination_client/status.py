@@ -2,13 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any, Final
 
 import typer
 
 from destination_client import render
-from destination_client.context import Json, chosen
+from destination_client.context import Json, chosen, now
 from destination_client.errors import RefusedError
 from destination_client.http import Api, at
 from destination_client.runs import LINES, counts, course, hours
@@ -54,7 +53,7 @@ def status(context: typer.Context, as_json: Json = False) -> None:
         [(*(one.connection[name] for name in names), _alerts(one)) for one in standings],
     )
     render.text()
-    day = hours(None, None, datetime.now(UTC))
+    day = hours(None, None, now(context))
     render.table(
         ("name", "received in a day", "last hour", *LINES),
         [(one.connection["name"], *_late(one, day)) for one in standings],

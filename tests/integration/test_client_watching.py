@@ -14,7 +14,7 @@ from destination.domain.alert import Alert, AlertState, AlertStatus
 from destination.domain.audience import AudienceKey
 from destination.domain.latency import Latency
 from destination.domain.outcome import MISSING_DEDUPE_VALUE
-from destination.domain.run import Counters, Run, Tally, run_id
+from destination.domain.run import Counters, Run, Tally, hour_of, run_id
 from destination.domain.verification import Differences, Phase, VerificationStatus
 from destination.store.alerts import Alerts
 from destination.store.runs import Runs
@@ -24,8 +24,6 @@ from marketo_simulator import Simulator
 from testing import control_plane as plane
 from testing.client import STACK, Stack, deployed, stack
 
-NOW = datetime.now(UTC)
-THIS_HOUR, BEFORE = run_id(NOW), run_id(NOW - timedelta(hours=3))
 SPRING = AudienceKey("ups", "aud-1")
 COUNTS = Counter(received=9, activated=5, unchanged=1, excluded=2, failed=1, created=4, added=5, marketo_calls=3)
 
@@ -37,11 +35,28 @@ def marketo() -> Iterator[Simulator]:
 
 
 @pytest.fixture
-def console(marketo: Simulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
+def now() -> datetime:
+    """The time of the test, which stays as it is until its end: for the command, and for what is stored."""
+    return datetime.now(UTC)
+
+
+@pytest.fixture
+def this_hour(now: datetime) -> str:
+    return run_id(now)
+
+
+@pytest.fixture
+def before(now: datetime) -> str:
+    """Three hours ago."""
+    return run_id(now - timedelta(hours=3))
+
+
+@pytest.fixture
+def console(marketo: Simulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, now: datetime) -> Iterator[Stack]:
     monkeypatch.setattr(verifications, "WAIT_SECONDS", 0.0)
     with stack(marketo, tmp_path) as standing:
         standing.apply()
-        yield standing
+        yield replace(standing, clock=lambda: now)
 
 
 def connection(console: Stack) -> str:
@@ -51,59 +66,72 @@ def connection(console: Stack) -> str:
 def record(connection_id: str, hour: str, counts: Mapping[str, int], **members: Any) -> None:
     tally = Tally(Counter(counts), **members)
     runs = Runs(plane.dynamodb(), "RunsTable")
-    plane.dynamodb().transact_write_items(TransactItems=[runs.put(Run(connection_id, hour, 0, tally), NOW)])
+    plane.dynamodb().transact_write_items(TransactItems=[runs.put(Run(connection_id, hour, 0, tally), hour_of(hour))])
 
 
 def rows(shown: str) -> list[list[str]]:
     return [line.split("\t") for line in shown.splitlines()]
 
 
-def test_runs_show_how_they_went(console: Stack) -> None:
+def test_runs_show_how_they_went(console: Stack, this_hour: str, before: str) -> None:
     made = connection(console)
-    record(made, BEFORE, COUNTS)
-    record(made, THIS_HOUR, {"received": 90, "activated": 90})
+    record(made, before, COUNTS)
+    record(made, this_hour, {"received": 90, "activated": 90})
     shown = rows(console.done("runs", made))
-    assert [row[0] for row in shown[1:3]] == [BEFORE, THIS_HOUR]
+    assert [row[0] for row in shown[1:3]] == [before, this_hour]
     assert shown[1][2:11] == ["9", "5", "1", "2", "1", "4", "0", "5", "0"]
     lines = {row[0]: row[1:] for row in shown[4:]}
     assert lines["received"] == ["▁" * 21 + "▂▁▁█", "90", "99"]
     assert lines["excluded"] == ["▁" * 21 + "█▁▁▁", "2", "2"]
 
 
-def test_runs_can_be_those_with_failures_or_of_an_audience(console: Stack) -> None:
+def test_runs_can_be_those_with_failures_or_of_an_audience(console: Stack, this_hour: str, before: str) -> None:
     made = connection(console)
     audiences = {SPRING: Counters(Counter(received=4, activated=3, excluded=1), Counter({MISSING_DEDUPE_VALUE: 1}))}
-    record(made, BEFORE, COUNTS, audiences=audiences)
-    record(made, THIS_HOUR, {"received": 90, "activated": 90})
-    assert [row[0] for row in rows(console.done("runs", made, "--failures-only"))] == ["hour", BEFORE]
+    record(made, before, COUNTS, audiences=audiences)
+    record(made, this_hour, {"received": 90, "activated": 90})
+    assert [row[0] for row in rows(console.done("runs", made, "--failures-only"))] == ["hour", before]
     [row] = rows(console.done("runs", made, "--audience", "aud-1"))[1:2]
-    assert (row[0], row[2:4]) == (BEFORE, ["4", "3"])
-    assert "MISSING_DEDUPE_VALUE\texcluded\t1\t" in console.done("run", made, BEFORE, "--audience", "aud-1")
-    said = console.refused("run", made, THIS_HOUR, "--audience", "aud-1")
-    assert f"no event of run {THIS_HOUR} named this audience" in said
+    assert (row[0], row[2:4]) == (before, ["4", "3"])
+    assert "MISSING_DEDUPE_VALUE\texcluded\t1\t" in console.done("run", made, before, "--audience", "aud-1")
+    said = console.refused("run", made, this_hour, "--audience", "aud-1")
+    assert f"no event of run {this_hour} named this audience" in said
 
 
-def test_a_run_says_how_long_it_took_and_why_people_did_not_arrive(console: Stack) -> None:
+def test_a_run_says_how_long_it_took_and_why_people_did_not_arrive(console: Stack, before: str) -> None:
     made = connection(console)
     reasons = Counter({MISSING_DEDUPE_VALUE: 2})
-    record(made, BEFORE, COUNTS, reasons=reasons, latency=Latency.of(Counter({800: 10, 250_000: 10})))
-    shown = rows(console.done("run", made, BEFORE))
+    record(made, before, COUNTS, reasons=reasons, latency=Latency.of(Counter({800: 10, 250_000: 10})))
+    shown = rows(console.done("run", made, before))
     at = next(index for index, row in enumerate(shown) if row[0].startswith("from receipt"))
     assert shown[at + 1][2] == "0:04:10"
     assert ["MISSING_DEDUPE_VALUE", "excluded", "2"] in [row[:3] for row in shown]
 
 
-def test_the_status_has_what_arrived_and_what_is_triggered(console: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_status_has_what_arrived_and_what_is_triggered(
+    console: Stack, monkeypatch: pytest.MonkeyPatch, before: str, now: datetime
+) -> None:
     name(console, monkeypatch)
     made = connection(console)
     console.done("alerts", made, "--set", "failure_rate", "--set", "no_events")
-    record(made, BEFORE, COUNTS)
-    trigger(made, Alert.FAILURE_RATE)
+    record(made, before, COUNTS)
+    trigger(made, now, Alert.FAILURE_RATE)
     shown = rows(console.done("status"))
     assert shown[1] == [made, "Webinar leads", "123-ABC-456", "enabled", "-", "-", "failure_rate"]
-    assert ["Webinar leads", "▁" * 21 + "█▁▁▁", BEFORE, "9", "5", "2", "1"] in shown
+    assert ["Webinar leads", "▁" * 21 + "█▁▁▁", before, "9", "5", "2", "1"] in shown
     [told] = json.loads(console.done("status", "--json"))["connections"]
     assert (told["last_run"]["received"], [one["alert"] for one in told["triggered"]]) == (9, ["failure_rate"])
+
+
+def test_a_day_of_which_no_end_is_named_ends_by_the_clock_of_the_command(
+    console: Stack, monkeypatch: pytest.MonkeyPatch, before: str, now: datetime
+) -> None:
+    name(console, monkeypatch)
+    made = connection(console)
+    record(made, before, COUNTS)
+    later = replace(console, clock=lambda: now + timedelta(hours=1))
+    assert rows(later.done("runs", made))[4][:2] == ["received", "▁" * 20 + "█▁▁▁▁"]
+    assert ["Webinar leads", "▁" * 20 + "█▁▁▁▁", before, "9", "5", "2", "1"] in rows(later.done("status"))
 
 
 def test_who_may_not_see_alerts_sees_the_rest_of_the_status(console: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -116,14 +144,14 @@ def test_who_may_not_see_alerts_sees_the_rest_of_the_status(console: Stack, monk
     assert rows(console.done("status"))[1][-1] == "not yours to see"
 
 
-def test_alerts_are_subscribed_and_shown_with_their_history(console: Stack) -> None:
+def test_alerts_are_subscribed_and_shown_with_their_history(console: Stack, now: datetime) -> None:
     made = connection(console)
     shown = rows(console.done("alerts", made, "--set", "failure_rate=0.05", "--set", "connection_blocked"))
     assert [row[:5] for row in shown[1:]] == [
         ["failure_rate", "-", "-", "0.05", "ratio"],
         ["connection_blocked", "-", "-", "0.0", "state"],
     ]
-    trigger(made, Alert.FAILURE_RATE)
+    trigger(made, now, Alert.FAILURE_RATE)
     shown = rows(console.done("alerts", made))
     assert shown[1][1] == "triggered"
     assert shown[-1][1:4] == ["failure_rate", "triggered", "0.5"]
@@ -162,7 +190,7 @@ def test_a_verification_is_requested_and_listed(console: Stack) -> None:
     ids=["in place", "mended", "missing", "unexpected", "not read"],
 )
 def test_what_is_out_of_place_at_the_end_is_told_by_the_exit_code(
-    console: Stack, missing: Differences, unexpected: Differences, code: str | None, exit_code: int
+    console: Stack, missing: Differences, unexpected: Differences, code: str | None, exit_code: int, now: datetime
 ) -> None:
     made = connection(console)
     path = f"/connections/{made}/verifications"
@@ -170,11 +198,11 @@ def test_what_is_out_of_place_at_the_end_is_told_by_the_exit_code(
     store, show = Verifications(plane.dynamodb(), "RunsTable"), f"{path}/{requested['id']}"
     [begun] = store.newest(made, 1)
     [check] = store.checks(begun)
-    store.put(replace(begun, status=VerificationStatus.RUNNING, started_at=NOW))
+    store.put(replace(begun, status=VerificationStatus.RUNNING, started_at=now))
     running = answered(console, show)
     found = replace(check, phase=Phase.DONE, expected=10, found=9, missing=missing, unexpected=unexpected, code=code)
     store.put_check(begun, 0, found)
-    store.put(replace(begun, status=VerificationStatus.COMPLETED, position=1, finished_at=NOW))
+    store.put(replace(begun, status=VerificationStatus.COMPLETED, position=1, finished_at=now))
     console.gateway.scripted += [(202, running[1], json.dumps(requested)), running]
 
     result = console.run("verify", made, "--audience", "aud-1", "--repair", "both", "--wait")
@@ -187,13 +215,13 @@ def test_what_is_out_of_place_at_the_end_is_told_by_the_exit_code(
     assert row[11] == (code or "-")
 
 
-def test_a_verification_that_failed_is_waited_for_no_longer(console: Stack) -> None:
+def test_a_verification_that_failed_is_waited_for_no_longer(console: Stack, now: datetime) -> None:
     made = connection(console)
     path = f"/connections/{made}/verifications"
     requested = plane.call("POST", path, {}).json
     store = Verifications(plane.dynamodb(), "RunsTable")
     [begun] = store.newest(made, 1)
-    store.put(begun.failed("603", NOW))
+    store.put(begun.failed("603", now))
     console.gateway.scripted += [(202, answered(console, f"{path}/{requested['id']}")[1], json.dumps(requested))]
 
     result = console.run("verify", made, "--wait")
@@ -223,8 +251,8 @@ def name(console: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DESTINATION_STACK", STACK)
 
 
-def trigger(connection_id: str, alert: Alert) -> None:
-    state = AlertState(alert, AlertStatus.TRIGGERED, NOW, 0.5, 0.01, 1)
+def trigger(connection_id: str, now: datetime, alert: Alert) -> None:
+    state = AlertState(alert, AlertStatus.TRIGGERED, now, 0.5, 0.01, 1)
     Alerts(plane.dynamodb(), "RunsTable").change(connection_id, state, 0)
 
 

@@ -13,7 +13,6 @@ import pytest
 
 from destination.domain.outcome import MESSAGES
 from destination.domain.schema import INVALID_VALUE, READ_ONLY, RESTRICTED, TOO_LONG, UNKNOWN_FIELD
-from destination.marketo.errors import CODES
 from testing.template import source
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -21,7 +20,6 @@ DOCS = ROOT / "docs"
 PACKAGE = ROOT / "layers/destination/destination"
 CONFIGURATION = (DOCS / "configuration.md").read_text()
 MONITORING = (DOCS / "monitoring.md").read_text()
-MARKETO_CODES = (DOCS / "marketo-codes.md").read_text()
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "simulator/README.md", *sorted(DOCS.rglob("*.md"))]
 TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
 
@@ -84,13 +82,6 @@ def test_every_reason_is_documented(code: str) -> None:
 @pytest.mark.parametrize("code", [INVALID_VALUE, TOO_LONG, READ_ONLY, UNKNOWN_FIELD, RESTRICTED])
 def test_every_reason_for_leaving_a_field_out_is_documented(code: str) -> None:
     assert f"| `{code}` |" in CONFIGURATION
-
-
-@pytest.mark.parametrize("code", CODES)
-def test_every_code_of_marketo_is_documented_as_the_table_has_it(code: str) -> None:
-    info = CODES[code]
-    wait = int(info.wait.total_seconds()) or ""
-    assert f"| `{code}` | {info.failure.value} | {wait} | {info.meaning} | {info.remedy} |" in MARKETO_CODES
 
 
 @pytest.mark.parametrize("name", source()["Parameters"])

@@ -1,14 +1,13 @@
-"""Every code that Marketo may answer, in the way of every call: what becomes of message, ledger, run and connection.
+"""The codes that Marketo may answer, in the way of every call: what becomes of message, ledger, run and connection.
 
-The class of a code and its wait are those that docs/marketo-codes.md tells; what a class does, docs/delivery.md.
+Of each way in which codes are treated there is one here; that all others are treated so is tested with their table
+(tests/unit/marketo/test_errors.py). What a class does, docs/delivery.md tells.
 """
 
 import functools
-import re
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,34 +16,18 @@ from requests import PreparedRequest, Response
 
 from destination.delivery.batch import BatchReport
 from destination.domain.connection import Limits, Status
-from destination.marketo.errors import CODES
+from destination.marketo.errors import FailureClass, classify, explain
 from marketo_simulator import Fault, Simulator
 from marketo_simulator.adapter import SimulatorAdapter
+from testing.codes import REPRESENTATIVES, UNKNOWN
 from testing.counts import assert_balanced, outcomes, reasons
 from testing.meddler import disturb
 from testing.stages import ADA, REALIZED, STAGES
 from testing.world import MUNCHKIN, World, audience, connection, event
 
-DOCUMENT = Path(__file__).parents[3] / "docs" / "marketo-codes.md"
-UNKNOWN = "9999"
-
-
-def documented() -> dict[str, tuple[str, int]]:
-    """Class and wait in seconds of every code of the document's table."""
-    rows = re.findall(r"^\| `(\w+)` \| ([\w -]+?) \| (\d*) \|", DOCUMENT.read_text(), re.MULTILINE)
-    return {code: (failure, int(seconds or 0)) for code, failure, seconds in rows} | {UNKNOWN: ("unknown", 60)}
-
-
-TABLE = documented()
 CALLS = ("look up", "create", "update", "join", "leave")
-AMBIGUOUS = {"500", "502", "503", "604", "CONNECTION_LOST", "TIMED_OUT", "NOT_JSON", "UNEXPECTED_ANSWER", UNKNOWN}
-"""After these Marketo may have carried the call out: if it was to create, nothing is done for 95 s."""
-
-ELSEWHERE = {"TOKEN_EXPIRING", "BUDGET_REACHED"}
-"""These come in the way of no call: there is no token for any, or none may be made. They have tests of their own."""
-
 WAYS: dict[str, Fault] = {
-    **{code: Fault("http", status=int(code), body="{}") for code in ("401", "403", "404", "413", "414", "429", "503")},
+    **{code: Fault("http", status=int(code), body="{}") for code in ("401", "413", "503")},
     "CONNECTION_LOST": Fault("drop"),
     "TIMED_OUT": Fault("slow", seconds=120),
     "NOT_JSON": Fault("http", status=200),
@@ -73,8 +56,9 @@ class Effect:
 
 
 def waits(code: str, call: str, seconds: int) -> Effect:
-    if code not in AMBIGUOUS:
+    if not explain(code).ambiguous:
         return Effect(hidden=(seconds, seconds), pause=code)
+    # If it was to create, nothing is done before Marketo must have ended it.
     return Effect(hidden=(95 if call == "create" else seconds, 95), pause=code)
 
 
@@ -100,14 +84,18 @@ def rejected(code: str, call: str) -> Effect:
 
 
 def expected(code: str, call: str, *, in_record: bool) -> Effect:
-    failure, seconds = TABLE[code]
-    if failure == "record rejected":
-        return rejected(code, call)
-    if failure == "connection blocked":
-        return blocked()
+    match classify(code):
+        case FailureClass.RECORD_REJECTED:
+            return rejected(code, call)
+        case FailureClass.CONNECTION_BLOCKED:
+            return blocked()
     if code == "607" and not in_record:
         return waits(code, call, 6 * 3600)
-    return waits(code, call, seconds)
+    return waits(code, call, seconds_of(code))
+
+
+def seconds_of(code: str) -> int:
+    return int(explain(code).wait.total_seconds())
 
 
 def assert_effect(world: World, report: BatchReport, before: World, effect: Effect) -> None:
@@ -177,17 +165,12 @@ class Unreachable(SimulatorAdapter):
 
 
 def whole_calls() -> list[tuple[str, str]]:
-    codes = (*(code for code in CODES if code not in {*ELSEWHERE, "SKIPPED"}), UNKNOWN)
-    return [(code, call) for code in codes for call in CALLS]
+    return [(code, call) for code in REPRESENTATIVES if code != "SKIPPED" for call in CALLS]
 
 
 def records() -> list[tuple[str, str]]:
-    codes = (*(code for code in CODES if code.isdecimal() or code == "SKIPPED"), UNKNOWN)
+    codes = [code for code in REPRESENTATIVES if code.isdecimal() or code == "SKIPPED"]
     return [(code, call) for code in codes for call in CALLS if call != "look up"]
-
-
-def test_the_document_has_the_codes_of_the_table() -> None:
-    assert TABLE.keys() == {*CODES, UNKNOWN}
 
 
 @pytest.mark.parametrize(("code", "call"), whole_calls())
@@ -209,7 +192,7 @@ def test_a_code_that_a_record_is_refused_with(code: str, call: str) -> None:
 
 
 @pytest.mark.parametrize("call", CALLS)
-@pytest.mark.parametrize("code", [code for code, (failure, _) in TABLE.items() if failure == "re-authenticate"])
+@pytest.mark.parametrize("code", ["401", "602"])
 def test_a_refused_token_is_renewed_once_and_nothing_is_seen_of_it(code: str, call: str) -> None:
     stage = STAGES[call]
     world, undisturbed = stage.world(), stage.world()
@@ -244,7 +227,7 @@ def test_a_code_in_no_table_holds_five_turns_up_and_then_fails_the_persons(effec
 def test_a_token_that_has_ended_when_it_is_handed_out_is_waited_for() -> None:
     world = World(settings={"token_seconds": 1})
     report = world.deliver(event(ADA, ("a", REALIZED)))
-    assert_effect(world, report, World(), waits("TOKEN_EXPIRING", "look up", TABLE["TOKEN_EXPIRING"][1]))
+    assert_effect(world, report, World(), waits("TOKEN_EXPIRING", "look up", seconds_of("TOKEN_EXPIRING")))
 
 
 def test_the_budget_of_the_day_is_waited_for_until_a_reset_is_possible() -> None:

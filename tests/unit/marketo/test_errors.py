@@ -1,9 +1,14 @@
-"""Every documented code belongs to one class, and the class decides what the client raises."""
+"""The table of Marketo's codes: each belongs to one class, and the class decides what the client raises."""
+
+import re
+from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
 from destination.marketo.errors import (
     CODES,
+    CodeInfo,
     ConnectionBlockedError,
     FailureClass,
     InstanceWaitsError,
@@ -14,8 +19,10 @@ from destination.marketo.errors import (
     TokenRefusedError,
     classify,
     error_for,
+    explain,
 )
 from destination.marketo.transport import Request
+from testing.codes import REPRESENTATIVES, UNKNOWN
 from testing.marketo import Answer, ScriptedMarketo, client, refused
 
 EXPECTED = {
@@ -29,6 +36,8 @@ EXPECTED = {
         413 414 701 702 704 709 712 714 718 1001 1002 1003 1004 1005 1006 1007 1008 1010 1012 1015 1017 1018 1021 1022
         1025 1027 1028 1035 1036 1037 1042 1048 1049 1076 1077 1078 1079 1080 SKIPPED""",
 }
+AMBIGUOUS = {"500", "502", "503", "604", "CONNECTION_LOST", "TIMED_OUT", "NOT_JSON", "UNEXPECTED_ANSWER"}
+"""After these Marketo may have carried the call out."""
 CLASS_OF = {code: failure for failure, codes in EXPECTED.items() for code in codes.split()}
 RAISED = {
     FailureClass.REAUTHENTICATE: TokenRefusedError,
@@ -36,6 +45,8 @@ RAISED = {
     FailureClass.CONNECTION_BLOCKED: ConnectionBlockedError,
     FailureClass.RECORD_REJECTED: RequestRejectedError,
 }
+OF_THEIR_OWN = {"607": QuotaReachedError, "1013": ListMissingError}
+DOCUMENT = Path(__file__).parents[3] / "docs" / "marketo-codes.md"
 REQUEST = Request("probe", "GET", "/rest/v1/probe.json", 5.0)
 
 
@@ -45,24 +56,44 @@ def fails_with(*answers: Answer | Exception) -> MarketoError:
     return raised.value
 
 
-def test_the_table_is_complete() -> None:
-    assert CODES.keys() == CLASS_OF.keys()
+def documented() -> dict[str, CodeInfo]:
+    """The table of the document."""
+    rows = re.findall(r"^\| `(\w+)` \| ([\w -]+) \| (\d*) \| (.+?) \| (.*?) ?\|$", DOCUMENT.read_text(), re.MULTILINE)
+    return {
+        code: CodeInfo(FailureClass(failure), meaning, remedy, timedelta(seconds=int(wait or 0)), code in AMBIGUOUS)
+        for code, failure, wait, meaning, remedy in rows
+    }
 
 
-@pytest.mark.parametrize("code", CLASS_OF)
-def test_every_code_has_its_class(code: str) -> None:
-    assert classify(code) is CLASS_OF[code]
-    assert CODES[code].meaning
-    waits = CLASS_OF[code] in {FailureClass.INSTANCE_WAITS, FailureClass.REAUTHENTICATE}
-    assert bool(CODES[code].wait) is waits
+def test_every_code_has_the_class_wait_meaning_and_remedy_that_are_documented() -> None:
+    assert documented() == CODES
+    assert {code: info.failure for code, info in CODES.items()} == CLASS_OF
+    waiting = {code for code, failure in CLASS_OF.items() if issubclass(RAISED[failure], InstanceWaitsError)}
+    assert {code for code, info in CODES.items() if info.wait} == waiting
 
 
-@pytest.mark.parametrize("code", [code for code in CLASS_OF if code.isdigit()])
-def test_every_code_at_the_top_level_of_an_answer_raises_its_error(code: str) -> None:
+def test_every_code_leads_to_the_error_of_its_class() -> None:
+    raised = {code: error_for(code, "probe") for code in CODES}
+    expected = {code: OF_THEIR_OWN.get(code, RAISED[failure]) for code, failure in CLASS_OF.items()}
+    assert {code: type(error) for code, error in raised.items()} == expected
+    told = {code: (one.code, one.meaning, one.remedy) for code, one in raised.items()}
+    assert told == {code: (code, info.meaning, info.remedy) for code, info in CODES.items()}
+    waits = {code: one for code, one in raised.items() if isinstance(one, InstanceWaitsError)}
+    assert {code for code, one in waits.items() if one.wait == CODES[code].wait} == waits.keys()
+    assert {code for code, one in waits.items() if one.executed_unknown} == AMBIGUOUS
+
+
+def test_every_way_in_which_codes_are_treated_has_a_representative() -> None:
+    """`REPRESENTATIVES` stand for all codes where calls are disturbed."""
+    ways = {(info.failure, info.ambiguous) for info in map(explain, REPRESENTATIVES)}
+    assert ways == {(info.failure, info.ambiguous) for info in map(explain, (*CODES, UNKNOWN))}
+
+
+@pytest.mark.parametrize("code", [code for code in REPRESENTATIVES if code.isdigit() and code != UNKNOWN])
+def test_a_code_at_the_top_level_of_an_answer_raises_its_error(code: str) -> None:
     error = fails_with(*[refused(code)] * 4)
     assert isinstance(error, RAISED[CLASS_OF[code]])
     assert error.code == code
-    assert error.meaning == CODES[code].meaning
 
 
 @pytest.mark.parametrize("code", ["401", "413", "414", "429", "500", "502", "503"])
@@ -98,25 +129,6 @@ def test_an_unknown_code_waits_and_is_recognisable() -> None:
 
 def test_a_number_for_a_code_is_understood() -> None:
     assert fails_with(refused(607)).code == "607"
-
-
-@pytest.mark.parametrize("code", ["500", "502", "503", "604", "TIMED_OUT", "CONNECTION_LOST", "NOT_JSON"])
-def test_the_ambiguous_failures_say_so(code: str) -> None:
-    error = error_for(code, "sync leads")
-    assert isinstance(error, InstanceWaitsError)
-    assert error.executed_unknown
-
-
-@pytest.mark.parametrize("code", ["606", "607", "608", "611", "614", "615", "713", "719", "601", "CONNECTION_FAILED"])
-def test_refusals_before_execution_are_not_ambiguous(code: str) -> None:
-    error = error_for(code, "sync leads")
-    assert isinstance(error, InstanceWaitsError)
-    assert not error.executed_unknown
-
-
-def test_the_quota_and_a_missing_list_have_their_own_errors() -> None:
-    assert isinstance(error_for("607", "probe"), QuotaReachedError)
-    assert isinstance(error_for("1013", "probe"), ListMissingError)
 
 
 def test_an_error_shows_no_text_of_marketo() -> None:
