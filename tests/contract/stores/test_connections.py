@@ -23,7 +23,7 @@ BARE = Activation(AudienceKey("crm", "a"), "Autumn", version=1)
 WAITING = Waiting(START, START + timedelta(minutes=15))
 
 
-class Stand(Protocol):
+class ConnectionsStand(Protocol):
     """An implementation, and how connections come into it."""
 
     @property
@@ -32,7 +32,7 @@ class Stand(Protocol):
 
 
 @dataclass
-class InMemory:
+class ConnectionsInMemory:
     connections: MemoryConnections = field(default_factory=MemoryConnections)
 
     def store(self, given: Connection, *activations: Activation) -> None:
@@ -40,7 +40,7 @@ class InMemory:
 
 
 @dataclass
-class InTable:
+class ConnectionsInTable:
     stack: Aws
 
     @property
@@ -54,15 +54,15 @@ class InTable:
 
 
 @pytest.fixture(params=["memory", "table"])
-def stand(request: pytest.FixtureRequest) -> Stand:
-    return InMemory() if request.param == "memory" else InTable(request.getfixturevalue("stack"))
+def stand(request: pytest.FixtureRequest) -> ConnectionsStand:
+    return ConnectionsInMemory() if request.param == "memory" else ConnectionsInTable(request.getfixturevalue("stack"))
 
 
-def stored(stand: Stand, connection_id: str = "connection-1") -> Connection:
+def stored(stand: ConnectionsStand, connection_id: str = "connection-1") -> Connection:
     return stand.connections.active(connection_id).connection
 
 
-def test_a_connection_is_read_with_its_activations_and_no_others(stand: Stand) -> None:
+def test_a_connection_is_read_with_its_activations_and_no_others(stand: ConnectionsStand) -> None:
     stand.store(connection(), BOUND, BARE)
     stand.store(connection(id="other"), replace(BOUND, name="Another"))
     active = stand.connections.active("connection-1")
@@ -70,7 +70,7 @@ def test_a_connection_is_read_with_its_activations_and_no_others(stand: Stand) -
     assert dict(active.activations) == {BOUND.audience: BOUND, BARE.audience: BARE}
 
 
-def test_what_was_read_stays_as_it_was(stand: Stand) -> None:
+def test_what_was_read_stays_as_it_was(stand: ConnectionsStand) -> None:
     stand.store(connection(), BOUND)
     before = stand.connections.active("connection-1")
     stand.connections.block("connection-1", "603: access denied")
@@ -78,7 +78,7 @@ def test_what_was_read_stays_as_it_was(stand: Stand) -> None:
     assert (before.connection.status, before.activations[BOUND.audience]) == (Status.ENABLED, BOUND)
 
 
-def test_an_unknown_connection_is_not_found_and_no_mark_makes_it(stand: Stand) -> None:
+def test_an_unknown_connection_is_not_found_and_no_mark_makes_it(stand: ConnectionsStand) -> None:
     stand.connections.block("c-9", "603: access denied")
     stand.connections.unblock("c-9")
     stand.connections.wait("c-9", WAITING)
@@ -87,7 +87,7 @@ def test_an_unknown_connection_is_not_found_and_no_mark_makes_it(stand: Stand) -
         stand.connections.active("c-9")
 
 
-def test_the_limits_of_an_instance_are_those_of_what_delivers_to_it(stand: Stand) -> None:
+def test_the_limits_of_an_instance_are_those_of_what_delivers_to_it(stand: ConnectionsStand) -> None:
     for calls, status in enumerate(Status, 1):
         stand.store(connection(id=status.value, status=status, limits=Limits(calls)))
     stand.store(connection(id="other", munchkin_id=MUNCHKIN + "7"))
@@ -97,7 +97,7 @@ def test_the_limits_of_an_instance_are_those_of_what_delivers_to_it(stand: Stand
 
 
 @pytest.mark.parametrize("status", [Status.DRAFT, Status.DISABLED])
-def test_what_does_not_deliver_is_not_blocked(stand: Stand, status: Status) -> None:
+def test_what_does_not_deliver_is_not_blocked(stand: ConnectionsStand, status: Status) -> None:
     before = connection(status=status)
     stand.store(before)
     stand.connections.block("connection-1", "603: access denied")
@@ -106,7 +106,7 @@ def test_what_does_not_deliver_is_not_blocked(stand: Stand, status: Status) -> N
     assert stored(stand) == before
 
 
-def test_a_block_shows_its_newest_cause_and_ends_without_a_trace(stand: Stand) -> None:
+def test_a_block_shows_its_newest_cause_and_ends_without_a_trace(stand: ConnectionsStand) -> None:
     stand.store(connection())
     stand.connections.block("connection-1", "603: access denied")
     stand.connections.block("connection-1", "610: not found")
@@ -115,7 +115,7 @@ def test_a_block_shows_its_newest_cause_and_ends_without_a_trace(stand: Stand) -
     assert stored(stand) == connection()
 
 
-def test_a_block_of_what_is_being_deleted_shows_its_cause_and_nothing_else(stand: Stand) -> None:
+def test_a_block_of_what_is_being_deleted_shows_its_cause_and_nothing_else(stand: ConnectionsStand) -> None:
     going = connection(status=Status.DELETING)
     stand.store(going)
     stand.connections.block("connection-1", "603: access denied")
@@ -125,7 +125,7 @@ def test_a_block_of_what_is_being_deleted_shows_its_cause_and_nothing_else(stand
 
 
 @pytest.mark.parametrize("status", Status)
-def test_the_oldest_event_that_waits_is_noted_until_there_is_none(stand: Stand, status: Status) -> None:
+def test_the_oldest_event_that_waits_is_noted_until_there_is_none(stand: ConnectionsStand, status: Status) -> None:
     before = connection(status=status)
     stand.store(before)
     stand.connections.wait("connection-1", WAITING)
@@ -134,7 +134,7 @@ def test_the_oldest_event_that_waits_is_noted_until_there_is_none(stand: Stand, 
     assert stored(stand) == before
 
 
-def test_a_list_made_anew_is_bound_once(stand: Stand) -> None:
+def test_a_list_made_anew_is_bound_once(stand: ConnectionsStand) -> None:
     stand.store(connection(), BOUND, BARE)
     stand.connections.rebind("connection-1", BOUND.audience, 1001, 2002, "Anew")
     stand.connections.rebind("connection-1", BOUND.audience, 1001, 3003, "Too late")
@@ -143,7 +143,7 @@ def test_a_list_made_anew_is_bound_once(stand: Stand) -> None:
     assert active.activations[BARE.audience] == BARE
 
 
-def test_a_list_is_bound_to_no_audience_that_has_none_or_is_not_activated(stand: Stand) -> None:
+def test_a_list_is_bound_to_no_audience_that_has_none_or_is_not_activated(stand: ConnectionsStand) -> None:
     stand.store(connection(), BARE)
     stand.connections.rebind("connection-1", BARE.audience, 1001, 2002, "Anew")
     stand.connections.rebind("connection-1", audience("b"), 1001, 2002, "Anew")

@@ -15,14 +15,14 @@ from testing.sqs import FakeSqs
 LETTERS = [DeadLetter(f'{{"number": {number}}}', "1003", f"Reason {number}, ü.") for number in range(23)]
 
 
-class Stand(Protocol):
+class LettersStand(Protocol):
     @property
     def dead_letters(self) -> Letters: ...
     def kept(self) -> list[DeadLetter]: ...
 
 
 @dataclass
-class InMemory:
+class LettersInMemory:
     dead_letters: MemoryDeadLetters
 
     def kept(self) -> list[DeadLetter]:
@@ -30,7 +30,7 @@ class InMemory:
 
 
 @dataclass
-class InSqs:
+class LettersInSqs:
     stack: Aws
 
     @property
@@ -44,7 +44,7 @@ class InSqs:
 
 
 @dataclass
-class InFakeSqs:
+class LettersInFakeSqs:
     sqs: FakeSqs
 
     @property
@@ -57,34 +57,36 @@ class InFakeSqs:
 
 
 @pytest.fixture(params=["memory", "sqs", "fake sqs"])
-def stand(request: pytest.FixtureRequest) -> Stand:
+def stand(request: pytest.FixtureRequest) -> LettersStand:
     if request.param == "memory":
-        return InMemory(MemoryDeadLetters())
-    return InFakeSqs(FakeSqs()) if request.param == "fake sqs" else InSqs(request.getfixturevalue("stack"))
+        return LettersInMemory(MemoryDeadLetters())
+    return (
+        LettersInFakeSqs(FakeSqs()) if request.param == "fake sqs" else LettersInSqs(request.getfixturevalue("stack"))
+    )
 
 
 @pytest.fixture(params=["memory", "fake sqs"])
-def refusing(request: pytest.FixtureRequest) -> Callable[[list[DeadLetter]], Stand]:
+def refusing(request: pytest.FixtureRequest) -> Callable[[list[DeadLetter]], LettersStand]:
     """Implementations that do not take some letters, however often they are sent."""
     if request.param == "memory":
-        return lambda refused: InMemory(MemoryDeadLetters(refuses=lambda letter: letter in refused))
-    return lambda refused: InFakeSqs(FakeSqs(refuses={one.body: SEND_ATTEMPTS for one in refused}))
+        return lambda refused: LettersInMemory(MemoryDeadLetters(refuses=lambda letter: letter in refused))
+    return lambda refused: LettersInFakeSqs(FakeSqs(refuses={one.body: SEND_ATTEMPTS for one in refused}))
 
 
-def test_letters_are_kept_with_their_reasons(stand: Stand) -> None:
+def test_letters_are_kept_with_their_reasons(stand: LettersStand) -> None:
     assert stand.dead_letters.send(LETTERS) == []
     assert stand.dead_letters.send(LETTERS[:1]) == []
     assert sorted(stand.kept(), key=lambda one: one.body) == sorted([*LETTERS, LETTERS[0]], key=lambda one: one.body)
 
 
-def test_no_letters_are_none(stand: Stand) -> None:
+def test_no_letters_are_none(stand: LettersStand) -> None:
     assert stand.dead_letters.send([]) == []
     assert stand.kept() == []
 
 
 @pytest.mark.parametrize("indexes", [[0], [3, 11, 22], [*range(23)]])
 def test_the_letters_that_were_not_taken_are_told_by_their_places(
-    refusing: Callable[[list[DeadLetter]], Stand], indexes: list[int]
+    refusing: Callable[[list[DeadLetter]], LettersStand], indexes: list[int]
 ) -> None:
     stand = refusing([LETTERS[index] for index in indexes])
     assert sorted(stand.dead_letters.send(LETTERS)) == indexes

@@ -45,7 +45,7 @@ class ReadLedger(DeliveryLedger, Protocol):
     def placed(self, connection_id: str, audience: AudienceKey) -> Iterable[Delivered]: ...
 
 
-class Stand(Protocol):
+class LedgerStand(Protocol):
     @property
     def leases(self) -> DeliveryLeases: ...
     @property
@@ -53,7 +53,7 @@ class Stand(Protocol):
 
 
 @dataclass
-class InMemory:
+class LedgerInMemory:
     leases: MemoryLeases = field(default_factory=MemoryLeases)
     ledger: MemoryLedger = field(init=False)
 
@@ -62,7 +62,7 @@ class InMemory:
 
 
 @dataclass
-class InTables:
+class LedgerInTables:
     stack: Aws
     leases: Leases = field(init=False)
     ledger: Ledger = field(init=False)
@@ -74,12 +74,12 @@ class InTables:
 
 
 @pytest.fixture(params=["memory", "tables"])
-def stand(request: pytest.FixtureRequest) -> Stand:
-    return InMemory() if request.param == "memory" else InTables(request.getfixturevalue("stack"))
+def stand(request: pytest.FixtureRequest) -> LedgerStand:
+    return LedgerInMemory() if request.param == "memory" else LedgerInTables(request.getfixturevalue("stack"))
 
 
 @pytest.fixture
-def lease(stand: Stand) -> Lease:
+def lease(stand: LedgerStand) -> Lease:
     held = stand.leases.acquire("123-ABC-456", NOW, UNTIL)
     assert held is not None
     return held
@@ -97,7 +97,7 @@ def assert_untouched(ledger: DeliveryLedger) -> None:
     assert (ledger.rows("c-1", [ADA]), ledger.counted("c-1", ["m-1"])) == ({}, {})
 
 
-def test_what_is_recorded_reads_as_it_was_written(stand: Stand, lease: Lease) -> None:
+def test_what_is_recorded_reads_as_it_was_written(stand: LedgerStand, lease: Lease) -> None:
     rows = {
         ADA: ROW,
         "empty@example.org": LedgerRow(),
@@ -110,7 +110,7 @@ def test_what_is_recorded_reads_as_it_was_written(stand: Stand, lease: Lease) ->
     assert stand.ledger.run("c-1", HOUR) == run(2, version=1)
 
 
-def test_another_connection_knows_nothing_of_it(stand: Stand, lease: Lease) -> None:
+def test_another_connection_knows_nothing_of_it(stand: LedgerStand, lease: Lease) -> None:
     stand.ledger.record("c-1", entry(1), lease, NOW)
     assert stand.ledger.rows("c-2", [ADA]) == {}
     assert stand.ledger.counted("c-2", ["m-1"]) == {}
@@ -118,19 +118,19 @@ def test_another_connection_knows_nothing_of_it(stand: Stand, lease: Lease) -> N
     assert list(stand.ledger.placed("c-2", A)) == []
 
 
-def test_a_row_takes_the_place_of_the_one_before(stand: Stand, lease: Lease) -> None:
+def test_a_row_takes_the_place_of_the_one_before(stand: LedgerStand, lease: Lease) -> None:
     stand.ledger.record("c-1", Entry({ADA: ROW}), lease, NOW)
     stand.ledger.record("c-1", Entry({ADA: LedgerRow(lead_id=8)}), lease, NOW)
     assert stand.ledger.rows("c-1", [ADA]) == {ADA: LedgerRow(lead_id=8)}
 
 
-def test_marks_of_a_message_add_up(stand: Stand, lease: Lease) -> None:
+def test_marks_of_a_message_add_up(stand: LedgerStand, lease: Lease) -> None:
     for number in ("0", "1", "1"):
         stand.ledger.record("c-1", Entry(counted={"m-1": frozenset({number})}), lease, NOW)
     assert stand.ledger.counted("c-1", ["m-1"]) == {"m-1": {"0", "1"}}
 
 
-def test_on_a_list_are_those_who_were_put_on_it_and_not_taken_off(stand: Stand, lease: Lease) -> None:
+def test_on_a_list_are_those_who_were_put_on_it_and_not_taken_off(stand: LedgerStand, lease: Lease) -> None:
     lost = LedgerRow(memberships={A: Delivered(MembershipStatus.REALIZED, NOW), B: ROW.memberships[A]})
     gone = LedgerRow(lead_id=9, memberships={A: Delivered(MembershipStatus.EXITED, NOW, 9)})
     stand.ledger.record("c-1", Entry({ADA: ROW, BOB: lost, CARL: gone}), lease, NOW)
@@ -140,7 +140,7 @@ def test_on_a_list_are_those_who_were_put_on_it_and_not_taken_off(stand: Stand, 
     assert list(stand.ledger.members("c-1", AudienceKey("ups", "other"))) == []
 
 
-def test_whoever_is_recorded_while_a_list_is_read_is_no_trouble(stand: Stand, lease: Lease) -> None:
+def test_whoever_is_recorded_while_a_list_is_read_is_no_trouble(stand: LedgerStand, lease: Lease) -> None:
     stand.ledger.record("c-1", Entry({ADA: ROW, BOB: ROW}), lease, NOW)
     reading = iter(stand.ledger.members("c-1", A))
     first = next(reading)
@@ -148,7 +148,7 @@ def test_whoever_is_recorded_while_a_list_is_read_is_no_trouble(stand: Stand, le
     assert [first, *reading] == [7, 7]
 
 
-def test_a_run_that_was_written_since_it_was_read_is_not_overwritten(stand: Stand, lease: Lease) -> None:
+def test_a_run_that_was_written_since_it_was_read_is_not_overwritten(stand: LedgerStand, lease: Lease) -> None:
     stand.ledger.record("c-1", Entry(runs=[run(1)]), lease, NOW)
     with pytest.raises(StaleRunError):
         stand.ledger.record("c-1", entry(5), lease, NOW)
@@ -158,12 +158,12 @@ def test_a_run_that_was_written_since_it_was_read_is_not_overwritten(stand: Stan
     assert stand.ledger.run("c-1", HOUR) == run(6, version=2)
 
 
-def test_a_run_that_expired_since_it_was_read_is_written_anew(stand: Stand, lease: Lease) -> None:
+def test_a_run_that_expired_since_it_was_read_is_written_anew(stand: LedgerStand, lease: Lease) -> None:
     stand.ledger.record("c-1", entry(5, version=4), lease, NOW)
     assert stand.ledger.run("c-1", HOUR) == run(5, version=5)
 
 
-def test_a_run_is_its_readers_own(stand: Stand, lease: Lease) -> None:
+def test_a_run_is_its_readers_own(stand: LedgerStand, lease: Lease) -> None:
     given = run(1)
     stand.ledger.record("c-1", Entry(runs=[given]), lease, NOW)
     for seen in (given, stand.ledger.run("c-1", HOUR)):
@@ -171,7 +171,7 @@ def test_a_run_is_its_readers_own(stand: Stand, lease: Lease) -> None:
     assert stand.ledger.run("c-1", HOUR) == run(1, version=1)
 
 
-def test_who_lost_the_lease_writes_nothing(stand: Stand, lease: Lease) -> None:
+def test_who_lost_the_lease_writes_nothing(stand: LedgerStand, lease: Lease) -> None:
     assert stand.leases.acquire("123-ABC-456", AFTER, AFTER + timedelta(minutes=6)) is not None
     with pytest.raises(LeaseLostError, match="123-ABC-456"):
         stand.ledger.record("c-1", entry(1), lease, NOW)
@@ -179,25 +179,25 @@ def test_who_lost_the_lease_writes_nothing(stand: Stand, lease: Lease) -> None:
     assert stand.ledger.run("c-1", HOUR) == Run("c-1", HOUR)
 
 
-def test_a_lost_lease_is_told_before_a_stale_run(stand: Stand, lease: Lease) -> None:
+def test_a_lost_lease_is_told_before_a_stale_run(stand: LedgerStand, lease: Lease) -> None:
     stand.ledger.record("c-1", Entry(runs=[run(1)]), lease, NOW)
     assert stand.leases.acquire("123-ABC-456", AFTER, AFTER + timedelta(minutes=6)) is not None
     with pytest.raises(LeaseLostError):
         stand.ledger.record("c-1", entry(5), lease, NOW)
 
 
-def test_a_lease_that_nobody_took_since_it_ran_out_still_writes(stand: Stand, lease: Lease) -> None:
+def test_a_lease_that_nobody_took_since_it_ran_out_still_writes(stand: LedgerStand, lease: Lease) -> None:
     stand.ledger.record("c-1", entry(1), lease, AFTER)
     assert stand.ledger.run("c-1", HOUR) == run(1, version=1)
 
 
-def test_a_lease_of_an_instance_that_was_never_leased_writes_nothing(stand: Stand) -> None:
+def test_a_lease_of_an_instance_that_was_never_leased_writes_nothing(stand: LedgerStand) -> None:
     with pytest.raises(LeaseLostError):
         stand.ledger.record("c-1", entry(1), Lease("999-ZZZ-999", 1, UNTIL), NOW)
     assert_untouched(stand.ledger)
 
 
-def test_a_transaction_takes_a_hundred_items_and_reads_take_any_number(stand: Stand, lease: Lease) -> None:
+def test_a_transaction_takes_a_hundred_items_and_reads_take_any_number(stand: LedgerStand, lease: Lease) -> None:
     keys = [f"{number}@example.org" for number in range(290)]
     for start in range(0, 290, 97):
         rows = dict.fromkeys(keys[start : start + 97], ROW)
@@ -207,7 +207,7 @@ def test_a_transaction_takes_a_hundred_items_and_reads_take_any_number(stand: St
     assert stand.ledger.rows("c-1", keys) == dict.fromkeys(keys, ROW)
 
 
-def test_a_transaction_takes_no_more_than_a_hundred_items(stand: Stand, lease: Lease) -> None:
+def test_a_transaction_takes_no_more_than_a_hundred_items(stand: LedgerStand, lease: Lease) -> None:
     rows = {f"{number}@example.org": ROW for number in range(100)}
     with pytest.raises(ClientError, match="ValidationException"):
         stand.ledger.record("c-1", Entry(rows), lease, NOW)

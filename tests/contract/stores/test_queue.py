@@ -18,7 +18,7 @@ class FilledQueue(Queue, Protocol):
     def send(self, connection_id: str, bodies: Sequence[str]) -> list[int]: ...
 
 
-class Stand(Protocol):
+class QueueStand(Protocol):
     @property
     def queue(self) -> FilledQueue: ...
     def received(self) -> list[Message]:
@@ -29,7 +29,7 @@ class Stand(Protocol):
 
 
 @dataclass
-class InMemory:
+class QueueInMemory:
     queue: MemoryQueue = field(default_factory=MemoryQueue)
 
     def received(self) -> list[Message]:
@@ -40,7 +40,7 @@ class InMemory:
 
 
 @dataclass
-class InSqs:
+class QueueInSqs:
     stack: Aws
     asked: list[dict[str, Any]] = field(default_factory=list)
     ids: dict[str, str] = field(default_factory=dict)
@@ -63,18 +63,18 @@ class InSqs:
 
 
 @pytest.fixture(params=["memory", "sqs"])
-def stand(request: pytest.FixtureRequest) -> Iterator[Stand]:
+def stand(request: pytest.FixtureRequest) -> Iterator[QueueStand]:
     if request.param == "memory":
-        yield InMemory()
+        yield QueueInMemory()
         return
     asked, stack = "provide-client-params.sqs.ChangeMessageVisibilityBatch", request.getfixturevalue("stack")
-    in_sqs = InSqs(stack)
+    in_sqs = QueueInSqs(stack)
     stack.sqs.meta.events.register(asked, in_sqs.ask)
     yield in_sqs
     stack.sqs.meta.events.unregister(asked, in_sqs.ask)
 
 
-def test_what_is_sent_waits_once_each(stand: Stand) -> None:
+def test_what_is_sent_waits_once_each(stand: QueueStand) -> None:
     bodies = [f"body {number}" for number in range(2 * MAX_BATCH_ENTRIES + 3)]
     assert stand.queue.send("c-1", bodies) == []
     assert stand.queue.send("c-2", ["body 0"]) == []
@@ -83,25 +83,25 @@ def test_what_is_sent_waits_once_each(stand: Stand) -> None:
     assert len({one.id for one in received}) == len({one.receipt for one in received}) == len(received)
 
 
-def test_nothing_sent_is_nothing_that_waits(stand: Stand) -> None:
+def test_nothing_sent_is_nothing_that_waits(stand: QueueStand) -> None:
     assert stand.queue.send("c-1", []) == []
     assert stand.received() == []
 
 
-def test_messages_of_any_size_are_stored(stand: Stand) -> None:
+def test_messages_of_any_size_are_stored(stand: QueueStand) -> None:
     bodies = ["x" * MAX_MESSAGE_BYTES] * 5
     assert stand.queue.send("c-1", bodies) == []
     assert [one.body for one in stand.received()] == bodies
 
 
-def test_a_message_given_back_for_no_time_keeps_its_id_and_is_received_again(stand: Stand) -> None:
+def test_a_message_given_back_for_no_time_keeps_its_id_and_is_received_again(stand: QueueStand) -> None:
     stand.queue.send("c-1", ["first", "second"])
     received = stand.received()
     stand.queue.give_back(received, 0)
     assert {(one.id, one.body) for one in stand.received()} == {(one.id, one.body) for one in received}
 
 
-def test_a_message_given_back_for_a_time_is_hidden_and_the_others_are_not(stand: Stand) -> None:
+def test_a_message_given_back_for_a_time_is_hidden_and_the_others_are_not(stand: QueueStand) -> None:
     stand.queue.send("c-1", [f"body {number}" for number in range(13)])
     first, *others = stand.received()
     stand.queue.give_back(others, 60)
@@ -111,7 +111,7 @@ def test_a_message_given_back_for_a_time_is_hidden_and_the_others_are_not(stand:
 
 
 @pytest.mark.parametrize(("seconds", "hidden"), [(-5, 0), (43_200, 43_200), (90_000, 43_200)])
-def test_a_message_is_hidden_for_as_long_as_sqs_can(stand: Stand, seconds: int, hidden: int) -> None:
+def test_a_message_is_hidden_for_as_long_as_sqs_can(stand: QueueStand, seconds: int, hidden: int) -> None:
     stand.queue.send("c-1", ["body"])
     (message,) = stand.received()
     stand.queue.give_back([message], seconds)

@@ -15,7 +15,7 @@ from testing.sqs import FakeSqs
 MOST_BYTES = 1024 * 1024
 
 
-class Stand(Protocol):
+class SqsStand(Protocol):
     @property
     def client(self) -> SQSClient: ...
     @property
@@ -24,7 +24,7 @@ class Stand(Protocol):
 
 
 @dataclass
-class InMemory:
+class SqsInMemory:
     sqs: FakeSqs
     url: str = "https://queue"
 
@@ -37,7 +37,7 @@ class InMemory:
 
 
 @dataclass
-class InMoto:
+class SqsInMoto:
     stack: Aws
 
     @property
@@ -53,22 +53,22 @@ class InMoto:
 
 
 @pytest.fixture(params=["memory", "moto"])
-def stand(request: pytest.FixtureRequest) -> Stand:
-    return InMemory(FakeSqs()) if request.param == "memory" else InMoto(request.getfixturevalue("stack"))
+def stand(request: pytest.FixtureRequest) -> SqsStand:
+    return SqsInMemory(FakeSqs()) if request.param == "memory" else SqsInMoto(request.getfixturevalue("stack"))
 
 
 def entry(number: int, body: str = "body") -> SendMessageBatchRequestEntryTypeDef:
     return {"Id": str(number), "MessageBody": body, "MessageGroupId": "c-1"}
 
 
-def test_ten_messages_are_taken_in_one_call(stand: Stand) -> None:
+def test_ten_messages_are_taken_in_one_call(stand: SqsStand) -> None:
     answer = stand.client.send_message_batch(QueueUrl=stand.url, Entries=[entry(number) for number in range(10)])
     assert [one["Id"] for one in answer["Successful"]] == [str(number) for number in range(10)]
     assert answer["Failed"] == []
     assert stand.bodies() == ["body"] * 10
 
 
-def test_a_call_takes_a_mebibyte_of_bodies(stand: Stand) -> None:
+def test_a_call_takes_a_mebibyte_of_bodies(stand: SqsStand) -> None:
     halves = [entry(number, "x" * (MOST_BYTES // 2)) for number in range(2)]
     assert stand.client.send_message_batch(QueueUrl=stand.url, Entries=halves)["Failed"] == []
     assert len(stand.bodies()) == 2
@@ -85,7 +85,7 @@ def test_a_call_takes_a_mebibyte_of_bodies(stand: Stand) -> None:
     ids=["none", "eleven", "one-id-twice", "too-long"],
 )
 def test_a_call_that_is_not_taken_stores_nothing(
-    stand: Stand, entries: Callable[[], list[SendMessageBatchRequestEntryTypeDef]], code: str
+    stand: SqsStand, entries: Callable[[], list[SendMessageBatchRequestEntryTypeDef]], code: str
 ) -> None:
     with pytest.raises(ClientError) as refused:
         stand.client.send_message_batch(QueueUrl=stand.url, Entries=entries())
