@@ -24,10 +24,10 @@ demo: $(READY)  ## Watch real payloads travel through the local stack into Marke
 up: $(READY)  ## Bring the whole stack up on this machine (MARKETO_URL=… to use another Marketo endpoint)
 	@$(RUN) -m local up
 
-down:  ## End what `make up` started
+down:  ## Stop what `make up` started
 	@if [ -e $(READY) ]; then $(RUN) -m local down; fi
 
-status: $(READY)  ## Tell whether the local stack stands
+status: $(READY)  ## Show whether the local stack is running
 	@$(RUN) -m local status
 
 cli: $(READY)  ## Run the command `destination` (ARGS="runs …"; the local stack unless DESTINATION_STACK says otherwise)
@@ -54,20 +54,20 @@ fmt: $(READY)  ## Format the code
 	@$(RUN) -m ruff check --fix .
 	@$(RUN) -m ruff format .
 
-bench: $(READY)  ## Measure what the program exists for
+bench: $(READY)  ## Run the benchmarks
 	@$(RUN) -m benchmarks
 
 soak: $(READY)  ## Deliver 100,000 events with faults on, and thousands of random histories (long)
 	@$(RUN) -m pytest --hypothesis-profile=soak --timeout=3600 tests/property
 	@$(RUN) -m benchmarks.soak
 
-build: $(READY)  ## Build for deployment (ARCHITECTURE=x86_64 for another than arm64)
+build: $(READY)  ## Build for deployment (for arm64, or ARCHITECTURE=x86_64)
 	@LAYER_ARCHITECTURE=$(ARCHITECTURE) $(RUN) -m samcli build --parameter-overrides Architecture=$(ARCHITECTURE)
 
 openapi: $(READY)  ## Generate docs/openapi.json
 	@$(RUN) -m docs.openapi
 
-lock: $(READY)  ## Lock the requirements anew
+lock: $(READY)  ## Lock the requirements again
 	@$(LOCK) requirements-dev.in -o requirements-dev.txt
 	@$(LOCK) layers/dependencies/requirements.in -c requirements-dev.txt -o layers/dependencies/requirements.txt
 	@$(LOCK) local/requirements.in -o local/requirements.txt

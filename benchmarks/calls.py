@@ -35,7 +35,7 @@ class _Counted:
 
     def deliver(self, events: Sequence[ProfileEvent]) -> Counter[str]:
         report = self.world.deliver(*events)
-        assert not report.given_back, report.halts
+        assert not report.requeued, report.halts
         return self._fresh()
 
     def verify(self) -> Counter[str]:

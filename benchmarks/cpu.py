@@ -140,7 +140,7 @@ class Stand:
         apart, start = self.apart.seconds, time.process_time()
         report = self.sync(messages, timedelta(minutes=5))
         spent = time.process_time() - start - (self.apart.seconds - apart)
-        assert not report.given_back, report.halts
+        assert not report.requeued, report.halts
         assert report.tally.counts[outcome] == EVENTS, report.tally.counts
         return spent
 

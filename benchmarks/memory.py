@@ -10,7 +10,7 @@ from benchmarks import marketo, workload
 from benchmarks.row import BenchmarkRow, Say
 from benchmarks.worker import WorkerJob, follow
 
-MOST_BYTES: Final = 6_000_000
+MAX_BYTES: Final = 6_000_000
 """What Lambda hands a function over at once."""
 
 
@@ -27,7 +27,7 @@ def run(say: Say) -> list[BenchmarkRow]:
             with tempfile.TemporaryDirectory() as folder:
                 file = Path(folder, "batch.json")
                 size = file.write_text(json.dumps(workload.batch(workload.messages(map(profile, range(persons))))))
-                assert 0.95 * MOST_BYTES < size < 1.05 * MOST_BYTES, size
+                assert 0.95 * MAX_BYTES < size < 1.05 * MAX_BYTES, size
                 idle, done = follow(WorkerJob(munchkin_id, simulator.url, workload.LIMITLESS, [str(file)], {}))
             how = (
                 f"peak RSS of the function's process with AWS's tables in it, {persons:,} new persons in "

@@ -106,7 +106,7 @@ def main() -> None:
             context: Any = _WorkerContext()
             failures = handler(event, context)["batchItemFailures"]
             if failures:
-                sys.exit(f"{len(failures)} messages were given back")
+                sys.exit(f"{len(failures)} messages were requeued")
             del event
             _tell(WorkerReport(time.monotonic() - start, _peak()))
 

@@ -20,7 +20,7 @@ from destination.domain.connection import (
     SyncType,
 )
 from destination.ingest.sources import FORMATS
-from destination.ingest.sources.body import Receipt
+from destination.ingest.sources.body import RecordTimes
 from destination.queue import Message, encode_event, pack
 from destination.store.audiences import Audiences
 from destination.store.connections import Connections
@@ -123,7 +123,7 @@ def body(profiles: Iterable[Payload]) -> bytes:
 
 def messages(profiles: Iterable[Payload], received_at: datetime = START) -> list[Message]:
     """The messages that ingest makes of a body."""
-    parsed = FORMATS["aep"](body(profiles), Receipt(received_at))
+    parsed = FORMATS["aep"](body(profiles), RecordTimes(received_at))
     assert not parsed.rejected
     packed = pack(CONNECTION_ID, received_at, [encode_event(event) for _, event in parsed.events])
     stamp = int(received_at.timestamp())
@@ -139,7 +139,7 @@ def batch(given: Iterable[Message]) -> Payload:
         "Records": [
             {
                 "messageId": one.id,
-                "receiptHandle": one.receipt,
+                "receiptHandle": one.receipt_handle,
                 "body": one.body,
                 "attributes": {"ApproximateReceiveCount": str(one.receives)},
                 "messageAttributes": {},

@@ -119,8 +119,8 @@ _PROBLEMS: Final[Mapping[str, tuple[str, ...]]] = {
 _REF: Final = "#/components/schemas/"
 _ANSWERS: Final[Mapping[str, str]] = {"200": "Done.", "201": "Created.", "202": "Begun.", "204": "Gone."}
 _DESCRIPTION: Final = (
-    "Configures connections to Marketo and the audiences activated on them, shows what became of events, and takes "
-    "events in. Errors are problem details (RFC 9457); times are ISO 8601 in UTC. The control plane is authorised by "
+    "Configures connections to Marketo and the audiences activated on them, shows what became of events, and receives "
+    "events. Errors are problem details (RFC 9457); times are ISO 8601 in UTC. The control plane is authorised by "
     "IAM (SigV4), the webhook by the connection's ingest token."
 )
 
@@ -198,13 +198,13 @@ def _has_version(schema: Document) -> bool:
 
 
 def _patch(name: str, whole: Document) -> Document:
-    members = {member: {"anyOf": [schema, {"type": "null"}]} for member, schema in whole["properties"].items()}
+    properties = {name: {"anyOf": [schema, {"type": "null"}]} for name, schema in whole["properties"].items()}
     return {
         "title": f"{name}Patch",
-        "description": "JSON merge patch (RFC 7396): null takes a member back to its default.",
+        "description": "JSON merge patch (RFC 7396): null sets a property back to its default.",
         "type": "object",
         "additionalProperties": False,
-        "properties": members,
+        "properties": properties,
     }
 
 
@@ -235,15 +235,15 @@ _ERRORS_OF_RECORDS: Final[Document] = {
         "type": "object",
         "required": ["index", "errors"],
         "properties": {
-            "index": {"type": "integer", "description": "The record's place in the body, from 0."},
+            "index": {"type": "integer", "description": "The record's index in the body, from 0."},
             "errors": {"type": "array", "items": {"$ref": f"{_REF}Error"}},
         },
     },
 }
 
 
-def _count_of(member: str) -> Document:
-    return {"type": "integer", "description": f"Of all; only when `{member}` does not list them all."}
+def _count_of(name: str) -> Document:
+    return {"type": "integer", "description": f"Of all; only when `{name}` does not list them all."}
 
 
 _LISTED: Final = f"An answer lists {MAX_ERRORS:,} problems at most"
@@ -258,7 +258,7 @@ _EVENTS: Final[Document] = {
 }
 
 _WEBHOOK: Final[Document] = {
-    "summary": "Take events in",
+    "summary": "Post events",
     "description": f"One bad record never keeps the good ones out: `rejected` names it. {_LISTED}.",
     "operationId": "postEvents",
     "security": [{"ingestToken": []}],

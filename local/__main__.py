@@ -23,8 +23,8 @@ def main(arguments: list[str] | None = None) -> int:
     )
     up.add_argument("--port", type=int, help="port of the emulator (default: any free one)")
     up.add_argument("--simulator-port", type=int, help="port of the Marketo simulator (default: any free one)")
-    commands.add_parser("down", help="end what up started, and nothing else")
-    commands.add_parser("status", help="tell whether the stack stands; exit 1 if not")
+    commands.add_parser("down", help="stop what up started, and nothing else")
+    commands.add_parser("status", help="show whether the stack is running; exit 1 if not")
     commands.add_parser("bridge", help="let containers on Docker's bridge network reach the stack (sam local invoke)")
     options = parser.parse_args(arguments)
     try:
@@ -46,7 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("interrupted; what was started is ended by: make down", file=sys.stderr)
+        print("interrupted; stop what was started with: make down", file=sys.stderr)
         return 130
 
 
@@ -55,7 +55,7 @@ def _status() -> int:
     for name, is_alive in alive.items():
         print(f"{name}: {'running' if is_alive else 'ended'}")
     if standing is None or not all(alive.values()):
-        print("the stack does not stand; bring it up with: make up")
+        print("the stack is not running; start it with: make up")
         return 1
     print(json.dumps(asdict(standing), indent=2))
     return 0

@@ -27,7 +27,7 @@ def bridge() -> None:
     """Forward until interrupted; the variables for `--env-vars` are in .local/env-bridge.json meanwhile."""
     stack = LocalStack.load()
     if stack is None:
-        raise LocalStackError("the stack does not stand", hint="make up")
+        raise LocalStackError("the stack is not running", hint="make up")
     gateway = _gateway()
     ports = {port for url in (stack.emulator_url, stack.marketo_url) if (port := urlsplit(url).port)}
     variables = ENVIRONMENT_FILE.read_text()

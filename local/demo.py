@@ -123,10 +123,10 @@ class Demo:
         writes = self.writes()
         self.post(connection_id, token, "the eight profiles once more", profiles, accepted=8, rejected=[8])
         self.wait(connection_id, received=16)
-        self.expect("Marketo calls that change something, for what it was told before", self.writes() - writes, 0)
+        self.expect("Marketo calls that change something, for what was delivered before", self.writes() - writes, 0)
         self.show(connection_id)
         self.watch(connection_id)
-        self.mend(connection_id)
+        self.repair(connection_id)
         leave_events(connection_id, token)
 
     def end_earlier(self) -> None:
@@ -185,7 +185,7 @@ class Demo:
                 if waited > PATIENCE_SECONDS:
                     raise LocalStackError(
                         f"{found} of {received} persons were delivered within {PATIENCE_SECONDS:.0f} s; "
-                        "see .local/*.log, or start anew with: make down demo"
+                        "see .local/*.log, or start again with: make down demo"
                     )
                 status.update(f"   {found} of {received} persons accounted for, {waited:.0f} s")
                 time.sleep(0.25)
@@ -248,7 +248,7 @@ class Demo:
         for arguments in (("runs", connection_id), ("status",)):
             self.expect(f"the exit code of destination {arguments[0]}", _command(*arguments), 0)
 
-    def mend(self, connection_id: str) -> None:
+    def repair(self, connection_id: str) -> None:
         _step("Somebody edits a list in Marketo by hand; a verification finds it, and puts everybody in place")
         lists = {one["name"]: one["id"] for one in self.marketo()["lists"]}
         leads = {lead["email"]: lead["id"] for lead in self.marketo()["leads"]}
@@ -324,7 +324,7 @@ def main() -> int:
         console.print(f"✗ {difference}", style="red")
     if not demo.differences:
         console.print("✓ Marketo's leads, lists and the run are what the matching rules demand.", style="green")
-        console.print("  The stack stays up: `make status` tells where, `make down` ends it.")
+        console.print("  The stack stays up: `make status` shows where, `make down` stops it.")
         console.print("  Events for `sam local invoke` with this connection are in .local/events.")
     return 1 if demo.differences else 0
 

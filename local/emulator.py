@@ -87,7 +87,7 @@ def launch(record: ProcessRecord, port: int | None, digest: str) -> Process:
 
 
 def allow_batches(endpoint: str, stack_name: str) -> None:
-    """Let each role that may send or hide a message do so in batches.
+    """Let each role that may send a message, or change its visibility, do so in batches.
 
     On AWS the permission for the one is the permission for the other (Amazon SQS, "API permissions"); the emulator asks
     for a permission on the batch, which does not exist.

@@ -1,4 +1,4 @@
-"""The one error of the local stack: what went wrong, where to read more, how to mend it."""
+"""The one error of the local stack: what went wrong, where to read more, how to fix it."""
 
 from collections.abc import Sequence
 from pathlib import Path

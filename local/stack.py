@@ -45,14 +45,14 @@ class LocalStack:
         """The stack that stands, as far as the file knows; None if none was brought up."""
         try:
             return cls(**json.loads(STACK_FILE.read_text()))
-        except (FileNotFoundError, TypeError, ValueError):  # an older or half-written file: bring it up anew
+        except (FileNotFoundError, TypeError, ValueError):  # an older or half-written file: bring it up again
             return None
 
 
 def up(*, marketo_url: str | None, port: int | None, simulator_port: int | None) -> LocalStack:
     """Bring the stack up, or up to date, and wait until it answers.
 
-    A healthy stack is kept with what is in it, and gets what has changed. It starts anew, and empty, when its emulator
+    A healthy stack is kept with what is in it, and gets what has changed. It starts again, and empty, when its emulator
     has ended, when nothing was ever deployed to it, or when another port is wanted.
     """
     with places.alone():

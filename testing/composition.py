@@ -24,7 +24,7 @@ def composed(environment: Mapping[str, str]) -> Iterator[None]:
 
 
 def forget() -> None:
-    """Have everything put together anew."""
+    """Have everything put together again."""
     for module in _OF_FUNCTIONS:
         for made in vars(module).values():
             if hasattr(made, "cache_clear"):

@@ -256,8 +256,8 @@ def created(**changes: object) -> str:
     return str(answer.json["id"])
 
 
-def activated(connection_id: str, audience_id: str = "aud-1", **members: object) -> Answer:
-    body = {"id": audience_id, "name": "Webinar, spring", **members}
+def activated(connection_id: str, audience_id: str = "aud-1", **properties: object) -> Answer:
+    body = {"id": audience_id, "name": "Webinar, spring", **properties}
     return call("POST", f"/connections/{connection_id}/audiences", body)
 
 

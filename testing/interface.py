@@ -20,7 +20,7 @@ CHECKS = [
     response_headers_conformance,
     response_schema_conformance,
 ]
-"""That a request is taken, or refused, is no check: what members mean together stands in no schema."""
+"""That a request is taken, or refused, is no check: what properties mean together stands in no schema."""
 
 
 def described() -> schemathesis.BaseSchema:

@@ -13,17 +13,17 @@ EMAIL: dict[str, Any] = {
 }
 
 
-def selector(source: str, target: str, **members: object) -> dict[str, Any]:
-    """An attribute of the older generation of mappings, its mapping changed by `members`."""
+def selector(source: str, target: str, **properties: object) -> dict[str, Any]:
+    """An attribute of the older generation of mappings, its mapping changed by `properties`."""
     mapping = {"sourceType": "text/x.schema-path", "source": source, "destination": target, "identity": False}
-    return {"type": "JSON_PATH", "value": {"path": source, "operator": "EXISTS", "mapping": mapping | members}}
+    return {"type": "JSON_PATH", "value": {"path": source, "operator": "EXISTS", "mapping": mapping | properties}}
 
 
 NAMES = (selector("person.name.firstName", "firstName"), selector("person.name.lastName", "lastName"))
 
 
-def segment(audience_id: str = "aud-1", kind: str = "PLATFORM_SEGMENT", **members: object) -> dict[str, Any]:
-    return {"type": kind, "value": {"id": audience_id, "name": f"Audience {audience_id}", **members}}
+def segment(audience_id: str = "aud-1", kind: str = "PLATFORM_SEGMENT", **properties: object) -> dict[str, Any]:
+    return {"type": kind, "value": {"id": audience_id, "name": f"Audience {audience_id}", **properties}}
 
 
 def flow(*profile: object, segments: tuple[object, ...] = (), **parameters: object) -> dict[str, Any]:

@@ -13,11 +13,11 @@ from datetime import datetime
 from botocore.exceptions import ClientError
 
 from destination.domain.audience import AudienceKey
-from destination.domain.circuit import Pause
 from destination.domain.connection import DELIVERING, ActiveConnection, Limits, Status, Waiting
 from destination.domain.credentials import AccessToken, ClientCredentials
 from destination.domain.event import MembershipStatus
 from destination.domain.pace import PaceState
+from destination.domain.pause import Pause
 from destination.domain.person import Delivered, LedgerRow
 from destination.domain.run import Run, Tally, total_of
 from destination.domain.verification import AudienceCheck, Verification
@@ -140,10 +140,10 @@ class MemoryLedger:
 
 @dataclass
 class MemoryQueue:
-    """Keeps what is not done; a message given back keeps its id, as it does in SQS."""
+    """Keeps what is not done; a requeued message keeps its id, as it does in SQS."""
 
     waiting: dict[str, Message] = field(default_factory=dict)
-    hidden_for: dict[str, int] = field(default_factory=dict)
+    invisible_for: dict[str, int] = field(default_factory=dict)
     numbers: "itertools.count[int]" = field(default_factory=itertools.count)
 
     def send(self, connection_id: str, bodies: Sequence[str]) -> list[int]:
@@ -152,9 +152,9 @@ class MemoryQueue:
             self.waiting[message_id] = Message(message_id, f"receipt of {message_id}", body)
         return []
 
-    def give_back(self, messages: Sequence[Message], seconds: int) -> None:
+    def requeue(self, messages: Sequence[Message], seconds: int) -> None:
         hidden = min(max(seconds, 0), MAX_VISIBILITY_SECONDS)
-        self.hidden_for |= {message.id: hidden for message in messages}
+        self.invisible_for |= {message.id: hidden for message in messages}
 
     def delete(self, message_ids: Sequence[str]) -> None:
         for message_id in message_ids:

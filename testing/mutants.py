@@ -5,7 +5,7 @@ all wings that pyproject.toml names in `[tool.mutants.tests]`, each with the tes
 
 mutmut takes the names of modules from their paths, and knows `src` as the only folder in front of them. So every wing
 gets a workshop of its own below `.mutants`, in which the project is linked and the layer is called `src`. It is made
-anew each time: what mutmut keeps from an earlier run says nothing about tests that have changed since.
+again each time: what mutmut keeps from an earlier run says nothing about tests that have changed since.
 """
 
 import shutil

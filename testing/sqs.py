@@ -19,7 +19,7 @@ class FakeSqs:
     down: int = 0
     sent: list[dict[str, Any]] = field(default_factory=list)
     calls: list[int] = field(default_factory=list)
-    hidden: dict[str, int] = field(default_factory=dict)
+    invisible: dict[str, int] = field(default_factory=dict)
 
     def client(self) -> SQSClient:
         return cast("SQSClient", self)
@@ -45,7 +45,7 @@ class FakeSqs:
 
     def change_message_visibility_batch(self, *, QueueUrl: str, Entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:  # noqa: N803
         self._call("ChangeMessageVisibilityBatch", Entries)
-        self.hidden |= {entry["ReceiptHandle"]: entry["VisibilityTimeout"] for entry in Entries}
+        self.invisible |= {entry["ReceiptHandle"]: entry["VisibilityTimeout"] for entry in Entries}
         return {"Successful": [{"Id": entry["Id"]} for entry in Entries], "Failed": []}
 
     def _call(self, operation: str, entries: Sequence[Mapping[str, Any]]) -> None:

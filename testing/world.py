@@ -174,7 +174,7 @@ class World:
         self.post(*events)
         waiting = list(self.queue.waiting.values())
         report = self.sync(waiting, timedelta(minutes=5))
-        self.queue.delete([message.id for message in waiting if message.id not in report.given_back])
+        self.queue.delete([message.id for message in waiting if message.id not in report.requeued])
         return report
 
     def leads_now(self) -> dict[int, dict[str, Any]]:

@@ -85,7 +85,7 @@ def _table(soak: Soak, found: SoakDifferences, by_limit: int, seconds: float) ->
         ("deliveries", f"{counts['deliveries']:,}", None),
         ("workers that died", f"{counts['crashes']:,}", None),
         ("leases lost", f"{counts['leases lost']:,}", None),
-        ("messages given back", f"{counts['given back']:,}", None),
+        ("messages requeued", f"{counts['requeued']:,}", None),
         ("messages delivered again", f"{counts['delivered again']:,}", None),
         ("dead letters redriven", f"{counts['redriven']:,}", None),
         ("time by its clock", str(timedelta(seconds=round((soak.now - START).total_seconds()))), None),

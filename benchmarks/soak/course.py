@@ -301,20 +301,20 @@ class Soak:
         self.counts["deliveries"] += 1
         self.counts["delivered again"] += len(again)
         calls = self.simulator.stats()["calls"]
-        self.queue.hidden_for.clear()
+        self.queue.invisible_for.clear()
         try:
             report = self.sync([*batch, *again], time_left)
         except CrashError:
             self.counts["crashes"] += 1
             self._begin_worker()
         else:
-            kept = set(report.given_back)
-            for name in kept & self.queue.waiting.keys() & self.queue.hidden_for.keys():
-                self.visible_at[name] = self.now + timedelta(seconds=self.queue.hidden_for[name])
+            kept = set(report.requeued)
+            for name in kept & self.queue.waiting.keys() & self.queue.invisible_for.keys():
+                self.visible_at[name] = self.now + timedelta(seconds=self.queue.invisible_for[name])
             finished = [one for one in batch if one.id not in kept]
             self.queue.delete([one.id for one in finished])
             self.done = [*self.done, *finished][-200:]
-            self.counts["given back"] += len(kept)
+            self.counts["requeued"] += len(kept)
         newest = itertools.islice(reversed(self.simulator.calls.log), self.simulator.stats()["calls"] - calls)
         self.counts["faults"] += sum(call.fault for call in newest)
         self._sleep(1)

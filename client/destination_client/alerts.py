@@ -1,4 +1,4 @@
-"""The command for what a connection is to be watched for."""
+"""The command for the alerts of a connection."""
 
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
@@ -21,13 +21,13 @@ def alerts(
         typer.Option(
             "--set",
             metavar="ALERT[=THRESHOLD]",
-            help=f"Subscribe to this one, and to no other that is not given too; {NOTHING}: to nothing.",
+            help=f"Replace the subscriptions by this one and the others given; {NOTHING}: end all.",
         ),
     ] = None,
-    last: Annotated[int, typer.Option(min=1, max=100, help="How many changes to show.")] = 20,
+    last: Annotated[int, typer.Option(min=1, max=100, help="How many changes of the history to show.")] = 20,
     as_json: Json = False,
 ) -> None:
-    """Show or replace what a connection is watched for, where each alert stands, and what became of them."""
+    """Show or replace the alerts of a connection: which are subscribed to, where each stands, and their history."""
     api, path = chosen(context).api, at(connection_id, "alerts")
     if wanted:
         api.call("PUT", path, subscriptions(wanted))
@@ -51,7 +51,7 @@ def subscriptions(wanted: list[str]) -> list[dict[str, Any]]:
         try:
             made.append({"alert": alert} | ({"threshold": float(threshold)} if threshold else {}))
         except ValueError as error:
-            raise CommandError(f"{threshold} is no threshold", f"{alert} takes a number.") from error
+            raise CommandError(f"{threshold} is not a threshold", f"{alert} takes a number.") from error
     return made
 
 

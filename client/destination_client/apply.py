@@ -53,15 +53,15 @@ def carry_out(
 ) -> Mapping[str, Any]:
     """Take the steps, each only if nobody changed the connection or the audience meanwhile.
 
-    Of a new connection `opened` is told at once where to post events, and the token for it, which cannot be seen again.
+    Of a new connection `opened` gets at once where to post events, and the token for it, which cannot be seen again.
     Answers the connection as it is then. Raises CommandError; steps taken until then stay, and the next run goes on.
     """
     connection: Mapping[str, Any] = work.present.connection if work.present else {}
     for step in work.steps:
         match step:
-            case Create(members):
+            case Create(properties):
                 given = {"credentials": work.credentials} if work.credentials else {}
-                connection = api.post("/connections", {**members, **given})
+                connection = api.post("/connections", {**properties, **given})
                 opened(connection["ingest"])
             case Change(patch):
                 connection = _patch(api, connection, patch)
@@ -103,7 +103,7 @@ def _planned(
 
 
 def _named(wanted: Wanted, listed: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
-    name, munchkin_id = wanted.members["name"], wanted.members["munchkin_id"]
+    name, munchkin_id = wanted.properties["name"], wanted.properties["munchkin_id"]
     found = [one for one in listed if (one["name"], one["munchkin_id"]) == (name.strip(), munchkin_id.strip())]
     if len(found) > 1:
         ids = ", ".join(one["id"] for one in found)

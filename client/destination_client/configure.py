@@ -27,18 +27,20 @@ TokenFile = Annotated[
 def apply(
     context: typer.Context,
     file: ReadableFile,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be done, and do nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan, and change nothing.")] = False,
     prune: Annotated[bool, typer.Option("--prune", help="Deactivate audiences that the file does not name.")] = False,
     credentials: Annotated[
         bool,
-        typer.Option("--credentials", help="Give the credentials anew: they cannot be read, so they are not compared."),
+        typer.Option(
+            "--credentials", help="Send the credentials again: they cannot be read, so they are not compared."
+        ),
     ] = False,
     token_file: TokenFile = None,
 ) -> None:
     """Create or change connections, so that they are what a file says.
 
-    A document of the file (YAML) has the members of a connection, its audiences, and whether it is enabled; what it
-    does not name stays as it is. Texts may name environment variables, and the client secret must:
+    A document of the file (YAML) has the properties of a connection, its audiences, and whether it is enabled; what
+    it does not name stays as it is. Strings may name environment variables, and the client secret must:
     ${MARKETO_CLIENT_SECRET}. The plan is shown, then carried out, and nobody else's change in between is overwritten.
     A second run has nothing to do.
     """
@@ -57,19 +59,19 @@ def apply(
 
 
 def enable(context: typer.Context, connection_id: ConnectionId) -> None:
-    """Let events in, and try at once what waits if the connection was blocked."""
+    """Accept events, and try at once those that wait if the connection was blocked."""
     _switch(chosen(context).api, connection_id, "enable")
 
 
 def disable(context: typer.Context, connection_id: ConnectionId) -> None:
-    """Let no further events in: the webhook answers 409. What is queued is delivered after enabling."""
+    """Accept no more events: the webhook answers 409. Queued events are delivered after enabling."""
     _switch(chosen(context).api, connection_id, "disable")
 
 
 def delete(
     context: typer.Context,
     connection_id: ConnectionId,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
 ) -> None:
     """Delete a connection with its audiences and credentials. Its lists stay in Marketo."""
     api = chosen(context).api
@@ -77,23 +79,26 @@ def delete(
     if not yes:
         typer.confirm(f"Delete {connection['name']} ({connection['munchkin_id']})?", abort=True, err=True)
     leaving = api.call("DELETE", at(connection_id), version=connection["version"])
-    gone = "is deleted once what waits is delivered" if leaving else "is deleted"
+    gone = "will be deleted once its queued events are delivered" if leaving else "is deleted"
     render.text(f"{connection['name']}: {gone}")
 
 
 def rotate_token(
     context: typer.Context,
     connection_id: ConnectionId,
-    grace: Annotated[str | None, typer.Option(metavar="DURATION", help="How long, as PT1H; a day if not said.")] = None,
+    grace: Annotated[
+        str | None,
+        typer.Option(metavar="DURATION", help="How long the old token stays valid, such as PT1H; by default a day."),
+    ] = None,
     token_file: TokenFile = None,
 ) -> None:
-    """Make a new ingest token; the old one stays valid for a while, so that the sender can change over."""
+    """Make a new ingest token; the old one stays valid for a grace period, so that the sender can change over."""
     api = chosen(context).api
     if token_file is not None:
         _check_token_file(token_file, 1)
     answer = api.post(at(connection_id, "ingest-token"), {} if grace is None else {"grace": grace})
     _hand_over(answer, token_file)
-    render.text(f"the token before is good until {answer['previous_valid_until']}")
+    render.text(f"the previous token is valid until {answer['previous_valid_until']}")
 
 
 def migrate(
@@ -103,12 +108,13 @@ def migrate(
         "connection.yaml"
     ),
     generation: Annotated[
-        str | None, typer.Option(metavar="NAME", help="legacy_v2: behave like the predecessor; else current.")
+        str | None,
+        typer.Option(metavar="NAME", help="legacy_v2: behave like Adobe's legacy destination; by default current."),
     ] = None,
 ) -> None:
     """Make a file for `apply` from the export of a legacy (V2) dataflow, and report what could not be carried over."""
     if output.exists():
-        raise CommandError(f"{output} is there already", "Name another file with --output.")
+        raise CommandError(f"{output} already exists", "Name another file with --output.")
     query = {"generation": generation}
     answer = chosen(context).api.call("POST", "/migrations/legacy-v2", content_of(file), query=query)
     columns = ("item", "result", "detail", "to do")
@@ -149,9 +155,9 @@ def _switch(api: Api, connection_id: str, action: str) -> None:
 def _check_token_file(file: Path, tokens: int) -> None:
     """Before anything is done: a token that cannot be written would be lost."""
     if tokens > 1:
-        raise CommandError(f"{tokens} connections are new", f"{file} can have one token; apply them one by one.")
+        raise CommandError(f"{tokens} connections are new", f"{file} can hold one token; apply them one by one.")
     if tokens and file.exists():
-        raise CommandError(f"{file} is there already", "Name a file that is not, so that no other token is lost.")
+        raise CommandError(f"{file} already exists", "Name a file that does not exist, so that no other token is lost.")
 
 
 def _hand_over(ingest: Mapping[str, str], file: Path | None) -> None:

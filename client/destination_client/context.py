@@ -27,7 +27,7 @@ class Choice:
 
 
 class Commands(TyperGroup):
-    """The commands; what keeps one from its work is told without a traceback."""
+    """The commands; errors are shown without a traceback."""
 
     def invoke(self, ctx: Any) -> Any:
         try:
@@ -40,7 +40,7 @@ class Commands(TyperGroup):
 
 
 def chosen(context: typer.Context) -> Target:
-    """The stack. Raises CommandError when there is none to talk to."""
+    """The stack. Raises CommandError when there is none."""
     choice: Choice = context.find_root().obj
     return target.choose(choice.stack, local=choice.local, folder=Path.cwd())
 
@@ -58,9 +58,12 @@ def wall_clock() -> datetime:
 ConnectionId = Annotated[str, typer.Argument(metavar="ID", help="The connection's id, as `destination list` shows it.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the answer as JSON, for scripts.")]
 
-Audience = Annotated[str | None, typer.Option("--audience", metavar="ID", help="This audience alone.")]
+Audience = Annotated[str | None, typer.Option("--audience", metavar="ID", help="Only this audience.")]
 Namespace = Annotated[
-    str | None, typer.Option("--namespace", metavar="NAME", help="The audience's; the platform's own if not said.")
+    str | None,
+    typer.Option(
+        "--namespace", metavar="NAME", help="The namespace of the audience's id; by default ups, the platform's own."
+    ),
 ]
 
 ReadableFile = Annotated[Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False, readable=True)]

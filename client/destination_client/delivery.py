@@ -20,13 +20,13 @@ def send(
     token: Annotated[
         str,
         typer.Option(
-            envvar="DESTINATION_INGEST_TOKEN", help="The connection's ingest token; better in the environment."
+            envvar="DESTINATION_INGEST_TOKEN", help="The connection's ingest token; safer in the environment variable."
         ),
     ],
 ) -> None:
-    """Post a file of events to the webhook, in the form of the connection's source.
+    """Post a file of events to the webhook, in the format of the connection's source.
 
-    The file is JSON (one event, an array, or an object that has it) or has an event a line. Large files go in parts;
+    The file is JSON (one event, an array, or an object that has it) or has one event per line. Large files go in parts;
     while the webhook is busy a part is sent again, and sending a file twice does no harm. Exits with 1 if an event was
     rejected.
     """
@@ -44,7 +44,7 @@ def redrive(
     context: typer.Context,
     connection: Annotated[str | None, typer.Option(metavar="ID", help="Only the letters of this connection.")] = None,
     code: Annotated[
-        str | None, typer.Option(metavar="CODE", help="Only those with this reason, as MARKETO_1003.")
+        str | None, typer.Option(metavar="CODE", help="Only those with this code, such as MARKETO_1003.")
     ] = None,
     limit: Annotated[int, typer.Option(min=1, help="How many to move at a time.")] = 10_000,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show how many there are, and move nothing.")] = False,
@@ -52,9 +52,9 @@ def redrive(
 ) -> None:
     """Have dead letters delivered: move them back to the queue of events.
 
-    Mend the cause first (`destination run` names it). A letter is deleted only after it was put into the queue, and
-    delivering it twice does no harm. Letters are hidden from others while the command runs, and come back if it is
-    interrupted.
+    Fix the cause first (`destination run` names it). A letter is deleted only after it was put into the queue, and
+    delivering it twice does no harm. Letters are invisible to others while the command runs, and visible again if
+    it is interrupted.
     """
     target = chosen(context)
     sqs = target.sqs()
@@ -71,14 +71,14 @@ def redrive(
                 for count in move(letters, EventQueue(sqs, target.queue_url), taken.chosen, moved):
                     bar.advance(count)
     finally:
-        letters.give_back([*(one.message for one in taken.chosen), *taken.others])
+        letters.requeue([*(one.message for one in taken.chosen), *taken.others])
     found = [dict(zip(("connection_id", "code", "reason", "count"), one, strict=True)) for one in counts]
     if as_json:
         render.as_json({"letters": found, "moved": moved.moved, "left": moved.left})
     elif not dry_run:
         render.text(f"moved {moved.moved}")
     if moved.twice:
-        render.note(f"{moved.twice} could not be deleted here; delivering them twice does no harm")
+        render.note(f"{moved.twice} were moved but not deleted here; delivering them twice does no harm")
     if moved.left:
         render.error(CommandError(f"{moved.left} letters could not be moved", "They stay dead letters; try again."))
         raise typer.Exit(FAILED)

@@ -24,9 +24,9 @@ def document_of(present: Present) -> dict[str, Any]:
 def document_of_draft(draft: Mapping[str, Any], activations: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """The document of a connection that is yet to be made; what a person has to give is null in it."""
     rows = [_told(row) for row in draft["mapping"]]
-    members = {name: value for name, value in draft.items() if value or name in {"munchkin_id", "workspace"}}
+    properties = {name: value for name, value in draft.items() if value or name in {"munchkin_id", "workspace"}}
     return {
-        **members,
+        **properties,
         "credentials": CREDENTIALS,
         "mapping": rows,
         "audiences": [_told(one) for one in activations],
@@ -38,5 +38,5 @@ def written(document: Mapping[str, Any]) -> str:
     return yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=120)
 
 
-def _told(members: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in members.items() if value not in (None, [], "ignore")}
+def _told(properties: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in properties.items() if value not in (None, [], "ignore")}

@@ -1,7 +1,7 @@
-"""Files of connections: YAML whose every member knows its line, with values from the environment.
+"""Files of connections: YAML whose every property knows its line, with values from the environment.
 
-The scalars are those of JSON (YAML 1.2, "JSON Schema"), so that `y`, `no`, `1:30` and dates are texts. `${NAME}` in a
-text stands for the environment variable.
+The scalars are those of JSON (YAML 1.2, "JSON Schema"), so that `y`, `no`, `1:30` and dates are strings. `${NAME}` in
+a string stands for the environment variable.
 """
 
 import re
@@ -40,7 +40,7 @@ class InvalidFileError(CommandError):
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One document of a file: an object, and the line of each of its members by path, as in `mapping[0].source`."""
+    """One document of a file: an object, and the line of each of its properties by path, as in `mapping[0].source`."""
 
     file: str
     content: Mapping[str, Any]
@@ -52,7 +52,7 @@ class Document:
         return InvalidFileError("The file does not describe a connection", "", placed)
 
     def _line(self, path: str) -> int:
-        """The line of the member, else of the nearest one that it would be in."""
+        """The line of the property, else of the nearest one that it would be in."""
         while path not in self.lines:
             path = path[: max(path.rfind("."), path.rfind("["), 0)]
         return self.lines[path]
@@ -99,7 +99,7 @@ def filled(content: Any, environment: Mapping[str, str], path: str = "") -> tupl
 
 
 def references(text: str) -> list[str]:
-    """The environment variables that a text names."""
+    """The environment variables that a string names."""
     return _REFERENCE.findall(text)
 
 
@@ -111,17 +111,17 @@ def _document(file: str, root: yaml.Node) -> Document:
     def build(node: yaml.Node, path: str, depth: int) -> Any:
         lines.setdefault(path, node.start_mark.line + 1)
         if depth > MAX_DEPTH:
-            problems.append(Problem(f"{file}:{lines[path]}: {path[:100]}", "nests too deep"))
+            problems.append(Problem(f"{file}:{lines[path]}: {path[:100]}", "is nested too deeply"))
             return None
         match node:
             case yaml.MappingNode():
                 content: dict[str, Any] = {}
-                for name, member, value in _members(node):
+                for name, key, value in _properties(node):
                     inner = f"{path}.{name}" if path else name
                     if name in content:
-                        line = member.start_mark.line + 1
-                        problems.append(Problem(f"{file}:{line}: {inner}", f"stands in line {lines[inner]} already"))
-                    lines[inner] = member.start_mark.line + 1
+                        line = key.start_mark.line + 1
+                        problems.append(Problem(f"{file}:{line}: {inner}", f"is already given in line {lines[inner]}"))
+                    lines[inner] = key.start_mark.line + 1
                     content[name] = build(value, inner, depth + 1)
                 return content
             case yaml.SequenceNode():
@@ -130,12 +130,12 @@ def _document(file: str, root: yaml.Node) -> Document:
 
     content = build(root, "", 0)
     if not isinstance(content, dict):
-        problems.append(Problem(f"{file}:{lines['']}", "must be an object with the members of a connection"))
+        problems.append(Problem(f"{file}:{lines['']}", "must be an object with the properties of a connection"))
     if problems:
         raise InvalidFileError("The file does not describe a connection", "", problems)
     return Document(file, content, lines)
 
 
-def _members(node: yaml.MappingNode) -> Iterator[tuple[str, yaml.Node, yaml.Node]]:
+def _properties(node: yaml.MappingNode) -> Iterator[tuple[str, yaml.Node, yaml.Node]]:
     for name, value in node.value:
         yield str(name.value), name, value

@@ -7,7 +7,7 @@ from destination.domain.problem import Problem
 
 
 class CommandError(Exception):
-    """A title, a sentence that says how to mend it, and what is wrong at which place."""
+    """A title, a sentence that says how to fix it, and what is wrong at which place."""
 
     def __init__(self, title: str, detail: str = "", problems: Sequence[Problem] = ()) -> None:
         super().__init__(f"{title}: {detail}" if detail else title)

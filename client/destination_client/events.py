@@ -16,7 +16,7 @@ MAX_BYTES: Final = 4_500_000
 """Of a body as a JSON text in JSON, as Lambda counts its 6 MB (AWS Lambda, "Lambda quotas")."""
 
 CONTAINERS: Final = ("events", "profiles")
-"""The member that has the records, of canonical events and of Experience Platform's."""
+"""The property that has the records, of canonical events and of Experience Platform's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,4 +77,4 @@ def _record(file: Path, number: int, line: str) -> Any:
         return json.loads(line)
     except ValueError as error:
         hint = [Problem(f"{file}:{number}", f"is not JSON ({error})")]
-        raise CommandError(f"{file} is neither JSON nor one JSON object a line", "", hint) from error
+        raise CommandError(f"{file} is neither JSON nor one JSON object per line", "", hint) from error

@@ -18,7 +18,7 @@ TIMEOUT: Final = (10.0, 35.0)
 """Seconds to connect, and to wait for an answer: API Gateway gives up after 29."""
 
 ATTEMPTS: Final = 6
-LONGEST_WAIT: Final = 60.0
+MAX_WAIT: Final = 60.0
 TRY_AGAIN: Final = frozenset({429, 502, 503, 504})
 
 
@@ -63,12 +63,12 @@ class Api:
     def connections(self) -> Iterator[dict[str, Any]]:
         return self.pages("/connections", "connections")
 
-    def pages(self, path: str, member: str, **query: str | None) -> Iterator[dict[str, Any]]:
+    def pages(self, path: str, key: str, **query: str | None) -> Iterator[dict[str, Any]]:
         """All that a call lists, page by page."""
         cursor = None
         while True:
             page = self.get(path, **query, limit="100", cursor=cursor)
-            yield from page[member]
+            yield from page[key]
             cursor = page["cursor"]
             if cursor is None:
                 return
@@ -100,7 +100,7 @@ class Api:
     def _wait(self, attempt: int, wanted: str | None) -> None:
         """As long as the stack asks for, else longer from time to time, with chance so that callers do not march."""
         seconds = float(wanted) if wanted and wanted.isdecimal() else 2**attempt * (0.5 + self.chance() / 2)
-        self.sleep(min(seconds, LONGEST_WAIT))
+        self.sleep(min(seconds, MAX_WAIT))
 
 
 def at(connection_id: str, *parts: str) -> str:

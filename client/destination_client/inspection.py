@@ -29,7 +29,9 @@ def show(
     context: typer.Context,
     connection_id: ConnectionId,
     as_json: Json = False,
-    as_yaml: Annotated[bool, typer.Option("--yaml", help="Print it as a file for `destination apply`.")] = False,
+    as_yaml: Annotated[
+        bool, typer.Option("--yaml", help="Print it in YAML, as a file for `destination apply`.")
+    ] = False,
 ) -> None:
     """Show a connection with its audiences."""
     api = chosen(context).api
@@ -41,7 +43,7 @@ def show(
     if as_yaml:
         typer.echo(written(document_of(Present(connection, audiences))), nl=False)
         return
-    render.members(connection)
+    render.properties(connection)
     render.text()
     columns = ("audience", "namespace", "name", "list", "list name", "start", "end")
     lists = [one["list"] or {} for one in audiences]
@@ -60,7 +62,10 @@ def checks(
     sample: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", exists=True, dir_okay=False, help="An event as the source sends it, to be mapped."
+            metavar="FILE",
+            exists=True,
+            dir_okay=False,
+            help="A file with an event as the source sends it, to check its values too.",
         ),
     ] = None,
     as_json: Json = False,
@@ -82,7 +87,7 @@ def checks(
 
 
 def preview(context: typer.Context, connection_id: ConnectionId, file: ReadableFile, as_json: Json = False) -> None:
-    """Tell what the delivery of a file of events would do. Nothing is written, to Marketo or elsewhere."""
+    """Show what the delivery of a file of events would do. Nothing is written, to Marketo or elsewhere."""
     answer = chosen(context).api.post(at(connection_id, "previews"), events.read(file))
     if as_json:
         render.as_json(answer)
@@ -108,7 +113,7 @@ def preview(context: typer.Context, connection_id: ConnectionId, file: ReadableF
             for problem in record["errors"]:
                 render.text(f"{said}: [{record['index']}] {problem['path']}: {problem['message']}", style="yellow")
     render.text()
-    render.members({**answer["summary"], "marketo_calls": answer["calls"]})
+    render.properties({**answer["summary"], "marketo_calls": answer["calls"]})
 
 
 def policies(context: typer.Context, as_json: Json = False) -> None:
@@ -126,14 +131,14 @@ def policies(context: typer.Context, as_json: Json = False) -> None:
 def audit(
     context: typer.Context,
     connection: Annotated[
-        str | None, typer.Option(metavar="ID", help="The changes of this connection, there or deleted.")
+        str | None, typer.Option(metavar="ID", help="Only the changes of this connection, deleted or not.")
     ] = None,
     first: Annotated[str | None, typer.Option("--from", metavar="TIME", help="ISO 8601: from this time on.")] = None,
     last: Annotated[str | None, typer.Option("--to", metavar="TIME", help="ISO 8601: before this time.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="How many to show, newest first.")] = 50,
     as_json: Json = False,
 ) -> None:
-    """Tell who changed what, newest first."""
+    """Show who changed what, newest first."""
     asked = {"connection_id": connection, "from": first, "to": last}
     found = list(islice(chosen(context).api.pages("/audit", "records", **asked), limit))
     if as_json:

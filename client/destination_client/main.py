@@ -79,17 +79,21 @@ def destination(
     context: typer.Context,
     stack: Annotated[
         str | None,
-        typer.Option(envvar="DESTINATION_STACK", metavar="NAME", help="The stack, of AWS_REGION and AWS_PROFILE."),
+        typer.Option(
+            envvar="DESTINATION_STACK",
+            metavar="NAME",
+            help="The name of the stack, in the region and account of AWS_REGION and AWS_PROFILE.",
+        ),
     ] = None,
     local: Annotated[
         bool,
-        typer.Option("--local", help="The local stack, which is the default where one stands."),
+        typer.Option("--local", help="The local stack; the default in the folder of one that is running."),
     ] = False,
     _show_version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
-    """Configure, watch and mend connections to Marketo Engage.
+    """Configure, watch and repair connections to Marketo Engage.
 
     Calls to a stack in AWS are signed as you; the stack's managed policies say who may do what.
     """

@@ -17,7 +17,7 @@ from destination_client.wanted import Wanted
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A member that changes. Of a list, what goes from it and what comes to it."""
+    """A property that changes. Of a list, what leaves it and what is added."""
 
     path: str
     before: Any
@@ -34,7 +34,7 @@ class Present:
 
 @dataclass(frozen=True, slots=True)
 class Create:
-    members: Mapping[str, Any]
+    properties: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,17 +95,17 @@ def plan(
     Raises ConfigurationError for what the control plane would refuse, with the paths of the document.
     """
     if give_credentials and wanted.credentials is None:
-        raise ConfigurationError([Problem("credentials", "must be there to be given")])
+        raise ConfigurationError([Problem("credentials", "must be in the file, as --credentials is given")])
     if present is None:
-        members = {name: value for name, value in wanted.members.items() if value is not None}
-        configured = ConnectionIn.read(members).draft()
+        properties = {name: value for name, value in wanted.properties.items() if value is not None}
+        configured = ConnectionIn.read(properties).draft()
         _refuse(connection_problems(configured))
         audiences = [*_audience_steps(wanted, configured, {}, prune=prune)]
-        return (Create(members), *audiences, *([Enable()] if wanted.enabled else []))
+        return (Create(properties), *audiences, *([Enable()] if wanted.enabled else []))
 
     status = Status(present.connection["status"])
     if status is Status.DELETING:
-        raise ConfigurationError([Problem("name", "names a connection that is being deleted; wait for its end")])
+        raise ConfigurationError([Problem("name", "names a connection that is being deleted; wait until it is gone")])
     changes, configured = _changes(wanted, present)
     audiences = [*_audience_steps(wanted, configured, _by_key(present.audiences), prune=prune)]
     disable = [Disable()] if wanted.enabled is False and status in OPEN else []
@@ -116,7 +116,7 @@ def plan(
 
 
 def differences(before: object, after: object, path: str = "") -> Iterator[Difference]:
-    """What is not the same in two representations, member by member."""
+    """What is not the same in two representations, property by property."""
     if isinstance(before, Mapping) and isinstance(after, Mapping):
         for name in dict.fromkeys((*before, *after)):
             yield from differences(before.get(name), after.get(name), f"{path}.{name}" if path else name)
@@ -134,18 +134,18 @@ def configuration_of(shown: Mapping[str, Any]) -> ConnectionIn:
 
 def activation_of(shown: Mapping[str, Any]) -> AudienceIn:
     """An audience as it would be sent, from how it is shown."""
-    members = {name: value for name, value in shown.items() if name in AudienceIn.model_fields}
-    return AudienceIn.read(members | {"list": shown["list"] and {"id": shown["list"]["id"]}})
+    properties = {name: value for name, value in shown.items() if name in AudienceIn.model_fields}
+    return AudienceIn.read(properties | {"list": shown["list"] and {"id": shown["list"]["id"]}})
 
 
 def _changes(wanted: Wanted, present: Present) -> tuple[list[Change], Connection]:
     before = configuration_of(present.connection)
-    after = before.patched(wanted.members)
+    after = before.patched(wanted.properties)
     configured = after.draft()
     _refuse(change_problems(before.draft(), configured) + connection_problems(configured))
     found = [*differences(before.model_dump(mode="json"), after.model_dump(mode="json"))]
     changed = {_first(one.path) for one in found}
-    patch = {name: value for name, value in wanted.members.items() if name in changed}
+    patch = {name: value for name, value in wanted.properties.items() if name in changed}
     return ([Change(patch, found)] if found else []), configured
 
 
@@ -161,7 +161,7 @@ def _audience_steps(
         except ConfigurationError as error:
             raise ConfigurationError([_within(index, one) for one in error.problems]) from error
         if key in named:
-            raise ConfigurationError([Problem(f"audiences[{index}]", f"is audiences[{named[key]}] once more")])
+            raise ConfigurationError([Problem(f"audiences[{index}]", f"is the same as audiences[{named[key]}]")])
         named[key] = index
         if step is not None:
             yield step

@@ -3,8 +3,8 @@
 Every letter is received, sent, and only then deleted: if the command ends in between, a letter is in both queues, and
 none is lost. Twice does no harm, for what was delivered already changes nothing.
 
-All letters are taken before the first is moved. They stay hidden meanwhile, so that none is seen twice, and what comes
-back from the queue because it is refused again is not moved a second time.
+All letters are taken before the first is moved. They stay invisible meanwhile, so that none is seen twice, and what
+comes back from the queue because it is refused again is not moved a second time.
 """
 
 from collections import Counter
@@ -18,8 +18,8 @@ from destination.queue import MAX_BATCH_ENTRIES, DeadLetter, EventQueue, Message
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
-HIDDEN_SECONDS: Final = 900
-"""How long letters that were taken stay hidden; they show up again then, if the command was killed."""
+INVISIBLE_SECONDS: Final = 900
+"""How long letters that were taken stay invisible; they show up again then, if the command was killed."""
 
 WAIT_SECONDS = 2
 """SQS asks all of its servers when it may wait (Amazon SQS, "Short and long polling"); else it may miss messages."""
@@ -78,18 +78,18 @@ class Letters:
                 if connection_id in {None, one.connection_id} and code in {None, one.code}:
                     taken.chosen.append(one)
                 else:
-                    taken.others.append(Message(one.message.id, one.message.receipt, ""))
+                    taken.others.append(Message(one.message.id, one.message.receipt_handle, ""))
             yield len(found)
 
-    def give_back(self, messages: Sequence[Message]) -> None:
-        """Let messages be seen again, at once."""
-        EventQueue(self.client, self.url).give_back(messages, 0)
+    def requeue(self, messages: Sequence[Message]) -> None:
+        """Make messages visible again, at once."""
+        EventQueue(self.client, self.url).requeue(messages, 0)
 
     def delete(self, messages: Sequence[Message]) -> int:
         """Delete up to ten messages; how many could not be."""
         answer = self.client.delete_message_batch(
             QueueUrl=self.url,
-            Entries=[{"Id": str(number), "ReceiptHandle": one.receipt} for number, one in enumerate(messages)],
+            Entries=[{"Id": str(number), "ReceiptHandle": one.receipt_handle} for number, one in enumerate(messages)],
         )
         return len(answer.get("Failed", []))
 
@@ -98,7 +98,7 @@ class Letters:
             QueueUrl=self.url,
             MaxNumberOfMessages=MAX_BATCH_ENTRIES,
             MessageAttributeNames=["code", "reason"],
-            VisibilityTimeout=HIDDEN_SECONDS,
+            VisibilityTimeout=INVISIBLE_SECONDS,
             WaitTimeSeconds=WAIT_SECONDS,
         )
         letters = []
@@ -121,7 +121,7 @@ def move(letters: Letters, queue: EventQueue, chosen: list[Letter], moved: Moved
         moved.left += len(batch) - len(stored)
         if stored:
             moved.twice += letters.delete([one.message for one in stored])
-        letters.give_back([one.message for one in batch if one not in stored])
+        letters.requeue([one.message for one in batch if one not in stored])
         del chosen[: len(batch)]
         yield len(batch)
 

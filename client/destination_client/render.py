@@ -64,9 +64,9 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     out.print(made, soft_wrap=False)
 
 
-def members(content: Mapping[str, object]) -> None:
-    """One thing: its members by name, those of its objects by path."""
-    table(("member", "value"), _flat(content))
+def properties(content: Mapping[str, object]) -> None:
+    """One thing: its properties by name, those of its objects by path."""
+    table(("property", "value"), _flat(content))
 
 
 def error(refused: CommandError) -> None:
@@ -98,8 +98,8 @@ class Bar:
 def step(taken: Step) -> None:
     """A step of a plan: + makes, ~ changes, - takes away."""
     match taken:
-        case Create(members):
-            rows = len(members.get("mapping") or ())
+        case Create(properties):
+            rows = len(properties.get("mapping") or ())
             text(f"  + create the connection, {rows} mapping rows", style="green")
         case Change(differences=found):
             _differences(found, "    ")

@@ -1,4 +1,4 @@
-"""Commands that tell what became of events."""
+"""Commands that show what became of events."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -24,16 +24,18 @@ _MILLISECONDS, _SECONDS = 1_000, 120
 def runs(
     context: typer.Context,
     connection_id: ConnectionId,
-    first: Annotated[str | None, typer.Option("--from", metavar="TIME", help="ISO 8601; a day before the end.")] = None,
+    first: Annotated[
+        str | None, typer.Option("--from", metavar="TIME", help="ISO 8601; by default a day before the end.")
+    ] = None,
     last: Annotated[
-        str | None, typer.Option("--to", metavar="TIME", help="ISO 8601; now, or a day after --from.")
+        str | None, typer.Option("--to", metavar="TIME", help="ISO 8601; by default a day after --from, else now.")
     ] = None,
     audience: Audience = None,
     namespace: Namespace = None,
-    failures_only: Annotated[bool, typer.Option("--failures-only", help="Hours with failed persons only.")] = False,
+    failures_only: Annotated[bool, typer.Option("--failures-only", help="Only hours with failed persons.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Tell who arrived and who did not, hour by hour, and show how it went."""
+    """Show who arrived and who did not, hour by hour."""
     wanted = {"from": first, "to": last, "audience_id": audience, "namespace": namespace}
     if failures_only:
         wanted["failures_only"] = "true"
@@ -53,7 +55,9 @@ def runs(
 def run(
     context: typer.Context,
     connection_id: ConnectionId,
-    hour: Annotated[str, typer.Argument(metavar="HOUR", help="As `destination runs` shows it: 2026-11-21T10:00Z.")],
+    hour: Annotated[
+        str, typer.Argument(metavar="HOUR", help="The hour as `destination runs` shows it, such as 2026-11-21T10:00Z.")
+    ],
     audience: Audience = None,
     namespace: Namespace = None,
     as_json: Json = False,
@@ -65,7 +69,7 @@ def run(
         render.as_json(found)
         return
     apart = {"reasons", "audiences", "latency"}
-    render.members({name: value for name, value in found.items() if name not in apart})
+    render.properties({name: value for name, value in found.items() if name not in apart})
     if latency := found["latency"]:
         render.text()
         names = ("p50", "p95", "max")
@@ -78,8 +82,8 @@ def run(
         )
     if found["reasons"]:
         render.text()
-        members = ("code", "class", "count", "message", "example")
-        reasons = [[one[name] for name in members] for one in found["reasons"]]
+        properties = ("code", "class", "count", "message", "example")
+        reasons = [[one[name] for name in properties] for one in found["reasons"]]
         render.table(("reason", "class", "count", "meaning", "for example"), reasons)
 
 
@@ -116,10 +120,10 @@ def duration(milliseconds: int) -> str:
 
 def _course(found: Sequence[Mapping[str, Any]], of: Sequence[str]) -> None:
     step = per_letter(len(of))
-    heading = f"{of[0]} to {of[-1]}" + (f", {step} hours a letter" if step > 1 else "")
+    heading = f"{of[0]} to {of[-1]}" + (f", {step} hours per character" if step > 1 else "")
     numbers = {name: course(found, of, name) for name in LINES}
     render.table(
-        (heading, "", "most in an hour", "sum"),
+        (heading, "", "highest hour", "sum"),
         [(name, sparkline(each), max(each), sum(each)) for name, each in numbers.items()],
     )
 

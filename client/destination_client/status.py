@@ -1,4 +1,4 @@
-"""The command that tells whether anything is held up."""
+"""The command that shows whether anything is held up."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -39,7 +39,7 @@ class Standing:
 
 
 def status(context: typer.Context, as_json: Json = False) -> None:
-    """Tell whether anything is held up: connections, what arrived of late, alerts, the queue, the dead letters."""
+    """Show whether anything is held up: connections, what arrived of late, alerts, the queue, the dead letters."""
     target = chosen(context)
     standings, queues = [Standing.of(target.api, one) for one in target.api.connections()], _queues(target)
     if as_json:
@@ -60,7 +60,7 @@ def status(context: typer.Context, as_json: Json = False) -> None:
     )
     render.text()
     render.table(
-        ("queue", "waiting", "in work", "delayed"), [(name, *numbers.values()) for name, numbers in queues.items()]
+        ("queue", "waiting", "in flight", "delayed"), [(name, *numbers.values()) for name, numbers in queues.items()]
     )
 
 
@@ -76,7 +76,7 @@ def _triggered(api: Api, connection_id: str) -> list[Mapping[str, Any]] | None:
 
 def _alerts(standing: Standing) -> str | None:
     if standing.alerts is None:
-        return "not yours to see"
+        return "not permitted"
     return ", ".join(one["alert"] for one in standing.alerts) or None
 
 
@@ -96,7 +96,7 @@ def _queues(target: Target) -> dict[str, dict[str, int]]:
         told = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
         found[name] = {
             "waiting": int(told["ApproximateNumberOfMessages"]),
-            "in_work": int(told["ApproximateNumberOfMessagesNotVisible"]),
+            "in_flight": int(told["ApproximateNumberOfMessagesNotVisible"]),
             "delayed": int(told["ApproximateNumberOfMessagesDelayed"]),
         }
     return found

@@ -43,8 +43,8 @@ def choose(stack: str | None, *, local: bool, folder: Path) -> Target:
         return deployed(stack)
     file = next((at / LOCAL_FILE for at in (folder, *folder.parents) if (at / LOCAL_FILE).is_file()), None)
     if file is None:
-        hint = "Bring the local stack up with 'make up'" if local else "Name one with --stack or DESTINATION_STACK"
-        raise CommandError("There is no stack to talk to", f"{hint}; {folder} has no {LOCAL_FILE}.")
+        hint = "Start the local stack with 'make up'" if local else "Name one with --stack or DESTINATION_STACK"
+        raise CommandError("No stack was found", f"{hint}; {folder} has no {LOCAL_FILE}.")
     return standing(file)
 
 
@@ -87,7 +87,9 @@ def standing(file: Path) -> Target:
             sqs=functools.partial(_local_sqs, told["emulator_url"]),
         )
     except (ValueError, KeyError, TypeError) as error:
-        raise CommandError(f"{file} is of another version", "Bring the local stack up anew with 'make up'.") from error
+        raise CommandError(
+            f"{file} was written by another version", "Start the local stack again with 'make up'."
+        ) from error
 
 
 def _local_sqs(endpoint: str) -> "SQSClient":

@@ -19,18 +19,18 @@ def verify(
     connection_id: ConnectionId,
     audience: Audience = None,
     namespace: Namespace = None,
-    repair: Annotated[Repair, typer.Option(help="Whom to put in place.")] = Repair.NONE,
+    repair: Annotated[Repair, typer.Option(help="What to repair.")] = Repair.NONE,
     wait: Annotated[bool, typer.Option("--wait", help="Wait for the end, and show what was found.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Compare Marketo's lists with what was delivered, and put people in place if asked to.
+    """Compare Marketo's lists with what was delivered, and repair them if asked to.
 
-    `--repair missing` puts on the lists who is missing, `unexpected` takes off who is on them without reason, `both`
-    does both. With `--wait` it exits with 1 if it failed, anybody is out of place at the end, or a list could not be
+    `--repair missing` puts missing people on the lists, `unexpected` takes unexpected ones off, `both` does both. With
+    `--wait` it exits with 1 if it failed, anybody is out of place at the end, or a list could not be
     read.
     """
     if namespace is not None and audience is None:
-        raise CommandError("A namespace alone names no audience", "Give --audience with --namespace, or neither.")
+        raise CommandError("--namespace needs --audience", "Give both, or neither.")
     api = chosen(context).api
     wanted = {"audience_id": audience, "namespace": namespace, "repair": repair.value}
     made = api.post(at(connection_id, "verifications"), {name: one for name, one in wanted.items() if one is not None})
@@ -50,7 +50,7 @@ def verifications(
     context: typer.Context,
     connection_id: ConnectionId,
     verification_id: Annotated[
-        str | None, typer.Argument(metavar="VERIFICATION", help="One of them, with what it found.")
+        str | None, typer.Argument(metavar="VERIFICATION", help="Show this verification, with what it found.")
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -105,9 +105,9 @@ def _show(verification: Mapping[str, Any]) -> None:
             "found",
             "in doubt",
             "missing",
-            "mended",
+            "repaired",
             "unexpected",
-            "mended",
+            "repaired",
             "leads",
             "code",
         ),
@@ -117,7 +117,7 @@ def _show(verification: Mapping[str, Any]) -> None:
                 one["list"]["id"],
                 one["phase"],
                 *(one[name] for name in ("expected", "found", "in_doubt")),
-                *(one[kind][name] for kind in ("missing", "unexpected") for name in ("count", "mended")),
+                *(one[kind][name] for kind in ("missing", "unexpected") for name in ("count", "repaired")),
                 "; ".join(_sample(one, kind) for kind in ("missing", "unexpected") if one[kind]["lead_ids"]) or None,
                 one["code"],
             )
@@ -133,7 +133,7 @@ def _sample(audience: Mapping[str, Any], kind: str) -> str:
 
 
 def _left(differences: Mapping[str, Any]) -> bool:
-    return bool(differences["count"] > differences["mended"])
+    return bool(differences["count"] > differences["repaired"])
 
 
 def _progress(verification: Mapping[str, Any]) -> str:

@@ -10,7 +10,7 @@ from destination.domain.problem import Problem
 from destination_client.documents import Document, filled, references
 
 OWN: Final = ("id", "audiences", "enabled")
-"""Members of a document that are no members of the connection's representation."""
+"""Properties of a document that are none of the connection's representation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,14 +23,14 @@ class Wanted:
 
     document: Document
     id: str | None
-    members: Mapping[str, Any]
+    properties: Mapping[str, Any]
     credentials: Mapping[str, Any] | None
     audiences: Sequence[Mapping[str, Any]] | None
     enabled: bool | None
 
     @property
     def name(self) -> str:
-        return str(self.members.get("name") or self.id)
+        return str(self.properties.get("name") or self.id)
 
 
 def wanted(document: Document, environment: Mapping[str, str]) -> Wanted:
@@ -43,7 +43,7 @@ def wanted(document: Document, environment: Mapping[str, str]) -> Wanted:
     return Wanted(
         document=document,
         id=content.get("id"),
-        members={name: value for name, value in content.items() if name not in OWN},
+        properties={name: value for name, value in content.items() if name not in OWN},
         credentials=document.content.get("credentials"),
         audiences=content.get("audiences"),
         enabled=content.get("enabled"),
@@ -55,12 +55,12 @@ def _unknown(content: Mapping[str, Any]) -> Iterator[Problem]:
     for name in content:
         if name not in known:
             near = difflib.get_close_matches(name, known, n=1)
-            yield Problem(name, "is not a member; " + (f"did you mean {near[0]}?" if near else "leave it out"))
+            yield Problem(name, "is not a known property; " + (f"did you mean {near[0]}?" if near else "leave it out"))
 
 
 def _misshapen(content: Mapping[str, Any]) -> Iterator[Problem]:
     if not isinstance(content.get("id", ""), str):
-        yield Problem("id", "must be a text")
+        yield Problem("id", "must be a string")
     if "id" not in content:
         yield from (
             Problem(name, "must be given, as it finds the connection; or give its id")

@@ -17,7 +17,7 @@ router = Router()
 
 Cursor = Annotated[
     str | None,
-    Query(pattern=r"^[0-9TZ:.+-]{1,40}#[a-z_]{1,64}$", description="From the page before."),
+    Query(pattern=r"^[0-9TZ:.+-]{1,40}#[a-z_]{1,64}$", description="The `cursor` of the previous page."),
 ]
 
 

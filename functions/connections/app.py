@@ -52,25 +52,25 @@ from functions.connections import (
 from functions.connections.parameters import JSON
 from functions.connections.resolver import Resolver
 
-MEND = "Mend the members that are named in errors."
-NOT_JSON = "The body must be JSON text in UTF-8 that nests a few levels deep."
+FIX = "Correct the properties that errors names."
+NOT_JSON = "The body must be JSON in UTF-8, nested a few levels deep at most."
 
 REFUSALS: Mapping[type[Exception], tuple[str, str]] = {
-    ConfigurationError: ("invalid", MEND),
-    ChecksFailedError: ("checks-failed", "Mend what is named in errors; POST …/checks shows every check."),
-    IncompleteError: ("incomplete", "Give what is named in errors first."),
-    InvalidCursorError: ("invalid", "Take the cursor from the page before, or leave it out to start."),
+    ConfigurationError: ("invalid", FIX),
+    ChecksFailedError: ("checks-failed", "Fix what errors names; POST …/checks shows every check."),
+    IncompleteError: ("incomplete", "Add what errors names first."),
+    InvalidCursorError: ("invalid", "Use the cursor of the previous page, or leave it out to start at the first."),
     NotFoundError: ("not-found", "{}."),
-    PolicyViolationError: ("policy-violation", "Denied by {}; mend what is named in errors, or the policy."),
-    StaleVersionError: ("stale", "{}; read it again, then decide."),
-    DeletingError: ("deleting", "{}; it takes no changes any more."),
+    PolicyViolationError: ("policy-violation", "Denied by {}; fix what errors names, or change the policy."),
+    StaleVersionError: ("stale", "{}; read it again before you change it."),
+    DeletingError: ("deleting", "{}; it can no longer be changed."),
     AlreadyBoundError: ("already-bound", "{}."),
     RequestUnsupportedContentType: ("unsupported-media-type", f"Send the body as {JSON}."),
     UnreadableError: ("not-json", "{}."),
     TooLargeError: ("too-large", "{}"),
     UnicodeDecodeError: ("not-json", NOT_JSON),
     RecursionError: ("not-json", NOT_JSON),
-    VerifyingError: ("verifying", "{}; wait for its end."),
+    VerifyingError: ("verifying", "{}; wait until it is finished."),
     QueueRefusesError: ("unavailable", "{} now; try again."),
     BusyError: ("marketo-unavailable", "{}; try again."),
     OutOfTimeError: ("marketo-unavailable", "Marketo takes too long to answer; try again."),
@@ -114,7 +114,7 @@ def malformed(error: RequestValidationError) -> Response[str]:
     errors = error.errors()
     if any(one["type"] == "json_invalid" for one in errors):
         return _problem("not-json", NOT_JSON)
-    return _problem("invalid", MEND, problems_of(errors))
+    return _problem("invalid", FIX, problems_of(errors))
 
 
 def refused_by_marketo(error: MarketoError) -> Response[str]:
@@ -145,7 +145,7 @@ def no_route(error: NoRouteError) -> Response[str]:
     if allowed and asked.http_method.upper() not in allowed:
         methods = ", ".join(sorted(allowed))
         return _problem("method-not-allowed", f"Use {methods}.", headers={"Allow": methods})
-    return _problem("not-found", "There is nothing at this path.")
+    return _problem("not-found", "No resource has this path.")
 
 
 def _problem(

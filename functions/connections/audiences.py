@@ -17,8 +17,8 @@ from functions.connections.parameters import JSON, AudienceId, ConnectionId, IfM
 router = Router()
 
 EMPTY = (
-    "`empty` takes off the list whom this connection put on it. It may take several calls: after a 503 call again, it "
-    "goes on where it was."
+    "`empty` takes off the list the people that this connection put on it. It may take several calls: after a 503 "
+    "call again, and it continues where it stopped."
 )
 
 

@@ -8,7 +8,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Query
 from destination.api.audit import AuditLog
 from destination.api.representation import Time
 from destination.composition.connections import read_audit
-from functions.connections.parameters import LONGEST_ID, Cursor, Limit
+from functions.connections.parameters import MAX_ID_LENGTH, Cursor, Limit
 
 router = Router()
 
@@ -16,7 +16,11 @@ router = Router()
 @router.get("/audit", summary="List changes", operation_id="listAuditRecords")
 def list_audit_records(
     connection_id: Annotated[
-        str | None, Query(max_length=LONGEST_ID, description="One connection's, there or deleted; none: all.")
+        str | None,
+        Query(
+            max_length=MAX_ID_LENGTH,
+            description="Only the changes of this connection, deleted or not; by default of all.",
+        ),
     ] = None,
     first: Annotated[Time | None, Query(alias="from", description="From this time on.")] = None,
     last: Annotated[Time | None, Query(alias="to", description="Before this time.")] = None,

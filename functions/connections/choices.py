@@ -51,7 +51,7 @@ def list_workspaces(connection_id: ConnectionId) -> WorkspaceList:
 def list_static_lists(
     connection_id: ConnectionId,
     name: Annotated[ListName | None, Query(description="Only lists of exactly this name.")] = None,
-    cursor: Annotated[Cursor | None, Query(description="From the page before.")] = None,
+    cursor: Annotated[Cursor | None, Query(description="The `cursor` of the previous page.")] = None,
     limit: Annotated[int, Query(ge=1, le=300)] = 100,
 ) -> StaticListPage:
     page = read_choices().lists(connection_id, name, cursor, limit)

@@ -29,7 +29,7 @@ def set_policies(body: PoliciesIn, if_match: IfMatch = None) -> Response[Policie
 
 @router.post(
     "/governance/evaluations",
-    summary="Tell which policies deny marketing actions for labelled data",
+    summary="Find the policies that deny marketing actions for labelled data",
     operation_id="evaluatePolicies",
     middlewares=[one_object],
 )

@@ -9,23 +9,26 @@ from aws_lambda_powertools.event_handler.openapi.params import Header, Path, Que
 from destination.api.audiences import Namespace
 from destination.api.representation import Representation
 from destination.control.errors import TooLargeError
-from destination.domain.connection_rules import LONGEST_TEXT
+from destination.domain.connection_rules import MAX_STRING_LENGTH
 from destination.domain.problem import ConfigurationError, Problem
 
 JSON = "application/json"
 
-LONGEST_ID: Final = 64
+MAX_ID_LENGTH: Final = 64
 
-ConnectionId = Annotated[str, Path(max_length=LONGEST_ID, description="The connection's id.")]
-AudienceId = Annotated[str, Path(max_length=3 * LONGEST_TEXT, description="The audience's id at its source.")]
+ConnectionId = Annotated[str, Path(max_length=MAX_ID_LENGTH, description="The connection's id.")]
+AudienceId = Annotated[str, Path(max_length=3 * MAX_STRING_LENGTH, description="The audience's id at its source.")]
 """With its escapes, which are three characters for one."""
 
 InNamespace = Annotated[Namespace, Query(description="The namespace of the audience's id.")]
-Cursor = Annotated[str | None, Query(max_length=500, description="From the page before.")]
+Cursor = Annotated[str | None, Query(max_length=500, description="The `cursor` of the previous page.")]
 Limit = Annotated[int, Query(ge=1, le=100)]
 IfMatch = Annotated[
     str | None,
-    Header(alias="If-Match", description="The version that the change is meant for, as in `ETag`; stale: 412."),
+    Header(
+        alias="If-Match",
+        description="The version that the change is based on, as in `ETag`; if it is not the current one: 412.",
+    ),
 ]
 
 MAX_ANSWER_BYTES: Final = 5_000_000

@@ -14,12 +14,12 @@ from destination.composition.connections import read_runs
 from destination.control.runs import RunQuery, RunsPage
 from destination.domain.audience import DEFAULT_NAMESPACE, AudienceKey
 from destination.marketo.reasons import message_of
-from functions.connections.parameters import LONGEST_ID, ConnectionId, Cursor, InNamespace
+from functions.connections.parameters import MAX_ID_LENGTH, ConnectionId, Cursor, InNamespace
 
 router = Router()
 
 OfAudience = Annotated[
-    str | None, Query(description="Show runs for this audience alone: its counters and reasons, in runs that it is in.")
+    str | None, Query(description="Show runs of this audience only: its counters and reasons, in runs that it is in.")
 ]
 Format = Annotated[Literal["run", "flow-run"], Query(alias="format", description="`flow-run`: as Adobe's flow runs.")]
 
@@ -31,8 +31,10 @@ def list_runs(
     last: Annotated[Time | None, Query(alias="to", description="Default: a day after `from`, or now.")] = None,
     audience_id: OfAudience = None,
     namespace: InNamespace = DEFAULT_NAMESPACE,
-    failures_only: Annotated[bool, Query(description="Runs with failed persons only.")] = False,
-    with_excluded: Annotated[bool, Query(description="Runs with excluded persons only, or with failed ones.")] = False,
+    failures_only: Annotated[bool, Query(description="Only runs with failed persons.")] = False,
+    with_excluded: Annotated[
+        bool, Query(description="Only runs with excluded persons; together with `failures_only`, runs with either.")
+    ] = False,
     cursor: Cursor = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 100,
     shape: Format = "run",
@@ -47,7 +49,7 @@ def list_runs(
 @router.get("/connections/<connection_id>/runs/<run_id>", summary="Show an hourly run", operation_id="getRun")
 def get_run(
     connection_id: ConnectionId,
-    run_id: Annotated[str, Path(max_length=LONGEST_ID, description="The hour.")],
+    run_id: Annotated[str, Path(max_length=MAX_ID_LENGTH, description="The hour.")],
     audience_id: OfAudience = None,
     namespace: InNamespace = DEFAULT_NAMESPACE,
     shape: Format = "run",

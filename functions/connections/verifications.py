@@ -8,7 +8,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Path
 
 from destination.api.verifications import VerificationIn, VerificationList, VerificationOut
 from destination.composition.connections import manage_verifications
-from functions.connections.parameters import JSON, LONGEST_ID, ConnectionId, one_object
+from functions.connections.parameters import JSON, MAX_ID_LENGTH, ConnectionId, one_object
 
 router = Router()
 
@@ -39,6 +39,6 @@ def list_verifications(connection_id: ConnectionId) -> VerificationList:
 )
 def get_verification(
     connection_id: ConnectionId,
-    verification_id: Annotated[str, Path(max_length=LONGEST_ID, description="The verification's id.")],
+    verification_id: Annotated[str, Path(max_length=MAX_ID_LENGTH, description="The verification's id.")],
 ) -> VerificationOut:
     return VerificationOut.with_checks(*manage_verifications().get(connection_id, verification_id))

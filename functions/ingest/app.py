@@ -26,7 +26,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from destination.api.problem_kinds import CONTENT_TYPE, KINDS, MAX_ERRORS, by_record, problem
 from destination.composition.ingest import ingest, settings
-from destination.ingest.sources.body import LONGEST_NAME
+from destination.ingest.sources.body import MAX_NAME_LENGTH
 from destination.ingest.webhook import (
     Acceptance,
     NotJsonError,
@@ -47,7 +47,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     logger.set_correlation_id(correlation_id)
     try:
         submission = _submission(event, correlation_id)
-        logger.append_keys(connection_id=submission.connection_id[:LONGEST_NAME])
+        logger.append_keys(connection_id=submission.connection_id[:MAX_NAME_LENGTH])
         acceptance = ingest()(submission)
     except WebhookError as refused:
         cause = {"cause": refused.cause} if isinstance(refused, UnavailableError) else {}
@@ -86,7 +86,7 @@ def _body(event: dict[str, Any]) -> bytes:
     try:
         return base64.b64decode(text, validate=True)
     except ValueError as error:
-        raise NotJsonError("The body is announced as Base64 and is not.") from error
+        raise NotJsonError("The body was sent as Base64, and is not valid Base64.") from error
 
 
 def _accepted(acceptance: Acceptance, correlation_id: str) -> dict[str, Any]:

@@ -1,7 +1,7 @@
-"""The monitor, on a schedule: alerts are evaluated, hours are summed up, and who wants to know is told.
+"""The monitor, on a schedule: alerts are evaluated, hours are summed up, and both are published.
 
 After that it removes the connections whose deletion has come to its end. What one connection cannot have does not keep
-the others from it; the invocation fails at its end, so that an alarm tells of it.
+the others from it; the invocation fails at its end, so that an alarm is raised.
 """
 
 import functools
@@ -66,13 +66,13 @@ def _told(one: Done, time: datetime) -> dict[str, int]:
             logger.warning("alert changed", extra={"connection_id": connection.id, **change})
             return {"alerts": 1}
         case Verification():
-            told = {"connection_id": one.connection_id, "verification": one.id}
-            logger.info("verification requested", extra=told)
+            details = {"connection_id": one.connection_id, "verification": one.id}
+            logger.info("verification requested", extra=details)
             return {"verifications": 1}
         case RunSummary(connection):
-            told = announcement(one, _shown(one.run, time, connection.waiting))
+            details = announcement(one, _shown(one.run, time, connection.waiting))
             names = {"connection_id": connection.id, "connection_name": connection.name}
-            logger.info("run summary", extra={**names, **told})
+            logger.info("run summary", extra={**names, **details})
             _measure(one)
             return {"summaries": 1}
         case Retirement(connection_id, None):

@@ -36,28 +36,28 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     measure(metrics, measured(report, calls.take(), time.monotonic() - start), stack, UNITS)
     for reason, persons in reasons(report).items():
         measure(metrics, {"not_delivered": persons}, {**stack, "reason": reason})
-    return batch_response(report.given_back)
+    return batch_response(report.requeued)
 
 
 def _log(report: BatchReport, messages: int) -> None:
-    given_back = set(report.given_back)
-    for work in report.works:
-        told = {
-            "message_id": work.message.id,
-            "connection_id": work.envelope.connection_id,
-            "correlation_id": work.envelope.correlation_id,
-            "events": len(work.envelope.events),
-            "receives": work.message.receives,
+    requeued = set(report.requeued)
+    for open_message in report.open_messages:
+        details = {
+            "message_id": open_message.message.id,
+            "connection_id": open_message.envelope.connection_id,
+            "correlation_id": open_message.envelope.correlation_id,
+            "events": len(open_message.envelope.events),
+            "receives": open_message.message.receives,
         }
-        if work.message.id in given_back:
-            logger.info("message given back", extra=told)
+        if open_message.message.id in requeued:
+            logger.info("message requeued", extra=details)
         else:
-            logger.info("message delivered", extra=told)
-    for message_id in given_back - {work.message.id for work in report.works}:
-        logger.info("message given back", extra={"message_id": message_id})
+            logger.info("message delivered", extra=details)
+    for message_id in requeued - {open_message.message.id for open_message in report.open_messages}:
+        logger.info("message requeued", extra={"message_id": message_id})
     for message_id, letter in report.refused.items():
         logger.warning("message refused", extra={"message_id": message_id, "code": letter.code})
-    logger.info("batch delivered", extra={"messages": messages, "given_back": len(report.given_back)})
+    logger.info("batch delivered", extra={"messages": messages, "requeued": len(report.requeued)})
     for connection_id, cause in report.halts.items():
         logger.warning("delivery held up", extra={"connection_id": connection_id, "cause": cause})
 

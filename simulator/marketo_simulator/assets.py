@@ -12,7 +12,7 @@ from marketo_simulator.state import Folder, StaticList
 
 T = TypeVar("T")
 
-MOST_RETURNED: Final = 200
+MAX_RETURNED: Final = 200
 _USUALLY_RETURNED: Final = 20
 _URL: Final = "https://app-ab00.marketo.com/"
 
@@ -191,7 +191,7 @@ def _moment(context: Context, name: str) -> datetime | None:
 
 def _slice(context: Context, rows: Iterable[T]) -> Iterator[T]:
     offset = context.number("offset", 0, 10**9)
-    most = context.number("maxReturn", _USUALLY_RETURNED, MOST_RETURNED)
+    most = context.number("maxReturn", _USUALLY_RETURNED, MAX_RETURNED)
     return (row for position, row in enumerate(rows) if offset <= position < offset + most)
 
 

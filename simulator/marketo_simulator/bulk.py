@@ -10,7 +10,7 @@ from datetime import datetime
 from marketo_simulator.context import Context
 from marketo_simulator.errors import CallError, Reason, reason
 from marketo_simulator.fields import Field
-from marketo_simulator.imports import DELIMITERS, MOST_JOBS, Job
+from marketo_simulator.imports import DELIMITERS, MAX_JOBS, Job
 from marketo_simulator.message import Request, Response
 from marketo_simulator.sync import Write, Written, make_write, write_record
 
@@ -34,8 +34,8 @@ def create(context: Context) -> Response:
     partition_name = params.get("partitionName", "")
     if make_write(context, "createOrUpdate", lookup, partition_name).partition is None:
         raise CallError("1008", f"Access denied to partition '{partition_name}'")
-    if len(context.imports.waiting(context.now)) >= MOST_JOBS:
-        raise CallError("1016", f"There are {MOST_JOBS} imports currently being processed. Please try again later")
+    if len(context.imports.waiting(context.now)) >= MAX_JOBS:
+        raise CallError("1016", f"There are {MAX_JOBS} imports currently being processed. Please try again later")
     if list_id is not None and context.imports.is_using(list_id, context.now):
         raise CallError("1019")
     header, *rows = _table(parts.get("file", b""), DELIMITERS[file_format])

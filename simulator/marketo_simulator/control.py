@@ -115,7 +115,7 @@ class Control(Instance):
         action = _ACTIONS.get((request.method, request.path.removeprefix(PREFIX).strip("/")))
         if action is None:
             known = ", ".join(f"{method} {PREFIX}/{name}" for method, name in _ACTIONS)
-            return json_response({"error": f"no such control call; known are {known}"}, HTTPStatus.NOT_FOUND)
+            return json_response({"error": f"unknown control call; known are {known}"}, HTTPStatus.NOT_FOUND)
         try:
             return json_response(action(self, json.loads(request.body) if request.body.strip() else {}))
         except ValueError as error:  # DecodeError and broken JSON

@@ -1,4 +1,4 @@
-"""JSON at the border (seed, settings, faults, clock) into frozen dataclasses, with errors that say what to mend."""
+"""JSON at the border (seed, settings, faults, clock) into frozen dataclasses, with errors that say what to fix."""
 
 import dataclasses
 import functools
@@ -70,9 +70,9 @@ def _decode_dataclass(kind: Any, value: object, where: str) -> Any:
         required = field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
         if required and field.name not in value:
             raise DecodeError(f"{where}: '{field.name}' is missing; add it")
-    members = {str(key): _decode(hints[str(key)], item, f"{where}.{key}") for key, item in value.items()}
+    properties = {str(key): _decode(hints[str(key)], item, f"{where}.{key}") for key, item in value.items()}
     try:
-        return kind(**members)
+        return kind(**properties)
     except ValueError as error:
         raise DecodeError(f"{where}: {error}") from error
 

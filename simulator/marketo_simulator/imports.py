@@ -14,7 +14,7 @@ from marketo_simulator.errors import CallError
 from marketo_simulator.message import Response
 from marketo_simulator.settings import Settings
 
-MOST_JOBS: Final = 10
+MAX_JOBS: Final = 10
 """Queued imports, executing ones included."""
 EXECUTING_JOBS: Final = 2
 KEPT: Final = timedelta(days=7)

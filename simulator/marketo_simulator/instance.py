@@ -32,9 +32,9 @@ from marketo_simulator.state import State
 from marketo_simulator.sync import absent_keys, sync
 
 IDENTITY: Final = "/identity/oauth/token"
-MOST_URI_BYTES: Final = 8 * 1024
-MOST_BODY_BYTES: Final = 1024 * 1024
-MOST_IMPORT_BYTES: Final = 10 * 1024 * 1024
+MAX_URI_BYTES: Final = 8 * 1024
+MAX_BODY_BYTES: Final = 1024 * 1024
+MAX_IMPORT_BYTES: Final = 10 * 1024 * 1024
 _USER_STATUS: Final = {"600": 401, "601": 401, "602": 401, "603": 403, "610": 404}
 
 
@@ -100,7 +100,7 @@ class Instance:
             self.faults.add(*seed.faults)
 
     def reset(self) -> None:
-        """Back to the seed the instance was made with; tokens, log, counters and faults start anew."""
+        """Back to the seed the instance was made with; tokens, log, counters and faults start again."""
         with self.lock:
             self._start()
 
@@ -308,9 +308,9 @@ def _method(request: Request, params: dict[str, list[str]]) -> str:
 
 
 def _too_large(request: Request) -> Response | None:
-    if request.uri_bytes > MOST_URI_BYTES:
+    if request.uri_bytes > MAX_URI_BYTES:
         return html_response(HTTPStatus.REQUEST_URI_TOO_LONG)
-    most = MOST_IMPORT_BYTES if request.path.startswith("/bulk/") else MOST_BODY_BYTES
+    most = MAX_IMPORT_BYTES if request.path.startswith("/bulk/") else MAX_BODY_BYTES
     return html_response(HTTPStatus.REQUEST_ENTITY_TOO_LARGE) if len(request.body) > most else None
 
 

@@ -9,7 +9,7 @@ from marketo_simulator.fields import Field, Value
 from marketo_simulator.message import Response
 from marketo_simulator.state import Lead
 
-MOST_MATCHES: Final = 1000
+MAX_MATCHES: Final = 1000
 DEFAULT_FIELDS: Final = ("id", "firstName", "lastName", "email", "updatedAt", "createdAt")
 
 
@@ -80,7 +80,7 @@ def by_filter(context: Context) -> Response:
     if len(values) > PAGE:
         raise CallError("1003", f"Number of filterValues exceeds the limit of {PAGE}")
     found = context.state.find(searched, values, context.visible)
-    if len(found) > MOST_MATCHES:
+    if len(found) > MAX_MATCHES:
         raise CallError("1003", "Too many results match the filter")
     ids, token = context.page(found)
     return context.lead_answer(shown_leads(context, ids, names), token, says_more=True)

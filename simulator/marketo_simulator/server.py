@@ -14,7 +14,7 @@ from marketo_simulator.message import ConnectionDropped, Request
 from marketo_simulator.simulator import Simulator
 
 HOST: Final = "127.0.0.1"
-_MOST_READ: Final = 32 * 1024 * 1024
+_MAX_READ: Final = 32 * 1024 * 1024
 _RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)
 
 
@@ -51,7 +51,7 @@ class _Handler(BaseHTTPRequestHandler):
         if not given.isdecimal() or self.headers.get("Transfer-Encoding"):
             self._refuse(HTTPStatus.LENGTH_REQUIRED)
             return
-        if int(given) > _MOST_READ:
+        if int(given) > _MAX_READ:
             self._refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
             return
         body = self.rfile.read(int(given))

@@ -18,7 +18,7 @@ class Settings:
     concurrency: int | None = 10
     daily_quota: int | None = 50_000
     quota_time_zone: str = "America/Chicago"
-    """The daily quota starts anew at midnight of this zone."""
+    """The daily quota starts again at midnight of this zone."""
     token_seconds: int = 3600
     latency: float = 0.0
     """Seconds every executed call takes."""

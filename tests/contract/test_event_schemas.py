@@ -78,10 +78,10 @@ def test_a_member_that_is_not_described_is_noticed(schema: Mapping[str, Any]) ->
 
 
 def test_the_values_that_are_described_are_all_there_are() -> None:
-    members, run = ALERT["properties"], SUMMARY["properties"]["run"]["properties"]
-    assert members["alert"]["enum"] == list(Alert)
-    assert members["status"]["enum"] == list(AlertStatus)
-    assert members["unit"]["enum"] == list(AlertUnit)
+    properties, run = ALERT["properties"], SUMMARY["properties"]["run"]["properties"]
+    assert properties["alert"]["enum"] == list(Alert)
+    assert properties["status"]["enum"] == list(AlertStatus)
+    assert properties["unit"]["enum"] == list(AlertUnit)
     assert set(SUMMARY["properties"]["connection"]["properties"]["status"]["enum"]) == set(Status)
     assert run["status"]["enum"] == list(RunStatus)
     assert set(run["reasons"]["items"]["properties"]["class"]["enum"]) == set(Class)
@@ -90,7 +90,7 @@ def test_the_values_that_are_described_are_all_there_are() -> None:
 @pytest.mark.parametrize("alert", Alert)
 def test_every_alert_is_documented_as_the_rules_have_it(alert: Alert) -> None:
     rule = RULES[alert]
-    settable = f"{rule.least:,g} to {rule.most:,.10g}" if rule.is_settable else "fixed"
+    settable = f"{rule.minimum:,g} to {rule.maximum:,.10g}" if rule.is_settable else "fixed"
     row = f"| `{alert}` | {rule.means} | {rule.unit} | {rule.threshold:,g} | {settable} | {rule.remedy} |"
     assert row in MONITORING
 

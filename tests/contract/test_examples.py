@@ -47,8 +47,8 @@ def carried_out(command: list[str], connection_id: str) -> Answer:
     method, url = command[command.index("-X") + 1], command[command.index("-X") + 2]
     body = command[command.index("-d") + 1] if "-d" in command else None
     filled = body and re.sub(r"<[^>]+>", "aud-1", body)
-    for member, value in CREATE["credentials"].items():
-        filled = filled and filled.replace(f'"{member}": "…"', f'"{member}": "{value}"')
+    for name, value in CREATE["credentials"].items():
+        filled = filled and filled.replace(f'"{name}": "…"', f'"{name}": "{value}"')
     return call(method, url.removeprefix("$API").replace("$ID", connection_id), text=filled)
 
 

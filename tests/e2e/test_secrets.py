@@ -35,7 +35,7 @@ BROKEN = json.dumps(PRIVATE).encode()[:-9]
 
 @pytest.fixture(scope="module")
 def journey(system: System) -> Destination:
-    """Configured, mended, checked, previewed, delivered, failed, refused and looked at: all with private values."""
+    """Configured, fixed, checked, previewed, delivered, failed, refused and looked at: all with private values."""
     system.secrets.add(PASSWORD)
     instance = system.instance()
     made = system.connect(instance, AUDIENCE)

@@ -1,8 +1,8 @@
 """The tutorial, walked: every request of docs/tutorial.md is sent in its order, and the answers are as it shows them.
 
-Its blocks of the language `http` are requests and, where one follows, their answers. A member that an answer leaves out
-may hold anything, and so may `…`; in a list it stands for any entries. `$NAME` is a variable: an answer gives it its
-value the first time, everything later uses it.
+Its blocks of the language `http` are requests and, where one follows, their answers. A property that an answer leaves
+out may hold anything, and so may `…`; in a list it stands for any entries. `$NAME` is a variable: an answer gives it
+its value the first time, everything later uses it.
 """
 
 import json

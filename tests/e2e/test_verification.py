@@ -1,4 +1,4 @@
-"""Verifications on the deployed stack: what somebody did to a list by hand is found, and mended where that is asked."""
+"""Verifications on the deployed stack: what somebody did to a list by hand is found, and repaired where asked."""
 
 from typing import Any
 
@@ -9,22 +9,22 @@ LOST, STRAY = "ada0@example.org", "stray@example.org"
 DELIVERED = [f"ada{number}@example.org" for number in range(4)]
 
 
-def test_drift_of_both_kinds_is_found_and_mended(system: System) -> None:
+def test_drift_of_both_kinds_is_found_and_repaired(system: System) -> None:
     destination = drifted(system)
 
     found = verified(system, destination, repair="none")
     leads = {lead["email"]: number for number, lead in destination.instance.leads().items()}
     assert (found["expected"], found["found"], found["in_doubt"]) == (4, 4, 0)
-    assert found["missing"] == {"count": 1, "mended": 0, "lead_ids": [leads[LOST]]}
-    assert found["unexpected"] == {"count": 1, "mended": 0, "lead_ids": [leads[STRAY]]}
+    assert found["missing"] == {"count": 1, "repaired": 0, "lead_ids": [leads[LOST]]}
+    assert found["unexpected"] == {"count": 1, "repaired": 0, "lead_ids": [leads[STRAY]]}
     assert destination.instance.members(AUDIENCE) == sorted([*DELIVERED[1:], STRAY])
 
     half = verified(system, destination, repair="missing")
-    assert (half["missing"]["mended"], half["unexpected"]["mended"]) == (1, 0)
+    assert (half["missing"]["repaired"], half["unexpected"]["repaired"]) == (1, 0)
     assert destination.instance.members(AUDIENCE) == sorted([*DELIVERED, STRAY])
 
     rest = verified(system, destination, repair="both")
-    assert (rest["missing"]["count"], rest["unexpected"]["mended"]) == (0, 1)
+    assert (rest["missing"]["count"], rest["unexpected"]["repaired"]) == (0, 1)
     assert destination.instance.members(AUDIENCE) == DELIVERED
 
     clean = verified(system, destination, repair="none")

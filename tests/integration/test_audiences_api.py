@@ -10,7 +10,7 @@ import pytest
 from destination.composition import connections as composition
 from destination.composition import stores
 from destination.domain.audience import AudienceKey
-from destination.domain.circuit import Pause
+from destination.domain.pause import Pause
 from marketo_simulator import Fault, Simulator
 from testing.control_plane import (
     Answer,

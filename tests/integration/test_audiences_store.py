@@ -84,10 +84,10 @@ def test_a_list_made_anew_is_kept_by_a_change_that_was_begun_before(
 ) -> None:
     connections.create(CONNECTION, token_hash="0f")
     before = audiences.put("c-1", ACTIVATION)
-    delivering.rebind("c-1", AUDIENCE, 1001, 2002, "Made anew")
+    delivering.rebind("c-1", AUDIENCE, 1001, 2002, "Made again")
     assert audiences.get("c-1", AUDIENCE).version == before.version
     renamed = audiences.put("c-1", replace(before, name="Renamed"), before)
-    assert (renamed.name, renamed.list_id, renamed.list_name, renamed.version) == ("Renamed", 2002, "Made anew", 2)
+    assert (renamed.name, renamed.list_id, renamed.list_name, renamed.version) == ("Renamed", 2002, "Made again", 2)
     delivering.rebind("c-1", AUDIENCE, 1001, 3003, "Too late")
     assert audiences.get("c-1", AUDIENCE) == renamed
 

@@ -1,4 +1,4 @@
-"""Configurations that are refused, each with the member that is at fault and the sentence that says how to mend it."""
+"""Configurations that are refused, each with the property that is at fault and the sentence that says how to fix it."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -97,16 +97,16 @@ CONNECTIONS: list[Case] = [
     ({"person_action": DROP}, "person_action", "must be given"),
     ({"dedupe_field": DROP}, "dedupe_field", "must be given"),
     ({"source": DROP}, "source", "must be given"),
-    ({"nmae": "Webinar"}, "nmae", "is not a member; leave it out"),
-    ({"id": "c-1"}, "id", "is not a member; leave it out"),
-    ({"status": "enabled"}, "status", "is not a member; leave it out"),
-    ({"name": 7}, "name", "must be a text"),
+    ({"nmae": "Webinar"}, "nmae", "is not a known property; leave it out"),
+    ({"id": "c-1"}, "id", "is not a known property; leave it out"),
+    ({"status": "enabled"}, "status", "is not a known property; leave it out"),
+    ({"name": 7}, "name", "must be a string"),
     ({"name": " "}, "name", "must not be empty"),
     ({"name": "x" * 256}, "name", "must have at most 255 characters"),
     ({"description": "x" * 1001}, "description", "must have at most 1000 characters"),
     ({"workspace": ""}, "workspace", "must not be empty"),
-    ({"workspace": ["Default"]}, "workspace", "must be a text"),
-    ({"partition": 5}, "partition", "must be a text"),
+    ({"workspace": ["Default"]}, "workspace", "must be a string"),
+    ({"partition": 5}, "partition", "must be a string"),
     (
         {"munchkin_id": "123-abc-456"},
         "munchkin_id",
@@ -135,7 +135,7 @@ CONNECTIONS: list[Case] = [
     ({"source": "aep"}, "source", "must be an object"),
     ({"source": {}}, "source.format", "must be given"),
     ({"source": {"format": "csv"}}, "source.format", "must be 'aep' or 'canonical'"),
-    ({"source": {"format": "aep", "version": 2}}, "source.version", "is not a member; leave it out"),
+    ({"source": {"format": "aep", "version": 2}}, "source.version", "is not a known property; leave it out"),
     ({"propagate_renames": "yes"}, "propagate_renames", "must be true or false"),
     ({"credentials": "secret"}, "credentials", "must be an object"),
     ({"credentials": {"client_id": "client"}}, "credentials.client_secret", "must be given"),
@@ -158,7 +158,7 @@ CONNECTIONS: list[Case] = [
     (
         {"credentials": {"client_id": "client", "client_secret": "s", "token": "t"}},
         "credentials.token",
-        "is not a member; leave it out",
+        "is not a known property; leave it out",
     ),
     ({"limits": {"calls_per_20s": 0}}, "limits.calls_per_20s", "must be from 1 to 100, Marketo's limit per instance"),
     ({"limits": {"calls_per_20s": 101}}, "limits.calls_per_20s", "must be from 1 to 100, Marketo's limit per instance"),
@@ -181,7 +181,7 @@ CONNECTIONS: list[Case] = [
     ({"limits": {"daily_calls": float("nan")}}, "limits.daily_calls", "must be a whole number"),
     ({"limits": {"daily_calls": 10**4000}}, "limits.daily_calls", "must be a whole number"),
     ({"limits": {"daily_calls": 10000001}}, "limits.daily_calls", "must be from 1 to 10000000"),
-    ({"limits": {"calls": 5}}, "limits.calls", "is not a member; leave it out"),
+    ({"limits": {"calls": 5}}, "limits.calls", "is not a known property; leave it out"),
     ({"resend_unchanged_after": 86400}, "resend_unchanged_after", "must be an ISO 8601 duration such as PT24H"),
     ({"resend_unchanged_after": "P29D"}, "resend_unchanged_after", "must be from PT0S to P28D"),
     ({"lead_cache": "24 h"}, "lead_cache", "must be an ISO 8601 duration such as PT24H"),
@@ -301,7 +301,7 @@ CONNECTIONS: list[Case] = [
     (
         mapping(DEDUPE, FIRST, LAST, {"source": "x", "target": "company", "function": "lower"}),
         "mapping[3].function",
-        "is not a member; leave it out",
+        "is not a known property; leave it out",
     ),
     (
         mapping(DEDUPE, {**FIRST, "source_type": "String"}, LAST),
@@ -335,7 +335,7 @@ CONNECTIONS: list[Case] = [
     (
         mapping(DEDUPE, FIRST, LAST, {"source": "x", "target": "company", "source_type": "object"}),
         "mapping[3].source_type",
-        "no lead field takes an XDM object; map one of its members, by a longer path",
+        "no lead field takes an XDM object; map one of its properties, by a longer path",
     ),
     (
         mapping(DEDUPE, FIRST, LAST, {"source": "x", "target": "company", "source_type": "map"}),
@@ -345,7 +345,7 @@ CONNECTIONS: list[Case] = [
     (
         mapping(DEDUPE, FIRST, LAST, {"source": "x", "target": "company", "source_type": "byte"}),
         "mapping[3].source_type",
-        "no lead field takes an XDM byte; map a text or a number",
+        "no lead field takes an XDM byte; map a string or a number",
     ),
     (mapping({**DEDUPE, "labels": ["C 2"]}, FIRST, LAST), "mapping[0].labels[0]", "must match ^[A-Za-z0-9_-]{1,64}$"),
     (mapping({**DEDUPE, "labels": "C2"}, FIRST, LAST), "mapping[0].labels", "must be a list"),
@@ -369,11 +369,11 @@ CONNECTIONS: list[Case] = [
         "consent.source",
         "must be a dotted path such as consents.marketing.email.val",
     ),
-    ({"consent": {"source": "c.v", "allowed": [True]}}, "consent.allowed[0]", "must be a text"),
+    ({"consent": {"source": "c.v", "allowed": [True]}}, "consent.allowed[0]", "must be a string"),
     (
         {"consent": {"source": "c.v", "allowed": ["y"], "denied": ["n"]}},
         "consent.denied",
-        "is not a member; leave it out",
+        "is not a known property; leave it out",
     ),
     (
         {**LEGACY, "dedupe_field": "customerKey"},
@@ -424,12 +424,12 @@ CONNECTIONS: list[Case] = [
     (
         {**LEGACY, **mapping(LEGACY_EMAIL, LEGACY_ECID, FIRST, LAST), "ecid_field": "ecids"},
         "ecid_field",
-        "ecids cannot be searched by; keep ECIDs in a searchable text field of your own",
+        "ecids is not searchable; keep ECIDs in a searchable text field of your own",
     ),
     (
         {**LEGACY, **mapping(LEGACY_ECID, FIRST, LAST), "ecid_field": "id"},
         "ecid_field",
-        "id cannot be searched by; keep ECIDs in a searchable text field of your own",
+        "id is not searchable; keep ECIDs in a searchable text field of your own",
     ),
     (
         {**LEGACY, **mapping({**LEGACY_EMAIL, "when_missing": "clear"}, FIRST, LAST)},
@@ -466,11 +466,11 @@ AUDIENCES: list[Case] = [
     ({"id": DROP}, "id", "must be given"),
     ({"id": "a/b"}, "id", "must match ^[A-Za-z0-9_][A-Za-z0-9 _.~:@,;=+&$()'!*-]*$"),
     ({"id": "x" * 256}, "id", "must have at most 255 characters"),
-    ({"id": 7}, "id", "must be a text"),
+    ({"id": 7}, "id", "must be a string"),
     ({"namespace": "a#b"}, "namespace", "must match ^[A-Za-z0-9_.:-]+$"),
     ({"name": DROP}, "name", "must be given"),
     ({"name": ""}, "name", "must not be empty"),
-    ({"members": []}, "members", "is not a member; leave it out"),
+    ({"members": []}, "members", "is not a known property; leave it out"),
     (
         {"data_type": "account"},
         "data_type",
@@ -558,7 +558,7 @@ INSTANCE: list[Case] = [
     (
         {"dedupe_field": "phone", **mapping(DEDUPE, FIRST, LAST, EMAIL)},
         "dedupe_field",
-        "phone cannot be searched by; choose one of the call marketo/dedupe-fields",
+        "phone is not searchable; choose one of the call marketo/dedupe-fields",
     ),
     (
         {"dedupe_field": "nothing", **mapping(DEDUPE, FIRST, LAST, EMAIL)},
@@ -733,7 +733,7 @@ INSTANCE: list[Case] = [
     (
         {**LEGACY, **mapping(LEGACY_EMAIL, LEGACY_ECID, FIRST, LAST), "ecid_field": "phone"},
         "ecid_field",
-        "phone cannot be searched by; choose one of the call marketo/dedupe-fields",
+        "phone is not searchable; choose one of the call marketo/dedupe-fields",
     ),
     (
         {**LEGACY, **mapping(LEGACY_EMAIL, LEGACY_ECID, FIRST, LAST), "ecid_field": "visitorKye"},

@@ -123,7 +123,7 @@ def test_a_body_is_not_needed_and_an_empty_one_does() -> None:
     connection_id = created()
     assert call("POST", f"/connections/{connection_id}/checks", {}).json["ok"] is True
     refused = call("POST", f"/connections/{connection_id}/checks", {"events": []})
-    assert (refused.status, refused.errors) == (422, {"events": "is not a member; leave it out"})
+    assert (refused.status, refused.errors) == (422, {"events": "is not a known property; leave it out"})
 
 
 def test_nobody_cannot_be_checked() -> None:
@@ -210,7 +210,7 @@ def test_a_missing_permission_is_named(
             {"dedupe_field": "phone", "mapping": [*ROWS, {"source": "e", "target": "email"}]},
             "dedupe_field",
             "dedupe_field",
-            "phone cannot be searched by; choose one of the call marketo/dedupe-fields",
+            "phone is not searchable; choose one of the call marketo/dedupe-fields",
         ),
         (
             {"mapping": [*ROWS, {"source": "company.name", "target": "Company Name"}]},
@@ -225,7 +225,7 @@ def test_what_marketo_does_not_have_is_named(changes: Mapping[str, object], name
     assert verdicts(report) == {name: False}
     assert errors(report, name).keys() == {path}
     assert message in errors(report, name)[path]
-    assert check(report, name)["hint"] == "Mend what errors names."
+    assert check(report, name)["hint"] == "Fix what errors names."
 
 
 def test_a_partition_that_the_api_user_does_not_see_is_named(marketo: Simulator) -> None:

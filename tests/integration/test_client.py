@@ -173,7 +173,7 @@ def test_a_change_by_somebody_else_in_between_is_not_overwritten(console: Stack)
 
     said = console.refused("apply", console.file(FILE.replace("concurrency: 3", "concurrency: 4")))
 
-    assert "Somebody else was faster" in said
+    assert "The resource has changed since it was read" in said
     assert console.connection()["limits"]["concurrency"] == 3
 
 
@@ -208,7 +208,7 @@ def test_the_token_goes_to_a_file_of_its_owner_alone(console: Stack) -> None:
     assert stat.S_IMODE(token.stat().st_mode) == 0o600
     assert token.read_text().strip() not in shown
     said = console.refused("apply", console.file(FILE.replace("Webinar leads", "Another")), "--token-file", str(token))
-    assert "is there already" in said
+    assert "already exists" in said
     assert len(json.loads(console.done("list", "--json"))) == 1
 
 
@@ -277,7 +277,7 @@ def test_an_audience_that_somebody_else_changed_in_between_is_not_overwritten(co
     file = FILE[: FILE.index("  - id: aud-1")] + FILE[FILE.index("  - id: aud 2") :] if prune else FILE
     file = file if prune else FILE.replace("name: Spring", "name: Spring 2027")
     said = console.refused("apply", console.file(file), *(["--prune"] if prune else []))
-    assert "Somebody else was faster" in said
+    assert "The resource has changed since it was read" in said
     assert console.connection()["audiences"] == made["audiences"]
 
 
@@ -301,7 +301,7 @@ def test_a_legacy_dataflow_becomes_a_file_that_can_be_applied(console: Stack, mo
     monkeypatch.setenv("MARKETO_CLIENT_ID", "client")
     shown = console.done("migrate", LEGACY, "--output", "legacy.yaml")
     assert "\tcarried_over\t" in shown
-    assert "is there already" in console.refused("migrate", LEGACY, "--output", "legacy.yaml")
+    assert "already exists" in console.refused("migrate", LEGACY, "--output", "legacy.yaml")
 
     console.done("apply", "legacy.yaml")
 
@@ -322,7 +322,7 @@ def test_a_dataflow_that_cannot_become_a_connection_writes_no_file(console: Stac
 def test_a_rotated_token_opens_the_webhook_and_so_does_the_one_before_for_a_while(console: Stack) -> None:
     first, second = console.token(), console.folder / "second"
     made, events = console.connection()["id"], console.file(json.dumps([{"profile": {}}]), "events.json")
-    assert "the token before is good until 20" in console.done(
+    assert "the previous token is valid until 20" in console.done(
         "rotate-token", made, "--grace", "PT1H", "--token-file", str(second)
     )
     for token in (first, second.read_text().strip()):
@@ -372,13 +372,13 @@ def test_a_problem_is_told_with_its_places_and_no_traceback(console: Stack) -> N
     result = console.run("enable", made)
     assert result.exit_code == 1
     assert result.stdout == ""
-    assert "error: The connection cannot deliver like this" in result.stderr
+    assert "error: The connection is not ready for this" in result.stderr
     assert "  mapping: map a source to DedupeField" in result.stderr
     assert "Traceback" not in result.stderr
 
 
 def test_what_is_not_there_is_said_so(console: Stack) -> None:
-    assert "There is no such thing" in console.refused("show", "nobody")
+    assert "Not found" in console.refused("show", "nobody")
 
 
 def test_runs_of_an_hour_without_events_are_none(console: Stack) -> None:

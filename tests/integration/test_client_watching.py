@@ -63,8 +63,8 @@ def connection(console: Stack) -> str:
     return str(console.connection()["id"])
 
 
-def record(connection_id: str, hour: str, counts: Mapping[str, int], **members: Any) -> None:
-    tally = Tally(Counter(counts), **members)
+def record(connection_id: str, hour: str, counts: Mapping[str, int], **properties: Any) -> None:
+    tally = Tally(Counter(counts), **properties)
     runs = Runs(plane.dynamodb(), "RunsTable")
     plane.dynamodb().transact_write_items(TransactItems=[runs.put(Run(connection_id, hour, 0, tally), hour_of(hour))])
 
@@ -141,7 +141,7 @@ def test_who_may_not_see_alerts_sees_the_rest_of_the_status(console: Stack, monk
         *(answered(console, path) for path in ("/connections", f"/connections/{made}/runs")),
         (403, {"Content-Type": "application/json"}, '{"message": "User is not authorized"}'),
     ]
-    assert rows(console.done("status"))[1][-1] == "not yours to see"
+    assert rows(console.done("status"))[1][-1] == "not permitted"
 
 
 def test_alerts_are_subscribed_and_shown_with_their_history(console: Stack, now: datetime) -> None:
@@ -161,7 +161,7 @@ def test_alerts_are_subscribed_and_shown_with_their_history(console: Stack, now:
 
 @pytest.mark.parametrize(
     ("wanted", "said"),
-    [("failure_rate=much", "much is no threshold"), ("failure_rate=2", "threshold"), ("weather", "alerts[0]")],
+    [("failure_rate=much", "much is not a threshold"), ("failure_rate=2", "threshold"), ("weather", "alerts[0]")],
 )
 def test_an_alert_that_cannot_be_is_refused(console: Stack, wanted: str, said: str) -> None:
     assert said in console.refused("alerts", connection(console), "--set", wanted)
@@ -175,7 +175,7 @@ def test_a_verification_is_requested_and_listed(console: Stack) -> None:
     assert (row[1:3], row[-1]) == (["queued", "missing"], "0 of 1")
     assert rows(console.done("verifications", made, row[0]))[2][:3] == ["Spring", listed(console), "pending"]
     assert "is queued" in console.refused("verify", made)
-    assert "names no audience" in console.refused("verify", made, "--namespace", "ups")
+    assert "needs --audience" in console.refused("verify", made, "--namespace", "ups")
 
 
 @pytest.mark.parametrize(
@@ -187,7 +187,7 @@ def test_a_verification_is_requested_and_listed(console: Stack) -> None:
         (Differences(), Differences(12, 0, tuple(range(1, 11)), 12), None, 1),
         (Differences(), Differences(), "1013", 1),
     ],
-    ids=["in place", "mended", "missing", "unexpected", "not read"],
+    ids=["in place", "repaired", "missing", "unexpected", "not read"],
 )
 def test_what_is_out_of_place_at_the_end_is_told_by_the_exit_code(
     console: Stack, missing: Differences, unexpected: Differences, code: str | None, exit_code: int, now: datetime
@@ -210,7 +210,7 @@ def test_what_is_out_of_place_at_the_end_is_told_by_the_exit_code(
     assert result.exit_code == exit_code, result.output
     row = rows(result.stdout)[2]
     assert row[:6] == ["Spring", listed(console), "done", "10", "9", "0"]
-    assert row[6:10] == [str(one) for each in (missing, unexpected) for one in (each.count, each.mended)]
+    assert row[6:10] == [str(one) for each in (missing, unexpected) for one in (each.count, each.repaired)]
     assert row[10].endswith(", …") is (unexpected.count == 12)
     assert row[11] == (code or "-")
 

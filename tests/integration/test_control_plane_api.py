@@ -88,7 +88,7 @@ def test_a_made_up_cursor_is_refused(path: str, position: str) -> None:
 @pytest.mark.parametrize("path", ["/elsewhere", "/", "/connections/c-1/audiences/a/b", '/connections/"'])
 def test_there_is_nothing_elsewhere(path: str) -> None:
     answer = call("GET", path)
-    assert (answer.status, answer.json["title"]) == (404, "There is no such thing")
+    assert (answer.status, answer.json["title"]) == (404, "Not found")
 
 
 @pytest.mark.parametrize(

@@ -311,7 +311,7 @@ def test_two_audiences_with_one_label_each_violate_nothing() -> None:
     assert refused(answer, "audiences.aud-4.labels", "marketing_actions", policy=OWN["id"])
 
 
-def test_a_draft_that_came_to_violate_a_policy_cannot_be_enabled_and_is_mended_step_by_step() -> None:
+def test_a_draft_that_came_to_violate_a_policy_cannot_be_enabled_and_is_fixed_step_by_step() -> None:
     connection_id = created(**MAIL, mapping=labelled({"firstName": ["C4"], "lastName": ["C5"]}))
     activated(connection_id, labels=["C4"])
     assert govern().status == 200

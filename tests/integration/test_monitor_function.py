@@ -50,9 +50,9 @@ def told(stack: Aws) -> Inbox:
     return inbox(stack)
 
 
-def store(stack: Aws, *ids: str, **members: Any) -> None:
+def store(stack: Aws, *ids: str, **properties: Any) -> None:
     for connection_id in ids:
-        Connections(stack.dynamodb, "ConnectionsTable").create(connection(id=connection_id, **members), "0f")
+        Connections(stack.dynamodb, "ConnectionsTable").create(connection(id=connection_id, **properties), "0f")
 
 
 def record(

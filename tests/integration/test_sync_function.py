@@ -246,11 +246,11 @@ def test_what_cannot_become_a_dead_letter_stays_in_the_queue(stage: Stage, caplo
     stage.aws.sqs.send_message(QueueUrl=stage.aws.queue_url, MessageBody="not JSON")
     stage.post(ada(("a", REALIZED)))
     batch = stage.aws.receive()
-    given_back = {one["MessageId"] for one in batch}
-    assert stage.invoke(batch) == given_back
+    requeued = {one["MessageId"] for one in batch}
+    assert stage.invoke(batch) == requeued
     assert stage.counts("received", "failed") == (0, 0)
-    lines = [line for line in logged(app.logger, caplog) if line["message"] == "message given back"]
-    assert (len(lines), {line["message_id"] for line in lines}) == (2, given_back)
+    lines = [line for line in logged(app.logger, caplog) if line["message"] == "message requeued"]
+    assert (len(lines), {line["message_id"] for line in lines}) == (2, requeued)
 
 
 def test_while_the_daily_quota_is_spent_events_wait_and_none_fails(stage: Stage) -> None:
@@ -259,7 +259,7 @@ def test_while_the_daily_quota_is_spent_events_wait_and_none_fails(stage: Stage)
     stage.post(ada(("a", REALIZED)))
     batch = stage.aws.receive()
     assert stage.invoke(batch) == {one["MessageId"] for one in batch}
-    assert stage.aws.receive() == [], "the message is hidden until the quota's reset"
+    assert stage.aws.receive() == [], "the message is invisible until the quota's reset"
     assert (stage.counts("received", "failed"), stage.dead_letters()) == ((0, 0), [])
     stage.marketo.clear_faults()
     calls = len(stage.marketo.log())
@@ -280,8 +280,8 @@ def test_a_blocked_connection_shows_why_and_goes_on_by_itself(stage: Stage) -> N
     assert (blocked.status, (blocked.blocked_cause or "")[:3]) == (Status.BLOCKED, "603")
     stage.marketo.clear_faults()
     assert stage.invoke(batch) == set()
-    mended = stage.connections.get("connection-1")
-    assert (mended.status, mended.blocked_cause) == (Status.ENABLED, None)
+    repaired = stage.connections.get("connection-1")
+    assert (repaired.status, repaired.blocked_cause) == (Status.ENABLED, None)
     assert len(stage.members(1001)) == 1
 
 
@@ -309,7 +309,7 @@ def test_what_was_queued_before_disabling_is_delivered_after_enabling(stage: Sta
     assert len(stage.members(1001)) == 1
 
 
-def test_while_another_worker_delivers_to_the_instance_messages_are_given_back(stage: Stage) -> None:
+def test_while_another_worker_delivers_to_the_instance_messages_are_requeued(stage: Stage) -> None:
     stage.connect()
     leases = Leases(stage.aws.dynamodb, "ConnectionsTable")
     now = datetime.now(UTC)
@@ -362,15 +362,15 @@ def test_events_are_followed_from_their_request_to_the_calls_to_marketo(
     assert {(line["munchkin_id"], line["status"], line["level"]) for line in calls} == {(MUNCHKIN, 200, "DEBUG")}
 
 
-def test_what_is_given_back_or_no_message_is_logged_by_its_id(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
+def test_what_is_requeued_or_no_message_is_logged_by_its_id(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
     stage.connect()
     stage.marketo.script(Fault(code="607", path="leads.json", times=99, every=1))
     stage.aws.sqs.send_message(QueueUrl=stage.aws.queue_url, MessageBody="not JSON")
     stage.post(ada(("a", REALIZED)))
-    given_back = stage.invoke(stage.aws.receive())
+    requeued = stage.invoke(stage.aws.receive())
     lines = {line["message"]: line for line in logged(app.logger, caplog)}
-    assert {lines["message given back"]["message_id"]} == given_back
-    assert lines["message given back"]["correlation_id"] == "request-7"
+    assert {lines["message requeued"]["message_id"]} == requeued
+    assert lines["message requeued"]["correlation_id"] == "request-7"
     assert lines["message refused"]["code"] == "UNDECODABLE_MESSAGE"
     assert (lines["marketo call refused"]["code"], lines["marketo call refused"]["level"]) == ("607", "INFO")
     assert "message delivered" not in lines
@@ -397,7 +397,7 @@ def test_a_batch_is_measured(stage: Stage, capsys: pytest.CaptureFixture[str]) -
         "excluded": 1,
         "failed": 1,
     }
-    assert (values["dead_letters"], values["given_back"]) == (1, 0)
+    assert (values["dead_letters"], values["requeued"]) == (1, 0)
     assert (values["marketo_calls"], values["marketo_refusals"]) == (calls, 0)
     assert (values["window_used"], values["quota_used"]) == (100 * calls / 50, pytest.approx(100 * calls / 1_000, 0.2))
     assert values["batch_duration"] > 0
@@ -419,7 +419,7 @@ def test_calls_that_marketo_refuses_for_its_limits_are_measured(
     stage.invoke(stage.aws.receive(), HURRIED)
     (batch,) = emitted(capsys.readouterr().out)
     assert batch[metric][0] == batch["marketo_refusals"][0] >= 1
-    assert (batch["given_back"], batch["activated"]) == ([1], [0])
+    assert (batch["requeued"], batch["activated"]) == ([1], [0])
     assert "latency_p50" not in batch
 
 

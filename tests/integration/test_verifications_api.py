@@ -11,7 +11,7 @@ import pytest
 from destination.composition import connections as composition
 from destination.domain.audience import AudienceKey
 from destination.domain.verification import (
-    LONGEST,
+    MAX_DURATION,
     AudienceCheck,
     Differences,
     Phase,
@@ -40,8 +40,8 @@ pytestmark = pytest.mark.usefixtures("marketo")
 NOW = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)
 
 
-def enabled(*audiences: str, **members: Any) -> str:
-    connection_id = created(**members)
+def enabled(*audiences: str, **properties: Any) -> str:
+    connection_id = created(**properties)
     for name in audiences or ("aud-1",):
         assert activated(connection_id, id=name, name=name).status == 201
     assert call("POST", f"/connections/{connection_id}/enable").status == 200
@@ -107,8 +107,8 @@ def test_what_was_found_is_shown() -> None:
     assert shown["status"] == "completed"
     [audience] = shown["audiences"]
     assert (audience["expected"], audience["found"], audience["in_doubt"]) == (10, 9, 1)
-    assert audience["missing"] == {"count": 2, "mended": 1, "lead_ids": [7, 8]}
-    assert audience["unexpected"] == {"count": 1, "mended": 0, "lead_ids": [99]}
+    assert audience["missing"] == {"count": 2, "repaired": 1, "lead_ids": [7, 8]}
+    assert audience["unexpected"] == {"count": 1, "repaired": 0, "lead_ids": [99]}
 
 
 @pytest.mark.parametrize(
@@ -216,7 +216,7 @@ def test_a_verification_whose_message_is_lost_makes_room_for_another() -> None:
     made = call("POST", path, {}).json
     [stuck] = store().newest(connection_id, 1)
     store().remove(stuck)
-    stuck = replace(stuck, id="20000101T000000000000Z-00000000", requested_at=datetime.now(UTC) - LONGEST)
+    stuck = replace(stuck, id="20000101T000000000000Z-00000000", requested_at=datetime.now(UTC) - MAX_DURATION)
     store().put(stuck)
     assert made["code"] is None
     [shown] = call("GET", path).json["verifications"]

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from destination.ingest.sources import FORMATS
-from destination.ingest.sources.body import Broken, Receipt, UnreadableBodyError, records
+from destination.ingest.sources.body import Broken, RecordTimes, UnreadableBodyError, records
 from destination.queue import decode, encode_event, pack
 
 NOW = datetime(2026, 11, 21, 10, tzinfo=UTC)
@@ -29,7 +29,7 @@ OBJECTS = st.dictionaries(NAMES, JSON, max_size=4)
 def test_any_bytes_are_records_or_unreadable(body: bytes) -> None:
     for parse in FORMATS.values():
         try:
-            parsed = parse(body, Receipt(NOW))
+            parsed = parse(body, RecordTimes(NOW))
         except UnreadableBodyError as error:
             assert str(error)  # noqa: PT017 - either way is good
         else:
@@ -40,10 +40,10 @@ def test_any_bytes_are_records_or_unreadable(body: bytes) -> None:
 
 @given(st.lists(JSON, max_size=6), st.sampled_from(sorted(FORMATS)))
 def test_every_record_of_an_array_is_an_event_or_rejected(values: list[object], source: str) -> None:
-    parsed = FORMATS[source](json.dumps(values).encode(), Receipt(NOW))
+    parsed = FORMATS[source](json.dumps(values).encode(), RecordTimes(NOW))
     assert sorted(index for index, _ in (*parsed.events, *parsed.rejected)) == list(range(len(values)))
     assert all(problem.message for _, problem in (*parsed.rejected, *parsed.warnings))
-    assert all(event.at <= Receipt(NOW).of(index) for index, event in parsed.events)
+    assert all(event.at <= RecordTimes(NOW).of(index) for index, event in parsed.events)
 
 
 @given(st.lists(OBJECTS, min_size=1, max_size=5), st.sampled_from(["", "\n", "\r\n", " ", "\n\n"]))
@@ -66,7 +66,7 @@ def test_a_line_that_breaks_costs_no_other(values: list[dict[str, object]], data
 
 @given(st.lists(JSON, max_size=5))
 def test_what_is_taken_in_comes_out_of_the_queue_as_it_was(values: list[object]) -> None:
-    parsed = FORMATS["aep"](json.dumps(values).encode(), Receipt(NOW))
+    parsed = FORMATS["aep"](json.dumps(values).encode(), RecordTimes(NOW))
     taken = []
     for _, event in parsed.events:
         try:

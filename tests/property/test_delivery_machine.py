@@ -159,7 +159,7 @@ class Delivery(RuleBasedStateMachine):
             # Its messages and its lease are held until their time is over.
             self.world.now += timedelta(minutes=30)
         else:
-            acknowledged = {one.id: one for one in batch if one.id not in report.given_back}
+            acknowledged = {one.id: one for one in batch if one.id not in report.requeued}
             self.world.queue.delete(list(acknowledged))
             self.done |= acknowledged
             self.world.now += timedelta(seconds=1)

@@ -54,7 +54,7 @@ def segments(draw: st.DrawFn) -> Any:
     if not draw(st.integers(0, 4)):
         return draw(ANYTHING)
     audience_id = draw(st.sampled_from(["aud-1", "aud-2", "aud-3"]) | st.text(max_size=5))
-    members: dict[str, Any] = draw(
+    properties: dict[str, Any] = draw(
         st.fixed_dictionaries(
             {},
             optional={
@@ -66,7 +66,7 @@ def segments(draw: st.DrawFn) -> Any:
             },
         )
     )
-    return segment(audience_id, draw(st.sampled_from(["PLATFORM_SEGMENT"] * 4 + ["ACCOUNT_SEGMENT"])), **members)
+    return segment(audience_id, draw(st.sampled_from(["PLATFORM_SEGMENT"] * 4 + ["ACCOUNT_SEGMENT"])), **properties)
 
 
 @st.composite

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from destination.domain.pace import DayCount, Lowered, PaceState
 from destination.marketo.budget import SETTLING, next_reset, wait_for_reset
 from destination.marketo.errors import QuotaReachedError
-from destination.marketo.pace import LEAST_SHARE, MARGIN, WINDOW
+from destination.marketo.pace import MARGIN, MIN_SHARE, WINDOW
 from destination.marketo.usage import Usage
 from testing.marketo import FakeClock, pace
 
@@ -92,7 +92,7 @@ def test_no_window_holds_more_than_the_share(limit: int, places: int, steps: lis
         assert recent <= allowed <= limit
         if code == "606":
             in_window = sum(time > at - WINDOW - MARGIN + ROUNDING for time in sent)
-            share, since = min(allowed, max(LEAST_SHARE, int(0.8 * in_window))), at + WINDOW + MARGIN
+            share, since = min(allowed, max(MIN_SHARE, int(0.8 * in_window))), at + WINDOW + MARGIN
         if code == "615" and at > narrowed:
             grown = int((at - narrowed) // WINDOW) if narrowed > float("-inf") else places
             bound, narrowed = max(1, min(places, bound + grown) - 1), at

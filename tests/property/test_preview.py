@@ -120,7 +120,7 @@ def test_a_preview_changes_nothing_and_says_what_the_delivery_then_does(
         shown = preview(world, *events)
         assert Observer(world) == before
         previewed = len(world.simulator.log())
-        assert world.deliver(*events).given_back == ()
+        assert world.deliver(*events).requeued == ()
         after = Observer(world)
         assert gained(Tally(), shown.tally) == gained(before.tally, after.tally)
         assert promised(shown) == comparable(shown.tally)

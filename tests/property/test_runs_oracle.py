@@ -202,7 +202,7 @@ def deliver(world: World, life: Life, moments: int | None) -> None:
     try:
         waiting = list(world.queue.waiting.values())
         report = world.sync(waiting, timedelta(minutes=5))
-        world.queue.delete([message.id for message in waiting if message.id not in report.given_back])
+        world.queue.delete([message.id for message in waiting if message.id not in report.requeued])
     except CrashError:
         world.now += timedelta(minutes=10)
         deliver(world, life, None)

@@ -219,7 +219,7 @@ class Telling:
             self._edit(step.edited)
         new = [event for message, events in batch if message.id not in self.delivered for event in events]
         report = self.world.sync([message for message, _ in batch], timedelta(minutes=5))
-        assert report.given_back == ()
+        assert report.requeued == ()
         self.oracle.deliver(new, self.world.now)
         self.delivered |= {message.id for message, _ in batch}
         self.world.now += step.pause

@@ -16,7 +16,7 @@ def properties(template: Template, name: str) -> dict[str, Any]:
     return found
 
 
-def test_messages_stay_hidden_for_six_times_the_timeout_and_the_window(template: Template) -> None:
+def test_messages_stay_invisible_for_six_times_the_timeout_and_the_window(template: Template) -> None:
     timeout = properties(template, "SyncFunction")["Timeout"]
     longest_window = source()["Parameters"]["BatchWindowSeconds"]["MaxValue"]
 

@@ -135,7 +135,7 @@ def test_what_is_no_message_of_this_version_is_refused(body: str) -> None:
 
 
 def wire(**changes: object) -> str:
-    """An event as it stands in a message, with members of any shape."""
+    """An event as it stands in a message, with properties of any shape."""
     plain: dict[str, object] = {
         "id": None,
         "at": "2026-11-21T10:00:00Z",
@@ -192,7 +192,7 @@ def test_a_message_with_an_event_of_a_wrong_shape_is_refused(event: str) -> None
 
 
 @pytest.mark.parametrize(
-    ("member", "value"),
+    ("name", "value"),
     [
         *(
             ("connection_id", wrong)
@@ -209,11 +209,11 @@ def test_a_message_with_an_event_of_a_wrong_shape_is_refused(event: str) -> None
         ("more", float("nan")),
     ],
 )
-def test_a_message_with_a_member_of_a_wrong_shape_is_refused_in_few_words(member: str, value: object) -> None:
+def test_a_message_with_a_property_of_a_wrong_shape_is_refused_in_few_words(name: str, value: object) -> None:
     good: dict[str, object] = {"v": 1, "connection_id": "c" * 64, "received_at": "2026-11-21T10:00:00Z", "events": []}
     assert decode(json.dumps(good)).events == ()
     with pytest.raises(UndecodableMessageError) as refused:
-        decode(json.dumps({**good, member: value}))
+        decode(json.dumps({**good, name: value}))
     assert len(str(refused.value)) < 100
 
 
@@ -342,15 +342,15 @@ def test_dead_letters_that_are_not_stored_are_named() -> None:
 
 
 @pytest.mark.parametrize(("asked", "seconds"), [(-5, 0), (0, 0), (90, 90), (99_999, 43_200)])
-def test_given_back_messages_are_hidden_as_long_as_sqs_can(asked: int, seconds: int) -> None:
+def test_requeued_messages_are_invisible_as_long_as_sqs_can(asked: int, seconds: int) -> None:
     sqs = FakeSqs()
     held = [Message(f"m-{number}", f"r-{number}", "{}") for number in range(12)]
-    EventQueue(sqs.client(), "https://queue").give_back(held, asked)
-    assert sqs.hidden == {one.receipt: seconds for one in held}
+    EventQueue(sqs.client(), "https://queue").requeue(held, asked)
+    assert sqs.invisible == {one.receipt_handle: seconds for one in held}
     assert sqs.calls == [10, 2]
 
 
-def test_a_message_that_cannot_be_hidden_does_no_harm() -> None:
+def test_a_message_that_cannot_be_made_invisible_does_no_harm() -> None:
     sqs = FakeSqs(down=1)
-    EventQueue(sqs.client(), "https://queue").give_back([Message(f"m-{n}", f"r-{n}", "{}") for n in range(11)], 5)
-    assert sqs.hidden == {"r-10": 5}
+    EventQueue(sqs.client(), "https://queue").requeue([Message(f"m-{n}", f"r-{n}", "{}") for n in range(11)], 5)
+    assert sqs.invisible == {"r-10": 5}

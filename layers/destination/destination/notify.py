@@ -19,7 +19,7 @@ _AT_ONCE: Final = 10
 """PutEvents takes so many (Amazon EventBridge, "PutEvents")."""
 
 _WAITS: Final = (0.2, 1.0, 3.0)
-_LONGEST_SUBJECT: Final = 99
+_MAX_SUBJECT_LENGTH: Final = 99
 
 
 class NotToldError(Exception):
@@ -66,7 +66,7 @@ class Bus:
 
 
 class Topic:
-    """The SNS topic of alerts: e-mail subscribers get a text, all others JSON."""
+    """The SNS topic of alerts: e-mail subscribers get plain text, all others JSON."""
 
     def __init__(self, client: "SNSClient", arn: str) -> None:
         self._client = client
@@ -90,4 +90,4 @@ class Topic:
 def _line(text: str) -> str:
     """What SNS takes as a subject: printable ASCII on one line (Amazon SNS, "Publish")."""
     plain = "".join(letter if letter.isascii() and letter.isprintable() else "?" for letter in text)
-    return plain[:_LONGEST_SUBJECT]
+    return plain[:_MAX_SUBJECT_LENGTH]

@@ -60,10 +60,10 @@ class UndecodableMessageError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A message as received, for the `receives`th time; `receipt` is what SQS wants back to delete or delay it."""
+    """A message as received, for the `receives`th time; `receipt_handle`: what SQS takes to delete or delay it."""
 
     id: str
-    receipt: str
+    receipt_handle: str
     body: str
     receives: int = 1
 
@@ -98,7 +98,7 @@ class DeadLetter:
 
 
 def encode_event(event: ProfileEvent) -> str:
-    """The event as JSON. Raises ValueError when a text in it is not valid Unicode (a lone surrogate)."""
+    """The event as JSON. Raises ValueError when a string in it is not valid Unicode (a lone surrogate)."""
     text = _encode(
         {
             "id": event.id,
@@ -120,10 +120,10 @@ def pack(
     connection_id: str, received_at: datetime, events: Iterable[str], correlation_id: str | None = None
 ) -> Iterator[tuple[int, str]]:
     """Pack encoded events, in order, into as few messages as the size limit allows: (number of events, body)."""
-    members = {"v": VERSION, "connection_id": connection_id, "received_at": format_time(received_at)}
+    properties = {"v": VERSION, "connection_id": connection_id, "received_at": format_time(received_at)}
     if correlation_id is not None:
-        members["correlation_id"] = correlation_id
-    opening = json.dumps(members)[:-1]
+        properties["correlation_id"] = correlation_id
+    opening = json.dumps(properties)[:-1]
     start, end = f'{opening},"events":[', "]}"
     room = MAX_MESSAGE_BYTES - len(start) - len(end)
     held: list[str] = []
@@ -199,7 +199,7 @@ def _event(one: Mapping[str, Any]) -> ProfileEvent:
 
 
 def _check_depth(profile: dict[str, object]) -> None:
-    """Level by level, as what nests too deep must not be recursed into."""
+    """Level by level, as what is nested too deeply must not be recursed into."""
     level: list[Any] = [profile]
     for _ in range(MAX_DEPTH):
         level = [
@@ -210,7 +210,7 @@ def _check_depth(profile: dict[str, object]) -> None:
         ]
         if not level:
             return
-    raise ValueError("nests too deep")
+    raise ValueError("is nested too deeply")
 
 
 def _finite(text: str) -> float:
@@ -238,9 +238,9 @@ def messages(event: Mapping[str, Any]) -> list[Message]:
     ]
 
 
-def batch_response(given_back: Iterable[str]) -> dict[str, list[dict[str, str]]]:
+def batch_response(requeued: Iterable[str]) -> dict[str, list[dict[str, str]]]:
     """Lambda's partial batch response: the messages that stay in the queue."""
-    return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in given_back]}
+    return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in requeued]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,10 +256,10 @@ class EventQueue:
             self.client, self.url, [{"Id": "", "MessageBody": body, "MessageGroupId": connection_id} for body in bodies]
         )
 
-    def give_back(self, messages: Sequence[Message], seconds: int) -> None:
-        """Let received messages stay in the queue, hidden for a time.
+    def requeue(self, messages: Sequence[Message], seconds: int) -> None:
+        """Let received messages stay in the queue, invisible for a time.
 
-        One that cannot be hidden so long stays hidden for the queue's own time, which does no harm.
+        Where that cannot be set, the queue's own visibility timeout holds, which does no harm.
         """
         timeout = min(max(seconds, 0), MAX_VISIBILITY_SECONDS)
         for start in range(0, len(messages), MAX_BATCH_ENTRIES):
@@ -268,13 +268,13 @@ class EventQueue:
                 self.client.change_message_visibility_batch(
                     QueueUrl=self.url,
                     Entries=[
-                        {"Id": str(number), "ReceiptHandle": one.receipt, "VisibilityTimeout": timeout}
+                        {"Id": str(number), "ReceiptHandle": one.receipt_handle, "VisibilityTimeout": timeout}
                         for number, one in enumerate(batch)
                     ],
                 )
 
     def is_empty(self) -> bool:
-        """Whether no message waits, is being delivered or was given back, as far as SQS's approximate counts tell."""
+        """Whether no message waits, is being delivered or was requeued, as far as SQS's approximate counts tell."""
         answer = self.client.get_queue_attributes(
             QueueUrl=self.url,
             AttributeNames=[

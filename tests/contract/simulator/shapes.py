@@ -1,7 +1,7 @@
 """What Marketo's answers look like, as JSON Schemas.
 
 Stated from Adobe's published definitions (Lead Database, Asset, Identity and User Management API), with the known
-differences between these and real answers: members that do not apply are left out, sync rows carry `reasons`, asset
+differences between these and real answers: properties that do not apply are left out, sync rows carry `reasons`, asset
 warnings are plain texts, list folders are of type `List`, lists carry `workspaceId` and no `url`, a queued import has
 no counters, `currencyInfo` may be null.
 """
@@ -20,7 +20,7 @@ DAY: Final[Schema] = {"type": "string", "pattern": r"^\d{4}-\d\d-\d\d$"}
 
 
 def shape(required: Mapping[str, Schema], optional: Mapping[str, Schema] | None = None) -> Schema:
-    """An object with exactly these members."""
+    """An object with exactly these properties."""
     properties = {**required, **(optional or {})}
     return {
         "type": "object",

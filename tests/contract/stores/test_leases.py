@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from destination.delivery.turn import Leases as DeliveryLeases
-from destination.domain.circuit import Pause
 from destination.domain.pace import DayCount, Lowered, PaceState
+from destination.domain.pause import Pause
 from destination.store.leases import Lease, Leases
 from testing.memory import MemoryLeases
 

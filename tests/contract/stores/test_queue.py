@@ -24,8 +24,8 @@ class QueueStand(Protocol):
     def received(self) -> list[Message]:
         """All messages that can be received now."""
 
-    def hidden_for(self) -> dict[str, int]:
-        """For how many seconds messages were hidden that were given back, by their ids."""
+    def invisible_for(self) -> dict[str, int]:
+        """For how many seconds messages were invisible that were requeued, by their ids."""
 
 
 @dataclass
@@ -33,10 +33,10 @@ class QueueInMemory:
     queue: MemoryQueue = field(default_factory=MemoryQueue)
 
     def received(self) -> list[Message]:
-        return [one for one in self.queue.waiting.values() if not self.queue.hidden_for.get(one.id)]
+        return [one for one in self.queue.waiting.values() if not self.queue.invisible_for.get(one.id)]
 
-    def hidden_for(self) -> dict[str, int]:
-        return self.queue.hidden_for
+    def invisible_for(self) -> dict[str, int]:
+        return self.queue.invisible_for
 
 
 @dataclass
@@ -51,10 +51,10 @@ class QueueInSqs:
 
     def received(self) -> list[Message]:
         found = [Message(one["MessageId"], one["ReceiptHandle"], one["Body"]) for one in self.stack.receive()]
-        self.ids |= {one.receipt: one.id for one in found}
+        self.ids |= {one.receipt_handle: one.id for one in found}
         return found
 
-    def hidden_for(self) -> dict[str, int]:
+    def invisible_for(self) -> dict[str, int]:
         entries = [entry for request in self.asked for entry in request["Entries"]]
         return {self.ids[entry["ReceiptHandle"]]: entry["VisibilityTimeout"] for entry in entries}
 
@@ -80,7 +80,7 @@ def test_what_is_sent_waits_once_each(stand: QueueStand) -> None:
     assert stand.queue.send("c-2", ["body 0"]) == []
     received = stand.received()
     assert sorted(one.body for one in received) == sorted([*bodies, "body 0"])
-    assert len({one.id for one in received}) == len({one.receipt for one in received}) == len(received)
+    assert len({one.id for one in received}) == len({one.receipt_handle for one in received}) == len(received)
 
 
 def test_nothing_sent_is_nothing_that_waits(stand: QueueStand) -> None:
@@ -97,23 +97,23 @@ def test_messages_of_any_size_are_stored(stand: QueueStand) -> None:
 def test_a_message_given_back_for_no_time_keeps_its_id_and_is_received_again(stand: QueueStand) -> None:
     stand.queue.send("c-1", ["first", "second"])
     received = stand.received()
-    stand.queue.give_back(received, 0)
+    stand.queue.requeue(received, 0)
     assert {(one.id, one.body) for one in stand.received()} == {(one.id, one.body) for one in received}
 
 
 def test_a_message_given_back_for_a_time_is_hidden_and_the_others_are_not(stand: QueueStand) -> None:
     stand.queue.send("c-1", [f"body {number}" for number in range(13)])
     first, *others = stand.received()
-    stand.queue.give_back(others, 60)
-    stand.queue.give_back([first], 0)
+    stand.queue.requeue(others, 60)
+    stand.queue.requeue([first], 0)
     assert [one.id for one in stand.received()] == [first.id]
-    assert stand.hidden_for() == {first.id: 0, **{one.id: 60 for one in others}}
+    assert stand.invisible_for() == {first.id: 0, **{one.id: 60 for one in others}}
 
 
 @pytest.mark.parametrize(("seconds", "hidden"), [(-5, 0), (43_200, 43_200), (90_000, 43_200)])
-def test_a_message_is_hidden_for_as_long_as_sqs_can(stand: QueueStand, seconds: int, hidden: int) -> None:
+def test_a_message_is_hidden_for_as_long_as_sqs_can(stand: QueueStand, seconds: int, invisible: int) -> None:
     stand.queue.send("c-1", ["body"])
     (message,) = stand.received()
-    stand.queue.give_back([message], seconds)
-    assert stand.hidden_for() == {message.id: hidden}
-    assert len(stand.received()) == (hidden == 0)
+    stand.queue.requeue([message], seconds)
+    assert stand.invisible_for() == {message.id: invisible}
+    assert len(stand.received()) == (invisible == 0)

@@ -12,7 +12,7 @@ from mypy_boto3_sqs.type_defs import SendMessageBatchRequestEntryTypeDef
 from testing.aws import Aws
 from testing.sqs import FakeSqs
 
-MOST_BYTES = 1024 * 1024
+MAX_BYTES = 1024 * 1024
 
 
 class SqsStand(Protocol):
@@ -69,7 +69,7 @@ def test_ten_messages_are_taken_in_one_call(stand: SqsStand) -> None:
 
 
 def test_a_call_takes_a_mebibyte_of_bodies(stand: SqsStand) -> None:
-    halves = [entry(number, "x" * (MOST_BYTES // 2)) for number in range(2)]
+    halves = [entry(number, "x" * (MAX_BYTES // 2)) for number in range(2)]
     assert stand.client.send_message_batch(QueueUrl=stand.url, Entries=halves)["Failed"] == []
     assert len(stand.bodies()) == 2
 
@@ -80,7 +80,7 @@ def test_a_call_takes_a_mebibyte_of_bodies(stand: SqsStand) -> None:
         (list, "AWS.SimpleQueueService.EmptyBatchRequest"),
         (lambda: [entry(number) for number in range(11)], "AWS.SimpleQueueService.TooManyEntriesInBatchRequest"),
         (lambda: [entry(1), entry(1)], "AWS.SimpleQueueService.BatchEntryIdsNotDistinct"),
-        (lambda: [entry(1, "x" * MOST_BYTES), entry(2, "x")], "AWS.SimpleQueueService.BatchRequestTooLong"),
+        (lambda: [entry(1, "x" * MAX_BYTES), entry(2, "x")], "AWS.SimpleQueueService.BatchRequestTooLong"),
     ],
     ids=["none", "eleven", "one-id-twice", "too-long"],
 )

@@ -65,11 +65,11 @@ def test_a_problem_stands_at_the_nearest_line(tmp_path: Path, path: str, line: i
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("name: a\nname: b\n", ("2: name", "stands in line 1 already")),
-        ("limits:\n  a: 1\n  a: 2\n", ("3: limits.a", "stands in line 2 already")),
-        ("- name: a\n", ("1", "must be an object with the members of a connection")),
+        ("name: a\nname: b\n", ("2: name", "is already given in line 1")),
+        ("limits:\n  a: 1\n  a: 2\n", ("3: limits.a", "is already given in line 2")),
+        ("- name: a\n", ("1", "must be an object with the properties of a connection")),
         ("name: [a\nb: c\n", ("2", "expected ',' or ']', but got ':'")),
-        ("name: &a [*a]\n", ("1: name" + "[0]" * 32, "nests too deep")),
+        ("name: &a [*a]\n", ("1: name" + "[0]" * 32, "is nested too deeply")),
     ],
     ids=["twice", "twice within", "a list", "no YAML", "endless"],
 )

@@ -26,7 +26,7 @@ from destination_client.plan import (
 )
 from destination_client.wanted import Wanted, wanted
 
-MEMBERS: Mapping[str, Any] = {
+PROPERTIES: Mapping[str, Any] = {
     "name": "Webinar leads",
     "munchkin_id": "123-ABC-456",
     "workspace": "Default",
@@ -48,13 +48,13 @@ def document(content: Mapping[str, Any]) -> Document:
     return Document("file.yaml", content, {"": 1})
 
 
-def described(**members: Any) -> Wanted:
-    return wanted(document({**MEMBERS, **members}), {})
+def described(**properties: Any) -> Wanted:
+    return wanted(document({**PROPERTIES, **properties}), {})
 
 
-def present(*audiences: Mapping[str, Any], status: str = "enabled", **members: Any) -> Present:
+def present(*audiences: Mapping[str, Any], status: str = "enabled", **properties: Any) -> Present:
     """A connection as the control plane shows it after it was made so; its audiences have the lists 1, 2, …"""
-    made = ConnectionIn.read({**MEMBERS, **members}).model_dump(mode="json", exclude={"credentials"})
+    made = ConnectionIn.read({**PROPERTIES, **properties}).model_dump(mode="json", exclude={"credentials"})
     shown = [
         AudienceIn.read(one).model_dump(mode="json") | {"version": number, "list": {"id": number, "name": one["name"]}}
         for number, one in enumerate(audiences, 1)
@@ -65,13 +65,13 @@ def present(*audiences: Mapping[str, Any], status: str = "enabled", **members: A
 @pytest.mark.parametrize(
     ("description", "there", "steps"),
     [
-        ({}, None, [Create(MEMBERS)]),
-        ({"enabled": True}, None, [Create(MEMBERS), Enable()]),
-        ({"enabled": False}, None, [Create(MEMBERS)]),
+        ({}, None, [Create(PROPERTIES)]),
+        ({"enabled": True}, None, [Create(PROPERTIES), Enable()]),
+        ({"enabled": False}, None, [Create(PROPERTIES)]),
         (
             {"audiences": [SPRING], "enabled": True},
             None,
-            [Create(MEMBERS), Activate(KEY, SPRING), Enable()],
+            [Create(PROPERTIES), Activate(KEY, SPRING), Enable()],
         ),
         ({}, present(), []),
         ({"enabled": True}, present(), []),
@@ -120,7 +120,7 @@ def test_the_steps(description: Mapping[str, Any], there: Present | None, steps:
 
 
 def test_a_mapping_differs_by_rows() -> None:
-    rows = [MEMBERS["mapping"][0], {"source": "first", "target": "firstName"}]
+    rows = [PROPERTIES["mapping"][0], {"source": "first", "target": "firstName"}]
     (change,) = plan(described(mapping=rows), present())
     assert isinstance(change, Change)
     assert change.patch == {"mapping": rows}
@@ -130,7 +130,7 @@ def test_a_mapping_differs_by_rows() -> None:
 
 
 def test_rows_in_another_order_are_another_mapping() -> None:
-    (change,) = plan(described(mapping=MEMBERS["mapping"][::-1]), present())
+    (change,) = plan(described(mapping=PROPERTIES["mapping"][::-1]), present())
     assert isinstance(change, Change)
 
 
@@ -191,18 +191,18 @@ def test_what_would_be_refused_is_refused_before_anything_is_done(
 
 
 def test_credentials_cannot_be_given_anew_without_any() -> None:
-    with pytest.raises(ConfigurationError, match="credentials: must be there"):
+    with pytest.raises(ConfigurationError, match="credentials: must be in the file"):
         plan(described(), present(), give_credentials=True)
 
 
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
-        ({"dedupe": "email"}, "dedupe: is not a member; did you mean dedupe_field?"),
-        ({"xyz": 1}, "xyz: is not a member; leave it out"),
-        ({"status": "enabled"}, "status: is not a member"),
+        ({"dedupe": "email"}, "dedupe: is not a known property; did you mean dedupe_field?"),
+        ({"xyz": 1}, "xyz: is not a known property; leave it out"),
+        ({"status": "enabled"}, "status: is not a known property"),
         ({"name": None}, "name: must be given, as it finds the connection; or give its id"),
-        ({"id": 7}, "id: must be a text"),
+        ({"id": 7}, "id: must be a string"),
         ({"enabled": "yes"}, "enabled: must be true or false"),
         ({"audiences": {"id": "a"}}, "audiences: must be a list"),
         ({"audiences": ["a"]}, "audiences[0]: must be an object"),
@@ -213,11 +213,11 @@ def test_credentials_cannot_be_given_anew_without_any() -> None:
 )
 def test_a_document_that_cannot_be_meant_is_refused(content: Mapping[str, Any], problem: str) -> None:
     with pytest.raises(InvalidFileError) as refused:
-        wanted(document({**MEMBERS, **content}), {})
+        wanted(document({**PROPERTIES, **content}), {})
     assert problem in "\n".join(f"{one.path}: {one.message}" for one in refused.value.problems)
 
 
 def test_values_come_from_the_environment_but_secrets_stay_references() -> None:
-    read = wanted(document({**MEMBERS, "munchkin_id": "${MUNCHKIN}", "credentials": CREDENTIALS}), {"MUNCHKIN": "1"})
-    assert read.members["munchkin_id"] == "1"
+    read = wanted(document({**PROPERTIES, "munchkin_id": "${MUNCHKIN}", "credentials": CREDENTIALS}), {"MUNCHKIN": "1"})
+    assert read.properties["munchkin_id"] == "1"
     assert read.credentials == CREDENTIALS

@@ -19,17 +19,17 @@ class StoppedError(Exception):
 
 @dataclass
 class Queues:
-    """Two queues of bodies, and which messages are hidden; `refuses` says what SQS does not take."""
+    """Two queues of bodies, and which messages are invisible; `refuses` says what SQS does not take."""
 
     contents: dict[str, dict[str, str]]
-    hidden: set[str] = field(default_factory=set)
+    invisible: set[str] = field(default_factory=set)
     refuses: Callable[[str], bool] = lambda _: False
     stop_at_delete: bool = False
     keeps: bool = False
 
     def receive_message(self, *, QueueUrl: str, MaxNumberOfMessages: int, **_: object) -> dict[str, Any]:  # noqa: N803
-        visible = [one for one in self.contents[QueueUrl] if one not in self.hidden][:MaxNumberOfMessages]
-        self.hidden.update(visible)
+        visible = [one for one in self.contents[QueueUrl] if one not in self.invisible][:MaxNumberOfMessages]
+        self.invisible.update(visible)
         attributes = {"code": {"StringValue": "A"}, "reason": {"StringValue": "Because."}}
         return {
             "Messages": [
@@ -60,7 +60,7 @@ class Queues:
         return {}
 
     def change_message_visibility_batch(self, *, QueueUrl: str, Entries: Sequence[Mapping[str, str]]) -> None:  # noqa: N803
-        self.hidden.difference_update(one["ReceiptHandle"] for one in Entries)
+        self.invisible.difference_update(one["ReceiptHandle"] for one in Entries)
 
 
 def queues(letters: int, **behaviour: Any) -> Queues:
@@ -74,7 +74,7 @@ def redrive(world: Queues, limit: int = 10_000) -> Moved:
         list(letters.take(taken, connection_id=None, code=None, limit=limit))
         list(move(letters, EventQueue(client, "events"), taken.chosen, moved))
     finally:
-        letters.give_back([*(one.message for one in taken.chosen), *taken.others])
+        letters.requeue([*(one.message for one in taken.chosen), *taken.others])
     return moved
 
 
@@ -97,7 +97,7 @@ def test_ended_between_sending_and_deleting_no_letter_is_lost_and_all_are_seen_a
         redrive(world)
     assert bodies(world, "dead") == everything
     assert len(bodies(world, "events")) == 10
-    assert world.hidden.isdisjoint(world.contents["dead"])
+    assert world.invisible.isdisjoint(world.contents["dead"])
 
     world.stop_at_delete = False
     redrive(world)
@@ -109,7 +109,7 @@ def test_what_the_queue_does_not_take_stays_a_letter() -> None:
     world = queues(12, refuses=lambda body: body == BODY % 3)
     assert redrive(world) == Moved(moved=11, left=1)
     assert bodies(world, "dead") == [BODY % 3]
-    assert world.hidden.isdisjoint(world.contents["dead"])
+    assert world.invisible.isdisjoint(world.contents["dead"])
 
 
 def test_what_cannot_be_deleted_is_counted() -> None:

@@ -45,9 +45,9 @@ SKIPPED_MEMBERS = Fault(
 
 @dataclass(frozen=True)
 class Effect:
-    """What is to be seen: for how long the message is hidden (at least, at most), or that it is done; and the rest."""
+    """What is to be seen: the message's visibility timeout (at least, at most), or that it is done; and the rest."""
 
-    hidden: tuple[int, int] | None = None
+    invisible: tuple[int, int] | None = None
     counted: dict[str, int] = field(default_factory=dict)
     reason: str | None = None
     letters: tuple[str, ...] = ()
@@ -57,9 +57,9 @@ class Effect:
 
 def waits(code: str, call: str, seconds: int) -> Effect:
     if not explain(code).ambiguous:
-        return Effect(hidden=(seconds, seconds), pause=code)
+        return Effect(invisible=(seconds, seconds), pause=code)
     # If it was to create, nothing is done before Marketo must have ended it.
-    return Effect(hidden=(95 if call == "create" else seconds, 95), pause=code)
+    return Effect(invisible=(95 if call == "create" else seconds, 95), pause=code)
 
 
 def failed(reason: str) -> Effect:
@@ -67,7 +67,7 @@ def failed(reason: str) -> Effect:
 
 
 def blocked() -> Effect:
-    return Effect(hidden=(900, 900), is_blocked=True)
+    return Effect(invisible=(900, 900), is_blocked=True)
 
 
 def rejected(code: str, call: str) -> Effect:
@@ -104,10 +104,10 @@ def assert_effect(world: World, report: BatchReport, before: World, effect: Effe
     target = world.connections.stored[world.connection.id].connection
     pause = world.leases.pauses.get(MUNCHKIN)
     # The queue
-    assert report.given_back == (() if effect.hidden is None else (message_id,))
-    if effect.hidden is not None:
-        least, most = effect.hidden
-        assert least <= world.queue.hidden_for[message_id] <= most
+    assert report.requeued == (() if effect.invisible is None else (message_id,))
+    if effect.invisible is not None:
+        least, most = effect.invisible
+        assert least <= world.queue.invisible_for[message_id] <= most
     assert tuple(letter.code for letter in world.dead_letters.letters) == effect.letters
     # The run
     counted = {name: number - outcomes(before).get(name, 0) for name, number in outcomes(world).items()}
@@ -203,7 +203,7 @@ def test_a_refused_token_is_renewed_once_and_nothing_is_seen_of_it(code: str, ca
 
     disturb(world, meant, once)
     undisturbed.deliver(stage.event)
-    assert world.deliver(stage.event).given_back == ()
+    assert world.deliver(stage.event).requeued == ()
     assert outcomes(world) == outcomes(undisturbed)
     assert delivered(world) == delivered(undisturbed)
 
@@ -217,9 +217,9 @@ def test_a_code_in_no_table_holds_five_turns_up_and_then_fails_the_persons(effec
         pause = world.leases.pauses[MUNCHKIN]
         assert pause is not None
         assert (pause.code, pause.failures) == (UNKNOWN, failures)
-        assert len(report.given_back) == 1
-        world.sleep(max(world.queue.hidden_for.values()))
-        world.queue.hidden_for.clear()
+        assert len(report.requeued) == 1
+        world.sleep(max(world.queue.invisible_for.values()))
+        world.queue.invisible_for.clear()
         report = world.deliver()
     assert_effect(world, report, undelivered(call), failed(f"MARKETO_{UNKNOWN}"))
 

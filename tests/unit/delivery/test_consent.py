@@ -170,7 +170,7 @@ def test_a_withdrawal_that_names_no_activated_audience_ignores_who_is_not_known(
     world.post(no(), event(None, consents={"marketing": {"val": "n"}}), no(("elsewhere", REALIZED)))
     [message] = world.queue.waiting.values()
     for _ in range(2):
-        assert world.sync([message], timedelta(minutes=5)).given_back == ()
+        assert world.sync([message], timedelta(minutes=5)).requeued == ()
     counts = world.ledger.total(world.connection.id).counts
     assert (counts["received"], counts["ignored"]) == (0, 3)
     assert world.ledger.people == {}
@@ -383,10 +383,10 @@ def test_a_removal_that_is_held_up_stays_in_the_queue(*, executes: bool) -> None
     world = asking()
     world.deliver(yes(("a", REALIZED), ("b", REALIZED)))
     world.simulator.script(Fault("http", status=502, executes=executes, method="DELETE", path="^/rest/v1/lists/1002"))
-    assert len(world.deliver(no(minute=1)).given_back) == 1
+    assert len(world.deliver(no(minute=1)).requeued) == 1
     assert received(world) == 1
     world.now += timedelta(minutes=20)
-    assert world.deliver().given_back == ()
+    assert world.deliver().requeued == ()
     assert lists(world) == ([], [])
     assert outcomes(world) == {"activated": 1, "excluded": 1}
     assert_balanced(world)

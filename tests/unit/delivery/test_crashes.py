@@ -38,7 +38,7 @@ def deliver_dying(made: World, moments: int) -> bool:
         made.now += timedelta(minutes=30)
         return True
     else:
-        made.queue.delete([one for one in list(made.queue.waiting) if one not in report.given_back])
+        made.queue.delete([one for one in list(made.queue.waiting) if one not in report.requeued])
         return False
     finally:
         life.moments = None

@@ -21,7 +21,7 @@ def test_what_is_queued_is_delivered() -> None:
     assert stored(world) == LEAVING
 
 
-def test_what_blocks_it_is_shown_until_it_is_mended() -> None:
+def test_what_blocks_it_is_shown_until_it_is_fixed() -> None:
     world = World(connection=LEAVING)
     world.simulator.script(Fault(code="603", path="describe2"))
     world.deliver(event("ada@example.com", REALIZED))

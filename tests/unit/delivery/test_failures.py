@@ -63,12 +63,12 @@ def test_while_the_instance_waits_nothing_is_lost_failed_or_done_twice(stage: St
     counted = received(world)
     report = world.deliver(stage.event)
     [message] = world.queue.waiting.values()
-    assert report.given_back == (message.id,)
-    assert 0 < world.queue.hidden_for[message.id] <= 43_200
+    assert report.requeued == (message.id,)
+    assert 0 < world.queue.invisible_for[message.id] <= 43_200
     assert received(world) == counted
     assert world.connections.stored[world.connection.id].connection.status is Status.ENABLED
     calm(world)
-    world.sleep(world.queue.hidden_for[message.id])
+    world.sleep(world.queue.invisible_for[message.id])
     world.deliver()
     assert_as_if_nothing_had_happened(world, stage)
 
@@ -79,7 +79,7 @@ def test_while_the_instance_waits_nothing_is_lost_failed_or_done_twice(stage: St
 def test_after_a_lost_creation_nothing_is_tried_before_marketo_must_have_ended_it(fault: Fault) -> None:
     world = STAGES["create"].disturbed(fault)
     world.deliver(STAGES["create"].event)
-    [seconds] = world.queue.hidden_for.values()
+    [seconds] = world.queue.invisible_for.values()
     assert seconds >= 90
 
 
@@ -90,8 +90,8 @@ def test_a_creation_that_outlasts_our_patience_makes_one_lead() -> None:
     for thread in threading.enumerate():
         if "_finish_unheard" in thread.name:
             thread.join()
-    assert len(report.given_back) == 1
-    assert max(world.queue.hidden_for.values()) >= 90
+    assert len(report.requeued) == 1
+    assert max(world.queue.invisible_for.values()) >= 90
     calm(world)
     world.sleep(100)
     world.deliver()
@@ -101,7 +101,7 @@ def test_a_creation_that_outlasts_our_patience_makes_one_lead() -> None:
 def test_a_slow_answer_within_our_patience_is_an_answer() -> None:
     stage = STAGES["create"]
     world = stage.disturbed(Fault("slow", seconds=80))
-    assert world.deliver(stage.event).given_back == ()
+    assert world.deliver(stage.event).requeued == ()
     assert_as_if_nothing_had_happened(world, stage)
 
 
@@ -129,7 +129,7 @@ def test_what_was_done_before_the_instance_stopped_is_recorded_and_the_rest_stay
     world.simulator.script(Fault(code="608", path=LISTS, nth=2))
     world.post(event(ADA, ("a", REALIZED)))
     report = world.deliver(event(BOB, ("b", REALIZED)))
-    assert len(report.given_back) == 1
+    assert len(report.requeued) == 1
     assert outcomes(world) == {"activated": 1}
     world.sleep(60)
     world.deliver()
@@ -150,8 +150,8 @@ def test_a_blocked_connection_keeps_its_messages_says_why_and_goes_on_by_itself(
     world = stage.disturbed(Fault(code=code))
     counted = received(world)
     report = world.deliver(stage.event)
-    assert len(report.given_back) == 1
-    assert set(world.queue.hidden_for.values()) == {RETRY_BLOCKED.total_seconds()}
+    assert len(report.requeued) == 1
+    assert set(world.queue.invisible_for.values()) == {RETRY_BLOCKED.total_seconds()}
     assert status_of(world) is Status.BLOCKED
     cause = world.connections.stored[world.connection.id].connection.blocked_cause
     assert cause is not None
@@ -176,7 +176,7 @@ def test_a_blocked_connection_is_blocked_until_a_delivery_succeeds() -> None:
     assert outcomes(world) == {"activated": 1}
 
 
-def test_wrong_credentials_block_until_they_are_mended() -> None:
+def test_wrong_credentials_block_until_they_are_fixed() -> None:
     world = World()
     client = world.simulator.identity.clients.pop("client")
     world.deliver(event(ADA, ("a", REALIZED)))
@@ -220,7 +220,7 @@ def test_a_list_deleted_in_marketo_blocks_until_it_is_there_again() -> None:
 def test_a_refusal_that_is_about_nobody_in_particular_fails_nobody(place: str, code: str) -> None:
     world = STAGES[place].disturbed(Fault(code=code))
     report = world.deliver(STAGES[place].event)
-    assert len(report.given_back) == 1
+    assert len(report.requeued) == 1
     assert received(world) == 0
     calm(world)
     world.deliver()
@@ -238,7 +238,7 @@ def test_a_blocked_connection_does_not_hold_up_another_one_of_its_instance() -> 
     world.post(event(ADA, ("a", REALIZED)))
     world.queue.send(other.id, [body for _, body in pack(other.id, START, [encode_event(event(BOB, ("a", REALIZED)))])])
     report = world.deliver()
-    assert len(report.given_back) == 1
+    assert len(report.requeued) == 1
     assert world.connections.stored[other.id].connection.status is Status.ENABLED
     assert len(world.members("b")) == 1
 
@@ -250,8 +250,8 @@ def test_while_another_worker_delivers_to_the_instance_nothing_is_called() -> No
     world = World()
     world.leases.acquire(MUNCHKIN, world.now, world.now + timedelta(hours=1))
     report = world.deliver(event(ADA, ("a", REALIZED)))
-    assert len(report.given_back) == 1
-    assert set(world.queue.hidden_for.values()) == {RETRY_LEASE.total_seconds()}
+    assert len(report.requeued) == 1
+    assert set(world.queue.invisible_for.values()) == {RETRY_LEASE.total_seconds()}
     assert world.simulator.log() == []
     world.now += timedelta(hours=1)
     world.deliver()
@@ -261,7 +261,7 @@ def test_while_another_worker_delivers_to_the_instance_nothing_is_called() -> No
 def test_a_lease_that_ends_while_we_wait_is_taken() -> None:
     world = World()
     world.leases.acquire(MUNCHKIN, world.now, world.now + MINUTE / 3)
-    assert world.deliver(event(ADA, ("a", REALIZED))).given_back == ()
+    assert world.deliver(event(ADA, ("a", REALIZED))).requeued == ()
     assert world.now > START + MINUTE / 3
 
 
@@ -273,7 +273,7 @@ def test_who_lost_the_lease_records_nothing() -> None:
 
     meddle(world, creates, take_over)
     report = world.deliver(event(ADA, ("a", REALIZED)))
-    assert len(report.given_back) == 1
+    assert len(report.requeued) == 1
     assert world.ledger.people == {}
     assert received(world) == 0
     world.now += timedelta(minutes=10)
@@ -285,8 +285,8 @@ def test_who_lost_the_lease_records_nothing() -> None:
 # What can never be delivered, and what cannot be delivered now
 
 
-def poison(member: str, value: object) -> tuple[str, str]:
-    """A message that would be good, were it not for a member of its envelope or of its only event."""
+def poison(name: str, value: object) -> tuple[str, str]:
+    """A message that would be good, were it not for a property of its envelope or of its only event."""
     own: dict[str, object] = {
         "id": None,
         "at": "2026-11-21T10:00:00Z",
@@ -300,7 +300,7 @@ def poison(member: str, value: object) -> tuple[str, str]:
         "received_at": "2026-11-21T10:00:00Z",
         "events": [own],
     }
-    (own if member in own else envelope)[member] = value
+    (own if name in own else envelope)[name] = value
     return json.dumps(envelope), "UNDECODABLE_MESSAGE"
 
 
@@ -320,16 +320,16 @@ POISON = {
     "received before there was a system": poison("received_at", "0001-01-01T00:00:00Z"),
     "received in the far future": poison("received_at", "9999-12-31T23:59:59Z"),
     "events that are none": poison("events", ["event"]),
-    "an id that is no text": poison("id", ["x"]),
-    "a time that is no text": poison("at", 5),
+    "an id that is no string": poison("id", ["x"]),
+    "a time that is no string": poison("at", 5),
     "a profile that is no object": poison("profile", ["email"]),
     "a number that JSON does not have": poison("profile", {"email": ADA, "score": float("nan")}),
     "a lone surrogate": poison("profile", {"email": ADA, "firstName": "\ud800"}),
     "a profile too deep": poison("profile", {"email": ADA, "nested": json.loads("[" * 100 + "]" * 100)}),
     "identities that are no object": poison("identities", [["email", ADA]]),
-    "identities that are no texts": poison("identities", {"email": [["x"]]}),
-    "an audience that is no text": poison("audiences", [[["x"], "a", "realized", "2026-11-21T10:00:00Z"]]),
-    "an audience id that is no text": poison("audiences", [["ups", {}, "realized", "2026-11-21T10:00:00Z"]]),
+    "identities that are no strings": poison("identities", {"email": [["x"]]}),
+    "an audience that is no string": poison("audiences", [[["x"], "a", "realized", "2026-11-21T10:00:00Z"]]),
+    "an audience id that is no string": poison("audiences", [["ups", {}, "realized", "2026-11-21T10:00:00Z"]]),
     "a status that is none": poison("audiences", [["ups", "a", ["realized"], "2026-11-21T10:00:00Z"]]),
     "a membership without a time": poison("audiences", [["ups", "a", "realized", None]]),
 }
@@ -340,7 +340,7 @@ def test_what_can_never_be_delivered_goes_to_the_dead_letters_and_hurts_nobody(b
     world = World()
     world.queue.send("gone", [body])
     report = world.deliver(event(ADA, ("a", REALIZED)))
-    assert report.given_back == ()
+    assert report.requeued == ()
     assert [(letter.code, letter.body) for letter in world.dead_letters.letters] == [(code, body)]
     assert outcomes(world) == {"activated": 1}
 
@@ -352,11 +352,11 @@ def test_what_no_dead_letter_can_be_written_for_stays_in_the_queue() -> None:
     world.queue.send("gone", ["not JSON"])
     world.simulator.script(Fault("skip", "1003", path=LEADS, nth=2))
     report = world.deliver(event(ADA, ("a", REALIZED)))
-    assert len(report.given_back) == 2
+    assert len(report.requeued) == 2
     assert received(world) == 0
     letters.refuses = lambda _: False
     world.simulator.script(Fault("skip", "1003", path=LEADS, nth=2))
-    assert world.deliver().given_back == ()
+    assert world.deliver().requeued == ()
     assert outcomes(world) == {"failed": 1}
     assert len(letters.letters) == 2
 
@@ -365,7 +365,7 @@ def test_what_no_dead_letter_can_be_written_for_stays_in_the_queue() -> None:
 def test_a_connection_that_is_not_enabled_keeps_its_messages(status: Status) -> None:
     world = World(connection(status=status))
     report = world.deliver(event(ADA, ("a", REALIZED)))
-    assert len(report.given_back) == 1
+    assert len(report.requeued) == 1
     assert world.simulator.log() == []
     enabled = replace(world.connection, status=Status.ENABLED)
     target = world.connections.stored[world.connection.id]
@@ -382,7 +382,7 @@ def test_without_time_for_a_call_all_is_given_back() -> None:
     world.post(event(ADA, ("a", REALIZED)))
     [message] = world.queue.waiting.values()
     report = world.sync([message], timedelta(seconds=60))
-    assert report.given_back == (message.id,)
+    assert report.requeued == (message.id,)
     assert world.calls() == []
     assert received(world) == 0
 
@@ -396,7 +396,7 @@ def test_wherever_the_time_ends_nothing_is_recorded_by_halves(seconds: int) -> N
     rows = world.ledger.people
     assert received(world) == sum(one.attributes_at is not None for one in rows.values())
     assert_balanced(world)
-    while world.sync([message], timedelta(minutes=5)).given_back:
+    while world.sync([message], timedelta(minutes=5)).requeued:
         continue
     assert outcomes(world) == {"activated": 2}
     assert held(world)[1:] == ([ADA], [BOB])

@@ -245,10 +245,10 @@ def test_only_who_is_not_found_by_email_is_looked_up_by_ecid_in_full_calls() -> 
 def test_who_could_not_be_looked_up_by_both_is_not_created(nth: int) -> None:
     world = known({"id": 8, "email": BOB, "ecid__c": ECID})
     world.simulator.script(Fault(code="713", nth=nth, path="^/rest/v1/leads.json"))
-    assert len(world.deliver(said(ADA, ecid=(ECID,))).given_back) == 1
+    assert len(world.deliver(said(ADA, ecid=(ECID,))).requeued) == 1
     assert (len(world.leads_now()), outcomes(world)) == (1, {})
     world.now += timedelta(minutes=20)
-    assert world.deliver().given_back == ()
+    assert world.deliver().requeued == ()
     assert world.members("a") == [8]
 
 

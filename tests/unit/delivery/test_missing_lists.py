@@ -1,4 +1,4 @@
-"""A list that was deleted in Marketo: made anew where the activation says so, else the connection is blocked."""
+"""A list that was deleted in Marketo: created again where the activation says so, else the connection is blocked."""
 
 from dataclasses import replace
 
@@ -24,8 +24,8 @@ def world_with_a_deleted_list(when_list_missing: WhenListMissing) -> World:
 def test_it_is_made_anew_with_those_who_were_on_it_and_the_batch_goes_on() -> None:
     world = world_with_a_deleted_list(WhenListMissing.CREATE)
     report = world.deliver(event("mary@example.org", ("a", REALIZED)))
-    [message] = report.given_back
-    assert world.queue.hidden_for[message] == 0
+    [message] = report.requeued
+    assert world.queue.invisible_for[message] == 0
     assert world.members("a") == [1, 2]
     world.deliver()
     assert world.members("a") == [1, 2, 3]
@@ -50,5 +50,5 @@ def test_otherwise_the_connection_is_blocked_and_says_so() -> None:
     world = world_with_a_deleted_list(WhenListMissing.BLOCK)
     report = world.deliver(event("mary@example.org", ("a", REALIZED)))
     connection = world.connections.stored[world.connection.id].connection
-    assert len(report.given_back) == 1
+    assert len(report.requeued) == 1
     assert (connection.status, (connection.blocked_cause or "")[:4]) == (Status.BLOCKED, "1013")

@@ -123,7 +123,7 @@ def test_a_message_that_the_queue_delivers_again_is_not_counted_again() -> None:
     [message] = world.queue.waiting.values()
     for _ in range(3):
         report = world.sync([message], timedelta(minutes=5))
-        assert report.given_back == ()
+        assert report.requeued == ()
     total = world.ledger.total(world.connection.id).counts
     assert (total["received"], total["activated"], total["excluded"], total["ignored"]) == (2, 1, 1, 1)
     assert len(world.leads_now()) == 1
@@ -258,7 +258,7 @@ def told_but_not_recorded(world: World, said: ProfileEvent, method: str) -> None
     """Marketo does as it is told, and its answer is lost."""
     lost = Fault("http", status=502, executes=True, method=method, path="^/rest/v1/l(eads.json|ists)")
     world.simulator.script(lost)
-    assert len(world.deliver(said).given_back) == 1
+    assert len(world.deliver(said).requeued) == 1
     world.now += timedelta(minutes=20)
 
 
@@ -271,7 +271,7 @@ def test_an_entry_undoes_an_exit_whose_answer_was_lost(*, entry_first: bool) -> 
     world.post(event(ADA, ("a", REALIZED), at=START + 2 * MINUTE))
     if entry_first:
         entry = list(world.queue.waiting.values())[-1]
-        assert world.sync([entry], timedelta(minutes=5)).given_back == ()
+        assert world.sync([entry], timedelta(minutes=5)).requeued == ()
         world.queue.delete([entry.id])
     world.deliver()
     assert world.members("a") == [7]

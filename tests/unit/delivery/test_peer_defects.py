@@ -269,7 +269,7 @@ def test_calls_are_full_and_one_token_serves_all_of_them() -> None:
 
 
 def test_an_unchanged_membership_costs_no_list_call() -> None:
-    """Grouparoo put members on the list anew at every update of a profile."""
+    """Grouparoo put members on the list again at every update of a profile."""
     world = World()
     world.deliver(event(ADA, ("a", REALIZED)))
     world.deliver(event(ADA, ("a", REALIZED), at=START + MINUTE, score=5))
@@ -287,7 +287,7 @@ def test_a_code_inside_http_200_is_never_success(code: str) -> None:
     assert outcomes(world).get(Class.ACTIVATED) is None
     rejected = classify(code) is FailureClass.RECORD_REJECTED
     assert (outcomes(world) == {"failed": 1}) is rejected
-    assert bool(report.given_back) is not rejected
+    assert bool(report.requeued) is not rejected
 
 
 @pytest.mark.parametrize("code", ["1003", "1008", "1018", "1021"])
@@ -305,7 +305,7 @@ def test_a_dead_token_means_one_new_one_one_repetition_and_then_a_loud_stop() ->
     world = World()
     world.simulator.script(Fault(code="601", path="describe2", every=1))
     report = world.deliver(event(ADA, ("a", REALIZED)))
-    assert len(report.given_back) == 1
+    assert len(report.requeued) == 1
     assert "601" in report.halts[world.connection.id]
     endpoints = [call.endpoint for call in world.simulator.log()]
     assert endpoints.count("GET /rest/v1/leads/describe2.json") == 2

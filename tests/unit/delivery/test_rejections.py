@@ -40,7 +40,7 @@ def test_a_rejected_record_fails_that_person_alone_and_can_be_redriven(code: str
     world = World()
     world.simulator.script(skip(code, 1, path=LEADS, nth=2) if place == "create" else skip(code, 1, path=LISTS))
     report = world.deliver(*(event(one, ("a", REALIZED)) for one in (ADA, BOB, CARL)))
-    assert report.given_back == ()
+    assert report.requeued == ()
     assert held(world)[1] == [ADA, CARL]
     assert outcomes(world) == {"activated": 2, "failed": 1}
     assert reasons(world) == {f"MARKETO_{code}": 1}
@@ -87,8 +87,8 @@ def test_a_record_that_is_to_be_tried_later_stays_in_the_queue(code: str, place:
     world.simulator.script(skip(code, 1, path=LEADS, nth=2) if place == "create" else skip(code, 1, path=LISTS))
     world.post(event(ADA, ("a", REALIZED)))
     report = world.deliver(event(BOB, ("a", REALIZED)))
-    assert len(report.given_back) >= 1
-    world.sleep(max(world.queue.hidden_for.values()))
+    assert len(report.requeued) >= 1
+    world.sleep(max(world.queue.invisible_for.values()))
     world.deliver()
     assert held(world)[1] == [ADA, BOB]
     assert outcomes(world) == {"activated": 2}
@@ -159,7 +159,7 @@ def test_an_unknown_code_is_waited_out_a_few_times_and_then_fails_the_record() -
     while world.queue.waiting:
         world.deliver()
         deliveries += 1
-        world.sleep(max(world.queue.hidden_for.values()))
+        world.sleep(max(world.queue.invisible_for.values()))
     assert 2 <= deliveries <= 10
     assert outcomes(world) == {"failed": 1}
     assert reasons(world) == {"MARKETO_9999": 1}
@@ -204,7 +204,7 @@ def test_an_exit_of_a_deleted_lead_is_done() -> None:
     world.deliver(event(ADA, ("a", REALIZED)))
     gone(world, 7)
     report = world.deliver(event(ADA, ("a", EXITED), at=START + MINUTE))
-    assert report.given_back == ()
+    assert report.requeued == ()
     assert outcomes(world) == {"activated": 1, "unchanged": 1}
     assert world.leads_now() == {}
 

@@ -9,9 +9,9 @@ from botocore.exceptions import ClientError
 
 from destination.delivery.connection import RETRY_BLOCKED
 from destination.delivery.requeue import EAGER_RECEIVES, PATIENT_DELAY
-from destination.domain.circuit import PATIENCE, Pause
 from destination.domain.connection import ActiveConnection, Limits, MappingRow, OnInvalid, Status
 from destination.domain.event import MembershipStatus
+from destination.domain.pause import PATIENCE, Pause
 from destination.domain.person import LedgerRow
 from destination.marketo.errors import NOT_SEARCHABLE
 from destination.queue import DeadLetter
@@ -40,7 +40,7 @@ def test_what_aws_refuses_for_one_instance_leaves_the_others_alone(monkeypatch: 
     [body] = [message.body for message in world.queue.waiting.values()]
     world.queue.send(other.id, [body.replace("connection-1", "connection-2")])
     report = world.deliver()
-    assert [world.queue.waiting[one].body.count("connection-2") for one in report.given_back] == [1]
+    assert [world.queue.waiting[one].body.count("connection-2") for one in report.requeued] == [1]
     assert outcomes(world) == {"activated": 1}
     assert set(world.leases.held) == set()
 
@@ -53,7 +53,7 @@ def test_a_connection_that_cannot_be_read_costs_only_its_messages(monkeypatch: p
 
     monkeypatch.setattr(world.connections, "active", refused)
     report = world.deliver(event("ada@example.org", ("a", REALIZED)))
-    assert len(report.given_back) == 1
+    assert len(report.requeued) == 1
 
 
 def test_without_their_letter_both_persons_of_an_event_stay_pending(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -72,7 +72,7 @@ def test_without_their_letter_both_persons_of_an_event_stay_pending(monkeypatch:
     monkeypatch.setattr(world.dead_letters, "send", full)
     two = replace(event(None, ("a", REALIZED), score="high"), identities={"email": ("a@example.org", "b@example.org")})
     report = world.deliver(two)
-    assert (len(report.given_back), outcomes(world)) == (1, {})
+    assert (len(report.requeued), outcomes(world)) == (1, {})
     monkeypatch.setattr(world.dead_letters, "send", send)
     world.deliver()
     assert (outcomes(world), len(world.dead_letters.letters)) == ({"failed": 2}, 1)
@@ -100,7 +100,7 @@ def test_an_unknown_code_of_a_lookup_is_waited_out_and_then_counts_against_the_r
     world.leases.pauses[MUNCHKIN] = Pause(START - timedelta(hours=1), "9999", "…", PATIENCE)
     world.simulator.script(Fault(code="9999", path="^/rest/v1/leads.json", every=1))
     report = world.deliver(event("ada@example.org", ("a", REALIZED)))
-    assert (report.given_back, reasons(world)) == ((), {"MARKETO_9999": 1})
+    assert (report.requeued, reasons(world)) == ((), {"MARKETO_9999": 1})
 
 
 def test_an_unknown_code_of_describe_is_waited_out_and_then_blocks_the_connection() -> None:
@@ -117,7 +117,7 @@ def test_what_was_given_back_often_comes_back_once_an_hour(receives: int, delay:
     world.post(event("ada@example.org", ("a", REALIZED)))
     [message] = world.queue.waiting.values()
     world.sync([replace(message, receives=receives)], timedelta(minutes=5))
-    assert world.queue.hidden_for == {message.id: delay.total_seconds()}
+    assert world.queue.invisible_for == {message.id: delay.total_seconds()}
 
 
 def test_the_lease_is_given_up_when_aws_refuses_right_after_it_was_taken(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -128,5 +128,5 @@ def test_the_lease_is_given_up_when_aws_refuses_right_after_it_was_taken(monkeyp
 
     monkeypatch.setattr(world.connections, "limits", refused)
     report = world.deliver(event("ada@example.org", ("a", REALIZED)))
-    assert (len(report.given_back), world.leases.held) == (1, {})
+    assert (len(report.requeued), world.leases.held) == (1, {})
     assert report.halts == {world.connection.id: "AWS: ThrottlingException"}

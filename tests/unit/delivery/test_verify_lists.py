@@ -1,4 +1,4 @@
-"""Verifications against the simulator: drift of every kind is found, and mended where it is asked for."""
+"""Verifications against the simulator: drift of every kind is found, and repaired where it is asked for."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -11,15 +11,15 @@ from destination.delivery.connection import RETRY_BLOCKED
 from destination.delivery.requeue import EAGER_RECEIVES
 from destination.delivery.verify_lists import RESERVE_WAIT, SLICE
 from destination.domain.audience import AudienceKey
-from destination.domain.circuit import LONGEST_PAUSE, LONGEST_SPREAD
 from destination.domain.connection import Limits, Status
 from destination.domain.event import MembershipStatus
 from destination.domain.pace import DayCount, PaceState
+from destination.domain.pause import MAX_PAUSE, MAX_SPREAD
 from destination.domain.person import Delivered, LedgerRow
 from destination.domain.verification import (
     EXPIRED,
     LIST_CHANGED,
-    LONGEST,
+    MAX_DURATION,
     SAMPLE,
     AudienceCheck,
     Differences,
@@ -106,7 +106,7 @@ def test_who_was_taken_off_in_marketo_is_missing() -> None:
     gone = world.members("a")[3:6]
     world.marketo.lists.remove(A, gone)
     check = verified(world)
-    assert (check.missing.count, check.missing.mended, check.missing.sample) == (3, 0, tuple(gone))
+    assert (check.missing.count, check.missing.repaired, check.missing.sample) == (3, 0, tuple(gone))
     assert (check.unexpected.count, check.out_of_sync) == (0, 3)
     assert len(world.members("a")) == 17
     assert left(world) == {audience("a"): 3}
@@ -131,7 +131,7 @@ def test_who_was_put_on_in_marketo_is_unexpected() -> None:
         (Repair.BOTH, {1, 2, 3, 4}, 0),
     ],
 )
-def test_what_is_mended_is_what_was_asked_for(repair: Repair, members: set[int], left: int) -> None:
+def test_what_is_repaired_is_what_was_asked_for(repair: Repair, members: set[int], left: int) -> None:
     world = World(leads=[{"id": number, "email": f"p{number}@example.com"} for number in range(1, 10)])
     for number in range(1, 5):
         told = {audience("a"): Delivered(REALIZED, START, number, A)}
@@ -211,11 +211,11 @@ def test_100_000_members_are_verified_within_their_calls_and_in_slices() -> None
     request(world, "a", repair=Repair.MISSING)
     number = sum(1 for _ in slices(world))
     check = world.verifications.found[ID, 0]
-    assert (check.expected, check.found, check.missing.count, check.missing.mended) == (100_000, 99_400, 600, 600)
+    assert (check.expected, check.found, check.missing.count, check.missing.repaired) == (100_000, 99_400, 600, 600)
     assert check.missing.sample == tuple(range(99_401, 99_401 + SAMPLE))
     assert len(world.members("a")) == 100_000
-    pages, confirmed, mended, usage = 332, 2, 2, 3
-    assert len(world.calls()) - before <= pages + confirmed + mended + usage
+    pages, confirmed, repaired, usage = 332, 2, 2, 3
+    assert len(world.calls()) - before <= pages + confirmed + repaired + usage
     assert number >= 3
     assert world.verifications.leads == {}
     assert {code for code in world.simulator.stats()["codes"] if code in {"606", "607", "615"}} == set()
@@ -254,7 +254,7 @@ def test_the_reserve_of_the_day_is_for_deliveries() -> None:
     request(world, "a")
     world.deliver(event("ada@example.com", ("a", REALIZED)))
     assert len(world.members("a")) == 1
-    assert list(world.queue.hidden_for.values()) == [RESERVE_WAIT.total_seconds()]
+    assert list(world.queue.invisible_for.values()) == [RESERVE_WAIT.total_seconds()]
     assert world.verifications.found[ID, 0].phase is Phase.PENDING
     world.now += timedelta(days=1)
     for _ in slices(world):
@@ -308,7 +308,7 @@ def test_a_list_that_cannot_be_read_does_not_hold_up_deliveries_for_ever() -> No
     world.simulator.script(Fault(code="604", path=f"/lists/{A}/leads", method="GET", every=1))
     request(world, "a")
     for _ in slices(world):
-        world.now += LONGEST_PAUSE + LONGEST_SPREAD
+        world.now += MAX_PAUSE + MAX_SPREAD
     assert (world.verifications.stored[ID].status, world.verifications.stored[ID].code) == ("failed", "604")
     world.deliver(event("new@example.com", ("a", REALIZED)))
     assert len(world.members("a")) == 4
@@ -323,8 +323,8 @@ def test_trouble_of_aws_with_a_verification_is_its_own(monkeypatch: pytest.Monke
     monkeypatch.setattr(world.verifications, "put_read", full)
     request(world, "a")
     report = world.deliver(event("ada@example.com", ("a", REALIZED)))
-    assert (len(report.given_back), len(world.members("a"))) == (1, 2)
-    assert list(world.queue.hidden_for.values()) == [RETRY_BLOCKED.total_seconds()]
+    assert (len(report.requeued), len(world.members("a"))) == (1, 2)
+    assert list(world.queue.invisible_for.values()) == [RETRY_BLOCKED.total_seconds()]
 
 
 @pytest.mark.parametrize("list_id", [B, None])
@@ -363,10 +363,10 @@ def test_what_takes_too_long_has_failed_and_its_message_goes(now: Status) -> Non
     target = world.connections.stored[world.connection.id]
     world.connections.stored[world.connection.id] = replace(target, connection=replace(world.connection, status=now))
     requested = world.now
-    world.now += LONGEST
-    assert world.deliver().given_back == ()
+    world.now += MAX_DURATION
+    assert world.deliver().requeued == ()
     expired = world.verifications.stored[ID].at(world.now)
-    assert (expired.status, expired.code, expired.finished_at) == ("failed", EXPIRED, requested + LONGEST)
+    assert (expired.status, expired.code, expired.finished_at) == ("failed", EXPIRED, requested + MAX_DURATION)
     assert (world.dead_letters.letters, world.calls()) == ([], [])
 
 
@@ -375,4 +375,4 @@ def test_one_that_goes_on_does_not_grow_tired() -> None:
     request(world, "a")
     [message] = world.queue.waiting.values()
     world.sync([replace(message, receives=EAGER_RECEIVES + 1)], timedelta(minutes=5))
-    assert world.queue.hidden_for == {message.id: 0}
+    assert world.queue.invisible_for == {message.id: 0}

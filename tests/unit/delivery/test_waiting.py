@@ -1,4 +1,4 @@
-"""What is known of the oldest event that waits: when it was received, and until when the queue hides it."""
+"""What is known of the oldest event that waits: when it was received, and until when it is invisible."""
 
 from datetime import timedelta
 

@@ -262,9 +262,9 @@ def insist(site: Site, worker: Worker, *messages: Message) -> int:
     """Deliver again, as the queue does, until it is done; how often it took."""
     began = site.now()
     deliveries = 1
-    while worker(messages).given_back:
+    while worker(messages).requeued:
         assert site.now() < began + timedelta(hours=1)
-        site.sleep(max(site.queue.hidden_for.values()))
+        site.sleep(max(site.queue.invisible_for.values()))
         deliveries += 1
     return deliveries
 
@@ -307,7 +307,7 @@ def test_one_batch_for_two_instances_is_delivered_to_both_at_once(site: Site) ->
     worker = site.worker("only")
     worker.watch.meant, worker.watch.before = looks_up, lambda: meet.wait(HUNG)
     report = worker([site.post(munchkin_id, *people(1, 2)) for munchkin_id in (MUNCHKIN, OTHER_MUNCHKIN)])
-    assert report.given_back == ()
+    assert report.requeued == ()
     for munchkin_id in (MUNCHKIN, OTHER_MUNCHKIN):
         assert len(site.leads(munchkin_id)) == site.members(munchkin_id) == 2
 
@@ -316,7 +316,7 @@ def test_an_instance_whose_lease_is_held_does_not_hold_up_another_one_of_the_bat
     site.leases.acquire(MUNCHKIN, site.now(), site.now() + timedelta(hours=1))
     waits = site.post(MUNCHKIN, *people(1))
     report = site.worker("only")([waits, site.post(OTHER_MUNCHKIN, *people(1))], timedelta(seconds=130))
-    assert report.given_back == (waits.id,)
+    assert report.requeued == (waits.id,)
     assert site.leads(OTHER_MUNCHKIN) == ["person-1@example.org"]
 
 
@@ -360,10 +360,10 @@ def test_a_worker_that_was_frozen_until_its_lease_was_over_writes_nothing(site: 
         finally:
             goes_on.set()
         report = delivered.result(HUNG)
-    assert report.given_back == (message.id,)
+    assert report.requeued == (message.id,)
     assert (site.ledger.people, site.ledger.runs, site.leases.paces) == (rows, runs, paces)
     assert site.leads() == [ADA]
-    assert site.worker("third")([message]).given_back == ()
+    assert site.worker("third")([message]).requeued == ()
     assert site.counted() == {"activated": 1, "unchanged": 1}
     state: dict[str, Any] = site.simulator.instance(MUNCHKIN).dump()
     assert [lead["company"] for lead in state["leads"]] == ["New"]

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from destination.domain.alert import (
-    LEAST_PERSONS,
+    MIN_PERSONS,
     RELEASE,
     RULES,
     Alert,
@@ -84,7 +84,7 @@ def test_a_connection_that_does_not_deliver_has_no_trouble(alert: Alert) -> None
 @pytest.mark.parametrize(
     ("alert", "unknown"),
     [
-        (Alert.ACTIVATION_SKIPPED_RATE, replace(CALM, received=LEAST_PERSONS - 1, excluded=LEAST_PERSONS - 1)),
+        (Alert.ACTIVATION_SKIPPED_RATE, replace(CALM, received=MIN_PERSONS - 1, excluded=MIN_PERSONS - 1)),
         (Alert.FAILURE_RATE, replace(CALM, received=0)),
         (Alert.QUOTA_LOW, replace(CALM, used=None)),
         (Alert.NO_EVENTS, replace(CALM, last_event_at=None)),

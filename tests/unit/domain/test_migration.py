@@ -45,9 +45,9 @@ def result(content: object, item: str, generation: Generation = Generation.CURRE
     return found(content, item, generation).result.value
 
 
-def activation(**members: Any) -> tuple[Activation | None, Finding]:
-    """What an audience with these members becomes."""
-    migration = current(export(flow(EMAIL, segments=(segment(**members),))))
+def activation(**properties: Any) -> tuple[Activation | None, Finding]:
+    """What an audience with these properties becomes."""
+    migration = current(export(flow(EMAIL, segments=(segment(**properties),))))
     [finding] = [one for one in migration.report if one.item == f"{SEGMENTS}[0]"]
     return next(iter(migration.activations), None), finding
 
@@ -380,7 +380,7 @@ def day(text: str) -> datetime:
 
 
 @pytest.mark.parametrize(
-    ("members", "start", "end"),
+    ("properties", "start", "end"),
     [
         ({"schedule": {"startDate": "2026-02-01", "endDate": "2026-02-28"}}, day("2026-02-01"), day("2026-03-01")),
         ({"schedule": {"startDate": "2026-02-01", "endDate": "2026-02-01"}}, day("2026-02-01"), day("2026-02-02")),
@@ -395,8 +395,8 @@ def day(text: str) -> datetime:
     ],
     ids=str,
 )
-def test_from_when_to_when(members: dict[str, object], start: datetime | None, end: datetime | None) -> None:
-    made, finding = activation(**members)
+def test_from_when_to_when(properties: dict[str, object], start: datetime | None, end: datetime | None) -> None:
+    made, finding = activation(**properties)
     assert made is not None
     assert (made.start, made.end) == (start, end)
     assert finding.result is MigrationResult.CARRIED_OVER

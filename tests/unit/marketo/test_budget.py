@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from destination.domain.pace import DayCount, PaceState
-from destination.marketo.budget import LONGEST_WAIT, next_reset, wait_for_reset
+from destination.marketo.budget import MAX_WAIT, next_reset, wait_for_reset
 from destination.marketo.client import Client
 from destination.marketo.errors import InstanceWaitsError, QuotaReachedError, TokenRefusedError
 from destination.marketo.transport import Request
@@ -174,7 +174,7 @@ def test_how_long_a_reached_budget_waits() -> None:
     ours = day._client(1)
     with pytest.raises(QuotaReachedError, match="share of the instance's daily quota") as raised:
         ours.call(READ)
-    assert raised.value.wait == LONGEST_WAIT
+    assert raised.value.wait == MAX_WAIT
     assert raised.value.code == "BUDGET_REACHED"
     assert not raised.value.executed_unknown
     assert "daily calls" in raised.value.remedy

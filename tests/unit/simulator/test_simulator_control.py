@@ -158,7 +158,7 @@ def test_faults_are_scripted_listed_and_cleared() -> None:
             "the time 2026-07-01T00:00:00 has no zone; add Z or an offset",
         ),
         ("POST", "seed", [], "seed: expected an object, got []"),
-        ("POST", "nothing", {}, "no such control call; known are "),
+        ("POST", "nothing", {}, "unknown control call; known are "),
     ],
 )
 def test_control_errors_say_what_to_mend(method: str, name: str, content: object, message: str) -> None:

@@ -15,10 +15,10 @@ def _by_name(value: object) -> object:
 
 
 class SubscriptionIn(Representation):
-    """An alert that the connection wants; by its name alone at the usual threshold."""
+    """An alert that the connection subscribes to; given by its name alone, at the default threshold."""
 
     alert: Alert
-    threshold: StrictFloat | None = Field(None, description="In the alert's unit; none: the usual one.")
+    threshold: StrictFloat | None = Field(None, description="In the alert's unit; null: the default threshold.")
 
     @classmethod
     def of(cls, subscription: Subscription) -> Self:

@@ -8,11 +8,11 @@ from pydantic import Field, StrictInt, StringConstraints
 
 from destination.api.representation import Labels, Representation, Text, Time
 from destination.domain.audience import DEFAULT_NAMESPACE, Activation, AudienceKey, WhenListMissing
-from destination.domain.audience_rules import AUDIENCE_ID, LONGEST_NAMESPACE, NAMESPACE
-from destination.domain.connection_rules import LONGEST_TEXT
+from destination.domain.audience_rules import AUDIENCE_ID, MAX_NAMESPACE_LENGTH, NAMESPACE
+from destination.domain.connection_rules import MAX_STRING_LENGTH
 
-Namespace = Annotated[str, StringConstraints(pattern=NAMESPACE.pattern, max_length=LONGEST_NAMESPACE)]
-AudienceId = Annotated[str, StringConstraints(pattern=AUDIENCE_ID.pattern, max_length=LONGEST_TEXT)]
+Namespace = Annotated[str, StringConstraints(pattern=NAMESPACE.pattern, max_length=MAX_NAMESPACE_LENGTH)]
+AudienceId = Annotated[str, StringConstraints(pattern=AUDIENCE_ID.pattern, max_length=MAX_STRING_LENGTH)]
 
 
 class ListIn(Representation):
@@ -32,19 +32,21 @@ class Audience(Representation):
     id: AudienceId
     namespace: Namespace = DEFAULT_NAMESPACE
     name: Text
-    data_type: Text = Field("people", description="People audiences only.")
+    data_type: Text = Field("people", description="Only audiences of people can be activated.")
     origin: Text | None = None
     start: Time | None = None
     end: Time | None = None
     when_list_missing: WhenListMissing = Field(
         WhenListMissing.BLOCK,
-        description="If the list is deleted in Marketo: block the connection, or make it anew.",
+        description="If the list is deleted in Marketo: block the connection, or create the list again.",
     )
     labels: Labels = Field(default_factory=list, description="Data usage labels of the audience, such as C4.")
 
 
 class AudienceIn(Audience):
-    list: ListIn | None = Field(None, description="A list to deliver to; none: one of the audience's name.")
+    list: ListIn | None = Field(
+        None, description="An existing list to deliver to; null: the list with the audience's name."
+    )
 
     @classmethod
     def of(cls, activation: Activation) -> Self:
@@ -88,6 +90,6 @@ class AudienceList(Representation):
 
 
 def _audience(activation: Activation) -> dict[str, Any]:
-    members = ("name", "data_type", "origin", "start", "end", "when_list_missing", "labels")
+    properties = ("name", "data_type", "origin", "start", "end", "when_list_missing", "labels")
     namespace, audience_id = activation.audience
-    return {"id": audience_id, "namespace": namespace} | {name: getattr(activation, name) for name in members}
+    return {"id": audience_id, "namespace": namespace} | {name: getattr(activation, name) for name in properties}

@@ -11,7 +11,7 @@ from destination.domain.audit import AuditAction, AuditRecord
 
 
 class ChangeOut(Representation):
-    """A member before and after; null: it was, or is, not there. A secret shows only that it changed."""
+    """A property before and after the change; null: not there. Of a secret only the change shows."""
 
     path: str = Field(examples=["mapping.firstName"])
     before: Any

@@ -2,7 +2,7 @@
 
 from typing import Any, Self
 
-from pydantic import Field as Member
+from pydantic import Field
 
 from destination.api.problems import ProblemDetails
 from destination.api.representation import Representation
@@ -10,9 +10,9 @@ from destination.domain.check import Check, CheckName, ChecksReport
 
 
 class ChecksIn(Representation):
-    """`sample`: an event, or a body of events, in the format of the connection's source; none: values go unchecked."""
+    """`sample`: an event, or a body of events, in the format of the connection's source; null: values go unchecked."""
 
-    sample: Any = Member(None, repr=False)
+    sample: Any = Field(None, repr=False)
 
 
 class CheckOut(Representation):
@@ -22,7 +22,9 @@ class CheckOut(Representation):
     ok: bool | None
     detail: str
     hint: str
-    errors: list[ProblemDetails.Error] = Member(description="The members of the configuration that are to be mended.")
+    errors: list[ProblemDetails.Error] = Field(
+        description="The properties of the configuration that have to be corrected."
+    )
 
     @classmethod
     def of(cls, check: Check) -> Self:

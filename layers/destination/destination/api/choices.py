@@ -13,7 +13,7 @@ ListName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1,
 
 
 class DedupeField(Representation):
-    """A field that people can be found by. `type`: Marketo's data type; null where Marketo does not tell it."""
+    """A field that people can be found by. `type`: Marketo's data type; null where Marketo does not say."""
 
     name: str
     display_name: str

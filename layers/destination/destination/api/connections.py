@@ -53,7 +53,7 @@ class CredentialsIn(Representation):
 
 
 class Source(Representation):
-    """The form of the events that are posted to the webhook."""
+    """The format of the events that are posted to the webhook."""
 
     format: Literal["aep", "canonical"]
 
@@ -66,15 +66,15 @@ class MappingRowBody(Representation):
     when_missing: WhenMissing = WhenMissing.IGNORE
     when_empty: WhenEmpty = WhenEmpty.IGNORE
     labels: Labels = Field(default_factory=list, description="Data usage labels of the source, such as C2 or I1.")
-    source_type: SourceType | None = Field(None, description="The source's XDM type, held against the target's.")
+    source_type: SourceType | None = Field(None, description="The source's XDM type, compared with the target's type.")
 
     @classmethod
     def of(cls, row: MappingRow) -> Self:
         return cls.model_validate(asdict(row))
 
     def row(self) -> MappingRow:
-        members = {name: getattr(self, name) for name in type(self).model_fields}
-        return MappingRow(**members | {"labels": tuple(self.labels)})
+        properties = {name: getattr(self, name) for name in type(self).model_fields}
+        return MappingRow(**properties | {"labels": tuple(self.labels)})
 
 
 Mapped = Annotated[list[MappingRowBody], Field(max_length=MAX_MAPPING_ROWS)]
@@ -96,7 +96,7 @@ class ConsentIn(Representation):
 
 
 class ScheduleIn(Representation):
-    """How often Marketo's lists are compared with what was delivered, and what is mended then."""
+    """How often Marketo's lists are compared with what was delivered, and what is repaired then."""
 
     every: Duration = Field(examples=["P1D"])
     repair: Repair = Repair.NONE
@@ -111,7 +111,7 @@ class Configuration(Representation):
     workspace: Text
     sync_type: SyncType
     person_action: PersonAction
-    partition: Text | None = Field(None, description="Where new people go; none: Default.")
+    partition: Text | None = Field(None, description="Where new people are created; null: Default.")
     dedupe_field: Text = Field(examples=["email"])
     source: Source
     mapping: Mapped = Field(default_factory=list)
@@ -125,11 +125,13 @@ class Configuration(Representation):
     marketing_actions: Annotated[list[Name], Field(max_length=MAX_MARKETING_ACTIONS)] = Field(
         default_factory=list, description="What the data is used for.", examples=[["emailTargeting"]]
     )
-    consent: ConsentIn | None = Field(None, description="Whose profiles may be exported; none: everybody's.")
+    consent: ConsentIn | None = Field(None, description="Whose profiles may be exported; null: everybody's.")
     propagate_renames: StrictBool = Field(False, description="Whether a renamed audience renames its list.")
-    verification: ScheduleIn | None = Field(None, description="How often the lists are verified; none: on request.")
+    verification: ScheduleIn | None = Field(
+        None, description="How often the lists are verified; null: only on request."
+    )
     alerts: Subscribed = Field(
-        default_factory=list, description="What to be told of.", examples=[["activation_skipped_rate"]]
+        default_factory=list, description="The alerts to subscribe to.", examples=[["activation_skipped_rate"]]
     )
 
     @classmethod
@@ -153,8 +155,8 @@ class ConnectionIn(Configuration):
         return ClientCredentials(given.client_id, given.client_secret.get_secret_value()) if given else None
 
     def _members(self) -> dict[str, Any]:
-        members = {name: getattr(self, name) for name in Configuration.model_fields if name != "source"}
-        return members | {
+        properties = {name: getattr(self, name) for name in Configuration.model_fields if name != "source"}
+        return properties | {
             "source_format": self.source.format,
             "mapping": tuple(row.row() for row in self.mapping),
             "limits": Limits(**self.limits.model_dump()),
@@ -166,14 +168,16 @@ class ConnectionIn(Configuration):
 
 
 class ConnectionOut(Configuration):
-    """`warnings`: what works, and is perhaps not what was meant."""
+    """`warnings`: what works, but may not be what was meant."""
 
     id: str
     version: int
     status: Status
-    blocked_cause: str | None = Field(description="Why Marketo refuses the work, while it does.")
+    blocked_cause: str | None = Field(description="Why Marketo refuses the connection; null while it does not.")
     deleting_since: Time | None = Field(description="When the deletion began, while the status is deleting.")
-    waiting_since: Time | None = Field(description="When its oldest event that was given back to the queue arrived.")
+    waiting_since: Time | None = Field(
+        description="When the oldest of its events that wait to be tried again was received."
+    )
     warnings: list[ProblemDetails.Error]
 
     @classmethod
@@ -193,7 +197,7 @@ class ConnectionOut(Configuration):
 
 
 class IngestOut(Representation):
-    """Where to post events, and the bearer token for it, which is shown this once."""
+    """Where to post events, and the bearer token for it, which is shown only once."""
 
     url: str
     token: str
@@ -210,12 +214,12 @@ class ConnectionCreated(ConnectionOut):
 
 class RotationIn(Representation):
     grace: Duration = Field(
-        default=timedelta(hours=24), description="How long the current token stays good, at most P7D."
+        default=timedelta(hours=24), description="How long the current token stays valid, at most P7D."
     )
 
 
 class IngestRotated(IngestOut):
-    """The token before is good until then, no older one is."""
+    """The previous token is valid until then; older ones are not valid any more."""
 
     previous_valid_until: Time
 
@@ -234,8 +238,8 @@ class ConnectionPage(Representation):
 
 
 def _configured(connection: Connection) -> dict[str, Any]:
-    members = {name: getattr(connection, name) for name in Configuration.model_fields if name != "source"}
-    return members | {
+    properties = {name: getattr(connection, name) for name in Configuration.model_fields if name != "source"}
+    return properties | {
         "source": {"format": connection.source_format},
         "mapping": [MappingRowBody.of(row) for row in connection.mapping],
         "limits": asdict(connection.limits),

@@ -4,7 +4,8 @@ Source: Adobe, Flow Service API, "Runs", and "Monitor dataflows for destinations
 
 Records are events' persons, and input = output + skipped + failed. The output is what Marketo holds as the event says,
 so that `unchanged` is part of it, as an update: the rate of skipped records must not rise because a source repeats
-itself. Members of Adobe's organisation (imsOrgId, sandboxName, …), and sizes and files, are left out: there are none.
+itself. Properties of Adobe's organisation (imsOrgId, sandboxName, …), and sizes and files, are left out: there are
+none.
 """
 
 from collections.abc import Callable, Iterator, Mapping

@@ -33,9 +33,11 @@ class Deny(Representation):
 
 
 class PolicyIn(Representation):
-    """Of a core policy only `id` and `status` are needed; its other members cannot be changed."""
+    """Of a core policy only `id` and `status` are needed; its other properties cannot be changed."""
 
-    id: PolicyId = Field(description="Your own; those that begin with core_ or corepolicy_ are the core policies'.")
+    id: PolicyId = Field(
+        description="Of your choice; ids that begin with core_ or corepolicy_ are those of core policies."
+    )
     status: PolicyStatus
     name: Text | None = None
     description: Description | None = None

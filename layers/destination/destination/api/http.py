@@ -5,16 +5,16 @@ import math
 from collections.abc import Mapping
 from typing import Any, Final
 
-_LONGEST_VERSION: Final = 18
+_MAX_VERSION_DIGITS: Final = 18
 """Decimal digits."""
 
-_LONGEST_INTEGER: Final = 309
+_MAX_INTEGER_DIGITS: Final = 309
 """Decimal digits; no double is longer, and Python refuses to read the text of some thousand."""
 
 
 def decoded(body: str) -> Any:
-    """A body's JSON; an endless integer is read as infinite, so that the member that it is given for is named."""
-    return json.loads(body, parse_int=lambda digits: int(digits) if len(digits) <= _LONGEST_INTEGER else math.inf)
+    """A body's JSON; an endless integer is read as infinite, so that the property that has it is named."""
+    return json.loads(body, parse_int=lambda digits: int(digits) if len(digits) <= _MAX_INTEGER_DIGITS else math.inf)
 
 
 def ingest_url(event: Mapping[str, Any], connection_id: str) -> str:
@@ -49,4 +49,4 @@ def expected_version(if_match: str | None) -> int | None:
     if if_match is None or if_match.strip() == "*":
         return None
     text = if_match.strip().strip('"')
-    return int(text) if text.isascii() and text.isdecimal() and len(text) <= _LONGEST_VERSION else 0
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= _MAX_VERSION_DIGITS else 0

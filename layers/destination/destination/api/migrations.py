@@ -17,7 +17,7 @@ SOURCE = Source(format="aep")
 
 
 class ConnectionDraft(Representation):
-    """A body for `POST /connections`, without credentials; a person has to give what is null among the required."""
+    """A body for `POST /connections`, without credentials. Required properties that are null have to be filled in."""
 
     name: str
     description: str | None
@@ -42,10 +42,10 @@ class ConnectionDraft(Representation):
 class FindingOut(Representation):
     """What became of one part of the export."""
 
-    item: str = Field(description="Its path in the export, or the connection's member that the export does not tell.")
+    item: str = Field(description="Its path in the export, or the connection's property that the export lacks.")
     result: MigrationResult
     detail: str
-    remedy: str | None = Field(description="What to do; null: nothing.")
+    remedy: str | None = Field(description="What to do; null: nothing has to be done.")
 
     @classmethod
     def of(cls, finding: Finding) -> Self:
@@ -56,7 +56,7 @@ class MigrationOut(Representation):
     """Nothing was stored: post the connection, then the activations, once the report is dealt with."""
 
     connection: ConnectionDraft | None = Field(
-        description="Null: the dataflow finds people in no way that is possible."
+        description="Null: no connection can find people in the way of the dataflow."
     )
     activations: list[AudienceIn] = Field(description="Bodies for `POST …/audiences`.")
     report: list[FindingOut]

@@ -19,7 +19,7 @@ Explain = Callable[[str], str]
 
 
 class RecordProblems(Representation):
-    index: int = Field(description="The record's place in the body, from 0.")
+    index: int = Field(description="The record's index in the body, from 0.")
     errors: list[ProblemDetails.Error]
 
 
@@ -56,7 +56,7 @@ class AudiencePreviewOut(Representation):
 class PersonPreviewOut(Representation):
     """One event's person. Events with the same `person` add up, and each shows what would become of it."""
 
-    index: int = Field(description="The record's place in the body, from 0.")
+    index: int = Field(description="The record's index in the body, from 0.")
     person: int = Field(description="The person's number, from 1.")
     outcome: Class
     reason: Why | None
@@ -126,7 +126,7 @@ class PreviewOut(Representation):
 
     rejected: list[RecordProblems]
     warnings: list[RecordProblems]
-    ignored: list[int] = Field(description="Records that concern no activated audience, by their place in the body.")
+    ignored: list[int] = Field(description="Records that concern no activated audience, by their index in the body.")
     summary: PreviewSummary
     persons: list[PersonPreviewOut]
     calls: CallsPreview

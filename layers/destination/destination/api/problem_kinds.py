@@ -2,7 +2,7 @@
 
     type            urn:marketo-destination:problem:<kind>, one of KINDS; title and status go with it
     detail          what to do, of this request
-    errors          [{"path", "message"}], MAX_ERRORS at most: what is wrong with which member, and how to mend it
+    errors          [{"path", "message"}], MAX_ERRORS at most: what is wrong with which property, and how to fix it
     error_count     the number of all errors; only when `errors` does not list them all
     correlation_id  the request, as the logs name it
 
@@ -40,22 +40,22 @@ KINDS: Final[Mapping[str, ProblemKind]] = {
         ProblemKind("not-json", 400, "The body is not JSON"),
         ProblemKind("no-events", 400, "No record of the body is an event"),
         ProblemKind("unauthorized", 401, "There is no ingest token, or a wrong one"),
-        ProblemKind("not-found", 404, "There is no such thing"),
-        ProblemKind("method-not-allowed", 405, "The resource does not know this method"),
+        ProblemKind("not-found", 404, "Not found"),
+        ProblemKind("method-not-allowed", 405, "The resource does not support this method"),
         ProblemKind("not-enabled", 409, "The connection is not enabled"),
-        ProblemKind("incomplete", 409, "The connection cannot deliver like this"),
-        ProblemKind("checks-failed", 409, "The connection does not fit the Marketo instance"),
-        ProblemKind("already-bound", 409, "The list or the audience is taken"),
-        ProblemKind("policy-violation", 409, "A data usage policy denies it"),
+        ProblemKind("incomplete", 409, "The connection is not ready for this"),
+        ProblemKind("checks-failed", 409, "A check against the Marketo instance failed"),
+        ProblemKind("already-bound", 409, "The list or the audience is already in use"),
+        ProblemKind("policy-violation", 409, "The change violates a data usage policy"),
         ProblemKind("deleting", 409, "The connection is being deleted"),
         ProblemKind("verifying", 409, "The connection is being verified"),
         ProblemKind("marketo-blocked", 409, "Marketo refuses the connection"),
-        ProblemKind("stale", 412, "Somebody else was faster"),
+        ProblemKind("stale", 412, "The resource has changed since it was read"),
         ProblemKind("too-large", 413, "The body is too large"),
-        ProblemKind("unsupported-media-type", 415, "The body is announced as something other than JSON"),
-        ProblemKind("invalid", 422, "The request breaks a rule"),
-        ProblemKind("marketo-rejected", 502, "Marketo refuses the request"),
-        ProblemKind("marketo-unavailable", 503, "Marketo cannot be asked now"),
+        ProblemKind("unsupported-media-type", 415, "The content type is not JSON"),
+        ProblemKind("invalid", 422, "The request is not valid"),
+        ProblemKind("marketo-rejected", 502, "Marketo rejected the request"),
+        ProblemKind("marketo-unavailable", 503, "Marketo is not available now"),
         ProblemKind("unavailable", 503, "The service is unavailable now"),
     )
 }
@@ -65,8 +65,8 @@ KINDS: Final[Mapping[str, ProblemKind]] = {
 def problem(
     kind: ProblemKind, detail: str, problems: Sequence[Problem] = (), correlation_id: str | None = None
 ) -> dict[str, Any]:
-    """The members of a problem, in JSON's types."""
-    members: dict[str, Any] = {
+    """The properties of a problem, in JSON's types."""
+    properties: dict[str, Any] = {
         "type": kind.type,
         "title": kind.title,
         "status": kind.status,
@@ -75,8 +75,8 @@ def problem(
         "correlation_id": correlation_id,
     }
     if len(problems) > MAX_ERRORS:
-        members["error_count"] = len(problems)
-    return members
+        properties["error_count"] = len(problems)
+    return properties
 
 
 def error(problem: Problem) -> dict[str, str]:

@@ -11,7 +11,7 @@ from destination.domain.problem import Problem
 
 
 class ProblemDetails(BaseModel):
-    """An error. `errors`: what is wrong with the members of the request, and how to mend them."""
+    """An error. `errors`: what is wrong with the properties of the request, and how to fix it."""
 
     class Error(BaseModel):
         path: str
@@ -80,7 +80,7 @@ _PLACES: Final = frozenset({"body", "query", "path", "header"})
 
 _MESSAGES: Final[Mapping[str, str]] = {
     "missing": "must be given",
-    "extra_forbidden": "is not a member; leave it out",
+    "extra_forbidden": "is not a known property; leave it out",
     "enum": "must be {expected}",
     "literal_error": "must be {expected}",
     "model_type": "must be an object",
@@ -91,8 +91,8 @@ _MESSAGES: Final[Mapping[str, str]] = {
     "too_long": "must have a length of at most {max_length}",
     "too_short": "must not be empty",
     "time_delta_parsing": "must be an ISO 8601 duration such as PT24H",
-    "string_type": "must be a text",
-    "string_unicode": "must be a text without half characters (lone surrogates)",
+    "string_type": "must be a string",
+    "string_unicode": "must be a string of valid Unicode (no lone surrogates)",
     "string_too_short": "must not be empty",
     "string_too_long": "must have at most {max_length} characters",
     "string_pattern_mismatch": "must match {pattern}",
@@ -101,7 +101,7 @@ _MESSAGES: Final[Mapping[str, str]] = {
     "bool_type": "must be true or false",
     "bool_parsing": "must be true or false",
     "float_type": "must be a number",
-    "recursion_loop": "nests too deep",
+    "recursion_loop": "is nested too deeply",
     "greater_than_equal": "must be at least {ge}",
     "less_than_equal": "must be at most {le}",
     "value_error": "{error}",

@@ -1,6 +1,6 @@
 """What all representations of the control plane have in common.
 
-A member that is not known is refused. What the members mean together is decided by the domain's rules.
+An unknown property is refused. What the properties mean together is decided by the domain's rules.
 """
 
 import unicodedata
@@ -11,7 +11,7 @@ from typing import Annotated, Any, Self
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
 
 from destination.api.problems import problems_of
-from destination.domain.connection_rules import LONGEST_TEXT, MARKETING_ACTION
+from destination.domain.connection_rules import MARKETING_ACTION, MAX_STRING_LENGTH
 from destination.domain.problem import ConfigurationError
 from destination.domain.times import parse_time
 
@@ -40,7 +40,9 @@ def _printable(value: str) -> str:
 
 
 Text = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=LONGEST_TEXT), AfterValidator(_printable)
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_STRING_LENGTH),
+    AfterValidator(_printable),
 ]
 Label = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 """A data usage label: Adobe's (`C1` to `C12`, `I1`, `S1`, …) or one of your own."""
@@ -70,7 +72,7 @@ class Representation(BaseModel):
 
 
 def _merged(target: object, patch: object) -> object:
-    """RFC 7396: null removes a member, an object changes the members it names, anything else replaces."""
+    """RFC 7396: null removes a property, an object changes the properties it names, anything else replaces."""
     if not isinstance(patch, Mapping):
         return patch
     merged = dict(target) if isinstance(target, Mapping) else {}

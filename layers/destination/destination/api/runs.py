@@ -16,7 +16,7 @@ UNKNOWN = "Null where a run is shown for one audience, by which it is not counte
 
 
 class Activated(Representation):
-    """Events' persons that were activated, and what Marketo was told of them."""
+    """Persons that were activated, and the changes that were made in Marketo."""
 
     persons: int
     created: int | None = Field(description=UNKNOWN)

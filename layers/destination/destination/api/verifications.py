@@ -13,13 +13,13 @@ from destination.domain.verification import AudienceCheck, Differences, Phase, R
 
 
 class VerificationIn(Representation):
-    """What to compare, one audience or all, and what to mend."""
+    """What to compare, one audience or all, and what to repair."""
 
-    audience_id: AudienceId | None = Field(None, description="None: all audiences.")
+    audience_id: AudienceId | None = Field(None, description="Null: all audiences.")
     namespace: Namespace = DEFAULT_NAMESPACE
     repair: Repair = Field(
         Repair.NONE,
-        description="Put on the list who is missing, take off who is on it without reason, both, or only tell.",
+        description="Put missing people on the list, take unexpected ones off, both, or only report.",
     )
 
     @property
@@ -28,23 +28,23 @@ class VerificationIn(Representation):
 
 
 class DifferencesOut(Representation):
-    """People out of place: how many, how many of them were mended, and some by lead id."""
+    """People out of place: how many, how many of them were repaired, and some by lead id."""
 
     count: int
-    mended: int
+    repaired: int
     lead_ids: list[int]
 
     @classmethod
     def of(cls, differences: Differences) -> Self:
-        return cls(count=differences.count, mended=differences.mended, lead_ids=list(differences.sample))
+        return cls(count=differences.count, repaired=differences.repaired, lead_ids=list(differences.sample))
 
 
 class AudienceCheckOut(Representation):
     """One audience. `expected`: people whom the ledger has on the list; `found`: leads that Marketo has on it.
 
-    `missing` are expected and not on the list, `unexpected` on the list and not expected. Those `in_doubt` are just
-    being told to Marketo, and neither. `code`: why they were not compared: Marketo's, or LIST_CHANGED if the audience
-    has another list now, or none.
+    `missing` are expected and not on the list, `unexpected` on the list and not expected. People `in_doubt` were just
+    being delivered, and count as neither. `code`: why they were not compared: Marketo's, or LIST_CHANGED if the
+    audience has another list now, or none.
     """
 
     id: str
@@ -120,6 +120,6 @@ class VerificationList(Representation):
 
 
 def _summary(verification: Verification) -> dict[str, object]:
-    members = ("id", "status", "repair", "requested_at", "started_at", "finished_at", "code")
+    properties = ("id", "status", "repair", "requested_at", "started_at", "finished_at", "code")
     progress = VerificationProgress(audiences=verification.audiences, done=verification.position)
-    return {name: getattr(verification, name) for name in members} | {"progress": progress}
+    return {name: getattr(verification, name) for name in properties} | {"progress": progress}

@@ -1,8 +1,8 @@
 """The one place where use cases are put together, for every function.
 
 What is made once for each process bears `functools.cache`: settings, clients of AWS, the session with Marketo, and use
-cases. What is not is made anew whenever it is asked for: stores, which hold nothing but a client and a table's name,
-and what belongs to a request. One thing lies between: sync keeps a connection's Marketo for a version of the
+cases. What is not is created again whenever it is asked for: stores, which hold nothing but a client and a table's
+name, and what belongs to a request. One thing lies between: sync keeps a connection's Marketo for a version of the
 connection (`functools.lru_cache`). What a function brings of its own (its log, its metrics, who is calling) is handed
 in, as nothing here knows the functions.
 

@@ -56,7 +56,7 @@ def sync(watch: CallWatch) -> DeliverBatch:
 def marketo_of(watch: CallWatch, connection: Connection) -> Marketo:
     """The connection's instance, with the access token and the description that it holds."""
     if connection.blocked_cause is not None:
-        marketo_at.cache_clear()  # Perhaps by credentials that were mended since they were read.
+        marketo_at.cache_clear()  # Perhaps by credentials that were fixed since they were read.
     return marketo_at(watch, connection.id, connection.version, connection.munchkin_id)
 
 

@@ -88,8 +88,8 @@ class ManageAudiences:
 
     `record` makes the audit record that is written beside each change.
     Where a version is `expected`, any other raises StaleVersionError; None expects nothing.
-    Every method raises NotFoundError when there is no such connection, and every change DeletingError when it is being
-    deleted.
+    Every method raises NotFoundError when the connection does not exist, and every change DeletingError when it is
+    being deleted.
     """
 
     connections: Connections

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
 
 _NOT_CONFIGURED: Final = frozenset({"id", "version", "audience", "blocked_cause", "deleting_since", "waiting"})
-"""Members of connections and activations that no caller sets."""
+"""Properties of connections and activations that no caller sets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +106,8 @@ def _members(thing: Connection | Activation | None) -> dict[str, Any]:
 def _flat(path: str, value: Any) -> dict[str, Any]:
     match value:
         case Mapping():
-            below = [_flat(f"{path}.{name}" if path else name, member) for name, member in value.items()]
-            return {name: member for flat in below for name, member in flat.items()}
+            below = [_flat(f"{path}.{name}" if path else name, entry) for name, entry in value.items()]
+            return {name: entry for flat in below for name, entry in flat.items()}
         case [MappingRow(), *_]:
             return {f"{path}.{row.target}": _plain(row) for row in value}
         case _ if is_dataclass(value):
@@ -126,8 +126,8 @@ def _plain(value: Any) -> Any:
         case tuple() | list():
             return [_plain(one) for one in value]
         case _ if is_dataclass(value):
-            members = {one.name: _plain(getattr(value, one.name)) for one in fields(value)}
-            return {name: member for name, member in members.items() if member not in (None, [])}
+            properties = {one.name: _plain(getattr(value, one.name)) for one in fields(value)}
+            return {name: entry for name, entry in properties.items() if entry not in (None, [])}
     return value
 
 

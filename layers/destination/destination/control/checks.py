@@ -29,7 +29,7 @@ from destination.domain.event import ProfileEvent
 from destination.domain.matching import rule_of
 from destination.domain.problem import ConfigurationError, Problem
 from destination.ingest.sources import FORMATS
-from destination.ingest.sources.body import Receipt, TooManyRecordsError, UnreadableBodyError
+from destination.ingest.sources.body import RecordTimes, TooManyRecordsError, UnreadableBodyError
 from destination.marketo.errors import ACCESS_DENIED, InstanceWaitsError, MarketoError
 from destination.marketo.instance import Marketo
 from destination.marketo.pace import OutOfTimeError
@@ -42,7 +42,7 @@ EVERY_CHECK: Final = frozenset(CheckName)
 TO_ENABLE: Final = EVERY_CHECK - {CheckName.QUOTA}
 """A quota that is used up comes back by itself, and an enabled connection keeps its events until then."""
 
-_CHECKED_ANEW: Final = {
+_CHECKED_AGAIN: Final = {
     "workspace": {CheckName.WORKSPACE},
     "partition": {CheckName.PARTITION},
     "sync_type": {CheckName.WORKSPACE, CheckName.PARTITION},
@@ -52,7 +52,7 @@ _CHECKED_ANEW: Final = {
     "generation": {CheckName.DEDUPE_FIELD, CheckName.MAPPING},
     "mapping": {CheckName.MAPPING},
 }
-"""By member of the connection, the checks that its change calls for."""
+"""By property of the connection, the checks that its change calls for."""
 
 _READ_LEADS: Final = "Read-Only Person"
 _PERMISSIONS: Final = {
@@ -95,12 +95,13 @@ class CheckConnections:
     def admit_change(self, before: Connection, after: Connection, credentials: ClientCredentials | None) -> None:
         """Let an enabled connection be changed; only what the change touches is checked. Raises as `admit`.
 
-        Of new credentials no more than that they are good, so that they can be replaced while a role is being mended.
+        Of new credentials no more than that they are good, so that they can be replaced while a role is being
+        corrected.
         """
         wanted = {
             name
-            for member, names in _CHECKED_ANEW.items()
-            if getattr(before, member) != getattr(after, member)
+            for name, names in _CHECKED_AGAIN.items()
+            if getattr(before, name) != getattr(after, name)
             for name in names
         }
         if credentials is not None:
@@ -116,7 +117,7 @@ class CheckConnections:
 
     def _events(self, connection: Connection, sample: bytes) -> Sequence[ProfileEvent]:
         try:
-            parsed = FORMATS[connection.source_format](sample, Receipt(self.clock()))
+            parsed = FORMATS[connection.source_format](sample, RecordTimes(self.clock()))
         except (UnreadableBodyError, TooManyRecordsError):
             parsed = None
         if parsed is None or not (parsed.events or parsed.rejected):
@@ -200,7 +201,7 @@ class _Examination:
             return Check(CheckName.ASSETS, ok=True, detail="not needed: profile_only keeps no lists")
         self.workspaces = marketo.lists.workspaces()
         marketo.probes.create_lists()
-        detail = "folders can be read, and nothing speaks against creating lists; none was created"
+        detail = "folders can be read, and lists can be created as far as can be known; none was created"
         return Check(CheckName.ASSETS, ok=True, detail=detail)
 
     def _workspace(self, marketo: Marketo) -> Check:
@@ -221,12 +222,12 @@ class _Examination:
         partitions = [one.name for one in marketo.describe.partitions()]
         problems = partition_problems(self.connection, partitions)
         seen = f"the API user sees {len(partitions)} partition{'s' if len(partitions) != 1 else ''}"
-        good = f"{wanted or 'Default'} is there, and {seen}; Marketo does not tell which of them the workspace sees"
+        good = f"{wanted or 'Default'} is there, and {seen}; Marketo does not say which of them the workspace sees"
         return judged(name, problems, good)
 
     def _dedupe_field(self, marketo: Marketo) -> Check:
         problems = dedupe_problems(self.connection, marketo.describe.schema())
-        return judged(CheckName.DEDUPE_FIELD, problems, f"{self.connection.dedupe_field} can be searched by")
+        return judged(CheckName.DEDUPE_FIELD, problems, f"{self.connection.dedupe_field} is searchable")
 
     def _mapping(self, marketo: Marketo) -> Check:
         schema = marketo.describe.schema()

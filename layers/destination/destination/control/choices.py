@@ -40,8 +40,8 @@ class Workspaces:
 class ReadChoices:
     """Asks the connection's instance, as its API user sees it.
 
-    Every method raises NotFoundError when there is no such connection, IncompleteError when it has no credentials, and
-    MarketoError or OutOfTimeError.
+    Every method raises NotFoundError when the connection does not exist, IncompleteError when it has no credentials,
+    and MarketoError or OutOfTimeError.
     """
 
     connections: Connections

@@ -43,7 +43,7 @@ class Created:
 
 @dataclass(frozen=True, slots=True)
 class Rotated:
-    """A connection with a new ingest token, which is not stored; the one before is good until a time."""
+    """A connection with a new ingest token, which is not stored; the previous one is valid until a time."""
 
     connection: Connection
     token: str = field(repr=False)
@@ -92,7 +92,7 @@ class ManageConnections:
         return connection
 
     def warnings(self, connection: Connection, audiences: int = 0) -> Sequence[Problem]:
-        """What works, and is perhaps not what was meant; `audiences`: how many are activated, where that is known."""
+        """What works, but may not be what was meant; `audiences`: how many are activated, where that is known."""
         return [*connection_warnings(connection, audiences), *self.governance.warnings(connection)]
 
     def list(self, cursor: str | None, limit: int) -> ConnectionsPage:
@@ -109,7 +109,7 @@ class ManageConnections:
         """Store a changed configuration; enabled, it must stay complete, and fit Marketo.
 
         Raises ConfigurationError, PolicyViolationError, IncompleteError, ChecksFailedError, MarketoError or
-        OutOfTimeError when Marketo cannot be asked now, and StaleVersionError when it changed since `before` was read.
+        OutOfTimeError when Marketo is not available now, and StaleVersionError when it changed since `before` was read.
         """
         _refuse_deleting(before)
         refuse(change_problems(before, after) + connection_problems(after))
@@ -138,7 +138,7 @@ class ManageConnections:
         """Let events in, and end a block: what is queued is tried again.
 
         Raises IncompleteError, PolicyViolationError, ChecksFailedError, and MarketoError or OutOfTimeError when Marketo
-        cannot be asked now.
+        is not available now.
         """
         connection = self._changeable(connection_id, expected)
         self._refuse_incomplete(connection)
@@ -172,7 +172,7 @@ class ManageConnections:
         return None
 
     def rotate_ingest_token(self, connection_id: str, grace: timedelta, expected: int | None = None) -> Rotated:
-        """Make a new ingest token; the current one is good for a while longer, one before it no more.
+        """Make a new ingest token; the current one stays valid for the grace period, an older one does not.
 
         Raises ConfigurationError.
         """

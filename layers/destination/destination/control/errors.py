@@ -27,11 +27,11 @@ class IncompleteError(ConfigurationError):
 
 
 class ChecksFailedError(ConfigurationError):
-    """Marketo was asked, and the connection could not deliver for what `problems` name."""
+    """Marketo was asked, and the connection could not deliver because of what `problems` name."""
 
 
 class PolicyViolationError(RefusedError):
-    """Enabled policies deny what is asked for. `problems` say where, and how to mend it."""
+    """Enabled policies deny what is asked for. `problems` say where, and how to fix it."""
 
     def __init__(self, violations: Sequence[Violation], problems: Sequence[Problem]) -> None:
         named = sorted({f"{one.policy.name} ({one.policy.id})" for one in violations})

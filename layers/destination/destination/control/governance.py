@@ -29,7 +29,7 @@ from destination.store.errors import NotFoundError, StaleVersionError
 from destination.store.governance import Policies
 
 _AT_A_TIME = 100
-_MOST_NAMED = 100
+_MAX_NAMED = 100
 """Violations by which a change of policies is refused; more are not looked for."""
 
 
@@ -65,7 +65,7 @@ class ManagePolicies:
             for active in self._delivering()
             for one in new_violations(violations(before.enabled, active), violations(after.enabled, active))
         )
-        if found := list(itertools.islice(made, _MOST_NAMED)):
+        if found := list(itertools.islice(made, _MAX_NAMED)):
             places = {proposal.id: f"policies[{index}]" for index, proposal in enumerate(proposals)}
             raise PolicyViolationError(found, [policy_problem(places[one.policy.id], one) for one in found])
         return self.policies.put(after, self.record(AuditAction.SET_POLICIES, changes=policy_changes(before, after)))
@@ -76,7 +76,7 @@ class ManagePolicies:
         return denying((*policies.enabled, *(policies.drafts if with_drafts else ())), actions, frozenset(labels))
 
     def admit(self, after: Connection, before: Connection | None = None) -> None:
-        """Refuse a connection that violates policies; what `before` violated as well can be mended step by step.
+        """Refuse a connection that violates policies; what `before` violated as well can be fixed step by step.
 
         Raises ConfigurationError for labels that make no sense, PolicyViolationError.
         """

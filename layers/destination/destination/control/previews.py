@@ -1,4 +1,5 @@
-"""The preview of events: what their delivery would do, and why, while nothing is told to Marketo and nothing is kept.
+"""The preview of events: what their delivery would do, and why, while nothing is changed in Marketo and nothing is
+kept.
 
 It is the delivery itself that decides, over a rehearsal of Marketo.
 """
@@ -24,7 +25,7 @@ from destination.domain.preview import Preview, persons_of
 from destination.domain.run import Tally, run_id, tally_ignored, tally_persons
 from destination.domain.settle import refused_unit
 from destination.ingest.sources import FORMATS
-from destination.ingest.sources.body import Parsed, Receipt, TooManyRecordsError, UnreadableBodyError
+from destination.ingest.sources.body import Parsed, RecordTimes, TooManyRecordsError, UnreadableBodyError
 from destination.ingest.webhook import encoded
 from destination.marketo.instance import Marketo
 from destination.store.errors import NotFoundError
@@ -81,8 +82,8 @@ class PreviewEvents:
         units = _units(mapper, events, now)
         rehearsal = Rehearsal(marketo)
         result = self._rehearsed(with_lists(target), rehearsal, mapper, units)
-        strangers = {unit.origin for unit in result.ignored}
-        units = {index: [one for one in found if one.origin not in strangers] for index, found in units.items()}
+        ignored_origins = {unit.origin for unit in result.ignored}
+        units = {index: [one for one in found if one.origin not in ignored_origins] for index, found in units.items()}
         settled = [*result.settled, *(refused_unit(one, one.refusal) for one in _all(units) if one.refusal)]
         ignored = tuple(index for index, found in units.items() if not found)
         (tally,) = tally_persons(settled, Counter(), lambda _: "").values() or (Tally(),)
@@ -127,7 +128,7 @@ def _parsed(connection: Connection, body: bytes, now: datetime) -> Parsed:
     if len(body) > MAX_BODY_BYTES:
         raise TooLargeError(f"The body is larger than {MAX_BODY_BYTES} bytes; send fewer events.")
     try:
-        parsed = FORMATS[connection.source_format](body, Receipt(now))
+        parsed = FORMATS[connection.source_format](body, RecordTimes(now))
     except UnreadableBodyError as error:
         raise UnreadableError(str(error)) from error
     except TooManyRecordsError:

@@ -25,7 +25,7 @@ _LEAD_ID: Final = Field("id", "integer")
 
 
 class Rehearsal:
-    """An instance that answers questions, and is told nothing: what it is told it answers as if it were done.
+    """An instance that is only read: a change is answered as if it were made.
 
     Leads that would be created have negative ids. Leads that the delivery knows without having asked are looked up, for
     they may be gone; who leaves a list is looked for on it.

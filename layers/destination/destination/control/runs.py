@@ -55,7 +55,7 @@ class RunsPage:
 
 @dataclass(frozen=True, slots=True)
 class ReadRuns:
-    """Reads runs. Every method raises NotFoundError when there is no such connection."""
+    """Reads runs. Every method raises NotFoundError when the connection does not exist."""
 
     connections: Connections
     runs: Runs

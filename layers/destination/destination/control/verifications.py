@@ -35,8 +35,8 @@ class ManageVerifications:
     def request(self, connection_id: str, audience: AudienceKey | None, repair: Repair) -> Verification:
         """Have the lists of one audience, or of all, compared with the ledger.
 
-        Raises NotFoundError, IncompleteError when the connection does not deliver or has no such list, VerifyingError,
-        and QueueRefusesError.
+        Raises NotFoundError, IncompleteError when the connection does not deliver or the audience has no list,
+        VerifyingError, and QueueRefusesError.
         """
         target = self.connections.active(connection_id)
         self._refuse_idle(target)
@@ -44,7 +44,7 @@ class ManageVerifications:
             raise VerifyingError(f"verification {going_on[0].id} is {going_on[0].status}")
         checks = _checks(target, audience)
         if not checks:
-            raise NotFoundError("there is no such audience with a list")
+            raise NotFoundError("the audience is not activated, or has no list")
         now = self.clock()
         made = Verification(
             id=f"{now:%Y%m%dT%H%M%S%fZ}-{self.new_id()}",

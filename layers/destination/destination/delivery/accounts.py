@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from destination.delivery.work import Work
+from destination.delivery.open_message import OpenMessage
 from destination.domain.audience import AudienceKey
 from destination.domain.outcome import Class
 from destination.domain.person import LedgerRow, Origin
@@ -62,7 +62,7 @@ class Accounts:
     `tallies` are what was recorded so far, `letters` the number of dead letters that were sent.
     """
 
-    works: Mapping[str, Work]
+    open_messages: Mapping[str, OpenMessage]
     connection_id: str
     ledger: Ledger
     dead_letters: DeadLetters
@@ -83,13 +83,19 @@ class Accounts:
     def record(self, settled: Iterable[Settled], calls: int) -> None:
         """Record outcomes, as many as a transaction takes at a time, and the Marketo calls that they took.
 
-        What was recorded is no longer pending in its work. Raises LeaseLostError.
+        What was recorded is no longer pending in its message. Raises LeaseLostError.
         """
-        newest = max((run_id(work.envelope.received_at) for work in self.works.values()), default=None)
+        newest = max(
+            (run_id(open_message.envelope.received_at) for open_message in self.open_messages.values()), default=None
+        )
         extra = {newest: Tally()} if newest else {}
         for tally in extra.values():
             tally.counts["marketo_calls"] = calls
-        ignored = [_Posting(tuple(work.ignored)) for work in self.works.values() if work.ignored]
+        ignored = [
+            _Posting(tuple(open_message.ignored))
+            for open_message in self.open_messages.values()
+            if open_message.ignored
+        ]
         people = [
             _Posting(tuple(unit.origin for unit in part.person.units), part)
             for one in self._with_letters(list(settled))
@@ -115,11 +121,14 @@ class Accounts:
 
     def _letter(self, message_id: str, number: str, settled: Settled) -> DeadLetter:
         code = settled.outcome.reason.code if settled.outcome.reason else ""
-        return DeadLetter(self.works[message_id].event(number), code, message_of(code))
+        return DeadLetter(self.open_messages[message_id].event(number), code, message_of(code))
 
     def _write(self, batch: Sequence[_Posting], extra: Mapping[str, Tally]) -> None:
         now = self.clock()
-        waits = {one: _milliseconds(now - work.envelope.received_at) for one, work in self.works.items()}
+        waits = {
+            one: _milliseconds(now - open_message.envelope.received_at)
+            for one, open_message in self.open_messages.items()
+        }
         tallies = tally_persons((posting.settled for posting in batch if posting.settled), waits, self.name_of)
         for posting in batch:
             if posting.settled is None:
@@ -135,7 +144,7 @@ class Accounts:
         rows = {key: row for posting in batch for key, row in posting.rows.items()}
         self._record(rows, {one: frozenset(numbers) for one, numbers in counted.items()}, tallies)
         for message_id, numbers in counted.items():
-            pending = self.works[message_id].pending
+            pending = self.open_messages[message_id].pending
             if pending is not None:
                 pending -= numbers
 

@@ -16,12 +16,12 @@ from typing import Final, Protocol
 
 from destination.delivery.accounts import DeadLetters
 from destination.delivery.connection import RETRY_BLOCKED
+from destination.delivery.open_message import OpenMessage, opened
 from destination.delivery.requeue import Requeue, by_seconds, causes, oldest_waiting
 from destination.delivery.turn import TurnResult
-from destination.delivery.work import Work, opened
 from destination.domain.connection import DELIVERING, ActiveConnection, Connection, Waiting
 from destination.domain.run import Tally, counted
-from destination.domain.verification import LONGEST
+from destination.domain.verification import MAX_DURATION
 from destination.queue import DeadLetter, Message
 from destination.store.errors import AWS_ERRORS
 
@@ -38,21 +38,21 @@ class Connections(Protocol):
 class Queue(Protocol):
     """Where messages that are not done stay."""
 
-    def give_back(self, messages: Sequence[Message], seconds: int) -> None: ...
+    def requeue(self, messages: Sequence[Message], seconds: int) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
 class BatchReport:
     """The ids of the messages that stay in the queue, and what held each connection up.
 
-    `works`: the messages that are of a connection; `refused`: those that are none, and became dead letters, by id.
-    `tally`: what was recorded, `letters`: how many dead letters were sent. `window_share` and `quota_share`: how much
-    was used at most of an instance's calls in 20 s and in a day that are ours, 1 for all.
+    `open_messages`: the messages that are of a connection; `refused`: those that are none, and became dead letters, by
+    id. `tally`: what was recorded, `letters`: how many dead letters were sent. `window_share` and `quota_share`: how
+    much was used at most of an instance's calls in 20 s and in a day that are ours, 1 for all.
     """
 
-    given_back: tuple[str, ...]
+    requeued: tuple[str, ...]
     halts: Mapping[str, str]
-    works: Sequence[Work] = ()
+    open_messages: Sequence[OpenMessage] = ()
     refused: Mapping[str, DeadLetter] = field(default_factory=dict)
     tally: Tally = field(default_factory=Tally)
     letters: int = 0
@@ -64,7 +64,7 @@ class BatchReport:
 class _Opened:
     """What the messages of a batch turned out to be; `lost` stay in the queue, as nothing can be said of them now."""
 
-    works: list[Work] = field(default_factory=list)
+    open_messages: list[OpenMessage] = field(default_factory=list)
     refused: dict[str, DeadLetter] = field(default_factory=dict)
     lost: list[str] = field(default_factory=list)
 
@@ -76,30 +76,33 @@ class DeliverBatch:
     connections: Connections
     queue: Queue
     dead_letters: DeadLetters
-    turn: Callable[[Sequence[Work], datetime], TurnResult]
+    turn: Callable[[Sequence[OpenMessage], datetime], TurnResult]
     clock: Callable[[], datetime]
 
     def __call__(self, messages: Sequence[Message], time_left: timedelta) -> BatchReport:
         """Deliver a batch within the time left; what cannot be done in it is requeued."""
         deadline = self.clock() + time_left
         batch = self._open(messages)
-        instances: defaultdict[str, list[Work]] = defaultdict(list)
+        instances: defaultdict[str, list[OpenMessage]] = defaultdict(list)
         requeues: list[Requeue] = []
-        for work in batch.works:
-            if (requeue := self._set_aside(work)) is not None:
+        for open_message in batch.open_messages:
+            if (requeue := self._set_aside(open_message)) is not None:
                 requeues.append(requeue)
-            elif not work.is_done:
-                instances[work.target.connection.munchkin_id].append(work)
+            elif not open_message.is_done:
+                instances[open_message.target.connection.munchkin_id].append(open_message)
         with ThreadPoolExecutor(INSTANCES_AT_ONCE) as threads:
-            turns = list(threads.map(lambda works: self.turn(works, deadline), instances.values()))
+            turns = list(threads.map(lambda open_messages: self.turn(open_messages, deadline), instances.values()))
         requeues += (requeue for turn in turns for requeue in turn.requeues)
         for seconds, held in by_seconds(requeues).items():
-            self.queue.give_back(held, seconds)
-        self._note_waiting((work.target.connection for works in instances.values() for work in works), requeues)
+            self.queue.requeue(held, seconds)
+        self._note_waiting(
+            (open_message.target.connection for open_messages in instances.values() for open_message in open_messages),
+            requeues,
+        )
         return BatchReport(
-            given_back=(*(one.work.message.id for one in requeues), *batch.lost),
+            requeued=(*(one.open_message.message.id for one in requeues), *batch.lost),
             halts=causes(requeues),
-            works=batch.works,
+            open_messages=batch.open_messages,
             refused=batch.refused,
             tally=counted(tally for turn in turns for tally in turn.tallies),
             letters=len(batch.refused) + sum(turn.letters for turn in turns),
@@ -116,29 +119,32 @@ class DeliverBatch:
             except AWS_ERRORS:
                 result.lost.append(message.id)
                 continue
-            if isinstance(found, Work):
-                result.works.append(found)
+            if isinstance(found, OpenMessage):
+                result.open_messages.append(found)
             elif self.dead_letters.send([found]):
                 result.lost.append(message.id)
             else:
                 result.refused[message.id] = found
         return result
 
-    def _set_aside(self, work: Work) -> Requeue | None:
+    def _set_aside(self, open_message: OpenMessage) -> Requeue | None:
         """Requeue what its connection does not deliver now; a verification that took too long is done."""
-        if work.envelope.verification is not None and self.clock() >= work.envelope.received_at + LONGEST:
-            work.pending = set()  # It has failed by now: see Verification.at.
+        if (
+            open_message.envelope.verification is not None
+            and self.clock() >= open_message.envelope.received_at + MAX_DURATION
+        ):
+            open_message.pending = set()  # It has failed by now: see Verification.at.
             return None
-        status = work.target.connection.status
-        return None if status in DELIVERING else Requeue(work, RETRY_BLOCKED, f"the connection is {status}")
+        status = open_message.target.connection.status
+        return None if status in DELIVERING else Requeue(open_message, RETRY_BLOCKED, f"the connection is {status}")
 
     def _note_waiting(self, connections: Iterable[Connection], requeues: Sequence[Requeue]) -> None:
         """Note the oldest event of each connection that waits: one requeued now, or before and not yet back."""
         now = self.clock()
         oldest = oldest_waiting(requeues, now)
         for connection in {one.id: one for one in connections}.values():
-            hidden = connection.waiting if connection.waiting and connection.waiting.until > now else None
-            waits = [one for one in (oldest.get(connection.id), hidden) if one is not None]
+            invisible = connection.waiting if connection.waiting and connection.waiting.until > now else None
+            waits = [one for one in (oldest.get(connection.id), invisible) if one is not None]
             waiting = min(waits, key=lambda one: one.since, default=None)
             if waiting != connection.waiting:
                 with contextlib.suppress(*AWS_ERRORS):  # What was delivered stands; the next batch notes it.

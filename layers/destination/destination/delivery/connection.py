@@ -10,13 +10,13 @@ from botocore.exceptions import BotoCoreError, ClientError
 from destination.delivery.accounts import Accounts, DeadLetters, Ledger
 from destination.delivery.conversation import Conversation, schema_for
 from destination.delivery.missing_lists import make_missing_lists
+from destination.delivery.open_message import OpenMessage
 from destination.delivery.requeue import Requeue
 from destination.delivery.round import Delivery
-from destination.delivery.work import Work
 from destination.domain.audience import AudienceKey
-from destination.domain.circuit import waited_out
 from destination.domain.connection import ActiveConnection, Connection
 from destination.domain.mapping import Mapper
+from destination.domain.pause import waited_out
 from destination.domain.person import by_key
 from destination.domain.run import Tally
 from destination.domain.schema import Schema
@@ -52,7 +52,7 @@ class Connections(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ConnectionResult:
-    """What a connection's part of a turn came to; the works that are neither done nor requeued are left over.
+    """What a connection's part of a turn came to; the messages that are neither done nor requeued are left over.
 
     `blocked`: what the connection was blocked for. `halt`: what ends the turn of its instance. `tallies` were recorded,
     `letters` dead letters were sent.
@@ -80,16 +80,18 @@ class DeliverConnection:
     verify: Callable[[ActiveConnection, Marketo, str, datetime, Set[str]], timedelta | None]
     name_of: Callable[[str], str]
 
-    def __call__(self, works: Sequence[Work], marketo: Marketo, lease: Lease, until: datetime) -> ConnectionResult:
+    def __call__(
+        self, open_messages: Sequence[OpenMessage], marketo: Marketo, lease: Lease, until: datetime
+    ) -> ConnectionResult:
         """Deliver under the instance's lease, with calls until a time. What is done when this returns is recorded."""
-        connection = works[0].target.connection
-        messages = {work.message.id: work for work in works}
+        connection = open_messages[0].target.connection
+        messages = {open_message.message.id: open_message for open_message in open_messages}
         accounts = Accounts(messages, connection.id, self.ledger, self.dead_letters, lease, self.clock, self.name_of)
         requeues: list[Requeue] = []
         blocked: ConnectionBlockedError | None = None
         halt: InstanceHalt | None = None
         try:
-            for requeue in self._serve(works, marketo, accounts, until):
+            for requeue in self._serve(open_messages, marketo, accounts, until):
                 requeues.append(requeue)  # noqa: PERF402 - what came before an error counts
         except ConnectionBlockedError as error:
             blocked = error
@@ -108,11 +110,13 @@ class DeliverConnection:
             return error
         return None
 
-    def _serve(self, works: Sequence[Work], marketo: Marketo, accounts: Accounts, until: datetime) -> Iterator[Requeue]:
+    def _serve(
+        self, open_messages: Sequence[OpenMessage], marketo: Marketo, accounts: Accounts, until: datetime
+    ) -> Iterator[Requeue]:
         """Deliver events, then carry verifications on; gives the verifications that are not finished."""
-        target = works[0].target
+        target = open_messages[0].target
         calls_before = marketo.calls
-        events = [work for work in works if work.envelope.verification is None]
+        events = [open_message for open_message in open_messages if open_message.envelope.verification is None]
         try:
             if events:
                 self._deliver(events, marketo, accounts)
@@ -121,19 +125,25 @@ class DeliverConnection:
                 raise
         if target.connection.blocked_cause is not None and marketo.calls > calls_before:
             self.connections.unblock(target.connection.id)
-        for work in works:
-            if work.envelope.verification is not None:
-                yield from self._verify(work, work.envelope.verification, marketo, accounts.lease, until)
+        for open_message in open_messages:
+            if open_message.envelope.verification is not None:
+                yield from self._verify(
+                    open_message, open_message.envelope.verification, marketo, accounts.lease, until
+                )
 
-    def _deliver(self, works: Sequence[Work], marketo: Marketo, accounts: Accounts) -> None:
+    def _deliver(self, open_messages: Sequence[OpenMessage], marketo: Marketo, accounts: Accounts) -> None:
         """Deliver the events and record what became of them. Raises what held them up, once the rest is recorded."""
-        target = works[0].target
+        target = open_messages[0].target
         calls_before = marketo.calls
         given_up = _given_up(accounts.lease)
         mapper = Mapper.of(target, _schema(target.connection, marketo, given_up))
-        messages = {work.message.id: work for work in works}
+        messages = {open_message.message.id: open_message for open_message in open_messages}
         counted = self.ledger.counted(target.connection.id, list(messages))
-        units = [unit for work in works for unit in work.units(mapper, counted.get(work.message.id, frozenset()))]
+        units = [
+            unit
+            for open_message in open_messages
+            for unit in open_message.units(mapper, counted.get(open_message.message.id, frozenset()))
+        ]
         persons = by_key(units)
         rows = self.ledger.rows(target.connection.id, list(persons))
         conversation = Conversation(target, marketo, given_up)
@@ -153,17 +163,17 @@ class DeliverConnection:
             raise conversation.halt
 
     def _verify(
-        self, work: Work, verification: str, marketo: Marketo, lease: Lease, until: datetime
+        self, open_message: OpenMessage, verification: str, marketo: Marketo, lease: Lease, until: datetime
     ) -> Iterator[Requeue]:
         try:
-            delay = self.verify(work.target, marketo, verification, until, waited_out(lease.pause))
+            delay = self.verify(open_message.target, marketo, verification, until, waited_out(lease.pause))
         except AWS_ERRORS as error:  # It may be of this verification alone: the deliveries of others go on.
-            yield Requeue(work, RETRY_BLOCKED, f"AWS: {aws_code(error)}")
+            yield Requeue(open_message, RETRY_BLOCKED, f"AWS: {aws_code(error)}")
             return
         if delay is None:
-            work.pending = set()
+            open_message.pending = set()
         else:
-            yield Requeue(work, delay, "the verification goes on")
+            yield Requeue(open_message, delay, "the verification goes on")
 
     def _make_missing_lists(self, target: ActiveConnection, marketo: Marketo) -> bool:
         connection_id = target.connection.id

@@ -1,6 +1,6 @@
 """The conversation with Marketo in a delivery: questions and changes, a few calls at a time, until something halts it.
 
-What Marketo answers for a record is given back as the domain sees it; a record that has to be tried later has none.
+What Marketo answers for a record is returned as the domain sees it; a record that has to be tried later has none.
 """
 
 import threading

@@ -62,7 +62,7 @@ def measured(report: BatchReport, calls: Mapping[str, int], seconds: float) -> d
         **{outcome.value: report.tally.counts[outcome.value] for outcome in Class},
         **{name: calls.get(name, 0) for name in ("marketo_calls", "marketo_refusals", *LIMITS.values())},
         "dead_letters": report.letters,
-        "given_back": len(report.given_back),
+        "requeued": len(report.requeued),
         "window_used": round(100 * report.window_share, 1),
         "quota_used": round(100 * report.quota_share, 1),
         "batch_duration": round(1000 * seconds),

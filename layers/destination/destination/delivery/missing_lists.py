@@ -1,4 +1,4 @@
-"""Lists that were deleted in Marketo, made anew and filled with those who were on them."""
+"""Lists that were deleted in Marketo, created again and filled with those who were on them."""
 
 from collections.abc import Callable, Iterable
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from math import ceil
 from typing import Final
 
-from destination.delivery.work import Work
+from destination.delivery.open_message import OpenMessage
 from destination.domain.connection import Waiting
 from destination.queue import Message
 
@@ -20,7 +20,7 @@ PATIENT_DELAY: Final = timedelta(hours=1)
 class Requeue:
     """A message that is to be received again after a delay, and what held it up."""
 
-    work: Work
+    open_message: OpenMessage
     delay: timedelta
     cause: str
 
@@ -28,29 +28,29 @@ class Requeue:
     def seconds(self) -> int:
         """The message's visibility timeout."""
         goes_on = self.is_of_verification and not self.delay
-        is_tired = self.work.message.receives > EAGER_RECEIVES and not goes_on
+        is_tired = self.open_message.message.receives > EAGER_RECEIVES and not goes_on
         delay = max(self.delay, PATIENT_DELAY) if is_tired else self.delay
         return max(ceil(delay.total_seconds()), 0)
 
     @property
     def is_of_verification(self) -> bool:
-        return self.work.envelope.verification is not None
+        return self.open_message.envelope.verification is not None
 
     @property
     def connection_id(self) -> str:
-        return self.work.target.connection.id
+        return self.open_message.target.connection.id
 
 
-def requeue(works: Iterable[Work], delay: timedelta, cause: str) -> tuple[Requeue, ...]:
-    """All of the works for the same cause."""
-    return tuple(Requeue(work, delay, cause) for work in works)
+def requeue(open_messages: Iterable[OpenMessage], delay: timedelta, cause: str) -> tuple[Requeue, ...]:
+    """All of the messages for the same cause."""
+    return tuple(Requeue(open_message, delay, cause) for open_message in open_messages)
 
 
 def by_seconds(requeues: Iterable[Requeue]) -> dict[int, list[Message]]:
     """The messages by their visibility timeout."""
     messages: defaultdict[int, list[Message]] = defaultdict(list)
     for one in requeues:
-        messages[one.seconds].append(one.work.message)
+        messages[one.seconds].append(one.open_message.message)
     return messages
 
 
@@ -64,7 +64,7 @@ def oldest_waiting(requeues: Iterable[Requeue], now: datetime) -> dict[str, Wait
     oldest: dict[str, Waiting] = {}
     for one in requeues:
         if not one.is_of_verification:
-            waiting = Waiting(one.work.envelope.received_at, now + timedelta(seconds=one.seconds))
+            waiting = Waiting(one.open_message.envelope.received_at, now + timedelta(seconds=one.seconds))
             oldest[one.connection_id] = min(oldest.get(one.connection_id, waiting), waiting, key=_order)
     return oldest
 

@@ -13,11 +13,11 @@ from typing import Final, Protocol
 from botocore.exceptions import BotoCoreError, ClientError
 
 from destination.delivery.connection import RETRY_BLOCKED, ConnectionResult, DeliverConnection, InstanceHalt
+from destination.delivery.open_message import OpenMessage
 from destination.delivery.requeue import Requeue, requeue
-from destination.delivery.work import Work
-from destination.domain.circuit import Pause, pause_after
 from destination.domain.connection import Connection, Limits
 from destination.domain.pace import PaceState
+from destination.domain.pause import Pause, pause_after
 from destination.domain.run import Tally
 from destination.marketo.errors import InstanceWaitsError
 from destination.marketo.instance import Marketo
@@ -26,7 +26,7 @@ from destination.store.errors import AWS_ERRORS, NotFoundError, aws_code
 from destination.store.leases import Lease
 from destination.store.ledger import LeaseLostError
 
-LONGEST_CALL: Final = timedelta(seconds=95)
+MAX_CALL_TIME: Final = timedelta(seconds=95)
 SETTLING: Final = timedelta(seconds=15)
 """What a batch needs after its last call: to record what became of it, and to requeue the rest."""
 
@@ -39,8 +39,8 @@ LEASE_PATIENCE: Final = timedelta(seconds=30)
 RETRY_LEASE: Final = timedelta(seconds=20)
 
 
-_Ready = tuple[Sequence[Work], Marketo]
-"""The works of a connection, and its instance."""
+_Ready = tuple[Sequence[OpenMessage], Marketo]
+"""The messages of a connection, and its instance."""
 
 
 class Connections(Protocol):
@@ -51,7 +51,7 @@ class Connections(Protocol):
 
 
 class Leases(Protocol):
-    """The right to deliver to an instance."""
+    """Who may deliver to an instance, and until when."""
 
     def acquire(self, munchkin_id: str, now: datetime, until: datetime) -> Lease | None: ...
     def release(self, lease: Lease, pace: PaceState, pause: Pause | None) -> None: ...
@@ -88,18 +88,18 @@ class TakeTurn:
     sleep: Callable[[float], None]
     chance: Callable[[], float]
 
-    def __call__(self, works: Sequence[Work], deadline: datetime) -> TurnResult:
-        """Deliver to the instance of the works; what is neither done nor requeued otherwise is requeued by the turn."""
+    def __call__(self, open_messages: Sequence[OpenMessage], deadline: datetime) -> TurnResult:
+        """Deliver to their instance; what is neither done nor requeued otherwise is requeued by the turn."""
         try:
-            return self._turn(works, deadline)
+            return self._turn(open_messages, deadline)
         except AWS_ERRORS as error:  # Before anything was delivered: what comes later is a result of its connection.
-            return TurnResult(requeue((one for one in works if not one.is_done), RETRY_LEASE, _cause(error)))
+            return TurnResult(requeue((one for one in open_messages if not one.is_done), RETRY_LEASE, _cause(error)))
 
-    def _turn(self, works: Sequence[Work], deadline: datetime) -> TurnResult:
+    def _turn(self, open_messages: Sequence[OpenMessage], deadline: datetime) -> TurnResult:
         """Make ready what can be before the lease is held, then deliver under it."""
-        by_connection: defaultdict[str, list[Work]] = defaultdict(list)
-        for work in works:
-            by_connection[work.target.connection.id].append(work)
+        by_connection: defaultdict[str, list[OpenMessage]] = defaultdict(list)
+        for open_message in open_messages:
+            by_connection[open_message.target.connection.id].append(open_message)
         requeues: list[Requeue] = []
         ready: list[_Ready] = []
         for own in by_connection.values():
@@ -111,11 +111,11 @@ class TakeTurn:
                 requeues += requeue(own, RETRY_BLOCKED, str(error))
         if not ready:
             return TurnResult(tuple(requeues))
-        munchkin_id = works[0].target.connection.munchkin_id
-        last_call = deadline - LONGEST_CALL - SETTLING
+        munchkin_id = open_messages[0].target.connection.munchkin_id
+        last_call = deadline - MAX_CALL_TIME - SETTLING
         lease = self._lease(munchkin_id, min(last_call, self.clock() + LEASE_PATIENCE), until=deadline + LEASE_MARGIN)
         if lease is None:
-            waiting = requeue(_works(ready), RETRY_LEASE, "another worker delivers to the instance")
+            waiting = requeue(_messages(ready), RETRY_LEASE, "another worker delivers to the instance")
             return TurnResult((*requeues, *waiting))
         result = self._under(lease, ready, last_call)
         return TurnResult(
@@ -133,15 +133,15 @@ class TakeTurn:
         """Deliver under the lease, and hand it over with what is known of the instance by then."""
         if lease.pause is not None and lease.pause.until > self.clock():
             self._release(lease, lease.pace, lease.pause)
-            return TurnResult(requeue(_works(ready), lease.pause.until - self.clock(), lease.pause.cause))
+            return TurnResult(requeue(_messages(ready), lease.pause.until - self.clock(), lease.pause.cause))
         pace: Pace | None = None
         halt: InstanceHalt | None = None
         results: list[ConnectionResult] = []
         try:
             pace = self.pace(self._limits(lease, ready), lease.pace, last_call - self.clock())
-            for works, marketo in ready:
+            for open_messages, marketo in ready:
                 marketo.pace = pace
-                results.append(self.deliver(works, marketo, lease, last_call))
+                results.append(self.deliver(open_messages, marketo, lease, last_call))
                 if (halt := results[-1].halt) is not None:
                     break
         finally:
@@ -156,7 +156,7 @@ class TakeTurn:
         )
 
     def _limits(self, lease: Lease, ready: Sequence[_Ready]) -> Limits:
-        in_batch = (works[0].target.connection.limits for works, _ in ready)
+        in_batch = (open_messages[0].target.connection.limits for open_messages, _ in ready)
         return strictest((*in_batch, *self.connections.limits(lease.munchkin_id)))
 
     def _release(self, lease: Lease, pace: PaceState, pause: Pause | None) -> None:
@@ -169,16 +169,22 @@ class TakeTurn:
         """What the connections requeue themselves, and all of theirs that is not done."""
         now = self.clock()
         held_up = _delay(lease, halt, now), "" if halt is None else _cause(halt)
-        for (works, _), result in zip(ready, results, strict=False):
+        for (open_messages, _), result in zip(ready, results, strict=False):
             yield from result.requeues
-            requeued = {one.work.message.id for one in result.requeues}
-            left = [work for work in works if not work.is_done and work.message.id not in requeued]
+            requeued = {one.open_message.message.id for one in result.requeues}
+            left = [
+                open_message
+                for open_message in open_messages
+                if not open_message.is_done and open_message.message.id not in requeued
+            ]
             if result.blocked is not None:
                 yield from requeue(left, RETRY_BLOCKED, str(result.blocked))
             else:
                 delay, cause = held_up
-                yield from requeue(left, delay, cause or "a list was made anew, or a dead letter not stored")
-        yield from requeue(_works(ready[len(results) :]), *held_up)
+                yield from requeue(
+                    left, delay, cause or "a list was created again, or a dead letter could not be stored"
+                )
+        yield from requeue(_messages(ready[len(results) :]), *held_up)
 
 
 def strictest(limits: Iterable[Limits]) -> Limits:
@@ -191,8 +197,8 @@ def strictest(limits: Iterable[Limits]) -> Limits:
     )
 
 
-def _works(ready: Iterable[_Ready]) -> list[Work]:
-    return [work for works, _ in ready for work in works]
+def _messages(ready: Iterable[_Ready]) -> list[OpenMessage]:
+    return [open_message for open_messages, _ in ready for open_message in open_messages]
 
 
 def _pause(lease: Lease, halt: InstanceHalt | None, now: datetime, chance: float) -> Pause | None:

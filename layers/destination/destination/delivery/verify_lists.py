@@ -1,4 +1,4 @@
-"""The use case that compares Marketo's lists with the ledger, as a job in slices, and mends them if it is asked to.
+"""The use case that compares Marketo's lists with the ledger, as a job in slices, and repairs them if asked to.
 
 It is done by whoever holds the instance's lease, so that nothing is delivered while people are compared, within the
 same pace. Between two slices the lease is free for deliveries. What a slice has done is stored before the next begins.
@@ -101,7 +101,7 @@ class VerifyLists:
 class _Job:
     """One verification in one slice. `delay`: when it is to go on, if it is not finished."""
 
-    use: VerifyLists
+    use_case: VerifyLists
     target: ActiveConnection
     marketo: Marketo
     verification: Verification
@@ -110,31 +110,31 @@ class _Job:
     delay: timedelta = timedelta(0)
 
     def go_on(self) -> timedelta | None:
-        now = self.use.clock()
+        now = self.use_case.clock()
         if self.verification.started_at is None:
             self._put(replace(self.verification, status=VerificationStatus.RUNNING, started_at=now))
         while self.verification.position < len(self.checks):
             number = self.verification.position
             if not self._check(number):
                 return self.delay
-            self.use.verifications.forget_read(self.verification, number)
+            self.use_case.verifications.forget_read(self.verification, number)
             self._put(replace(self.verification, position=number + 1))
-        self.use.verifications.put_out_of_sync(self.verification, self.checks)
-        finished = replace(self.verification, status=VerificationStatus.COMPLETED, finished_at=self.use.clock())
+        self.use_case.verifications.put_out_of_sync(self.verification, self.checks)
+        finished = replace(self.verification, status=VerificationStatus.COMPLETED, finished_at=self.use_case.clock())
         self._put(finished)
         return None
 
     def fail(self, code: str) -> None:
         """Give it up; what was read of the list that it was at expires."""
-        self._put(self.verification.failed(code, self.use.clock()))
+        self._put(self.verification.failed(code, self.use_case.clock()))
 
     def _put(self, verification: Verification) -> None:
         self.verification = verification
-        self.use.verifications.put(verification)
+        self.use_case.verifications.put(verification)
 
     def _note(self, number: int, check: AudienceCheck) -> AudienceCheck:
         self.checks[number] = check
-        self.use.verifications.put_check(self.verification, number, check)
+        self.use_case.verifications.put_check(self.verification, number, check)
         return check
 
     def _check(self, number: int) -> bool:
@@ -163,14 +163,14 @@ class _Job:
             while check.phase is Phase.READING and len(read) < PART and self._has_time():
                 page = self._page(check)
                 if page is None:  # A cursor does not live for ever: from the start.
-                    self.use.verifications.forget_read(self.verification, number)
+                    self.use_case.verifications.forget_read(self.verification, number)
                     check, read = replace(check, cursor=None, parts=0, found=0), []
                     continue
                 read += page.lead_ids
                 check = replace(check, cursor=page.cursor, phase=Phase.READING if page.cursor else Phase.COMPARING)
         finally:
             if read:
-                self.use.verifications.put_read(self.verification, number, check.parts, read)
+                self.use_case.verifications.put_read(self.verification, number, check.parts, read)
                 check = replace(check, parts=check.parts + 1, found=check.found + len(read))
             self._note(number, check)
 
@@ -183,25 +183,25 @@ class _Job:
             return None
 
     def _compare(self, number: int) -> bool:
-        """Look at everybody who is out of place, once more and by themselves, and mend; whether all were looked at."""
+        """Look at everybody who is out of place, once more and by themselves, and repair; whether all were."""
         check = self.checks[number]
-        found = self.use.verifications.read(self.verification, number)
+        found = self.use_case.verifications.read(self.verification, number)
         connection_id = self.target.connection.id
-        expected = Expected.of(self.use.placed(connection_id, check.audience), check.list_id)
+        expected = Expected.of(self.use_case.placed(connection_id, check.audience), check.list_id)
         check = replace(check, expected=len(expected.leads), found=len(found), in_doubt=len(expected.in_doubt))
         repair, lists = self.verification.repair, self.marketo.lists
         for chunk in chunks(expected.missing_from(found, check.missing.after)):
             if not self._has_time():
                 return False
             missing = self._are(NO_MEMBER, check, chunk)
-            mended = lists.add(check.list_id, missing) if missing and repair.adds else {}
-            check = self._note(number, replace(check, missing=_more(check.missing, missing, mended, chunk)))
+            repaired = lists.add(check.list_id, missing) if missing and repair.adds else {}
+            check = self._note(number, replace(check, missing=_more(check.missing, missing, repaired, chunk)))
         for chunk in chunks(expected.unexpected_in(found, check.unexpected.after)):
             if not self._has_time():
                 return False
             unexpected = self._are(MEMBER, check, chunk)
-            mended = lists.remove(check.list_id, unexpected) if unexpected and repair.removes else {}
-            check = self._note(number, replace(check, unexpected=_more(check.unexpected, unexpected, mended, chunk)))
+            repaired = lists.remove(check.list_id, unexpected) if unexpected and repair.removes else {}
+            check = self._note(number, replace(check, unexpected=_more(check.unexpected, unexpected, repaired, chunk)))
         self._note(number, replace(check, phase=Phase.DONE))
         return True
 
@@ -211,7 +211,7 @@ class _Job:
         return [lead_id for lead_id in lead_ids if answered[lead_id].status == status]
 
     def _has_time(self) -> bool:
-        now, budget = self.use.clock(), self.marketo.pace.budget
+        now, budget = self.use_case.clock(), self.marketo.pace.budget
         share = RESERVE * self.target.connection.limits.daily_calls
         if budget is not None and budget.today.total >= share and is_of_day(budget.today, now):
             self.delay = RESERVE_WAIT
@@ -220,7 +220,7 @@ class _Job:
 
 
 def _more(
-    before: Differences, lead_ids: Sequence[int], mended: dict[int, RecordResult], chunk: Sequence[int]
+    before: Differences, lead_ids: Sequence[int], repaired: dict[int, RecordResult], chunk: Sequence[int]
 ) -> Differences:
-    done = sum(1 for one in mended.values() if one.code is None)
+    done = sum(1 for one in repaired.values() if one.code is None)
     return before.more(lead_ids, done, chunk[-1])

@@ -1,4 +1,4 @@
-"""Alerts: what is watched of a connection, and when somebody is told.
+"""Alerts: what is watched of a connection, and when that is published.
 
 Source: Adobe, "Alerts for destinations": the only one for streaming is the rate of skipped activations, above 1 %. The
 others are ours. An alert is triggered once, stays so, and is resolved once: in between nothing is repeated.
@@ -38,18 +38,18 @@ class AlertUnit(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AlertRule:
-    """An alert is triggered above its threshold. `least` and `most` bound what may be set instead of it."""
+    """An alert is triggered above its threshold. `minimum` and `maximum` bound what may be set instead of it."""
 
     unit: AlertUnit
     threshold: float
-    least: float
-    most: float
+    minimum: float
+    maximum: float
     means: str
     remedy: str
 
     @property
     def is_settable(self) -> bool:
-        return self.least < self.most
+        return self.minimum < self.maximum
 
 
 RULES: Final[Mapping[Alert, AlertRule]] = {
@@ -67,14 +67,14 @@ RULES: Final[Mapping[Alert, AlertRule]] = {
         0.0,
         1.0,
         "The share of received persons that failed, in this hour and the one before.",
-        "Look at the run's reasons and at the dead letters, mend the cause, then redrive them.",
+        "Look at the run's reasons and at the dead letters, fix the cause, then redrive them.",
     ),
     Alert.DELIVERY_DELAY: AlertRule(
         AlertUnit.SECONDS,
         900,
         60,
         1_209_600,
-        "The age of the connection's oldest event that a delivery gave back to the queue.",
+        "The age of the connection's oldest event that waits in the queue to be tried again.",
         "Look at the connection's blocked_cause, then in the log of sync for what holds the delivery up.",
     ),
     Alert.CONNECTION_BLOCKED: AlertRule(
@@ -82,8 +82,8 @@ RULES: Final[Mapping[Alert, AlertRule]] = {
         0,
         0,
         0,
-        "Marketo refuses the connection's work.",
-        "Mend the cause that blocked_cause names; delivery goes on by itself.",
+        "Marketo refuses the connection.",
+        "Fix the cause that blocked_cause names; delivery goes on by itself.",
     ),
     Alert.QUOTA_LOW: AlertRule(
         AlertUnit.RATIO,
@@ -99,7 +99,7 @@ RULES: Final[Mapping[Alert, AlertRule]] = {
         0,
         1_000_000,
         "The number of dead letters, of all connections of the stack.",
-        "Look at their codes and reasons, mend the cause, then redrive them.",
+        "Look at their codes and reasons, fix the cause, then redrive them.",
     ),
     Alert.NO_EVENTS: AlertRule(
         AlertUnit.SECONDS,
@@ -120,15 +120,15 @@ RULES: Final[Mapping[Alert, AlertRule]] = {
 }
 
 RELEASE: Final = 0.8
-"""Of the threshold: at or below it the alert is resolved, so that a value that hovers about it tells nothing."""
+"""Of the threshold: at or below it the alert is resolved, so that a hovering value causes no more alerts."""
 
-LEAST_PERSONS: Final = 10
+MIN_PERSONS: Final = 10
 """Of fewer received persons no rate is taken: one of them would be a rate of its own."""
 
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """An alert that a connection wants, at its own threshold or (None) at the usual one."""
+    """An alert that a connection subscribes to, at its own threshold or (None) at the default one."""
 
     alert: Alert
     threshold: float | None = None
@@ -143,7 +143,7 @@ class Situation:
     """What is known of a connection now; None where it is not known.
 
     `received`, `excluded` and `failed` count persons of this hour and the one before. `delivers`: it is enabled or
-    blocked. `waiting_since`: when its oldest event that was given back was received. `used`: the calls of Marketo's
+    blocked. `waiting_since`: when its oldest event that was requeued was received. `used`: the calls of Marketo's
     day, of `daily_calls`. `out_of_sync`: what the last verification found.
     """
 
@@ -175,7 +175,7 @@ class AlertState:
 def reading(alert: Alert, situation: Situation, now: datetime) -> float | None:
     """The value that is compared with the threshold; None while there is none.
 
-    A connection that does not deliver has nothing to be told of.
+    A connection that does not deliver is watched for nothing.
     """
     if not situation.delivers:
         return 0.0
@@ -209,7 +209,7 @@ def evaluate(
 
 
 def _rate(part: int, received: int) -> float | None:
-    return None if received < LEAST_PERSONS else part / received
+    return None if received < MIN_PERSONS else part / received
 
 
 def _age(since: datetime | None, now: datetime) -> float | None:

@@ -17,7 +17,7 @@ class AudienceKey(NamedTuple):
 
 
 class WhenListMissing(StrEnum):
-    """What happens when Marketo no longer has an audience's list: the connection is blocked, or the list made anew."""
+    """What happens when Marketo no longer has an audience's list: the connection is blocked, or a new list is made."""
 
     BLOCK = "block"
     CREATE = "create"

@@ -1,4 +1,4 @@
-"""The rules of activations: which audiences can be activated on a connection, and how to mend those that cannot.
+"""The rules of activations: which audiences can be activated on a connection, and how to fix those that cannot.
 
 Source: Adobe, "Marketo Engage destination": supported audiences, scheduling.
 """
@@ -18,7 +18,7 @@ There is room for 200 bytes of namespace and id each; the ids of most sources ar
 """
 
 NAMESPACE: Final = re.compile(r"^[A-Za-z0-9_.:-]+$")
-LONGEST_NAMESPACE: Final = 64
+MAX_NAMESPACE_LENGTH: Final = 64
 AUDIENCE_ID: Final = re.compile(r"^[A-Za-z0-9_][A-Za-z0-9 _.~:@,;=+&$()'!*-]*$")
 """What can stand in the path of a call as it is."""
 
@@ -48,7 +48,7 @@ def activation_change_problems(before: Activation, after: Activation) -> list[Pr
         "namespace": before.audience.namespace != after.audience.namespace,
         "list": before.list_id != after.list_id,
     }
-    message = "cannot be changed: deactivate the audience, then activate it anew"
+    message = "cannot be changed: deactivate the audience, then activate it again"
     return [Problem(path, message) for path, changed in fixed.items() if changed]
 
 

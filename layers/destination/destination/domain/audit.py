@@ -40,7 +40,7 @@ class AuditAction(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AuditChange:
-    """A member before and after, in JSON's types; None: it was, or is, not there. Secrets are never among them."""
+    """A property before and after the change, in JSON's types; None: not there. Secrets are never among them."""
 
     path: str
     before: Any

@@ -42,7 +42,7 @@ class CheckName(StrEnum):
 class Check:
     """One check. `ok` None: it could not be made, and `detail` says why. `hint`: what to do where it is not ok.
 
-    `problems` name the members of the configuration that are to be mended.
+    `problems` name the properties of the configuration that have to be corrected.
     """
 
     name: CheckName
@@ -71,12 +71,12 @@ class ChecksReport:
 
 
 def judged(name: CheckName, problems: Sequence[Problem], good: str) -> Check:
-    """A check of members of the configuration: `good` says what was found where none has a problem."""
+    """A check of properties of the configuration: `good` says what was found where none has a problem."""
     if not problems:
         return Check(name, ok=True, detail=good)
-    count = "one member does" if len(problems) == 1 else f"{len(problems)} members do"
+    count = "one property does" if len(problems) == 1 else f"{len(problems)} properties do"
     detail = f"{count} not fit the Marketo instance: {', '.join(dict.fromkeys(one.path for one in problems))}"
-    return Check(name, ok=False, detail=detail, hint="Mend what errors names.", problems=tuple(problems))
+    return Check(name, ok=False, detail=detail, hint="Fix what errors names.", problems=tuple(problems))
 
 
 def dedupe_choices(schema: Schema) -> list[Field]:
@@ -87,10 +87,10 @@ def dedupe_choices(schema: Schema) -> list[Field]:
 
 def dedupe_problems(connection: Connection, schema: Schema) -> list[Problem]:
     """Whether people can be found, and created, by the fields that the connection compares."""
-    members = {"dedupe_field": connection.dedupe_field, "ecid_field": connection.ecid_field}
+    properties = {"dedupe_field": connection.dedupe_field, "ecid_field": connection.ecid_field}
     return [
-        Problem(member, why)
-        for member, name in members.items()
+        Problem(path, why)
+        for path, name in properties.items()
         if name is not None and (why := _dedupe_problem(connection, name, schema))
     ]
 
@@ -164,7 +164,7 @@ def workspace_problems(connection: Connection, workspaces: Collection[str]) -> l
 
 def _dedupe_problem(connection: Connection, name: str, schema: Schema) -> str | None:
     if name not in schema.searchable:
-        what = f"{name} cannot be searched by" if name in schema.fields else f"Marketo has no lead field {name}"
+        what = f"{name} is not searchable" if name in schema.fields else f"Marketo has no lead field {name}"
         return f"{what}{_meant(name, dedupe_choices(schema))}; choose one of the call marketo/dedupe-fields"
     field = schema.fields.get(name)
     if field is not None and not field.is_writable and rule_of(connection).creates:
@@ -208,8 +208,8 @@ def _paths(event: ProfileEvent) -> Iterator[str]:
     yield from _below(event.profile, "")
 
 
-def _below(members: Mapping[str, object], prefix: str) -> Iterator[str]:
-    for name, value in members.items():
+def _below(properties: Mapping[str, object], prefix: str) -> Iterator[str]:
+    for name, value in properties.items():
         path = f"{prefix}{name}"
         if isinstance(value, dict) and value:
             yield from _below(value, f"{path}.")

@@ -34,7 +34,8 @@ class PersonAction(StrEnum):
 
 
 class Status(StrEnum):
-    """`blocked`: enabled, but Marketo refuses the work until a person mends the cause; it goes on by itself then.
+    """`blocked`: enabled, but Marketo refuses the connection until somebody fixes the cause; then delivery goes on by
+    itself.
 
     `deleting`: no event is let in any more, what is queued is still delivered, and then the connection is removed.
     """
@@ -135,7 +136,7 @@ class Consent:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """The oldest event that a delivery gave back to the queue: when it was received, and until when it is hidden."""
+    """The oldest event that was requeued: when it was received, and until when it is invisible."""
 
     since: datetime
     until: datetime

@@ -1,4 +1,4 @@
-"""The configuration rules: which connections make sense, and how to mend those that do not.
+"""The configuration rules: which connections make sense, and how to fix those that do not.
 
 What takes Marketo's own description to know is in `check`.
 
@@ -37,16 +37,16 @@ ADVISED_ATTRIBUTES: Final = 50
 ADVISED_AUDIENCES: Final = 250
 """What Adobe tests its destinations with; more of them work, and may be slow at the source."""
 
-SHORTEST_SCHEDULE: Final = timedelta(hours=1)
-LONGEST_SCHEDULE: Final = timedelta(days=28)
+MIN_SCHEDULE_INTERVAL: Final = timedelta(hours=1)
+MAX_SCHEDULE_INTERVAL: Final = timedelta(days=28)
 
-LONGEST_MEMORY: Final = timedelta(days=28)
+MAX_REMEMBERED: Final = timedelta(days=28)
 """No person's last delivery is remembered for longer, so no longer time can be kept."""
 
-LONGEST_GRACE: Final = timedelta(days=7)
+MAX_GRACE: Final = timedelta(days=7)
 """How long an ingest token can outlive its replacement."""
 
-LONGEST_TEXT: Final = 255
+MAX_STRING_LENGTH: Final = 255
 MAX_MAPPING_ROWS: Final = 150
 MAX_MARKETING_ACTIONS: Final = 50
 """So that a connection fits into one DynamoDB item (400 KB)."""
@@ -54,7 +54,7 @@ MAX_MARKETING_ACTIONS: Final = 50
 MAX_MAPPING_BYTES: Final = 320_000
 """Of the sources, targets and labels, for the same reason."""
 
-LEAST_THRESHOLD: Final = 0.0001
+MIN_THRESHOLD: Final = 0.0001
 """Of an alert, unless it is zero; DynamoDB has no number of a size near that of the smallest doubles."""
 
 MARKETING_ACTION: Final = re.compile(r"^[A-Za-z][A-Za-z0-9_-]{0,63}$")
@@ -122,7 +122,7 @@ def connection_problems(connection: Connection) -> list[Problem]:
 
 
 def connection_warnings(connection: Connection, audiences: int = 0) -> list[Problem]:
-    """What works, and is perhaps not what was meant; `audiences`: how many are activated."""
+    """What works, but may not be what was meant; `audiences`: how many are activated."""
     warnings = [] if rule_of(connection).creates else list(_missing_attributes(connection))
     warnings.extend(
         Problem(f"mapping[{index}]", f"is not used: {identity} fills {row.target} already")
@@ -174,9 +174,9 @@ def change_problems(before: Connection, after: Connection) -> list[Problem]:
 
 
 def grace_problems(grace: timedelta) -> list[Problem]:
-    if timedelta(0) <= grace <= LONGEST_GRACE:
+    if timedelta(0) <= grace <= MAX_GRACE:
         return []
-    return [Problem("grace", f"must be from PT0S to P{LONGEST_GRACE.days}D")]
+    return [Problem("grace", f"must be from PT0S to P{MAX_GRACE.days}D")]
 
 
 def _identity_problems(connection: Connection) -> Iterator[Problem]:
@@ -229,7 +229,7 @@ def _ecid_problems(connection: Connection) -> Iterator[Problem]:
         message = f"{connection.ecid_field} holds what people are created with; give a field that holds the ECID alone"
         yield Problem("ecid_field", message)
     if connection.ecid_field is not None and connection.ecid_field.lower() in UNSUPPORTED_DEDUPE_FIELDS:
-        message = f"{connection.ecid_field} cannot be searched by; keep ECIDs in a searchable text field of your own"
+        message = f"{connection.ecid_field} is not searchable; keep ECIDs in a searchable text field of your own"
         yield Problem("ecid_field", message)
 
 
@@ -250,13 +250,13 @@ def _limit_problems(connection: Connection) -> Iterator[Problem]:
     if not 1 <= limits.daily_calls <= MAX_DAILY_CALLS:
         yield Problem("limits.daily_calls", f"must be from 1 to {MAX_DAILY_CALLS}")
     schedule = connection.verification
-    if schedule is not None and not SHORTEST_SCHEDULE <= schedule.every <= LONGEST_SCHEDULE:
+    if schedule is not None and not MIN_SCHEDULE_INTERVAL <= schedule.every <= MAX_SCHEDULE_INTERVAL:
         yield Problem("verification.every", "must be from PT1H to P28D, for example P1D")
     if schedule is not None and not rule_of(connection).keeps_lists:
         yield Problem("verification", "leave it out: a connection with sync type profile_only keeps no lists")
     for path in ("resend_unchanged_after", "lead_cache"):
-        if not timedelta(0) <= getattr(connection, path) <= LONGEST_MEMORY:
-            yield Problem(path, f"must be from PT0S to P{LONGEST_MEMORY.days}D")
+        if not timedelta(0) <= getattr(connection, path) <= MAX_REMEMBERED:
+            yield Problem(path, f"must be from PT0S to P{MAX_REMEMBERED.days}D")
 
 
 def _alert_problems(connection: Connection) -> Iterator[Problem]:
@@ -269,12 +269,12 @@ def _alert_problems(connection: Connection) -> Iterator[Problem]:
         if one.threshold is None:
             continue
         if not rule.is_settable:
-            yield Problem(f"alerts[{index}].threshold", f"leave it out: {one.alert} is there or not")
-        elif not rule.least <= one.threshold <= rule.most:
-            bounds = f"from {rule.least:g} to {rule.most:,.{0 if rule.most > 1 else 2}f} ({rule.unit})"
+            yield Problem(f"alerts[{index}].threshold", f"leave it out: {one.alert} has no threshold")
+        elif not rule.minimum <= one.threshold <= rule.maximum:
+            bounds = f"from {rule.minimum:g} to {rule.maximum:,.{0 if rule.maximum > 1 else 2}f} ({rule.unit})"
             yield Problem(f"alerts[{index}].threshold", f"must be {bounds}")
-        elif 0 < one.threshold < LEAST_THRESHOLD:
-            yield Problem(f"alerts[{index}].threshold", f"must be 0, or at least {LEAST_THRESHOLD:g}")
+        elif 0 < one.threshold < MIN_THRESHOLD:
+            yield Problem(f"alerts[{index}].threshold", f"must be 0, or at least {MIN_THRESHOLD:g}")
 
 
 def _mapping_problems(connection: Connection) -> Iterator[Problem]:

@@ -72,12 +72,12 @@ def violations(policies: Sequence[Policy], active: ActiveConnection) -> list[Vio
 
 
 def new_violations(before: Sequence[Violation], after: Sequence[Violation]) -> list[Violation]:
-    """Those that a change makes; what was so before can be mended step by step."""
+    """Those that a change makes; what was so before can be fixed step by step."""
     return [one for one in after if not any(one.is_part_of(known) for known in before)]
 
 
 def violation_problems(violation: Violation) -> list[Problem]:
-    """The violation at each place where it can be mended."""
+    """The violation at each place where it can be fixed."""
     policy, labels = violation.policy, _listed(violation.labels)
     actions = _listed(violation.marketing_actions)
     denied = f"policy {policy.name} ({policy.id}) denies {actions} for data labelled {labels}"
@@ -98,8 +98,8 @@ def policy_problem(path: str, violation: Violation) -> Problem:
     connection, actions = violation.connection, _listed(violation.marketing_actions)
     labels = _listed(violation.labels)
     denied = f"connection {connection.name} ({connection.id}) would violate it: {actions} with data labelled {labels}"
-    mend = "mend the connection or disable it first, or keep the policy a draft"
-    return Problem(path, f"{denied}, see its {_places(violation)}; {mend}")
+    remedy = "fix the connection or disable it first, or keep the policy a draft"
+    return Problem(path, f"{denied}, see its {_places(violation)}; {remedy}")
 
 
 def violation_warnings(violation: Violation) -> list[Problem]:

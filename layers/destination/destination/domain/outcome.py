@@ -9,7 +9,7 @@ from destination.domain.audience import AudienceKey
 
 
 class Class(StrEnum):
-    """Every received person ends in exactly one of these."""
+    """Every received person has exactly one of these outcomes."""
 
     ACTIVATED = "activated"
     UNCHANGED = "unchanged"
@@ -38,19 +38,19 @@ INVALID_ATTRIBUTE = Reason(Class.FAILED, "INVALID_ATTRIBUTE")
 TOO_MANY_MATCHES = Reason(Class.FAILED, "TOO_MANY_MATCHES")
 
 MESSAGES: Mapping[str, str] = {
-    "SUPERSEDED": "A newer event of the same person was delivered, so this one had nothing left to say.",
-    "ALREADY_DELIVERED": "Marketo was told the same before.",
-    "NOT_ON_LIST": "The person left an audience that it was not in as far as Marketo knows.",
+    "SUPERSEDED": "A newer event of the same person was delivered before this one, which had nothing left to change.",
+    "ALREADY_DELIVERED": "The same was delivered to Marketo before.",
+    "NOT_ON_LIST": "The person left an audience and was not on its list.",
     "PERSON_NOT_FOUND": "No lead has this dedupe value, and the connection creates nobody for such an event.",
     "MISSING_DEDUPE_VALUE": "The profile has no value at the sources mapped to identities (DedupeField; Email, ECID).",
     "INVALID_DEDUPE_VALUE": "The value mapped to an identity does not fit the lead field that it is compared with.",
     "MISSING_REQUIRED_ATTRIBUTE": "To create a person, firstName, lastName and email must not be empty.",
     "INVALID_REQUIRED_ATTRIBUTE": "firstName, lastName or email has a value that Marketo cannot take.",
-    "OUTSIDE_SCHEDULE": "It comes before the start or after the end of every audience that it names.",
+    "OUTSIDE_SCHEDULE": "The event is before the start or after the end of every audience that it names.",
     "NO_CONSENT": "The profile has no value that the connection's consent rule allows, so the person is on no list.",
     "INVALID_ATTRIBUTE": "A mapped attribute has a value that Marketo cannot take, and on_invalid is fail.",
     "TOO_MANY_MATCHES": "More than 1,000 leads share the dedupe value; Marketo does not list them.",
-    "OTHER": "Reasons that are not listed one by one: a run keeps so many, and counts the rest here.",
+    "OTHER": "Reasons that are not listed one by one: a run lists a limited number, and counts the rest here.",
 }
 """By code, for people; the meaning of codes that begin with `MARKETO_CODE` is Marketo's."""
 

@@ -1,4 +1,4 @@
-"""What is known of the use of one Marketo instance's limits: it travels with the right to deliver to the instance."""
+"""What is known of the use of one Marketo instance's limits: it is handed over with the instance's lease."""
 
 from dataclasses import dataclass
 from typing import Final

@@ -219,7 +219,7 @@ def adopted(proposals: Sequence[Proposal]) -> tuple[Policy, ...]:
     for index, proposal in enumerate(proposals):
         path = f"policies[{index}]"
         if proposal.id in seen:
-            problems.append(Problem(f"{path}.id", f"{proposal.id} is there already; keep one"))
+            problems.append(Problem(f"{path}.id", f"{proposal.id} is given twice; keep one"))
         seen.add(proposal.id)
         if proposal.id in core:
             problems.extend(_core_changes(path, core[proposal.id], proposal))
@@ -245,20 +245,18 @@ def misspelt(path: str, labels: Sequence[str]) -> Iterator[Problem]:
 
 
 def _core_changes(path: str, core: Policy, proposal: Proposal) -> Iterator[Problem]:
-    for member in ("name", "description", "marketing_actions", "deny"):
-        wanted = getattr(proposal, member)
-        if wanted is not None and wanted != getattr(core, member):
+    for name in ("name", "description", "marketing_actions", "deny"):
+        wanted = getattr(proposal, name)
+        if wanted is not None and wanted != getattr(core, name):
             message = "cannot be changed: it is a core policy's; leave it out, or make a policy of your own"
-            yield Problem(f"{path}.{member}", message)
+            yield Problem(f"{path}.{name}", message)
 
 
 def _custom(path: str, proposal: Proposal, problems: list[Problem]) -> Policy | None:
     name, actions, deny = proposal.name, proposal.marketing_actions, proposal.deny
     if name is None or actions is None or deny is None:
         given = {"name": name, "marketing_actions": actions, "deny": deny}
-        problems.extend(
-            Problem(f"{path}.{member}", "must be given") for member, value in given.items() if value is None
-        )
+        problems.extend(Problem(f"{path}.{name}", "must be given") for name, value in given.items() if value is None)
         return None
     problems.extend(_expression_problems(f"{path}.deny", deny))
     return Policy(proposal.id, name, proposal.status, actions, deny, proposal.description)

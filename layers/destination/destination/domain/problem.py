@@ -1,4 +1,4 @@
-"""What is wrong with something that was given, and how to mend it."""
+"""What is wrong with something that was given, and how to fix it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What is wrong with a member, of a body or of a record of one, and how to mend it.
+    """What is wrong with a property, of a body or of a record of one, and how to fix it.
 
     The path is dotted, with list positions: `mapping[2].target`; empty, it is the whole.
     """
@@ -16,7 +16,7 @@ class Problem:
 
 
 class RefusedError(Exception):
-    """What was asked for is not done; `problems` say which members are to be mended, if any are."""
+    """What was asked for is not done; `problems` say which properties have to be corrected, if any."""
 
     def __init__(self, message: str, problems: Sequence[Problem] = ()) -> None:
         super().__init__(message)
@@ -24,7 +24,7 @@ class RefusedError(Exception):
 
 
 class ConfigurationError(RefusedError):
-    """The configuration breaks a rule; `problems` say which members, and how to mend them."""
+    """The configuration breaks a rule; `problems` say which properties, and how to fix them."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         super().__init__("; ".join(f"{problem.path}: {problem.message}" for problem in problems), problems)

@@ -16,7 +16,7 @@ from destination.domain.person import Delivered
 SAMPLE: Final = 10
 """Lead ids that are shown of those out of place."""
 
-LONGEST: Final = timedelta(days=7)
+MAX_DURATION: Final = timedelta(days=7)
 """What takes longer than this from its request is given up, so that another can be requested."""
 
 EXPIRED: Final = "EXPIRED"
@@ -25,7 +25,7 @@ LIST_CHANGED: Final = "LIST_CHANGED"
 
 
 class Repair(StrEnum):
-    """What a verification mends: who is missing is put on the list, who is on it without reason is taken off."""
+    """What a verification repairs: missing people are put on the list, unexpected ones are taken off."""
 
     NONE = "none"
     MISSING = "missing"
@@ -43,7 +43,7 @@ class Repair(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """How often the lists of a connection are verified, and what is mended then."""
+    """How often the lists of a connection are verified, and what is repaired then."""
 
     every: timedelta
     repair: Repair = Repair.NONE
@@ -70,14 +70,16 @@ class Differences:
     """People out of place: how many, and some of them by lead id. `after`: the highest id that was looked at."""
 
     count: int = 0
-    mended: int = 0
+    repaired: int = 0
     sample: tuple[int, ...] = ()
     after: int = 0
 
-    def more(self, lead_ids: Iterable[int], mended: int, after: int) -> Self:
+    def more(self, lead_ids: Iterable[int], repaired: int, after: int) -> Self:
         found = sorted(lead_ids)
         sample = (*self.sample, *found)[:SAMPLE]
-        return replace(self, count=self.count + len(found), mended=self.mended + mended, sample=sample, after=after)
+        return replace(
+            self, count=self.count + len(found), repaired=self.repaired + repaired, sample=sample, after=after
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +112,7 @@ class AudienceCheck:
     def out_of_sync(self) -> int:
         """How many people are out of place now."""
         differences = (self.missing, self.unexpected)
-        return sum(one.count - one.mended for one in differences)
+        return sum(one.count - one.repaired for one in differences)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +143,7 @@ class Verification:
 
     def at(self, now: datetime) -> Self:
         """As it is at a time: it has failed if it was not finished for too long, whatever became of its message."""
-        ends = self.requested_at + LONGEST
+        ends = self.requested_at + MAX_DURATION
         return self if self.is_finished or now < ends else self.failed(EXPIRED, ends)
 
 

@@ -1,7 +1,7 @@
 """Which type of a profile's schema fits which type of lead field.
 
 Source: Adobe, "Marketo Engage Person Sync", field types (XDM to Marketo); Marketo REST API, "Field types". What the
-table leaves out is added where delivery converts every value of the type without loss: numbers and times into texts.
+table leaves out is added where delivery converts every value of the type without loss: numbers and times into strings.
 """
 
 from collections.abc import Mapping
@@ -33,9 +33,9 @@ TYPES: Final[Mapping[SourceType, frozenset[str]]] = {
 
 _UNSUPPORTED: Final[Mapping[SourceType, str]] = {
     SourceType.ARRAY: "map an attribute with a single value",
-    SourceType.OBJECT: "map one of its members, by a longer path",
+    SourceType.OBJECT: "map one of its properties, by a longer path",
     SourceType.MAP: "map one of its entries, by a longer path",
-    SourceType.BYTE: "map a text or a number",
+    SourceType.BYTE: "map a string or a number",
 }
 
 

@@ -15,7 +15,7 @@ from destination.ingest.sources import FORMATS
 from destination.ingest.sources.body import (
     MAX_RECORDS,
     Parsed,
-    Receipt,
+    RecordTimes,
     TooManyRecordsError,
     UnreadableBodyError,
 )
@@ -40,7 +40,7 @@ class WebhookError(Exception):
      ├─ UnauthorizedError        unauthorized             no ingest token, or a wrong one
      ├─ NotEnabledError          not-enabled              the connection is a draft or disabled
      ├─ BodyTooLargeError        too-large
-     ├─ UnsupportedTypeError     unsupported-media-type   the content is announced as something other than JSON
+     ├─ UnsupportedTypeError     unsupported-media-type   the content type is not JSON
      ├─ NotJsonError             not-json
      ├─ NoEventsError            no-events                no record of the body is an event; `problems` say why
      ├─ QueueUnavailableError    unavailable              try again; what was stored already is not delivered twice
@@ -135,9 +135,9 @@ class AcceptEvents:
         Raises a WebhookError when the request is not taken as a whole.
         """
         source_format = self._admit(submission)
-        receipt = Receipt(self.clock())
+        times = RecordTimes(self.clock())
         try:
-            parsed = FORMATS[source_format](submission.body, receipt)
+            parsed = FORMATS[source_format](submission.body, times)
         except UnreadableBodyError as error:
             raise NotJsonError(f"{error}.") from error
         except TooManyRecordsError as error:
@@ -145,13 +145,15 @@ class AcceptEvents:
         texts = encoded(parsed)
         if parsed.rejected and not texts:
             raise NoEventsError("No record of the body is an event.", [_in_body(*one) for one in parsed.rejected])
-        self._store(submission, receipt, texts)
+        self._store(submission, times, texts)
         return Acceptance(len(texts), tuple(sorted(parsed.rejected, key=_index)), tuple(parsed.warnings))
 
     def _admit(self, submission: Submission) -> str:
         ingress = self._ingress(submission.connection_id)
         if ingress is None:
-            raise UnknownConnectionError("There is no such connection; compare the URL with the one shown at creation.")
+            raise UnknownConnectionError(
+                "No connection has this id; compare the URL with the one shown when the connection was created."
+            )
         if not _opens(submission.authorization, ingress, self.clock()):
             raise UnauthorizedError("Send the connection's ingest token as 'Authorization: Bearer <token>'.")
         if ingress.status not in OPEN:
@@ -162,7 +164,7 @@ class AcceptEvents:
         if "json" not in kind and not kind.startswith("text/plain"):
             raise UnsupportedTypeError("Send JSON, with 'Content-Type: application/json'.")
         if (submission.content_encoding or "identity").strip().lower() != "identity":
-            raise UnsupportedTypeError("Send the body as it is, without 'Content-Encoding'.")
+            raise UnsupportedTypeError("Send the body uncompressed, without 'Content-Encoding'.")
         return ingress.source_format
 
     def _ingress(self, connection_id: str) -> Ingress | None:
@@ -174,9 +176,9 @@ class AcceptEvents:
             cause = error.response["Error"]["Code"] if isinstance(error, ClientError) else type(error).__name__
             raise UnavailableError("The connection cannot be read now; send the body again.", cause) from error
 
-    def _store(self, submission: Submission, receipt: Receipt, encoded: Sequence[tuple[int, str]]) -> None:
+    def _store(self, submission: Submission, times: RecordTimes, encoded: Sequence[tuple[int, str]]) -> None:
         texts = (text for _, text in encoded)
-        packed = list(pack(submission.connection_id, receipt.at, texts, submission.correlation_id))
+        packed = list(pack(submission.connection_id, times.received_at, texts, submission.correlation_id))
         lost = set(self.queue.send(submission.connection_id, [body for _, body in packed]))
         if not lost:
             return
@@ -198,7 +200,7 @@ def encoded(parsed: Parsed) -> list[tuple[int, str]]:
         try:
             text = encode_event(event)
         except ValueError:
-            parsed.rejected.append((index, Problem("", "has a text that is not valid Unicode (a lone surrogate)")))
+            parsed.rejected.append((index, Problem("", "has a string that is not valid Unicode (a lone surrogate)")))
             continue
         if len(text) > MAX_EVENT_BYTES:
             parsed.rejected.append(

@@ -1,7 +1,7 @@
 """The daily budget: how many of the instance's calls of a day may have been made before ours stop.
 
-Source: Marketo REST API, "Limits": the quota is the instance's, shared by all integrations, and starts anew at midnight
-US Central; whether that moves with daylight saving is not said, so it may be 05:00 or 06:00 UTC.
+Source: Marketo REST API, "Limits": the quota is the instance's, shared by all integrations, and starts again at
+midnight US Central; whether that moves with daylight saving is not said, so it may be 05:00 or 06:00 UTC.
 """
 
 import threading
@@ -15,17 +15,17 @@ from destination.domain.pace import DayCount
 from destination.marketo.errors import BUDGET_REACHED, QuotaReachedError
 from destination.marketo.usage import Usage
 
-LONGEST_TRUST: Final = timedelta(hours=1)
+MAX_COUNT_AGE: Final = timedelta(hours=1)
 """Others go on calling: what Marketo counted is asked for again when it is older."""
 
-MOST_OWN_CALLS: Final = 250
+MAX_OWN_CALLS: Final = 250
 """Our own calls on top of what Marketo counted; after these it is asked again."""
 
 SETTLING: Final = timedelta(minutes=5)
 """Marketo's statistics may follow the reset a little later, and the clocks differ."""
 
-LONGEST_WAIT: Final = timedelta(hours=6)
-"""A person may raise the quota or the budget meanwhile, and a queue does not hide messages for longer than 12 h."""
+MAX_WAIT: Final = timedelta(hours=6)
+"""A person may raise the quota or the budget meanwhile, and a visibility timeout is at most 12 h."""
 
 _RESET_HOURS: Final = (5, 6)
 
@@ -38,8 +38,8 @@ def next_reset(now: datetime) -> datetime:
 
 
 def wait_for_reset(now: datetime) -> timedelta:
-    """How long to wait for the quota: until the next possible reset shows, but never longer than LONGEST_WAIT."""
-    return min(next_reset(now - SETTLING) + SETTLING - now, LONGEST_WAIT)
+    """How long to wait for the quota: until the next possible reset shows, but never longer than MAX_WAIT."""
+    return min(next_reset(now - SETTLING) + SETTLING - now, MAX_WAIT)
 
 
 def is_of_day(count: DayCount, now: datetime) -> bool:
@@ -80,8 +80,8 @@ class Budget:
             now = self._wall()
             if self._may_be_reset(now):
                 return True
-            old = now - self._today.asked_at >= LONGEST_TRUST.total_seconds()
-            return self._today.total < self._most and (old or self._today.own >= MOST_OWN_CALLS)
+            old = now - self._today.asked_at >= MAX_COUNT_AGE.total_seconds()
+            return self._today.total < self._most and (old or self._today.own >= MAX_OWN_CALLS)
 
     def check(self) -> None:
         """Raises QuotaReachedError, which waits for the next possible reset, when no further call may be made."""

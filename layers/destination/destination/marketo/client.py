@@ -72,7 +72,7 @@ def json_body(value: object) -> bytes:
 class Client:
     """Calls one Marketo instance as one API user. Safe for threads.
 
-    `pace` may be replaced between deliveries, when the lease that it travels with is taken anew.
+    `pace` may be replaced between deliveries, when the lease that it travels with is taken again.
     """
 
     def __init__(self, http: requests.Session, url: str, tokens: Tokens, pace: Pace, watch: Watch = unwatched) -> None:

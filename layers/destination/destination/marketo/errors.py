@@ -4,12 +4,12 @@
      ├─ InstanceWaitsError              .wait .executed_unknown: nothing is failed, the work is repeated later
      │   ├─ TokenRefusedError           600 601 602 and HTTP 401, also with a new token
      │   └─ QuotaReachedError           607, and BUDGET_REACHED, which is decided here
-     ├─ ConnectionBlockedError          a person must mend the configuration in Marketo or here
+     ├─ ConnectionBlockedError          a person must fix the configuration in Marketo or here
      │   └─ ListMissingError            1013
      └─ RequestRejectedError            the whole request was refused for what is in it
 
 Decided by code alone, whatever the level it comes at: Marketo answers codes of every range at the top level and in
-records (Marketo REST API, "Error codes"). Texts of Marketo may hold profile values and are never kept.
+records (Marketo REST API, "Error codes"). Messages of Marketo may hold profile values and are never kept.
 """
 
 from collections.abc import Mapping
@@ -86,7 +86,7 @@ def _rejected(meaning: str, remedy: str = "") -> CodeInfo:
 
 _SHARED = "Other integrations use the same limit: lower their share or this connection's."
 _PERMISSION = "Check the permissions of the API user's role."
-_REPORT = "This is a fault of the connector: report it."
+_REPORT = "This is a defect of this destination: report it."
 
 CODES: Final[Mapping[str, CodeInfo]] = {
     # HTTP status; 5xx that are not listed mean the same as 503
@@ -153,9 +153,11 @@ CODES: Final[Mapping[str, CodeInfo]] = {
     "1008": _rejected("access to the partition is denied", _PERMISSION),
     "1009": _blocked("a partition must be named", "Choose a partition for the connection."),
     "1010": _rejected("the lead is in another partition"),
-    "1011": _blocked("the field cannot be searched by", "Choose one of Marketo's searchable fields."),
+    "1011": _blocked("the field is not searchable", "Choose one of Marketo's searchable fields."),
     "1012": _rejected("invalid cookie"),
-    "1013": _blocked("the list does not exist any more", "Restore the list or activate the audience anew."),
+    "1013": _blocked(
+        "the list does not exist any more", "Restore the list, or deactivate and activate the audience again."
+    ),
     "1014": _waits("Marketo could not create the object", 60),
     "1015": _rejected("the lead is not on the list"),
     "1016": _waits("too many imports are waiting", 300),
@@ -244,7 +246,7 @@ class QuotaReachedError(InstanceWaitsError):
 
 
 class ConnectionBlockedError(MarketoError):
-    """The connection cannot work until a person mends the cause."""
+    """The connection cannot work until a person fixes the cause."""
 
 
 class ListMissingError(ConnectionBlockedError):
@@ -252,7 +254,7 @@ class ListMissingError(ConnectionBlockedError):
 
 
 class RequestRejectedError(MarketoError):
-    """Marketo refuses the request for what is in it; the same request is refused again."""
+    """Marketo rejected the request for what is in it; the same request is refused again."""
 
 
 def error_for(code: str, operation: str) -> MarketoError:

@@ -53,7 +53,7 @@ class RecordResult:
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> "RecordResult":
-        """Read one row of a result; the texts of reasons may hold profile values and are left out."""
+        """Read one row of a result; the messages of reasons may hold profile values and are left out."""
         lead_id = row.get("id")
         status = str(row.get("status"))
         code = None

@@ -25,7 +25,7 @@ MARGIN: Final = 0.3
 LOWERED_TO: Final = 0.8
 """Of the calls that were sent in the window in which one was refused."""
 
-LEAST_SHARE: Final = 5
+MIN_SHARE: Final = 5
 STEP: Final = 1
 """What a lowered bound grows back by in every window without a refusal.
 
@@ -35,7 +35,7 @@ Slowly: whenever it grows beyond what the others leave, they are refused as well
 SHORT_WAIT: Final = (1.0, 5.0)
 """Seconds until a call that was one too many at once is repeated: any time in between, so that not all come again."""
 
-_SHORTEST_SLEEP: Final = 0.001
+_MIN_SLEEP: Final = 0.001
 
 
 class OutOfTimeError(Exception):
@@ -117,7 +117,7 @@ class Pace:
             now = self._monotonic()
             if code == RATE_REACHED and (self._share is None or sent >= self._share.since):
                 self._forget(now)
-                level = min(self._calls_at(now), max(LEAST_SHARE, int(LOWERED_TO * len(self._sent))))
+                level = min(self._calls_at(now), max(MIN_SHARE, int(LOWERED_TO * len(self._sent))))
                 self._share = Lowered(level, now + WINDOW + MARGIN)
             if code == CONCURRENCY_REACHED and (self._places is None or sent > self._places.since):
                 self._places = Lowered(max(1, self._places_at(now) - 1), now)
@@ -188,7 +188,7 @@ class Pace:
                         if self.budget is not None:
                             self.budget.count()
                         return now
-                self._sleep(max(wait, _SHORTEST_SLEEP))
+                self._sleep(max(wait, _MIN_SLEEP))
 
     def _wait(self, now: float) -> float:
         self._forget(now)

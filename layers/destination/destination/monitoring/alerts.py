@@ -1,6 +1,6 @@
-"""The use case behind alerts: what is known of each connection is compared with its thresholds, and changes are told.
+"""The use case behind alerts: each connection is compared with its thresholds, and changes are published.
 
-A change is stored before anybody is told of it, and marked as told afterwards. Until then the alert is not evaluated
+A change is stored before it is published, and marked as published afterwards. Until then the alert is not evaluated
 again, so that nobody is told of the end of something whose beginning was lost.
 """
 

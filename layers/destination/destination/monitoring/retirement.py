@@ -15,7 +15,7 @@ from destination.queue import COUNTS_LAG, EventQueue
 from destination.store.connections import Connections
 from destination.store.errors import AWS_ERRORS, aws_code
 
-LONGEST_IN_QUEUE: Final = timedelta(days=14)
+MAX_TIME_IN_QUEUE: Final = timedelta(days=14)
 """The queue's retention (template.yaml)."""
 
 
@@ -41,7 +41,7 @@ class RetireConnections:
         ages = {one.id: now - one.deleting_since for one in leaving if one.deleting_since}
         drained = any(age >= COUNTS_LAG for age in ages.values()) and self.queue.is_empty()
         for connection in leaving:
-            if ages[connection.id] >= (COUNTS_LAG if drained else LONGEST_IN_QUEUE):
+            if ages[connection.id] >= (COUNTS_LAG if drained else MAX_TIME_IN_QUEUE):
                 try:
                     self.removal(connection)
                 except AWS_ERRORS as error:

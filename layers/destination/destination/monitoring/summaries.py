@@ -20,7 +20,7 @@ from destination.store.errors import NotFoundError
 from destination.store.summaries import SummedUp
 
 HOUR: Final = timedelta(hours=1)
-LONGEST_OUTAGE: Final = timedelta(days=14)
+MAX_CATCH_UP: Final = timedelta(days=14)
 """Hours that are longer ago are not made up for."""
 
 RUN_SUMMARY: Final = "Run Summary"
@@ -102,7 +102,7 @@ class SummariseRuns:
 
     def _due(self, connection_id: str, last: datetime) -> Iterator[str]:
         before = self.summaries.last_hour(connection_id)
-        first = last if before is None else max(hour_of(before) + HOUR, last - LONGEST_OUTAGE)
+        first = last if before is None else max(hour_of(before) + HOUR, last - MAX_CATCH_UP)
         while first <= last:
             yield run_id(first)
             first += HOUR

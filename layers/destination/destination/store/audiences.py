@@ -66,7 +66,7 @@ class Audiences:
         return activation_from(answer["Item"])
 
     def list(self, connection_id: str) -> tuple[Activation, ...]:
-        """All of a connection, by namespace and id; empty when there is no such connection."""
+        """All of a connection, by namespace and id; empty when the connection does not exist."""
         pages = self._client.get_paginator("query").paginate(
             TableName=self._table,
             KeyConditionExpression="pk = :id AND begins_with(sk, :activation)",
@@ -84,7 +84,7 @@ class Audiences:
     ) -> Activation:
         """Store an activation: a new one, or one in place of that of the same audience that was read before.
 
-        A list that it does not change is left as it stands, so that one that was made anew meanwhile is kept.
+        A list that it does not change is left as it stands, so that one that was created again meanwhile is kept.
 
         Raises NotFoundError and DeletingError for the connection, and StaleVersionError when the audience was
         activated, changed, deactivated or given another list since then.

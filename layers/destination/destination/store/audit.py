@@ -103,7 +103,7 @@ class Audit:
 
 
 def _stamp(at: datetime) -> str:
-    """Of one length, so that the texts have the order of the times."""
+    """Of one length, so that the strings have the order of the times."""
     return at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds")
 
 

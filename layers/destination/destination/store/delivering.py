@@ -53,7 +53,7 @@ class DeliveringConnections:
         self._audiences.rebind(connection_id, audience, before, list_id, list_name)
 
     def block(self, connection_id: str, cause: str) -> None:
-        """Show that Marketo refuses the work, and why; only a connection that delivers is blocked.
+        """Show that Marketo refuses the connection, and why; only a connection that delivers is blocked.
 
         One that is being deleted stays so, and shows the cause.
         """

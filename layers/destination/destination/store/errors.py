@@ -7,7 +7,7 @@ AWS_ERRORS = (BotoCoreError, ClientError)
 
 
 def aws_code(error: BaseException) -> str:
-    """What AWS calls its refusal; its texts are left out, as they may hold what was sent."""
+    """What AWS calls its refusal; its messages are left out, as they may hold what was sent."""
     return str(error.response["Error"].get("Code")) if isinstance(error, ClientError) else type(error).__name__
 
 
@@ -16,11 +16,11 @@ class StoreError(Exception):
 
 
 class NotFoundError(StoreError):
-    """There is no such thing; the message names it."""
+    """What was asked for does not exist; the message names it."""
 
 
 class StaleVersionError(StoreError):
-    """Somebody else changed it since it was read."""
+    """It has changed since it was read."""
 
 
 class DeletingError(StoreError):

@@ -11,8 +11,8 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from destination.domain.circuit import Pause
 from destination.domain.pace import NOTHING_KNOWN, DayCount, Lowered, PaceState
+from destination.domain.pause import Pause
 from destination.domain.times import format_time, parse_time
 
 if TYPE_CHECKING:

@@ -84,7 +84,7 @@ class TokenSecret:
         _write(self._client, self._name, content)
 
     def delete(self) -> None:
-        """Remove the token at once; who still needs one obtains it anew. None there is as good."""
+        """Remove the token at once; who still needs one obtains it again. None there is as good."""
         _delete(self._client, self._name)
 
 

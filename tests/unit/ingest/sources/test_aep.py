@@ -10,7 +10,7 @@ from destination.domain.audience import AudienceKey
 from destination.domain.event import Membership, MembershipStatus, ProfileEvent
 from destination.domain.problem import Problem
 from destination.ingest.sources.aep import parse
-from destination.ingest.sources.body import MAX_AUDIENCES, Parsed, Receipt
+from destination.ingest.sources.body import MAX_AUDIENCES, Parsed, RecordTimes
 
 NOW = datetime(2026, 11, 21, 10, tzinfo=UTC)
 REALIZED, EXITED = MembershipStatus.REALIZED, MembershipStatus.EXITED
@@ -42,7 +42,7 @@ PROFILE: Mapping[str, object] = {
 
 
 def read(*records: object) -> Parsed:
-    return parse(json.dumps(records).encode(), Receipt(NOW))
+    return parse(json.dumps(records).encode(), RecordTimes(NOW))
 
 
 def only(parsed: Parsed) -> ProfileEvent:
@@ -190,6 +190,6 @@ def test_problems_never_show_a_value() -> None:
 def test_one_broken_record_among_a_thousand_is_named() -> None:
     lines = [json.dumps(PROFILE)] * 1000
     lines[417] = lines[417][:-9]
-    parsed = parse("\n".join(lines).encode(), Receipt(NOW))
+    parsed = parse("\n".join(lines).encode(), RecordTimes(NOW))
     assert (len(parsed.events), [index for index, _ in parsed.rejected]) == (999, [417])
     assert isinstance(parsed.rejected[0][1], Problem)

@@ -10,8 +10,8 @@ from destination.ingest.sources.body import (
     MAX_IDENTITIES,
     MAX_RECORDS,
     Broken,
-    Receipt,
     RecordError,
+    RecordTimes,
     TooManyRecordsError,
     UnreadableBodyError,
     as_object,
@@ -117,23 +117,23 @@ def test_a_long_body_without_a_record_is_refused_in_time() -> None:
 
 
 def test_records_of_one_body_are_each_newer_than_the_one_before() -> None:
-    receipt = Receipt(NOW)
-    assert [receipt.of(index) - NOW for index in (0, 1, 4000)] == [timedelta(microseconds=n) for n in (0, 1, 4000)]
+    times = RecordTimes(NOW)
+    assert [times.of(index) - NOW for index in (0, 1, 4000)] == [timedelta(microseconds=n) for n in (0, 1, 4000)]
 
 
 @pytest.mark.parametrize("text", ["2026-11-21T10:00:01Z", "2099-01-01T00:00:00Z", "9999-12-31T23:59:59.999999Z"])
 def test_no_time_lies_in_the_future(text: str) -> None:
-    assert Receipt(NOW).time(text, 7, "at") == NOW + timedelta(microseconds=7)
+    assert RecordTimes(NOW).time(text, 7, "at") == NOW + timedelta(microseconds=7)
 
 
 def test_a_past_time_is_as_it_was_said() -> None:
-    assert Receipt(NOW).time("2026-11-21T10:59:59+0100", 7, "at") == NOW - timedelta(seconds=1)
+    assert RecordTimes(NOW).time("2026-11-21T10:59:59+0100", 7, "at") == NOW - timedelta(seconds=1)
 
 
 @pytest.mark.parametrize("value", [None, 7, 1762000000000, True, [], {}, "", "soon", "0001-01-01T00:00:00+05:00"])
 def test_what_is_no_time_names_its_path(value: object) -> None:
     with pytest.raises(RecordError, match=r"^audiences\[0\]\.at: must be"):
-        Receipt(NOW).time(value, 7, "audiences[0].at")
+        RecordTimes(NOW).time(value, 7, "audiences[0].at")
 
 
 def test_a_body_may_have_so_many_records_and_no_more() -> None:

@@ -9,7 +9,7 @@ import pytest
 from destination.domain.audience import AudienceKey
 from destination.domain.event import Membership, MembershipStatus, ProfileEvent
 from destination.ingest.sources import FORMATS, aep, canonical
-from destination.ingest.sources.body import MAX_AUDIENCES, Parsed, Receipt
+from destination.ingest.sources.body import MAX_AUDIENCES, Parsed, RecordTimes
 from destination.ingest.sources.canonical import parse
 
 NOW = datetime(2026, 11, 21, 10, tzinfo=UTC)
@@ -27,7 +27,7 @@ EVENT: Mapping[str, object] = {
 
 
 def read(*records: object) -> Parsed:
-    return parse(json.dumps(records).encode(), Receipt(NOW))
+    return parse(json.dumps(records).encode(), RecordTimes(NOW))
 
 
 def only(parsed: Parsed) -> ProfileEvent:
@@ -58,7 +58,7 @@ def test_everything_may_be_left_out() -> None:
 
 @pytest.mark.parametrize("container", ['{{"events":[{0}]}}', "[{0}]", "{0}", "{0}\n{0}"])
 def test_every_container_is_taken(container: str) -> None:
-    parsed = parse(container.format(json.dumps(EVENT)).encode(), Receipt(NOW))
+    parsed = parse(container.format(json.dumps(EVENT)).encode(), RecordTimes(NOW))
     assert {event.id for _, event in parsed.events} == {"event-1"}
     assert not parsed.rejected
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from destination.domain.connection import PersonAction
-from destination.domain.connection_rules import LONGEST_TEXT, MUNCHKIN_ID
+from destination.domain.connection_rules import MAX_STRING_LENGTH, MUNCHKIN_ID
 from destination.domain.migration.export import Kind, Node
 from destination.domain.migration.report import MigrationReport
 
@@ -59,14 +59,14 @@ def munchkin_id_of(accounts: Sequence[Node], report: MigrationReport) -> str | N
 def workspace_of(accounts: Sequence[Node], report: MigrationReport) -> str | None:
     leaves = [leaf for name, leaf in _parameters(accounts) if _WORKSPACE.search(name) and not _SECRET.search(name)]
     given = {text: leaf.path for leaf in leaves if (text := leaf.text())}
-    named = {text: path for text, path in given.items() if not text.isdecimal() and len(text) <= LONGEST_TEXT}
+    named = {text: path for text, path in given.items() if not text.isdecimal() and len(text) <= MAX_STRING_LENGTH}
     if len(named) == 1:
         [(workspace, path)] = named.items()
         report.carried(path, f"workspace is {workspace}")
         return workspace
     detail = f"the export names {', '.join(given)}" if given else "the export does not show the workspace"
     where = "Marketo shows it under Admin, Workspaces & Partitions; an instance without workspaces has Default"
-    report.needs_person("workspace", detail[:LONGEST_TEXT], f"give its name; {where}")
+    report.needs_person("workspace", detail[:MAX_STRING_LENGTH], f"give its name; {where}")
     return None
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from destination.domain.connection import DEDUPE_TARGET, ECID_TARGET, EMAIL_TARGET, Generation, MappingRow
-from destination.domain.connection_rules import LONGEST_TEXT, MAX_MAPPING_ROWS, NEVER_WRITTEN
+from destination.domain.connection_rules import MAX_MAPPING_ROWS, MAX_STRING_LENGTH, NEVER_WRITTEN
 from destination.domain.migration.export import Node
 from destination.domain.migration.report import MigrationReport
 
@@ -129,7 +129,7 @@ def _namespace(source: str, target: str, *, is_identity: bool) -> str | None:
 
 
 def _obstacle(node: Node) -> str | None:
-    for name, child in node.members():
+    for name, child in node.properties():
         if _TRANSFORMED.search(name) and child.value and child.value not in ("NONE", "none"):
             child.take()
             return "a transformation is applied to the value"
@@ -148,7 +148,7 @@ def _tidy(path: str) -> str:
 def _add(mapping: LegacyMapping, row: _Source, generation: Generation, report: MigrationReport) -> None:
     namespace = None if row.namespace is None else _NAMESPACES.get(row.namespace.lower(), row.namespace)
     target = row.target if namespace is None else namespace
-    shown = f"{row.source[:LONGEST_TEXT]} → {target[:LONGEST_TEXT]}"
+    shown = f"{row.source[:MAX_STRING_LENGTH]} → {target[:MAX_STRING_LENGTH]}"
     obstacle = row.obstacle or _unreadable(row.source)
     if obstacle is None and namespace is not None and _HASHED.search(f"{row.source} {namespace}"):
         obstacle = "the value is hashed, and Marketo finds nobody by a hash"
@@ -164,7 +164,7 @@ def _add(mapping: LegacyMapping, row: _Source, generation: Generation, report: M
 def _unreadable(source: str) -> str | None:
     if not source:
         return "there is no source"
-    if len(source) > LONGEST_TEXT:
+    if len(source) > MAX_STRING_LENGTH:
         return "the source is too long"
     identity = _IDENTITY_PATH.fullmatch(source)
     if identity and all(identity[1].split(".")):
@@ -191,7 +191,7 @@ def _add_identity(
 def _add_attribute(mapping: LegacyMapping, row: _Source, shown: str, report: MigrationReport) -> None:
     target = _RENAMED.get(row.target.lower(), row.target)
     before = mapping.attributes.get(target)
-    if not target or len(target) > LONGEST_TEXT or "." in target or target.lower() in _NO_FIELDS:
+    if not target or len(target) > MAX_STRING_LENGTH or "." in target or target.lower() in _NO_FIELDS:
         report.cannot_carry(row.item, f"{shown}: this is no lead field that can be written", "map a lead field")
     elif target == "email" and EMAIL_TARGET in mapping.identities:
         remedy = "nothing, if both hold the same; else map it to another field"
@@ -222,7 +222,7 @@ def _mapped(row: _Source, detail: str, report: MigrationReport) -> None:
     if row.condition is None:
         report.carried(row.item, detail)
     else:
-        condition = f"the condition {row.condition[:LONGEST_TEXT]} is not carried over"
+        condition = f"the condition {row.condition[:MAX_STRING_LENGTH]} is not carried over"
         report.changed(row.item, f"{detail}; {condition}", "build the condition into the audience")
 
 
@@ -238,7 +238,7 @@ def _rows_of_sets(
         found = list(sets)
     if not found:
         mapping.is_known = False
-        shown = mapping_id[:LONGEST_TEXT]
+        shown = mapping_id[:MAX_STRING_LENGTH]
         remedy = f"add what GET …/mappingSets/{shown} of Data Prep answers to the export, and migrate again"
         report.needs_person(reference.path, f"mapping set {shown} is not in the export", remedy)
         return
@@ -264,9 +264,9 @@ def _declared_fields(place: Node, mapping: LegacyMapping, generation: Generation
         elif row:
             report.carried(one.path, f"{known} identifies people")
         else:
-            name = (namespace or path or "a field")[:LONGEST_TEXT]
+            name = (namespace or path or "a field")[:MAX_STRING_LENGTH]
             report.cannot_carry(one.path, f"{name} tells people apart in the dataflow", SEARCHABLE)
     for one in place["mandatoryFields"].entries():
-        name = (one.text() or one["attributePath"].text() or "a field")[:LONGEST_TEXT]
+        name = (one.text() or one["attributePath"].text() or "a field")[:MAX_STRING_LENGTH]
         detail = f"{name} is mandatory in the dataflow; here {DEDUPE_TARGET} is, and what people are created with"
         report.cannot_carry(one.path, detail, "leave profiles without it out of the audience")

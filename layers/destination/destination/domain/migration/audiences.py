@@ -10,8 +10,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from destination.domain.audience import DEFAULT_NAMESPACE, Activation, AudienceKey, WhenListMissing
-from destination.domain.audience_rules import AUDIENCE_ID, LONGEST_NAMESPACE, MAX_ACTIVATIONS, NAMESPACE
-from destination.domain.connection_rules import LONGEST_TEXT
+from destination.domain.audience_rules import AUDIENCE_ID, MAX_ACTIVATIONS, MAX_NAMESPACE_LENGTH, NAMESPACE
+from destination.domain.connection_rules import MAX_STRING_LENGTH
 from destination.domain.migration.attributes import transformations
 from destination.domain.migration.export import Node
 from destination.domain.migration.report import MigrationReport
@@ -39,7 +39,7 @@ def _activation(selector: Node, before: dict[AudienceKey, Activation], report: M
     kind = (selector["type"].text() or "PLATFORM_SEGMENT").upper()
     audience_id, name = value["id"].text(), value["name"].text()
     audience = AudienceKey(value["namespace"].text() or DEFAULT_NAMESPACE, audience_id or "")
-    shown = f"audience {audience.id[:LONGEST_TEXT]} ({audience.namespace[:LONGEST_TEXT]})"
+    shown = f"audience {audience.id[:MAX_STRING_LENGTH]} ({audience.namespace[:MAX_STRING_LENGTH]})"
     start, end, times = _times(value)
     list_id, lists = _list_id(value["mappingId"], before)
     if refusal := _refused(kind, audience, before):
@@ -86,18 +86,18 @@ def _refused(kind: str, audience: AudienceKey, before: dict[AudienceKey, Activat
 
 
 def _can_be_named(audience: AudienceKey) -> bool:
-    fits = len(audience.id) <= LONGEST_TEXT and len(audience.namespace) <= LONGEST_NAMESPACE
+    fits = len(audience.id) <= MAX_STRING_LENGTH and len(audience.namespace) <= MAX_NAMESPACE_LENGTH
     return fits and bool(AUDIENCE_ID.fullmatch(audience.id) and NAMESPACE.fullmatch(audience.namespace))
 
 
 def _name_of(name: str, list_id: int | None, before: dict[AudienceKey, Activation], notes: list[_Note]) -> str:
     """The audience's name; the list is found or made by it, so two audiences without a list id need two names."""
-    title = name[:LONGEST_TEXT].strip()
+    title = name[:MAX_STRING_LENGTH].strip()
     if title != name:
         notes.append(_Note("the name is cut", "give another", False))
     taken = {_list_name(one.name) for one in before.values() if one.list_id is None}
     if list_id is None and _list_name(title) in taken:
-        numbered = (f"{title[: LONGEST_TEXT - 7].strip()} ({number})" for number in range(2, MAX_ACTIVATIONS + 2))
+        numbered = (f"{title[: MAX_STRING_LENGTH - 7].strip()} ({number})" for number in range(2, MAX_ACTIVATIONS + 2))
         title = next(one for one in numbered if _list_name(one) not in taken)
         notes.append(_Note(f"another audience has its name, so it becomes {title}", "choose a better one", False))
     return title

@@ -10,7 +10,7 @@ from typing import Final
 
 from destination.domain.audience import Activation
 from destination.domain.connection import ECID_TARGET, Generation, MappingRow, PersonAction, SyncType
-from destination.domain.connection_rules import LONGEST_TEXT, MARKETING_ACTION, MAX_MARKETING_ACTIONS
+from destination.domain.connection_rules import MARKETING_ACTION, MAX_MARKETING_ACTIONS, MAX_STRING_LENGTH
 from destination.domain.migration.account import (
     accounts_of,
     munchkin_id_of,
@@ -25,7 +25,7 @@ from destination.domain.migration.report import Finding, MigrationReport
 from destination.domain.problem import ConfigurationError, Problem
 
 DEFAULT_NAME: Final = "Marketo Engage"
-LONGEST_DESCRIPTION: Final = 1000
+MAX_DESCRIPTION_LENGTH: Final = 1000
 
 _BOOKKEEPING: Final = (
     *("id", "createdAt", "createdBy", "createdClient", "updatedAt", "updatedBy", "updatedClient", "etag", "version"),
@@ -133,7 +133,7 @@ def _draft(
 
 def _texts(flow: Node, report: MigrationReport) -> tuple[str, str | None]:
     given, told = flow["name"].text() or "", flow["description"].text()
-    name, description = given[:LONGEST_TEXT].strip() or DEFAULT_NAME, told and told[:LONGEST_DESCRIPTION]
+    name, description = given[:MAX_STRING_LENGTH].strip() or DEFAULT_NAME, told and told[:MAX_DESCRIPTION_LENGTH]
     if (name, description) != (given, told):
         report.changed("name", "the dataflow's name or description is missing, or too long", "give others")
     return name, description
@@ -170,7 +170,9 @@ def _state(flow: Node, report: MigrationReport) -> None:
     state = flow["state"].text()
     if state is not None:
         remedy = "check it, then enable it" if state == "enabled" else "enable it when it is to deliver"
-        report.changed(flow["state"].path, f"the dataflow is {state[:LONGEST_TEXT]}; the connection is a draft", remedy)
+        report.changed(
+            flow["state"].path, f"the dataflow is {state[:MAX_STRING_LENGTH]}; the connection is a draft", remedy
+        )
     remedy = "make an HTTP API destination in Experience Platform, map the same sources, and activate the audiences"
     report.needs_person("source", "the connection is fed by an HTTP API destination", remedy)
 

@@ -17,8 +17,8 @@ MAX_DEPTH: Final = 32
 MAX_VALUES: Final = 100_000
 """A dataflow of 250 audiences, Adobe's own limit, has some 5,000."""
 
-LONGEST_NAME: Final = 100
-"""How much of a member's name is shown; the names are those of the export, and may be of any length."""
+MAX_NAME_LENGTH: Final = 100
+"""How much of a property's name is shown; the names are those of the export, and may be of any length."""
 
 _WRAPPERS: Final = 4
 """How deep an object may be wrapped: a list of pages of `items`, under a name."""
@@ -51,12 +51,12 @@ class Node:
     marks: _Marks = field(default_factory=_Marks)
 
     def __getitem__(self, name: str) -> "Node":
-        """A member; one that is not there has the value None."""
+        """A property; one that is not there has the value None."""
         self.marks.opened.add(self.steps)
         value = self.value.get(name) if isinstance(self.value, dict) else None
         return Node(value, (*self.steps, name), self.marks)
 
-    def members(self) -> "Iterator[tuple[str, Node]]":
+    def properties(self) -> "Iterator[tuple[str, Node]]":
         for name in self.value if isinstance(self.value, dict) else ():
             yield name, self[name]
 
@@ -71,7 +71,7 @@ class Node:
 
     def inner(self) -> "list[Node]":
         """The values of an object or a list; others have none."""
-        return [child for _, child in self.members()] if isinstance(self.value, dict) else self.entries()
+        return [child for _, child in self.properties()] if isinstance(self.value, dict) else self.entries()
 
     def leaves(self) -> "Iterator[Node]":
         """Every value below, or this one, that holds no other."""
@@ -87,13 +87,13 @@ class Node:
         return self.value
 
     def text(self) -> str | None:
-        """The value if it is a text that says something, or a whole number; anything else stays unread."""
+        """The value if it is a string that is not empty, or a whole number; anything else stays unread."""
         if isinstance(self.value, str | int) and not isinstance(self.value, bool):
             return printable(str(self.take())).strip() or None
         return None
 
     def skip(self, *names: str) -> None:
-        """Members that say nothing about a connection."""
+        """Properties that say nothing about a connection."""
         for name in names:
             self[name].take()
 
@@ -101,7 +101,7 @@ class Node:
     def path(self) -> str:
         path = ""
         for step in self.steps:
-            path += f"[{step}]" if isinstance(step, int) else f".{printable(step)[:LONGEST_NAME]}"
+            path += f"[{step}]" if isinstance(step, int) else f".{printable(step)[:MAX_NAME_LENGTH]}"
         return path.removeprefix(".")
 
     def unread(self) -> "Iterator[Node]":
@@ -152,15 +152,15 @@ def _find(node: Node, found: dict[Kind, list[Node]], wrappers: int) -> None:
 
 
 def _kind_of(node: Node) -> Kind | None:
-    members = node.value.keys() if isinstance(node.value, dict) else ()
+    properties = node.value.keys() if isinstance(node.value, dict) else ()
     name = str(node.steps[-1]).lower() if node.steps else ""
-    has_parameters = "params" in members
+    has_parameters = "params" in properties
     signs = {
-        Kind.FLOW: "transformations" in members or "flowSpec" in members,
-        Kind.MAPPING_SET: "mappings" in members,
-        Kind.SOURCE_CONNECTION: "typeInfo" in members,
-        Kind.TARGET_CONNECTION: "baseConnectionId" in members or (has_parameters and "target" in name),
-        Kind.BASE_CONNECTION: "auth" in members or (has_parameters and "base" in name),
+        Kind.FLOW: "transformations" in properties or "flowSpec" in properties,
+        Kind.MAPPING_SET: "mappings" in properties,
+        Kind.SOURCE_CONNECTION: "typeInfo" in properties,
+        Kind.TARGET_CONNECTION: "baseConnectionId" in properties or (has_parameters and "target" in name),
+        Kind.BASE_CONNECTION: "auth" in properties or (has_parameters and "base" in name),
     }
     return next((kind for kind, is_one in signs.items() if is_one), None)
 

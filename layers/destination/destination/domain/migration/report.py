@@ -18,7 +18,7 @@ class MigrationResult(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What became of one part: its path in the export, or the connection's member that the export says nothing of."""
+    """What became of one part: its path in the export, or the connection's property that the export lacks."""
 
     item: str
     result: MigrationResult

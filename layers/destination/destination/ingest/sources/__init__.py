@@ -3,6 +3,6 @@
 from collections.abc import Callable, Mapping
 
 from destination.ingest.sources import aep, canonical
-from destination.ingest.sources.body import Parsed, Receipt
+from destination.ingest.sources.body import Parsed, RecordTimes
 
-FORMATS: Mapping[str, Callable[[bytes, Receipt], Parsed]] = {"aep": aep.parse, "canonical": canonical.parse}
+FORMATS: Mapping[str, Callable[[bytes, RecordTimes], Parsed]] = {"aep": aep.parse, "canonical": canonical.parse}

@@ -9,8 +9,8 @@ from destination.domain.audience import AudienceKey
 from destination.domain.event import Membership, MembershipStatus, ProfileEvent
 from destination.ingest.sources.body import (
     Parsed,
-    Receipt,
     RecordError,
+    RecordTimes,
     as_object,
     check_audiences,
     distinct,
@@ -28,7 +28,7 @@ _STATUSES = {
 """`existing` is deprecated and means realized."""
 
 
-def parse(body: bytes, receipt: Receipt) -> Parsed:
+def parse(body: bytes, times: RecordTimes) -> Parsed:
     """Read a body: one profile, an array, `{"profiles": […]}`, one profile a line, or profiles in a row.
 
     An audience entry with an unknown status or time is left out with a warning; the rest of its profile is good.
@@ -38,13 +38,13 @@ def parse(body: bytes, receipt: Receipt) -> Parsed:
     parsed = Parsed()
     for index, record in enumerate(records(body, "profiles")):
         try:
-            parsed.events.append((index, _event(as_object(record), index, receipt, parsed)))
+            parsed.events.append((index, _event(as_object(record), index, times, parsed)))
         except RecordError as error:
             parsed.rejected.append((index, error.problem))
     return parsed
 
 
-def _event(record: Mapping[str, object], index: int, receipt: Receipt, parsed: Parsed) -> ProfileEvent:
+def _event(record: Mapping[str, object], index: int, times: RecordTimes, parsed: Parsed) -> ProfileEvent:
     identities = _identities(record.get(_IDENTITIES))
     namespaces = {
         namespace: _object(audiences, f"{_MEMBERSHIPS}.{shown(namespace)}")
@@ -56,21 +56,21 @@ def _event(record: Mapping[str, object], index: int, receipt: Receipt, parsed: P
         for audience_id, entry in audiences.items():
             path = f"{_MEMBERSHIPS}.{shown(namespace)}.{shown(audience_id)}"
             try:
-                memberships.append(_membership(AudienceKey(namespace, audience_id), entry, path, index, receipt))
+                memberships.append(_membership(AudienceKey(namespace, audience_id), entry, path, index, times))
             except RecordError as error:
                 parsed.warnings.append((index, error.problem))
     profile = {name: value for name, value in record.items() if name not in {_MEMBERSHIPS, _IDENTITIES}}
-    return ProfileEvent(receipt.of(index), profile, identities, tuple(memberships))
+    return ProfileEvent(times.of(index), profile, identities, tuple(memberships))
 
 
-def _membership(audience: AudienceKey, entry: object, path: str, index: int, receipt: Receipt) -> Membership:
+def _membership(audience: AudienceKey, entry: object, path: str, index: int, times: RecordTimes) -> Membership:
     if not isinstance(entry, dict):
         raise RecordError(path, "must be an object with a status")
     status = entry.get("status")
     if not isinstance(status, str) or status not in _STATUSES:
         raise RecordError(f"{path}.status", "must be realized or exited (existing counts as realized)")
     time = entry.get("lastQualificationTime")
-    at = receipt.of(index) if time is None else receipt.time(time, index, f"{path}.lastQualificationTime")
+    at = times.of(index) if time is None else times.time(time, index, f"{path}.lastQualificationTime")
     return Membership(audience, _STATUSES[status], at)
 
 

@@ -17,10 +17,10 @@ MAX_DEPTH = 32
 """How deep a record may nest; profiles are a handful of levels deep."""
 
 
-LONGEST_RECORD = 400_000
+MAX_RECORD_LENGTH = 400_000
 """Characters, white space included, of a record that is one among others in a row."""
 
-LONGEST_INTEGER = 400
+MAX_INTEGER_DIGITS = 400
 """Digits; more do not fit into a double, and Python refuses to read some thousands."""
 
 MAX_RECORDS = 20_000
@@ -32,7 +32,7 @@ MAX_IDENTITIES = 100
 MAX_AUDIENCES = 1_000
 """How many audience entries a record may have; every one that is left out of its event is a problem to be told."""
 
-LONGEST_NAME = 100
+MAX_NAME_LENGTH = 100
 """How much of a name is shown in a problem's path; names are the sender's, and may be as long as the body."""
 
 
@@ -72,18 +72,18 @@ class Parsed:
 
 
 @dataclass(frozen=True, slots=True)
-class Receipt:
+class RecordTimes:
     """When a body was received. The order of its records is kept in microseconds, so that the later one is newer."""
 
-    at: datetime
+    received_at: datetime
 
     def of(self, index: int) -> datetime:
-        return self.at + timedelta(microseconds=index)
+        return self.received_at + timedelta(microseconds=index)
 
     def time(self, value: object, index: int, path: str) -> datetime:
         """A record's own time; none may lie in the future, where it would overtake all that follows."""
         if not isinstance(value, str):
-            raise RecordError(path, "must be a text with an ISO 8601 date and time")
+            raise RecordError(path, "must be a string with an ISO 8601 date and time")
         try:
             return min(parse_time(value), self.of(index))
         except ValueError:
@@ -120,7 +120,7 @@ def check_audiences(count: int, path: str) -> None:
 
 def shown(name: str) -> str:
     """A name of the sender's, as it stands in a path."""
-    return name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}…"
+    return name if len(name) <= MAX_NAME_LENGTH else f"{name[:MAX_NAME_LENGTH]}…"
 
 
 def _records(body: bytes, container: str) -> list[object]:
@@ -177,14 +177,14 @@ def _record_at(text: str, position: int) -> tuple[object, int]:
     try:
         record, length = _DECODER.raw_decode(text[position : line_end if line_end >= 0 else len(text)])
     except JSONDecodeError:
-        record, length = _DECODER.raw_decode(text[position : position + LONGEST_RECORD])
+        record, length = _DECODER.raw_decode(text[position : position + MAX_RECORD_LENGTH])
     return record, position + length
 
 
 def _where(error: ValueError | RecursionError) -> str:
     if isinstance(error, JSONDecodeError):
         return f"{error.msg}, line {error.lineno} column {error.colno}"
-    return "nested too deep" if isinstance(error, RecursionError) else str(error)
+    return "nested too deeply" if isinstance(error, RecursionError) else str(error)
 
 
 def _check(value: object, levels: int) -> None:
@@ -198,7 +198,7 @@ def _check(value: object, levels: int) -> None:
 
 
 def _integer(digits: str) -> float:
-    return int(digits) if len(digits) <= LONGEST_INTEGER else math.inf
+    return int(digits) if len(digits) <= MAX_INTEGER_DIGITS else math.inf
 
 
 _DECODER = JSONDecoder(parse_int=_integer)

@@ -1,4 +1,4 @@
-"""What a batch works at: a message of the queue, opened, with what is still to be done of it."""
+"""An open message: one that was received and read, with what is still to be done of it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -12,8 +12,8 @@ from destination.store.errors import NotFoundError
 
 
 @dataclass(slots=True)
-class Work:
-    """A message of a connection; `pending` are the numbers of its persons that are not recorded yet."""
+class OpenMessage:
+    """A message that was opened: its connection is known; `pending` numbers its persons that are not recorded yet."""
 
     message: Message
     envelope: Envelope
@@ -46,14 +46,14 @@ class Work:
         return body
 
 
-def opened(message: Message, active: Callable[[str], ActiveConnection]) -> Work | DeadLetter:
-    """The message as work of its connection, or as a dead letter where it is none of ours or of no connection.
+def opened(message: Message, active: Callable[[str], ActiveConnection]) -> OpenMessage | DeadLetter:
+    """The message with its connection, or as a dead letter where it is none of ours or of no connection.
 
     `active` reads a connection. Raises AWS's errors.
     """
     try:
         envelope = decode(message.body)
-        return Work(message, envelope, active(envelope.connection_id))
+        return OpenMessage(message, envelope, active(envelope.connection_id))
     except UndecodableMessageError as error:
         return DeadLetter(message.body, "UNDECODABLE_MESSAGE", str(error))
     except NotFoundError as error:

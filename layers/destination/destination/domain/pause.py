@@ -1,13 +1,13 @@
-"""When an instance cannot be worked with for a while: until when it is left alone, and why."""
+"""The pause of an instance: until when nobody calls it, and why."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-LONGEST_PAUSE: Final = timedelta(minutes=15)
+MAX_PAUSE: Final = timedelta(minutes=15)
 """Of pauses that grow; one whose length is known, such as that until the quota's reset, is as long as it is."""
 
-LONGEST_SPREAD: Final = timedelta(minutes=1)
+MAX_SPREAD: Final = timedelta(minutes=1)
 
 UNKNOWN_CREATION: Final = timedelta(seconds=95)
 """Marketo may still be creating leads up to 90 s after a call that was lost (Marketo REST API, "Timeouts")."""
@@ -48,7 +48,7 @@ def pause_after(
     created until Marketo must have ended them.
     """
     failures = before.failures + 1 if before is not None and before.code == code else 1
-    grown = min(wait * 2 ** min(failures - 1, 10), max(wait, LONGEST_PAUSE))
+    grown = min(wait * 2 ** min(failures - 1, 10), max(wait, MAX_PAUSE))
     if unknown_creation:
         grown = max(grown, UNKNOWN_CREATION)
-    return Pause(now + grown + min(grown / 4, LONGEST_SPREAD) * chance, code, cause, failures)
+    return Pause(now + grown + min(grown / 4, MAX_SPREAD) * chance, code, cause, failures)

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from destination.domain.circuit import LONGEST_PAUSE, UNKNOWN_CREATION, Pause, pause_after
+from destination.domain.pause import MAX_PAUSE, UNKNOWN_CREATION, Pause, pause_after
 from testing.world import START
 
 MINUTE = timedelta(minutes=1)
@@ -48,8 +48,6 @@ def test_after_an_unknown_creation_it_lasts_until_marketo_must_have_ended_it() -
     assert paused(wait=timedelta(seconds=1), unknown_creation=True).until == START + UNKNOWN_CREATION
 
 
-@pytest.mark.parametrize(
-    ("wait", "spread"), [(MINUTE, MINUTE / 4), (LONGEST_PAUSE, MINUTE), (timedelta(hours=6), MINUTE)]
-)
+@pytest.mark.parametrize(("wait", "spread"), [(MINUTE, MINUTE / 4), (MAX_PAUSE, MINUTE), (timedelta(hours=6), MINUTE)])
 def test_it_is_spread_by_a_quarter_and_a_minute_at_most(wait: timedelta, spread: timedelta) -> None:
     assert paused(wait=wait, chance=1).until - paused(wait=wait).until == spread
