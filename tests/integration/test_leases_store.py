@@ -51,6 +51,18 @@ def test_released_it_is_free_at_once_and_takes_the_pace_along(leases: Leases, pa
     assert acquired(leases) == Lease(MUNCHKIN, 2, UNTIL, pace)
 
 
+def test_the_calls_of_the_day_are_known_as_they_were_when_the_lease_was_given_up(leases: Leases) -> None:
+    day = DayCount("2026-11-21", 1200, 300, 1795255100.0)
+    assert leases.today(MUNCHKIN) is None
+    leases.release(acquired(leases), PaceState(today=day), None)
+    assert leases.today(MUNCHKIN) == day
+    held = acquired(leases)
+    assert leases.today(MUNCHKIN) == day
+    leases.release(held, PaceState(), None)
+    assert leases.today(MUNCHKIN) is None
+    assert leases.today("999-ZZZ-999") is None
+
+
 def test_the_pause_goes_along_with_the_lease(leases: Leases) -> None:
     pause = Pause(UNTIL, "608", "the API is temporarily unavailable", 2)
     leases.release(acquired(leases), PaceState(), pause)
