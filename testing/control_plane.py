@@ -145,7 +145,7 @@ def lists(marketo: Simulator) -> dict[int, str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ApiAnswer:
     status: int
     headers: Mapping[str, str]
     text: str
@@ -169,7 +169,7 @@ def call(
     query: Mapping[str, str] | None = None,
     text: str | None = None,
     caller: str | None = OPERATOR,
-) -> Answer:
+) -> ApiAnswer:
     """One request through the handler; `text` is sent as it is, in place of a body in JSON. `caller` signed it.
 
     The answer is held against the published description.
@@ -193,7 +193,7 @@ def send(
     query: Mapping[str, Sequence[str]],
     body: str | None,
     caller: str | None = OPERATOR,
-) -> Answer:
+) -> ApiAnswer:
     """One request through the handler, as API Gateway hands it on."""
     sent = {"Host": "abc123.execute-api.eu-west-1.amazonaws.com", **headers}
     event = {
@@ -220,7 +220,7 @@ def send(
     }
     answer = app.handler(event, Context())
     single = {name: values[0] for name, values in answer["multiValueHeaders"].items()}
-    return Answer(answer["statusCode"], single, answer["body"] or "")
+    return ApiAnswer(answer["statusCode"], single, answer["body"] or "")
 
 
 def application(environ: Mapping[str, Any], start_response: Callable[..., object]) -> Iterable[bytes]:
@@ -238,7 +238,7 @@ def application(environ: Mapping[str, Any], start_response: Callable[..., object
     return [answer.text.encode()]
 
 
-def _check(method: str, path: str, answer: Answer) -> None:
+def _check(method: str, path: str, answer: ApiAnswer) -> None:
     for template, methods in _DOCUMENT["paths"].items():
         if method.lower() in methods and re.fullmatch(re.sub(r"{\w+}", "[^/]+", template), path):
             described = methods[method.lower()]["responses"][str(answer.status)]
@@ -256,7 +256,7 @@ def created(**changes: object) -> str:
     return str(answer.json["id"])
 
 
-def activated(connection_id: str, audience_id: str = "aud-1", **properties: object) -> Answer:
+def activated(connection_id: str, audience_id: str = "aud-1", **properties: object) -> ApiAnswer:
     body = {"id": audience_id, "name": "Webinar, spring", **properties}
     return call("POST", f"/connections/{connection_id}/audiences", body)
 

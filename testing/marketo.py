@@ -47,7 +47,7 @@ class FakeClock:
 
 
 @dataclass(frozen=True)
-class Answer:
+class ScriptedAnswer:
     """`content`: the body; anything but bytes is sent as JSON."""
 
     content: object = b""
@@ -55,20 +55,22 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-def ok(*rows: object, **rest: object) -> Answer:
-    return Answer({"requestId": "1#1", "success": True, "result": list(rows), **rest})
+def ok(*rows: object, **rest: object) -> ScriptedAnswer:
+    return ScriptedAnswer({"requestId": "1#1", "success": True, "result": list(rows), **rest})
 
 
-def refused(code: str | int, message: str = "text of Marketo") -> Answer:
-    return Answer({"requestId": "1#1", "success": False, "errors": [{"code": code, "message": message}]})
+def refused(code: str | int, message: str = "text of Marketo") -> ScriptedAnswer:
+    return ScriptedAnswer({"requestId": "1#1", "success": False, "errors": [{"code": code, "message": message}]})
 
 
-def token(value: str, expires_in: int = 3600) -> Answer:
-    return Answer({"access_token": value, "token_type": "bearer", "expires_in": expires_in, "scope": "api@example.com"})
+def token(value: str, expires_in: int = 3600) -> ScriptedAnswer:
+    return ScriptedAnswer(
+        {"access_token": value, "token_type": "bearer", "expires_in": expires_in, "scope": "api@example.com"}
+    )
 
 
 @dataclass(frozen=True)
-class Sent:
+class SentRequest:
     """One request as it went out; values of a repeated parameter are joined by commas."""
 
     method: str
@@ -92,12 +94,14 @@ class ScriptedMarketo(BaseAdapter):
     Without a script of its own, identity hands out `token-1`, `token-2` and so on.
     """
 
-    def __init__(self, *answers: Answer | Exception, identity: list[Answer | Exception] | None = None) -> None:
+    def __init__(
+        self, *answers: ScriptedAnswer | Exception, identity: list[ScriptedAnswer | Exception] | None = None
+    ) -> None:
         super().__init__()
         self.answers = list(answers)
         self.identity = identity
-        self.sent: list[Sent] = []
-        self.identity_sent: list[Sent] = []
+        self.sent: list[SentRequest] = []
+        self.identity_sent: list[SentRequest] = []
         self.timeouts: list[Any] = []
         self.identity_timeouts: list[Any] = []
 
@@ -114,7 +118,7 @@ class ScriptedMarketo(BaseAdapter):
         parts = urlsplit(str(request.url))
         body = request.body if isinstance(request.body, bytes) else str(request.body or "").encode()
         query = {name: ",".join(values) for name, values in parse_qs(parts.query).items()}
-        sent = Sent(str(request.method), parts.path, query, dict(request.headers), body)
+        sent = SentRequest(str(request.method), parts.path, query, dict(request.headers), body)
         if parts.path == "/identity/oauth/token":
             self.identity_sent.append(sent)
             self.identity_timeouts.append(timeout)

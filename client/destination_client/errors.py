@@ -16,7 +16,7 @@ class CommandError(Exception):
         self.problems = tuple(problems)
 
 
-class RefusedError(CommandError):
+class ApiRefusedError(CommandError):
     """The stack's answer to a call: problem details (RFC 9457), or what API Gateway says before the stack is asked."""
 
     def __init__(self, status: int, content: object) -> None:

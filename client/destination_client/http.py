@@ -11,7 +11,7 @@ from urllib.parse import quote, urlencode
 import requests
 from requests.auth import AuthBase
 
-from destination_client.errors import CommandError, RefusedError
+from destination_client.errors import ApiRefusedError, CommandError
 from destination_client.signing import Bearer
 
 TIMEOUT: Final = (10.0, 35.0)
@@ -93,7 +93,7 @@ class Api:
             if answer.ok:
                 return _content(answer)
             if last or answer.status_code not in TRY_AGAIN:
-                raise RefusedError(answer.status_code, _content(answer))
+                raise ApiRefusedError(answer.status_code, _content(answer))
             self._wait(attempt, answer.headers.get("Retry-After"))
         raise AssertionError("a call is tried at least once")
 

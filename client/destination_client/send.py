@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from destination.domain.problem import Problem
-from destination_client.errors import RefusedError
+from destination_client.errors import ApiRefusedError
 from destination_client.events import Chunk, chunks
 from destination_client.http import Api
 
@@ -40,7 +40,7 @@ def send(api: Api, connection_id: str, token: str, records: Sequence[Any], sent:
 def _send(api: Api, connection_id: str, token: str, chunk: Chunk, sent: Sent) -> None:
     try:
         answer = api.send(connection_id, token, chunk.body)
-    except RefusedError as error:
+    except ApiRefusedError as error:
         if error.status != 400:
             raise
         # None of the body's records is an event, and the webhook says so of the body as a whole.

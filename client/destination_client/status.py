@@ -8,7 +8,7 @@ import typer
 
 from destination_client import render
 from destination_client.context import Json, chosen, now
-from destination_client.errors import RefusedError
+from destination_client.errors import ApiRefusedError
 from destination_client.http import Api, at
 from destination_client.runs import LINES, counts, course, hours
 from destination_client.sparkline import sparkline
@@ -67,7 +67,7 @@ def status(context: typer.Context, as_json: Json = False) -> None:
 def _triggered(api: Api, connection_id: str) -> list[Mapping[str, Any]] | None:
     try:
         alerts = api.get(at(connection_id, "alerts"), limit="1")["alerts"]
-    except RefusedError as error:
+    except ApiRefusedError as error:
         if error.status != FORBIDDEN:
             raise
         return None

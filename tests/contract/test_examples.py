@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from marketo_simulator import Simulator
-from testing.control_plane import CREATE, Answer, activated, call, control_plane, created, fresh
+from testing.control_plane import CREATE, ApiAnswer, activated, call, control_plane, created, fresh
 from testing.template import ROOT
 
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -43,7 +43,7 @@ def commands(document: Path) -> list[list[str]]:
     return [shlex.split(found, comments=True) for block in blocks for found in CALLS.findall(block)]
 
 
-def carried_out(command: list[str], connection_id: str) -> Answer:
+def carried_out(command: list[str], connection_id: str) -> ApiAnswer:
     method, url = command[command.index("-X") + 1], command[command.index("-X") + 2]
     body = command[command.index("-d") + 1] if "-d" in command else None
     filled = body and re.sub(r"<[^>]+>", "aud-1", body)

@@ -13,7 +13,7 @@ from destination.domain.audience import AudienceKey
 from destination.domain.pause import Pause
 from marketo_simulator import Fault, Simulator
 from testing.control_plane import (
-    Answer,
+    ApiAnswer,
     activated,
     audience_path,
     audiences,
@@ -390,7 +390,7 @@ def in_ledger(connection_id: str, audience_id: str) -> int:
     return len(list(composition.ledger().members(connection_id, AudienceKey("ups", audience_id))))
 
 
-def emptied(connection_id: str) -> Answer:
+def emptied(connection_id: str) -> ApiAnswer:
     return call("DELETE", audience_path(connection_id, "aud-1"), query={"list": "empty"})
 
 

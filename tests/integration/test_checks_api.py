@@ -10,7 +10,7 @@ from functions.connections import app
 from marketo_simulator import Fault, Simulator
 from testing.control_plane import (
     CREATE,
-    Answer,
+    ApiAnswer,
     activated,
     call,
     control_plane,
@@ -86,7 +86,7 @@ def of_role(marketo: Simulator, *permissions: str, partitions: list[str] | None 
     return created(credentials={"client_id": "narrow", "client_secret": "secret"}, **changes)
 
 
-def enabled(connection_id: str) -> Answer:
+def enabled(connection_id: str) -> ApiAnswer:
     return call("POST", f"/connections/{connection_id}/enable")
 
 

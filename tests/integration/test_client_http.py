@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from destination_client.errors import CommandError, RefusedError
+from destination_client.errors import ApiRefusedError, CommandError
 from destination_client.http import ATTEMPTS, Api
 from destination_client.send import Sent, send
 from testing.gateway import Gateway, gateway
@@ -48,7 +48,7 @@ def test_a_reading_call_is_said_again_while_the_stack_is_busy(
 
 def test_it_is_given_up_in_the_end(api: Api, entrance: Gateway, waits: list[float]) -> None:
     entrance.scripted += [(503, JSON, PROBLEM)] * ATTEMPTS
-    with pytest.raises(RefusedError, match=r"Busy: Try again\."):
+    with pytest.raises(ApiRefusedError, match=r"Busy: Try again\."):
         api.get("/connections")
     assert waits == [1.0, 2.0, 4.0, 8.0, 16.0]
 
@@ -56,7 +56,7 @@ def test_it_is_given_up_in_the_end(api: Api, entrance: Gateway, waits: list[floa
 @pytest.mark.parametrize("method", ["POST", "PATCH", "DELETE"])
 def test_a_changing_call_is_said_once(api: Api, entrance: Gateway, waits: list[float], method: str) -> None:
     entrance.scripted.append((503, JSON, PROBLEM))
-    with pytest.raises(RefusedError) as refused:
+    with pytest.raises(ApiRefusedError) as refused:
         api.call(method, "/connections")
     assert [(one.path, one.message) for one in refused.value.problems] == [("a", "b")]
     assert len(entrance.seen) == 1
@@ -74,7 +74,7 @@ def test_a_changing_call_is_said_once(api: Api, entrance: Gateway, waits: list[f
 )
 def test_what_others_on_the_way_say_is_told(api: Api, entrance: Gateway, text: str, said: str) -> None:
     entrance.scripted.append((403, {}, text))
-    with pytest.raises(RefusedError) as refused:
+    with pytest.raises(ApiRefusedError) as refused:
         api.get("/connections")
     assert str(refused.value) == said
 
@@ -112,6 +112,6 @@ def test_parts_are_sent_again_and_their_rejections_have_their_places_in_the_file
 
 def test_a_wrong_token_ends_the_sending(api: Api, entrance: Gateway) -> None:
     entrance.scripted.append((401, JSON, '{"title": "Unauthorized", "detail": "Send the token."}'))
-    with pytest.raises(RefusedError, match="Unauthorized"):
+    with pytest.raises(ApiRefusedError, match="Unauthorized"):
         list(send(api, "c-1", "wrong", [{}] * 1002, Sent()))
     assert len(entrance.seen) == 1

@@ -24,7 +24,7 @@ from destination.store.governance import Policies
 from marketo_simulator import Simulator
 from testing.control_plane import (
     CREATE,
-    Answer,
+    ApiAnswer,
     activated,
     call,
     created,
@@ -216,7 +216,7 @@ def test_the_largest_set_fits_into_its_item() -> None:
     assert policies.put(PolicySet(1, adopted([*core, *largest]))) == policies.get()
 
 
-def govern(*policies: Mapping[str, object], core: str = "enabled") -> Answer:
+def govern(*policies: Mapping[str, object], core: str = "enabled") -> ApiAnswer:
     return call("PUT", "/governance/policies", {"policies": [{"id": CORE, "status": core}, *policies]})
 
 
@@ -233,7 +233,7 @@ def enabled(**changes: object) -> str:
     return connection_id
 
 
-def refused(answer: Answer, *paths: str, policy: str = CORE) -> Any:
+def refused(answer: ApiAnswer, *paths: str, policy: str = CORE) -> Any:
     """The only violation of an answer that refuses what a policy denies."""
     assert answer.status == 409, answer.text
     assert answer.json["type"] == "urn:marketo-destination:problem:policy-violation"

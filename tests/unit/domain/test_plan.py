@@ -1,16 +1,18 @@
 """What is decided about one person: the table, the ledger's word, and which lead it is."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
-from destination.domain.connection import PersonAction, SyncType
+from destination.domain.connection import OnInvalid, PersonAction, SyncType
 from destination.domain.event import Membership, MembershipStatus
 from destination.domain.matching import Lead
 from destination.domain.outcome import (
     ALREADY_DELIVERED,
+    INVALID_ATTRIBUTE,
     INVALID_REQUIRED_ATTRIBUTE,
     MISSING_REQUIRED_ATTRIBUTE,
     NOT_ON_LIST,
@@ -146,6 +148,34 @@ def test_a_new_lead_is_told_nothing_to_clear() -> None:
     assert decide(connection(), person(("a", REALIZED), fields={"company": None}), None, ONE, START).fields == {
         "company": None
     }
+
+
+def test_a_new_lead_has_the_ecid_where_the_connection_knows_people_by_it() -> None:
+    by_email, by_both = person(("a", REALIZED)), replace(person(("a", REALIZED)), ecid="123")
+    of, created = connection(ecid_field="ecid__c"), {**FIELDS, "email": "Ada@example.org"}
+    assert decide(of, by_both, None, NOBODY, START).fields == {**created, "ecid__c": "123"}
+    assert decide(of, by_email, None, NOBODY, START).fields == created
+    assert decide(connection(), by_both, None, NOBODY, START).fields == created
+
+
+def test_where_invalid_values_fail_nobody_is_created_without_them() -> None:
+    entered = person(("a", REALIZED), dropped=("company",))
+    assert decide(connection(on_invalid=OnInvalid.FAIL), entered, None, NOBODY, START).verdict is INVALID_ATTRIBUTE
+    assert decide(connection(), entered, None, NOBODY, START).write is Write.CREATE
+    whole = person(("a", REALIZED))
+    assert decide(connection(on_invalid=OnInvalid.FAIL), whole, None, NOBODY, START).write is Write.CREATE
+
+
+def test_without_lists_a_membership_alone_is_nothing_to_tell() -> None:
+    of, row = connection(sync_type=PROFILE), told(memberships={})
+    again = person(("a", REALIZED), row=row)
+    assert not needs_lookup(of, again, row, START)
+    assert decide(of, again, row, None, START).verdict is ALREADY_DELIVERED
+
+
+def test_a_matched_lead_with_nothing_to_be_told_is_unchanged() -> None:
+    plan = decide(connection(sync_type=AUDIENCE), person(), None, ONE, START)
+    assert (plan.verdict, plan.tells) == (ALREADY_DELIVERED, False)
 
 
 @pytest.mark.parametrize(

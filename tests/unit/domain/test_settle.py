@@ -15,6 +15,7 @@ from destination.domain.outcome import (
     NOT_ON_LIST,
     PERSON_NOT_FOUND,
     Class,
+    Outcome,
     rejected,
 )
 from destination.domain.person import Delivered, LedgerRow, Origin, Unit, coalesce, hash_of
@@ -76,6 +77,50 @@ def test_an_updated_person_keeps_the_time_of_a_lookup_that_was_not_needed() -> N
     assert one.row == LedgerRow(
         7, START - HOUR, hash_of(FIELDS), START, START, {A: Delivered(REALIZED, START, 7, 1001)}
     )
+
+
+def test_what_was_carried_out_is_told_with_the_outcome() -> None:
+    one = settled((A, REALIZED), matches=[LEAD], write=Answer(7), lists={A: (Answer(7),)})
+    assert one.plan is not None
+    assert (one.plan.person, one.plan.add, one.plan.lead_id) == (one.person, (A,), 7)
+    assert settled((A, REALIZED), matches=[], write=Answer(None, "1003")).plan is None
+
+
+def test_an_update_counts_even_if_the_lead_was_on_no_list_to_be_taken_off() -> None:
+    one = settled((A, EXITED), matches=[LEAD], write=Answer(7), lists={A: (Answer(7, "1015"),)})
+    assert (one.outcome.reason, one.outcome.updated, one.outcome.removed) == (None, True, 0)
+    assert one.outcome.audiences == {A: NOT_ON_LIST}
+
+
+def test_without_lists_an_update_counts_for_the_audiences_it_came_with() -> None:
+    one = settled((A, REALIZED), matches=[LEAD], write=Answer(7), sync_type=SyncType.PROFILE_ONLY)
+    assert (one.outcome.reason, one.outcome.audiences) == (None, {A: None})
+
+
+def test_a_list_that_does_not_let_go_fails_the_person() -> None:
+    row = LedgerRow(7, START, memberships={A: Delivered(REALIZED, START - HOUR, 3, 1001)})
+    lists = {A: (Answer(7, "1015"), Answer(3, "1003"))}
+    one = settled((A, EXITED), matches=[LEAD], lists=lists, row=row, sync_type=SyncType.AUDIENCE_ONLY)
+    assert (one.outcome.reason, one.outcome.audiences) == (rejected("1003"), {A: rejected("1003")})
+    assert one.row is not None
+    assert one.row.memberships == row.memberships, "so the exit is told when it is sent again"
+
+
+@pytest.mark.parametrize(
+    ("matches", "row", "remembered"),
+    [
+        (None, LedgerRow(looked_up_at=START - HOUR), (None, START - HOUR)),
+        ([], LedgerRow(7, START - HOUR), (None, START)),
+    ],
+    ids=["known to be nobody", "looked up"],
+)
+def test_who_left_is_remembered_as_nobody_since_the_last_lookup(
+    matches: list[Lead] | None, row: LedgerRow, remembered: tuple[int | None, object]
+) -> None:
+    one = settled((A, EXITED), matches=matches, row=row)
+    assert one.outcome.reason is NOT_ON_LIST
+    assert one.row is not None
+    assert (one.row.lead_id, one.row.looked_up_at) == remembered
 
 
 def test_a_lead_that_was_looked_up_again_is_trusted_anew() -> None:
@@ -185,3 +230,12 @@ def test_a_person_of_many_events_is_recorded_in_parts_the_changes_with_the_first
     assert [one for part in found for one in part.person.units] == units
     assert [part.row is not None for part in found] == [True, False, False]
     assert [(part.outcome.created, part.outcome.added) for part in found] == [(True, 1), (False, 0), (False, 0)]
+    assert list(parts(whole, 7)) == [whole]
+
+
+def test_only_the_first_part_counts_what_was_changed() -> None:
+    outcome = Outcome(reason=None, updated=True, added=2, removed=1)
+    whole = Settled(coalesce("ada", [unit(number) for number in range(2)], None), outcome, None)
+    first, second = parts(whole, 1)
+    assert first.outcome == outcome
+    assert second.outcome == Outcome(reason=None, updated=False, added=0, removed=0)

@@ -11,7 +11,7 @@ from destination.marketo.client import base_url, json_body
 from destination.marketo.errors import InstanceWaitsError, MarketoError, TokenRefusedError
 from destination.marketo.pace import OutOfTimeError
 from destination.marketo.transport import Call, Request, session
-from testing.marketo import URL, Answer, FakeClock, ScriptedMarketo, client, ok, pace, refused
+from testing.marketo import URL, FakeClock, ScriptedAnswer, ScriptedMarketo, client, ok, pace, refused
 
 READ = Request("probe", "GET", "/rest/v1/probe.json", 7.0)
 CREATE = Request("create", "POST", "/rest/v1/probe.json", 7.0, body=b"{}", repeatable=False)
@@ -20,7 +20,7 @@ REFUSED = requests.ConnectionError(MaxRetryError(None, "/", NewConnectionError(N
 SLOW_BODY = requests.ConnectionError(ReadTimeoutError(None, "/", "slow"))  # type: ignore[arg-type]
 
 
-def code_of(request: Request, *answers: Answer | Exception) -> str:
+def code_of(request: Request, *answers: ScriptedAnswer | Exception) -> str:
     with pytest.raises(InstanceWaitsError) as raised:
         client(ScriptedMarketo(*answers)).call(request)
     return raised.value.code
@@ -76,8 +76,8 @@ def test_every_call_has_a_time_out() -> None:
     assert marketo.timeouts == [(5.0, 7.0)]
 
 
-@pytest.mark.parametrize("refusal", [refused("600"), refused("601"), refused("602"), Answer(b"", 401)])
-def test_a_refused_token_is_renewed_once_and_the_call_repeated_once(refusal: Answer) -> None:
+@pytest.mark.parametrize("refusal", [refused("600"), refused("601"), refused("602"), ScriptedAnswer(b"", 401)])
+def test_a_refused_token_is_renewed_once_and_the_call_repeated_once(refusal: ScriptedAnswer) -> None:
     marketo = ScriptedMarketo(refusal, ok({"id": 1}))
     assert client(marketo).call(CREATE).result == [{"id": 1}]
     assert [sent.headers["Authorization"] for sent in marketo.sent] == ["Bearer token-1", "Bearer token-2"]
@@ -121,34 +121,34 @@ def test_failures_of_the_network_wait(failure: Exception, code: str) -> None:
 @pytest.mark.parametrize(
     ("answer", "code"),
     [
-        (Answer(b"<html>maintenance</html>"), "NOT_JSON"),
-        (Answer(b""), "NOT_JSON"),
-        (Answer(b"<html>moved</html>", 302, {"Location": "https://example.com/"}), "NOT_JSON"),
-        (Answer(b"<html>denied</html>", 403), "NOT_JSON"),
-        (Answer({}, 302), "302"),
-        (Answer([]), "UNEXPECTED_ANSWER"),
-        (Answer({}), "UNEXPECTED_ANSWER"),
-        (Answer({"success": True, "result": "?"}), "UNEXPECTED_ANSWER"),
+        (ScriptedAnswer(b"<html>maintenance</html>"), "NOT_JSON"),
+        (ScriptedAnswer(b""), "NOT_JSON"),
+        (ScriptedAnswer(b"<html>moved</html>", 302, {"Location": "https://example.com/"}), "NOT_JSON"),
+        (ScriptedAnswer(b"<html>denied</html>", 403), "NOT_JSON"),
+        (ScriptedAnswer({}, 302), "302"),
+        (ScriptedAnswer([]), "UNEXPECTED_ANSWER"),
+        (ScriptedAnswer({}), "UNEXPECTED_ANSWER"),
+        (ScriptedAnswer({"success": True, "result": "?"}), "UNEXPECTED_ANSWER"),
     ],
 )
-def test_answers_that_are_none_wait(answer: Answer, code: str) -> None:
+def test_answers_that_are_none_wait(answer: ScriptedAnswer, code: str) -> None:
     assert code_of(READ, answer) == code
 
 
 def test_redirects_are_not_followed() -> None:
-    marketo = ScriptedMarketo(Answer(b"", 307, {"Location": "https://example.com/steal"}), ok())
+    marketo = ScriptedMarketo(ScriptedAnswer(b"", 307, {"Location": "https://example.com/steal"}), ok())
     with pytest.raises(InstanceWaitsError):
         client(marketo).call(READ)
     assert len(marketo.sent) == 1
 
 
 def test_a_missing_result_is_an_empty_one() -> None:
-    found = client(ScriptedMarketo(Answer({"success": True, "warnings": ["No assets found"]}))).call(READ)
+    found = client(ScriptedMarketo(ScriptedAnswer({"success": True, "warnings": ["No assets found"]}))).call(READ)
     assert found.result == []
 
 
 def test_errors_beside_success_are_none() -> None:
-    answer = Answer({"success": True, "errors": [], "warnings": [], "result": [{"id": 1}]})
+    answer = ScriptedAnswer({"success": True, "errors": [], "warnings": [], "result": [{"id": 1}]})
     assert client(ScriptedMarketo(answer)).call(READ).result == [{"id": 1}]
 
 
@@ -201,7 +201,7 @@ def test_nothing_is_sent_out_of_time() -> None:
 
 def test_whoever_watches_is_told_how_each_call_went_and_nothing_of_what_it_said() -> None:
     calls: list[Call] = []
-    marketo = ScriptedMarketo(refused("606"), ok({"email": "ada@example.org"}), Answer(b"", 503), LOST)
+    marketo = ScriptedMarketo(refused("606"), ok({"email": "ada@example.org"}), ScriptedAnswer(b"", 503), LOST)
     request = Request("find leads", "POST", "/rest/v1/leads.json", 5.0, form={"filterValues": "ada@example.org"})
     calling = client(marketo, watch=calls.append)
     calling.call(request)

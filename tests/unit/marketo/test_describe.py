@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from destination.domain.schema import Field
 from destination.marketo.describe import Describe, Partition
-from testing.marketo import Answer, FakeClock, ScriptedMarketo, client, ok
+from testing.marketo import FakeClock, ScriptedAnswer, ScriptedMarketo, client, ok
 
 DESCRIPTION = ok(
     {
@@ -21,7 +21,7 @@ DESCRIPTION = ok(
 )
 
 
-def describing(*answers: Answer) -> tuple[Describe, FakeClock, ScriptedMarketo]:
+def describing(*answers: ScriptedAnswer) -> tuple[Describe, FakeClock, ScriptedMarketo]:
     clock = FakeClock()
     marketo = ScriptedMarketo(*answers)
     return Describe(client(marketo, clock), clock=clock.now), clock, marketo
@@ -40,7 +40,7 @@ def test_fields_and_searchable_fields() -> None:
 
 
 def test_an_empty_description_is_an_empty_schema() -> None:
-    schema = describing(Answer({"success": True}))[0].schema()
+    schema = describing(ScriptedAnswer({"success": True}))[0].schema()
     assert (schema.fields, schema.searchable) == ({}, frozenset())
 
 

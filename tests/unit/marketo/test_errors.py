@@ -23,7 +23,7 @@ from destination.marketo.errors import (
 )
 from destination.marketo.transport import Request
 from testing.codes import REPRESENTATIVES, UNKNOWN
-from testing.marketo import Answer, ScriptedMarketo, client, refused
+from testing.marketo import ScriptedAnswer, ScriptedMarketo, client, refused
 
 EXPECTED = {
     FailureClass.REAUTHENTICATE: "401 600 601 602",
@@ -50,7 +50,7 @@ DOCUMENT = Path(__file__).parents[3] / "docs" / "marketo-codes.md"
 REQUEST = Request("probe", "GET", "/rest/v1/probe.json", 5.0)
 
 
-def fails_with(*answers: Answer | Exception) -> MarketoError:
+def fails_with(*answers: ScriptedAnswer | Exception) -> MarketoError:
     with pytest.raises(MarketoError) as raised:
         client(ScriptedMarketo(*answers)).call(REQUEST)
     return raised.value
@@ -98,7 +98,7 @@ def test_a_code_at_the_top_level_of_an_answer_raises_its_error(code: str) -> Non
 
 @pytest.mark.parametrize("code", ["401", "413", "414", "429", "500", "502", "503"])
 def test_every_status_raises_its_error_whatever_the_body(code: str) -> None:
-    answer = Answer(b"<html>", int(code))
+    answer = ScriptedAnswer(b"<html>", int(code))
     error = fails_with(answer, answer)
     assert isinstance(error, RAISED[CLASS_OF[code]])
     assert error.code == code
@@ -106,14 +106,14 @@ def test_every_status_raises_its_error_whatever_the_body(code: str) -> None:
 
 @pytest.mark.parametrize("code", ["403", "404"])
 def test_access_denied_in_json_blocks_the_connection(code: str) -> None:
-    error = fails_with(Answer({"errors": []}, int(code)))
+    error = fails_with(ScriptedAnswer({"errors": []}, int(code)))
     assert isinstance(error, ConnectionBlockedError)
     assert error.code == code
 
 
 @pytest.mark.parametrize("code", [504, 599])
 def test_other_server_errors_wait(code: int) -> None:
-    error = fails_with(Answer(b"", code))
+    error = fails_with(ScriptedAnswer(b"", code))
     assert isinstance(error, InstanceWaitsError)
     assert error.executed_unknown
     assert error.wait.total_seconds() == 60
@@ -138,4 +138,4 @@ def test_an_error_shows_no_text_of_marketo() -> None:
 
 
 def test_a_refusal_without_a_code_waits() -> None:
-    assert fails_with(Answer({"success": False, "errors": []})).code == "UNEXPECTED_ANSWER"
+    assert fails_with(ScriptedAnswer({"success": False, "errors": []})).code == "UNEXPECTED_ANSWER"

@@ -8,7 +8,7 @@ from destination.domain.matching import Lead
 from destination.domain.schema import Field
 from destination.marketo.errors import InstanceWaitsError, RequestRejectedError
 from destination.marketo.leads import Leads, Record, RecordResult, SyncAction, chunks, record_chunks
-from testing.marketo import Answer, ScriptedMarketo, client, ok, refused
+from testing.marketo import ScriptedAnswer, ScriptedMarketo, client, ok, refused
 
 EMAIL = Field("email", "email", 255)
 CUSTOMER = Field("customerKey", "string", 255)
@@ -148,8 +148,8 @@ def test_an_update_names_no_partition() -> None:
     }
 
 
-@pytest.mark.parametrize("answer", [ok(), ok({"id": 1, "status": "created"}), Answer({"success": True})])
-def test_results_that_cannot_be_told_apart_are_ambiguous(answer: Answer) -> None:
+@pytest.mark.parametrize("answer", [ok(), ok({"id": 1, "status": "created"}), ScriptedAnswer({"success": True})])
+def test_results_that_cannot_be_told_apart_are_ambiguous(answer: ScriptedAnswer) -> None:
     with pytest.raises(InstanceWaitsError) as raised:
         leads(ScriptedMarketo(answer)).sync(SyncAction.CREATE_ONLY, "email", [{"email": "a@example.org"}] * 2)
     assert raised.value.executed_unknown

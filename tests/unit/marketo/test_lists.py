@@ -13,9 +13,11 @@ from destination.marketo.errors import (
 )
 from destination.marketo.leads import RecordResult
 from destination.marketo.lists import Lists, StaticList, safe_name
-from testing.marketo import Answer, ScriptedMarketo, client, ok, refused
+from testing.marketo import ScriptedAnswer, ScriptedMarketo, client, ok, refused
 
-NOTHING = Answer({"success": True, "errors": [], "warnings": ["No assets found for the given search criteria."]})
+NOTHING = ScriptedAnswer(
+    {"success": True, "errors": [], "warnings": ["No assets found for the given search criteria."]}
+)
 FOLDERS = ok(
     {"name": "Group Lists", "folderId": {"id": 30, "type": "Folder"}, "isSystem": True, "workspace": "EMEA", "id": 30},
     {"name": "Group Lists", "folderId": {"id": 90, "type": "Folder"}, "isSystem": False, "workspace": "Default"},
@@ -32,7 +34,7 @@ def found(list_id: int, name: str = "Webinar", workspace: str = "Default", **res
     return {"id": list_id, "name": name, "workspaceName": workspace, **rest}
 
 
-def made(list_id: int, name: str = "Webinar") -> Answer:
+def made(list_id: int, name: str = "Webinar") -> ScriptedAnswer:
     folder = {"id": 12, "type": "Folder"}
     return ok({"id": list_id, "name": name, "folder": folder, "workspace": "Default"}, errors=[], warnings=[])
 
@@ -80,10 +82,10 @@ def test_one_call_takes_300_leads() -> None:
         refused("1013"),
         ok({"id": 2, "status": "skipped", "reasons": [{"code": "1013", "message": "Object not found"}]}),
         ok(),
-        Answer({"success": True}),
+        ScriptedAnswer({"success": True}),
     ],
 )
-def test_a_missing_list_is_recognised_at_every_level(answer: Answer) -> None:
+def test_a_missing_list_is_recognised_at_every_level(answer: ScriptedAnswer) -> None:
     with pytest.raises(ListMissingError):
         lists(ScriptedMarketo(answer)).add(7, [2])
 
@@ -93,8 +95,8 @@ def test_a_lead_without_a_result_is_not_taken_for_done() -> None:
         lists(ScriptedMarketo(ok({"id": 2, "status": "added"}))).add(7, [2, 3])
 
 
-@pytest.mark.parametrize("answer", [refused("1013"), ok(), Answer({"success": True})])
-def test_a_list_that_is_not_there(answer: Answer) -> None:
+@pytest.mark.parametrize("answer", [refused("1013"), ok(), ScriptedAnswer({"success": True})])
+def test_a_list_that_is_not_there(answer: ScriptedAnswer) -> None:
     assert lists(ScriptedMarketo(answer)).get(7) is None
 
 
@@ -120,8 +122,8 @@ def test_a_list_is_found_by_exact_name_and_workspace_outside_programs() -> None:
     assert marketo.sent[1].query["nextPageToken"] == "more"
 
 
-@pytest.mark.parametrize("answer", [ok(), Answer({"success": True}), refused("1013")])
-def test_no_list_of_the_name(answer: Answer) -> None:
+@pytest.mark.parametrize("answer", [ok(), ScriptedAnswer({"success": True}), refused("1013")])
+def test_no_list_of_the_name(answer: ScriptedAnswer) -> None:
     assert lists(ScriptedMarketo(answer)).find("Webinar", "Default") is None
 
 
@@ -164,7 +166,7 @@ def test_numbers_end() -> None:
 
 
 @pytest.mark.parametrize("answer", [NOTHING, refused("702"), FOLDERS])
-def test_a_workspace_without_a_folder_for_lists_blocks(answer: Answer) -> None:
+def test_a_workspace_without_a_folder_for_lists_blocks(answer: ScriptedAnswer) -> None:
     with pytest.raises(ConnectionBlockedError) as raised:
         lists(ScriptedMarketo(ok(), answer)).ensure("Webinar", "Somewhere")
     assert raised.value.code == "710"

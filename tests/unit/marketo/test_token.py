@@ -9,7 +9,7 @@ import requests
 from destination.domain.credentials import AccessToken
 from destination.marketo.errors import ConnectionBlockedError, InstanceWaitsError
 from destination.marketo.token import Tokens
-from testing.marketo import START, Answer, FakeClock, ScriptedMarketo, token, tokens
+from testing.marketo import START, FakeClock, ScriptedAnswer, ScriptedMarketo, token, tokens
 from testing.memory import MemoryToken
 
 
@@ -134,7 +134,7 @@ def test_many_threads_ask_once(clock: FakeClock) -> None:
 
 @pytest.mark.parametrize("status", [400, 401])
 def test_wrong_credentials_block_the_connection(clock: FakeClock, status: int) -> None:
-    refusal = Answer({"error": "invalid_client", "error_description": "Bad client credentials"}, status)
+    refusal = ScriptedAnswer({"error": "invalid_client", "error_description": "Bad client credentials"}, status)
     with pytest.raises(ConnectionBlockedError) as raised:
         tokens(ScriptedMarketo(identity=[refusal]), clock).current()
     assert raised.value.code == "401"
@@ -144,22 +144,22 @@ def test_wrong_credentials_block_the_connection(clock: FakeClock, status: int) -
 @pytest.mark.parametrize(
     ("answer", "code"),
     [
-        (Answer(b"<html>", 503), "503"),
-        (Answer(b"<html>"), "NOT_JSON"),
-        (Answer({"expires_in": 3600}), "UNEXPECTED_ANSWER"),
-        (Answer({"access_token": "", "expires_in": 3600}), "UNEXPECTED_ANSWER"),
-        (Answer([]), "UNEXPECTED_ANSWER"),
+        (ScriptedAnswer(b"<html>", 503), "503"),
+        (ScriptedAnswer(b"<html>"), "NOT_JSON"),
+        (ScriptedAnswer({"expires_in": 3600}), "UNEXPECTED_ANSWER"),
+        (ScriptedAnswer({"access_token": "", "expires_in": 3600}), "UNEXPECTED_ANSWER"),
+        (ScriptedAnswer([]), "UNEXPECTED_ANSWER"),
         (requests.ReadTimeout("slow"), "TIMED_OUT"),
     ],
 )
-def test_trouble_at_the_identity_service_waits(clock: FakeClock, answer: Answer | Exception, code: str) -> None:
+def test_trouble_at_the_identity_service_waits(clock: FakeClock, answer: ScriptedAnswer | Exception, code: str) -> None:
     with pytest.raises(InstanceWaitsError) as raised:
         tokens(ScriptedMarketo(identity=[answer]), clock).current()
     assert raised.value.code == code
 
 
 def test_after_a_failure_the_next_call_asks_anew(clock: FakeClock) -> None:
-    shared: Tokens = tokens(ScriptedMarketo(identity=[Answer(b"", 500), token("fresh")]), clock)
+    shared: Tokens = tokens(ScriptedMarketo(identity=[ScriptedAnswer(b"", 500), token("fresh")]), clock)
     with pytest.raises(InstanceWaitsError):
         shared.current()
     assert shared.current() == "fresh"

@@ -22,13 +22,13 @@ class CheckOut(Representation):
     ok: bool | None
     detail: str
     hint: str
-    errors: list[ProblemDetails.Error] = Field(
+    errors: list[ProblemDetails.PropertyError] = Field(
         description="The properties of the configuration that have to be corrected."
     )
 
     @classmethod
     def of(cls, check: Check) -> Self:
-        errors = [ProblemDetails.Error(path=one.path, message=one.message) for one in check.problems]
+        errors = [ProblemDetails.PropertyError(path=one.path, message=one.message) for one in check.problems]
         return cls(name=check.name, ok=check.ok, detail=check.detail, hint=check.hint, errors=errors)
 
 
@@ -37,7 +37,7 @@ class ChecksOut(Representation):
 
     ok: bool
     checks: list[CheckOut]
-    warnings: list[ProblemDetails.Error]
+    warnings: list[ProblemDetails.PropertyError]
     marketo_calls: int
 
     @classmethod
@@ -45,6 +45,6 @@ class ChecksOut(Representation):
         return cls(
             ok=report.ok,
             checks=[CheckOut.of(check) for check in report.checks],
-            warnings=[ProblemDetails.Error(path=one.path, message=one.message) for one in report.warnings],
+            warnings=[ProblemDetails.PropertyError(path=one.path, message=one.message) for one in report.warnings],
             marketo_calls=report.calls,
         )

@@ -178,7 +178,7 @@ class ConnectionOut(Configuration):
     waiting_since: Time | None = Field(
         description="When the oldest of its events that wait to be tried again was received."
     )
-    warnings: list[ProblemDetails.Error]
+    warnings: list[ProblemDetails.PropertyError]
 
     @classmethod
     def with_warnings(cls, connection: Connection, warnings: Iterable[Problem]) -> Self:

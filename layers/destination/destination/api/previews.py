@@ -20,7 +20,7 @@ Explain = Callable[[str], str]
 
 class RecordProblems(Representation):
     index: int = Field(description="The record's index in the body, from 0.")
-    errors: list[ProblemDetails.Error]
+    errors: list[ProblemDetails.PropertyError]
 
 
 class Why(Representation):

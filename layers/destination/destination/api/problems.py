@@ -13,17 +13,17 @@ from destination.domain.problem import Problem
 class ProblemDetails(BaseModel):
     """An error. `errors`: what is wrong with the properties of the request, and how to fix it."""
 
-    class Error(BaseModel):
+    class PropertyError(BaseModel):
         path: str
         message: str
 
-    class Cause(BaseModel):
+    class DenialCause(BaseModel):
         """What is labelled: a row of the mapping or an audience of the connection."""
 
         path: str
         labels: list[str]
 
-    class Violation(BaseModel):
+    class Denial(BaseModel):
         """What an enabled policy denies: `causes` names the first 20 of `cause_count`."""
 
         connection_id: str | None = Field(None, description="Left out while the connection is being created.")
@@ -31,18 +31,18 @@ class ProblemDetails(BaseModel):
         policy_name: str
         marketing_actions: list[str]
         labels: list[str]
-        causes: list["ProblemDetails.Cause"]
+        causes: list["ProblemDetails.DenialCause"]
         cause_count: int
 
     type: str
     title: str
     status: int
     detail: str
-    errors: list[Error]
+    errors: list[PropertyError]
     error_count: int | None = Field(
         None, description=f"Of all; only when `errors`, which lists {MAX_ERRORS:,} at most, does not list them all."
     )
-    violations: list[Violation] | None = Field(None, description="Of problems of the kind policy-violation only.")
+    violations: list[Denial] | None = Field(None, description="Of problems of the kind policy-violation only.")
     correlation_id: str | None = Field(None, description="The request, as the logs name it.")
 
 
@@ -59,14 +59,14 @@ def problem_details(
     )
 
 
-def _violation(violation: Violation) -> ProblemDetails.Violation:
-    return ProblemDetails.Violation(
+def _violation(violation: Violation) -> ProblemDetails.Denial:
+    return ProblemDetails.Denial(
         connection_id=violation.connection.id or None,
         policy_id=violation.policy.id,
         policy_name=violation.policy.name,
         marketing_actions=list(violation.marketing_actions),
         labels=sorted(violation.labels),
-        causes=[ProblemDetails.Cause(path=one.path, labels=sorted(one.labels)) for one in violation.shown_causes],
+        causes=[ProblemDetails.DenialCause(path=one.path, labels=sorted(one.labels)) for one in violation.shown_causes],
         cause_count=len(violation.causes),
     )
 
