@@ -201,7 +201,7 @@ def classes(folder: Path) -> Iterator[tuple[str, bool, Path]]:
 
 
 def test_a_class_name_means_one_thing() -> None:
-    """A Protocol may bear the name of what it stands for; the simulator is a package of its own, with Marketo's words."""
+    """A Protocol may bear the name of what it stands for; the simulator is a package of its own, in Marketo's words."""
     places: dict[str, list[Path]] = {}
     for room in ("layers/destination", "functions", "client", "local", "testing", "benchmarks"):
         for name, is_protocol, path in classes(ROOT / room):
