@@ -74,6 +74,7 @@ def run(wing: str, parts: Iterable[str], tests: Sequence[str]) -> Results:
 
 
 def _set_up(wing: str, parts: Iterable[str], tests: Sequence[str]) -> Path:
+    modules = _lines(map(_modules, parts))
     workshop = WORKSHOPS / wing
     shutil.rmtree(workshop, ignore_errors=True)
     workshop.mkdir(parents=True)
@@ -84,7 +85,7 @@ def _set_up(wing: str, parts: Iterable[str], tests: Sequence[str]) -> Path:
     settings = ConfigParser()
     settings["mutmut"] = {
         "source_paths": f"src/{PACKAGE}",
-        "only_mutate": _lines(map(_modules, parts)),
+        "only_mutate": modules,
         "also_copy": _lines(path.name for path in copied),
         "pytest_add_cli_args": _lines(("-p", "no:cacheprovider", "-p", "testing.mutants")),
         "pytest_add_cli_args_test_selection": _lines(tests),
@@ -134,8 +135,12 @@ def main(parts: Sequence[str]) -> None:
     survivors = sorted(name for name, became in results.items() if became in {"survived", "no tests"})
     (WORKSHOPS / "survivors.txt").write_text("".join(f"{name}\n" for name in survivors))
     print(table(results))
-    print(f"Who survived: {WORKSHOPS.name}/survivors.txt; one of them: cd {WORKSHOPS.name}/WING && mutmut show NAME")
+    print(f"Who survived: {WORKSHOPS.name}/survivors.txt")
+    print(f"To see one: cd {WORKSHOPS.name}/WING && {' '.join(MUTMUT)} show NAME")
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    try:
+        main(sys.argv[1:])
+    except UnknownPartError as error:
+        sys.exit(str(error))
