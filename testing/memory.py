@@ -153,8 +153,8 @@ class MemoryQueue:
         return []
 
     def requeue(self, messages: Sequence[Message], seconds: int) -> None:
-        hidden = min(max(seconds, 0), MAX_VISIBILITY_SECONDS)
-        self.invisible_for |= {message.id: hidden for message in messages}
+        invisible = min(max(seconds, 0), MAX_VISIBILITY_SECONDS)
+        self.invisible_for |= {message.id: invisible for message in messages}
 
     def delete(self, message_ids: Sequence[str]) -> None:
         for message_id in message_ids:

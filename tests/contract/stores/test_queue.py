@@ -101,7 +101,7 @@ def test_a_message_given_back_for_no_time_keeps_its_id_and_is_received_again(sta
     assert {(one.id, one.body) for one in stand.received()} == {(one.id, one.body) for one in received}
 
 
-def test_a_message_given_back_for_a_time_is_hidden_and_the_others_are_not(stand: QueueStand) -> None:
+def test_a_message_requeued_for_a_time_is_invisible_and_the_others_are_not(stand: QueueStand) -> None:
     stand.queue.send("c-1", [f"body {number}" for number in range(13)])
     first, *others = stand.received()
     stand.queue.requeue(others, 60)
@@ -110,8 +110,8 @@ def test_a_message_given_back_for_a_time_is_hidden_and_the_others_are_not(stand:
     assert stand.invisible_for() == {first.id: 0, **{one.id: 60 for one in others}}
 
 
-@pytest.mark.parametrize(("seconds", "hidden"), [(-5, 0), (43_200, 43_200), (90_000, 43_200)])
-def test_a_message_is_hidden_for_as_long_as_sqs_can(stand: QueueStand, seconds: int, invisible: int) -> None:
+@pytest.mark.parametrize(("seconds", "invisible"), [(-5, 0), (43_200, 43_200), (90_000, 43_200)])
+def test_a_message_is_invisible_for_as_long_as_sqs_can(stand: QueueStand, seconds: int, invisible: int) -> None:
     stand.queue.send("c-1", ["body"])
     (message,) = stand.received()
     stand.queue.requeue([message], seconds)
