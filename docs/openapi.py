@@ -236,7 +236,7 @@ _ERRORS_OF_RECORDS: Final[Document] = {
         "required": ["index", "errors"],
         "properties": {
             "index": {"type": "integer", "description": "The record's index in the body, from 0."},
-            "errors": {"type": "array", "items": {"$ref": f"{_REF}Error"}},
+            "errors": {"type": "array", "items": {"$ref": f"{_REF}PropertyError"}},
         },
     },
 }

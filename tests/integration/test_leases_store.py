@@ -1,14 +1,23 @@
 """What the leases' table tells those who hold no lease; what it tells the others is in tests/contract/stores."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+
+import pytest
 
 from destination.domain.pace import DayCount, PaceState
 from destination.store.leases import Lease, Leases
-from testing.aws import Aws
+from testing.aws import aws
 
 NOW = datetime(2026, 11, 21, 10, tzinfo=UTC)
 UNTIL = NOW + timedelta(minutes=6)
 MUNCHKIN = "123-ABC-456"
+
+
+@pytest.fixture
+def leases() -> Iterator[Leases]:
+    with aws() as stack:
+        yield Leases(stack.dynamodb, "ConnectionsTable")
 
 
 def acquired(leases: Leases) -> Lease:
@@ -17,8 +26,7 @@ def acquired(leases: Leases) -> Lease:
     return lease
 
 
-def test_the_calls_of_the_day_are_known_as_they_were_when_the_lease_was_released(stack: Aws) -> None:
-    leases = Leases(stack.dynamodb, "ConnectionsTable")
+def test_the_calls_of_the_day_are_known_as_they_were_when_the_lease_was_released(leases: Leases) -> None:
     day = DayCount("2026-11-21", 1200, 300, 1795255100.0)
     assert leases.today(MUNCHKIN) is None
     leases.release(acquired(leases), PaceState(today=day), None)

@@ -259,3 +259,15 @@ def test_who_withdraws_consent_would_be_taken_off_and_nobody_unknown_is_shown() 
     assert calls(shown) == {CallKind.REMOVE: 1}
     assert (shown.ignored, shown.tally.counts["ignored"], shown.tally.counts["received"]) == ((1,), 1, 1)
     assert world.members("a") == [7]
+
+
+def test_a_preview_names_the_lists_that_withdrawing_consent_takes_a_person_off() -> None:
+    world = World(connection(consent=Consent("consent", ("yes",))), leads=[ADA])
+    world.deliver(event("ada@example.org", ("a", REALIZED), consent="yes"))
+    world.now += timedelta(minutes=1)
+    shown = preview(world, event("ada@example.org", at=world.now, consent="no"))
+    [person] = shown.persons
+    assert (person.reason, person.lead_id) == (NO_CONSENT, 7)
+    [left] = person.audiences
+    assert (left.activation.name, left.change, left.is_named) == ("a", MembershipChange.REMOVED, False)
+    assert world.members("a") == [7]

@@ -37,12 +37,16 @@ class MembershipChange(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AudiencePreview:
-    """An audience of one event; `change`: what happens on its list, if it has one and anything does."""
+    """An audience of one event; `change`: what happens on its list, if it has one and anything does.
+
+    `is_named`: whether the event names it; whoever withdraws consent is taken off lists that it does not name.
+    """
 
     activation: Activation
     keeps_list: bool
     change: MembershipChange | None
     reason: Reason | None
+    is_named: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,9 +151,21 @@ def _audiences(
         yield AudiencePreview(target.activations[one.audience], keeps_list, change, reason)
     for one in unit.unscheduled:
         yield AudiencePreview(target.activations[one.audience], keeps_list, None, OUTSIDE_SCHEDULE)
+    named = {one.audience for one in (*unit.memberships, *unit.unscheduled)}
+    if settled.plan is not None and settled.plan.verdict is NO_CONSENT:
+        for audience in settled.plan.remove.keys() - named:
+            removed = AudiencePreview(
+                target.activations[audience], keeps_list, MembershipChange.REMOVED, NO_CONSENT, is_named=False
+            )
+            yield removed
 
 
 def _lead_of(settled: Settled) -> int | None:
-    if settled.plan is not None and settled.plan.lead_id is not None:
-        return settled.plan.lead_id
+    """The lead that the person is; None too where it is taken off lists that several leads were put on."""
+    plan = settled.plan
+    if plan is not None and plan.lead_id is not None:
+        return plan.lead_id
+    if plan is not None and plan.verdict is NO_CONSENT and plan.remove:
+        leads = {lead_id for ids in plan.remove.values() for lead_id in ids}
+        return leads.pop() if len(leads) == 1 else None
     return settled.row.lead_id if settled.row else None
