@@ -8,7 +8,7 @@ import pytest
 from destination.domain.circuit import Pause
 from destination.domain.pace import DayCount, Lowered, PaceState
 from destination.store.leases import Lease, Leases
-from testing.aws import aws
+from testing.aws import Aws, aws
 
 NOW = datetime(2026, 11, 21, 10, tzinfo=UTC)
 UNTIL = NOW + timedelta(minutes=6)
@@ -16,9 +16,14 @@ MUNCHKIN = "123-ABC-456"
 
 
 @pytest.fixture
-def leases() -> Iterator[Leases]:
+def stack() -> Iterator[Aws]:
     with aws() as stack:
-        yield Leases(stack.dynamodb, "ConnectionsTable")
+        yield stack
+
+
+@pytest.fixture
+def leases(stack: Aws) -> Leases:
+    return Leases(stack.dynamodb, "ConnectionsTable")
 
 
 def acquired(leases: Leases, now: datetime = NOW, until: datetime = UNTIL) -> Lease:
@@ -32,6 +37,18 @@ def test_while_it_is_held_nobody_else_has_it(leases: Leases) -> None:
     assert leases.acquire(MUNCHKIN, NOW, UNTIL) is None
     assert leases.acquire(MUNCHKIN, UNTIL, UNTIL + timedelta(minutes=6)) is None
     assert leases.acquire("999-ZZZ-999", NOW, UNTIL) is not None
+
+
+def test_whoever_waits_for_it_only_reads(stack: Aws, leases: Leases) -> None:
+    """A write beside the holder's transactions would make them conflict."""
+    acquired(leases)
+    written: list[object] = []
+    stack.dynamodb.meta.events.register("before-call.dynamodb.UpdateItem", lambda **call: written.append(call))
+    assert leases.acquire(MUNCHKIN, NOW, UNTIL) is None
+    assert leases.acquire(MUNCHKIN, UNTIL, UNTIL) is None
+    assert written == []
+    acquired(leases, UNTIL + timedelta(seconds=1), UNTIL + timedelta(minutes=6))
+    assert len(written) == 1
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -76,6 +77,26 @@ def test_what_is_recorded_reads_as_it_was_written(ledger: Ledger, lease: Lease) 
     assert ledger.rows("c-1", [*rows, "nobody@example.org"]) == rows
     assert ledger.counted("c-1", ["m-1", "m-2"]) == {"m-1": {"0", "0.1"}}
     assert ledger.run("c-1", HOUR).tally == run(2).tally
+
+
+def test_what_the_table_left_unread_is_read_after_a_pause(stack: Aws, leases: Leases, lease: Lease) -> None:
+    pauses: list[float] = []
+    runs = Runs(stack.dynamodb, "RunsTable")
+    ledger = Ledger(stack.dynamodb, "LedgerTable", leases=leases, runs=runs, sleep=pauses.append)
+    rows = {f"{name}@example.org": replace(ROW, lead_id=number) for number, name in enumerate(("ada", "bob", "carl"))}
+    ledger.record("c-1", Entry(rows), lease, NOW)
+
+    def leave_all_but_one(parsed: dict[str, Any], **_: object) -> None:
+        """As DynamoDB does where an answer would be too large, or its table too busy."""
+        found = parsed["Responses"]["LedgerTable"]
+        left = [{name: item[name] for name in ("connection_id", "key")} for item in found[1:]]
+        parsed["Responses"]["LedgerTable"] = found[:1]
+        parsed["UnprocessedKeys"] = {"LedgerTable": {"Keys": left, "ConsistentRead": True}} if left else {}
+
+    stack.dynamodb.meta.events.register("after-call.dynamodb.BatchGetItem", leave_all_but_one)
+    assert ledger.rows("c-1", [*rows]) == rows
+    assert len(pauses) == 2
+    assert all(pause > 0 for pause in pauses)
 
 
 def test_another_connection_knows_nothing_of_it(ledger: Ledger, lease: Lease) -> None:
