@@ -1,6 +1,7 @@
 """One writer per Marketo instance: who holds the lease, for how long, and what it hands over."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -32,6 +33,21 @@ def acquired(leases: Leases, now: datetime = NOW, until: datetime = UNTIL) -> Le
     return lease
 
 
+@contextmanager
+def written(stack: Aws) -> Iterator[list[object]]:
+    """The updates that are made meanwhile."""
+    updates: list[object] = []
+
+    def note(**call: object) -> None:
+        updates.append(call)
+
+    stack.dynamodb.meta.events.register("before-call.dynamodb.UpdateItem", note)
+    try:
+        yield updates
+    finally:
+        stack.dynamodb.meta.events.unregister("before-call.dynamodb.UpdateItem", note)
+
+
 def test_while_it_is_held_nobody_else_has_it(leases: Leases) -> None:
     assert acquired(leases) == Lease(MUNCHKIN, 1, UNTIL)
     assert leases.acquire(MUNCHKIN, NOW, UNTIL) is None
@@ -42,13 +58,12 @@ def test_while_it_is_held_nobody_else_has_it(leases: Leases) -> None:
 def test_whoever_waits_for_it_only_reads(stack: Aws, leases: Leases) -> None:
     """A write beside the holder's transactions would make them conflict."""
     acquired(leases)
-    written: list[object] = []
-    stack.dynamodb.meta.events.register("before-call.dynamodb.UpdateItem", lambda **call: written.append(call))
-    assert leases.acquire(MUNCHKIN, NOW, UNTIL) is None
-    assert leases.acquire(MUNCHKIN, UNTIL, UNTIL) is None
-    assert written == []
-    acquired(leases, UNTIL + timedelta(seconds=1), UNTIL + timedelta(minutes=6))
-    assert len(written) == 1
+    with written(stack) as updates:
+        assert leases.acquire(MUNCHKIN, NOW, UNTIL) is None
+        assert leases.acquire(MUNCHKIN, UNTIL, UNTIL) is None
+        assert updates == []
+        acquired(leases, UNTIL + timedelta(seconds=1), UNTIL + timedelta(minutes=6))
+        assert len(updates) == 1
 
 
 @pytest.mark.parametrize(

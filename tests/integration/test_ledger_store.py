@@ -86,15 +86,8 @@ def test_what_the_table_left_unread_is_read_after_a_pause(stack: Aws, leases: Le
     rows = {f"{name}@example.org": replace(ROW, lead_id=number) for number, name in enumerate(("ada", "bob", "carl"))}
     ledger.record("c-1", Entry(rows), lease, NOW)
 
-    def leave_all_but_one(parsed: dict[str, Any], **_: object) -> None:
-        """As DynamoDB does where an answer would be too large, or its table too busy."""
-        found = parsed["Responses"]["LedgerTable"]
-        left = [{name: item[name] for name in ("connection_id", "key")} for item in found[1:]]
-        parsed["Responses"]["LedgerTable"] = found[:1]
-        parsed["UnprocessedKeys"] = {"LedgerTable": {"Keys": left, "ConsistentRead": True}} if left else {}
-
-    stack.dynamodb.meta.events.register("after-call.dynamodb.BatchGetItem", leave_all_but_one)
-    assert ledger.rows("c-1", [*rows]) == rows
+    with reluctant(stack):
+        assert ledger.rows("c-1", [*rows]) == rows
     assert len(pauses) == 2
     assert all(pause > 0 for pause in pauses)
 
@@ -167,6 +160,23 @@ def busy(stack: Aws, times: int, *codes: str) -> Iterator[None]:
         yield
     finally:
         stack.dynamodb.meta.events.unregister("before-call.dynamodb.TransactWriteItems", cancel)
+
+
+@contextmanager
+def reluctant(stack: Aws) -> Iterator[None]:
+    """Of all that is read at once one item is answered, as DynamoDB does where its table is busy."""
+
+    def leave_all_but_one(parsed: dict[str, Any], **_: object) -> None:
+        found = parsed["Responses"]["LedgerTable"]
+        left = [{name: item[name] for name in ("connection_id", "key")} for item in found[1:]]
+        parsed["Responses"]["LedgerTable"] = found[:1]
+        parsed["UnprocessedKeys"] = {"LedgerTable": {"Keys": left, "ConsistentRead": True}} if left else {}
+
+    stack.dynamodb.meta.events.register("after-call.dynamodb.BatchGetItem", leave_all_but_one)
+    try:
+        yield
+    finally:
+        stack.dynamodb.meta.events.unregister("after-call.dynamodb.BatchGetItem", leave_all_but_one)
 
 
 @pytest.mark.parametrize("code", ["TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"])
