@@ -1,13 +1,14 @@
-"""What the leases' table tells those who hold no lease; what it tells the others is in tests/contract/stores."""
+"""What the leases' table tells those who hold no lease, and what they cost; the rest is in tests/contract/stores."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from destination.domain.pace import DayCount, PaceState
 from destination.store.leases import Lease, Leases
-from testing.aws import aws
+from testing.aws import Aws, aws
 
 NOW = datetime(2026, 11, 21, 10, tzinfo=UTC)
 UNTIL = NOW + timedelta(minutes=6)
@@ -15,15 +16,46 @@ MUNCHKIN = "123-ABC-456"
 
 
 @pytest.fixture
-def leases() -> Iterator[Leases]:
+def stack() -> Iterator[Aws]:
     with aws() as stack:
-        yield Leases(stack.dynamodb, "ConnectionsTable")
+        yield stack
 
 
-def acquired(leases: Leases) -> Lease:
-    lease = leases.acquire(MUNCHKIN, NOW, UNTIL)
+@pytest.fixture
+def leases(stack: Aws) -> Leases:
+    return Leases(stack.dynamodb, "ConnectionsTable")
+
+
+def acquired(leases: Leases, now: datetime = NOW, until: datetime = UNTIL) -> Lease:
+    lease = leases.acquire(MUNCHKIN, now, until)
     assert lease is not None
     return lease
+
+
+@contextmanager
+def written(stack: Aws) -> Iterator[list[object]]:
+    """The updates that are made meanwhile."""
+    updates: list[object] = []
+
+    def note(**call: object) -> None:
+        updates.append(call)
+
+    stack.dynamodb.meta.events.register("before-call.dynamodb.UpdateItem", note)
+    try:
+        yield updates
+    finally:
+        stack.dynamodb.meta.events.unregister("before-call.dynamodb.UpdateItem", note)
+
+
+def test_whoever_waits_for_it_only_reads(stack: Aws, leases: Leases) -> None:
+    """A write beside the holder's transactions would make them conflict."""
+    acquired(leases)
+    with written(stack) as updates:
+        assert leases.acquire(MUNCHKIN, NOW, UNTIL) is None
+        assert leases.acquire(MUNCHKIN, UNTIL, UNTIL) is None
+        assert updates == []
+        acquired(leases, UNTIL + timedelta(seconds=1), UNTIL + timedelta(minutes=6))
+        assert len(updates) == 1
 
 
 def test_the_calls_of_the_day_are_known_as_they_were_when_the_lease_was_released(leases: Leases) -> None:

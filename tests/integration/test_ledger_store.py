@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -65,6 +66,19 @@ def run(received: int, version: int = 0) -> Run:
     return Run("c-1", HOUR, version, Tally(Counter(received=received), Counter({MISSING_DEDUPE_VALUE: received})))
 
 
+def test_what_the_table_left_unread_is_read_after_a_pause(stack: Aws, leases: Leases, lease: Lease) -> None:
+    pauses: list[float] = []
+    runs = Runs(stack.dynamodb, "RunsTable")
+    ledger = Ledger(stack.dynamodb, "LedgerTable", leases=leases, runs=runs, sleep=pauses.append)
+    rows = {f"{name}@example.org": replace(ROW, lead_id=number) for number, name in enumerate(("ada", "bob", "carl"))}
+    ledger.record("c-1", Entry(rows), lease, NOW)
+
+    with reluctant(stack):
+        assert ledger.rows("c-1", [*rows]) == rows
+    assert len(pauses) == 2
+    assert all(pause > 0 for pause in pauses)
+
+
 def test_the_table_holds_no_profile_data_and_forgets_long_after_the_longest_replay(
     stack: Aws, ledger: Ledger, lease: Lease
 ) -> None:
@@ -92,6 +106,23 @@ def busy(stack: Aws, times: int, *codes: str) -> Iterator[None]:
         yield
     finally:
         stack.dynamodb.meta.events.unregister("before-call.dynamodb.TransactWriteItems", cancel)
+
+
+@contextmanager
+def reluctant(stack: Aws) -> Iterator[None]:
+    """Of all that is read at once one item is answered, as DynamoDB does where its table is busy."""
+
+    def leave_all_but_one(parsed: dict[str, Any], **_: object) -> None:
+        found = parsed["Responses"]["LedgerTable"]
+        left = [{name: item[name] for name in ("connection_id", "key")} for item in found[1:]]
+        parsed["Responses"]["LedgerTable"] = found[:1]
+        parsed["UnprocessedKeys"] = {"LedgerTable": {"Keys": left, "ConsistentRead": True}} if left else {}
+
+    stack.dynamodb.meta.events.register("after-call.dynamodb.BatchGetItem", leave_all_but_one)
+    try:
+        yield
+    finally:
+        stack.dynamodb.meta.events.unregister("after-call.dynamodb.BatchGetItem", leave_all_but_one)
 
 
 @pytest.mark.parametrize("code", ["TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"])

@@ -68,6 +68,12 @@ def test_a_membership_is_as_old_as_itself_and_not_as_its_event() -> None:
     assert person.superseded == frozenset()
 
 
+def test_what_is_older_than_the_attributes_of_the_row_is_overtaken_by_them() -> None:
+    row = LedgerRow(attributes_at=minute(1))
+    assert coalesce("ada", [unit(0, minute(0), {"company": "Old"})], row).superseded == {unit(0, minute(0)).origin}
+    assert coalesce("ada", [unit(0, minute(1), {"company": "Same"})], row).superseded == frozenset()
+
+
 def test_of_equal_times_the_one_received_later_wins() -> None:
     units = [
         unit(0, minute(0), {"company": "First"}, Membership(A, REALIZED, minute(0))),

@@ -254,6 +254,13 @@ def test_who_left_and_is_taken_off_is_not_taken_off_again() -> None:
     assert decide(connection(), again, row, None, START).verdict is ALREADY_DELIVERED
 
 
+def test_who_was_nobody_and_leaves_again_is_not_said_to_be_taken_off() -> None:
+    row = told(lead_id=None, memberships={A: Delivered(EXITED, START - HOUR)})
+    again = person(("a", EXITED), row=row)
+    assert not needs_lookup(connection(lead_cache=2 * HOUR), again, row, START)
+    assert decide(connection(), again, row, None, START).verdict is NOT_ON_LIST
+
+
 def test_who_comes_back_is_put_on_again() -> None:
     row = told(memberships={A: Delivered(EXITED, START - HOUR)})
     assert decide(connection(), person(("a", REALIZED), row=row), row, None, START).add == (A,)

@@ -1,6 +1,7 @@
 """What became of a person, and what the ledger is to remember of it."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -144,6 +145,15 @@ def test_an_excluded_person_is_not_remembered() -> None:
     person = coalesce("ada@example.org", [unit(0)], None)
     nobody = settle(ActiveConnection(of, LISTS), decide(of, person, None, [], START), Answers(), None, START)
     assert (nobody.outcome.reason, nobody.row) == (PERSON_NOT_FOUND, None)
+
+
+def test_an_event_without_attributes_leaves_those_that_were_told_as_they_are() -> None:
+    before = START - HOUR
+    row = LedgerRow(7, before, "0f", before, before)
+    person = coalesce("ada@example.org", [replace(unit(0, (A, REALIZED)), fields={})], row)
+    plan = decide(connection(), person, row, None, START)
+    one = settle(ActiveConnection(connection(), LISTS), plan, Answers(None, {A: (Answer(7),)}), row, START)
+    assert one.row == replace(row, memberships={A: Delivered(REALIZED, START, 7, 1001)})
 
 
 def test_who_left_and_is_unknown_to_marketo_is_unchanged_and_the_exit_is_remembered() -> None:

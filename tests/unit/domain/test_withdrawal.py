@@ -145,12 +145,18 @@ def test_who_is_known_by_more_than_a_consent_is_not_looked_up_for_nothing(told: 
 def test_who_withdrew_is_excluded_off_the_lists_and_the_row_forgets_them() -> None:
     before = row(a=ON_A, b=OFF_B, c=PERHAPS_ON_C)
     plan = decide(connection(), withdrawn(A, B), before, SEVERAL, START)
-    one = settled(plan, before, {A: (Answer(7),), C: (Answer(5, "1015"),)})
+    one = settled(plan, before, {A: (Answer(7),), C: (Answer(5),)})
     assert (one.person, one.plan) == (plan.person, plan)
-    assert (one.outcome.reason, one.outcome.removed, one.outcome.added) == (NO_CONSENT, 1, 0)
+    assert (one.outcome.reason, one.outcome.removed, one.outcome.added) == (NO_CONSENT, 2, 0)
     assert one.outcome.outcome is Class.EXCLUDED
     assert one.outcome.audiences == {A: NO_CONSENT, B: NO_CONSENT}
     assert one.row == row(b=OFF_B)
+
+
+def test_who_withdrew_and_was_on_no_list_after_all_is_excluded_all_the_same() -> None:
+    before = row(c=PERHAPS_ON_C)
+    one = settled(decide(connection(), withdrawn(), before, SEVERAL, START), before, {C: (Answer(5, "1015"),)})
+    assert (one.outcome.reason, one.outcome.removed, one.row) == (NO_CONSENT, 0, row())
 
 
 def test_a_list_that_does_not_let_go_fails_the_withdrawal_and_stays_remembered() -> None:
