@@ -1,10 +1,13 @@
 """The conversation with Marketo: sets that are refused as a whole, codes that were given up, and what halts it."""
 
+import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 import pytest
+from botocore.exceptions import ClientError
 
 from destination.delivery.conversation import Conversation
 from destination.domain.audience import Activation
@@ -178,3 +181,45 @@ def test_leads_are_created_and_put_on_lists_by_the_ids_they_got() -> None:
     assert listed == {key: {A: [Answer(answer.lead_id)]} for key, answer in written.items()}
     [members] = [one.members for one in world.simulator.state.lists.values() if one.id == 1001]
     assert set(members) == {answer.lead_id for answer in written.values()}
+
+
+@dataclass
+class Crossing(Picky):
+    """An update and a creation are under way together, and end in an order, each as it is told."""
+
+    ends: dict[SyncAction, Exception] = field(default_factory=dict)
+    last: SyncAction = SyncAction.UPDATE_ONLY
+    ended: threading.Event = field(default_factory=threading.Event)
+    both: threading.Barrier = field(default_factory=lambda: threading.Barrier(2))
+
+    def sync(
+        self, action: SyncAction, _lookup_field: str, _records: Sequence[Record], _partition: str | None
+    ) -> list[RecordResult]:
+        self.both.wait(10)
+        if action is self.last:
+            self.ended.wait(10)
+            time.sleep(0.05)  # Until the other thread has told how its call ended.
+        self.ended.set()
+        raise self.ends[action]
+
+
+UPDATE_AND_CREATION = [plan(1, Write.UPDATE), plan(2, Write.CREATE)]
+LOST, FAILED = error_for("CONNECTION_LOST", "create"), error_for("CONNECTION_FAILED", "update")
+THROTTLED = ClientError({"Error": {"Code": "ThrottlingException"}}, "GetSecretValue")
+
+
+@pytest.mark.parametrize("last", [SyncAction.UPDATE_ONLY, SyncAction.CREATE_ONLY])
+def test_a_creation_whose_answer_was_lost_is_what_halts_whatever_ends_beside_it(last: SyncAction) -> None:
+    ends: dict[SyncAction, Exception] = {SyncAction.UPDATE_ONLY: FAILED, SyncAction.CREATE_ONLY: LOST}
+    to = talk(Crossing("", set(), ends=ends, last=last))
+    assert to.write(UPDATE_AND_CREATION, last=False) == {}
+    assert to.halt is LOST
+
+
+@pytest.mark.parametrize("last", [SyncAction.UPDATE_ONLY, SyncAction.CREATE_ONLY])
+def test_trouble_of_aws_does_not_hide_a_creation_whose_answer_was_lost(last: SyncAction) -> None:
+    ends: dict[SyncAction, Exception] = {SyncAction.UPDATE_ONLY: THROTTLED, SyncAction.CREATE_ONLY: LOST}
+    to = talk(Crossing("", set(), ends=ends, last=last))
+    with pytest.raises(ClientError):
+        to.write(UPDATE_AND_CREATION, last=False)
+    assert to.halt is LOST

@@ -9,17 +9,21 @@ from botocore.exceptions import ClientError
 
 from destination.delivery.connection import RETRY_BLOCKED
 from destination.delivery.requeue import EAGER_RECEIVES, PATIENT_DELAY
-from destination.domain.connection import ActiveConnection, Limits, MappingRow, OnInvalid, Status
+from destination.domain.connection import ActiveConnection, Connection, Limits, MappingRow, OnInvalid, Status
 from destination.domain.event import MembershipStatus
-from destination.domain.pause import PATIENCE, Pause
+from destination.domain.pause import PATIENCE, UNKNOWN_CREATION, Pause
 from destination.domain.person import LedgerRow
+from destination.domain.run import run_id
 from destination.marketo.errors import NOT_SEARCHABLE
-from destination.queue import DeadLetter
+from destination.marketo.instance import Marketo
+from destination.queue import DeadLetter, encode_event, pack, verification_message
+from destination.store.errors import NotFoundError
 from marketo_simulator import Fault
 from testing.counts import outcomes, reasons
 from testing.world import MUNCHKIN, START, World, connection, event
 
 REALIZED = MembershipStatus.REALIZED
+VERIFICATION = "20261121T120000000000Z-00000000"
 THROTTLED = ClientError({"Error": {"Code": "ThrottlingException", "Message": "…"}}, "BatchGetItem")
 
 
@@ -130,3 +134,54 @@ def test_the_lease_is_given_up_when_aws_refuses_right_after_it_was_taken(monkeyp
     report = world.deliver(event("ada@example.org", ("a", REALIZED)))
     assert (len(report.requeued), world.leases.held) == (1, {})
     assert report.halts == {world.connection.id: "AWS: ThrottlingException"}
+
+
+def test_the_pause_after_a_lost_creation_outlives_trouble_of_the_ledger(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Marketo may still be creating, so nobody may create meanwhile."""
+    world = World()
+    world.simulator.script(Fault("drop", executes=True, method="POST", path="^/rest/v1/leads.json$", nth=2))
+
+    def refused(*_: object) -> None:
+        raise THROTTLED
+
+    with monkeypatch.context() as trouble:
+        trouble.setattr(world.ledger, "record", refused)
+        report = world.deliver(event("ada@example.org", ("a", REALIZED)))
+    pause = world.leases.pauses[MUNCHKIN]
+    assert pause is not None
+    assert pause.until - world.now >= UNKNOWN_CREATION - timedelta(seconds=1)
+    [seconds] = world.queue.invisible_for.values()
+    assert (len(report.requeued), seconds >= UNKNOWN_CREATION.total_seconds() - 1) == (1, True)
+
+
+def test_what_has_no_credentials_waits_for_them_although_aws_refuses_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World()
+    bare = connection(id="connection-2", name="Without credentials")
+    world.connections.stored[bare.id] = replace(world.connections.active(world.connection.id), connection=bare)
+
+    def marketo(of: Connection) -> Marketo:
+        if of.id == bare.id:
+            raise NotFoundError("there are no credentials")
+        return world.marketo
+
+    def refused(munchkin_id: str) -> list[Limits]:
+        raise THROTTLED
+
+    monkeypatch.setattr(world.connections, "limits", refused)
+    world.sync = world.delivery(marketo=marketo)
+    for name in (bare.id, world.connection.id):
+        world.queue.send(name, [body for _, body in pack(name, world.now, [encode_event(event("a@example.org"))])])
+    report = world.deliver()
+    assert report.halts == {bare.id: "there are no credentials", world.connection.id: "AWS: ThrottlingException"}
+    assert sorted(world.queue.invisible_for.values()) == [20, RETRY_BLOCKED.total_seconds()]
+
+
+def test_the_calls_of_a_delivery_count_in_the_hour_of_its_events(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World()
+    world.post(event("ada@example.org", ("a", REALIZED)))
+    later = START + timedelta(hours=2)
+    world.queue.send(world.connection.id, [verification_message(world.connection.id, VERIFICATION, later)])
+    world.now = later
+    world.deliver()
+    runs = {run.id: run.tally.counts["marketo_calls"] > 0 for run in world.ledger.runs.values()}
+    assert runs == {run_id(START): True}

@@ -34,7 +34,7 @@ from destination.marketo.pace import OutOfTimeError
 from destination.marketo.reasons import message_of
 from destination.store.errors import AWS_ERRORS, aws_code
 from destination.store.leases import Lease
-from destination.store.ledger import LeaseLostError
+from destination.store.ledger import LeaseLostError, StaleRunError
 
 RETRY_BLOCKED: Final = timedelta(minutes=15)
 
@@ -85,8 +85,8 @@ class DeliverConnection:
     ) -> ConnectionResult:
         """Deliver under the instance's lease, with calls until a time. What is done when this returns is recorded."""
         connection = open_messages[0].target.connection
-        messages = {open_message.message.id: open_message for open_message in open_messages}
-        accounts = Accounts(messages, connection.id, self.ledger, self.dead_letters, lease, self.clock, self.name_of)
+        events = {one.message.id: one for one in open_messages if one.envelope.verification is None}
+        accounts = Accounts(events, connection.id, self.ledger, self.dead_letters, lease, self.clock, self.name_of)
         requeues: list[Requeue] = []
         blocked: ConnectionBlockedError | None = None
         halt: InstanceHalt | None = None
@@ -154,9 +154,9 @@ class DeliverConnection:
                 messages[unit.origin.message_id].ignored.append(unit.origin)
             refused = (refused_unit(unit, unit.refusal) for unit in units if unit.refusal)
             accounts.record((*result.settled, *refused), marketo.calls - calls_before)
-        except (LeaseLostError, *AWS_ERRORS) as error:
+        except (LeaseLostError, StaleRunError, *AWS_ERRORS) as error:
             # The pause that Marketo asks for must be kept, above all after a creation of which the answer was lost.
-            if isinstance(conversation.halt, InstanceWaitsError | OutOfTimeError):
+            if isinstance(conversation.halt, InstanceWaitsError):
                 raise conversation.halt from error
             raise
         if conversation.halt is not None:

@@ -98,6 +98,7 @@ class Conversation:
     given_up: frozenset[str] = frozenset()
     halt: HaltError | None = field(default=None, init=False)
     _refused_a_field: bool = field(default=False, init=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
 
     def find(self, by: Field, keys: Sequence[str]) -> Found:
         """The leads of each key. What is in neither part of the answer could not be asked for yet."""
@@ -143,7 +144,7 @@ class Conversation:
         try:
             fields = self.marketo.describe.schema().fields
         except _HALTS as error:
-            self.halt = error
+            self._stop(error)
             return frozenset()
         return frozenset(row.target for row in self._connection.mapping if row.target not in fields)
 
@@ -222,33 +223,42 @@ class Conversation:
         if classify(result.code) is FailureClass.RECORD_REJECTED or result.code in self.given_up:
             return Answer(result.id, result.code)
         error = error_for(result.code, "a record")
-        if self.halt is None and isinstance(error, _HALTS):
-            self.halt = error
+        if isinstance(error, _HALTS):
+            self._stop(error)
         return None
 
     def _each(self, inputs: Iterable[T], call: Callable[[T], R]) -> list[R]:
         """Make calls, a few at a time, until one of them says that the instance or the connection cannot go on."""
-        stopped = threading.Event()
-        if self.halt is not None:
-            stopped.set()
 
-        def one(given: T) -> tuple[R] | HaltError | None:
-            if stopped.is_set():
+        def one(given: T) -> tuple[R] | None:
+            if self.halt is not None:
                 return None
             try:
                 return (call(given),)
             except _HALTS as error:
-                stopped.set()
-                return error
+                self._stop(error)
+                return None
 
         work = list(inputs)
         if len(work) <= 1:
-            ended = [one(given) for given in work]
+            answers = [one(given) for given in work]
         else:
             with ThreadPoolExecutor(self._connection.limits.concurrency) as threads:
-                ended = list(threads.map(one, work))
-        self.halt = self.halt or next((error for error in ended if isinstance(error, _HALTS)), None)
-        return [answer[0] for answer in ended if isinstance(answer, tuple)]
+                answers = list(threads.map(one, work))
+        return [answer[0] for answer in answers if answer is not None]
+
+    def _stop(self, error: HaltError) -> None:
+        """Halt, at once and for all threads; what halted it first counts.
+
+        A creation that Marketo may still be carrying out weighs more: nothing may be created before it has ended.
+        """
+        with self._lock:
+            if self.halt is None or (_may_be_executed(error) and not _may_be_executed(self.halt)):
+                self.halt = error
+
+
+def _may_be_executed(error: HaltError) -> bool:
+    return isinstance(error, InstanceWaitsError) and error.executed_unknown
 
 
 def lead_of(plan: Plan, written: Answer | None) -> int | None:

@@ -6,7 +6,7 @@ lease ─▶ is it paused? ─▶ pace of the strictest limits ─▶ one connec
 import contextlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final, Protocol
 
@@ -90,17 +90,21 @@ class TakeTurn:
 
     def __call__(self, open_messages: Sequence[OpenMessage], deadline: datetime) -> TurnResult:
         """Deliver to their instance; what is neither done nor requeued otherwise is requeued by the turn."""
+        requeues: list[Requeue] = []
         try:
-            return self._turn(open_messages, deadline)
+            result = self._turn(open_messages, deadline, requeues)
         except AWS_ERRORS as error:  # Before anything was delivered: what comes later is a result of its connection.
-            return TurnResult(requeue((one for one in open_messages if not one.is_done), RETRY_LEASE, _cause(error)))
+            result = TurnResult(requeue(_left(open_messages, requeues), RETRY_LEASE, _cause(error)))
+        return replace(result, requeues=(*requeues, *result.requeues))
 
-    def _turn(self, open_messages: Sequence[OpenMessage], deadline: datetime) -> TurnResult:
-        """Make ready what can be before the lease is held, then deliver under it."""
+    def _turn(self, open_messages: Sequence[OpenMessage], deadline: datetime, requeues: list[Requeue]) -> TurnResult:
+        """Make ready what can be before the lease is held, then deliver under it.
+
+        Messages of connections without credentials join the `requeues`.
+        """
         by_connection: defaultdict[str, list[OpenMessage]] = defaultdict(list)
         for open_message in open_messages:
             by_connection[open_message.target.connection.id].append(open_message)
-        requeues: list[Requeue] = []
         ready: list[_Ready] = []
         for own in by_connection.values():
             connection = own[0].target.connection
@@ -110,17 +114,13 @@ class TakeTurn:
                 self.connections.block(connection.id, str(error))
                 requeues += requeue(own, RETRY_BLOCKED, str(error))
         if not ready:
-            return TurnResult(tuple(requeues))
+            return TurnResult(())
         munchkin_id = open_messages[0].target.connection.munchkin_id
         last_call = deadline - MAX_CALL_TIME - SETTLING
         lease = self._lease(munchkin_id, min(last_call, self.clock() + LEASE_PATIENCE), until=deadline + LEASE_MARGIN)
         if lease is None:
-            waiting = requeue(_messages(ready), RETRY_LEASE, "another worker delivers to the instance")
-            return TurnResult((*requeues, *waiting))
-        result = self._under(lease, ready, last_call)
-        return TurnResult(
-            (*requeues, *result.requeues), result.tallies, result.letters, result.window_share, result.quota_share
-        )
+            return TurnResult(requeue(_messages(ready), RETRY_LEASE, "another worker delivers to the instance"))
+        return self._under(lease, ready, last_call)
 
     def _lease(self, munchkin_id: str, patience: datetime, until: datetime) -> Lease | None:
         while (lease := self.leases.acquire(munchkin_id, self.clock(), until)) is None:
@@ -171,12 +171,7 @@ class TakeTurn:
         held_up = _delay(lease, halt, now), "" if halt is None else _cause(halt)
         for (open_messages, _), result in zip(ready, results, strict=False):
             yield from result.requeues
-            requeued = {one.open_message.message.id for one in result.requeues}
-            left = [
-                open_message
-                for open_message in open_messages
-                if not open_message.is_done and open_message.message.id not in requeued
-            ]
+            left = _left(open_messages, result.requeues)
             if result.blocked is not None:
                 yield from requeue(left, RETRY_BLOCKED, str(result.blocked))
             else:
@@ -195,6 +190,12 @@ def strictest(limits: Iterable[Limits]) -> Limits:
         concurrency=min(one.concurrency for one in given),
         daily_calls=min(one.daily_calls for one in given),
     )
+
+
+def _left(open_messages: Iterable[OpenMessage], requeues: Iterable[Requeue]) -> list[OpenMessage]:
+    """Those that are neither done nor requeued."""
+    requeued = {one.open_message.message.id for one in requeues}
+    return [one for one in open_messages if not one.is_done and one.message.id not in requeued]
 
 
 def _messages(ready: Iterable[_Ready]) -> list[OpenMessage]:

@@ -8,10 +8,12 @@ from collections.abc import Iterable, Set
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from destination.domain.audience import Activation, AudienceKey
-from destination.domain.person import Delivered
+
+if TYPE_CHECKING:
+    from destination.domain.person import Delivered
 
 SAMPLE: Final = 10
 """Lead ids that are shown of those out of place."""
@@ -155,7 +157,7 @@ class Expected:
     in_doubt: frozenset[int]
 
     @classmethod
-    def of(cls, placed: Iterable[Delivered], list_id: int) -> Self:
+    def of(cls, placed: "Iterable[Delivered]", list_id: int) -> Self:
         """From what the ledger says of the people who were put on a list and not taken off."""
         leads: set[int] = set()
         in_doubt: set[int] = set()
