@@ -100,6 +100,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     caller.set(caller_of(event))
     watch.set(functools.partial(log_call, logger))
     answer = api.resolve(event, context)
+    answer["multiValueHeaders"]["X-Correlation-Id"] = [logger.get_correlation_id()]
     answer["body"] = answer["body"] or ""  # API Gateway takes null for an empty body; the local emulator does not
     return answer
 

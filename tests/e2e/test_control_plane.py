@@ -32,7 +32,7 @@ def problem(answer: requests.Response, status: int) -> dict[str, Any]:
     assert answer.headers["Content-Type"].split(";")[0] == PROBLEM
     details: dict[str, Any] = answer.json()
     assert details.keys() - {"correlation_id"} == {"type", "title", "status", "detail", "errors"}
-    assert details.get("correlation_id") == answer.headers.get("X-Correlation-Id")  # of the webhook alone
+    assert details["correlation_id"] == answer.headers["X-Correlation-Id"]
     assert details["status"] == status
     assert details["title"]
     assert details["detail"]

@@ -10,6 +10,7 @@ from testing.control_plane import (
     CREATE,
     activated,
     call,
+    created,
     dynamodb,
     items,
     logged,
@@ -162,3 +163,10 @@ def test_no_secret_shows_in_answers_or_logs(caplog: pytest.LogCaptureFixture) ->
         assert "hush-hush" not in text
         assert token not in text
     assert "hush-hush" not in made.text
+
+
+def test_every_answer_names_its_request() -> None:
+    connection_id = created()
+    for answer in (call("GET", f"/connections/{connection_id}"), call("GET", "/connections/nobody")):
+        assert answer.headers["X-Correlation-Id"] == "request-1"
+    assert answer.json["correlation_id"] == "request-1"

@@ -381,7 +381,7 @@ def test_alerts_are_told_while_nothing_can_be_summed_up(stack: Aws, told: Inbox)
 def test_whoever_comes_second_tells_nothing(stack: Aws, told: Inbox) -> None:
     store(stack, "c-1", alerts=(Subscription(Alert.CONNECTION_BLOCKED),))
     delivering(stack).block("c-1", "610: a cause")
-    first = composition.alerts()
+    first = composition.evaluate_alerts()
     before = first.alerts.states("c-1")
     second = replace(first, alerts=Overtaken(stack.dynamodb, "RunsTable", before))
     assert wake()["alerts"] == 1

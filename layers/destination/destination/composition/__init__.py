@@ -9,7 +9,7 @@ in, as nothing here knows the functions.
     aws        clients, and what every function has          ingest, sync, monitor, connections
     stores     tables and secrets                            sync, monitor, connections
     marketo    an instance, and what it was told             sync, connections
-    control    use cases of the control plane                monitor, connections
+    shared     what the control plane and the monitor share  monitor, connections
 
 A package rather than a module, as a function's cold start pays for all that is imported: the webhook's is to know
 neither Marketo nor secrets, nor the delivery the control plane. Each function has the module of its name, and imports

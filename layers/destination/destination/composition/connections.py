@@ -1,4 +1,4 @@
-"""The control plane."""
+"""The function `connections`: the control plane, with all its resources."""
 
 import functools
 import secrets
@@ -6,7 +6,7 @@ import time
 import uuid
 from contextvars import ContextVar
 
-from destination.composition import aws, control, marketo, now, stores
+from destination.composition import aws, marketo, now, shared, stores
 from destination.composition.marketo import CallWatch
 from destination.control.alerts import ReadAlerts
 from destination.control.audiences import Emptying, ManageAudiences
@@ -97,7 +97,7 @@ def marketo_for(connection: Connection, given: ClientCredentials) -> Marketo:
 
 
 def recorder() -> Recorder:
-    return control.recorder(settings(), actor=caller.get)
+    return shared.recorder(settings(), actor=caller.get)
 
 
 @functools.cache
@@ -106,8 +106,8 @@ def manage_connections() -> ManageConnections:
         connections=connections(),
         credentials=credentials(),
         checks=check_connections(),
-        token_of=functools.partial(control.token_of, settings()),
-        removal=control.removal(settings(), recorder()),
+        token_of=functools.partial(shared.token_of, settings()),
+        removal=shared.removal(settings(), recorder()),
         record=recorder(),
         governance=manage_policies(),
         new_id=lambda: str(uuid.uuid4()),
@@ -131,7 +131,7 @@ def manage_audiences() -> ManageAudiences:
 
 @functools.cache
 def manage_verifications() -> ManageVerifications:
-    return control.verifications(settings(), recorder())
+    return shared.manage_verifications(settings(), recorder())
 
 
 @functools.cache
@@ -158,7 +158,7 @@ def check_connections() -> CheckConnections:
 
 @functools.cache
 def read_alerts() -> ReadAlerts:
-    return ReadAlerts(connections(), control.alerts(settings()))
+    return ReadAlerts(connections(), stores.alerts(settings()))
 
 
 @functools.cache

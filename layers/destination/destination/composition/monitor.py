@@ -2,7 +2,7 @@
 
 import functools
 
-from destination.composition import aws, control, stores
+from destination.composition import aws, shared, stores
 from destination.control.audit import Recorder
 from destination.domain.audit import SYSTEM
 from destination.monitoring.alerts import EvaluateAlerts
@@ -23,7 +23,7 @@ def settings() -> MonitorSettings:
 
 @functools.cache
 def monitor(shown: ShownRun) -> Monitor:
-    return Monitor(alerts(), verifications(), summaries(shown), retirement())
+    return Monitor(evaluate_alerts(), schedule_verifications(), summarise_runs(shown), retire_connections())
 
 
 def bus() -> Bus:
@@ -31,15 +31,15 @@ def bus() -> Bus:
 
 
 def recorder() -> Recorder:
-    return control.recorder(settings(), actor=lambda: SYSTEM)
+    return shared.recorder(settings(), actor=lambda: SYSTEM)
 
 
 @functools.cache
-def alerts() -> EvaluateAlerts:
+def evaluate_alerts() -> EvaluateAlerts:
     return EvaluateAlerts(
         connections=aws.connections(settings()),
         runs=stores.runs(settings()),
-        alerts=control.alerts(settings()),
+        alerts=stores.alerts(settings()),
         bus=bus(),
         topic=Topic(aws.sns(), settings().alert_topic_arn),
         day_count=stores.leases(settings()).today,
@@ -56,12 +56,12 @@ def out_of_sync(connection_id: str) -> int | None:
 
 
 @functools.cache
-def verifications() -> ScheduleVerifications:
-    return ScheduleVerifications(aws.connections(settings()), control.verifications(settings(), recorder()))
+def schedule_verifications() -> ScheduleVerifications:
+    return ScheduleVerifications(aws.connections(settings()), shared.manage_verifications(settings(), recorder()))
 
 
 @functools.cache
-def summaries(shown: ShownRun) -> SummariseRuns:
+def summarise_runs(shown: ShownRun) -> SummariseRuns:
     return SummariseRuns(
         connections=aws.connections(settings()),
         runs=stores.runs(settings()),
@@ -72,6 +72,6 @@ def summaries(shown: ShownRun) -> SummariseRuns:
 
 
 @functools.cache
-def retirement() -> RetireConnections:
-    removal = control.removal(settings(), recorder())
+def retire_connections() -> RetireConnections:
+    removal = shared.removal(settings(), recorder())
     return RetireConnections(aws.connections(settings()), aws.queue(settings()), removal)

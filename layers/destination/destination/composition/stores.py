@@ -3,6 +3,7 @@
 from destination.composition.aws import dynamodb, secretsmanager
 from destination.domain.credentials import ClientCredentials
 from destination.settings import StoreSettings
+from destination.store.alerts import Alerts
 from destination.store.leases import Leases
 from destination.store.runs import Runs
 from destination.store.secrets import Credentials, TokenSecret
@@ -15,6 +16,10 @@ def leases(settings: StoreSettings) -> Leases:
 
 def runs(settings: StoreSettings) -> Runs:
     return Runs(dynamodb(), settings.runs_table)
+
+
+def alerts(settings: StoreSettings) -> Alerts:
+    return Alerts(dynamodb(), settings.runs_table)
 
 
 def verifications(settings: StoreSettings) -> Verifications:

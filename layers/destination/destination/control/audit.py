@@ -70,7 +70,7 @@ def differences(
     before: Connection | Activation | None, after: Connection | Activation | None
 ) -> tuple[AuditChange, ...]:
     """What is configured differently, by path; rows of the mapping stand under their target."""
-    return _between(_members(before), _members(after))
+    return _between(_properties(before), _properties(after))
 
 
 def credential_changes(before: ClientCredentials | None, after: ClientCredentials | None) -> tuple[AuditChange, ...]:
@@ -96,7 +96,7 @@ def _between(was: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[AuditChang
     )
 
 
-def _members(thing: Connection | Activation | None) -> dict[str, Any]:
+def _properties(thing: Connection | Activation | None) -> dict[str, Any]:
     if thing is None:
         return {}
     given = {one.name: getattr(thing, one.name) for one in fields(thing) if one.name not in _NOT_CONFIGURED}

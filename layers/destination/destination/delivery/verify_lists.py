@@ -85,20 +85,22 @@ class VerifyLists:
         found = self.verifications.get(target.connection.id, verification_id)
         if found is None or found.at(now).is_finished:
             return None
-        job = _Job(self, target, marketo, found, list(self.verifications.checks(found)), min(until, now + SLICE))
+        verification_slice = _Slice(
+            self, target, marketo, found, list(self.verifications.checks(found)), min(until, now + SLICE)
+        )
         try:
-            return job.go_on()
+            return verification_slice.go_on()
         except (ConnectionBlockedError, RequestRejectedError) as error:
-            job.fail(error.code)
+            verification_slice.fail(error.code)
         except InstanceWaitsError as error:
             if error.code not in tried:
                 raise
-            job.fail(error.code)
+            verification_slice.fail(error.code)
         return None
 
 
 @dataclass(slots=True)
-class _Job:
+class _Slice:
     """One verification in one slice. `delay`: when it is to go on, if it is not finished."""
 
     use_case: VerifyLists

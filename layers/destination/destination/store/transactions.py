@@ -47,7 +47,7 @@ def refused(
     return set()
 
 
-def reasons(cancelled: ClientError) -> list[str]:
+def cancellation_codes(cancelled: ClientError) -> list[str]:
     """Why a transaction was cancelled, item by item; empty where DynamoDB does not say."""
     response: Any = cancelled.response
     return [reason.get("Code", "None") for reason in response.get("CancellationReasons", [])]
@@ -55,10 +55,10 @@ def reasons(cancelled: ClientError) -> list[str]:
 
 def failed(cancelled: ClientError) -> set[int]:
     """The places of the items whose condition did not hold."""
-    return {place for place, reason in enumerate(reasons(cancelled)) if reason == "ConditionalCheckFailed"}
+    return {place for place, reason in enumerate(cancellation_codes(cancelled)) if reason == "ConditionalCheckFailed"}
 
 
 def _passes(error: ClientError) -> bool:
     if error.response["Error"].get("Code") == "TransactionCanceledException":
-        return _BUSY.issuperset(reasons(error))
+        return _BUSY.issuperset(cancellation_codes(error))
     return error.response["Error"].get("Code") == "TransactionConflictException"

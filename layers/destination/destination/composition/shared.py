@@ -13,13 +13,8 @@ from destination.control.verifications import ManageVerifications
 from destination.domain.connection import Connection
 from destination.domain.credentials import ClientCredentials
 from destination.settings import StoreSettings
-from destination.store.alerts import Alerts
 from destination.store.audit import Audit
 from destination.store.secrets import TokenSecret
-
-
-def alerts(settings: StoreSettings) -> Alerts:
-    return Alerts(dynamodb(), settings.runs_table)
 
 
 def recorder(settings: StoreSettings, actor: Callable[[], str]) -> Recorder:
@@ -36,13 +31,13 @@ def removal(settings: StoreSettings, record: Recorder) -> Removal:
     return Removal(
         aws.connections(settings),
         stores.credentials(settings),
-        alerts(settings),
+        stores.alerts(settings),
         functools.partial(token_of, settings),
         record,
     )
 
 
-def verifications(settings: StoreSettings, record: Recorder) -> ManageVerifications:
+def manage_verifications(settings: StoreSettings, record: Recorder) -> ManageVerifications:
     return ManageVerifications(
         connections=aws.connections(settings),
         stored=stores.verifications(settings),
