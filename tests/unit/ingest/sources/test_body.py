@@ -161,3 +161,18 @@ def test_an_endless_integer_costs_its_record_alone() -> None:
 
 def test_a_record_in_a_row_may_stand_on_several_lines() -> None:
     assert records(b'{"a":\n1}\n{"a":\n2}{"a": 3}', "events") == [{"a": 1}, {"a": 2}, {"a": 3}]
+
+
+@pytest.mark.parametrize("broken", [b'{"a": 1,}', b'{"a": tru', b'{"a": "open', b'{"a": [1, 2}'])
+def test_a_record_that_is_broken_within_its_line_takes_nothing_from_the_next(broken: bytes) -> None:
+    first, second = records(broken + b'\n{"b":\n2}', "events")
+    assert isinstance(first, Broken)
+    assert second == {"b": 2}
+
+
+def test_records_that_go_ever_deeper_are_each_refused_alone() -> None:
+    """Each line could be the beginning of all that follows, and is read as that a hundred times at most."""
+    lines = 300
+    found = records(b"\n".join([b'{"a":' + b" " * 294] * lines) + b'\n{"b": 1}', "events")
+    assert [isinstance(one, Broken) for one in found] == [True] * lines + [False]
+    assert found[-1] == {"b": 1}

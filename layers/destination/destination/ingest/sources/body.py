@@ -20,6 +20,9 @@ MAX_DEPTH = 32
 MAX_RECORD_LENGTH = 400_000
 """Characters, white space included, of a record that is one among others in a row."""
 
+MAX_READ_IN_VAIN = 100 * MAX_RECORD_LENGTH
+"""Characters of a body that are read for records on several lines which turn out to be none; then each has its line."""
+
 MAX_INTEGER_DIGITS = 400
 """Digits; more do not fit into a double, and Python refuses to read some thousands."""
 
@@ -155,18 +158,20 @@ def as_object(record: object) -> Mapping[str, object]:
 def _in_a_row(text: str) -> Iterator[object]:
     opening = _OPENING.match(text)
     position, end = (opening.end(), len(text.rstrip("]} \t\r\n"))) if opening else (0, len(text))
+    in_vain = 0
     while position < end:
         try:
-            record, position = _record_at(text, position)
+            record, position = _record_at(text, position, on_several_lines=in_vain < MAX_READ_IN_VAIN)
             yield record
         except (ValueError, RecursionError) as error:
+            in_vain += _read_until(error)
             yield Broken(f"not JSON ({_where(error)}); reading went on at the next line")
             line_end = text.find("\n", position)
             position = len(text) if line_end < 0 else line_end
         position = _SPACE.match(text, position).end()  # type: ignore[union-attr]
 
 
-def _record_at(text: str, position: int) -> tuple[object, int]:
+def _record_at(text: str, position: int, *, on_several_lines: bool) -> tuple[object, int]:
     """Read one record, first from its own line, then from as much text as a record may have.
 
     Not from the whole text: a decoder's error counts all lines before it, which is too slow for a body of many errors.
@@ -174,11 +179,21 @@ def _record_at(text: str, position: int) -> tuple[object, int]:
     if text[position] != "{":
         raise ValueError("a record begins with {")
     line_end = text.find("\n", position)
+    line = text[position : line_end if line_end >= 0 else len(text)]
     try:
-        record, length = _DECODER.raw_decode(text[position : line_end if line_end >= 0 else len(text)])
-    except JSONDecodeError:
+        record, length = _DECODER.raw_decode(line)
+    except JSONDecodeError as error:
+        if error.pos < len(line) or not on_several_lines:  # No further line makes whole what is broken within this one.
+            raise
         record, length = _DECODER.raw_decode(text[position : position + MAX_RECORD_LENGTH])
     return record, position + length
+
+
+def _read_until(error: ValueError | RecursionError) -> int:
+    """How many characters were read before it, or at most: a decoder that gives up on the depth does not tell."""
+    if isinstance(error, RecursionError):
+        return MAX_RECORD_LENGTH
+    return error.pos if isinstance(error, JSONDecodeError) else 0
 
 
 def _where(error: ValueError | RecursionError) -> str:
