@@ -87,8 +87,8 @@ class Delivery:
         now = self.clock()
         unknown = [one for one in persons if needs_lookup(self._connection, one, rows.get(one.key), now)]
         found = self._look_up(unknown)
-        asked = {one.key for one in unknown}
-        plans = self._decide([one for one in persons if one.key not in asked - found.leads.keys()], rows, found, now)
+        held_up = {one.key for one in unknown} - found.leads.keys()
+        plans = self._decide([one for one in persons if one.key not in held_up], rows, found, now)
         self._doubt(plans, rows)
         answers = self._act(plans, last=last)
         settled, again = self._settle(plans, answers, rows, now, last=last)
