@@ -10,10 +10,11 @@ from destination.domain.audience import Activation, AudienceKey
 from destination.domain.audit import AuditAction, AuditChange, AuditRecord
 from destination.domain.connection import Connection, MappingRow
 from destination.domain.credentials import ClientCredentials
-from destination.domain.policy import Expression, Policy, PolicySet
+from destination.domain.policy import PolicySet
 from destination.domain.problem import ConfigurationError, Problem
 from destination.domain.times import format_time
 from destination.store.audit import Audit, AuditPage
+from destination.store.governance import policy_properties
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
@@ -84,7 +85,9 @@ def credential_changes(before: ClientCredentials | None, after: ClientCredential
 
 def policy_changes(before: PolicySet, after: PolicySet) -> tuple[AuditChange, ...]:
     """What is different, policy by policy."""
-    was, now = ({f"policies.{one.id}": _policy(one) for one in policies.policies} for policies in (before, after))
+    was, now = (
+        {f"policies.{one.id}": policy_properties(one) for one in policies.policies} for policies in (before, after)
+    )
     return _between(was, now)
 
 
@@ -129,20 +132,3 @@ def _plain(value: Any) -> Any:
             properties = {one.name: _plain(getattr(value, one.name)) for one in fields(value)}
             return {name: entry for name, entry in properties.items() if entry not in (None, [])}
     return value
-
-
-def _policy(policy: Policy) -> dict[str, Any]:
-    return {
-        "id": policy.id,
-        "status": policy.status.value,
-        "name": policy.name,
-        "description": policy.description,
-        "marketing_actions": list(policy.marketing_actions),
-        "deny": _expression(policy.deny),
-    }
-
-
-def _expression(deny: Expression) -> dict[str, Any]:
-    if isinstance(deny, str):
-        return {"label": deny}
-    return {"operator": deny.operator.value, "operands": [_expression(one) for one in deny.operands]}

@@ -62,7 +62,7 @@ class Policies:
         new = {
             "version": policies.version + 1,
             "policies": [
-                {"id": one.id, "status": one.status.value} if one.id in core else _stored(one)
+                {"id": one.id, "status": one.status.value} if one.id in core else policy_properties(one)
                 for one in policies.policies
             ],
         }
@@ -79,21 +79,22 @@ class Policies:
         return PolicySet(policies.version + 1, policies.policies)
 
 
-def _stored(policy: Policy) -> dict[str, Any]:
+def policy_properties(policy: Policy) -> dict[str, Any]:
+    """The policy in JSON's types, as the table and the audit log keep it."""
     return {
         "id": policy.id,
         "status": policy.status.value,
         "name": policy.name,
         "description": policy.description,
         "marketing_actions": list(policy.marketing_actions),
-        "deny": _stored_expression(policy.deny),
+        "deny": _expression_properties(policy.deny),
     }
 
 
-def _stored_expression(deny: Expression) -> dict[str, Any]:
+def _expression_properties(deny: Expression) -> dict[str, Any]:
     if isinstance(deny, str):
         return {"label": deny}
-    return {"operator": deny.operator.value, "operands": [_stored_expression(one) for one in deny.operands]}
+    return {"operator": deny.operator.value, "operands": [_expression_properties(one) for one in deny.operands]}
 
 
 def _proposal(stored: dict[str, Any]) -> Proposal:
