@@ -1,19 +1,14 @@
 """What CPU time is compared with: work of the standard library on the same data, done in turns with what is measured.
 
 A program on a busy machine takes more CPU time for the same work, for it shares caches and cores with others. Work
-that alternates with it many times a second is slowed down as it is, so that their ratio stays.
+that alternates with it many times is slowed down as it is, so that their ratio stays.
 """
 
 import itertools
-import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from typing import Any, Final
-
-SWITCH_SECONDS: Final = 0.001
-"""How long a thread of the interpreter works before another one has its turn."""
+from collections.abc import Callable, Iterable
+from typing import Any
 
 
 class Yardstick:
@@ -40,23 +35,3 @@ class Yardstick:
         with self._lock:
             self.seconds += spent
             self.taken += count
-
-    @contextmanager
-    def beside(self) -> Iterator[None]:
-        """Do the work in a thread of its own, in turns with the block, as long as that runs."""
-        done = threading.Event()
-
-        def work() -> None:
-            while not done.is_set():
-                self.take(1)
-
-        before = sys.getswitchinterval()
-        sys.setswitchinterval(SWITCH_SECONDS)
-        thread = threading.Thread(target=work)
-        thread.start()
-        try:
-            yield
-        finally:
-            done.set()
-            thread.join()
-            sys.setswitchinterval(before)
