@@ -8,23 +8,26 @@ import itertools
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from botocore.exceptions import ClientError
 
+from destination.domain.alert import Alert, AlertState
 from destination.domain.audience import AudienceKey
-from destination.domain.connection import DELIVERING, ActiveConnection, Limits, Status, Waiting
+from destination.domain.connection import DELIVERING, ActiveConnection, Connection, Limits, Status, Waiting
 from destination.domain.credentials import AccessToken, ClientCredentials
 from destination.domain.event import MembershipStatus
 from destination.domain.pace import PaceState
 from destination.domain.pause import Pause
 from destination.domain.person import Delivered, LedgerRow
-from destination.domain.run import Run, Tally, total_of
+from destination.domain.run import RETENTION, Run, Tally, hour_of, run_id, total_of
 from destination.domain.verification import AudienceCheck, Verification
 from destination.queue import MAX_VISIBILITY_SECONDS, DeadLetter, Message
-from destination.store.errors import NotFoundError
+from destination.store.alerts import Stored
+from destination.store.errors import NotFoundError, StaleVersionError
 from destination.store.leases import Lease
 from destination.store.ledger import TRANSACTION_ITEMS, Entry, LeaseLostError, StaleRunError
+from destination.store.summaries import SummedUp
 
 
 @dataclass
@@ -35,6 +38,13 @@ class MemoryConnections:
         if connection_id not in self.stored:
             raise NotFoundError(f"there is no connection {connection_id}")
         return self.stored[connection_id]
+
+    def get(self, connection_id: str) -> Connection:
+        return self.active(connection_id).connection
+
+    def all(self) -> Iterator[Connection]:
+        connections = (target.connection for target in self.stored.values())
+        yield from sorted(connections, key=lambda one: (one.munchkin_id, one.id))
 
     def limits(self, munchkin_id: str) -> list[Limits]:
         connections = (target.connection for target in self.stored.values())
@@ -95,11 +105,40 @@ class MemoryLeases:
 
 
 @dataclass
+class MemoryRuns:
+    """`late`: by connection and hour, the runs that were written after their hour, and not settled since."""
+
+    stored: dict[tuple[str, str], Run] = field(default_factory=dict)
+    late: set[tuple[str, str]] = field(default_factory=set)
+
+    def get(self, connection_id: str, run_id: str) -> Run | None:
+        return copy.deepcopy(self.stored.get((connection_id, run_id)))
+
+    def last_event_at(self, connection_id: str, now: datetime) -> datetime | None:
+        known = (run for (owner, _), run in self.stored.items() if owner == connection_id)
+        kept = (run for run in known if run_id(now - RETENTION) <= run.id <= run_id(now))
+        hours = (hour_of(run.id) for run in kept if run.tally.counts["received"] or run.tally.counts["ignored"])
+        last = max(hours, default=None)
+        return None if last is None else min(last + timedelta(hours=1), now)
+
+    def is_as_read(self, run: Run) -> bool:
+        """Whether nobody wrote it since."""
+        return self.stored.get((run.connection_id, run.id), run).version == run.version
+
+    def write(self, run: Run, now: datetime) -> None:
+        """Store the next version, in place of any."""
+        key = (run.connection_id, run.id)
+        self.stored[key] = copy.deepcopy(replace(run, version=run.version + 1))
+        is_late = now >= hour_of(run.id) + timedelta(hours=1)
+        (self.late.add if is_late else self.late.discard)(key)
+
+
+@dataclass
 class MemoryLedger:
     leases: MemoryLeases
     people: dict[tuple[str, str], LedgerRow] = field(default_factory=dict)
     marks: defaultdict[tuple[str, str], frozenset[str]] = field(default_factory=lambda: defaultdict(frozenset))
-    runs: dict[tuple[str, str], Run] = field(default_factory=dict)
+    runs: MemoryRuns = field(default_factory=MemoryRuns)
 
     def rows(self, connection_id: str, dedupe_keys: Sequence[str]) -> dict[str, LedgerRow]:
         return {key: self.people[connection_id, key] for key in dedupe_keys if (connection_id, key) in self.people}
@@ -117,25 +156,24 @@ class MemoryLedger:
                 yield delivered
 
     def run(self, connection_id: str, run_id: str) -> Run:
-        return copy.deepcopy(self.runs.get((connection_id, run_id), Run(connection_id, run_id)))
+        return self.runs.get(connection_id, run_id) or Run(connection_id, run_id)
 
     def record(self, connection_id: str, entry: Entry, lease: Lease, now: datetime) -> None:
         if entry.items > TRANSACTION_ITEMS:
             raise ClientError({"Error": {"Code": "ValidationException"}}, "TransactWriteItems")
         if self.leases.fences[lease.munchkin_id] != lease.fence:
             raise LeaseLostError(f"the lease on {lease.munchkin_id} was lost")
-        stored = (self.runs.get((connection_id, run.id), run).version == run.version for run in entry.runs)
-        if not all(stored):
+        if not all(self.runs.is_as_read(run) for run in entry.runs):
             raise StaleRunError("a run was written since it was read")
         self.people |= {(connection_id, key): row for key, row in entry.rows.items()}
         for message_id, numbers in entry.counted.items():
             self.marks[connection_id, message_id] |= numbers
         for run in entry.runs:
-            self.runs[connection_id, run.id] = copy.deepcopy(replace(run, version=run.version + 1))
+            self.runs.write(run, now)
 
     def total(self, connection_id: str) -> Tally:
         """All runs of a connection added up."""
-        return total_of(run for (owner, _), run in self.runs.items() if owner == connection_id)
+        return total_of(run for (owner, _), run in self.runs.stored.items() if owner == connection_id)
 
 
 @dataclass
@@ -244,6 +282,52 @@ class MemoryVerifications:
             return None
         now = audiences()
         return sum(count for one, count in self.left[connection_id].items() if one in now)
+
+
+@dataclass
+class MemorySummaries:
+    """Over the runs, as it is they that come late."""
+
+    runs: MemoryRuns
+    stored: dict[tuple[str, str], SummedUp] = field(default_factory=dict)
+
+    def last_hour(self, connection_id: str) -> str | None:
+        return max((hour for owner, hour in self.stored if owner == connection_id), default=None)
+
+    def get(self, connection_id: str, hour: str) -> SummedUp | None:
+        return self.stored.get((connection_id, hour))
+
+    def put(self, run: Run) -> None:
+        self.stored[run.connection_id, run.id] = SummedUp(run.version, run.tally.counts.copy())
+
+    def late(self) -> Iterator[tuple[str, str]]:
+        yield from sorted(self.runs.late, key=lambda one: one[1])
+
+    def settle(self, run: Run) -> None:
+        if self.runs.is_as_read(run):
+            self.runs.late.discard((run.connection_id, run.id))
+
+
+@dataclass
+class MemoryAlerts:
+    """`changes`: the history of all connections' alerts, oldest first."""
+
+    stored: dict[tuple[str, Alert], Stored] = field(default_factory=dict)
+    changes: list[tuple[str, AlertState]] = field(default_factory=list)
+
+    def states(self, connection_id: str) -> dict[Alert, Stored]:
+        return {alert: one for (owner, alert), one in self.stored.items() if owner == connection_id}
+
+    def change(self, connection_id: str, state: AlertState, published: int) -> None:
+        before = self.stored.get((connection_id, state.alert))
+        if before and before.state.number >= state.number:
+            raise StaleVersionError(f"alert {state.alert} of {connection_id} was changed meanwhile")
+        self.stored[connection_id, state.alert] = Stored(state, published)
+        self.changes.append((connection_id, state))
+
+    def publish(self, connection_id: str, state: AlertState) -> None:
+        before = self.stored[connection_id, state.alert]
+        self.stored[connection_id, state.alert] = replace(before, published=state.number)
 
 
 def _place(found: tuple[tuple[str, int], AudienceCheck]) -> tuple[str, int]:
