@@ -81,7 +81,7 @@ def _least(webhook: Webhook, body: bytes) -> float:
 
 
 def _usual(webhook: Webhook) -> BenchmarkRow:
-    """Each round is between two takes of the yardstick; the median of the ratios is free of what befell some of them."""
+    """Each round is between two takes of the yardstick; the median of the ratios is free of what befell a few."""
     profiles = list(map(workload.profile, range(PROFILES)))
     body = workload.body(profiles)
     yardstick = Yardstick(lambda text: json.dumps(json.loads(text)), map(json.dumps, profiles))
