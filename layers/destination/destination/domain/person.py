@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import NamedTuple, Self
 
 from destination.domain.audience import AudienceKey
@@ -15,13 +15,16 @@ from destination.domain.schema import FieldValue
 _encode = json.JSONEncoder(check_circular=False, sort_keys=True, separators=(",", ":")).encode
 
 
-class Origin(NamedTuple):
-    """Where a unit came from: the queue's message, the event's place in it, and the hour it was received in.
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
-    The same message and number again is the same event delivered again, and is not counted again.
+
+class Origin(NamedTuple):
+    """Where a unit came from: the envelope's own id, the event's number in it, and the hour it was received in.
+
+    The same envelope and number again is the same event delivered again, and is not counted again.
     """
 
-    message_id: str
+    envelope_id: str
     number: str
     run_id: str
 
@@ -30,14 +33,25 @@ class Origin(NamedTuple):
         return self._replace(number=f"{self.number}.{number}")
 
 
+class Said(NamedTuple):
+    """When something was said, and when that was received: what is later in this order is newer.
+
+    Of equal times the one received later wins: an exit may carry the time of the entry.
+    """
+
+    at: datetime
+    received_at: datetime
+
+
 @dataclass(frozen=True, slots=True)
 class Unit:
     """One event's person: the unit of accounting.
 
     `memberships` are those of activated audiences, `unscheduled` those of them that came outside the audience's start
-    and end; `dropped` names the lead fields whose values Marketo cannot take; `refusal` is set where the unit can be no
-    part of a person. `consents`: whether the profile has consent (None: the connection has no consent rule); without it
-    the unit has no fields. `ecid`: on a `legacy_v2` connection what else the person is known by.
+    and end, `dormant` those of audiences that were deactivated lately; `dropped` names the lead fields whose values
+    Marketo cannot take; `refusal` is set where the unit can be no part of a person. `consents`: whether the profile has
+    consent (None: the connection has no consent rule); without it the unit has no fields. `ecid`: on a `legacy_v2`
+    connection what else the person is known by.
     """
 
     origin: Origin
@@ -49,82 +63,87 @@ class Unit:
     memberships: tuple[Membership, ...]
     refusal: Reason | None = None
     unscheduled: tuple[Membership, ...] = ()
+    dormant: tuple[Membership, ...] = ()
     consents: bool | None = None
     ecid: FieldValue = None
+    received_at: datetime = EPOCH
+
+    @property
+    def said(self) -> Said:
+        """When its attributes and its consent were said."""
+        return Said(self.at, self.received_at)
+
+    @property
+    def names_audience(self) -> bool:
+        """Whether it names an activated audience."""
+        return bool(self.memberships or self.unscheduled)
 
 
 @dataclass(frozen=True, slots=True)
-class Delivered:
-    """An audience's membership as Marketo was last told.
-
-    `list_id`: the list that the person is known to be on (None: on none, or it is not known). `lead_id`: the lead that
-    was put there, or may have been.
-    """
+class Desired:
+    """What the source said last of a person's membership in an audience."""
 
     status: MembershipStatus
-    at: datetime
+    said: Said
+
+    @property
+    def is_realized(self) -> bool:
+        return self.status is MembershipStatus.REALIZED
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What Marketo was told of a person's membership in an audience: the leads that were put on a list.
+
+    `leads` is empty for somebody who was taken off. Where it `is_sure` of nothing, Marketo is just being told, and each
+    of the leads may be on the list or not.
+    """
+
+    list_id: int
+    leads: tuple[int, ...]
+    is_sure: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Attributes:
+    """The attributes that were sent last: their digest (None: they are being sent), when, and to which lead."""
+
+    digest: str | None
+    said: Said
+    sent_at: datetime
     lead_id: int | None = None
-    list_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentWord:
+    """The newest word on a person's consent."""
+
+    is_given: bool
+    said: Said
 
 
 @dataclass(frozen=True, slots=True)
 class LedgerRow:
-    """The ledger's row of one person: what was last delivered. It carries no profile data.
+    """The ledger's row of one person: what the source wants, and what Marketo was told. It carries no profile data.
 
-    `lead_id` is kept only where exactly one lead matched, with the time it was looked up at; without a lead that time
-    says when nobody was found. `attributes_at` is the time of the newest attributes, `sent_at` when they were sent.
-    `consented_at` and `withdrawn_at` are the times of the newest events with and without consent that were heeded.
+    `desired` and `applied` are by audience, activated or deactivated lately. `lead_id` is kept only where exactly one
+    lead matched, with the time it was looked up at; without a lead that time says when nobody was found.
     """
 
+    desired: Mapping[AudienceKey, Desired] = field(default_factory=dict)
+    applied: Mapping[AudienceKey, Applied] = field(default_factory=dict)
+    attributes: Attributes | None = None
+    consent: ConsentWord | None = None
     lead_id: int | None = None
     looked_up_at: datetime | None = None
-    attributes_hash: str | None = None
-    attributes_at: datetime | None = None
-    sent_at: datetime | None = None
-    memberships: Mapping[AudienceKey, Delivered] = field(default_factory=dict)
-    consented_at: datetime | None = None
-    withdrawn_at: datetime | None = None
 
-    def on_lists(self, lists: Mapping[AudienceKey, int | None]) -> Self:
-        """The row as far as it tells of the audiences that are activated now, and of the lists that they have now.
-
-        Whoever was put on another list must be put on the present one.
-        """
-        if all(
-            audience in lists and one.list_id in {None, lists[audience]} for audience, one in self.memberships.items()
-        ):
-            return self
-        kept = {
-            audience: one if one.list_id == lists[audience] else replace(one, list_id=None)
-            for audience, one in self.memberships.items()
-            if audience in lists
-        }
-        return replace(self, memberships=kept)
-
-    def in_doubt(self, *, attributes: bool, joins: Mapping[AudienceKey, int | None], leaves: Set[AudienceKey]) -> Self:
-        """The row while Marketo is being told something else, which may be carried out without our learning of it.
-
-        Whatever is said next is told then, even if it is what was delivered before: the attributes are unknown, and so
-        is who is on the lists. `joins` names the lead that is being put on each.
-        """
-        memberships = dict(self.memberships)
-        for audience in memberships.keys() & (joins.keys() | leaves):
-            before = memberships[audience]
-            lead_id = joins.get(audience, before.lead_id)
-            memberships[audience] = Delivered(MembershipStatus.REALIZED, before.at, lead_id)
-        return replace(self, attributes_hash=None if attributes else self.attributes_hash, memberships=memberships)
-
-    def forgetting_lead(self) -> Self:
-        """The row without the lead, which Marketo no longer has: what was told of it must be told again.
-
-        The time of the attributes stays: a lead that it was merged into has them.
-        """
-        return replace(
-            self,
-            lead_id=None,
-            looked_up_at=None,
-            attributes_hash=None,
-            memberships={key: replace(one, lead_id=None, list_id=None) for key, one in self.memberships.items()},
+    @property
+    def is_lasting(self) -> bool:
+        """Whether it must not expire: it ends with the exit, the connection or an erasure."""
+        return (
+            any(one.is_realized for one in self.desired.values())
+            or any(one.leads or not one.is_sure for one in self.applied.values())
+            or (self.consent is not None and not self.consent.is_given)
         )
 
 
