@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 
 from destination.domain.audience import AudienceKey
@@ -27,7 +27,7 @@ class ProfileEvent:
     """What a source said of one profile.
 
     `at` is the time of the attributes: when the event occurred, else when it was received. `identities` holds every
-    identity of the profile by namespace, in lower case.
+    identity of the profile by namespace, in lower case. `received_at`: when its record was received.
     """
 
     at: datetime
@@ -35,3 +35,4 @@ class ProfileEvent:
     identities: Mapping[str, tuple[str, ...]]
     memberships: tuple[Membership, ...]
     id: str | None = None
+    received_at: datetime = datetime(1970, 1, 1, tzinfo=UTC)
