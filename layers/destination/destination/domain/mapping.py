@@ -210,7 +210,7 @@ class Mapper:
                 one = _identity(value, self.dedupe_field)
                 found.setdefault(one.key, one)
         if ecid is not None and found.keys() <= {None}:
-            return [ecid if ecid.key is None else _Identity(f"{_BY_ECID}{ecid.key}", None, None)]
+            return [ecid if ecid.key is None else _Identity(key_by_ecid(ecid.key), None, None)]
         return list(found.values()) or [_Identity(None, None, MISSING_DEDUPE_VALUE)]
 
     def _ecid(self, event: ProfileEvent) -> _Identity | None:
@@ -234,6 +234,11 @@ class Mapper:
                 except InvalidValueError:
                     dropped.append(row.into.name)
         return fields, (*dropped, *self.unknown)
+
+
+def key_by_ecid(ecid: str) -> str:
+    """The key of a person without an e-mail address."""
+    return f"{_BY_ECID}{ecid}"
 
 
 def _prepared(row: MappingRow, path: tuple[str, ...], into: Field) -> _Row:

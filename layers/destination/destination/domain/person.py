@@ -137,6 +137,16 @@ class LedgerRow:
     lead_id: int | None = None
     looked_up_at: datetime | None = None
 
+    def forgetting_lead(self) -> Self:
+        """The row without the lead, which Marketo no longer has: what was sent to it must be sent again.
+
+        The time of the attributes stays: a lead that it was merged into has them.
+        """
+        sent = self.attributes
+        return replace(
+            self, lead_id=None, looked_up_at=None, attributes=None if sent is None else replace(sent, digest=None)
+        )
+
     @property
     def is_lasting(self) -> bool:
         """Whether it must not expire: it ends with the exit, the connection or an erasure."""

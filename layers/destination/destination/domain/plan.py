@@ -68,6 +68,16 @@ class Plan:
         """The leads to be taken off that are not the person's any more, and may be another person's."""
         return {lead_id for leads in self.remove.values() for lead_id in leads if lead_id != self.lead_id}
 
+    @property
+    def joining(self) -> set[Place]:
+        """Where the lead is to be put, if there is one yet."""
+        return {(audience, self.lead_id) for audience in self.add if self.lead_id is not None}
+
+    @property
+    def leaving(self) -> set[Place]:
+        """Where leads are to be taken off."""
+        return {(audience, one) for audience, leads in self.remove.items() for one in leads}
+
     def sparing(self, places: Set[Place]) -> "Plan":
         """The plan as far as it leaves these places as they are: another person holds them."""
         held = frozenset(one for one in self.add if self.lead_id is not None and (one, self.lead_id) in places)
@@ -250,10 +260,7 @@ class Planner:
         return [
             audience
             for audience, activation in sorted(self.target.activations.items())
-            if (
-                (applied := self._applied(audience, row)) is not None
-                and (applied.leads or not applied.is_sure)
-            )
+            if ((applied := self._applied(audience, row)) is not None and (applied.leads or not applied.is_sure))
             or (
                 applied is None
                 and (
@@ -310,7 +317,7 @@ def partition_for(connection: Connection) -> str:
     return chosen or DEFAULT_PARTITION
 
 
-def in_doubt(plan: Plan, row: LedgerRow, target: ActiveConnection, now: datetime) -> LedgerRow:
+def in_doubt(plan: Plan, row: LedgerRow, target: ActiveConnection) -> LedgerRow:
     """What the ledger is to hold while the plan is carried out, which may end without our learning of it."""
     if plan.write is Write.CREATE:
         row = replace(row, looked_up_at=None)  # That nobody is there is no longer to be trusted.
@@ -325,5 +332,7 @@ def in_doubt(plan: Plan, row: LedgerRow, target: ActiveConnection, now: datetime
         before = applied.get(audience)
         leads = before.leads if before is not None and before.list_id == list_id else ()
         joining = (plan.lead_id,) if audience in plan.add and plan.lead_id is not None else ()
-        applied[audience] = Applied(list_id, tuple(dict.fromkeys((*leads, *joining, *plan.remove.get(audience, ())))), is_sure=False)
+        applied[audience] = Applied(
+            list_id, tuple(dict.fromkeys((*leads, *joining, *plan.remove.get(audience, ())))), is_sure=False
+        )
     return replace(row, attributes=attributes, applied=applied)

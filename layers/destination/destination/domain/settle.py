@@ -1,14 +1,14 @@
 """From a plan and Marketo's answers to the outcome, and to the row that the ledger keeps of it."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from destination.domain.audience import AudienceKey
 from destination.domain.connection import ActiveConnection
-from destination.domain.outcome import ALREADY_DELIVERED, NO_CONSENT, NOT_ON_LIST, Class, Outcome, Reason, rejected
+from destination.domain.outcome import ALREADY_DELIVERED, NOT_ON_LIST, Class, Outcome, Reason, rejected
 from destination.domain.person import Applied, Attributes, LedgerRow, Person, Unit
-from destination.domain.plan import Plan, Write
+from destination.domain.plan import Plan, Write, in_doubt
 
 GONE_FROM_LIST = frozenset({"1015", "1004"})
 """Marketo's codes that mean a lead to be taken off a list is not on it: not in the list, or no such lead."""
@@ -71,28 +71,34 @@ class Progress:
     removed: int = 0
 
 
-def settle(
-    target: ActiveConnection, plan: Plan, answers: Answers, row: LedgerRow | None, now: datetime
-) -> Settled:
+def settle(target: ActiveConnection, plan: Plan, answers: Answers, row: LedgerRow | None, now: datetime) -> Settled:
     """Say what became of a person of whom all was answered.
 
     What is desired is remembered whatever the outcome; excluded and failed parts are not applied, so they are tried
     again.
     """
-    known = row or LedgerRow()
     reasons = _list_reasons(plan, answers)
-    return Settled(plan.person, _outcome(plan, answers, reasons), _row(target, plan, answers, known, now), plan)
+    touched = {*answers.joins, *answers.leaves, *plan.held, *plan.spared}
+    known = _row(target, plan, answers, row or LedgerRow(), touched, now)
+    return Settled(plan.person, _outcome(plan, answers, reasons), known, plan)
 
 
 def progress(
-    target: ActiveConnection, plan: Plan, answers: Answers, row: LedgerRow, now: datetime, *, is_noted: bool = False
+    target: ActiveConnection,
+    plan: Plan,
+    answers: Answers,
+    row: LedgerRow | None,
+    now: datetime,
+    *,
+    is_noted: bool = False,
 ) -> Progress:
-    """What is known of a person of whom not all was answered; `row`: the one that is in doubt. `is_noted`: see Settled."""
+    """What is known of a person of whom not all was answered; the rest is in doubt. `is_noted`: see Settled."""
     reasons = _list_reasons(plan, answers)
     wrote = answers.write is not None and answers.write.code is None and not is_noted
+    touched = {*plan.add, *plan.remove, *plan.held, *plan.spared}
     return Progress(
         plan.person,
-        _row(target, plan, answers, row, now),
+        _row(target, plan, answers, in_doubt(plan, row or LedgerRow(), target), touched, now),
         created=wrote and plan.write is Write.CREATE,
         updated=wrote and plan.write is Write.UPDATE,
         added=_added(plan, answers),
@@ -103,7 +109,7 @@ def progress(
 def refused(person: Person, reason: Reason, row: LedgerRow | None = None) -> Settled:
     """A person that ends for a reason, and nothing is told of it; what is desired is remembered in the `row`."""
     audiences = {one.audience: reason for unit in person.units for one in unit.memberships}
-    kept = _remembering(person, row) if person.key else None
+    kept = remembering(person, row) if person.key else None
     return Settled(person, Outcome(reason=reason, audiences=audiences), kept)
 
 
@@ -190,7 +196,7 @@ def _removed(plan: Plan, answers: Answers, reasons: Mapping[AudienceKey, Reason 
     return sum(1 for audience in answers.leaves if audience not in plan.add and reasons[audience] is None)
 
 
-def _remembering(person: Person, row: LedgerRow | None) -> LedgerRow | None:
+def remembering(person: Person, row: LedgerRow | None) -> LedgerRow | None:
     """The row with what the source wants by now; None where it is as it was."""
     known = row or LedgerRow()
     consent = person.consent or known.consent
@@ -199,7 +205,14 @@ def _remembering(person: Person, row: LedgerRow | None) -> LedgerRow | None:
     return replace(known, desired=person.desired, consent=consent)
 
 
-def _row(target: ActiveConnection, plan: Plan, answers: Answers, known: LedgerRow, now: datetime) -> LedgerRow:
+def _row(
+    target: ActiveConnection,
+    plan: Plan,
+    answers: Answers,
+    known: LedgerRow,
+    touched: Collection[AudienceKey],
+    now: datetime,
+) -> LedgerRow:
     person = plan.person
     lead_id = _lead_of(plan, answers)
     found, looked_up_at = known.lead_id, known.looked_up_at
@@ -207,7 +220,7 @@ def _row(target: ActiveConnection, plan: Plan, answers: Answers, known: LedgerRo
         found, looked_up_at = (lead_id, now) if plan.unique or plan.lead_id is None else (None, None)
     return LedgerRow(
         desired=person.desired,
-        applied=_applied(target, plan, answers, known, lead_id),
+        applied=_applied(target, plan, answers, known, touched, lead_id),
         attributes=_attributes(plan, answers, known, lead_id, now),
         consent=person.consent or known.consent,
         lead_id=found,
@@ -242,10 +255,17 @@ def _attributes(
 
 
 def _applied(
-    target: ActiveConnection, plan: Plan, answers: Answers, known: LedgerRow, lead_id: int | None
-) -> dict[AudienceKey, Applied]:
+    target: ActiveConnection,
+    plan: Plan,
+    answers: Answers,
+    known: LedgerRow,
+    touched: Collection[AudienceKey],
+    lead_id: int | None,
+) -> Mapping[AudienceKey, Applied]:
+    if not touched:
+        return known.applied
     applied = dict(known.applied)
-    for audience in {*answers.joins, *answers.leaves, *plan.held, *plan.spared}:
+    for audience in touched:
         list_id = target.activations[audience].list_id
         if list_id is None:
             continue
@@ -265,7 +285,7 @@ def _still_on(plan: Plan, answers: Answers, audience: AudienceKey) -> tuple[int,
     return tuple(one for one in leads if one not in gone)
 
 
-def _is_on(plan: Plan, answers: Answers, audience: AudienceKey, was_on: bool) -> bool:  # noqa: FBT001 - one of four
+def _is_on(plan: Plan, answers: Answers, audience: AudienceKey, was_on: bool) -> bool:
     """Whether the person's lead is on the list by now, or may be."""
     if audience in plan.held:
         return True
