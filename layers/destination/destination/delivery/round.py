@@ -13,7 +13,6 @@ from typing import Final, NamedTuple
 from destination.delivery.conversation import Conversation, Found, HaltError, lead_of
 from destination.domain.connection import ActiveConnection
 from destination.domain.mapping import key_by_ecid
-from destination.domain.matching import Lead
 from destination.domain.outcome import NO_CONSENT, TOO_MANY_MATCHES, rejected
 from destination.domain.person import LedgerRow, Person, Unit, coalesce
 from destination.domain.plan import Place, Plan, Planner, Write, in_doubt
@@ -210,7 +209,7 @@ class Delivery:
         }
 
     def _note_creations(self, plans: Iterable[Plan], written: Mapping[str, Answer], rows: Rows, now: datetime) -> None:
-        """A creation stands in the run before lists are changed: whoever comes after us finds a lead, and no new one."""
+        """A creation stands in the run before lists are changed: who comes after us finds a lead, and no new one."""
         noted = [
             progress(self.target, plan, Answers(written[key]), rows.get(key), now)
             for plan in plans
