@@ -165,6 +165,7 @@ class Mapper:
                 refusal=refusal or refused,
                 consents=consents,
                 ecid=ecid.value if ecid else None,
+                received_at=event.received_at,
             )
             for number, (key, value, refusal) in enumerate(identities)
         ]
