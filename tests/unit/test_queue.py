@@ -128,6 +128,18 @@ def test_the_largest_event_there_may_be_fits_into_a_message_of_its_own() -> None
     assert all(len(body) <= MAX_MESSAGE_BYTES for _, body in found)
 
 
+@pytest.mark.parametrize("first", [0, 8, 9, 99_999])
+def test_a_message_is_full_at_the_limit_and_not_before(first: int) -> None:
+    def lengths(last: int) -> list[int]:
+        texts = [json.dumps("x" * 100_000)] * 2 + [json.dumps("x" * last)]
+        return [len(body) for _, body in pack("connection-1", NOW, texts, envelope_id="envelope-1", first=first)]
+
+    (short,) = lengths(0)
+    room = MAX_MESSAGE_BYTES - short
+    assert lengths(room) == [MAX_MESSAGE_BYTES]
+    assert len(lengths(room + 1)) == 2
+
+
 def test_nothing_to_pack_is_no_message() -> None:
     assert packed() == []
 

@@ -163,7 +163,7 @@ def pack(
     size = 0
     start, end = _start(opening, first), "]}"
     for event in events:
-        if held and len(start) + size + len(event) + 1 + len(end) > MAX_MESSAGE_BYTES:
+        if held and len(start) + size + len(event) + len(end) > MAX_MESSAGE_BYTES:
             yield len(held), f"{start}{','.join(held)}{end}"
             first += len(held)
             start, held, size = _start(opening, first), [], 0

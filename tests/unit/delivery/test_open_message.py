@@ -55,7 +55,7 @@ NO_RECEIPTS: Mapping[str, datetime] = {}
 
 
 def test_persons_are_known_by_the_envelope_and_the_number_of_their_event_in_it() -> None:
-    units = message(told("a@example.org"), told("b@example.org"), first=7).units(MAPPER, NO_RECEIPTS)
+    units = message(told("a@example.org", at=START - HOUR), told("b@example.org"), first=7).units(MAPPER, NO_RECEIPTS)
     assert [unit.origin for unit in units] == [Origin("envelope-1", "7", RUN), Origin("envelope-1", "8", RUN)]
     assert [unit.received_at - START for unit in units] == [timedelta(microseconds=7), timedelta(microseconds=8)]
 
@@ -113,6 +113,8 @@ def test_an_origin_leads_to_its_message(origin: Origin, holds: bool) -> None:
 def test_everything_is_pending_until_it_is_recorded() -> None:
     held = message(told("a@example.org"), told("b@example.org", audience_id="other"))
     assert not held.is_done
+    assert numbers(held.units(MAPPER, NO_RECEIPTS)) == ["0"]
+    assert (held.pending, held.ignored) == ({"0", "1"}, [Origin("envelope-1", "1", RUN)])
     assert numbers(held.units(MAPPER, NO_RECEIPTS)) == ["0"]
     assert (held.pending, held.ignored) == ({"0", "1"}, [Origin("envelope-1", "1", RUN)])
     held.recorded({"1", "17"})
