@@ -98,6 +98,7 @@ class Envelope:
     events: tuple[ProfileEvent, ...]
     verification: str | None = None
     correlation_id: str | None = None
+    attempt: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,11 +145,12 @@ def pack(
     *,
     envelope_id: str,
     first: int = 0,
+    attempt: int = 0,
     correlation_id: str | None = None,
 ) -> Iterator[tuple[int, str]]:
     """Pack encoded events, in order, into as few messages as the size limit allows: (number of events, body).
 
-    The events are numbered from `first` on.
+    The events are numbered from `first` on; `attempt`: how often they have been dead letters.
     """
     properties = {
         "v": VERSION,
@@ -158,6 +160,8 @@ def pack(
     }
     if correlation_id is not None:
         properties["correlation_id"] = correlation_id
+    if attempt:
+        properties["attempt"] = str(attempt)
     opening = json.dumps(properties)[:-1]
     held: list[str] = []
     size = 0
@@ -220,7 +224,8 @@ def _envelope(message: Mapping[str, Any]) -> Envelope:
     if correlation_id is not None and not CORRELATION_ID.fullmatch(correlation_id):
         raise ValueError("not the id of a request")
     read = tuple([_event(one, received_at + number * _BETWEEN) for number, one in enumerate(events, first)])
-    return Envelope(envelope_id, connection_id, received_at, first, read, verification, correlation_id)
+    attempt = int(message.get("attempt", "0"))
+    return Envelope(envelope_id, connection_id, received_at, first, read, verification, correlation_id, attempt)
 
 
 def _event(one: Mapping[str, Any], received_at: datetime) -> ProfileEvent:

@@ -44,7 +44,7 @@ class OpenMessage:
         units: list[Unit] = []
         self.ignored = []
         for number, event in enumerate(self.envelope.events, self.envelope.first):
-            origin = Origin(self.envelope.id, str(number), run)
+            origin = Origin(self.envelope.id, str(number), run, self.envelope.attempt)
             found = mapper.units(_first_received(event, first_receipts), origin)
             units += found
             if not found:
@@ -61,7 +61,8 @@ class OpenMessage:
     def holds(self, origin: Origin) -> bool:
         """Whether it has the event of which the person came."""
         place = _event_number(origin.number) - self.envelope.first
-        return origin.envelope_id == self.envelope.id and 0 <= place < len(self.envelope.events)
+        is_of_envelope = (origin.envelope_id, origin.attempt) == (self.envelope.id, self.envelope.attempt)
+        return is_of_envelope and 0 <= place < len(self.envelope.events)
 
     def event(self, number: str) -> str:
         """The event that a person came from, as a message of its own, by which it is the same event again."""
@@ -73,6 +74,7 @@ class OpenMessage:
                 [encode_event(own.events[first - own.first])],
                 envelope_id=own.id,
                 first=first,
+                attempt=own.attempt + 1,
                 correlation_id=own.correlation_id,
             )
         )

@@ -21,12 +21,14 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 class Origin(NamedTuple):
     """Where a unit came from: the envelope's own id, the event's number in it, and the hour it was received in.
 
-    The same envelope and number again is the same event delivered again, and is not counted again.
+    The same envelope and number again is the same event delivered again, and is not counted again. `attempt`: how often
+    it has been a dead letter.
     """
 
     envelope_id: str
     number: str
     run_id: str
+    attempt: int = 0
 
     def person(self, number: int) -> "Origin":
         """The same event's further persons, one per identity."""
