@@ -88,7 +88,7 @@ class Envelope:
     """What a message says: events to be delivered, or the verification to be carried on.
 
     `id`: of the body that the events came in, in this message and in others; `first` is the number of the first event.
-    `correlation_id`: the request that brought them, where one did.
+    `correlation_id`: the request that brought them, where one did. `attempt`: how often they have been dead letters.
     """
 
     id: str
