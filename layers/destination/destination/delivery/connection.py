@@ -33,8 +33,8 @@ from destination.marketo.instance import Marketo
 from destination.marketo.pace import OutOfTimeError
 from destination.marketo.reasons import message_of
 from destination.store.errors import AWS_ERRORS, aws_code
-from destination.store.leases import Lease
-from destination.store.ledger import LeaseLostError, StaleRunError
+from destination.store.leases import Lease, LeaseLostError
+from destination.store.ledger import StaleRunError
 
 RETRY_BLOCKED: Final = timedelta(minutes=15)
 

@@ -5,7 +5,7 @@ lease ─▶ is it paused? ─▶ pace of the strictest limits ─▶ one connec
 
 import contextlib
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final, Protocol
@@ -23,8 +23,7 @@ from destination.marketo.errors import InstanceWaitsError
 from destination.marketo.instance import Marketo
 from destination.marketo.pace import Pace
 from destination.store.errors import AWS_ERRORS, NotFoundError, aws_code
-from destination.store.leases import Lease
-from destination.store.ledger import LeaseLostError
+from destination.store.leases import Lease, LeaseLostError
 
 MAX_CALL_TIME: Final = timedelta(seconds=95)
 SETTLING: Final = timedelta(seconds=15)
@@ -54,6 +53,7 @@ class Leases(Protocol):
     """Who may deliver to an instance, and until when."""
 
     def acquire(self, munchkin_id: str, now: datetime, until: datetime) -> Lease | None: ...
+    def enter(self, lease: Lease, shards: Collection[int]) -> None: ...
     def release(self, lease: Lease, pace: PaceState, pause: Pause | None) -> None: ...
 
 
