@@ -260,7 +260,7 @@ def coalesce(key: str, units: Sequence[Unit], row: LedgerRow | None, reach: Reac
         aside |= dict.fromkeys(_overtaken(counting, contributed, known), SUPERSEDED)
     return Person(
         key=key,
-        dedupe_value=units[-1].dedupe_value,
+        dedupe_value=ordered[-1].dedupe_value,
         fields={name: value for name, (value, _) in fields.items()},
         said=newer[-1].said if newer else None,
         memberships={audience: word.membership for audience, word in memberships.items()},
