@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 from destination.delivery.conversation import Conversation, Found, HaltError, lead_of
 from destination.domain.connection import ActiveConnection
-from destination.domain.mapping import key_by_ecid
+from destination.domain.mapping import keys_of
 from destination.domain.outcome import NO_CONSENT, TOO_MANY_MATCHES, rejected
 from destination.domain.person import LedgerRow, Person, Unit, coalesce
 from destination.domain.plan import Place, Plan, Planner, Write, in_doubt
@@ -173,8 +173,7 @@ class Delivery:
             leads += [one for matches in asked.leads.values() for one in matches]
         owners: defaultdict[int, set[str]] = defaultdict(set)
         for lead in leads:
-            value, *ecid = lead.others
-            owners[lead.id] |= {key for key in (value, *(one and key_by_ecid(one) for one in ecid)) if key}
+            owners[lead.id] |= keys_of(lead)
         return dict(owners)
 
     @property

@@ -23,7 +23,7 @@ from destination.domain.connection import (
 )
 from destination.domain.consent import is_given
 from destination.domain.event import Membership, ProfileEvent
-from destination.domain.matching import rule_of
+from destination.domain.matching import Lead, rule_of
 from destination.domain.outcome import (
     INVALID_ATTRIBUTE,
     INVALID_DEDUPE_VALUE,
@@ -239,6 +239,12 @@ class Mapper:
 def key_by_ecid(ecid: str) -> str:
     """The key of a person without an e-mail address."""
     return f"{_BY_ECID}{ecid}"
+
+
+def keys_of(lead: Lead) -> set[str]:
+    """The keys of the persons that a lead may be, by its dedupe value and, where it was asked for, its ECID."""
+    value, *ecids = lead.others
+    return {key for key in (value, *(key_by_ecid(one) for one in ecids if one)) if key}
 
 
 def _prepared(row: MappingRow, path: tuple[str, ...], into: Field) -> _Row:
