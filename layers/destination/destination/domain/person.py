@@ -316,11 +316,10 @@ def _why_aside(unit: Unit, consent: ConsentWord | None, withdrawn: Said | None, 
     """
     if unit.refusal is not None:
         return unit.refusal
-    if consent is not None:
-        if not unit.consents and consent.is_given:
-            return NO_CONSENT
-        if unit.consents and withdrawn is not None and withdrawn > unit.said:
-            return SUPERSEDED
+    if unit.consents is False:
+        return NO_CONSENT if consent is not None and consent.is_given else None
+    if unit.consents and withdrawn is not None and withdrawn > unit.said:
+        return SUPERSEDED
     if unit.unscheduled and not unit.memberships and not is_wanted:
         return OUTSIDE_SCHEDULE
     return None
