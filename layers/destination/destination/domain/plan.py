@@ -130,7 +130,7 @@ class Planner:
             return Plan(person, verdict=next(iter(person.aside.values()), ALREADY_DELIVERED))
         if not person.may_be_exported:
             return self._for_withdrawn(person, known, matches)
-        if row is not None and not self._has_something_to_tell(person, row):
+        if matches is None and row is not None and not self._has_something_to_tell(person, row):
             return Plan(person, verdict=ALREADY_DELIVERED)
         if matches:
             lead = newest_match(matches)
