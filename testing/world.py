@@ -2,28 +2,19 @@
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 
 import requests
 
 from destination.delivery.batch import BatchReport, DeliverBatch
 from destination.delivery.verify_lists import VerifyLists
-from destination.domain.audience import Activation, AudienceKey
-from destination.domain.connection import (
-    ActiveConnection,
-    Connection,
-    Limits,
-    MappingRow,
-    PersonAction,
-    Status,
-    SyncType,
-)
+from destination.domain.audience import Activation
+from destination.domain.connection import ActiveConnection, Connection, Limits
 from destination.domain.credentials import ClientCredentials
-from destination.domain.event import Membership, MembershipStatus, ProfileEvent
+from destination.domain.event import ProfileEvent
 from destination.domain.pace import PaceState
-from destination.domain.pseudonym import pseudonym
 from destination.marketo.instance import Marketo
 from destination.marketo.pace import Pace
 from destination.queue import encode_event, pack
@@ -39,60 +30,9 @@ from testing.memory import (
     MemoryToken,
     MemoryVerifications,
 )
+from testing.persons import EMAIL_MAPPING, MUNCHKIN, START, audience, connection, event, name_of
 
-START = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)
-MUNCHKIN = "123-ABC-456"
-EMAIL_MAPPING = (
-    MappingRow("email", "DedupeField"),
-    MappingRow("firstName", "firstName"),
-    MappingRow("lastName", "lastName"),
-    MappingRow("company", "company"),
-    MappingRow("score", "leadScore"),
-)
-
-
-def name_of(dedupe_key: str) -> str:
-    """The pseudonym of a person."""
-    return pseudonym(b"secret", dedupe_key)
-
-
-def audience(name: str) -> AudienceKey:
-    return AudienceKey("ups", name)
-
-
-def connection(**changes: Any) -> Connection:
-    """An enabled connection by e-mail, `audience_and_profile` and creating, unless said otherwise."""
-    plain = Connection(
-        id="connection-1",
-        version=1,
-        name="Webinar leads",
-        munchkin_id=MUNCHKIN,
-        workspace="Default",
-        sync_type=SyncType.AUDIENCE_AND_PROFILE,
-        person_action=PersonAction.UPDATE_EXISTING_AND_CREATE_NEW,
-        dedupe_field="email",
-        source_format="canonical",
-        status=Status.ENABLED,
-        mapping=EMAIL_MAPPING,
-    )
-    return replace(plain, **changes)
-
-
-def event(
-    email: str | None,
-    *memberships: tuple[str, MembershipStatus],
-    at: datetime = START,
-    **profile: object,
-) -> ProfileEvent:
-    """An event of one profile, its memberships as old as itself; the names are filled unless said otherwise."""
-    attributes = {"email": email, "firstName": "Ada", "lastName": "Lovelace", **profile}
-    return ProfileEvent(
-        at=at,
-        profile={name: value for name, value in attributes.items() if value is not None},
-        identities={},
-        memberships=tuple(Membership(audience(name), status, at) for name, status in memberships),
-        received_at=at,
-    )
+__all__ = ["EMAIL_MAPPING", "MUNCHKIN", "START", "World", "audience", "connection", "event", "name_of"]
 
 
 @dataclass
@@ -144,7 +84,7 @@ class World:
             "marketo": lambda _: self.marketo,
             "pace": self.pace,
             "clock": lambda: self.now,
-            "verify": VerifyLists(self.verifications, self.ledger.placed, lambda: self.now),
+            "verify": VerifyLists(self.verifications, self.ledger, self.leases.enter, lambda: self.now),
             "sleep": self.sleep,
             "chance": lambda: 0.0,
             "name_of": name_of,

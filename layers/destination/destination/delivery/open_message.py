@@ -1,6 +1,7 @@
 """An open message: one that was received and read, with what is still to be done of it."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
@@ -132,12 +133,15 @@ def units_of(
 
 
 def uncounted(
-    open_messages: Iterable[OpenMessage], units: Iterable[Unit], counted: Mapping[str, frozenset[str]]
+    open_messages: Iterable[OpenMessage], units: Iterable[Unit], counted: Collection[tuple[str, str]]
 ) -> list[Unit]:
-    """The units less those that were counted before, by the ids of their envelopes: these are pending no longer."""
+    """The units less those that were counted before, by envelope and number: these are pending no longer."""
+    numbers: defaultdict[str, set[str]] = defaultdict(set)
+    for envelope_id, number in counted:
+        numbers[envelope_id].add(number)
     for open_message in open_messages:
-        open_message.recorded(counted.get(open_message.envelope.id, _NONE))
-    return [unit for unit in units if unit.origin.number not in counted.get(unit.origin.envelope_id, _NONE)]
+        open_message.recorded(numbers[open_message.envelope.id])
+    return [unit for unit in units if unit.origin.number not in numbers[unit.origin.envelope_id]]
 
 
 def holder(open_messages: Sequence[OpenMessage], origin: Origin) -> OpenMessage:

@@ -264,7 +264,7 @@ def coalesce(key: str, units: Sequence[Unit], row: LedgerRow | None, reach: Reac
         aside |= dict.fromkeys(_overtaken(counting, contributed, known), SUPERSEDED)
     return Person(
         key=key,
-        dedupe_value=units[-1].dedupe_value,
+        dedupe_value=ordered[-1].dedupe_value,
         fields={name: value for name, (value, _) in fields.items()},
         said=newer[-1].said if newer else None,
         memberships={audience: word.membership for audience, word in memberships.items()},
@@ -320,11 +320,10 @@ def _why_aside(unit: Unit, consent: ConsentWord | None, withdrawn: Said | None, 
     """
     if unit.refusal is not None:
         return unit.refusal
-    if consent is not None:
-        if not unit.consents and consent.is_given:
-            return NO_CONSENT
-        if unit.consents and withdrawn is not None and withdrawn > unit.said:
-            return SUPERSEDED
+    if unit.consents is False:
+        return NO_CONSENT if consent is not None and consent.is_given else None
+    if unit.consents and withdrawn is not None and withdrawn > unit.said:
+        return SUPERSEDED
     if unit.unscheduled and not unit.memberships and not is_wanted:
         return OUTSIDE_SCHEDULE
     return None

@@ -130,7 +130,7 @@ class Planner:
             return Plan(person, verdict=next(iter(person.aside.values()), ALREADY_DELIVERED))
         if not person.may_be_exported:
             return self._for_withdrawn(person, known, matches)
-        if row is not None and not self._has_something_to_tell(person, row):
+        if matches is None and row is not None and not self._has_something_to_tell(person, row):
             return Plan(person, verdict=ALREADY_DELIVERED)
         if matches:
             lead = newest_match(matches)
@@ -274,14 +274,15 @@ class Planner:
         """Once for each withdrawal, and whenever a lead that may be on a list is not known."""
         known = row or LedgerRow()
         lists = self._may_be_on(person, known)
-        in_doubt = any((told := known.applied.get(one)) is not None and not told.is_sure for one in lists)
+        applied = [self._applied(one, known) for one in lists]
         is_new = known.consent is None or known.consent.is_given
-        return in_doubt or (is_new and any(self._applied(one, known) is None for one in lists))
+        return any(is_new if told is None else not told.is_sure for told in applied)
 
     def _has_something_to_tell(self, person: Person, row: LedgerRow) -> bool:
         rule = rule_of(self._connection)
-        if row.lead_id is None and row.looked_up_at is not None:
-            return True  # Nobody was found, so nothing was told.
+        was_told = row.attributes is not None or bool(row.applied)
+        if row.lead_id is None and (row.looked_up_at is not None or not was_told):
+            return True  # Nobody was found, or looked for.
         if rule.updates_fields and person.fields and self._attributes_are_due(person, row):
             return True
         return any(self._differs(person, row))
