@@ -68,7 +68,8 @@ class DeadLetters(Protocol):
 class Accounts:
     """Records outcomes under a lease that entered their shards; holds the runs as they were written last.
 
-    `until`: how long AWS's refusals are outlasted. `name_of` gives pseudonyms; `enter` fences shards for the lease; `at_once` shards are written side by
+    `until`: how long AWS's refusals are outlasted. `name_of` gives pseudonyms, `enter` fences shards for the lease;
+    `at_once` shards are written side by
     side. `tallies` are what was recorded so far, `letters` the number of dead letters that were sent.
     """
 
