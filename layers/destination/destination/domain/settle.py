@@ -280,9 +280,9 @@ def _applied(
 
 def _still_on(plan: Plan, answers: Answers, audience: AudienceKey) -> tuple[int, ...]:
     """Of the leads to be taken off a list those that were not, or of whom it is not known yet."""
-    leads, given = plan.remove.get(audience, ()), answers.leaves.get(audience, ())
-    gone = {lead for lead, one in zip(leads, given, strict=False) if one.code is None or one.code in GONE_FROM_LIST}
-    return tuple(one for one in leads if one not in gone)
+    given = answers.leaves.get(audience, ())
+    gone = {one.lead_id for one in given if one.code is None or one.code in GONE_FROM_LIST}
+    return tuple(one for one in plan.remove.get(audience, ()) if one not in gone)
 
 
 def _is_on(plan: Plan, answers: Answers, audience: AudienceKey, was_on: bool) -> bool:
