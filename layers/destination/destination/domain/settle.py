@@ -192,8 +192,14 @@ def _added(plan: Plan, answers: Answers) -> int:
 
 
 def _removed(plan: Plan, answers: Answers, reasons: Mapping[AudienceKey, Reason | None]) -> int:
-    """The lists that somebody left; whoever only moves from one lead to another does not leave."""
-    return sum(1 for audience in answers.leaves if audience not in plan.add and reasons[audience] is None)
+    """The lists that somebody left; whoever is on one by another lead does not leave it."""
+    return sum(1 for audience in answers.leaves if reasons[audience] is None and not _stays(plan, audience))
+
+
+def _stays(plan: Plan, audience: AudienceKey) -> bool:
+    """Whether somebody is to be on a list by the lead that they are, or are to become."""
+    is_somebody = plan.lead_id is not None or plan.write is Write.CREATE
+    return is_somebody and plan.person.may_be_exported and plan.person.desired[audience].is_realized
 
 
 def remembering(person: Person, row: LedgerRow | None) -> LedgerRow | None:
@@ -292,7 +298,7 @@ def _is_on(plan: Plan, answers: Answers, audience: AudienceKey, was_on: bool) ->
     if audience in plan.add:
         joined = answers.joins.get(audience)
         return joined is None or joined.code is None
-    return was_on and plan.person.may_be_exported and plan.person.desired[audience].is_realized
+    return was_on and _stays(plan, audience)
 
 
 def _is_sure(plan: Plan, answers: Answers, audience: AudienceKey) -> bool:
