@@ -248,16 +248,10 @@ def _attributes(
     person, sent = plan.person, known.attributes
     if answers.write is not None and answers.write.code is None and person.said is not None:
         return Attributes(person.attributes_hash, person.said, now, lead_id)
-    is_the_same = (
-        plan.write is Write.NOTHING
-        and person.fields
-        and person.said is not None
-        and sent is not None
-        and sent.digest == person.attributes_hash
-    )
-    if is_the_same and sent is not None and person.said is not None:
-        return replace(sent, said=person.said)  # Said again, and not sent again.
-    return sent
+    if plan.write is not Write.NOTHING or sent is None or person.said is None or not person.fields:
+        return sent
+    # Said again, and not sent again.
+    return replace(sent, said=person.said) if sent.digest == person.attributes_hash else sent
 
 
 def _applied(
