@@ -20,7 +20,7 @@ from destination.domain.outcome import (
     PERSON_NOT_FOUND,
     SUPERSEDED,
 )
-from destination.domain.person import Applied, Attributes, LedgerRow, Person, Unit
+from destination.domain.person import Applied, LedgerRow, Person, Unit
 from destination.domain.plan import Plan, Planner, Write, partition_for, reach_of
 from destination.domain.schema import FieldValue
 from testing.persons import (
