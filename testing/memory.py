@@ -5,6 +5,7 @@ What each of them does is what the real one does over AWS: tests/contract/stores
 
 import copy
 import itertools
+import threading
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -15,16 +16,22 @@ from botocore.exceptions import ClientError
 from destination.domain.audience import AudienceKey
 from destination.domain.connection import DELIVERING, ActiveConnection, Limits, Status, Waiting
 from destination.domain.credentials import AccessToken, ClientCredentials
-from destination.domain.event import MembershipStatus
+from destination.domain.failure import Failure
 from destination.domain.pace import PaceState
 from destination.domain.pause import Pause
-from destination.domain.person import Delivered, LedgerRow
-from destination.domain.run import Run, Tally, total_of
-from destination.domain.verification import AudienceCheck, Verification
+from destination.domain.person import LedgerRow, Origin
+from destination.domain.run import Run, Tally, total_of, whole
+from destination.domain.shard import name_of
+from destination.domain.verification import AudienceCheck, Stand, Verification
 from destination.queue import MAX_VISIBILITY_SECONDS, DeadLetter, Message
+from destination.store.cursors import cursor_of, position_of
 from destination.store.errors import NotFoundError
-from destination.store.leases import Lease
-from destination.store.ledger import TRANSACTION_ITEMS, Entry, LeaseLostError, StaleRunError
+from destination.store.leases import Lease, LeaseLostError
+from destination.store.ledger import TRANSACTION_ITEMS, Entry, Page, StaleRunError
+
+MAX_TRANSACTION_BYTES = 4_000_000
+MAX_ITEM_BYTES = 400 * 1024
+"""What DynamoDB takes (Service quotas, "Transactions", "Items")."""
 
 
 @dataclass
@@ -77,6 +84,7 @@ class MemoryLeases:
     paces: dict[str, PaceState] = field(default_factory=dict)
     pauses: dict[str, Pause | None] = field(default_factory=dict)
     fences: defaultdict[str, int] = field(default_factory=lambda: defaultdict(int))
+    entered: dict[tuple[str, int], int] = field(default_factory=dict)
 
     def acquire(self, munchkin_id: str, now: datetime, until: datetime) -> Lease | None:
         if munchkin_id in self.held and self.held[munchkin_id].until >= now:
@@ -93,49 +101,112 @@ class MemoryLeases:
             self.paces[lease.munchkin_id] = pace
             self.pauses[lease.munchkin_id] = pause
 
+    def enter(self, lease: Lease, shards: Collection[int]) -> None:
+        for shard in shards:
+            if self.entered.get((lease.munchkin_id, shard), 0) > lease.fence:
+                raise LeaseLostError(f"the lease on {lease.munchkin_id} was lost")
+            self.entered[lease.munchkin_id, shard] = lease.fence
+
 
 @dataclass
 class MemoryLedger:
+    """`page_rows`: how many rows a page holds. A transaction is refused as DynamoDB refuses it."""
+
     leases: MemoryLeases
     people: dict[tuple[str, str], LedgerRow] = field(default_factory=dict)
-    marks: defaultdict[tuple[str, str], frozenset[str]] = field(default_factory=lambda: defaultdict(frozenset))
-    runs: dict[tuple[str, str], Run] = field(default_factory=dict)
+    marks: defaultdict[tuple[str, int, str], frozenset[str]] = field(default_factory=lambda: defaultdict(frozenset))
+    failed: dict[tuple[str, int, str, str], Failure] = field(default_factory=dict)
+    received: dict[tuple[str, int, str], datetime] = field(default_factory=dict)
+    parts: dict[tuple[str, str, int], Run] = field(default_factory=dict)
+    page_rows: int = 100
+    lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def rows(self, connection_id: str, dedupe_keys: Sequence[str]) -> dict[str, LedgerRow]:
-        return {key: self.people[connection_id, key] for key in dedupe_keys if (connection_id, key) in self.people}
+    def rows(
+        self, connection_id: str, keys: Collection[str], audiences: Collection[AudienceKey]
+    ) -> dict[str, LedgerRow]:
+        names = {name_of(key): key for key in keys}
+        return {names[name]: row for name, row in self.rows_by_name(connection_id, names, audiences).items()}
 
-    def counted(self, connection_id: str, message_ids: Sequence[str]) -> dict[str, frozenset[str]]:
-        return {one: self.marks[connection_id, one] for one in message_ids if (connection_id, one) in self.marks}
+    def rows_by_name(
+        self, connection_id: str, names: Collection[str], audiences: Collection[AudienceKey]
+    ) -> dict[str, LedgerRow]:
+        found = {name: self.people.get((connection_id, name)) for name in names}
+        return {name: _of_audiences(row, audiences) for name, row in found.items() if row is not None}
 
-    def members(self, connection_id: str, audience: AudienceKey) -> Iterator[int]:
-        return (one.lead_id for one in self.placed(connection_id, audience) if one.lead_id is not None)
+    def pages(self, connection_id: str, audiences: Collection[AudienceKey], cursor: str | None = None) -> Page:
+        after = position_of(cursor) if cursor else ""
+        own = sorted(name for owner, name in list(self.people) if owner == connection_id and name > after)
+        names = own[: self.page_rows]
+        rows = tuple(self.rows_by_name(connection_id, names, audiences).items())
+        return Page(rows, cursor_of(names[-1]) if len(own) > len(names) else None)
 
-    def placed(self, connection_id: str, audience: AudienceKey) -> Iterator[Delivered]:
-        for (owner, _), row in list(self.people.items()):
-            delivered = row.memberships.get(audience)
-            if owner == connection_id and delivered and delivered.status is MembershipStatus.REALIZED:
-                yield delivered
+    def counted(
+        self, connection_id: str, envelopes: Collection[tuple[int, str]]
+    ) -> dict[tuple[int, str], frozenset[str]]:
+        return {one: self.marks[connection_id, *one] for one in envelopes if (connection_id, *one) in self.marks}
 
-    def run(self, connection_id: str, run_id: str) -> Run:
-        return copy.deepcopy(self.runs.get((connection_id, run_id), Run(connection_id, run_id)))
+    def failures(self, connection_id: str, origins: Collection[tuple[int, Origin]]) -> dict[Origin, Failure]:
+        names = {origin: (connection_id, shard, origin.envelope_id, origin.number) for shard, origin in origins}
+        return {origin: self.failed[name] for origin, name in names.items() if name in self.failed}
+
+    def receipts(self, connection_id: str, events: Collection[tuple[int, str]]) -> dict[tuple[int, str], datetime]:
+        return {one: self.received[connection_id, *one] for one in events if (connection_id, *one) in self.received}
+
+    def run(self, connection_id: str, run_id: str, shard: int) -> Run:
+        empty = Run(connection_id, run_id, shard=shard)
+        return copy.deepcopy(self.parts.get((connection_id, run_id, shard), empty))
 
     def record(self, connection_id: str, entry: Entry, lease: Lease, now: datetime) -> None:
-        if entry.items > TRANSACTION_ITEMS:
+        sizes = entry.item_bytes
+        if (
+            entry.items > TRANSACTION_ITEMS
+            or sum(sizes) > MAX_TRANSACTION_BYTES
+            or max(sizes, default=0) > MAX_ITEM_BYTES
+        ):
             raise ClientError({"Error": {"Code": "ValidationException"}}, "TransactWriteItems")
-        if self.leases.fences[lease.munchkin_id] != lease.fence:
+        with self.lock:
+            self._record(connection_id, entry, lease)
+
+    def _record(self, connection_id: str, entry: Entry, lease: Lease) -> None:
+        if self.leases.entered.get((lease.munchkin_id, entry.shard)) != lease.fence:
             raise LeaseLostError(f"the lease on {lease.munchkin_id} was lost")
-        stored = (self.runs.get((connection_id, run.id), run).version == run.version for run in entry.runs)
+        stored = (self.parts.get((connection_id, run.id, run.shard), run).version == run.version for run in entry.runs)
         if not all(stored):
             raise StaleRunError("a run was written since it was read")
-        self.people |= {(connection_id, key): row for key, row in entry.rows.items()}
-        for message_id, numbers in entry.counted.items():
-            self.marks[connection_id, message_id] |= numbers
+        self.people |= {(connection_id, name): row for name, row in entry.rows.items()}
+        for envelope_id, numbers in entry.counted.items():
+            self.marks[connection_id, entry.shard, envelope_id] |= numbers
+        for origin, failure in entry.failures.items():
+            name = (connection_id, entry.shard, origin.envelope_id, origin.number)
+            self.failed.pop(name, None)
+            self.failed |= {name: failure} if failure else {}
+        self.received |= {(connection_id, entry.shard, event): at for event, at in entry.receipts.items()}
         for run in entry.runs:
-            self.runs[connection_id, run.id] = copy.deepcopy(replace(run, version=run.version + 1))
+            self.parts[connection_id, run.id, run.shard] = copy.deepcopy(replace(run, version=run.version + 1))
+
+    @property
+    def runs(self) -> dict[tuple[str, str], Run]:
+        """The runs of all connections as they read, by connection and hour."""
+        parts: defaultdict[tuple[str, str], dict[str, Run]] = defaultdict(dict)
+        for (connection_id, run_id, shard), part in sorted(self.parts.items(), key=lambda one: one[0]):
+            parts[connection_id, run_id][f"{run_id}#{shard}"] = part
+        return {name: whole(of_run) for name, of_run in parts.items()}
+
+    def row(self, connection_id: str, key: str) -> LedgerRow | None:
+        """The row of a person as it is, whatever audiences it is of."""
+        return self.people.get((connection_id, name_of(key)))
 
     def total(self, connection_id: str) -> Tally:
         """All runs of a connection added up."""
-        return total_of(run for (owner, _), run in self.runs.items() if owner == connection_id)
+        return total_of(run for (owner, _, _), run in self.parts.items() if owner == connection_id)
+
+
+def _of_audiences(row: LedgerRow, audiences: Collection[AudienceKey]) -> LedgerRow:
+    return replace(
+        row,
+        desired={audience: one for audience, one in row.desired.items() if audience in audiences},
+        applied={audience: one for audience, one in row.applied.items() if audience in audiences},
+    )
 
 
 @dataclass
@@ -204,6 +275,7 @@ class MemoryVerifications:
     stored: dict[str, Verification] = field(default_factory=dict)
     found: dict[tuple[str, int], AudienceCheck] = field(default_factory=dict)
     leads: dict[tuple[str, int], dict[int, list[int]]] = field(default_factory=dict)
+    standings: dict[tuple[str, int], dict[int, list[Stand]]] = field(default_factory=dict)
     left: dict[str, dict[AudienceKey, int]] = field(default_factory=dict)
 
     def create(self, verification: Verification, checks: Sequence[AudienceCheck]) -> None:
@@ -214,8 +286,9 @@ class MemoryVerifications:
         found = self.stored.get(verification_id)
         return found if found and found.connection_id == connection_id else None
 
-    def put(self, verification: Verification) -> None:
+    def put(self, verification: Verification) -> Verification:
         self.stored[verification.id] = verification
+        return verification
 
     def checks(self, verification: Verification) -> list[AudienceCheck]:
         return [check for (owner, _), check in sorted(self.found.items(), key=_place) if owner == verification.id]
@@ -228,6 +301,13 @@ class MemoryVerifications:
 
     def read(self, verification: Verification, number: int) -> set[int]:
         return {one for part in self.leads.get((verification.id, number), {}).values() for one in part}
+
+    def put_stands(self, verification: Verification, number: int, part: int, stands: Sequence[Stand]) -> None:
+        self.standings.setdefault((verification.id, number), {})[part] = list(stands)
+
+    def stands(self, verification: Verification, number: int, parts: int) -> Iterator[Stand]:
+        found = self.standings.get((verification.id, number), {})
+        return (one for part in range(parts) for one in found[part])
 
     def forget_read(self, verification: Verification, number: int) -> None:
         self.leads.pop((verification.id, number), None)

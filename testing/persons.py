@@ -106,6 +106,7 @@ def event(
         profile={name: value for name, value in attributes.items() if value is not None},
         identities={},
         memberships=tuple(Membership(audience(name), status, at) for name, status in memberships),
+        received_at=at,
     )
 
 

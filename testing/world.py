@@ -1,6 +1,7 @@
 """The whole delivery without AWS and without sockets: the sync use case, stores in memory, the Marketo simulator."""
 
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -42,6 +43,7 @@ class World:
     leads: Sequence[Mapping[str, object]] = ()
     settings: Mapping[str, object] = field(default_factory=dict)
     now: datetime = START
+    numbers: Iterator[int] = field(default_factory=itertools.count)
 
     def __post_init__(self) -> None:
         lists = [{"name": name, "id": 1001 + number, "workspace": "Default"} for number, name in enumerate("ab")]
@@ -82,7 +84,7 @@ class World:
             "marketo": lambda _: self.marketo,
             "pace": self.pace,
             "clock": lambda: self.now,
-            "verify": VerifyLists(self.verifications, self.ledger.placed, lambda: self.now),
+            "verify": VerifyLists(self.verifications, self.ledger, self.leases.enter, lambda: self.now),
             "sleep": self.sleep,
             "chance": lambda: 0.0,
             "name_of": name_of,
@@ -106,8 +108,9 @@ class World:
         )
 
     def post(self, *events: ProfileEvent) -> None:
-        """Put events into the queue, as ingest does."""
-        packed = pack(self.connection.id, self.now, [encode_event(one) for one in events])
+        """Put events into the queue, as ingest does with those of a body."""
+        envelope_id = f"envelope-{next(self.numbers)}"
+        packed = pack(self.connection.id, self.now, map(encode_event, events), envelope_id=envelope_id)
         self.queue.send(self.connection.id, [body for _, body in packed])
 
     def deliver(self, *events: ProfileEvent) -> BatchReport:

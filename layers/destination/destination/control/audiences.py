@@ -26,8 +26,8 @@ from destination.marketo.lists import Lists, StaticList, safe_name
 from destination.store.audiences import Audiences
 from destination.store.connections import Connections
 from destination.store.errors import NotFoundError, StaleVersionError
-from destination.store.leases import Lease, Leases
-from destination.store.ledger import LeaseLostError, Ledger
+from destination.store.leases import Lease, LeaseLostError, Leases
+from destination.store.ledger import Ledger
 from destination.store.secrets import Credentials
 
 LEASE: Final = timedelta(seconds=90)

@@ -12,7 +12,7 @@ works.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final, Protocol
@@ -24,6 +24,7 @@ from destination.domain.pause import waited_out
 from destination.domain.person import Applied, LedgerRow
 from destination.domain.schema import Field
 from destination.domain.settle import GONE_FROM_LIST
+from destination.domain.shard import SHARDS
 from destination.domain.verification import (
     LIST_CHANGED,
     AudienceCheck,
@@ -52,7 +53,7 @@ from destination.marketo.instance import Marketo
 from destination.marketo.leads import RecordResult, chunks
 from destination.marketo.lists import MemberPage
 from destination.store.leases import Lease
-from destination.store.ledger import LedgerPage
+from destination.store.ledger import Entry, Page, entries_of
 
 SLICE: Final = timedelta(seconds=60)
 """How long deliveries to the instance wait at most for a verification."""
@@ -92,21 +93,22 @@ class Ledger(Protocol):
     """What is desired and applied of everybody."""
 
     def rows(
-        self, connection_id: str, keys: Sequence[str], audiences: Sequence[AudienceKey]
+        self, connection_id: str, keys: Collection[str], audiences: Collection[AudienceKey]
     ) -> Mapping[str, LedgerRow]: ...
-    def page(self, connection_id: str, audiences: Sequence[AudienceKey], cursor: str | None) -> LedgerPage: ...
-    def named(
-        self, connection_id: str, names: Sequence[str], audiences: Sequence[AudienceKey]
+    def pages(self, connection_id: str, audiences: Collection[AudienceKey], cursor: str | None) -> Page: ...
+    def rows_by_name(
+        self, connection_id: str, names: Collection[str], audiences: Collection[AudienceKey]
     ) -> Mapping[str, LedgerRow]: ...
-    def write_named(self, connection_id: str, rows: Mapping[str, LedgerRow], lease: Lease, now: datetime) -> None: ...
+    def record(self, connection_id: str, entry: Entry, lease: Lease, now: datetime) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
 class VerifyLists:
-    """Carries verifications on."""
+    """Carries verifications on. `enter` fences shards of the ledger for a lease."""
 
     verifications: Verifications
     ledger: Ledger
+    enter: Callable[[Lease, Collection[int]], None]
     clock: Callable[[], datetime]
 
     def __call__(
@@ -122,6 +124,7 @@ class VerifyLists:
         if found is None or found.at(now).is_finished:
             return None
         checks = list(self.verifications.checks(found))
+        self.enter(lease, range(SHARDS))
         verification_slice = _Slice(self, target, marketo, found, checks, lease, min(until, now + SLICE))
         try:
             return verification_slice.go_on()
@@ -143,7 +146,7 @@ class VerifyLists:
         found = marketo.leads.find(_LEAD_ID, [str(one) for one in lead_ids], by)
         keys = {lead.id: keys_of(lead) for leads in found.values() for lead in leads}
         wanted = [key for of_lead in keys.values() for key in of_lead]
-        rows = self.ledger.rows(connection.id, wanted, sorted(target.known))
+        rows = self.ledger.rows(connection.id, wanted, target.known)
         return {one for one, of_lead in keys.items() if any(_wants(rows.get(key), check) for key in of_lead)}
 
 
@@ -241,8 +244,8 @@ class _Slice:
         is_read = not numbers
         cursor = reading.cursor
         while not is_read and self._has_time():
-            page = self.use_case.ledger.page(self.target.connection.id, list(numbers), cursor)
-            for name, row in page.rows.items():
+            page = self.use_case.ledger.pages(self.target.connection.id, list(numbers), cursor)
+            for name, row in page.rows:
                 self._take_stands(name, row, numbers, kept)
             cursor, is_read = page.cursor, page.cursor is None
         self._put(replace(self.verification, ledger=kept.done(cursor, is_read=is_read)))
@@ -374,10 +377,8 @@ class _Slice:
         for one in self.use_case.verifications.stands(self.verification, number, parts):
             if one.lead_id in wanted:
                 names[one.lead_id].append(one.row)
-        known = self.use_case.ledger.named(
-            self.target.connection.id,
-            list(dict.fromkeys(name for of_lead in names.values() for name in of_lead)),
-            sorted(self.target.known),
+        known = self.use_case.ledger.rows_by_name(
+            self.target.connection.id, {name for of_lead in names.values() for name in of_lead}, self.target.known
         )
         return {lead_id: {name: known[name] for name in found if name in known} for lead_id, found in names.items()}
 
@@ -397,8 +398,8 @@ class _Slice:
     def _write(self, rows: _Rows, leads: Set[int], change: Callable[[LedgerRow], LedgerRow]) -> None:
         """Write the rows of leads as they are after a repair."""
         changed = {name: change(row) for lead_id in leads for name, row in rows.get(lead_id, {}).items()}
-        if changed:
-            self.use_case.ledger.write_named(self.target.connection.id, changed, self.lease, self.use_case.clock())
+        for entry in entries_of(changed):
+            self.use_case.ledger.record(self.target.connection.id, entry, self.lease, self.use_case.clock())
 
     def _has_time(self) -> bool:
         now, budget = self.use_case.clock(), self.marketo.pace.budget

@@ -165,6 +165,7 @@ class Mapper:
                 consents=consents,
                 ecid=ecid.value if ecid else None,
                 received_at=event.received_at,
+                event_id=event.id,
             )
             for number, (key, value, refusal) in enumerate(identities)
         ]

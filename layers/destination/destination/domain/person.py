@@ -21,12 +21,14 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 class Origin(NamedTuple):
     """Where a unit came from: the envelope's own id, the event's number in it, and the hour it was received in.
 
-    The same envelope and number again is the same event delivered again, and is not counted again.
+    The same envelope and number again is the same event delivered again, and is not counted again. `attempt`: how often
+    it has been a dead letter.
     """
 
     envelope_id: str
     number: str
     run_id: str
+    attempt: int = 0
 
     def person(self, number: int) -> "Origin":
         """The same event's further persons, one per identity."""
@@ -51,7 +53,8 @@ class Unit:
     and end, `dormant` those of audiences that were deactivated lately; `dropped` names the lead fields whose values
     Marketo cannot take; `refusal` is set where the unit can be no part of a person. `consents`: whether the profile has
     consent (None: the connection has no consent rule); without it the unit has no fields. `ecid`: on a `legacy_v2`
-    connection what else the person is known by.
+    connection what else the person is known by. `received_at`: when the event was received first; `event_id`: what its
+    sender calls it, if anything.
     """
 
     origin: Origin
@@ -67,6 +70,7 @@ class Unit:
     consents: bool | None = None
     ecid: FieldValue = None
     received_at: datetime = EPOCH
+    event_id: str | None = None
 
     @property
     def said(self) -> Said:

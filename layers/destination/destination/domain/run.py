@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Final
+from typing import Final, TypeVar
 
 from destination.domain.audience import AudienceKey
 from destination.domain.connection import Waiting
@@ -37,6 +37,9 @@ MAX_DROPPED: Final = 50
 So a run with 1,000 audiences fits into one DynamoDB item (400 KB). What comes when there is no more room counts as
 OTHER of its class, so that the sums stay exact.
 """
+
+
+_Name = TypeVar("_Name", str, Reason)
 
 
 class RunStatus(StrEnum):
@@ -70,15 +73,19 @@ class Counters:
         return Counters(self.counts.copy(), self.reasons.copy(), self.examples.copy())
 
     def add(self, other: "Counters", reasons: int, examples: int) -> None:
-        """Add the counts of others, as long as there are no more reasons and examples than there may be."""
+        """Add the counts of others, as long as there are no more reasons and examples than there may be.
+
+        Counts below zero take back what was counted before: where its reason is not known, it was counted as OTHER.
+        """
         self.counts.update(other.counts)
         for reason, number in other.reasons.items():
-            if reason not in self.reasons and len(self.reasons) >= reasons:
-                self.reasons[Reason(reason.outcome, OTHER)] += number
-                continue
-            self.reasons[reason] += number
-            if reason in other.examples and reason not in self.examples and len(self.examples) < examples:
-                self.examples[reason] = other.examples[reason]
+            kept = _kept(reason, Reason(reason.outcome, OTHER), number, self.reasons, reasons)
+            self.reasons[kept] += number
+            if not self.reasons[kept]:
+                del self.reasons[kept]
+                self.examples.pop(kept, None)
+            elif kept in other.examples and kept not in self.examples and len(self.examples) < examples:
+                self.examples[kept] = other.examples[kept]
 
 
 @dataclass(slots=True)
@@ -111,7 +118,10 @@ class Tally(Counters):
         Counters.add(total, other, MAX_REASONS, MAX_REASONS)
         total._add_audiences(other.audiences)
         for name, number in other.dropped.items():
-            total.dropped[name if name in total.dropped or len(total.dropped) < MAX_DROPPED else OTHER] += number
+            kept = _kept(name, OTHER, number, total.dropped, MAX_DROPPED)
+            total.dropped[kept] += number
+            if not total.dropped[kept]:
+                del total.dropped[kept]
         for at in (other.first_at, other.last_at):
             if at is not None:
                 total.happened(at)
@@ -153,16 +163,34 @@ class Tally(Counters):
             reasons -= len(own.reasons) - known
             examples -= len(own.examples) - named
             self.audiences[audience] = own
+            if not any(own.counts.values()):
+                del self.audiences[audience]
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One connection's hour as stored; `version` counts its writes."""
+    """One connection's hour; `version` counts its writes.
+
+    It is written in parts, one of each `shard` of the ledger that something was counted in. Where it is read as a
+    whole, it is their sum: `parts` are the versions of what was added up, by the names that they are stored under.
+    """
 
     connection_id: str
     id: str
     version: int = 0
     tally: Tally = field(default_factory=Tally)
+    shard: int = 0
+    parts: Mapping[str, int] = field(default_factory=dict, compare=False)
+
+
+def _kept(name: _Name, other: _Name, number: int, known: Mapping[_Name, int], room: int) -> _Name:
+    """Under which name a number is added: its own, or that of the others where there is no more room.
+
+    What is taken back and was never counted under its own name was counted among the others.
+    """
+    if name in known or (len(known) < room and not (number < 0 and other in known)):
+        return name
+    return other
 
 
 def run_id(received_at: datetime) -> str:
@@ -190,7 +218,7 @@ def tally_persons(
 ) -> defaultdict[str, Tally]:
     """Count persons' units, each in the run of its receipt; what Marketo was told counts with the newest unit.
 
-    `waits` are the milliseconds since the receipt of each message, `name_of` gives the pseudonym of a person.
+    `waits` are the milliseconds since the receipt of each envelope, `name_of` gives the pseudonym of a person.
     """
     tallies: defaultdict[str, Tally] = defaultdict(Tally)
     delivered: defaultdict[str, Counter[int]] = defaultdict(Counter)
@@ -220,17 +248,20 @@ def tally_persons(
     return tallies
 
 
-def tally_progress(progress: Iterable[Progress]) -> defaultdict[str, Tally]:
-    """Count what Marketo has answered of persons that are not settled yet, in the run of their newest unit."""
-    tallies: defaultdict[str, Tally] = defaultdict(Tally)
-    for one in progress:
-        counts = tallies[max(one.person.units, key=_said).origin.run_id].counts
-        counts["created"] += one.created
-        counts["new"] += one.created
-        counts["updated"] += one.updated
-        counts["added"] += one.added
-        counts["removed"] += one.removed
-    return tallies
+def progress_of(progress: Progress) -> tuple[str, Tally]:
+    """What Marketo has answered of a person that is not settled yet, and the run of its newest unit, where it counts.
+
+    Nobody is received by it.
+    """
+    newest = max(progress.person.units, key=_said)
+    changes = {
+        "created": progress.created,
+        "new": progress.created,
+        "updated": progress.updated,
+        "added": progress.added,
+        "removed": progress.removed,
+    }
+    return newest.origin.run_id, Tally(Counter({name: int(count) for name, count in changes.items() if count}))
 
 
 def tally_ignored(events: int) -> Tally:
@@ -244,6 +275,14 @@ def total_of(runs: Iterable[Run]) -> Tally:
     for run in runs:
         total = total.plus(run.tally)
     return total
+
+
+def whole(parts: Mapping[str, Run]) -> Run:
+    """A run from its parts, at least one, by the names under which they are stored."""
+    first, *_ = parts.values()
+    tally = first.tally if len(parts) == 1 else total_of(parts.values())
+    versions = {name: part.version for name, part in parts.items()}
+    return Run(first.connection_id, first.id, sum(versions.values()), tally, parts=versions)
 
 
 def counted(tallies: Iterable[Tally]) -> Tally:
