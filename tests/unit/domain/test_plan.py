@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import product
 
 import pytest
 
@@ -473,6 +474,31 @@ def test_a_lead_that_is_gone_is_looked_up_and_made_anew_on_every_list_of_the_per
     assert (plan.write, plan.add, plan.remove) == (Write.CREATE, (A, B), {A: (7,), B: (7,)})
     plan = planned(news(), ANOTHER, forgotten)
     assert (plan.write, plan.add, plan.remove) == (Write.UPDATE, (A, B), {A: (7,), B: (7,)})
+
+
+def test_a_lead_that_is_known_and_on_no_list_of_the_persons_has_something_to_be_told() -> None:
+    """Its list was outside the schedule when the person was found to be another lead."""
+    for known in (row(applied=on("a", 3)), row(attributes=sent(lead_id=3))):
+        assert looks_up(news(), known)
+        assert planned(news(), ONE, known).tells
+    known = row(lead_id=None, looked_up_at=None, applied=on("a", 3), attributes=sent(lead_id=3))
+    assert not looks_up(news(), known), "which of several leads it is now, the next one tells"
+
+
+@pytest.mark.parametrize("is_sure", [True, False])
+@pytest.mark.parametrize("leads", [(3, 7), (7, 3), (3,), (7,), ()])
+@pytest.mark.parametrize("lead_id", [7, None])
+def test_nobody_is_told_anything_without_a_lookup_where_leads_are_not_trusted(
+    lead_id: int | None, leads: tuple[int, ...], *, is_sure: bool
+) -> None:
+    of_attributes = [None, sent(), sent(lead_id=3), sent({}), sent(sent_at=-2000)]
+    units = [news(), news(*left("a")), unit(0, *entered("a")), unit(0, *left("a"))]
+    for attributes, one in product(of_attributes, units):
+        known = row(lead_id=lead_id, attributes=attributes, applied=on("a", *leads, is_sure=is_sure))
+        if not looks_up(one, known):
+            assert not planned(one, None, known).tells
+        elif lead_id is not None:
+            assert planned(one, ONE, known).tells, "a lookup is for something"
 
 
 # Which events concern the connection

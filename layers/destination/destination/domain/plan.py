@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from destination.domain.audience import AudienceKey
 from destination.domain.connection import DEFAULT_PARTITION, ActiveConnection, Connection, OnInvalid, Scope
-from destination.domain.matching import REQUIRED_TO_CREATE, Lead, newest_match, rule_of
+from destination.domain.matching import REQUIRED_TO_CREATE, Lead, MatchingRule, newest_match, rule_of
 from destination.domain.outcome import (
     ALREADY_DELIVERED,
     INVALID_ATTRIBUTE,
@@ -98,10 +98,11 @@ class Planner:
     target: ActiveConnection
     now: datetime
     reach: Reach
+    rule: MatchingRule
 
     @classmethod
     def of(cls, target: ActiveConnection, now: datetime) -> "Planner":
-        return cls(target, now, reach_of(target, now))
+        return cls(target, now, reach_of(target, now), rule_of(target.connection))
 
     def needs_lookup(self, person: Person, row: LedgerRow | None) -> bool:
         """Whether its leads must be looked up: there is something to tell, and what was found last is not trusted.
@@ -130,13 +131,14 @@ class Planner:
             return Plan(person, verdict=next(iter(person.aside.values()), ALREADY_DELIVERED))
         if not person.may_be_exported:
             return self._for_withdrawn(person, known, matches)
-        if matches is None and row is not None and not self._has_something_to_tell(person, row):
-            return Plan(person, verdict=ALREADY_DELIVERED)
-        if matches:
-            lead = newest_match(matches)
-            plan = self._for_lead(person, known, lead.id, unique=len(matches) == 1)
-        elif matches is None and known.lead_id is not None:
-            plan = self._for_lead(person, known, known.lead_id, unique=True)
+        if matches is None:
+            lead_id, is_unique = known.lead_id, True
+        else:
+            lead_id, is_unique = newest_match(matches).id if matches else None, len(matches) == 1
+        if lead_id is not None:
+            plan = self._for_lead(person, known, lead_id, unique=is_unique)
+        elif matches is None and row is not None and not self._has_something_to_tell(person, row):
+            plan = Plan(person, verdict=ALREADY_DELIVERED)
         else:
             plan = self._for_nobody(person, known)
         return plan if matches is None else replace(plan, looked_up=True)
@@ -172,9 +174,9 @@ class Planner:
 
     def _audiences(self, person: Person) -> list[AudienceKey]:
         """The audiences whose lists are kept for a person now, of those that the source ever told of."""
-        if not rule_of(self._connection).keeps_lists:
+        if not self.rule.keeps_lists:
             return []
-        return sorted(one for one in person.desired if one in self.reach.audiences or one in person.memberships)
+        return [one for one in person.desired if one in self.reach.audiences or one in person.memberships]
 
     def _applied(self, audience: AudienceKey, row: LedgerRow) -> Applied | None:
         """What Marketo was told of the audience's present list; None: nothing, as far as is known."""
@@ -182,10 +184,7 @@ class Planner:
         return applied if applied and applied.list_id == self.target.activations[audience].list_id else None
 
     def _for_lead(self, person: Person, row: LedgerRow, lead_id: int, *, unique: bool) -> Plan:
-        updates = rule_of(self._connection).updates_fields
-        sent = row.attributes
-        is_another = sent is not None and sent.lead_id != lead_id
-        writes = updates and bool(person.fields) and (is_another or self._attributes_are_due(person, row))
+        writes = self._writes(person, row, lead_id)
         add: list[AudienceKey] = []
         remove: dict[AudienceKey, tuple[int, ...]] = {}
         for audience in self._audiences(person):
@@ -214,13 +213,12 @@ class Planner:
         """Nobody has the dedupe value: whoever was put on a list for it has another one by now, or is gone."""
         applied = ((audience, self._applied(audience, row)) for audience in self._audiences(person))
         remove = {audience: told.leads for audience, told in applied if told is not None and told.leads}
-        rule = rule_of(self._connection)
         is_realized = self.reach.realized(person.desired) or any(
             person.desired[one].is_realized for one in person.memberships
         )
         if not is_realized and any(one.memberships for one in person.units):
             return Plan(person, verdict=NOT_ON_LIST, remove=remove)
-        if not (is_realized and rule.creates):
+        if not (is_realized and self.rule.creates):
             return Plan(person, verdict=PERSON_NOT_FOUND, remove=remove)
         if person.dropped and self._connection.on_invalid is OnInvalid.FAIL:
             return Plan(person, verdict=INVALID_ATTRIBUTE, remove=remove)
@@ -254,7 +252,7 @@ class Planner:
 
     def _may_be_on(self, person: Person, row: LedgerRow) -> list[AudienceKey]:
         """The audiences whose lists somebody without consent may be on, and was not taken off."""
-        if not rule_of(self._connection).keeps_lists:
+        if not self.rule.keeps_lists:
             return []
         is_stranger = not row.applied
         return [
@@ -279,24 +277,28 @@ class Planner:
         return any(is_new if told is None else not told.is_sure for told in applied)
 
     def _has_something_to_tell(self, person: Person, row: LedgerRow) -> bool:
-        rule = rule_of(self._connection)
         was_told = row.attributes is not None or bool(row.applied)
         if row.lead_id is None and (row.looked_up_at is not None or not was_told):
             return True  # Nobody was found, or looked for.
-        if rule.updates_fields and person.fields and self._attributes_are_due(person, row):
-            return True
-        return any(self._differs(person, row))
+        return self._writes(person, row, row.lead_id) or any(self._differs(person, row))
 
     def _differs(self, person: Person, row: LedgerRow) -> Iterator[bool]:
+        """For each list whether it is not known that the person is on it by its lead alone, or off it."""
         for audience in self._audiences(person):
             applied = self._applied(audience, row)
-            is_on = applied is not None and applied.is_sure and len(applied.leads) == 1
-            is_off = applied is not None and applied.is_sure and not applied.leads
-            yield not (is_on if person.desired[audience].is_realized else is_off)
+            if applied is None or not applied.is_sure:
+                yield True
+            elif person.desired[audience].is_realized:
+                yield len(applied.leads) != 1 or row.lead_id not in {None, *applied.leads}
+            else:
+                yield bool(applied.leads)
 
-    def _attributes_are_due(self, person: Person, row: LedgerRow) -> bool:
+    def _writes(self, person: Person, row: LedgerRow, lead_id: int | None) -> bool:
+        """Whether a lead is to be told the attributes (None: it is not known which): others than those it was sent."""
+        if not (self.rule.updates_fields and person.fields):
+            return False
         sent = row.attributes
-        if sent is None or sent.digest != person.attributes_hash:
+        if sent is None or sent.digest != person.attributes_hash or lead_id not in {None, sent.lead_id}:
             return True
         return self.now - sent.sent_at >= self._connection.resend_unchanged_after
 

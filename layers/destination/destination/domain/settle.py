@@ -192,8 +192,14 @@ def _added(plan: Plan, answers: Answers) -> int:
 
 
 def _removed(plan: Plan, answers: Answers, reasons: Mapping[AudienceKey, Reason | None]) -> int:
-    """The lists that somebody left; whoever only moves from one lead to another does not leave."""
-    return sum(1 for audience in answers.leaves if audience not in plan.add and reasons[audience] is None)
+    """The lists that somebody left; whoever is on one by another lead does not leave it."""
+    return sum(1 for audience in answers.leaves if reasons[audience] is None and not _stays(plan, audience))
+
+
+def _stays(plan: Plan, audience: AudienceKey) -> bool:
+    """Whether somebody is to be on a list by the lead that they are, or are to become."""
+    is_somebody = plan.lead_id is not None or plan.write is Write.CREATE
+    return is_somebody and plan.person.may_be_exported and plan.person.desired[audience].is_realized
 
 
 def remembering(person: Person, row: LedgerRow | None) -> LedgerRow | None:
@@ -242,16 +248,10 @@ def _attributes(
     person, sent = plan.person, known.attributes
     if answers.write is not None and answers.write.code is None and person.said is not None:
         return Attributes(person.attributes_hash, person.said, now, lead_id)
-    is_the_same = (
-        plan.write is Write.NOTHING
-        and person.fields
-        and person.said is not None
-        and sent is not None
-        and sent.digest == person.attributes_hash
-    )
-    if is_the_same and sent is not None and person.said is not None:
-        return replace(sent, said=person.said)  # Said again, and not sent again.
-    return sent
+    if plan.write is not Write.NOTHING or sent is None or person.said is None or not person.fields:
+        return sent
+    # Said again, and not sent again.
+    return replace(sent, said=person.said) if sent.digest == person.attributes_hash else sent
 
 
 def _applied(
@@ -264,38 +264,42 @@ def _applied(
 ) -> Mapping[AudienceKey, Applied]:
     if not touched:
         return known.applied
-    applied = dict(known.applied)
+    applied, joining = dict(known.applied), frozenset(plan.add)
     for audience in touched:
         list_id = target.activations[audience].list_id
-        if list_id is None:
-            continue
-        before = known.applied.get(audience)
-        leads = before.leads if before is not None and before.list_id == list_id else ()
-        left = _still_on(plan, answers, audience)
-        if lead_id is not None and _is_on(plan, answers, audience, lead_id in leads):
-            left = (lead_id, *(one for one in left if one != lead_id))
-        applied[audience] = Applied(list_id, left, is_sure=_is_sure(plan, answers, audience))
+        if list_id is not None:
+            before = known.applied.get(audience)
+            leads = before.leads if before is not None and before.list_id == list_id else ()
+            on, is_sure = _leads_on(plan, answers, audience, leads, lead_id, joins=audience in joining)
+            applied[audience] = Applied(list_id, on, is_sure)
     return applied
+
+
+def _leads_on(
+    plan: Plan,
+    answers: Answers,
+    audience: AudienceKey,
+    before: tuple[int, ...],
+    lead_id: int | None,
+    *,
+    joins: bool,
+) -> tuple[tuple[int, ...], bool]:
+    """The person's leads that are on a list by now, its own first, and whether that is sure: all was answered."""
+    joined = answers.joins.get(audience)
+    is_sure = len(answers.leaves.get(audience, ())) == len(plan.remove.get(audience, ()))
+    if joins:
+        is_on = joined is None or joined.code is None
+        is_sure = is_sure and joined is not None
+    else:
+        is_on = audience in plan.held or (lead_id in before and _stays(plan, audience))
+    others = _still_on(plan, answers, audience)
+    if lead_id is None or not is_on:
+        return others, is_sure
+    return (lead_id, *(one for one in others if one != lead_id)), is_sure
 
 
 def _still_on(plan: Plan, answers: Answers, audience: AudienceKey) -> tuple[int, ...]:
     """Of the leads to be taken off a list those that were not, or of whom it is not known yet."""
-    leads, given = plan.remove.get(audience, ()), answers.leaves.get(audience, ())
-    gone = {lead for lead, one in zip(leads, given, strict=False) if one.code is None or one.code in GONE_FROM_LIST}
-    return tuple(one for one in leads if one not in gone)
-
-
-def _is_on(plan: Plan, answers: Answers, audience: AudienceKey, was_on: bool) -> bool:
-    """Whether the person's lead is on the list by now, or may be."""
-    if audience in plan.held:
-        return True
-    if audience in plan.add:
-        joined = answers.joins.get(audience)
-        return joined is None or joined.code is None
-    return was_on and plan.person.may_be_exported and plan.person.desired[audience].is_realized
-
-
-def _is_sure(plan: Plan, answers: Answers, audience: AudienceKey) -> bool:
-    """Whether all that was to be changed on a list was answered."""
-    joined = audience not in plan.add or audience in answers.joins
-    return joined and len(answers.leaves.get(audience, ())) == len(plan.remove.get(audience, ()))
+    given = answers.leaves.get(audience, ())
+    gone = {one.lead_id for one in given if one.code is None or one.code in GONE_FROM_LIST}
+    return tuple(one for one in plan.remove.get(audience, ()) if one not in gone)
