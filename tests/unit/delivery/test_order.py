@@ -120,7 +120,9 @@ def test_an_event_that_a_newer_one_overtook_in_its_batch_is_unchanged() -> None:
 
 def test_a_message_that_the_queue_delivers_again_is_not_counted_again() -> None:
     world = World()
-    world.post(event(ADA, ("a", REALIZED)), event(None, ("a", REALIZED)), event("grace@example.org", ("elsewhere", REALIZED)))
+    world.post(
+        event(ADA, ("a", REALIZED)), event(None, ("a", REALIZED)), event("grace@example.org", ("elsewhere", REALIZED))
+    )
     [message] = world.queue.waiting.values()
     for _ in range(3):
         report = world.sync([message], timedelta(minutes=5))
