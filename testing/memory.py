@@ -13,7 +13,7 @@ from datetime import datetime
 from botocore.exceptions import ClientError
 
 from destination.domain.audience import AudienceKey
-from destination.domain.connection import DELIVERING, ActiveConnection, Limits, Status, Waiting
+from destination.domain.connection import DELIVERING, ActiveConnection, Connection, Limits, Status, Waiting
 from destination.domain.credentials import AccessToken, ClientCredentials
 from destination.domain.event import MembershipStatus
 from destination.domain.pace import PaceState
@@ -191,10 +191,10 @@ class MemoryCredentials:
 
     given: dict[str, ClientCredentials] = field(default_factory=dict)
 
-    def get(self, connection_id: str) -> ClientCredentials:
-        if connection_id not in self.given:
-            raise NotFoundError(f"connection {connection_id} has no credentials")
-        return self.given[connection_id]
+    def get(self, connection: Connection) -> ClientCredentials:
+        if connection.id not in self.given:
+            raise NotFoundError(f"connection {connection.id} has no credentials")
+        return self.given[connection.id]
 
 
 @dataclass

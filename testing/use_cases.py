@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 import boto3
 import requests
 from moto import mock_aws
+from mypy_boto3_dynamodb import DynamoDBClient
+from mypy_boto3_secretsmanager import SecretsManagerClient
 
 from destination.control.audiences import Emptying, ManageAudiences
 from destination.control.audit import Recorder
@@ -58,13 +60,18 @@ DRAFT = Connection(
 
 @dataclass
 class Plane:
-    """The use cases of the control plane, the Marketo that they work on, and what others know of the connections."""
+    """The use cases of the control plane, the Marketo that they work on, and what others know of the connections.
+
+    `dynamodb` and `secrets` are the clients that the use cases have, too.
+    """
 
     connections: ManageConnections
     audiences: ManageAudiences
     marketo: Simulator
     delivering: DeliveringConnections
     ingresses: Ingresses
+    dynamodb: DynamoDBClient
+    secrets: SecretsManagerClient
 
     def draft(self) -> str:
         return self.connections.create(DRAFT, CREDENTIALS).connection.id
@@ -139,4 +146,6 @@ def use_cases() -> Iterator[Plane]:
             simulator,
             DeliveringConnections(dynamodb, "ConnectionsTable"),
             Ingresses(dynamodb, "ConnectionsTable"),
+            dynamodb,
+            secretsmanager,
         )

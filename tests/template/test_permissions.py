@@ -84,8 +84,10 @@ ACTIONS: dict[str, dict[str, list[str]]] = {
         CREDENTIALS: [
             "secretsmanager:CreateSecret",
             "secretsmanager:DeleteSecret",
+            "secretsmanager:DescribeSecret",
             "secretsmanager:GetSecretValue",
             "secretsmanager:PutSecretValue",
+            "secretsmanager:UpdateSecretVersionStage",
         ],
         TOKENS: [
             "secretsmanager:CreateSecret",
