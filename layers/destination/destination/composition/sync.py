@@ -3,6 +3,7 @@
 import functools
 import random
 import time
+from collections.abc import Callable
 from datetime import timedelta
 
 from destination.composition import aws, marketo, now, stores
@@ -73,11 +74,21 @@ def marketo_at(
     return marketo.instance(settings(), munchkin_id, credentials, Pace(1, 1), watch)
 
 
-def pace(limits: Limits, state: PaceState, time_left: timedelta) -> Pace:
+def pace(
+    limits: Limits,
+    state: PaceState,
+    time_left: timedelta,
+    monotonic: Callable[[], float] = time.monotonic,
+    wall: Callable[[], float] = time.time,
+) -> Pace:
+    """With calls until the time that is left to the lease is over, by either clock."""
     return Pace(
         limits.calls_per_20s,
         limits.concurrency,
         daily_calls=limits.daily_calls,
         state=state,
-        deadline=time.monotonic() + time_left.total_seconds(),
+        deadline=monotonic() + time_left.total_seconds(),
+        until=wall() + time_left.total_seconds(),
+        monotonic=monotonic,
+        wall=wall,
     )
