@@ -26,7 +26,7 @@ def delivery(
     marketo: Callable[[Connection], Marketo],
     pace: Callable[[Limits, PaceState, timedelta], Pace],
     clock: Callable[[], datetime],
-    verify: Callable[[ActiveConnection, Marketo, str, datetime, Set[str]], timedelta | None],
+    verify: Callable[[ActiveConnection, Marketo, str, datetime, datetime, Set[str]], timedelta | None],
     sleep: Callable[[float], None],
     chance: Callable[[], float],
     name_of: Callable[[str], str],

@@ -22,7 +22,7 @@ from destination.domain.person import Delivered, LedgerRow
 from destination.domain.run import Run, Tally, total_of
 from destination.domain.verification import AudienceCheck, Verification
 from destination.queue import MAX_VISIBILITY_SECONDS, DeadLetter, Message
-from destination.store.errors import NotFoundError
+from destination.store.errors import NotFoundError, StaleVersionError
 from destination.store.leases import Lease
 from destination.store.ledger import TRANSACTION_ITEMS, Entry, LeaseLostError, StaleRunError
 
@@ -207,6 +207,7 @@ class MemoryVerifications:
     left: dict[str, dict[AudienceKey, int]] = field(default_factory=dict)
 
     def create(self, verification: Verification, checks: Sequence[AudienceCheck]) -> None:
+        """As one that is seen for the first time."""
         self.stored[verification.id] = verification
         self.found |= {(verification.id, number): one for number, one in enumerate(checks)}
 
@@ -214,16 +215,22 @@ class MemoryVerifications:
         found = self.stored.get(verification_id)
         return found if found and found.connection_id == connection_id else None
 
-    def put(self, verification: Verification) -> None:
-        self.stored[verification.id] = verification
+    def put(self, verification: Verification) -> Verification:
+        self._refuse_stale(verification)
+        changed = replace(verification, version=verification.version + 1)
+        self.stored[verification.id] = changed
+        return changed
 
     def checks(self, verification: Verification) -> list[AudienceCheck]:
         return [check for (owner, _), check in sorted(self.found.items(), key=_place) if owner == verification.id]
 
-    def put_check(self, verification: Verification, number: int, check: AudienceCheck) -> None:
+    def put_check(self, verification: Verification, number: int, check: AudienceCheck) -> Verification:
+        changed = self.put(verification)
         self.found[verification.id, number] = check
+        return changed
 
     def put_read(self, verification: Verification, number: int, part: int, lead_ids: Iterable[int]) -> None:
+        self._refuse_stale(verification)
         self.leads.setdefault((verification.id, number), {})[part] = list(lead_ids)
 
     def read(self, verification: Verification, number: int) -> set[int]:
@@ -244,6 +251,11 @@ class MemoryVerifications:
             return None
         now = audiences()
         return sum(count for one, count in self.left[connection_id].items() if one in now)
+
+    def _refuse_stale(self, verification: Verification) -> None:
+        found = self.stored.get(verification.id)
+        if found is None or found.version != verification.version:
+            raise StaleVersionError(f"verification {verification.id} is no longer at version {verification.version}")
 
 
 def _place(found: tuple[tuple[str, int], AudienceCheck]) -> tuple[str, int]:

@@ -198,10 +198,10 @@ def test_what_is_out_of_place_at_the_end_is_told_by_the_exit_code(
     store, show = Verifications(plane.dynamodb(), "RunsTable"), f"{path}/{requested['id']}"
     [begun] = store.newest(made, 1)
     [check] = store.checks(begun)
-    store.put(replace(begun, status=VerificationStatus.RUNNING, started_at=now))
+    begun = store.put(replace(begun, status=VerificationStatus.RUNNING, started_at=now))
     running = answered(console, show)
     found = replace(check, phase=Phase.DONE, expected=10, found=9, missing=missing, unexpected=unexpected, code=code)
-    store.put_check(begun, 0, found)
+    begun = store.put_check(begun, 0, found)
     store.put(replace(begun, status=VerificationStatus.COMPLETED, position=1, finished_at=now))
     console.gateway.scripted += [(202, running[1], json.dumps(requested)), running]
 

@@ -7,6 +7,7 @@ What Marketo refuses fails the verification and nothing else: deliveries find ou
 works.
 """
 
+import contextlib
 from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -34,6 +35,7 @@ from destination.marketo.errors import (
 from destination.marketo.instance import Marketo
 from destination.marketo.leads import RecordResult, chunks
 from destination.marketo.lists import MemberPage
+from destination.store.errors import StaleVersionError
 
 SLICE: Final = timedelta(seconds=60)
 """How long deliveries to the instance wait at most for a verification."""
@@ -51,9 +53,9 @@ class Verifications(Protocol):
     """Verifications and what they have done so far."""
 
     def get(self, connection_id: str, verification_id: str) -> Verification | None: ...
-    def put(self, verification: Verification) -> None: ...
+    def put(self, verification: Verification) -> Verification: ...
     def checks(self, verification: Verification) -> Sequence[AudienceCheck]: ...
-    def put_check(self, verification: Verification, number: int, check: AudienceCheck) -> None: ...
+    def put_check(self, verification: Verification, number: int, check: AudienceCheck) -> Verification: ...
     def put_read(self, verification: Verification, number: int, part: int, lead_ids: Iterable[int]) -> None: ...
     def read(self, verification: Verification, number: int) -> set[int]: ...
     def forget_read(self, verification: Verification, number: int) -> None: ...
@@ -73,17 +75,19 @@ class VerifyLists:
         target: ActiveConnection,
         marketo: Marketo,
         verification_id: str,
+        queued_at: datetime,
         until: datetime,
         tried: Set[str],
     ) -> timedelta | None:
-        """Carry one on until a time; when to go on with it, None when it is finished.
+        """Carry one on until a time; when to go on with it, None when it is finished or another message carries it on.
 
+        `queued_at`: when the message that asks for it was. What is cancelled, or goes on elsewhere, is left alone.
         `tried`: the codes that were waited out often enough, so that a list that cannot be read does not hold up
         deliveries for ever. Raises InstanceWaitsError of other codes, OutOfTimeError.
         """
         now = self.clock()
         found = self.verifications.get(target.connection.id, verification_id)
-        if found is None or found.at(now).is_finished:
+        if found is None or found.at(now).is_finished or found.queued_at != queued_at:
             return None
         verification_slice = _Slice(
             self, target, marketo, found, list(self.verifications.checks(found)), min(until, now + SLICE)
@@ -96,6 +100,8 @@ class VerifyLists:
             if error.code not in tried:
                 raise
             verification_slice.fail(error.code)
+        except StaleVersionError:
+            return timedelta(0)  # To be looked at anew: it was cancelled, or went on elsewhere.
         return None
 
 
@@ -113,8 +119,8 @@ class _Slice:
 
     def go_on(self) -> timedelta | None:
         now = self.use_case.clock()
-        if self.verification.started_at is None:
-            self._put(replace(self.verification, status=VerificationStatus.RUNNING, started_at=now))
+        started_at = self.verification.started_at or now
+        self._put(replace(self.verification, status=VerificationStatus.RUNNING, started_at=started_at))
         while self.verification.position < len(self.checks):
             number = self.verification.position
             if not self._check(number):
@@ -127,16 +133,18 @@ class _Slice:
         return None
 
     def fail(self, code: str) -> None:
-        """Give it up; what was read of the list that it was at expires."""
-        self._put(self.verification.failed(code, self.use_case.clock()))
+        """Give it up, unless it was cancelled; what was read of the list that it was at expires."""
+        with contextlib.suppress(StaleVersionError):
+            self._put(self.verification.failed(code, self.use_case.clock()))
 
     def _put(self, verification: Verification) -> None:
-        self.verification = verification
-        self.use_case.verifications.put(verification)
+        touched = replace(verification, touched_at=self.use_case.clock())
+        self.verification = self.use_case.verifications.put(touched)
 
     def _note(self, number: int, check: AudienceCheck) -> AudienceCheck:
         self.checks[number] = check
-        self.use_case.verifications.put_check(self.verification, number, check)
+        touched = replace(self.verification, touched_at=self.use_case.clock())
+        self.verification = self.use_case.verifications.put_check(touched, number, check)
         return check
 
     def _check(self, number: int) -> bool:
