@@ -1,9 +1,11 @@
 """A worker that dies in the middle of its work: from one effect on, none of what it does reaches the world."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from botocore.client import BaseClient
 from requests import PreparedRequest, Response
 
 from marketo_simulator import Simulator
@@ -72,3 +74,20 @@ def mortal(world: World) -> Life:
     }
     world.sync = world.delivery(**used)
     return life
+
+
+@contextmanager
+def mortal_clients(life: Life, *clients: BaseClient) -> Iterator[None]:
+    """While the block runs, each call of the clients to AWS is an effect of a worker that has so much life."""
+
+    def moment(**_: object) -> None:
+        life.moment()
+
+    events = [(client.meta.events, name) for client in clients for name in ("before-call", "after-call")]
+    for emitter, name in events:
+        emitter.register_first(name, moment)
+    try:
+        yield
+    finally:
+        for emitter, name in events:
+            emitter.unregister(name, moment)

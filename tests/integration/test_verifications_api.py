@@ -321,18 +321,6 @@ def test_one_that_could_not_be_queued_goes_on_by_itself() -> None:
     assert verification(connection_id, made.json["id"]) == resumed
 
 
-def test_one_that_stays_silent_is_queued_less_and_less_often_until_it_is_given_up() -> None:
-    connection_id = enabled()
-    made = call("POST", f"/connections/{connection_id}/verifications", {}).json
-    start = verification(connection_id, made["id"]).requested_at
-    resumed = [
-        minute for minute in range(0, 8 * 24 * 60, 5) if due(start + timedelta(minutes=minute))
-    ]  # the monitor wakes up every five minutes
-    assert resumed == [15, 30, 60, 120, 240, 480, 960, 1_920, 3_840, 7_680]
-    shown = call("GET", f"/connections/{connection_id}/verifications/{made['id']}").json
-    assert shown["status"] == "queued"
-
-
 def test_one_that_goes_on_is_not_queued_again() -> None:
     connection_id = enabled()
     made = call("POST", f"/connections/{connection_id}/verifications", {}).json
