@@ -8,6 +8,7 @@ from typing import Any
 from botocore.client import BaseClient
 from requests import PreparedRequest, Response
 
+from destination.delivery.verify_lists import VerifyLists
 from marketo_simulator import Simulator
 from marketo_simulator.adapter import SimulatorAdapter
 from testing.world import World
@@ -72,7 +73,8 @@ def mortal(world: World) -> Life:
         name: Mortal(getattr(world, name), life)
         for name in ("connections", "leases", "ledger", "queue", "dead_letters")
     }
-    world.sync = world.delivery(**used)
+    verify = VerifyLists(Mortal(world.verifications, life), world.ledger.placed, lambda: world.now)
+    world.sync = world.delivery(**used, verify=verify)
     return life
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
+from itertools import count
 
 import pytest
 from botocore.exceptions import ClientError
@@ -30,6 +31,7 @@ from destination.domain.verification import (
 )
 from destination.queue import verification_message
 from marketo_simulator import Fault
+from testing.crashes import CrashError, mortal
 from testing.meddler import meddle
 from testing.world import START, World, audience, connection, event
 
@@ -339,6 +341,30 @@ def test_a_message_that_is_delivered_twice_does_no_harm() -> None:
     check = world.verifications.found[ID, 0]
     assert (check.expected, check.found, check.missing.count, check.missing.repaired) == (900, 600, 300, 300)
     assert len(world.members("a")) == 900
+
+
+def test_after_a_crash_at_any_moment_it_comes_to_its_end() -> None:
+    for moments in count():
+        world = seeded(5, on_list=3)
+        put(world, B, 1)
+        request(world, "a", "b", repair=Repair.BOTH)
+        life = mortal(world)
+        life.moments = moments
+        try:
+            world.deliver()
+        except CrashError:
+            died = True
+        else:
+            died = False
+        life.moments = None
+        world.now += timedelta(minutes=30)
+        for _ in slices(world):
+            pass
+        assert world.verifications.stored[ID].status is VerificationStatus.COMPLETED
+        assert (world.members("a"), world.members("b"), left(world)) == ([1, 2, 3, 4, 5], [], {})
+        if not died:
+            break
+    assert moments > 40
 
 
 def test_each_step_shows_that_it_goes_on() -> None:
