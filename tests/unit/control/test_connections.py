@@ -16,6 +16,7 @@ from destination.domain.credentials import ClientCredentials
 from destination.domain.problem import ConfigurationError
 from destination.store.connections import Connections
 from destination.store.errors import NotFoundError, StaleVersionError
+from destination.store.secrets import Credentials
 from testing.aws import refused
 from testing.use_cases import AUDIENCE, CREDENTIALS, DRAFT, Plane
 
@@ -111,6 +112,19 @@ def test_a_change_of_a_connection_that_is_removed_meanwhile_leaves_no_credential
     removed = meanwhile(plane, lambda: plane.connections.delete(before.id, discard=True))
     with pytest.raises(NotFoundError):
         removed.change(before, before, ClientCredentials("client", "late"))
+    assert plane.secrets.list_secrets()["SecretList"] == []
+
+
+def test_a_change_that_comes_after_the_removal_leaves_no_credentials(plane: Plane) -> None:
+    before = plane.connections.get(plane.draft())
+
+    class Late(Credentials):
+        def put(self, connection_id: str, credentials: ClientCredentials) -> str:
+            plane.connections.delete(connection_id, discard=True)
+            return super().put(connection_id, credentials)
+
+    with pytest.raises(NotFoundError):
+        replace(plane.connections, credentials=Late(plane.secrets, "dest")).change(before, before, CREDENTIALS)
     assert plane.secrets.list_secrets()["SecretList"] == []
 
 

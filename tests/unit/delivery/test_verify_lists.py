@@ -367,6 +367,22 @@ def test_after_a_crash_at_any_moment_it_comes_to_its_end() -> None:
     assert moments > 40
 
 
+def test_one_that_goes_on_elsewhere_is_looked_at_anew() -> None:
+    """Of two who carry it on at once one stops, and its message stays until it sees the end."""
+    world = seeded(900, on_list=600)
+    request(world, "a", repair=Repair.MISSING)
+
+    def somebody_else() -> None:
+        world.verifications.put(world.verifications.stored[ID])
+
+    meddle(world, lambda request: f"/lists/{A}/leads" in str(request.url), somebody_else)
+    assert len(world.deliver().requeued) == 1
+    for _ in slices(world):
+        pass
+    assert world.verifications.stored[ID].status is VerificationStatus.COMPLETED
+    assert len(world.members("a")) == 900
+
+
 def test_each_step_shows_that_it_goes_on() -> None:
     world = seeded(3_000, latency=25.0)
     request(world, "a")

@@ -1,6 +1,5 @@
 """The use case of whoever wants lists verified, and asks what was found."""
 
-import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -15,7 +14,7 @@ from destination.domain.problem import Problem
 from destination.domain.verification import AudienceCheck, Repair, Verification, VerificationStatus
 from destination.queue import EventQueue, verification_message
 from destination.store.connections import Connections
-from destination.store.errors import AWS_ERRORS, NotFoundError, StaleVersionError
+from destination.store.errors import NotFoundError, StaleVersionError
 from destination.store.verifications import Verifications as Stored
 
 SHOWN = 50
@@ -61,23 +60,22 @@ class ManageVerifications:
             self.stored.create(made, checks, last, record)
         except StaleVersionError:
             raise VerifyingError("another verification was requested at the same time") from None
-        with contextlib.suppress(*AWS_ERRORS):
-            self._queue(made)
+        self._queue(made)
         return made
 
     def resume(self, connection_id: str) -> Verification | None:
         """Queue the one that is under way again if it has not gone on for long, as its message may be lost.
 
-        None: there is none of which that is so. Of its messages the one that is queued now is the only one that still
-        carries it on. Raises StaleVersionError when it goes on just now.
+        None: there is none of which that is so, or the queue does not take it; then it is tried later. Of its messages
+        the one that is queued now is the only one that still carries it on. Raises StaleVersionError when it goes on
+        just now.
         """
         now = self.clock()
         silent = self._going_on(connection_id, self.stored.last(connection_id))
         if silent is None or not silent.is_silent(now):
             return None
         resumed = self.stored.put(replace(silent, requeued_at=now))
-        self._queue(resumed)
-        return resumed
+        return resumed if self._queue(resumed) else None
 
     def cancel(self, connection_id: str, verification_id: str) -> tuple[Verification, Sequence[AudienceCheck]]:
         """Have one go on no longer, whatever it is doing; another one can be requested at once.
@@ -110,9 +108,11 @@ class ManageVerifications:
         found = None if last is None else self.stored.get(connection_id, last)
         return None if found is None or found.at(self.clock()).is_finished else found
 
-    def _queue(self, verification: Verification) -> None:
+    def _queue(self, verification: Verification) -> bool:
+        """Whether the queue takes its message."""
         owner = verification.connection_id
-        self.queue.send(owner, [verification_message(owner, verification.id, verification.queued_at)])
+        message = verification_message(owner, verification.id, verification.queued_at)
+        return not self.queue.send(owner, [message])
 
     def _refuse_idle(self, target: ActiveConnection) -> None:
         connection = target.connection
