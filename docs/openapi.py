@@ -102,6 +102,7 @@ _PROBLEMS: Final[Mapping[str, tuple[str, ...]]] = {
     "requestVerification": (*_BODY, "not-found", "incomplete", "verifying"),
     "listVerifications": ("not-found",),
     "getVerification": ("not-found",),
+    "cancelVerification": ("not-found",),
     "setAlerts": (*_BODY, "not-found", "incomplete", "deleting", "stale"),
     "postEvents": (
         "not-json",

@@ -45,7 +45,11 @@ COMMANDS = (
         verifications.verify,
         ["destination verify $ID --wait", "destination verify $ID --audience $AUDIENCE --repair both --wait"],
     ),
-    ("verifications", verifications.verifications, ["destination verifications $ID"]),
+    (
+        "verifications",
+        verifications.verifications,
+        ["destination verifications $ID", "destination verifications $ID $VERIFICATION --cancel"],
+    ),
     (
         "alerts",
         alerts.alerts,

@@ -26,7 +26,7 @@ def verify(
     """Compare Marketo's lists with what was delivered, and repair them if asked to.
 
     `--repair missing` puts missing people on the lists, `unexpected` takes unexpected ones off, `both` does both. With
-    `--wait` it exits with 1 if it failed, anybody is out of place at the end, or a list could not be
+    `--wait` it exits with 1 if it failed or was cancelled, anybody is out of place at the end, or a list could not be
     read.
     """
     if namespace is not None and audience is None:
@@ -42,7 +42,7 @@ def verify(
         _show(made)
     else:
         render.text(f"{made['id']}: {made['status']}; see: destination verifications {connection_id} {made['id']}")
-    if wait and (made["code"] or out_of_place(made)):
+    if wait and (made["status"] != "completed" or out_of_place(made)):
         raise typer.Exit(FAILED)
 
 
@@ -52,12 +52,19 @@ def verifications(
     verification_id: Annotated[
         str | None, typer.Argument(metavar="VERIFICATION", help="Show this verification, with what it found.")
     ] = None,
+    cancel: Annotated[bool, typer.Option("--cancel", help="Cancel the verification.")] = False,
     as_json: Json = False,
 ) -> None:
-    """List the verifications of a connection, newest first; or show one."""
+    """List the verifications of a connection, newest first; or show one, or cancel it.
+
+    One that is cancelled makes room for another at once. What it repaired so far stays so.
+    """
     api = chosen(context).api
+    if cancel and verification_id is None:
+        raise CommandError("--cancel needs the verification's id", "Name one; without an id they are listed.")
     if verification_id is not None:
-        found = api.get(at(connection_id, "verifications", verification_id))
+        path = at(connection_id, "verifications", verification_id)
+        found = api.call("DELETE" if cancel else "GET", path)
         if as_json:
             render.as_json(found)
         else:

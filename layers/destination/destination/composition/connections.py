@@ -4,6 +4,7 @@ import functools
 import secrets
 import time
 import uuid
+from collections.abc import Callable
 from contextvars import ContextVar
 
 from destination.composition import aws, marketo, now, shared, stores
@@ -58,14 +59,21 @@ def paces() -> dict[str, Pace]:
     return {}
 
 
-def pace_for(munchkin_id: str) -> Pace:
-    now, before = time.monotonic(), paces().get(munchkin_id)
+def pace_for(
+    munchkin_id: str,
+    monotonic: Callable[[], float] = time.monotonic,
+    wall: Callable[[], float] = time.time,
+) -> Pace:
+    now, before = monotonic(), paces().get(munchkin_id)
     paces()[munchkin_id] = Pace(
         CALLS_PER_20S,
         CONCURRENCY,
         state=before.state() if before else NOTHING_KNOWN,
         deadline=now + LAST_CALL,
         end=now + LAST_ANSWER,
+        until=wall() + LAST_CALL,
+        monotonic=monotonic,
+        wall=wall,
     )
     return paces()[munchkin_id]
 

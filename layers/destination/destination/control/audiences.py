@@ -224,7 +224,7 @@ class ManageAudiences:
         return renamed.name
 
     def _given_credentials(self, connection: Connection, why: str) -> ClientCredentials:
-        credentials = self.credentials.find(connection.id)
+        credentials = self.credentials.find(connection)
         if credentials is None:
             raise IncompleteError([Problem("credentials", f"give them first: {why}")])
         return credentials

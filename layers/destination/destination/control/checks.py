@@ -83,14 +83,14 @@ class CheckConnections:
         """
         active = self.connections.active(connection_id)
         events = () if sample is None else self._events(active.connection, sample)
-        examination = self._examination(active.connection, self.credentials.find(connection_id), events)
+        examination = self._examination(active.connection, self.credentials.find(active.connection), events)
         report = examination.report(EVERY_CHECK)
         warnings = (*connection_warnings(active.connection, len(active.activations)), *report.warnings)
         return replace(report, warnings=warnings)
 
     def admit(self, connection: Connection) -> None:
         """Let a connection be enabled. Raises ChecksFailedError, and what Marketo halts for."""
-        _refuse(self._examination(connection, self.credentials.find(connection.id)), TO_ENABLE)
+        _refuse(self._examination(connection, self.credentials.find(connection)), TO_ENABLE)
 
     def admit_change(self, before: Connection, after: Connection, credentials: ClientCredentials | None) -> None:
         """Let an enabled connection be changed; only what the change touches is checked. Raises as `admit`.
@@ -107,7 +107,7 @@ class CheckConnections:
         if credentials is not None:
             wanted.add(CheckName.CREDENTIALS)
         if wanted:
-            _refuse(self._examination(after, credentials or self.credentials.find(before.id)), wanted)
+            _refuse(self._examination(after, credentials or self.credentials.find(before)), wanted)
 
     def _examination(
         self, connection: Connection, credentials: ClientCredentials | None, events: Sequence[ProfileEvent] = ()

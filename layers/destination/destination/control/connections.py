@@ -3,10 +3,12 @@
 Every change is written together with its audit record, or not at all.
 """
 
+import contextlib
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from destination.control.audit import Recorder, credential_changes, differences
 from destination.control.checks import CheckConnections
@@ -29,8 +31,11 @@ from destination.domain.connection_rules import (
 from destination.domain.credentials import ClientCredentials
 from destination.domain.problem import Problem, refuse
 from destination.store.connections import Connections, ConnectionsPage
-from destination.store.errors import DeletingError, StaleVersionError
+from destination.store.errors import AWS_ERRORS, DeletingError, NotFoundError, StaleVersionError
 from destination.store.secrets import Credentials, TokenSecret
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +85,7 @@ class ManageConnections:
         token = self.new_token()
         # The credentials first: a connection that can be seen has all that was given for it.
         if credentials is not None:
-            self.credentials.put(connection.id, credentials)
+            connection = replace(connection, credentials_version=self.credentials.put(connection.id, credentials))
         changes = (*differences(None, connection), *credential_changes(None, credentials))
         record = self.record(AuditAction.CREATE_CONNECTION, connection.id, changes)
         self.connections.create(connection, _hash(token), record)
@@ -122,13 +127,9 @@ class ManageConnections:
         changes = differences(before, after)
         if credentials is None:
             return self.connections.update(after, self.record(action, before.id, changes))
-        # The credentials first: sync keeps them for as long as the version stays, so whoever sees the new version must
-        # find the new ones. They have no condition, so the version is looked at once more, for a change that is stale.
-        _expect(self.connections.get(before.id), before.version)
-        replaced = self.credentials.find(before.id)
-        self.credentials.put(before.id, credentials)
+        replaced = self.credentials.find(before)
         changes += credential_changes(replaced, credentials)
-        changed = self.connections.update(after, self.record(action, before.id, changes))
+        changed = self._give(before, after, credentials, self.record(action, before.id, changes))
         if replaced is not None and replaced.client_id != credentials.client_id:
             # Others with the same credentials obtain a new one.
             self.token_of(before, replaced).delete()
@@ -183,9 +184,33 @@ class ManageConnections:
         connection = self.connections.rotate_token(connection_id, connection.version, _hash(token), until, record)
         return Rotated(connection, token, until)
 
+    def _give(
+        self,
+        before: Connection,
+        after: Connection,
+        credentials: ClientCredentials,
+        record: "TransactWriteItemTypeDef",
+    ) -> Connection:
+        """Store new credentials, then the connection that names them.
+
+        Of two changes at once each writes a version of the secret, and the one that is stored names its own.
+        """
+        if before.credentials_version is not None:
+            # Whoever gave them may not have come to this.
+            self.credentials.keep(before.id, before.credentials_version)
+        version = self.credentials.put(before.id, credentials)
+        try:
+            changed = self.connections.update(replace(after, credentials_version=version), record)
+        except NotFoundError:
+            self.credentials.delete(before.id)  # It was removed meanwhile, and its secret before it.
+            raise
+        with contextlib.suppress(*AWS_ERRORS):  # The change is made, and the next one comes to it.
+            self.credentials.keep(before.id, version)
+        return changed
+
     def _refuse_incomplete(self, connection: Connection, *, has_credentials: bool = False) -> None:
         active = replace(self.connections.active(connection.id), connection=connection)
-        has_credentials = has_credentials or self.credentials.find(connection.id) is not None
+        has_credentials = has_credentials or self.credentials.find(connection) is not None
         if missing := missing_to_enable(active, has_credentials=has_credentials):
             raise IncompleteError(missing)
 

@@ -48,7 +48,7 @@ class Connections(Protocol):
 class Credentials(Protocol):
     """Whom the connections are in Marketo."""
 
-    def get(self, connection_id: str) -> ClientCredentials: ...
+    def get(self, connection: Connection) -> ClientCredentials: ...
 
 
 class Ledger(Protocol):
@@ -105,7 +105,7 @@ class PreviewEvents:
     def _credentials_of(self, target: ActiveConnection) -> ClientCredentials:
         credentials: ClientCredentials | None = None
         with suppress(NotFoundError):
-            credentials = self.credentials.get(target.connection.id)
+            credentials = self.credentials.get(target.connection)
         missing = missing_to_enable(target, has_credentials=credentials is not None)
         needed = [one for one in missing if one.path in _NEEDED]
         if credentials is None or needed:

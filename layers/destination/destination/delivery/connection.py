@@ -72,15 +72,16 @@ class ConnectionResult:
 class DeliverConnection:
     """Delivers what one connection's messages say.
 
-    `verify` carries a verification on until a time, and tells when it is to go on. `enter` fences shards of the ledger
-    for a lease. `name_of` gives the pseudonym of the person with a dedupe key.
+    `verify` carries a verification on, for its message that was queued at a time, until another, and tells when it is
+    to go on. `enter` fences shards of the ledger for a lease. `name_of` gives the pseudonym of the person with a dedupe
+    key.
     """
 
     connections: Connections
     ledger: Ledger
     dead_letters: DeadLetters
     clock: Callable[[], datetime]
-    verify: Callable[[ActiveConnection, Marketo, str, Lease, datetime], timedelta | None]
+    verify: Callable[[ActiveConnection, Marketo, str, datetime, Lease, datetime], timedelta | None]
     enter: Callable[[Lease, Collection[int]], None]
     name_of: Callable[[str], str]
 
@@ -189,7 +190,8 @@ class DeliverConnection:
         self, open_message: OpenMessage, verification: str, marketo: Marketo, lease: Lease, until: datetime
     ) -> Iterator[Requeue]:
         try:
-            delay = self.verify(open_message.target, marketo, verification, lease, until)
+            queued_at = open_message.envelope.received_at
+            delay = self.verify(open_message.target, marketo, verification, queued_at, lease, until)
         except AWS_ERRORS as error:  # It may be of this verification alone: the deliveries of others go on.
             yield Requeue(open_message, RETRY_BLOCKED, f"AWS: {aws_code(error)}")
             return

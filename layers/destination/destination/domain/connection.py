@@ -159,7 +159,7 @@ class Connection:
     do not stay for ever. `lead_cache`: how long the lead id of a person with one match is trusted (zero: not at all).
     `marketing_actions`: what the data is used for in Marketo, which data usage policies may deny. `ecid_field`: on a
     `legacy_v2` connection, the searchable field that holds the ECID. `propagate_renames`: a renamed audience renames
-    its list.
+    its list. `credentials_version`: the version of its secret that holds its credentials (None: it has none).
     """
 
     id: str
@@ -190,6 +190,7 @@ class Connection:
     alerts: tuple[Subscription, ...] = ()
     waiting: Waiting | None = None
     verification: Schedule | None = None
+    credentials_version: str | None = None
 
     @property
     def lookup_fields(self) -> tuple[str, ...]:

@@ -69,7 +69,10 @@ def is_connection(found: Item) -> bool:
 
 
 def configuration(connection: Connection) -> Attributes:
-    """All that an operator configures; the id, version, status and its cause are the store's to write."""
+    """All that an operator configures, and which credentials were given.
+
+    The id, version, status and its cause are the store's to write.
+    """
     return {
         "name": connection.name,
         "description": connection.description,
@@ -111,6 +114,7 @@ def configuration(connection: Connection) -> Attributes:
             {"alert": one.alert.value, "threshold": None if one.threshold is None else Decimal(str(one.threshold))}
             for one in connection.alerts
         ],
+        "credentials_version": connection.credentials_version,
     }
 
 
@@ -155,6 +159,7 @@ def connection_from(item: Item) -> Connection:
         alerts=tuple(_subscription(one) for one in stored["alerts"]),
         waiting=_waiting(stored.get("waiting")),
         verification=_schedule(stored.get("verification")),
+        credentials_version=stored.get("credentials_version"),
     )
 
 
