@@ -43,7 +43,7 @@ COMMANDS = (
     (
         "verify",
         verifications.verify,
-        ["destination verify $ID --wait", "destination verify $ID --audience $AUDIENCE --repair both --wait"],
+        ["destination verify $ID --wait", "destination verify $ID --audience $AUDIENCE --repair foreign --wait"],
     ),
     (
         "verifications",

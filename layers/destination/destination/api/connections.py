@@ -28,7 +28,7 @@ from destination.domain.connection import (
 from destination.domain.connection_rules import MAX_MAPPING_ROWS, MAX_MARKETING_ACTIONS
 from destination.domain.credentials import ClientCredentials
 from destination.domain.problem import Problem
-from destination.domain.verification import Repair, Schedule
+from destination.domain.verification import REPAIRED_BY_DEFAULT, Repair, Schedule
 
 
 def _secret(value: object) -> object:
@@ -99,7 +99,7 @@ class ScheduleIn(Representation):
     """How often Marketo's lists are compared with what was delivered, and what is repaired then."""
 
     every: Duration = Field(examples=["P1D"])
-    repair: Repair = Repair.NONE
+    repair: list[Repair] = Field(sorted(REPAIRED_BY_DEFAULT), description="As in a request for one.")
 
 
 class Configuration(Representation):
@@ -162,7 +162,7 @@ class ConnectionIn(Configuration):
             "limits": Limits(**self.limits.model_dump()),
             "marketing_actions": tuple(self.marketing_actions),
             "consent": self.consent and Consent(self.consent.source, tuple(self.consent.allowed)),
-            "verification": self.verification and Schedule(self.verification.every, self.verification.repair),
+            "verification": self.verification and Schedule(self.verification.every, frozenset(self.verification.repair)),
             "alerts": tuple(one.subscription() for one in self.alerts),
         }
 

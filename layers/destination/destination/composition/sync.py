@@ -33,17 +33,19 @@ def sync(watch: CallWatch) -> DeliverBatch:
     connections = DeliveringConnections(aws.dynamodb(), settings().connections_table)
     dead_letters = DeadLetters(aws.sqs(), settings().dead_letter_queue_url)
     ledger = marketo.ledger(settings())
+    leases = stores.leases(settings())
     deliver = DeliverConnection(
         connections=connections,
         ledger=ledger,
         dead_letters=dead_letters,
         clock=now,
-        verify=VerifyLists(stores.verifications(settings()), ledger.placed, now),
+        verify=VerifyLists(stores.verifications(settings()), ledger, leases.enter, now),
+        enter=leases.enter,
         name_of=functools.partial(pseudonym, pseudonym_secret(aws.secretsmanager(), settings().pseudonym_secret)),
     )
     turn = TakeTurn(
         connections=connections,
-        leases=stores.leases(settings()),
+        leases=leases,
         marketo=functools.partial(marketo_of, watch),
         pace=pace,
         deliver=deliver,

@@ -1,6 +1,6 @@
 """The use case of whoever wants lists verified, and asks what was found."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -32,8 +32,10 @@ class ManageVerifications:
     new_id: Callable[[], str]
     clock: Callable[[], datetime]
 
-    def request(self, connection_id: str, audience: AudienceKey | None, repair: Repair) -> Verification:
-        """Have the lists of one audience, or of all, compared with the ledger.
+    def request(
+        self, connection_id: str, audiences: Collection[AudienceKey] | None, repair: frozenset[Repair]
+    ) -> Verification:
+        """Have the lists of some audiences, or of all (None), compared with the ledger.
 
         If its message cannot be queued now, it goes on by itself a little later (`resume`). Raises NotFoundError,
         IncompleteError when the connection does not deliver or the audience has no list, and VerifyingError.
@@ -43,7 +45,7 @@ class ManageVerifications:
         last = self.stored.last(connection_id)
         if (going_on := self._going_on(connection_id, last)) is not None:
             raise VerifyingError(f"verification {going_on.id} is {going_on.status}")
-        checks = _checks(target, audience)
+        checks = _checks(target, audiences)
         if not checks:
             raise NotFoundError("the audience is not activated, or has no list")
         now = self.clock()
@@ -53,9 +55,10 @@ class ManageVerifications:
             repair=repair,
             requested_at=now,
             audiences=len(checks),
-            is_whole=audience is None,
+            is_whole=audiences is None,
         )
-        record = self.record(AuditAction.REQUEST_VERIFICATION, connection_id, audience=audience)
+        only = next(iter(audiences)) if audiences is not None and len(audiences) == 1 else None
+        record = self.record(AuditAction.REQUEST_VERIFICATION, connection_id, audience=only)
         try:
             self.stored.create(made, checks, last, record)
         except StaleVersionError:
@@ -122,9 +125,9 @@ class ManageVerifications:
             raise IncompleteError([Problem("sync_type", "a connection with profile_only keeps no lists to verify")])
 
 
-def _checks(target: ActiveConnection, audience: AudienceKey | None) -> list[AudienceCheck]:
+def _checks(target: ActiveConnection, audiences: Collection[AudienceKey] | None) -> list[AudienceCheck]:
     return [
         AudienceCheck.of(one, one.list_id)
         for key, one in sorted(target.activations.items())
-        if one.list_id is not None and audience in {None, key}
+        if one.list_id is not None and (audiences is None or key in audiences)
     ]

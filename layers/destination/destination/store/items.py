@@ -108,7 +108,7 @@ def configuration(connection: Connection) -> Attributes:
         "verification": connection.verification
         and {
             "every": int(connection.verification.every.total_seconds()),
-            "repair": connection.verification.repair.value,
+            "repair": sorted(connection.verification.repair),
         },
         "alerts": [
             {"alert": one.alert.value, "threshold": None if one.threshold is None else Decimal(str(one.threshold))}
@@ -220,7 +220,7 @@ def _source_type(text: str | None) -> SourceType | None:
 def _schedule(stored: Attributes | None) -> Schedule | None:
     if stored is None:
         return None
-    return Schedule(timedelta(seconds=int(stored["every"])), Repair(stored["repair"]))
+    return Schedule(timedelta(seconds=int(stored["every"])), frozenset(map(Repair, stored["repair"])))
 
 
 def _time(text: str | None) -> datetime | None:

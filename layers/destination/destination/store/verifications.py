@@ -3,6 +3,7 @@
     connection_id   id = verification#<id>                status, repair, position, times, expires_at
     connection_id   id = verified#<id>#<number>           the audience's check
     connection_id   id = read#<id>#<number>#<part>        lead ids, 8 bytes each, compressed
+    connection_id   id = stands#<id>#<number>#<part>      what the ledger says of leads, 37 bytes each
     connection_id   id = out_of_sync                      by audience, what its last verification left out of place
     connection_id   id = last_verification                the id of the one that was requested last
 
@@ -15,17 +16,29 @@ well, changes nothing:
 """
 
 import json
+import struct
 import zlib
 from array import array
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import asdict, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from destination.domain.audience import AudienceKey
 from destination.domain.run import RETENTION
 from destination.domain.times import format_time, parse_time
-from destination.domain.verification import AudienceCheck, Differences, Phase, Repair, Verification, VerificationStatus
+from destination.domain.verification import (
+    MAX_DURATION,
+    AudienceCheck,
+    Differences,
+    LedgerReading,
+    Phase,
+    Repair,
+    Stand,
+    Standing,
+    Verification,
+    VerificationStatus,
+)
 from destination.store.errors import StaleVersionError
 from destination.store.items import OF_KIND, Item, attributes, item
 from destination.store.transactions import refused
@@ -38,10 +51,17 @@ if TYPE_CHECKING:
 PART: Final = 30_000
 """Lead ids to an item: 240 KB before compression, and an item holds 400 KB."""
 
-_KEPT: Final = timedelta(days=2)
+STANDS: Final = 8_000
+"""What the ledger says of so many leads to an item: 296 KB."""
+
+_STAND: Final = struct.Struct(">32sIB")
+_PERSON: Final = "person#"
+
+_KEPT: Final = MAX_DURATION
 """What was read of a list is of no use any longer."""
 
-_HEAD, _CHECK, _READ, _OUT_OF_SYNC, _LAST = "verification#", "verified#", "read#", "out_of_sync", "last_verification"
+_HEAD, _CHECK, _READ, _STANDS = "verification#", "verified#", "read#", "stands#"
+_OUT_OF_SYNC, _LAST = "out_of_sync", "last_verification"
 
 _IS_LAST: Final = "verification = :last"
 _IS_FIRST: Final = "attribute_not_exists(verification)"
@@ -135,9 +155,25 @@ class Verifications:
 
     def put_read(self, verification: Verification, number: int, part: int, lead_ids: Iterable[int]) -> None:
         """Keep lead ids that were read of a list, PART at most. Raises StaleVersionError."""
-        packed = zlib.compress(array("Q", lead_ids).tobytes())
-        stored = {"leads": {"B": packed}} | item({"expires_at": int((verification.requested_at + _KEPT).timestamp())})
-        key = _key(verification.connection_id, f"{_READ}{verification.id}#{number:04}#{part:06}")
+        self._keep(verification, f"{_READ}{verification.id}#{number:04}#{part:06}", array("Q", lead_ids).tobytes())
+
+    def put_stands(self, verification: Verification, number: int, part: int, stands: Sequence[Stand]) -> None:
+        """Keep what was read of the ledger, STANDS at most. Raises StaleVersionError."""
+        packed = b"".join(_STAND.pack(_hash_of(one.row), one.lead_id, one.standing) for one in stands)
+        self._keep(verification, f"{_STANDS}{verification.id}#{number:04}#{part:06}", packed)
+
+    def stands(self, verification: Verification, number: int, parts: int) -> Iterator[Stand]:
+        """What was read of the ledger about an audience, in so many parts."""
+        for part in range(parts):
+            key = _key(verification.connection_id, f"{_STANDS}{verification.id}#{number:04}#{part:06}")
+            answer = self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True)
+            for row, lead_id, standing in _STAND.iter_unpack(zlib.decompress(answer["Item"]["kept"]["B"])):
+                yield Stand(lead_id, Standing(standing), f"{_PERSON}{row.hex()}")
+
+    def _keep(self, verification: Verification, name: str, content: bytes) -> None:
+        kept_until = item({"expires_at": int((verification.requested_at + _KEPT).timestamp())})
+        stored = {"kept": {"B": zlib.compress(content)}} | kept_until
+        key = _key(verification.connection_id, name)
         as_read: TransactWriteItemTypeDef = {
             "ConditionCheck": {
                 "TableName": self._table,
@@ -155,11 +191,12 @@ class Verifications:
         leads: set[int] = set()
         for found in self._query(verification.connection_id, f"{_READ}{verification.id}#{number:04}#"):
             unpacked = array("Q")
-            unpacked.frombytes(zlib.decompress(found["leads"]["B"]))
+            unpacked.frombytes(zlib.decompress(found["kept"]["B"]))
             leads.update(unpacked)
         return leads
 
     def forget_read(self, verification: Verification, number: int) -> None:
+        """Drop what was read of a list."""
         for found in self._query(verification.connection_id, f"{_READ}{verification.id}#{number:04}#"):
             key = {"connection_id": found["connection_id"], "id": found["id"]}
             self._client.delete_item(TableName=self._table, Key=key)
@@ -246,11 +283,12 @@ def _name(audience: AudienceKey) -> str:
 
 def _item(verification: Verification) -> Item:
     stored = {
-        "repair": verification.repair.value,
+        "repair": sorted(verification.repair),
         "status": verification.status.value,
         "audiences": verification.audiences,
         "is_whole": verification.is_whole,
         "position": verification.position,
+        "ledger": json.dumps(asdict(verification.ledger)),
         "requested_at": format_time(verification.requested_at),
         "started_at": verification.started_at and format_time(verification.started_at),
         "finished_at": verification.finished_at and format_time(verification.finished_at),
@@ -281,12 +319,13 @@ def _verification(found: Item) -> Verification:
     return Verification(
         id=stored["id"].removeprefix(_HEAD),
         connection_id=stored["connection_id"],
-        repair=Repair(stored["repair"]),
+        repair=frozenset(map(Repair, stored["repair"])),
         requested_at=parse_time(stored["requested_at"]),
         audiences=int(stored["audiences"]),
         is_whole=stored["is_whole"],
         status=VerificationStatus(stored["status"]),
         position=int(stored["position"]),
+        ledger=_reading(json.loads(stored["ledger"])),
         started_at=_time(stored.get("started_at")),
         finished_at=_time(stored.get("finished_at")),
         code=stored.get("code"),
@@ -300,10 +339,22 @@ def _check(stored: dict[str, Any]) -> AudienceCheck:
     parsed = {
         "audience": AudienceKey(*stored["audience"]),
         "phase": Phase(stored["phase"]),
-        "missing": _differences(stored["missing"]),
-        "unexpected": _differences(stored["unexpected"]),
+        **{kind: _differences(stored[kind]) for kind in ("missing", "leavers", "foreign", "waiting")},
     }
     return AudienceCheck(**stored | parsed)
+
+
+def _reading(stored: dict[str, Any]) -> LedgerReading:
+    return LedgerReading(
+        stored["is_read"],
+        stored["cursor"],
+        {int(number): parts for number, parts in stored["parts"].items()},
+        {int(number): reasons for number, reasons in stored["unapplied"].items()},
+    )
+
+
+def _hash_of(row: str) -> bytes:
+    return bytes.fromhex(row.removeprefix(_PERSON))
 
 
 def _differences(stored: dict[str, Any]) -> Differences:
