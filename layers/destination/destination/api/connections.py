@@ -244,6 +244,7 @@ def _configured(connection: Connection) -> dict[str, Any]:
         "mapping": [MappingRowBody.of(row) for row in connection.mapping],
         "limits": asdict(connection.limits),
         "consent": connection.consent and asdict(connection.consent),
-        "verification": connection.verification and asdict(connection.verification),
+        "verification": connection.verification
+        and {"every": connection.verification.every, "repair": sorted(connection.verification.repair)},
         "alerts": [SubscriptionIn.of(one) for one in connection.alerts],
     }
