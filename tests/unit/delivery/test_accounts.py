@@ -218,7 +218,11 @@ def test_a_second_time_goes_on_where_the_runs_are(stand: Stand) -> None:
 
 def test_shards_are_written_side_by_side(stand: Stand) -> None:
     together = threading.Barrier(SHARDS, timeout=10)
-    ledger = Watched(stand.ledger, before=lambda _: together.wait() and None)
+
+    def wait(_: Entry) -> None:
+        together.wait()
+
+    ledger = Watched(stand.ledger, before=wait)
     people = [settled(CREATED, unit(of_shard(shard)[0], shard)) for shard in range(SHARDS)]
     stand.record(*people, ledger=ledger)
     assert sorted(one.shard for one in ledger.entries) == list(range(SHARDS))
@@ -275,6 +279,15 @@ def test_people_who_fail_in_a_thousand_audiences_are_recorded(stand: Stand) -> N
     assert stand.counts == Counter(received=24, failed=24)
     assert len(stand.failures) == 24
     assert len(ledger.entries) > 1
+
+
+def test_a_person_whose_many_units_fail_in_a_thousand_audiences_is_recorded(stand: Stand) -> None:
+    audiences = [AudienceKey("n" * 64, f"{number:0136}") for number in range(1000)]
+    memberships = tuple(Membership(one, REALIZED, NOW) for one in audiences)
+    units = [unit(KEYS[0], number, memberships=memberships) for number in range(UNITS_AT_ONCE)]
+    stand.record(failed(*units))
+    assert stand.counts == Counter(received=UNITS_AT_ONCE, failed=UNITS_AT_ONCE)
+    assert stand.messages[0].is_done
 
 
 @pytest.mark.parametrize("apart", ["envelopes", "hours"])
