@@ -344,6 +344,16 @@ def test_what_does_not_concern_the_connection_is_marked_where_it_is_looked_for(s
     assert message.is_done
 
 
+def test_what_is_recorded_first_is_not_recorded_again_with_the_rest(stand: Stand) -> None:
+    message = stand.message(["0", "1"])
+    message.ignored.append(Origin("e-1", "0", HOUR))
+    accounts = stand.accounts()
+    accounts.record([], 0, progress=[Progress(KEYS[0], ROW, Outcome(created=True), HOUR)])
+    accounts.record([settled(UPDATED, unit(KEYS[0], 1))], 2)
+    assert stand.counts == Counter(ignored=1, received=1, activated=1, created=1, updated=1, marketo_calls=2)
+    assert message.is_done
+
+
 def test_a_unit_without_a_person_is_counted_in_the_shard_of_its_envelope(stand: Stand) -> None:
     reason = Reason(Class.EXCLUDED, "MISSING_DEDUPE_VALUE")
     stand.record(settled(Outcome(reason), unit(None, 0), row=None))

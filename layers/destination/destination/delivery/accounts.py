@@ -120,9 +120,9 @@ class Accounts:
             *(part for one in self._with_letters(list(settled)) for part in of_person(one, before, self._tally_of)),
             *(of_ignored(shard_of_unit(unit), [unit.origin], before) for unit in ignored),
             *(
-                of_ignored(shard_of_envelope(one.envelope.id), one.ignored, before)
+                of_ignored(shard_of_envelope(one.envelope.id), left, before)
                 for one in self.open_messages
-                if one.ignored
+                if (left := [origin for origin in one.ignored if origin.number in (one.pending or ())])
             ),
         ]
         by_shard: defaultdict[int, list[Posting]] = defaultdict(list)
