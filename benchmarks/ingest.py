@@ -12,6 +12,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from statistics import median
 from typing import Any, Final
+from uuid import uuid4
 
 from benchmarks import aws, workload
 from benchmarks.bodies import bodies
@@ -40,7 +41,9 @@ class Webhook:
         client: Any = self.sqs
         workload.store(dynamodb, workload.active(workload.connection()))
         ingresses = Ingresses(dynamodb, aws.CONNECTIONS)
-        self.ingest = AcceptEvents(ingresses, EventQueue(client, "queue"), lambda: datetime.now(UTC))
+        self.ingest = AcceptEvents(
+            ingresses, EventQueue(client, "queue"), lambda: datetime.now(UTC), lambda: uuid4().hex
+        )
 
     def take(self, body: bytes) -> None:
         """From the request's body to the messages handed to SQS's client, or to the refusal."""
@@ -81,7 +84,7 @@ def _least(webhook: Webhook, body: bytes) -> float:
 
 
 def _usual(webhook: Webhook) -> BenchmarkRow:
-    """Each round is between two takes of the yardstick; the median of the ratios is free of what befell some of them."""
+    """Each round is between two takes of the yardstick; the median of the ratios is free of what befell some."""
     profiles = list(map(workload.profile, range(PROFILES)))
     body = workload.body(profiles)
     yardstick = Yardstick(lambda text: json.dumps(json.loads(text)), map(json.dumps, profiles))

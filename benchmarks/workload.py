@@ -125,8 +125,9 @@ def messages(profiles: Iterable[Payload], received_at: datetime = START) -> list
     """The messages that ingest makes of a body."""
     parsed = FORMATS["aep"](body(profiles), RecordTimes(received_at))
     assert not parsed.rejected
-    packed = pack(CONNECTION_ID, received_at, [encode_event(event) for _, event in parsed.events])
     stamp = int(received_at.timestamp())
+    texts = [encode_event(event) for _, event in parsed.events]
+    packed = pack(CONNECTION_ID, received_at, texts, envelope_id=f"{stamp}-4c3d8e4fa5b6c7d8e9f0")
     return [
         Message(f"{stamp}-{number:08d}-4c3d-8e4f-a5b6c7d8e9f0", "receipt " * 30, text)
         for number, (_, text) in enumerate(packed)

@@ -7,7 +7,7 @@ import copy
 import itertools
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -22,7 +22,7 @@ from destination.domain.pause import Pause
 from destination.domain.person import LedgerRow, Origin
 from destination.domain.run import Run, Tally, total_of, whole
 from destination.domain.shard import name_of
-from destination.domain.verification import AudienceCheck, Verification
+from destination.domain.verification import AudienceCheck, Stand, Verification
 from destination.queue import MAX_VISIBILITY_SECONDS, DeadLetter, Message
 from destination.store.cursors import cursor_of, position_of
 from destination.store.errors import NotFoundError
@@ -275,6 +275,7 @@ class MemoryVerifications:
     stored: dict[str, Verification] = field(default_factory=dict)
     found: dict[tuple[str, int], AudienceCheck] = field(default_factory=dict)
     leads: dict[tuple[str, int], dict[int, list[int]]] = field(default_factory=dict)
+    standings: dict[tuple[str, int], dict[int, list[Stand]]] = field(default_factory=dict)
     left: dict[str, dict[AudienceKey, int]] = field(default_factory=dict)
 
     def create(self, verification: Verification, checks: Sequence[AudienceCheck]) -> None:
@@ -285,8 +286,9 @@ class MemoryVerifications:
         found = self.stored.get(verification_id)
         return found if found and found.connection_id == connection_id else None
 
-    def put(self, verification: Verification) -> None:
+    def put(self, verification: Verification) -> Verification:
         self.stored[verification.id] = verification
+        return verification
 
     def checks(self, verification: Verification) -> list[AudienceCheck]:
         return [check for (owner, _), check in sorted(self.found.items(), key=_place) if owner == verification.id]
@@ -299,6 +301,13 @@ class MemoryVerifications:
 
     def read(self, verification: Verification, number: int) -> set[int]:
         return {one for part in self.leads.get((verification.id, number), {}).values() for one in part}
+
+    def put_stands(self, verification: Verification, number: int, part: int, stands: Sequence[Stand]) -> None:
+        self.standings.setdefault((verification.id, number), {})[part] = list(stands)
+
+    def stands(self, verification: Verification, number: int, parts: int) -> Iterator[Stand]:
+        found = self.standings.get((verification.id, number), {})
+        return (one for part in range(parts) for one in found[part])
 
     def forget_read(self, verification: Verification, number: int) -> None:
         self.leads.pop((verification.id, number), None)

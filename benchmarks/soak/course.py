@@ -215,7 +215,8 @@ class Soak:
             self.said += together
             for name in AUDIENCES:
                 own = [one.event for one in together if one.connection == name]
-                for count, body in pack(name, self.now, [encode_event(one) for one in own]):
+                envelope_id = f"{name}-{len(self.said)}"
+                for count, body in pack(name, self.now, map(encode_event, own), envelope_id=envelope_id):
                     self._post(name, body, count)
             if self.chance.random() < 0.01:
                 self.poison += 1

@@ -59,7 +59,7 @@ def stack() -> Iterator[Aws]:
         Audiences(stack.dynamodb, "ConnectionsTable").put("connection-1", activation)
         Credentials(stack.secrets, SECRETS_PREFIX).put("connection-1", ClientCredentials("client", "secret"))
         people = [event(email, ("a", MembershipStatus.REALIZED)) for email in ("ada@example.org", None)]
-        bodies = [body for _, body in pack("connection-1", START, map(encode_event, people))]
+        bodies = [body for _, body in pack("connection-1", START, map(encode_event, people), envelope_id="e-1")]
         EventQueue(stack.sqs, stack.queue_url).send("connection-1", bodies)
         yield stack
 

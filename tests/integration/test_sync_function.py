@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from mypy_boto3_sqs.type_defs import MessageTypeDef
@@ -81,7 +82,13 @@ class Stage:
 
     def post(self, *events: ProfileEvent, connection_id: str = "connection-1") -> None:
         """Queue events in one message, as ingest does."""
-        packed = pack(connection_id, datetime.now(UTC), map(encode_event, events), "request-7")
+        packed = pack(
+            connection_id,
+            datetime.now(UTC),
+            map(encode_event, events),
+            envelope_id=uuid4().hex,
+            correlation_id="request-7",
+        )
         bodies = [body for _, body in packed]
         assert EventQueue(self.aws.sqs, self.aws.queue_url).send(connection_id, bodies) == []
 

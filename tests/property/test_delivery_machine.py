@@ -79,7 +79,7 @@ class Delivery(RuleBasedStateMachine):
             at = START + timedelta(minutes=minutes, microseconds=number)
             said = event(email, at=at, company=f"Company {number}", consent=consent)
             memberships = tuple(Membership(audience(name), status, at) for name, status in changes.items())
-            events.append(ProfileEvent(said.at, said.profile, {}, memberships))
+            events.append(replace(said, memberships=memberships))
             self.posted.append(events[-1])
         self._send(events)
 

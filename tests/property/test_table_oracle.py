@@ -143,7 +143,7 @@ def stories(draw: st.DrawFn) -> Story:
             for name, shift in draw(st.dictionaries(st.sampled_from(["a", "b", "other"]), st.integers(-9, 9))).items()
         ]
         event = ProfileEvent(
-            at, {name: one for name, one in profile.items() if one is not None}, {}, tuple(memberships)
+            at, {name: one for name, one in profile.items() if one is not None}, {}, tuple(memberships), at
         )
         told.append(event)
         return event

@@ -236,7 +236,8 @@ def test_a_blocked_connection_does_not_hold_up_another_one_of_its_instance() -> 
     world.connections.stored[other.id] = ActiveConnection(other, activations)
     del world.simulator.state.lists[1001]
     world.post(event(ADA, ("a", REALIZED)))
-    world.queue.send(other.id, [body for _, body in pack(other.id, START, [encode_event(event(BOB, ("a", REALIZED)))])])
+    text = encode_event(event(BOB, ("a", REALIZED)))
+    world.queue.send(other.id, [body for _, body in pack(other.id, START, [text], envelope_id="e-1")])
     report = world.deliver()
     assert len(report.requeued) == 1
     assert world.connections.stored[other.id].connection.status is Status.ENABLED
@@ -296,8 +297,10 @@ def poison(name: str, value: object) -> tuple[str, str]:
     }
     envelope: dict[str, object] = {
         "v": 1,
+        "id": "envelope-1",
         "connection_id": "connection-1",
         "received_at": "2026-11-21T10:00:00Z",
+        "first": 0,
         "events": [own],
     }
     (own if name in own else envelope)[name] = value
@@ -309,14 +312,14 @@ POISON = {
     "another form": ('{"hello": 1}', "UNDECODABLE_MESSAGE"),
     "no object": ("[]", "UNDECODABLE_MESSAGE"),
     "a newer version": ('{"v": 2, "connection_id": "connection-1", "events": []}', "UNDECODABLE_MESSAGE"),
-    "no time": ('{"v": 1, "connection_id": "connection-1", "received_at": 5, "events": []}', "UNDECODABLE_MESSAGE"),
     "no connection": (
-        '{"v": 1, "connection_id": "gone", "received_at": "2026-11-21T10:00:00Z", "events": []}',
+        '{"v": 1, "id": "e", "connection_id": "gone", "received_at": "2026-11-21T10:00:00Z", "first": 0, "events": []}',
         "UNKNOWN_CONNECTION",
     ),
     "bottomless": ("[" * 100_000, "UNDECODABLE_MESSAGE"),
     "an empty connection id": poison("connection_id", ""),
     "a long connection id": poison("connection_id", "c" * 65),
+    "no time": poison("received_at", 5),
     "received before there was a system": poison("received_at", "0001-01-01T00:00:00Z"),
     "received in the far future": poison("received_at", "9999-12-31T23:59:59Z"),
     "events that are none": poison("events", ["event"]),

@@ -47,7 +47,7 @@ def said(
     attributes = {"firstName": "Ada", "lastName": "Lovelace", **profile}
     present = {name: value for name, value in attributes.items() if value is not None}
     identities = {"email": emails, "ecid": ecid}
-    return ProfileEvent(at, present, identities, (Membership(audience(name), status, at),))
+    return ProfileEvent(at, present, identities, (Membership(audience(name), status, at),), at)
 
 
 def lookups(world: World) -> int:

@@ -88,7 +88,7 @@ def test_an_audience_has_its_own_time_beside_that_of_the_attributes() -> None:
 def test_a_newer_event_with_few_attributes_lies_over_an_older_one_with_more() -> None:
     world = World(leads=[LEAD])
     full = event(ADA, ("a", REALIZED), at=START, company="Engines", score=1)
-    part = ProfileEvent(START + MINUTE, {"email": ADA, "score": 2}, {}, full.memberships)
+    part = ProfileEvent(START + MINUTE, {"email": ADA, "score": 2}, {}, full.memberships, START)
     world.deliver(part, full)
     lead = world.leads_now()[7]
     assert (lead["firstName"], lead["company"], lead["leadScore"]) == ("Ada", "Engines", 2)
@@ -97,8 +97,9 @@ def test_a_newer_event_with_few_attributes_lies_over_an_older_one_with_more() ->
 
 def test_a_creation_takes_its_attributes_from_all_events_of_the_batch() -> None:
     world = World()
-    named = ProfileEvent(START, {"email": ADA, "firstName": "Ada"}, {}, event(ADA, ("a", REALIZED)).memberships)
-    surname = ProfileEvent(START + MINUTE, {"email": ADA, "lastName": "Lovelace"}, {}, named.memberships)
+    entered = event(ADA, ("a", REALIZED)).memberships
+    named = ProfileEvent(START, {"email": ADA, "firstName": "Ada"}, {}, entered, START)
+    surname = ProfileEvent(START + MINUTE, {"email": ADA, "lastName": "Lovelace"}, {}, entered, START)
     world.deliver(surname, named)
     [lead] = world.leads_now().values()
     assert (lead["firstName"], lead["lastName"]) == ("Ada", "Lovelace")
@@ -119,7 +120,7 @@ def test_an_event_that_a_newer_one_overtook_in_its_batch_is_unchanged() -> None:
 
 def test_a_message_that_the_queue_delivers_again_is_not_counted_again() -> None:
     world = World()
-    world.post(event(ADA, ("a", REALIZED)), event(None, ("a", REALIZED)), event(ADA, ("elsewhere", REALIZED)))
+    world.post(event(ADA, ("a", REALIZED)), event(None, ("a", REALIZED)), event("grace@example.org", ("elsewhere", REALIZED)))
     [message] = world.queue.waiting.values()
     for _ in range(3):
         report = world.sync([message], timedelta(minutes=5))

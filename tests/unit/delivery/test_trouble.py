@@ -170,7 +170,8 @@ def test_what_has_no_credentials_waits_for_them_although_aws_refuses_the_rest(mo
     monkeypatch.setattr(world.connections, "limits", refused)
     world.sync = world.delivery(marketo=marketo)
     for name in (bare.id, world.connection.id):
-        world.queue.send(name, [body for _, body in pack(name, world.now, [encode_event(event("a@example.org"))])])
+        text = encode_event(event("a@example.org"))
+        world.queue.send(name, [body for _, body in pack(name, world.now, [text], envelope_id=name)])
     report = world.deliver()
     assert report.halts == {bare.id: "there are no credentials", world.connection.id: "AWS: ThrottlingException"}
     assert sorted(world.queue.invisible_for.values()) == [20, RETRY_BLOCKED.total_seconds()]

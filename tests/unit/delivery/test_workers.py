@@ -1,5 +1,6 @@
 """Several workers at once, in threads: one at a time at an instance, all at once at several, and one that dies."""
 
+import itertools
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -154,6 +155,7 @@ class Site:
         self.queue = MemoryQueue()
         self.dead_letters = MemoryDeadLetters()
         self.lock = threading.RLock()
+        self.envelopes = itertools.count()
 
     def now(self) -> datetime:
         return START + timedelta(seconds=(time.monotonic() - self.began) * SPEED)
@@ -213,7 +215,8 @@ class Site:
     def post(self, munchkin_id: str, *events: ProfileEvent) -> Message:
         """Put events into the queue, in one message."""
         name = f"connection-{munchkin_id}"
-        [(_, body)] = pack(name, START, [encode_event(one) for one in events])
+        envelope_id = f"envelope-{next(self.envelopes)}"
+        [(_, body)] = pack(name, START, map(encode_event, events), envelope_id=envelope_id)
         self.queue.send(name, [body])
         return list(self.queue.waiting.values())[-1]
 

@@ -17,16 +17,16 @@ from functools import partial
 from itertools import chain, repeat
 from typing import Final, Protocol, TypeVar
 
-from destination.delivery.open_message import OpenMessage
+from destination.delivery.open_message import OpenMessage, receipts, uncounted, units_of
 from destination.delivery.postings import Posting, batches, of_ignored, of_person, of_progress
 from destination.domain.audience import AudienceKey
 from destination.domain.failure import Failure
+from destination.domain.mapping import Mapper
 from destination.domain.outcome import Class
 from destination.domain.person import LedgerRow, Origin, Unit
-from destination.domain.progress import Progress
 from destination.domain.run import Run, Tally, run_id, tally_persons
-from destination.domain.settle import Settled
-from destination.domain.shard import SHARDS, name_of, shard_of_envelope, shard_of_unit
+from destination.domain.settle import Progress, Settled
+from destination.domain.shard import SHARDS, name_of, shard_of, shard_of_envelope, shard_of_unit
 from destination.marketo.reasons import message_of
 from destination.queue import DeadLetter
 from destination.store import runs
@@ -68,7 +68,8 @@ class DeadLetters(Protocol):
 class Accounts:
     """Records outcomes under a lease that entered their shards; holds the runs as they were written last.
 
-    `until`: how long AWS's refusals are outlasted. `name_of` gives pseudonyms; `at_once` shards are written side by
+    `until`: how long AWS's refusals are outlasted. `name_of` gives pseudonyms, `enter` fences shards for the lease;
+    `at_once` shards are written side by
     side. `tallies` are what was recorded so far, `letters` the number of dead letters that were sent.
     """
 
@@ -80,13 +81,58 @@ class Accounts:
     until: datetime
     clock: Callable[[], datetime]
     name_of: Callable[[str], str]
+    enter: Callable[[Lease, Collection[int]], None]
     sleep: Callable[[float], None] = time.sleep
     at_once: int = SHARDS
     tallies: list[Tally] = field(default_factory=list, init=False)
     letters: int = field(default=0, init=False)
+    _entered: set[int] = field(default_factory=set, init=False)
     _runs: dict[tuple[int, str], Run] = field(default_factory=dict, init=False)
     _messages: Mapping[tuple[str, str], Sequence[OpenMessage]] = field(default_factory=dict, init=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
+
+    def enter_shards(self, shards: Iterable[int]) -> None:
+        """Fence the shards that are not yet. Before that nothing may be read in them. Raises LeaseLostError."""
+        new = set(shards) - self._entered
+        if new:
+            self.enter(self.lease, new)
+            self._entered |= new
+
+    def rows(self, keys: Collection[str], audiences: Collection[AudienceKey]) -> dict[str, LedgerRow]:
+        """The rows of these persons, in shards that are fenced. Raises LeaseLostError."""
+        self.enter_shards(shard_of(name_of(key)) for key in keys)
+        return self.ledger.rows(self.connection_id, keys, audiences)
+
+    def left_of(self, open_messages: Sequence[OpenMessage], mapper: Mapper) -> tuple[list[Unit], dict[Origin, Failure]]:
+        """The units of messages that are not counted yet, and of those that are tried again what was counted as failed.
+
+        An event that was received before keeps the times of its first receipt. Raises LeaseLostError.
+        """
+        units = units_of(open_messages, mapper, {})
+        places = [(shard_of_unit(unit), unit) for unit in units]
+        envelopes = {(shard, unit.origin.envelope_id) for shard, unit in places}
+        envelopes |= {(shard_of_envelope(one.envelope.id), one.envelope.id) for one in open_messages if one.ignored}
+        self.enter_shards(shard for shard, _ in envelopes)
+        seen = {(shard, unit.event_id) for shard, unit in places if unit.event_id is not None}
+        if seen:
+            first = receipts(open_messages)
+            for (_, event_id), at in self.ledger.receipts(self.connection_id, seen).items():
+                first[event_id] = min(at, first[event_id])
+            units = units_of(open_messages, mapper, first)
+        counted = {
+            (envelope_id, number)
+            for (_, envelope_id), numbers in self.ledger.counted(self.connection_id, envelopes).items()
+            for number in numbers
+        }
+        again = [
+            (shard_of_unit(unit), unit.origin)
+            for unit in units
+            if unit.origin.attempt and (unit.origin.envelope_id, unit.origin.number) in counted
+        ]
+        failed = self.ledger.failures(self.connection_id, again) if again else {}
+        failures = {origin: one for origin, one in failed.items() if one.attempt < origin.attempt}
+        tried = {(origin.envelope_id, origin.number) for origin in failures}
+        return uncounted(open_messages, units, counted - tried), failures
 
     def remember(self, rows: Mapping[str, LedgerRow]) -> None:
         """Write rows by dedupe key alone, without counting anything. Raises LeaseLostError and AWS's errors."""
@@ -148,21 +194,21 @@ class Accounts:
 
     def _with_letters(self, settled: Sequence[Settled]) -> list[Settled]:
         """Send the dead letters of what failed; what has no letter stays pending."""
-        failed: defaultdict[tuple[str, str], list[tuple[Origin, Settled]]] = defaultdict(list)
+        failed: defaultdict[tuple[str, str], list[tuple[Unit, Settled]]] = defaultdict(list)
         for one in settled:
-            if one.outcome.outcome is Class.FAILED:
-                for origin in (unit.origin for unit in one.person.units):
-                    if origin not in one.person.superseded:
-                        number = origin.number.split(".", maxsplit=1)[0]
-                        failed[origin.envelope_id, number].append((origin, one))
+            for unit in one.person.units:
+                if (why := one.reason_of(unit)) is not None and why.outcome is Class.FAILED:
+                    number = unit.origin.number.split(".", maxsplit=1)[0]
+                    failed[unit.origin.envelope_id, number].append((unit, one))
         events = list(failed.values())
         unsent = self.dead_letters.send([self._letter(*own[0]) for own in events])
         self.letters += len(events) - len(unsent)
         lost = {id(one) for index in unsent for _, one in events[index]}
         return [one for one in settled if id(one) not in lost]
 
-    def _letter(self, origin: Origin, settled: Settled) -> DeadLetter:
-        code = settled.outcome.reason.code if settled.outcome.reason else ""
+    def _letter(self, unit: Unit, settled: Settled) -> DeadLetter:
+        why, origin = settled.reason_of(unit), unit.origin
+        code = why.code if why is not None else ""
         open_message, *_ = self._messages[origin.envelope_id, origin.number]
         return DeadLetter(open_message.event(origin.number), code, message_of(code))
 

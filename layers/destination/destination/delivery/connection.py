@@ -1,6 +1,6 @@
 """One connection's part of a turn: its events are delivered and accounted for, then its verifications carried on."""
 
-from collections.abc import Callable, Iterator, Sequence, Set
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Protocol
@@ -38,6 +38,9 @@ from destination.store.ledger import StaleRunError
 
 RETRY_BLOCKED: Final = timedelta(minutes=15)
 
+SETTLING: Final = timedelta(seconds=15)
+"""What a batch needs after its last call: to record what became of it, and to requeue the rest."""
+
 InstanceHalt = InstanceWaitsError | OutOfTimeError | LeaseLostError | BotoCoreError | ClientError
 """What ends the turn for all connections of the instance."""
 
@@ -69,15 +72,16 @@ class ConnectionResult:
 class DeliverConnection:
     """Delivers what one connection's messages say.
 
-    `verify` carries a verification on until a time, and tells when it is to go on; of what it raises, the codes that
-    were waited out often enough in a row are its own. `name_of` gives the pseudonym of the person with a dedupe key.
+    `verify` carries a verification on until a time, and tells when it is to go on. `enter` fences shards of the ledger
+    for a lease. `name_of` gives the pseudonym of the person with a dedupe key.
     """
 
     connections: Connections
     ledger: Ledger
     dead_letters: DeadLetters
     clock: Callable[[], datetime]
-    verify: Callable[[ActiveConnection, Marketo, str, datetime, Set[str]], timedelta | None]
+    verify: Callable[[ActiveConnection, Marketo, str, Lease, datetime], timedelta | None]
+    enter: Callable[[Lease, Collection[int]], None]
     name_of: Callable[[str], str]
 
     def __call__(
@@ -85,8 +89,18 @@ class DeliverConnection:
     ) -> ConnectionResult:
         """Deliver under the instance's lease, with calls until a time. What is done when this returns is recorded."""
         connection = open_messages[0].target.connection
-        events = {one.message.id: one for one in open_messages if one.envelope.verification is None}
-        accounts = Accounts(events, connection.id, self.ledger, self.dead_letters, lease, self.clock, self.name_of)
+        events = [one for one in open_messages if one.envelope.verification is None]
+        accounts = Accounts(
+            open_messages=events,
+            connection_id=connection.id,
+            ledger=self.ledger,
+            dead_letters=self.dead_letters,
+            lease=lease,
+            until=until + SETTLING,
+            clock=self.clock,
+            name_of=self.name_of,
+            enter=self.enter,
+        )
         requeues: list[Requeue] = []
         blocked: ConnectionBlockedError | None = None
         halt: InstanceHalt | None = None
@@ -136,24 +150,33 @@ class DeliverConnection:
         target = open_messages[0].target
         calls_before = marketo.calls
         given_up = _given_up(accounts.lease)
-        mapper = Mapper.of(target, _schema(target.connection, marketo, given_up))
-        messages = {open_message.message.id: open_message for open_message in open_messages}
-        counted = self.ledger.counted(target.connection.id, list(messages))
-        units = [
-            unit
-            for open_message in open_messages
-            for unit in open_message.units(mapper, counted.get(open_message.message.id, frozenset()))
-        ]
+        mapper = Mapper.of(target, _schema(target.connection, marketo, given_up), self.clock())
+        units, failures = accounts.left_of(open_messages, mapper)
         persons = by_key(units)
-        rows = self.ledger.rows(target.connection.id, list(persons))
+        audiences = target.known
+        rows = accounts.rows(list(persons), audiences)
         conversation = Conversation(target, marketo, given_up)
-        delivery = Delivery(target, conversation, mapper.dedupe_field, self.clock, accounts.remember, mapper.ecid_field)
+        delivery = Delivery(
+            target,
+            conversation,
+            mapper.dedupe_field,
+            self.clock,
+            rows_of=lambda keys: accounts.rows(list(keys), audiences),
+            remember=accounts.remember,
+            note=lambda progress: accounts.record((), 0, progress=progress),
+            ecid_field=mapper.ecid_field,
+        )
         try:
             result = delivery(persons, rows)
-            for unit in result.ignored:
-                messages[unit.origin.message_id].ignored.append(unit.origin)
-            refused = (refused_unit(unit, unit.refusal) for unit in units if unit.refusal)
-            accounts.record((*result.settled, *refused), marketo.calls - calls_before)
+            refused = (refused_unit(unit, unit.refusal) for unit in units if unit.key is None and unit.refusal)
+            accounts.remember(result.kept)
+            accounts.record(
+                (*result.settled, *refused),
+                marketo.calls - calls_before,
+                progress=result.progress,
+                ignored=result.ignored,
+                failures=failures,
+            )
         except (LeaseLostError, StaleRunError, *AWS_ERRORS) as error:
             # The pause that Marketo asks for must be kept, above all after a creation of which the answer was lost.
             if isinstance(conversation.halt, InstanceWaitsError):
@@ -166,7 +189,7 @@ class DeliverConnection:
         self, open_message: OpenMessage, verification: str, marketo: Marketo, lease: Lease, until: datetime
     ) -> Iterator[Requeue]:
         try:
-            delay = self.verify(open_message.target, marketo, verification, until, waited_out(lease.pause))
+            delay = self.verify(open_message.target, marketo, verification, lease, until)
         except AWS_ERRORS as error:  # It may be of this verification alone: the deliveries of others go on.
             yield Requeue(open_message, RETRY_BLOCKED, f"AWS: {aws_code(error)}")
             return
@@ -180,8 +203,7 @@ class DeliverConnection:
         return make_missing_lists(
             target,
             marketo,
-            members=lambda audience: self.ledger.members(connection_id, audience),
-            rebind=lambda activation, list_id, name: self.connections.rebind(
+            lambda activation, list_id, name: self.connections.rebind(
                 connection_id, activation.audience, activation.list_id or 0, list_id, name
             ),
         )

@@ -13,9 +13,8 @@ from typing import Final
 from destination.domain.failure import Failure, failures_of, left_to_count
 from destination.domain.outcome import Class
 from destination.domain.person import LedgerRow, Origin, Person, Unit
-from destination.domain.progress import Progress
-from destination.domain.run import Tally, tally_ignored
-from destination.domain.settle import Settled, parts
+from destination.domain.run import Tally, progress_of, tally_ignored
+from destination.domain.settle import Progress, Settled, parts
 from destination.domain.shard import name_of, shard_of, shard_of_unit
 from destination.store import rows
 from destination.store.ledger import MARK_BYTES, RECEIPT_BYTES, TRANSACTION_BYTES, TRANSACTION_ITEMS, failure_bytes
@@ -81,8 +80,8 @@ class Posting:
 
 
 def of_progress(progress: Progress) -> Posting:
-    name = name_of(progress.key)
-    return Posting(shard_of(name), rows={name: progress.row}, tallies=((progress.run_id, progress.tally()),))
+    name = name_of(progress.person.key)
+    return Posting(shard_of(name), rows={name: progress.row}, tallies=(progress_of(progress),))
 
 
 def of_ignored(shard: int, origins: Sequence[Origin], before: Mapping[Origin, Failure]) -> Posting:

@@ -12,7 +12,7 @@ from typing import Final, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from destination.delivery.connection import RETRY_BLOCKED, ConnectionResult, DeliverConnection, InstanceHalt
+from destination.delivery.connection import RETRY_BLOCKED, SETTLING, ConnectionResult, DeliverConnection, InstanceHalt
 from destination.delivery.open_message import OpenMessage
 from destination.delivery.requeue import Requeue, requeue
 from destination.domain.connection import Connection, Limits
@@ -26,9 +26,6 @@ from destination.store.errors import AWS_ERRORS, NotFoundError, aws_code
 from destination.store.leases import Lease, LeaseLostError
 
 MAX_CALL_TIME: Final = timedelta(seconds=95)
-SETTLING: Final = timedelta(seconds=15)
-"""What a batch needs after its last call: to record what became of it, and to requeue the rest."""
-
 LEASE_MARGIN: Final = timedelta(seconds=60)
 """How long a lease outlives the invocation that took it, so that no call of a dead holder is still on its way."""
 

@@ -27,7 +27,8 @@ class WhenListMissing(StrEnum):
 class Activation:
     """An audience switched on for a connection; on a `profile_only` connection it has no list.
 
-    `version`: grows with every change by an operator; 0 as long as it is not stored.
+    `may_hold_others`: whether others may have put people on the list, as it was there before the audience was
+    activated. `version`: grows with every change by an operator; 0 as long as it is not stored.
     """
 
     audience: AudienceKey
@@ -40,6 +41,7 @@ class Activation:
     list_name: str | None = None
     when_list_missing: WhenListMissing = WhenListMissing.BLOCK
     labels: tuple[str, ...] = ()
+    may_hold_others: bool = True
     version: int = 0
 
     def is_scheduled(self, at: datetime) -> bool:

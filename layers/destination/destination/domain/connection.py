@@ -202,10 +202,19 @@ class Connection:
 
 @dataclass(frozen=True, slots=True)
 class ActiveConnection:
-    """A connection with its activations: all that the delivery of an event needs to know."""
+    """A connection with its activations: all that the delivery of an event needs to know.
+
+    `dormant`: the audiences that were deactivated lately, of which the ledger goes on keeping what is desired.
+    """
 
     connection: Connection
     activations: Mapping[AudienceKey, Activation]
+    dormant: frozenset[AudienceKey] = frozenset()
+
+    @property
+    def known(self) -> frozenset[AudienceKey]:
+        """The audiences that the ledger keeps what is desired of."""
+        return self.dormant.union(self.activations)
 
     @property
     def lists(self) -> dict[AudienceKey, int | None]:

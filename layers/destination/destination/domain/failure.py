@@ -16,12 +16,14 @@ class Failure:
     """What a run counted of a unit that failed: why, and why each of its audiences did not change.
 
     An audience of which the list did change has no reason (None): it stays counted as activated, whatever becomes of
-    the rest. `dropped`: the lead fields whose values Marketo cannot take.
+    the rest. `dropped`: the lead fields whose values Marketo cannot take. `attempt`: which
+    attempt failed; only a later one takes it back.
     """
 
     reason: Reason
     audiences: Mapping[AudienceKey, Reason | None] = field(default_factory=dict)
     dropped: tuple[str, ...] = ()
+    attempt: int = 0
 
     @property
     def activated(self) -> Mapping[AudienceKey, None]:
@@ -52,11 +54,15 @@ def failures_of(
     person = settled.person
     for unit in person.units:
         known = before.get(unit.origin)
-        if settled.outcome.outcome is Class.FAILED and unit.origin not in person.superseded:
+        reason = settled.reason_of(unit)
+        if reason is not None and reason.outcome is Class.FAILED:
             kept = known.activated if known else {}
             tally = tally_of(replace(settled, person=replace(person, units=(unit,))))
             why = {one: next(iter(counters.reasons), None) for one, counters in tally.audiences.items()}
-            yield unit.origin, Failure(next(iter(tally.reasons)), {**kept, **why}, tuple(tally.dropped))
+            yield (
+                unit.origin,
+                Failure(next(iter(tally.reasons)), {**kept, **why}, tuple(tally.dropped), unit.origin.attempt),
+            )
         elif known:
             yield unit.origin, None
 

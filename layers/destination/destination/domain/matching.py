@@ -12,11 +12,15 @@ from destination.domain.connection import Connection, PersonAction, SyncType
 
 @dataclass(frozen=True, slots=True)
 class Lead:
-    """A lead as a lookup returns it; `key` is its dedupe value, normalised like the person's."""
+    """A lead as a lookup returns it; `key` is its dedupe value, normalised like the person's.
+
+    `others`: its keys by other fields that were asked for (None: it has no value there).
+    """
 
     id: int
     key: str
     updated_at: datetime
+    others: tuple[str | None, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,14 +2,14 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import NamedTuple, Self
 
 from destination.domain.audience import AudienceKey
 from destination.domain.event import Membership, MembershipStatus
-from destination.domain.outcome import Reason
+from destination.domain.outcome import NO_CONSENT, OUTSIDE_SCHEDULE, SUPERSEDED, Reason
 from destination.domain.schema import FieldValue
 
 _encode = json.JSONEncoder(check_circular=False, sort_keys=True, separators=(",", ":")).encode
@@ -21,12 +21,14 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 class Origin(NamedTuple):
     """Where a unit came from: the envelope's own id, the event's number in it, and the hour it was received in.
 
-    The same envelope and number again is the same event delivered again, and is not counted again.
+    The same envelope and number again is the same event delivered again, and is not counted again. `attempt`: how often
+    it has been a dead letter.
     """
 
     envelope_id: str
     number: str
     run_id: str
+    attempt: int = 0
 
     def person(self, number: int) -> "Origin":
         """The same event's further persons, one per identity."""
@@ -139,6 +141,16 @@ class LedgerRow:
     lead_id: int | None = None
     looked_up_at: datetime | None = None
 
+    def forgetting_lead(self) -> Self:
+        """The row without the lead, which Marketo no longer has: what was sent to it must be sent again.
+
+        The time of the attributes stays: a lead that it was merged into has them.
+        """
+        sent = self.attributes
+        return replace(
+            self, lead_id=None, looked_up_at=None, attributes=None if sent is None else replace(sent, digest=None)
+        )
+
     @property
     def is_lasting(self) -> bool:
         """Whether it must not expire: it ends with the exit, the connection or an erasure."""
@@ -150,29 +162,60 @@ class LedgerRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
-    """What is wanted of one dedupe value, by all units of it that the ledger has not overtaken.
+class Reach:
+    """Which events concern a connection at a moment, by what their persons are.
 
-    `at` is the time of the newest attributes (None: none are newer than the ledger's). `superseded` are the units that
-    contributed nothing because newer ones overtook them. `consents`: whether there is consent (None: the connection has
-    no consent rule); without it nothing is told of the person, and it may be on no list. `attributes_hash` is the
-    digest of `fields`, made once.
+    `audiences`: those that are activated and within their schedule. `every_profile`: events that name none of them
+    concern it all the same. `strangers`: so does a withdrawal of consent by somebody whom the ledger does not know, as
+    a list may hold people whom others put there.
+    """
+
+    audiences: Collection[AudienceKey] = ()
+    every_profile: bool = False
+    strangers: bool = False
+
+    def realized(self, desired: Mapping[AudienceKey, Desired]) -> bool:
+        """Whether somebody is in one of the audiences."""
+        return any(one.is_realized and audience in self.audiences for audience, one in desired.items())
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """What is wanted of one dedupe value, by the ledger and by all units of it.
+
+    `desired`: what the source wants of every audience by now; `memberships` are those that are new, of units that
+    count. `fields`, and when they were `said`: those newer than what was sent (None: there are none). `consent`: the
+    newest word (None: the connection has no consent rule). `aside` are the units that end for a reason of their own,
+    `ignored` those that do not concern the connection; they are none of the `units`. `attributes_hash` is the digest of
+    `fields`, made once.
     """
 
     key: str
     dedupe_value: FieldValue
     fields: Mapping[str, FieldValue]
-    at: datetime | None
+    said: Said | None
     memberships: Mapping[AudienceKey, Membership]
     dropped: frozenset[str]
     units: tuple[Unit, ...]
-    superseded: frozenset[Origin]
-    consents: bool | None = None
+    desired: Mapping[AudienceKey, Desired] = field(default_factory=dict)
+    aside: Mapping[Origin, Reason] = field(default_factory=dict)
+    ignored: tuple[Unit, ...] = ()
+    consent: ConsentWord | None = None
     ecid: FieldValue = None
     attributes_hash: str = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "attributes_hash", hash_of(self.fields))
+
+    @property
+    def may_be_exported(self) -> bool:
+        """Without consent nothing is told of the person, and it may be on no list."""
+        return self.consent is None or self.consent.is_given
+
+    @property
+    def is_aside(self) -> bool:
+        """Whether every unit of it ends for a reason of its own."""
+        return len(self.aside) == len(self.units)
 
     def without(self, names: Set[str]) -> Self:
         """The person without fields that Marketo turned out not to have."""
@@ -186,37 +229,104 @@ class Person:
         )
 
 
-def coalesce(key: str, units: Sequence[Unit], row: LedgerRow | None) -> Person:
+class _Word(NamedTuple):
+    """A membership that is newer than the ledger's; `origin`: of a unit that came within the audience's schedule."""
+
+    membership: Membership
+    said: Said
+    origin: Origin | None
+
+
+def coalesce(key: str, units: Sequence[Unit], row: LedgerRow | None, reach: Reach) -> Person:
     """Add up the units of one person, in any order of arrival: per field and per audience the newest wins.
 
-    Of equal times the one received later wins; nothing that is not newer than the ledger's row counts. Where the
-    connection has a consent rule, all units have consent, or none has: then it is all that they say.
+    What is not newer than the ledger's row counts for nothing. Memberships are desired whatever else becomes of their
+    unit; attributes count only where the unit concerns the connection, is refused for nothing and may be exported.
     """
     known = row or LedgerRow()
-    if units[0].consents is False:
-        return _without_consent(key, units)
-    ordered = sorted(units, key=_at)
-    newer = [unit for unit in ordered if known.attributes_at is None or unit.at > known.attributes_at]
+    ordered = sorted(units, key=_said) if len(units) > 1 else units
+    words = _newest_words(ordered, known)
+    desired = known.desired
+    if words:
+        desired = {**desired, **{one: Desired(word.membership.status, word.said) for one, word in words.items()}}
+    consent, withdrawn = _consent(ordered, known)
+    is_wanted = reach.every_profile or reach.realized(desired)
+    withdraws = row is not None or reach.strangers
+    received = [one for one in ordered if is_wanted or one.names_audience or (one.consents is False and withdraws)]
+    aside = {one.origin: why for one in received if (why := _why_aside(one, consent, withdrawn, is_wanted=is_wanted))}
+    counting = [one for one in received if one.origin not in aside]
+    newer = [one for one in counting if known.attributes is None or one.said > known.attributes.said]
     fields = _newest_fields(newer)
-    memberships = _newest_memberships(ordered, known)
-    contributed = {origin for _, origin in fields.values()} | {origin for _, origin in memberships.values()}
-    repeated = set() if contributed else {unit.origin for unit in units if _is_known(unit, known)}
+    origins = {one.origin for one in counting}
+    memberships = {audience: word for audience, word in words.items() if word.origin in origins}
+    if consent is None or consent.is_given:
+        contributed = {origin for _, origin in fields.values()} | {word.origin for word in memberships.values()}
+        aside |= dict.fromkeys(_overtaken(counting, contributed, known), SUPERSEDED)
     return Person(
         key=key,
-        dedupe_value=units[-1].dedupe_value,
+        dedupe_value=ordered[-1].dedupe_value,
         fields={name: value for name, (value, _) in fields.items()},
-        at=newer[-1].at if newer else None,
-        memberships={audience: one for audience, (one, _) in memberships.items()},
-        dropped=frozenset(name for unit in units for name in unit.dropped),
-        units=tuple(units),
-        superseded=frozenset(unit.origin for unit in units if unit.fields or unit.memberships) - contributed - repeated,
-        consents=units[0].consents,
-        ecid=_last_ecid(ordered),
+        said=newer[-1].said if newer else None,
+        memberships={audience: word.membership for audience, word in memberships.items()},
+        dropped=frozenset(name for unit in counting for name in unit.dropped),
+        units=tuple(received),
+        desired=desired,
+        aside=aside,
+        ignored=tuple(one for one in ordered if one not in received) if len(received) < len(ordered) else (),
+        consent=consent,
+        ecid=next((one.ecid for one in reversed(ordered) if one.ecid is not None), None),
     )
 
 
-def _at(unit: Unit) -> datetime:
-    return unit.at
+def _said(unit: Unit) -> Said:
+    return unit.said
+
+
+def _newest_words(ordered: Iterable[Unit], known: LedgerRow) -> dict[AudienceKey, _Word]:
+    """By audience its newest membership that is newer than the ledger's."""
+    words: dict[AudienceKey, _Word] = {}
+    for unit in ordered:
+        for memberships, origin in ((unit.memberships, unit.origin), (unit.unscheduled, None), (unit.dormant, None)):
+            for one in memberships:
+                said = Said(one.at, unit.received_at)
+                before = known.desired.get(one.audience)
+                newest = words.get(one.audience)
+                if (before is None or said > before.said) and (newest is None or said >= newest.said):
+                    words[one.audience] = _Word(one, said, origin)
+    return words
+
+
+def _consent(ordered: Iterable[Unit], known: LedgerRow) -> tuple[ConsentWord | None, Said | None]:
+    """The newest word on consent (None: there is no rule), and the newest withdrawal."""
+    word = known.consent
+    withdrawn = word.said if word is not None and not word.is_given else None
+    has_rule = False
+    for unit in ordered:
+        if unit.consents is None:
+            continue
+        has_rule = True
+        if word is None or unit.said >= word.said:
+            word = ConsentWord(unit.consents, unit.said)
+        if not unit.consents and (withdrawn is None or unit.said > withdrawn):
+            withdrawn = unit.said
+    return (word if has_rule else None), withdrawn
+
+
+def _why_aside(unit: Unit, consent: ConsentWord | None, withdrawn: Said | None, *, is_wanted: bool) -> Reason | None:
+    """Why a unit ends for itself, whatever becomes of its person.
+
+    A withdrawal leaves nothing standing of what was said before it, whenever that comes; consent that was given later
+    overtakes the withdrawal.
+    """
+    if unit.refusal is not None:
+        return unit.refusal
+    if unit.consents is False:
+        return NO_CONSENT if consent is not None and consent.is_given else None
+    if unit.consents and withdrawn is not None and withdrawn > unit.said:
+        return SUPERSEDED
+    if unit.unscheduled and not unit.memberships and not is_wanted:
+        return OUTSIDE_SCHEDULE
+    return None
 
 
 def _newest_fields(ordered: Iterable[Unit]) -> dict[str, tuple[FieldValue, Origin]]:
@@ -230,43 +340,22 @@ def _newest_fields(ordered: Iterable[Unit]) -> dict[str, tuple[FieldValue, Origi
     return fields
 
 
-def _newest_memberships(ordered: Iterable[Unit], known: LedgerRow) -> dict[AudienceKey, tuple[Membership, Origin]]:
-    """By audience its newest membership that is newer than the ledger's, and the unit that it came from."""
-    memberships: dict[AudienceKey, tuple[Membership, Origin]] = {}
-    for unit in ordered:
-        for one in unit.memberships:
-            delivered = known.memberships.get(one.audience)
-            newest = memberships.get(one.audience)
-            if (delivered is None or one.at > delivered.at) and (newest is None or one.at >= newest[0].at):
-                memberships[one.audience] = (one, unit.origin)
-    return memberships
-
-
-def _last_ecid(ordered: Sequence[Unit]) -> FieldValue:
-    return next((unit.ecid for unit in reversed(ordered) if unit.ecid is not None), None)
-
-
-def _without_consent(key: str, units: Sequence[Unit]) -> Person:
-    return Person(
-        key=key,
-        dedupe_value=units[-1].dedupe_value,
-        fields={},
-        at=None,
-        memberships={},
-        dropped=frozenset(),
-        units=tuple(units),
-        superseded=frozenset(),
-        consents=False,
-        ecid=_last_ecid(units),
-    )
+def _overtaken(counting: Sequence[Unit], contributed: Set[Origin | None], known: LedgerRow) -> set[Origin]:
+    """The units that say something and contributed nothing; not those that say again what was delivered."""
+    repeated = set() if contributed else {one.origin for one in counting if _is_known(one, known)}
+    telling = {one.origin for one in counting if one.fields or one.memberships}
+    return {one for one in telling if one not in contributed and one not in repeated}
 
 
 def _is_known(unit: Unit, row: LedgerRow) -> bool:
     """Whether the unit says again what was delivered, rather than something that was overtaken."""
-    if unit.fields and row.attributes_at is not None and unit.at < row.attributes_at:
+    if unit.fields and row.attributes is not None and unit.said < row.attributes.said:
         return False
-    told = ((row.memberships.get(one.audience), one) for one in unit.memberships)
-    return all(known is None or (known.at, known.status) == (one.at, one.status) for known, one in told)
+    told = ((row.desired.get(one.audience), one) for one in unit.memberships)
+    return all(
+        known is None or (known.said, known.status) == (Said(one.at, unit.received_at), one.status)
+        for known, one in told
+    )
 
 
 def hash_of(fields: Mapping[str, FieldValue]) -> str:
@@ -275,9 +364,9 @@ def hash_of(fields: Mapping[str, FieldValue]) -> str:
 
 
 def by_key(units: Iterable[Unit]) -> dict[str, list[Unit]]:
-    """The units that can be part of a person, by the person."""
+    """The units that are of a person, by the person."""
     persons: dict[str, list[Unit]] = {}
     for unit in units:
-        if unit.key is not None and unit.refusal is None:
+        if unit.key is not None:
             persons.setdefault(unit.key, []).append(unit)
     return persons

@@ -16,8 +16,8 @@ from destination.domain.connection import Waiting
 from destination.domain.event import Membership
 from destination.domain.latency import Latency
 from destination.domain.outcome import ALREADY_DELIVERED, OTHER, OUTSIDE_SCHEDULE, SUPERSEDED, Class, Reason
-from destination.domain.person import Desired, Unit
-from destination.domain.settle import Settled
+from destination.domain.person import Desired, Said, Unit
+from destination.domain.settle import Progress, Settled
 
 ACTIVATED = Class.ACTIVATED.value
 RETENTION = timedelta(days=90)
@@ -148,7 +148,7 @@ class Tally(Counters):
             self.dropped.update(unit.dropped)
         for membership in unit.memberships:
             audience = membership.audience
-            why = audiences[audience] if audience in audiences else _overtaken(membership, known.get(audience))
+            why = audiences[audience] if audience in audiences else _overtaken(unit, membership, known.get(audience))
             self.audiences[audience].count(why, key, name_of)
         for membership in unit.unscheduled:
             self.audiences[membership.audience].count(OUTSIDE_SCHEDULE, key, name_of)
@@ -223,29 +223,45 @@ def tally_persons(
     tallies: defaultdict[str, Tally] = defaultdict(Tally)
     delivered: defaultdict[str, Counter[int]] = defaultdict(Counter)
     for one in settled:
-        person, outcome, known = one.person, one.outcome, one.row.desired if one.row else {}
-        newest = max(person.units, key=lambda unit: unit.at)
+        person, outcome = one.person, one.outcome
+        newest = max(person.units, key=_said)
         for unit in person.units:
             origin = unit.origin
             tally = tallies[origin.run_id]
-            if origin in person.superseded:
-                tally.count_unit(unit, SUPERSEDED, dict.fromkeys(_audiences(unit), SUPERSEDED), {}, name_of)
+            if (why := person.aside.get(origin)) is not None:
+                tally.count_unit(unit, why, dict.fromkeys(_audiences(unit), why), {}, name_of)
                 continue
-            tally.count_unit(unit, outcome.reason, outcome.audiences, known, name_of)
+            tally.count_unit(unit, outcome.reason, outcome.audiences, person.desired, name_of)
             if outcome.reason is None:
                 delivered[origin.run_id][waits[origin.envelope_id]] += 1
                 if outcome.created:
-                    tally.counts["new"] += unit is newest
+                    tally.counts["new"] += unit is newest and not one.is_noted
                 elif outcome.removed and not (outcome.updated or outcome.added):
                     tally.counts["left"] += 1
         counts = tallies[newest.origin.run_id].counts
-        counts["created"] += outcome.created
+        counts["created"] += outcome.created and not one.is_noted
         counts["updated"] += outcome.updated
         counts["added"] += outcome.added
         counts["removed"] += outcome.removed
     for run, taken in delivered.items():
         tallies[run].latency = Latency.of(taken)
     return tallies
+
+
+def progress_of(progress: Progress) -> tuple[str, Tally]:
+    """What Marketo has answered of a person that is not settled yet, and the run of its newest unit, where it counts.
+
+    Nobody is received by it.
+    """
+    newest = max(progress.person.units, key=_said)
+    changes = {
+        "created": progress.created,
+        "new": progress.created,
+        "updated": progress.updated,
+        "added": progress.added,
+        "removed": progress.removed,
+    }
+    return newest.origin.run_id, Tally(Counter({name: int(count) for name, count in changes.items() if count}))
 
 
 def tally_ignored(events: int) -> Tally:
@@ -288,10 +304,15 @@ def of_audience(run: Run, audience: AudienceKey) -> Run | None:
     return replace(run, tally=Tally(found.counts, found.reasons, found.examples, audiences))
 
 
+def _said(unit: Unit) -> Said:
+    return unit.said
+
+
 def _audiences(unit: Unit) -> Iterator[AudienceKey]:
     return (one.audience for one in unit.memberships)
 
 
-def _overtaken(membership: Membership, known: Desired | None) -> Reason:
-    """Why a membership was not wanted: it was delivered before, or a newer one was."""
-    return ALREADY_DELIVERED if known is None or known.said.at <= membership.at else SUPERSEDED
+def _overtaken(unit: Unit, membership: Membership, known: Desired | None) -> Reason:
+    """Why a membership was not new: the same was said before, or something newer was."""
+    said = Said(membership.at, unit.received_at)
+    return ALREADY_DELIVERED if known is None or known.said <= said else SUPERSEDED

@@ -313,6 +313,7 @@ def _text(failure: Failure) -> str:
             "reasons": [[one.outcome, one.code] for one in places],
             "audiences": [[*one, None if why is None else places[why]] for one, why in failure.audiences.items()],
             "dropped": failure.dropped,
+            "attempt": failure.attempt,
         }
     )
 
@@ -324,4 +325,4 @@ def _failure(text: str) -> Failure:
         AudienceKey(namespace, audience): None if place is None else reasons[place]
         for namespace, audience, place in stored["audiences"]
     }
-    return Failure(reasons[0], audiences, tuple(stored["dropped"]))
+    return Failure(reasons[0], audiences, tuple(stored["dropped"]), stored["attempt"])
