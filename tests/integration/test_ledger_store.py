@@ -271,15 +271,18 @@ def test_what_else_is_written_is_reckoned_from_above(stack: Aws, ledger: Ledger,
 def test_a_hundred_people_in_as_many_audiences_as_there_can_be_fit_into_their_transactions(
     stack: Aws, ledger: Ledger, lease: Lease
 ) -> None:
+    """Of one shard, and with two leads each, so that items are no bound."""
     names = [name for name in (name_of(str(number)) for number in range(1_200)) if shard_of(name) == 0][:100]
-    entries = list(entries_of(dict.fromkeys(names, GREAT)))
+    two_leads = {audience: Applied(2**32 - 1, (1, 2)) for audience in AUDIENCES}
+    row = replace(GREAT, applied=two_leads)
+    entries = list(entries_of(dict.fromkeys(names, row)))
     assert sum(len(one.rows) for one in entries) == 100
     for one in entries:
         ledger.record("c-1", one, lease, NOW)
         assert one.items <= 100
         assert sum(one.item_bytes) <= TRANSACTION_BYTES
     assert len(entries) == 2
-    assert ledger.rows_by_name("c-1", names, AUDIENCES) == dict.fromkeys(names, GREAT)
+    assert ledger.rows_by_name("c-1", names, AUDIENCES) == dict.fromkeys(names, row)
 
 
 @pytest.mark.parametrize(

@@ -16,11 +16,10 @@ from destination.domain.audience import AudienceKey
 from destination.domain.connection import ActiveConnection
 from destination.domain.event import Membership, MembershipStatus, ProfileEvent
 from destination.domain.failure import Failure
-from destination.domain.outcome import ALREADY_DELIVERED, OUTSIDE_SCHEDULE, Class, Outcome, Reason, rejected
+from destination.domain.outcome import ALREADY_DELIVERED, OUTSIDE_SCHEDULE, SUPERSEDED, Class, Outcome, Reason, rejected
 from destination.domain.person import Applied, Desired, LedgerRow, Origin, Person, Said, Unit
-from destination.domain.progress import Progress
 from destination.domain.run import Run
-from destination.domain.settle import Settled
+from destination.domain.settle import Progress, Settled
 from destination.domain.shard import SHARDS, name_of, shard_of, shard_of_envelope
 from destination.queue import Envelope, Message
 from destination.store.leases import Lease, LeaseLostError
@@ -54,8 +53,9 @@ def settled(outcome: Outcome, *units: Unit, row: LedgerRow | None = ROW, superse
     """What became of a person; of its audiences, unless the outcome tells, what became of it as a whole."""
     told = outcome.audiences or {one.audience: outcome.reason for unit in units for one in unit.memberships}
     memberships = {one.audience: one for unit in units for one in unit.memberships}
-    overtaken = frozenset(unit.origin for unit in superseded)
-    person = Person(units[0].key or "", units[0].key, {}, NOW, memberships, frozenset(), units, overtaken)
+    aside = {unit.origin: SUPERSEDED for unit in superseded}
+    said = Said(NOW, NOW)
+    person = Person(units[0].key or "", units[0].key, {}, said, memberships, frozenset(), units, aside=aside)
     return Settled(person, replace(outcome, audiences=told), row)
 
 
@@ -89,10 +89,12 @@ class Stand:
 
     def message(self, numbers: Collection[str], envelope: str = "e-1", received_at: datetime = NOW) -> OpenMessage:
         events = tuple(
-            ProfileEvent(NOW, {}, {}, ())
+            ProfileEvent(NOW, {}, {}, (), NOW)
             for _ in range(1 + max((int(n.partition(".")[0]) for n in numbers), default=0))
         )
-        own = Envelope("c-1", received_at - timedelta(seconds=5), events, id=envelope)
+        own = Envelope(
+            connection_id="c-1", received_at=received_at - timedelta(seconds=5), events=events, id=envelope, first=0
+        )
         message = Message(f"m-{len(self.messages)}", "", "")
         opened = OpenMessage(message, own, ActiveConnection(connection(), {}), pending=set(numbers))
         self.messages.append(opened)
@@ -108,6 +110,7 @@ class Stand:
             until,
             clock=lambda: self.now,
             name_of=lambda key: f"name of {key}",
+            enter=self.leases.enter,
             sleep=self.sleep,
             at_once=at_once,
         )
@@ -218,7 +221,11 @@ def test_a_second_time_goes_on_where_the_runs_are(stand: Stand) -> None:
 
 def test_shards_are_written_side_by_side(stand: Stand) -> None:
     together = threading.Barrier(SHARDS, timeout=10)
-    ledger = Watched(stand.ledger, before=lambda _: together.wait() and None)
+
+    def wait(_: Entry) -> None:
+        together.wait()
+
+    ledger = Watched(stand.ledger, before=wait)
     people = [settled(CREATED, unit(of_shard(shard)[0], shard)) for shard in range(SHARDS)]
     stand.record(*people, ledger=ledger)
     assert sorted(one.shard for one in ledger.entries) == list(range(SHARDS))
@@ -277,6 +284,15 @@ def test_people_who_fail_in_a_thousand_audiences_are_recorded(stand: Stand) -> N
     assert len(ledger.entries) > 1
 
 
+def test_a_person_whose_many_units_fail_in_a_thousand_audiences_is_recorded(stand: Stand) -> None:
+    audiences = [AudienceKey("n" * 64, f"{number:0136}") for number in range(1000)]
+    memberships = tuple(Membership(one, REALIZED, NOW) for one in audiences)
+    units = [unit(KEYS[0], number, memberships=memberships) for number in range(UNITS_AT_ONCE)]
+    stand.record(failed(*units))
+    assert stand.counts == Counter(received=UNITS_AT_ONCE, failed=UNITS_AT_ONCE)
+    assert stand.messages[0].is_done
+
+
 @pytest.mark.parametrize("apart", ["envelopes", "hours"])
 def test_a_person_with_many_units_is_recorded_in_parts_the_row_first(stand: Stand, apart: str) -> None:
     units = [
@@ -314,6 +330,7 @@ def test_calls_that_led_to_nothing_count_in_the_newest_run(stand: Stand) -> None
     stand.message(["0"], "e-1", NOW - timedelta(hours=1))
     stand.message(["0"], "e-2", NOW)
     stand.message(["0"], "e-3", NOW - timedelta(hours=2))
+    stand.leases.entered.clear()
     stand.accounts().record([], 3)
     (part,) = stand.ledger.parts.values()
     assert (part.id, part.shard, part.tally.counts) == (HOUR, shard_of_envelope("e-2"), Counter(marketo_calls=3))
@@ -328,6 +345,16 @@ def test_what_does_not_concern_the_connection_is_marked_where_it_is_looked_for(s
     assert stand.counts == Counter(ignored=3)
     marks = {(shard_of_envelope("e-1"), "e-1"): {"0", "1"}, (shard_of(name_of(key)), "e-1"): {"2"}}
     assert stand.ledger.counted("c-1", set(marks)) == marks
+    assert message.is_done
+
+
+def test_what_is_recorded_first_is_not_recorded_again_with_the_rest(stand: Stand) -> None:
+    message = stand.message(["0", "1"])
+    message.ignored.append(Origin("e-1", "0", HOUR))
+    accounts = stand.accounts()
+    accounts.record([], 0, progress=[Progress(settled(CREATED, unit(KEYS[0], 1)).person, ROW, created=True)])
+    accounts.record([settled(UPDATED, unit(KEYS[0], 1))], 2)
+    assert stand.counts == Counter(ignored=1, received=1, activated=1, created=1, new=1, updated=1, marketo_calls=2)
     assert message.is_done
 
 
@@ -358,10 +385,10 @@ def test_the_first_receipt_of_an_event_is_kept_with_it(stand: Stand) -> None:
 
 def test_what_was_answered_of_people_who_wait_is_counted_and_they_are_not(stand: Stand) -> None:
     message = stand.message(["0", "1"])
-    waiting = Progress(KEYS[0], ROW, Outcome(created=True, added=2), HOUR)
-    left = Progress(KEYS[1], ROW, Outcome(removed=1, updated=True), HOUR)
+    waiting = Progress(settled(CREATED, unit(KEYS[0], 0)).person, ROW, created=True, added=2)
+    left = Progress(settled(CREATED, unit(KEYS[1], 1)).person, ROW, removed=1, updated=True)
     stand.accounts().record([], 1, progress=[waiting, left])
-    assert stand.counts == Counter(created=1, added=2, removed=1, updated=1, marketo_calls=1)
+    assert stand.counts == Counter(created=1, new=1, added=2, removed=1, updated=1, marketo_calls=1)
     assert stand.ledger.row("c-1", KEYS[0]) == stand.ledger.row("c-1", KEYS[1]) == ROW
     assert message.pending == {"0", "1"}
     assert stand.ledger.marks == {}

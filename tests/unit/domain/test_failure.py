@@ -7,7 +7,16 @@ import pytest
 
 from destination.domain.event import Membership, MembershipStatus
 from destination.domain.failure import Failure, failures_of, left_to_count
-from destination.domain.outcome import ALREADY_DELIVERED, OTHER, OUTSIDE_SCHEDULE, Class, Outcome, Reason, rejected
+from destination.domain.outcome import (
+    ALREADY_DELIVERED,
+    OTHER,
+    OUTSIDE_SCHEDULE,
+    SUPERSEDED,
+    Class,
+    Outcome,
+    Reason,
+    rejected,
+)
 from destination.domain.person import Origin, Person, Unit
 from destination.domain.run import MAX_DROPPED, MAX_REASONS, Tally, tally_persons
 from destination.domain.settle import Settled
@@ -26,7 +35,8 @@ UNIT = Unit(Origin("e-1", "0", HOUR), START, "ada", "ada", {}, ("company",), (me
 
 
 def settled(outcome: Outcome, *units: Unit, superseded: tuple[Unit, ...] = ()) -> Settled:
-    person = Person("ada", "ada", {}, None, {}, frozenset(), units, frozenset(one.origin for one in superseded))
+    aside = {one.origin: SUPERSEDED for one in superseded}
+    person = Person("ada", "ada", {}, None, {}, frozenset(), units, aside=aside)
     return Settled(person, outcome, None)
 
 
