@@ -64,7 +64,7 @@ def stored(stand: ConnectionsStand, connection_id: str = "connection-1") -> Conn
 
 def test_a_connection_is_read_with_its_activations_and_no_others(stand: ConnectionsStand) -> None:
     stand.store(connection(), BOUND, BARE)
-    stand.store(connection(id="other"), replace(BOUND, name="Another"))
+    stand.store(connection(id="other"), replace(BOUND, name="Another", list_id=4711))
     active = stand.connections.active("connection-1")
     assert active.connection == connection()
     assert dict(active.activations) == {BOUND.audience: BOUND, BARE.audience: BARE}

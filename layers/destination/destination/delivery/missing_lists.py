@@ -12,12 +12,13 @@ def make_missing_lists(
     target: ActiveConnection,
     marketo: Marketo,
     members: Callable[[AudienceKey], Iterable[int]],
-    rebind: Callable[[Activation, int, str], None],
+    rebind: Callable[[Activation, int, str], bool],
 ) -> bool:
     """Make the lists that Marketo no longer has, of the audiences that want it so; whether any was made.
 
     A list is filled before it is bound to its audience: if the time does not suffice it is found, and filled, the next
-    time. Leads that are gone, and people whose ledger row has expired, are left out.
+    time. It is not bound where it is that of another audience. Leads that are gone, and people whose ledger row has
+    expired, are left out.
 
     Raises MarketoError, OutOfTimeError.
     """
@@ -29,6 +30,5 @@ def make_missing_lists(
             made = marketo.lists.ensure(activation.list_name or activation.name, target.connection.workspace)
             for chunk in chunks(list(dict.fromkeys(members(activation.audience)))):
                 marketo.lists.add(made.id, chunk)
-            rebind(activation, made.id, made.name)
-            made_any = True
+            made_any = rebind(activation, made.id, made.name) or made_any
     return made_any
