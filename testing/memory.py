@@ -51,6 +51,12 @@ class MemoryConnections:
         self.stored[connection_id] = replace(target, activations={**target.activations, **bound})
         return True
 
+    def deactivate(self, connection_id: str, audience: AudienceKey) -> None:
+        """What an operator does."""
+        target = self.stored[connection_id]
+        left = {one: activation for one, activation in target.activations.items() if one != audience}
+        self.stored[connection_id] = replace(target, activations=left, dormant=target.dormant | {audience})
+
     def begin_delivery(self, connection_id: str, version: int, at: datetime) -> bool:
         target = self.stored.get(connection_id)
         if target is None or target.connection.version != version:
