@@ -47,12 +47,30 @@ class MemoryConnections:
         connections = (target.connection for target in self.stored.values())
         return [one.limits for one in connections if one.munchkin_id == munchkin_id and one.status in DELIVERING]
 
-    def rebind(self, connection_id: str, audience: AudienceKey, before: int, list_id: int, list_name: str) -> None:
+    def rebind(self, connection_id: str, audience: AudienceKey, before: int, list_id: int, list_name: str) -> bool:
         target = self.stored.get(connection_id)
         activation = target.activations.get(audience) if target else None
-        if target and activation and activation.list_id == before:
-            bound = {audience: replace(activation, list_id=list_id, list_name=list_name)}
-            self.stored[connection_id] = replace(target, activations={**target.activations, **bound})
+        if target is None or activation is None or activation.list_id != before:
+            return False
+        if self._owner(target.connection.munchkin_id, list_id) not in {None, (connection_id, audience)}:
+            return False
+        bound = {audience: replace(activation, list_id=list_id, list_name=list_name)}
+        self.stored[connection_id] = replace(target, activations={**target.activations, **bound})
+        return True
+
+    def deactivate(self, connection_id: str, audience: AudienceKey) -> None:
+        """What an operator does."""
+        target = self.stored[connection_id]
+        left = {one: activation for one, activation in target.activations.items() if one != audience}
+        self.stored[connection_id] = replace(target, activations=left, dormant=target.dormant | {audience})
+
+    def begin_delivery(self, connection_id: str, version: int, at: datetime) -> bool:
+        target = self.stored.get(connection_id)
+        if target is None or target.connection.version != version:
+            return False
+        begun = replace(target.connection, delivered_at=target.connection.delivered_at or at)
+        self.stored[connection_id] = replace(target, connection=begun)
+        return True
 
     def block(self, connection_id: str, cause: str) -> None:
         status = self._status(connection_id)
@@ -67,6 +85,14 @@ class MemoryConnections:
     def wait(self, connection_id: str, waiting: Waiting | None) -> None:
         if target := self.stored.get(connection_id):
             self.stored[connection_id] = replace(target, connection=replace(target.connection, waiting=waiting))
+
+    def _owner(self, munchkin_id: str, list_id: int) -> tuple[str, AudienceKey] | None:
+        """The connection and the audience that have a list of an instance."""
+        for target in self.stored.values():
+            for audience, activation in target.activations.items():
+                if target.connection.munchkin_id == munchkin_id and activation.list_id == list_id:
+                    return target.connection.id, audience
+        return None
 
     def _status(self, connection_id: str) -> Status | None:
         target = self.stored.get(connection_id)

@@ -14,7 +14,7 @@ from mypy_boto3_dynamodb import DynamoDBClient
 from mypy_boto3_secretsmanager import SecretsManagerClient
 from mypy_boto3_sqs import SQSClient
 
-from destination.control.audiences import Emptying, ManageAudiences
+from destination.control.audiences import BindLists, Emptying, ManageAudiences
 from destination.control.audit import Recorder
 from destination.control.checks import CheckConnections
 from destination.control.connections import ManageConnections
@@ -130,12 +130,14 @@ def use_cases() -> Iterator[Plane]:
             clock=lambda: NOW,
         )
         governance = ManagePolicies(Policies(dynamodb, "ConnectionsTable"), connections, activations, record)
+        lists = BindLists(activations, credentials, marketo_for, record)
         management = ManageConnections(
             connections=connections,
             credentials=credentials,
             removal=Removal(connections, credentials, Alerts(dynamodb, "RunsTable"), token_of, record),
             record=record,
             governance=governance,
+            bind_lists=lists,
             checks=CheckConnections(connections, credentials, marketo_for, lambda: NOW),
             token_of=token_of,
             new_id=lambda: f"connection-{next(ids)}",
@@ -145,11 +147,11 @@ def use_cases() -> Iterator[Plane]:
         audiences = ManageAudiences(
             connections=connections,
             audiences=activations,
-            credentials=credentials,
-            marketo_for=marketo_for,
+            lists=lists,
             emptying=Emptying(leases, ledger, marketo_for, clock=lambda: NOW, sleep=lambda _: None),
             governance=governance,
             record=record,
+            clock=lambda: NOW,
         )
         verifications = ManageVerifications(
             connections=connections,

@@ -24,7 +24,8 @@ def verify(
     audience: Audience = None,
     namespace: Namespace = None,
     repair: Annotated[
-        list[Repair] | None, typer.Option(help="What to repair; may be given several times. Missing and leavers if not.")
+        list[Repair] | None,
+        typer.Option(help="What to repair; may be given several times. Missing and leavers if not."),
     ] = None,
     report_only: Annotated[bool, typer.Option("--report-only", help="Repair nothing.")] = False,
     wait: Annotated[bool, typer.Option("--wait", help="Wait for the end, and show what was found.")] = False,

@@ -36,6 +36,7 @@ ACTIONS: dict[str, dict[str, list[str]]] = {
             "dynamodb:GetItem",
             "dynamodb:Query",
             "dynamodb:UpdateItem",
+            "dynamodb:DeleteItem",
         ],
         "${ConnectionsTable.Arn}/index/Listing": ["dynamodb:Query"],
         "LedgerTable": [
@@ -154,6 +155,15 @@ def test_the_actions_of_each_role(template: Template, role: str) -> None:
             granted.setdefault(name_of(resource), []).extend(as_list(statement["Action"]))
 
     assert granted == ACTIONS[role]
+
+
+def test_delivery_deletes_nothing_of_the_connections_but_claims(template: Template) -> None:
+    (deletes,) = (
+        one
+        for one in statements(template, "SyncRole")
+        if "dynamodb:DeleteItem" in as_list(one["Action"]) and name_of(one["Resource"]) == "ConnectionsTable"
+    )
+    assert deletes["Condition"] == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": "instance#*"}}
 
 
 def test_each_function_has_its_own_role(template: Template) -> None:

@@ -18,7 +18,7 @@ from destination.store.connections import Connections
 from destination.store.errors import NotFoundError, StaleVersionError
 from destination.store.secrets import Credentials
 from testing.aws import refused
-from testing.use_cases import AUDIENCE, CREDENTIALS, DRAFT, Plane
+from testing.use_cases import AUDIENCE, CREDENTIALS, DRAFT, NOW, Plane
 
 
 def test_a_new_connection_is_a_draft_of_its_own_id_and_token(plane: Plane) -> None:
@@ -57,9 +57,11 @@ class MeanwhileConnections(Connections):
 
     meanwhile: Callable[[], object]
 
-    def update(self, connection: Connection, *beside: TransactWriteItemTypeDef) -> Connection:
+    def update(
+        self, connection: Connection, *beside: TransactWriteItemTypeDef, undelivered: bool = False
+    ) -> Connection:
         self.meanwhile()
-        return super().update(connection, *beside)
+        return super().update(connection, *beside, undelivered=undelivered)
 
 
 def meanwhile(plane: Plane, act: Callable[[], object]) -> ManageConnections:
@@ -190,7 +192,7 @@ def test_deleting_can_be_repeated_after_it_broke_off(plane: Plane) -> None:
     connection_id = plane.enabled()
     activation = plane.audiences.get(connection_id, AUDIENCE)
     plane.connections.credentials.delete(connection_id)
-    plane.audiences.audiences.delete(connection_id, activation)
+    plane.audiences.audiences.deactivate(connection_id, activation, NOW)
     plane.connections.delete(connection_id, discard=True)
     with pytest.raises(NotFoundError):
         plane.connections.get(connection_id)

@@ -20,7 +20,16 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
 
 _NOT_CONFIGURED: Final = frozenset(
-    {"id", "version", "audience", "blocked_cause", "deleting_since", "waiting", "credentials_version"}
+    {
+        "id",
+        "version",
+        "audience",
+        "blocked_cause",
+        "deleting_since",
+        "waiting",
+        "credentials_version",
+        "delivered_at",
+    }
 )
 """Properties of connections and activations that no caller sets."""
 

@@ -19,6 +19,7 @@ from destination.domain.check import (
     mapping_problems,
     mapping_warnings,
     partition_problems,
+    partition_warnings,
     sample_problems,
     workspace_problems,
 )
@@ -217,9 +218,10 @@ class _Examination:
 
     def _partition(self, marketo: Marketo) -> Check:
         name, wanted = CheckName.PARTITION, self.connection.partition
+        partitions = [one.name for one in marketo.describe.partitions()]
+        self.warnings += tuple(partition_warnings(self.connection, partitions))
         if wanted is None and not rule_of(self.connection).creates:
             return Check(name, ok=True, detail="not needed: the connection creates nobody")
-        partitions = [one.name for one in marketo.describe.partitions()]
         problems = partition_problems(self.connection, partitions)
         seen = f"the API user sees {len(partitions)} partition{'s' if len(partitions) != 1 else ''}"
         good = f"{wanted or 'Default'} is there, and {seen}; Marketo does not say which of them the workspace sees"
@@ -231,7 +233,7 @@ class _Examination:
 
     def _mapping(self, marketo: Marketo) -> Check:
         schema = marketo.describe.schema()
-        self.warnings = tuple(mapping_warnings(self.connection, schema))
+        self.warnings += tuple(mapping_warnings(self.connection, schema))
         problems = mapping_problems(self.connection, schema)
         if not problems and self.events:
             problems = sample_problems(self.connection, schema, self.events)

@@ -48,7 +48,8 @@ InstanceHalt = InstanceWaitsError | OutOfTimeError | LeaseLostError | BotoCoreEr
 class Connections(Protocol):
     """What a delivery changes of connections by itself."""
 
-    def rebind(self, connection_id: str, audience: AudienceKey, before: int, list_id: int, list_name: str) -> None: ...
+    def rebind(self, connection_id: str, audience: AudienceKey, before: int, list_id: int, list_name: str) -> bool: ...
+    def begin_delivery(self, connection_id: str, version: int, at: datetime) -> bool: ...
     def block(self, connection_id: str, cause: str) -> None: ...
     def unblock(self, connection_id: str) -> None: ...
 
@@ -132,6 +133,9 @@ class DeliverConnection:
         target = open_messages[0].target
         calls_before = marketo.calls
         events = [open_message for open_message in open_messages if open_message.envelope.verification is None]
+        if events and not self._begins(target.connection):
+            yield from (Requeue(one, timedelta(0), "the connection was changed meanwhile") for one in events)
+            events = []
         try:
             if events:
                 self._deliver(events, marketo, accounts)
@@ -145,6 +149,12 @@ class DeliverConnection:
                 yield from self._verify(
                     open_message, open_message.envelope.verification, marketo, accounts.lease, until
                 )
+
+    def _begins(self, connection: Connection) -> bool:
+        """Whether events can be delivered by what was read; from the first one on people are known by their keys."""
+        if connection.delivered_at is not None:
+            return True
+        return self.connections.begin_delivery(connection.id, connection.version, self.clock())
 
     def _deliver(self, open_messages: Sequence[OpenMessage], marketo: Marketo, accounts: Accounts) -> None:
         """Deliver the events and record what became of them. Raises what held them up, once the rest is recorded."""

@@ -68,6 +68,11 @@ def is_connection(found: Item) -> bool:
     return bool(found["sk"] == {"S": CONNECTION})
 
 
+def is_dormant(found: Item) -> bool:
+    """Whether an activation is one that was deactivated."""
+    return "deactivated_at" in found
+
+
 def configuration(connection: Connection) -> Attributes:
     """All that an operator configures, and which credentials were given.
 
@@ -160,6 +165,7 @@ def connection_from(item: Item) -> Connection:
         waiting=_waiting(stored.get("waiting")),
         verification=_schedule(stored.get("verification")),
         credentials_version=stored.get("credentials_version"),
+        delivered_at=_time(stored.get("delivered_at")),
     )
 
 
@@ -182,11 +188,16 @@ def list_attributes(activation: Activation) -> Attributes:
     return {"list_id": activation.list_id, "list_name": activation.list_name}
 
 
+def audience_of(item: Item) -> AudienceKey:
+    """The audience of an activation, dormant or not."""
+    return AudienceKey(item["namespace"]["S"], item["audience_id"]["S"])
+
+
 def activation_from(item: Item) -> Activation:
     stored = attributes(item)
     list_id = stored.get("list_id")
     return Activation(
-        audience=AudienceKey(stored["namespace"], stored["audience_id"]),
+        audience=audience_of(item),
         name=stored["name"],
         data_type=stored["data_type"],
         origin=stored.get("origin"),
