@@ -169,7 +169,7 @@ class BindLists:
 
     def given_credentials(self, connection: Connection, why: str) -> ClientCredentials:
         """Raises IncompleteError."""
-        credentials = self.credentials.find(connection.id)
+        credentials = self.credentials.find(connection)
         if credentials is None:
             raise IncompleteError([Problem("credentials", f"give them first: {why}")])
         return credentials
