@@ -73,7 +73,12 @@ def mortal(world: World) -> Life:
         name: Mortal(getattr(world, name), life)
         for name in ("connections", "leases", "ledger", "queue", "dead_letters")
     }
-    verify = VerifyLists(Mortal(world.verifications, life), world.ledger.placed, lambda: world.now)
+    verify = VerifyLists(
+        Mortal(world.verifications, life),
+        Mortal(world.ledger, life),
+        Mortal(world.leases, life).enter,
+        lambda: world.now,
+    )
     world.sync = world.delivery(**used, verify=verify)
     return life
 
