@@ -19,7 +19,7 @@ from botocore.compat import HTTPHeaders
 CONNECTIONS: Final = "connections"
 LEDGER: Final = "ledger"
 RUNS: Final = "runs"
-_KEYS: Final = {CONNECTIONS: ("pk", "sk"), LEDGER: ("connection_id", "key"), RUNS: ("connection_id", "id")}
+_KEYS: Final = {CONNECTIONS: ("pk", "sk"), LEDGER: ("pk", "sk"), RUNS: ("connection_id", "id")}
 _CLAUSE: Final = re.compile(r"(SET|ADD|REMOVE) (.*?)(?= (?:SET|ADD|REMOVE) |$)")
 
 Item = dict[str, Any]
@@ -73,16 +73,19 @@ class DynamoDB:
                 self.put_item(**action["Put"])
             elif "Update" in action:
                 self.update_item(**action["Update"])
+            elif "Delete" in action:
+                table = action["Delete"]["TableName"]
+                self.tables[table].pop(_place(table, action["Delete"]["Key"]), None)
         return {}
 
     def get_paginator(self, operation: str) -> "_Pages":
         return _Pages(getattr(self, operation))
 
     def _find(self, table: str, key: Item) -> Item | None:
-        return self.tables[table].get(tuple(key[name]["S"] for name in _KEYS[table]))
+        return self.tables[table].get(_place(table, key))
 
     def _put(self, table: str, item: Item) -> None:
-        self.tables[table][tuple(item[name]["S"] for name in _KEYS[table])] = item
+        self.tables[table][_place(table, item)] = item
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +94,10 @@ class _Pages:
 
     def paginate(self, **request: Any) -> Iterator[Item]:
         yield self.operation(**request)
+
+
+def _place(table: str, item: Item) -> tuple[str, ...]:
+    return tuple(item[name]["S"] for name in _KEYS[table])
 
 
 def _change(item: Item, clause: str, action: str, values: Mapping[str, Any]) -> None:

@@ -51,7 +51,7 @@ Payload = dict[str, Any]
 
 
 def connection(limits: Limits = LIMITLESS, munchkin_id: str = MUNCHKIN) -> Connection:
-    """By e-mail, `audience_and_profile`, creating; eight attributes are mapped."""
+    """By e-mail, `audience_and_profile`, creating, with lead ids trusted for a day; eight attributes are mapped."""
     return Connection(
         id=CONNECTION_ID,
         version=1,
@@ -65,6 +65,7 @@ def connection(limits: Limits = LIMITLESS, munchkin_id: str = MUNCHKIN) -> Conne
         status=Status.ENABLED,
         mapping=MAPPING,
         limits=limits,
+        lead_cache=timedelta(hours=24),
     )
 
 

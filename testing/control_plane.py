@@ -123,7 +123,7 @@ def stored(connection_id: str) -> Connection:
 
 
 def credentials(connection_id: str) -> ClientCredentials:
-    return Credentials(secretsmanager(), PREFIX).get(connection_id)
+    return Credentials(secretsmanager(), PREFIX).get(stored(connection_id))
 
 
 def items() -> list[dict[str, Any]]:

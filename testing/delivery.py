@@ -33,7 +33,7 @@ def delivery(
     marketo: Callable[[Connection], Marketo],
     pace: Callable[[Limits, PaceState, timedelta], Pace],
     clock: Callable[[], datetime],
-    verify: Callable[[ActiveConnection, Marketo, str, Lease, datetime], timedelta | None],
+    verify: Callable[[ActiveConnection, Marketo, str, datetime, Lease, datetime], timedelta | None],
     sleep: Callable[[float], None],
     chance: Callable[[], float],
     name_of: Callable[[str], str],

@@ -14,7 +14,7 @@ from datetime import datetime
 from botocore.exceptions import ClientError
 
 from destination.domain.audience import AudienceKey
-from destination.domain.connection import DELIVERING, ActiveConnection, Limits, Status, Waiting
+from destination.domain.connection import DELIVERING, ActiveConnection, Connection, Limits, Status, Waiting
 from destination.domain.credentials import AccessToken, ClientCredentials
 from destination.domain.failure import Failure
 from destination.domain.pace import PaceState
@@ -25,7 +25,7 @@ from destination.domain.shard import name_of
 from destination.domain.verification import AudienceCheck, Stand, Verification
 from destination.queue import MAX_VISIBILITY_SECONDS, DeadLetter, Message
 from destination.store.cursors import cursor_of, position_of
-from destination.store.errors import NotFoundError
+from destination.store.errors import NotFoundError, StaleVersionError
 from destination.store.leases import Lease, LeaseLostError
 from destination.store.ledger import TRANSACTION_ITEMS, Entry, Page, StaleRunError
 
@@ -47,12 +47,30 @@ class MemoryConnections:
         connections = (target.connection for target in self.stored.values())
         return [one.limits for one in connections if one.munchkin_id == munchkin_id and one.status in DELIVERING]
 
-    def rebind(self, connection_id: str, audience: AudienceKey, before: int, list_id: int, list_name: str) -> None:
+    def rebind(self, connection_id: str, audience: AudienceKey, before: int, list_id: int, list_name: str) -> bool:
         target = self.stored.get(connection_id)
         activation = target.activations.get(audience) if target else None
-        if target and activation and activation.list_id == before:
-            bound = {audience: replace(activation, list_id=list_id, list_name=list_name)}
-            self.stored[connection_id] = replace(target, activations={**target.activations, **bound})
+        if target is None or activation is None or activation.list_id != before:
+            return False
+        if self._owner(target.connection.munchkin_id, list_id) not in {None, (connection_id, audience)}:
+            return False
+        bound = {audience: replace(activation, list_id=list_id, list_name=list_name)}
+        self.stored[connection_id] = replace(target, activations={**target.activations, **bound})
+        return True
+
+    def deactivate(self, connection_id: str, audience: AudienceKey) -> None:
+        """What an operator does."""
+        target = self.stored[connection_id]
+        left = {one: activation for one, activation in target.activations.items() if one != audience}
+        self.stored[connection_id] = replace(target, activations=left, dormant=target.dormant | {audience})
+
+    def begin_delivery(self, connection_id: str, version: int, at: datetime) -> bool:
+        target = self.stored.get(connection_id)
+        if target is None or target.connection.version != version:
+            return False
+        begun = replace(target.connection, delivered_at=target.connection.delivered_at or at)
+        self.stored[connection_id] = replace(target, connection=begun)
+        return True
 
     def block(self, connection_id: str, cause: str) -> None:
         status = self._status(connection_id)
@@ -67,6 +85,14 @@ class MemoryConnections:
     def wait(self, connection_id: str, waiting: Waiting | None) -> None:
         if target := self.stored.get(connection_id):
             self.stored[connection_id] = replace(target, connection=replace(target.connection, waiting=waiting))
+
+    def _owner(self, munchkin_id: str, list_id: int) -> tuple[str, AudienceKey] | None:
+        """The connection and the audience that have a list of an instance."""
+        for target in self.stored.values():
+            for audience, activation in target.activations.items():
+                if target.connection.munchkin_id == munchkin_id and activation.list_id == list_id:
+                    return target.connection.id, audience
+        return None
 
     def _status(self, connection_id: str) -> Status | None:
         target = self.stored.get(connection_id)
@@ -262,10 +288,10 @@ class MemoryCredentials:
 
     given: dict[str, ClientCredentials] = field(default_factory=dict)
 
-    def get(self, connection_id: str) -> ClientCredentials:
-        if connection_id not in self.given:
-            raise NotFoundError(f"connection {connection_id} has no credentials")
-        return self.given[connection_id]
+    def get(self, connection: Connection) -> ClientCredentials:
+        if connection.id not in self.given:
+            raise NotFoundError(f"connection {connection.id} has no credentials")
+        return self.given[connection.id]
 
 
 @dataclass
@@ -279,6 +305,7 @@ class MemoryVerifications:
     left: dict[str, dict[AudienceKey, int]] = field(default_factory=dict)
 
     def create(self, verification: Verification, checks: Sequence[AudienceCheck]) -> None:
+        """As one that is seen for the first time."""
         self.stored[verification.id] = verification
         self.found |= {(verification.id, number): one for number, one in enumerate(checks)}
 
@@ -287,16 +314,21 @@ class MemoryVerifications:
         return found if found and found.connection_id == connection_id else None
 
     def put(self, verification: Verification) -> Verification:
-        self.stored[verification.id] = verification
-        return verification
+        self._refuse_stale(verification)
+        changed = replace(verification, version=verification.version + 1)
+        self.stored[verification.id] = changed
+        return changed
 
     def checks(self, verification: Verification) -> list[AudienceCheck]:
         return [check for (owner, _), check in sorted(self.found.items(), key=_place) if owner == verification.id]
 
-    def put_check(self, verification: Verification, number: int, check: AudienceCheck) -> None:
+    def put_check(self, verification: Verification, number: int, check: AudienceCheck) -> Verification:
+        changed = self.put(verification)
         self.found[verification.id, number] = check
+        return changed
 
     def put_read(self, verification: Verification, number: int, part: int, lead_ids: Iterable[int]) -> None:
+        self._refuse_stale(verification)
         self.leads.setdefault((verification.id, number), {})[part] = list(lead_ids)
 
     def read(self, verification: Verification, number: int) -> set[int]:
@@ -324,6 +356,11 @@ class MemoryVerifications:
             return None
         now = audiences()
         return sum(count for one, count in self.left[connection_id].items() if one in now)
+
+    def _refuse_stale(self, verification: Verification) -> None:
+        found = self.stored.get(verification.id)
+        if found is None or found.version != verification.version:
+            raise StaleVersionError(f"verification {verification.id} is no longer at version {verification.version}")
 
 
 def _place(found: tuple[tuple[str, int], AudienceCheck]) -> tuple[str, int]:

@@ -1,5 +1,6 @@
 """The control plane's use cases, over moto's AWS and the Marketo simulator in process."""
 
+import functools
 import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,18 +10,23 @@ from datetime import UTC, datetime
 import boto3
 import requests
 from moto import mock_aws
+from mypy_boto3_dynamodb import DynamoDBClient
+from mypy_boto3_secretsmanager import SecretsManagerClient
+from mypy_boto3_sqs import SQSClient
 
-from destination.control.audiences import Emptying, ManageAudiences
+from destination.control.audiences import BindLists, Emptying, ManageAudiences
 from destination.control.audit import Recorder
 from destination.control.checks import CheckConnections
 from destination.control.connections import ManageConnections
 from destination.control.governance import ManagePolicies
 from destination.control.removal import Removal
+from destination.control.verifications import ManageVerifications
 from destination.domain.audience import Activation, AudienceKey
 from destination.domain.connection import Connection, MappingRow, PersonAction, Status, SyncType
 from destination.domain.credentials import ClientCredentials
 from destination.marketo.instance import Marketo
 from destination.marketo.pace import Pace
+from destination.queue import EventQueue
 from destination.store.alerts import Alerts
 from destination.store.audiences import Audiences
 from destination.store.audit import Audit
@@ -32,6 +38,7 @@ from destination.store.leases import Leases
 from destination.store.ledger import Ledger
 from destination.store.runs import Runs
 from destination.store.secrets import Credentials, TokenSecret
+from destination.store.verifications import Verifications
 from marketo_simulator import Simulator
 from marketo_simulator.adapter import SimulatorAdapter
 from testing.template import source, tables
@@ -58,13 +65,20 @@ DRAFT = Connection(
 
 @dataclass
 class Plane:
-    """The use cases of the control plane, the Marketo that they work on, and what others know of the connections."""
+    """The use cases of the control plane, the Marketo that they work on, and what others know of the connections.
+
+    `dynamodb`, `secrets` and `sqs` are the clients that the use cases have, too.
+    """
 
     connections: ManageConnections
     audiences: ManageAudiences
+    verifications: ManageVerifications
     marketo: Simulator
     delivering: DeliveringConnections
     ingresses: Ingresses
+    dynamodb: DynamoDBClient
+    secrets: SecretsManagerClient
+    sqs: SQSClient
 
     def draft(self) -> str:
         return self.connections.create(DRAFT, CREDENTIALS).connection.id
@@ -76,14 +90,18 @@ class Plane:
         return connection_id
 
 
+@functools.cache
+def _clients() -> tuple[DynamoDBClient, SecretsManagerClient, SQSClient]:
+    return boto3.client("dynamodb"), boto3.client("secretsmanager"), boto3.client("sqs")
+
+
 @contextmanager
 def use_cases() -> Iterator[Plane]:
     simulator = Simulator()
     http = requests.Session()
     http.mount("https://", SimulatorAdapter(simulator))
     with mock_aws():
-        dynamodb = boto3.client("dynamodb")
-        secretsmanager = boto3.client("secretsmanager")
+        dynamodb, secretsmanager, sqs = _clients()
         for name in ("ConnectionsTable", "LedgerTable", "RunsTable"):
             dynamodb.create_table(**TABLES[name])
 
@@ -99,7 +117,7 @@ def use_cases() -> Iterator[Plane]:
                 pace=Pace(100, 10),
             )
 
-        ids, tokens, records = itertools.count(1), itertools.count(1), itertools.count(1)
+        ids, tokens, records, verified = (itertools.count(1) for _ in range(4))
         connections = Connections(dynamodb, "ConnectionsTable")
         activations = Audiences(dynamodb, "ConnectionsTable")
         credentials = Credentials(secretsmanager, "dest")
@@ -112,12 +130,14 @@ def use_cases() -> Iterator[Plane]:
             clock=lambda: NOW,
         )
         governance = ManagePolicies(Policies(dynamodb, "ConnectionsTable"), connections, activations, record)
+        lists = BindLists(activations, credentials, marketo_for, record)
         management = ManageConnections(
             connections=connections,
             credentials=credentials,
             removal=Removal(connections, credentials, Alerts(dynamodb, "RunsTable"), token_of, record),
             record=record,
             governance=governance,
+            bind_lists=lists,
             checks=CheckConnections(connections, credentials, marketo_for, lambda: NOW),
             token_of=token_of,
             new_id=lambda: f"connection-{next(ids)}",
@@ -127,16 +147,28 @@ def use_cases() -> Iterator[Plane]:
         audiences = ManageAudiences(
             connections=connections,
             audiences=activations,
-            credentials=credentials,
-            marketo_for=marketo_for,
+            lists=lists,
             emptying=Emptying(leases, ledger, marketo_for, clock=lambda: NOW, sleep=lambda _: None),
             governance=governance,
             record=record,
+            clock=lambda: NOW,
+        )
+        verifications = ManageVerifications(
+            connections=connections,
+            stored=Verifications(dynamodb, "RunsTable"),
+            queue=EventQueue(sqs, sqs.create_queue(QueueName="events")["QueueUrl"]),
+            record=record,
+            new_id=lambda: f"{next(verified):08x}",
+            clock=lambda: NOW,
         )
         yield Plane(
             management,
             audiences,
+            verifications,
             simulator,
             DeliveringConnections(dynamodb, "ConnectionsTable"),
             Ingresses(dynamodb, "ConnectionsTable"),
+            dynamodb,
+            secretsmanager,
+            sqs,
         )

@@ -101,6 +101,7 @@ class World:
             daily_calls=limits.daily_calls,
             state=state,
             deadline=self.now.timestamp() + time_left.total_seconds(),
+            until=self.now.timestamp() + time_left.total_seconds(),
             monotonic=lambda: self.now.timestamp(),  # noqa: PLW0108 - `now` moves
             wall=lambda: self.now.timestamp(),  # noqa: PLW0108
             sleep=self.sleep,

@@ -24,7 +24,6 @@ from destination.control.errors import (
     ChecksFailedError,
     IncompleteError,
     PolicyViolationError,
-    QueueRefusesError,
     TooLargeError,
     UnreadableError,
     VerifyingError,
@@ -70,8 +69,7 @@ REFUSALS: Mapping[type[Exception], tuple[str, str]] = {
     TooLargeError: ("too-large", "{}"),
     UnicodeDecodeError: ("not-json", NOT_JSON),
     RecursionError: ("not-json", NOT_JSON),
-    VerifyingError: ("verifying", "{}; wait until it is finished."),
-    QueueRefusesError: ("unavailable", "{} now; try again."),
+    VerifyingError: ("verifying", "{}; wait until it is finished, or cancel it."),
     BusyError: ("marketo-unavailable", "{}; try again."),
     OutOfTimeError: ("marketo-unavailable", "Marketo takes too long to answer; try again."),
 }

@@ -67,6 +67,9 @@ def _told(one: Done, time: datetime) -> dict[str, int]:
             return {"alerts": 1}
         case Verification():
             details = {"connection_id": one.connection_id, "verification": one.id}
+            if one.requeued_at is not None:
+                logger.warning("verification queued again", extra=details)
+                return {}
             logger.info("verification requested", extra=details)
             return {"verifications": 1}
         case RunSummary(connection):

@@ -103,7 +103,7 @@ def test_audiences_of_a_connection_that_is_gone_or_going_are_not_changed(
     with pytest.raises(DeletingError, match="c-1"):
         audiences.put("c-1", replace(activation, name="Renamed"), activation)
     with pytest.raises(DeletingError, match="c-1"):
-        audiences.delete("c-1", activation)
+        audiences.deactivate("c-1", activation, SINCE)
     assert audiences.list("c-1") == (activation,)
 
 
@@ -122,8 +122,8 @@ def test_the_same_audience_id_in_two_namespaces_is_two_activations(
 ) -> None:
     connections.create(CONNECTION, token_hash="0f")
     mine = audiences.put("c-1", ACTIVATION)
-    other = audiences.put("c-1", replace(ACTIVATION, audience=AudienceKey("csv", "aud#1")))
-    audiences.delete("c-1", mine)
+    other = audiences.put("c-1", replace(ACTIVATION, audience=AudienceKey("csv", "aud#1"), list_id=1002))
+    audiences.deactivate("c-1", mine, SINCE)
     assert audiences.list("c-1") == (other,)
     with pytest.raises(NotFoundError, match="aud#1"):
         audiences.get("c-1", AUDIENCE)

@@ -175,6 +175,10 @@ def test_a_verification_is_requested_and_listed(console: Stack) -> None:
     assert (row[1:3], row[-1]) == (["queued", "missing"], "0 of 1")
     assert rows(console.done("verifications", made, row[0]))[2][:3] == ["Spring", listed(console), "pending"]
     assert "is queued" in console.refused("verify", made)
+    assert "needs the verification's id" in console.refused("verifications", made, "--cancel")
+    assert "cancelled" in console.done("verifications", made, row[0], "--cancel")
+    console.done("verify", made)
+    assert [one[1] for one in rows(console.done("verifications", made))[1:]] == ["queued", "cancelled"]
     assert "needs --audience" in console.refused("verify", made, "--namespace", "ups")
 
 
@@ -198,10 +202,10 @@ def test_what_is_out_of_place_at_the_end_is_told_by_the_exit_code(
     store, show = Verifications(plane.dynamodb(), "RunsTable"), f"{path}/{requested['id']}"
     [begun] = store.newest(made, 1)
     [check] = store.checks(begun)
-    store.put(replace(begun, status=VerificationStatus.RUNNING, started_at=now))
+    begun = store.put(replace(begun, status=VerificationStatus.RUNNING, started_at=now))
     running = answered(console, show)
     found = replace(check, phase=Phase.DONE, expected=10, found=9, missing=missing, unexpected=unexpected, code=code)
-    store.put_check(begun, 0, found)
+    begun = store.put_check(begun, 0, found)
     store.put(replace(begun, status=VerificationStatus.COMPLETED, position=1, finished_at=now))
     console.gateway.scripted += [(202, running[1], json.dumps(requested)), running]
 
@@ -213,6 +217,19 @@ def test_what_is_out_of_place_at_the_end_is_told_by_the_exit_code(
     assert row[6:10] == [str(one) for each in (missing, unexpected) for one in (each.count, each.repaired)]
     assert row[10].endswith(", …") is (unexpected.count == 12)
     assert row[11] == (code or "-")
+
+
+def test_a_verification_that_was_cancelled_is_waited_for_no_longer(console: Stack) -> None:
+    made = connection(console)
+    path = f"/connections/{made}/verifications"
+    requested = plane.call("POST", path, {}).json
+    plane.call("DELETE", f"{path}/{requested['id']}")
+    console.gateway.scripted += [(202, answered(console, f"{path}/{requested['id']}")[1], json.dumps(requested))]
+
+    result = console.run("verify", made, "--wait")
+
+    assert result.exit_code == 1, result.output
+    assert f"{requested['id']}: cancelled, repair none" in result.output
 
 
 def test_a_verification_that_failed_is_waited_for_no_longer(console: Stack, now: datetime) -> None:

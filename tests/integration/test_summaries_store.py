@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -79,6 +80,26 @@ def test_a_run_that_was_written_again_since_it_was_read_stays_late(summaries: Su
     assert list(summaries.late()) == []
 
 
+def test_a_run_is_late_once_and_as_long_as_a_part_of_it_is(summaries: Summaries, stack: Aws) -> None:
+    runs = Runs(stack.dynamodb, "RunsTable")
+
+    def write(shard: int, version: int) -> Run:
+        given = Run("c-1", HOUR, version, Tally(Counter(received=1)), shard)
+        stack.dynamodb.transact_write_items(TransactItems=[runs.put(given, LATE)])
+        read = runs.get("c-1", HOUR)
+        assert read is not None
+        return read
+
+    write(3, 0)
+    read = write(4, 0)
+    assert list(summaries.late()) == [("c-1", HOUR)]
+    again = write(4, 1)
+    summaries.settle(read)
+    assert list(summaries.late()) == [("c-1", HOUR)]
+    summaries.settle(again)
+    assert list(summaries.late()) == []
+
+
 def test_a_run_that_expired_since_it_was_read_is_not_made_anew(summaries: Summaries, stack: Aws) -> None:
-    summaries.settle(RUN)
+    summaries.settle(replace(RUN, parts={f"{HOUR}#3": 3}))
     assert stack.dynamodb.scan(TableName="RunsTable")["Items"] == []

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -61,16 +61,17 @@ class Stage:
 
     def connect(self, **changes: Any) -> Connection:
         """Store a connection with audiences `a` and `b` on lists 1001 and 1002, and its credentials."""
-        one = connection(**changes)
+        plain = connection(**changes)
+        one = replace(plain, credentials_version=self.new_credentials(plain.id))
         self.connections.create(one, token_hash="0f")
         audiences = Audiences(self.aws.dynamodb, "ConnectionsTable")
         for number, name in enumerate("ab"):
             audiences.put(one.id, Activation(audience(name), name, list_id=1001 + number))
-        self.give_credentials(one.id)
         return one
 
-    def give_credentials(self, connection_id: str) -> None:
-        Credentials(self.aws.secrets, SECRETS_PREFIX).put(connection_id, ClientCredentials("client", "secret"))
+    def new_credentials(self, connection_id: str) -> str:
+        credentials = ClientCredentials("client", "secret")
+        return Credentials(self.aws.secrets, SECRETS_PREFIX).put(connection_id, credentials)
 
     def end_pause(self) -> None:
         """What an operator does to have the instance tried again at once."""
@@ -299,7 +300,8 @@ def test_a_connection_without_credentials_is_blocked_until_it_has_some(stage: St
     batch = stage.aws.receive()
     assert stage.invoke(batch) == {one["MessageId"] for one in batch}
     assert "credentials" in (stage.connections.get("connection-1").blocked_cause or "")
-    stage.give_credentials("connection-1")
+    given = stage.new_credentials("connection-1")
+    stage.connections.update(replace(stage.connections.get("connection-1"), credentials_version=given))
     assert stage.invoke(batch) == set()
     assert stage.connections.get("connection-1").status is Status.ENABLED
 

@@ -29,6 +29,7 @@ class ConnectionsStand(Protocol):
     @property
     def connections(self) -> DeliveryConnections: ...
     def store(self, given: Connection, *activations: Activation) -> None: ...
+    def deactivate(self, connection_id: str, activation: Activation) -> None: ...
 
 
 @dataclass
@@ -37,6 +38,9 @@ class ConnectionsInMemory:
 
     def store(self, given: Connection, *activations: Activation) -> None:
         self.connections.stored[given.id] = ActiveConnection(given, {one.audience: one for one in activations})
+
+    def deactivate(self, connection_id: str, activation: Activation) -> None:
+        self.connections.deactivate(connection_id, activation.audience)
 
 
 @dataclass
@@ -52,6 +56,9 @@ class ConnectionsInTable:
         for one in activations:
             Audiences(self.stack.dynamodb, "ConnectionsTable").put(given.id, one)
 
+    def deactivate(self, connection_id: str, activation: Activation) -> None:
+        Audiences(self.stack.dynamodb, "ConnectionsTable").deactivate(connection_id, activation, START)
+
 
 @pytest.fixture(params=["memory", "table"])
 def stand(request: pytest.FixtureRequest) -> ConnectionsStand:
@@ -64,10 +71,48 @@ def stored(stand: ConnectionsStand, connection_id: str = "connection-1") -> Conn
 
 def test_a_connection_is_read_with_its_activations_and_no_others(stand: ConnectionsStand) -> None:
     stand.store(connection(), BOUND, BARE)
-    stand.store(connection(id="other"), replace(BOUND, name="Another"))
+    stand.store(connection(id="other"), replace(BOUND, name="Another", list_id=4711))
     active = stand.connections.active("connection-1")
     assert active.connection == connection()
     assert dict(active.activations) == {BOUND.audience: BOUND, BARE.audience: BARE}
+    assert active.dormant == set()
+
+
+def test_a_deactivated_audience_is_dormant_and_its_list_free(stand: ConnectionsStand) -> None:
+    stand.store(connection(), BOUND, BARE)
+    stand.store(connection(id="other"), replace(BOUND, list_id=2002))
+    stand.deactivate("connection-1", BOUND)
+    active = stand.connections.active("connection-1")
+    assert dict(active.activations) == {BARE.audience: BARE}
+    assert (set(active.dormant), set(active.known)) == ({BOUND.audience}, {BOUND.audience, BARE.audience})
+    assert not stand.connections.rebind("connection-1", BOUND.audience, 1001, 3003, "Anew")
+    assert stand.connections.rebind("other", BOUND.audience, 2002, 1001, "Spring")
+
+
+@pytest.mark.parametrize("owner", ["connection-1", "other"])
+def test_no_list_is_bound_to_a_second_audience(stand: ConnectionsStand, owner: str) -> None:
+    second = replace(BOUND, audience=audience("b"), list_id=2002)
+    held = {"connection-1": [BOUND], "other": []}
+    held[owner].append(second)
+    for connection_id, activations in held.items():
+        stand.store(connection(id=connection_id), *activations)
+    assert not stand.connections.rebind(owner, second.audience, 2002, 1001, "Spring")
+    assert stand.connections.active(owner).activations[second.audience] == second
+    assert stand.connections.active("connection-1").activations[BOUND.audience] == BOUND
+
+
+def test_the_first_delivery_is_noted_once(stand: ConnectionsStand) -> None:
+    stand.store(connection(), BOUND)
+    assert stand.connections.begin_delivery("connection-1", 1, START)
+    assert stand.connections.begin_delivery("connection-1", 1, START + timedelta(hours=1))
+    assert stored(stand) == connection(delivered_at=START)
+
+
+def test_no_delivery_begins_by_what_was_changed_since(stand: ConnectionsStand) -> None:
+    stand.store(connection(version=2))
+    assert not stand.connections.begin_delivery("connection-1", 1, START)
+    assert not stand.connections.begin_delivery("c-9", 1, START)
+    assert stored(stand) == connection(version=2)
 
 
 def test_what_was_read_stays_as_it_was(stand: ConnectionsStand) -> None:

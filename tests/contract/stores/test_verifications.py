@@ -6,11 +6,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 import pytest
+from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
 
 from destination.delivery.verify_lists import PART
 from destination.delivery.verify_lists import Verifications as CarriedOn
 from destination.domain.audience import AudienceKey
 from destination.domain.verification import AudienceCheck, Differences, Phase, Repair, Verification, VerificationStatus
+from destination.store.errors import StaleVersionError
 from destination.store.verifications import Verifications
 from testing.memory import MemoryVerifications
 
@@ -48,6 +50,18 @@ def verifications(request: pytest.FixtureRequest) -> Watched:
     return Verifications(request.getfixturevalue("stack").dynamodb, "RunsTable")
 
 
+def begun(verifications: Watched, one: Verification = VERIFICATION) -> Verification:
+    """As it is once it was requested."""
+    if isinstance(verifications, Verifications):
+        record: TransactWriteItemTypeDef = {
+            "Put": {"TableName": "ConnectionsTable", "Item": {"pk": {"S": "audit"}, "sk": {"S": one.id}}}
+        }
+        verifications.create(one, (), verifications.last(one.connection_id), record)
+    elif isinstance(verifications, MemoryVerifications):
+        verifications.create(one, ())
+    return one
+
+
 def left(verifications: Watched, *audiences: AudienceKey, connection_id: str = "c-1") -> int | None:
     return verifications.out_of_sync(connection_id, lambda: audiences)
 
@@ -58,26 +72,52 @@ def left(verifications: Watched, *audiences: AudienceKey, connection_id: str = "
         VERIFICATION,
         replace(VERIFICATION, status=VerificationStatus.RUNNING, position=1, started_at=NOW + timedelta(seconds=1)),
         replace(VERIFICATION, repair=Repair.NONE, is_whole=False).failed("1013", NOW + timedelta(hours=1)),
+        replace(VERIFICATION, touched_at=NOW + timedelta(minutes=1), requeued_at=NOW + timedelta(microseconds=1)),
     ],
 )
 def test_a_verification_reads_as_it_was_written_last(verifications: Watched, changed: Verification) -> None:
-    verifications.put(VERIFICATION)
-    verifications.put(changed)
-    assert verifications.get("c-1", VERIFICATION.id) == changed
+    begun(verifications)
+    stored = verifications.put(changed)
+    assert stored == replace(changed, version=2)
+    assert verifications.get("c-1", VERIFICATION.id) == stored
+    again = verifications.put(replace(stored, position=2))
+    assert verifications.get("c-1", VERIFICATION.id) == again == replace(changed, position=2, version=3)
 
 
 def test_a_verification_is_of_one_connection(verifications: Watched) -> None:
-    verifications.put(VERIFICATION)
+    begun(verifications)
     assert verifications.get("c-2", VERIFICATION.id) is None
     assert verifications.get("c-1", ANOTHER.id) is None
 
 
 def test_checks_read_in_the_order_of_their_numbers(verifications: Watched) -> None:
+    one, another = begun(verifications), begun(verifications, ANOTHER)
     for number in (10, 2, 0):
-        verifications.put_check(VERIFICATION, number, replace(PENDING, found=number))
-    verifications.put_check(VERIFICATION, 2, DONE)
-    verifications.put_check(ANOTHER, 1, PENDING)
-    assert verifications.checks(VERIFICATION) == [PENDING, DONE, replace(PENDING, found=10)]
+        one = verifications.put_check(one, number, replace(PENDING, found=number))
+    one = verifications.put_check(one, 2, DONE)
+    verifications.put_check(another, 1, PENDING)
+    assert verifications.checks(one) == [PENDING, DONE, replace(PENDING, found=10)]
+    assert verifications.get("c-1", one.id) == one == replace(VERIFICATION, version=5)
+
+
+def test_what_was_written_since_it_was_read_is_left_alone(verifications: Watched) -> None:
+    """Cancelled, or carried on by somebody else."""
+    read = begun(verifications)
+    newer = verifications.put_check(read, 0, DONE)
+    verifications.put_read(newer, 0, 0, [1])
+    writes: list[Callable[[], object]] = [
+        lambda: verifications.put(replace(read, position=1)),
+        lambda: verifications.put_check(read, 0, PENDING),
+        lambda: verifications.put_read(read, 0, 0, [2]),
+        lambda: verifications.put(replace(ANOTHER, version=7)),
+    ]
+    for write in writes:
+        with pytest.raises(StaleVersionError):
+            write()
+    assert verifications.get("c-1", read.id) == newer
+    assert verifications.checks(newer) == [DONE]
+    assert verifications.read(newer, 0) == {1}
+    assert verifications.get("c-1", ANOTHER.id) is None
 
 
 def test_a_verification_without_checks_has_none(verifications: Watched) -> None:
@@ -85,6 +125,8 @@ def test_a_verification_without_checks_has_none(verifications: Watched) -> None:
 
 
 def test_what_was_read_of_a_list_adds_up_part_by_part(verifications: Watched) -> None:
+    begun(verifications)
+    begun(verifications, ANOTHER)
     verifications.put_read(VERIFICATION, 0, 0, [1, 2, 2**40])
     verifications.put_read(VERIFICATION, 0, 1, [2, 3])
     verifications.put_read(VERIFICATION, 0, 1, [4])
@@ -95,12 +137,14 @@ def test_what_was_read_of_a_list_adds_up_part_by_part(verifications: Watched) ->
 
 
 def test_a_part_has_room_for_as_many_as_are_read_at_once(verifications: Watched) -> None:
+    begun(verifications)
     leads = range(2**31, 2**31 + 7 * PART, 7)
     verifications.put_read(VERIFICATION, 0, 0, leads)
     assert verifications.read(VERIFICATION, 0) == set(leads)
 
 
 def test_what_was_read_of_one_list_is_forgotten(verifications: Watched) -> None:
+    begun(verifications)
     for number in (0, 1):
         verifications.put_read(VERIFICATION, number, 0, [number])
         verifications.put_read(VERIFICATION, number, 1, [number])

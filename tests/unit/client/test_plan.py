@@ -59,7 +59,7 @@ def present(*audiences: Mapping[str, Any], status: str = "enabled", **properties
         AudienceIn.read(one).model_dump(mode="json") | {"version": number, "list": {"id": number, "name": one["name"]}}
         for number, one in enumerate(audiences, 1)
     ]
-    return Present({**made, "id": "c-1", "version": 3, "status": status}, shown)
+    return Present({**made, "id": "c-1", "version": 3, "status": status, "delivered_at": None}, shown)
 
 
 @pytest.mark.parametrize(

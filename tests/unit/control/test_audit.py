@@ -26,7 +26,7 @@ ACTIVATION = Activation(AudienceKey("ups", "aud-1"), "Webinar", list_id=7, list_
         (replace(CONNECTION, propagate_renames=True), [AuditChange("propagate_renames", False, True)]),
         (replace(CONNECTION, status=Status.DISABLED), [AuditChange("status", "enabled", "disabled")]),
         (replace(CONNECTION, limits=Limits(concurrency=3)), [AuditChange("limits.concurrency", 5, 3)]),
-        (replace(CONNECTION, lead_cache=timedelta(hours=1)), [AuditChange("lead_cache", "PT86400S", "PT3600S")]),
+        (replace(CONNECTION, lead_cache=timedelta(hours=1)), [AuditChange("lead_cache", "PT0S", "PT3600S")]),
         (replace(CONNECTION, consent=Consent("c", ("y",))), [
             AuditChange("consent.source", None, "c"),
             AuditChange("consent.allowed", None, ["y"]),

@@ -115,7 +115,7 @@ def test_what_was_delivered_before_is_unchanged_and_takes_no_call() -> None:
 
 
 def test_a_lead_that_is_gone_would_be_created_anew() -> None:
-    world = World()
+    world = World(connection(lead_cache=timedelta(hours=24)))
     world.deliver(event("ada@example.org", ("a", REALIZED)))
     (lead_id,) = world.leads_now()
     world.simulator.state.delete_lead(world.simulator.state.leads[lead_id])

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -174,7 +175,7 @@ def gone(world: World, lead_id: int) -> None:
 
 @pytest.mark.parametrize("sync_type", list(SyncType))
 def test_a_lead_that_was_merged_is_looked_up_again_once(sync_type: SyncType) -> None:
-    world = World(connection(sync_type=sync_type), [{"id": 7, "email": ADA}])
+    world = World(connection(sync_type=sync_type, lead_cache=timedelta(hours=24)), [{"id": 7, "email": ADA}])
     world.deliver(event(ADA, ("a", REALIZED)))
     gone(world, 7)
     world.simulator.seed({"leads": [{"id": 9, "email": ADA}]})

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
+from itertools import count
 
 import pytest
 from botocore.exceptions import ClientError
@@ -30,6 +31,8 @@ from destination.domain.verification import (
 )
 from destination.queue import verification_message
 from marketo_simulator import Fault
+from testing.crashes import CrashError, mortal
+from testing.meddler import meddle
 from testing.world import START, World, audience, connection, event
 
 ID = "20261121T100000000000Z-0a1b2c3d"
@@ -239,8 +242,8 @@ def test_a_cursor_that_marketo_forgot_starts_the_reading_anew() -> None:
     world = seeded(900)
     request(world, "a")
     stale = replace(world.verifications.found[ID, 0], phase=Phase.READING, cursor="forgotten", parts=1, found=300)
-    world.verifications.put_check(world.verifications.stored[ID], 0, stale)
-    world.verifications.put_read(world.verifications.stored[ID], 0, 0, [999_999])
+    begun = world.verifications.put_check(world.verifications.stored[ID], 0, stale)
+    world.verifications.put_read(begun, 0, 0, [999_999])
     for _ in slices(world):
         pass
     check = world.verifications.found[ID, 0]
@@ -277,6 +280,115 @@ def test_a_verification_that_nobody_knows_is_let_go() -> None:
     world.deliver()
     assert world.queue.waiting == {}
     assert world.dead_letters.letters == []
+
+
+def cancel(world: World) -> None:
+    """As the control plane does, at whatever version it is."""
+    found = world.verifications.stored[ID]
+    world.verifications.put(replace(found, status=VerificationStatus.CANCELLED, finished_at=world.now))
+
+
+@pytest.mark.parametrize("begun", [False, True])
+def test_what_is_cancelled_goes_on_no_longer(*, begun: bool) -> None:
+    world = seeded(3_000, on_list=2_900, latency=25.0)
+    request(world, "a", repair=Repair.MISSING)
+    if begun:
+        world.deliver()
+        assert world.queue.waiting
+    cancel(world)
+    before = len(world.calls())
+    for _ in slices(world):
+        pass
+    assert len(world.calls()) == before
+    assert (world.verifications.stored[ID].status, len(world.members("a"))) == ("cancelled", 2_900)
+    assert world.verifications.left == {}
+
+
+@pytest.mark.parametrize("code", [None, "603", "604"])
+def test_what_is_cancelled_while_it_goes_on_stops_at_its_next_step(code: str | None) -> None:
+    world = seeded(900, on_list=100)
+    request(world, "a", repair=Repair.MISSING)
+    if code is not None:
+        world.simulator.script(Fault(code=code, path=f"/lists/{A}/leads", method="GET"))
+    meddle(world, lambda request: f"/lists/{A}/leads" in str(request.url), lambda: cancel(world))
+    world.deliver()
+    world.now += timedelta(hours=13)
+    world.deliver()
+    assert (world.verifications.stored[ID].status, len(world.members("a"))) == ("cancelled", 100)
+    assert world.queue.waiting == {}
+
+
+def test_of_its_messages_only_the_one_that_was_queued_last_carries_it_on() -> None:
+    world = seeded(300)
+    request(world, "a")
+    world.now += timedelta(minutes=15)
+    found = world.verifications.stored[ID]
+    world.verifications.put(replace(found, requeued_at=world.now))
+    world.deliver()
+    assert (world.queue.waiting, world.verifications.stored[ID].status) == ({}, "queued")
+    world.queue.send(world.connection.id, [verification_message(world.connection.id, ID, world.now)])
+    for _ in slices(world):
+        pass
+    assert world.verifications.stored[ID].status is VerificationStatus.COMPLETED
+
+
+def test_a_message_that_is_delivered_twice_does_no_harm() -> None:
+    world = seeded(900, on_list=600, latency=25.0)
+    request(world, "a", repair=Repair.MISSING)
+    world.queue.send(world.connection.id, list({one.body: None for one in world.queue.waiting.values()}))
+    for _ in slices(world):
+        pass
+    check = world.verifications.found[ID, 0]
+    assert (check.expected, check.found, check.missing.count, check.missing.repaired) == (900, 600, 300, 300)
+    assert len(world.members("a")) == 900
+
+
+def test_after_a_crash_at_any_moment_it_comes_to_its_end() -> None:
+    for moments in count():
+        world = seeded(5, on_list=3)
+        put(world, B, 1)
+        request(world, "a", "b", repair=Repair.BOTH)
+        life = mortal(world)
+        life.moments = moments
+        try:
+            world.deliver()
+        except CrashError:
+            died = True
+        else:
+            died = False
+        life.moments = None
+        world.now += timedelta(minutes=30)
+        for _ in slices(world):
+            pass
+        assert world.verifications.stored[ID].status is VerificationStatus.COMPLETED
+        assert (world.members("a"), world.members("b"), left(world)) == ([1, 2, 3, 4, 5], [], {})
+        if not died:
+            break
+    assert moments > 40
+
+
+def test_one_that_goes_on_elsewhere_is_looked_at_anew() -> None:
+    """Of two who carry it on at once one stops, and its message stays until it sees the end."""
+    world = seeded(900, on_list=600)
+    request(world, "a", repair=Repair.MISSING)
+
+    def somebody_else() -> None:
+        world.verifications.put(world.verifications.stored[ID])
+
+    meddle(world, lambda request: f"/lists/{A}/leads" in str(request.url), somebody_else)
+    assert len(world.deliver().requeued) == 1
+    for _ in slices(world):
+        pass
+    assert world.verifications.stored[ID].status is VerificationStatus.COMPLETED
+    assert len(world.members("a")) == 900
+
+
+def test_each_step_shows_that_it_goes_on() -> None:
+    world = seeded(3_000, latency=25.0)
+    request(world, "a")
+    for _ in slices(world):
+        found = world.verifications.stored[ID]
+        assert found.is_finished or not found.is_silent(world.now + timedelta(minutes=14))
 
 
 def status(world: World) -> Status:

@@ -4,12 +4,13 @@ import functools
 import secrets
 import time
 import uuid
+from collections.abc import Callable
 from contextvars import ContextVar
 
 from destination.composition import aws, marketo, now, shared, stores
 from destination.composition.marketo import CallWatch
 from destination.control.alerts import ReadAlerts
-from destination.control.audiences import Emptying, ManageAudiences
+from destination.control.audiences import BindLists, Emptying, ManageAudiences
 from destination.control.audit import ReadAudit, Recorder
 from destination.control.checks import CheckConnections
 from destination.control.choices import ReadChoices
@@ -58,14 +59,21 @@ def paces() -> dict[str, Pace]:
     return {}
 
 
-def pace_for(munchkin_id: str) -> Pace:
-    now, before = time.monotonic(), paces().get(munchkin_id)
+def pace_for(
+    munchkin_id: str,
+    monotonic: Callable[[], float] = time.monotonic,
+    wall: Callable[[], float] = time.time,
+) -> Pace:
+    now, before = monotonic(), paces().get(munchkin_id)
     paces()[munchkin_id] = Pace(
         CALLS_PER_20S,
         CONCURRENCY,
         state=before.state() if before else NOTHING_KNOWN,
         deadline=now + LAST_CALL,
         end=now + LAST_ANSWER,
+        until=wall() + LAST_CALL,
+        monotonic=monotonic,
+        wall=wall,
     )
     return paces()[munchkin_id]
 
@@ -110,6 +118,7 @@ def manage_connections() -> ManageConnections:
         removal=shared.removal(settings(), recorder()),
         record=recorder(),
         governance=manage_policies(),
+        bind_lists=bind_lists(),
         new_id=lambda: str(uuid.uuid4()),
         new_token=lambda: secrets.token_urlsafe(32),
         clock=now,
@@ -121,12 +130,16 @@ def manage_audiences() -> ManageAudiences:
     return ManageAudiences(
         connections=connections(),
         audiences=audiences(),
-        credentials=credentials(),
-        marketo_for=marketo_for,
+        lists=bind_lists(),
         emptying=Emptying(stores.leases(settings()), ledger(), marketo_for, clock=now, sleep=time.sleep),
         governance=manage_policies(),
         record=recorder(),
+        clock=now,
     )
+
+
+def bind_lists() -> BindLists:
+    return BindLists(audiences(), credentials(), marketo_for, recorder())
 
 
 @functools.cache

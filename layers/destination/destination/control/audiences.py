@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import islice
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from destination.control.audit import Recorder, differences
 from destination.control.errors import AlreadyBoundError, BusyError, IncompleteError
@@ -25,10 +25,13 @@ from destination.marketo.leads import CHUNK
 from destination.marketo.lists import Lists, StaticList, safe_name
 from destination.store.audiences import Audiences
 from destination.store.connections import Connections
-from destination.store.errors import NotFoundError, StaleVersionError
+from destination.store.errors import ListTakenError, NotFoundError, StaleVersionError
 from destination.store.leases import Lease, LeaseLostError, Leases
 from destination.store.ledger import Ledger
 from destination.store.secrets import Credentials
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
 
 LEASE: Final = timedelta(seconds=90)
 """Beyond the time limit of the function that empties, so that no call of its is still on its way."""
@@ -83,10 +86,103 @@ class Emptying:
 
 
 @dataclass(frozen=True, slots=True)
-class ManageAudiences:
-    """What operators do with audiences. `marketo_for` gives the connection's instance, seen as its API user.
+class BindLists:
+    """Gives audiences their lists. `marketo_for` gives the connection's instance, seen as its API user.
 
     `record` makes the audit record that is written beside each change.
+    """
+
+    audiences: Audiences
+    credentials: Credentials
+    marketo_for: Callable[[Connection, ClientCredentials], Marketo]
+    record: Recorder
+
+    def __call__(self, connection: Connection, credentials: ClientCredentials | None = None) -> None:
+        """Give each audience of a connection that comes to keep lists the list of its name, where it has none.
+
+        What was given stays, so that a call that ran out of time goes on from there when it is repeated. `credentials`:
+        those that the connection is given with the same change.
+
+        Raises IncompleteError, AlreadyBoundError, StaleVersionError, and MarketoError or OutOfTimeError.
+        """
+        for bare in self.audiences.list(connection.id):
+            if bare.list_id is None:
+                found = self.find(connection, bare, None, credentials)
+                bound = replace(bare, list_id=found.id, list_name=found.name)
+                record = self.record(
+                    AuditAction.CHANGE_AUDIENCE, connection.id, differences(bare, bound), bare.audience
+                )
+                self.store(connection.id, bound, bare, record)
+
+    def find(
+        self,
+        connection: Connection,
+        wanted: Activation,
+        bound: int | None,
+        credentials: ClientCredentials | None = None,
+    ) -> StaticList:
+        """The list of an audience that has list `bound`, if any: the one that it names, else `bound` if Marketo still
+        has it, else the workspace's list of the audience's name, which is created if there is none.
+
+        Raises AlreadyBoundError, ConfigurationError, IncompleteError, and MarketoError or OutOfTimeError.
+        """
+        if bound is not None and wanted.list_id not in {None, bound}:
+            raise AlreadyBoundError(f"the audience is delivered to list {bound}; deactivate it first to choose another")
+        lists = self.of(connection, "the list is looked up in Marketo", credentials)
+        list_id = wanted.list_id or bound
+        if list_id is not None and (found := lists.get(list_id)):
+            return found
+        if wanted.list_id is not None:
+            message = f"Marketo has no list {wanted.list_id} that this API user can see; leave it out to have one made"
+            raise ConfigurationError([Problem("list.id", message)])
+        return lists.ensure(wanted.name, connection.workspace)
+
+    def rename(self, connection: Connection, list_id: int, name: str) -> str:
+        """Give a list another name, and say which it has then. Raises as `find`."""
+        try:
+            renamed = self.of(connection, "the list is renamed in Marketo").rename(list_id, name)
+        except RequestRejectedError as error:
+            if error.code != NAME_TAKEN:
+                raise
+            raise AlreadyBoundError(
+                f"Marketo has another list of the name {safe_name(name)}; choose another"
+            ) from error
+        if renamed is None:
+            message = f"Marketo has no list {list_id} any more to be renamed; activate the audience again first"
+            raise ConfigurationError([Problem("name", message)])
+        return renamed.name
+
+    def store(
+        self, connection_id: str, activation: Activation, before: Activation | None, record: "TransactWriteItemTypeDef"
+    ) -> Activation:
+        """Store an activation with the claim of its list.
+
+        Raises AlreadyBoundError when the list is that of another audience of this or another connection, one that keeps
+        no lists now included, and what the store raises.
+        """
+        try:
+            return self.audiences.put(connection_id, activation, before, record)
+        except ListTakenError as taken:
+            other = f"list {taken.list_id} is that of audience {taken.audience.id} ({taken.audience.namespace})"
+            where = "" if taken.connection_id == connection_id else f" of connection {taken.connection_id}"
+            raise AlreadyBoundError(f"{other}{where}; choose another name or another list for this one") from taken
+
+    def given_credentials(self, connection: Connection, why: str) -> ClientCredentials:
+        """Raises IncompleteError."""
+        credentials = self.credentials.find(connection)
+        if credentials is None:
+            raise IncompleteError([Problem("credentials", f"give them first: {why}")])
+        return credentials
+
+    def of(self, connection: Connection, why: str, credentials: ClientCredentials | None = None) -> Lists:
+        """The instance's lists. Raises IncompleteError."""
+        return self.marketo_for(connection, credentials or self.given_credentials(connection, why)).lists
+
+
+@dataclass(frozen=True, slots=True)
+class ManageAudiences:
+    """What operators do with audiences. `record` makes the audit record that is written beside each change.
+
     Where a version is `expected`, any other raises StaleVersionError; None expects nothing.
     Every method raises NotFoundError when the connection does not exist, and every change DeletingError when it is
     being deleted.
@@ -94,11 +190,11 @@ class ManageAudiences:
 
     connections: Connections
     audiences: Audiences
-    credentials: Credentials
-    marketo_for: Callable[[Connection, ClientCredentials], Marketo]
+    lists: BindLists
     emptying: Emptying
     governance: ManagePolicies
     record: Recorder
+    clock: Callable[[], datetime]
 
     def activate(
         self, connection_id: str, activation: Activation, expected: int | None = None
@@ -120,17 +216,17 @@ class ManageAudiences:
         if present is None:
             refuse(room_problems(len(self.audiences.list(connection_id))))
         if rule_of(connection).keeps_lists:
-            kept = self._list_of(connection, activation, present)
+            kept = self.lists.find(connection, activation, present.list_id if present else None)
             activation = replace(activation, list_id=kept.id, list_name=kept.name)
             if present is not None and _renames_list(connection, present, activation):
-                activation = replace(activation, list_name=self._rename_list(connection, kept.id, activation.name))
+                activation = replace(activation, list_name=self.lists.rename(connection, kept.id, activation.name))
         elif present is not None:
             activation = replace(activation, list_id=present.list_id, list_name=present.list_name)
         changes = differences(present, activation)
         if present is not None and not changes:
             return present, False
         record = self.record(AuditAction.ACTIVATE_AUDIENCE, connection_id, changes, activation.audience)
-        return self.audiences.put(connection_id, activation, present, record), present is None
+        return self.lists.store(connection_id, activation, present, record), present is None
 
     def list(self, connection_id: str) -> tuple[Activation, ...]:
         self.connections.get(connection_id)
@@ -157,7 +253,7 @@ class ManageAudiences:
         refuse(activation_problems(connection, replace(after, list_id=None)))
         self.governance.admit_audience(connection, after)
         if after.list_id is not None and _renames_list(connection, before, after):
-            after = replace(after, list_name=self._rename_list(connection, after.list_id, after.name))
+            after = replace(after, list_name=self.lists.rename(connection, after.list_id, after.name))
         changes = differences(before, after)
         if not changes:
             return before
@@ -169,6 +265,8 @@ class ManageAudiences:
     ) -> None:
         """Switch an audience off; its list stays in Marketo, with its members or `empty` of those put on it.
 
+        The list is free for another audience then. For a while it is remembered what the source says of the audience.
+
         Raises NotFoundError. Emptying may take several calls: it raises BusyError, OutOfTimeError or MarketoError, with
         the audience still active, and goes on where it was.
         """
@@ -176,67 +274,16 @@ class ManageAudiences:
         activation = self.audiences.get(connection_id, audience)
         _expect(activation, audience, expected)
         if empty and activation.list_id is not None:
-            self.emptying(connection, activation, self._given_credentials(connection, "the list is emptied in Marketo"))
+            credentials = self.lists.given_credentials(connection, "the list is emptied in Marketo")
+            self.emptying(connection, activation, credentials)
         record = self.record(AuditAction.DEACTIVATE_AUDIENCE, connection_id, differences(activation, None), audience)
-        self.audiences.delete(connection_id, activation, record)
+        self.audiences.deactivate(connection_id, activation, self.clock(), record)
 
     def _present(self, connection_id: str, audience: AudienceKey) -> Activation | None:
         try:
             return self.audiences.get(connection_id, audience)
         except NotFoundError:
             return None
-
-    def _list_of(self, connection: Connection, wanted: Activation, present: Activation | None) -> StaticList:
-        bound = present.list_id if present else None
-        if bound is not None and wanted.list_id not in {None, bound}:
-            raise AlreadyBoundError(f"the audience is delivered to list {bound}; deactivate it first to choose another")
-        credentials = self._given_credentials(connection, "the list is looked up in Marketo")
-        found = self._find_list(self.marketo_for(connection, credentials).lists, connection, wanted, bound)
-        self._refuse_bound(connection, wanted, found)
-        return found
-
-    def _refuse_bound(self, connection: Connection, wanted: Activation, found: StaticList) -> None:
-        """Two audiences on one list would take off each other's people, be they of one connection or of two.
-
-        A connection that keeps no lists now has those that it kept again when its sync type is changed back.
-        """
-        others = (one for one in self.connections.of_instance(connection.munchkin_id) if one.id != connection.id)
-        for owner in (connection, *others):
-            for other in self.audiences.list(owner.id):
-                if other.list_id == found.id and (owner.id, other.audience) != (connection.id, wanted.audience):
-                    taken = f"list {found.id} is that of audience {other.audience.id} ({other.audience.namespace})"
-                    where = "" if owner.id == connection.id else f" of connection {owner.id}"
-                    raise AlreadyBoundError(f"{taken}{where}; choose another name or another list for this one")
-
-    def _rename_list(self, connection: Connection, list_id: int, name: str) -> str:
-        credentials = self._given_credentials(connection, "the list is renamed in Marketo")
-        try:
-            renamed = self.marketo_for(connection, credentials).lists.rename(list_id, name)
-        except RequestRejectedError as error:
-            if error.code != NAME_TAKEN:
-                raise
-            raise AlreadyBoundError(
-                f"Marketo has another list of the name {safe_name(name)}; choose another"
-            ) from error
-        if renamed is None:
-            message = f"Marketo has no list {list_id} any more to be renamed; activate the audience again first"
-            raise ConfigurationError([Problem("name", message)])
-        return renamed.name
-
-    def _given_credentials(self, connection: Connection, why: str) -> ClientCredentials:
-        credentials = self.credentials.find(connection.id)
-        if credentials is None:
-            raise IncompleteError([Problem("credentials", f"give them first: {why}")])
-        return credentials
-
-    def _find_list(self, lists: Lists, connection: Connection, wanted: Activation, bound: int | None) -> StaticList:
-        list_id = wanted.list_id or bound
-        if list_id is not None and (found := lists.get(list_id)):
-            return found
-        if wanted.list_id is not None:
-            message = f"Marketo has no list {wanted.list_id} that this API user can see; leave it out to have one made"
-            raise ConfigurationError([Problem("list.id", message)])
-        return lists.ensure(wanted.name, connection.workspace)
 
 
 def _renames_list(connection: Connection, before: Activation, after: Activation) -> bool:

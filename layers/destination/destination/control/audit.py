@@ -19,7 +19,18 @@ from destination.store.governance import policy_properties
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
 
-_NOT_CONFIGURED: Final = frozenset({"id", "version", "audience", "blocked_cause", "deleting_since", "waiting"})
+_NOT_CONFIGURED: Final = frozenset(
+    {
+        "id",
+        "version",
+        "audience",
+        "blocked_cause",
+        "deleting_since",
+        "waiting",
+        "credentials_version",
+        "delivered_at",
+    }
+)
 """Properties of connections and activations that no caller sets."""
 
 

@@ -9,8 +9,7 @@
      ├─ VerifyingError          the connection is being verified
      ├─ UnreadableError         the body is not JSON
      ├─ TooLargeError           the body, what it stands for, or the answer is too large
-     ├─ BusyError               the instance is being delivered to, or paused; try again
-     └─ QueueRefusesError       the queue did not take the request; try again
+     └─ BusyError               the instance is being delivered to, or paused; try again
 
 Beside these, what the edges raise goes through: StoreError (`store.errors`), MarketoError (`marketo.errors`) and
 OutOfTimeError (`marketo.pace`). What each becomes for callers is decided in one place, functions/connections/app.py.
@@ -57,7 +56,3 @@ class TooLargeError(RefusedError):
 
 class BusyError(RefusedError):
     """The instance is being delivered to, or paused; the message says which."""
-
-
-class QueueRefusesError(RefusedError):
-    """The queue did not take the request; nothing was stored."""

@@ -30,7 +30,8 @@ class Removal:
     def __call__(self, connection: Connection) -> None:
         with contextlib.suppress(NotFoundError):
             # Others with the same credentials obtain a new one.
-            self.token_of(connection, self.credentials.get(connection.id)).delete()
+            self.token_of(connection, self.credentials.get(connection)).delete()
         self.credentials.delete(connection.id)
         self.alerts.forget(connection.id)
         self.connections.remove(connection.id, self.record(AuditAction.REMOVE_CONNECTION, connection.id))
+        self.credentials.delete(connection.id)  # A change that was under way may have given some since.

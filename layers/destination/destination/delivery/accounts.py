@@ -69,8 +69,8 @@ class Accounts:
     """Records outcomes under a lease that entered their shards; holds the runs as they were written last.
 
     `until`: how long AWS's refusals are outlasted. `name_of` gives pseudonyms, `enter` fences shards for the lease;
-    `at_once` shards are written side by
-    side. `tallies` are what was recorded so far, `letters` the number of dead letters that were sent.
+    `at_once` shards are written side by side. `tallies` are what was recorded so far, `letters` the number of dead
+    letters that were sent.
     """
 
     open_messages: Sequence[OpenMessage]
@@ -166,14 +166,15 @@ class Accounts:
             *(part for one in self._with_letters(list(settled)) for part in of_person(one, before, self._tally_of)),
             *(of_ignored(shard_of_unit(unit), [unit.origin], before) for unit in ignored),
             *(
-                of_ignored(shard_of_envelope(one.envelope.id), one.ignored, before)
+                of_ignored(shard_of_envelope(one.envelope.id), left, before)
                 for one in self.open_messages
-                if one.ignored
+                if (left := [origin for origin in one.ignored if origin.number in (one.pending or ())])
             ),
         ]
         by_shard: defaultdict[int, list[Posting]] = defaultdict(list)
         for posting in (*postings, *self._calls(calls, postings)):
             by_shard[posting.shard].append(posting)
+        self.enter_shards(by_shard)
         self._side_by_side([partial(self._post, shard, own) for shard, own in by_shard.items()])
 
     def _by_unit(self) -> dict[tuple[str, str], list[OpenMessage]]:
@@ -190,6 +191,8 @@ class Accounts:
             return []
         newest = max((one.envelope for one in self.open_messages), key=lambda one: one.received_at)
         shard = postings[0].shard if postings else shard_of_envelope(newest.id)
+        if not postings:
+            self.enter_shards([shard])
         return [Posting(shard, tallies=((run_id(newest.received_at), Tally(Counter(marketo_calls=calls))),))]
 
     def _with_letters(self, settled: Sequence[Settled]) -> list[Settled]:

@@ -48,7 +48,8 @@ InstanceHalt = InstanceWaitsError | OutOfTimeError | LeaseLostError | BotoCoreEr
 class Connections(Protocol):
     """What a delivery changes of connections by itself."""
 
-    def rebind(self, connection_id: str, audience: AudienceKey, before: int, list_id: int, list_name: str) -> None: ...
+    def rebind(self, connection_id: str, audience: AudienceKey, before: int, list_id: int, list_name: str) -> bool: ...
+    def begin_delivery(self, connection_id: str, version: int, at: datetime) -> bool: ...
     def block(self, connection_id: str, cause: str) -> None: ...
     def unblock(self, connection_id: str) -> None: ...
 
@@ -72,15 +73,16 @@ class ConnectionResult:
 class DeliverConnection:
     """Delivers what one connection's messages say.
 
-    `verify` carries a verification on until a time, and tells when it is to go on. `enter` fences shards of the ledger
-    for a lease. `name_of` gives the pseudonym of the person with a dedupe key.
+    `verify` carries a verification on, for its message that was queued at a time, until another, and tells when it is
+    to go on. `enter` fences shards of the ledger for a lease. `name_of` gives the pseudonym of the person with a dedupe
+    key.
     """
 
     connections: Connections
     ledger: Ledger
     dead_letters: DeadLetters
     clock: Callable[[], datetime]
-    verify: Callable[[ActiveConnection, Marketo, str, Lease, datetime], timedelta | None]
+    verify: Callable[[ActiveConnection, Marketo, str, datetime, Lease, datetime], timedelta | None]
     enter: Callable[[Lease, Collection[int]], None]
     name_of: Callable[[str], str]
 
@@ -131,6 +133,9 @@ class DeliverConnection:
         target = open_messages[0].target
         calls_before = marketo.calls
         events = [open_message for open_message in open_messages if open_message.envelope.verification is None]
+        if events and not self._begins(target.connection):
+            yield from (Requeue(one, timedelta(0), "the connection was changed meanwhile") for one in events)
+            events = []
         try:
             if events:
                 self._deliver(events, marketo, accounts)
@@ -144,6 +149,12 @@ class DeliverConnection:
                 yield from self._verify(
                     open_message, open_message.envelope.verification, marketo, accounts.lease, until
                 )
+
+    def _begins(self, connection: Connection) -> bool:
+        """Whether events can be delivered by what was read; from the first one on people are known by their keys."""
+        if connection.delivered_at is not None:
+            return True
+        return self.connections.begin_delivery(connection.id, connection.version, self.clock())
 
     def _deliver(self, open_messages: Sequence[OpenMessage], marketo: Marketo, accounts: Accounts) -> None:
         """Deliver the events and record what became of them. Raises what held them up, once the rest is recorded."""
@@ -189,7 +200,8 @@ class DeliverConnection:
         self, open_message: OpenMessage, verification: str, marketo: Marketo, lease: Lease, until: datetime
     ) -> Iterator[Requeue]:
         try:
-            delay = self.verify(open_message.target, marketo, verification, lease, until)
+            queued_at = open_message.envelope.received_at
+            delay = self.verify(open_message.target, marketo, verification, queued_at, lease, until)
         except AWS_ERRORS as error:  # It may be of this verification alone: the deliveries of others go on.
             yield Requeue(open_message, RETRY_BLOCKED, f"AWS: {aws_code(error)}")
             return

@@ -8,11 +8,12 @@ from destination.marketo.instance import Marketo
 
 
 def make_missing_lists(
-    target: ActiveConnection, marketo: Marketo, rebind: Callable[[Activation, int, str], None]
+    target: ActiveConnection, marketo: Marketo, rebind: Callable[[Activation, int, str], bool]
 ) -> bool:
     """Make the lists that Marketo no longer has, of the audiences that want it so; whether any was made.
 
-    A list that is bound again is filled with those whose lead the ledger knows; the others wait for their next event.
+    It is not bound where it is that of another audience. One that is bound again is filled with those whose lead the
+    ledger knows; the others wait for their next event.
 
     Raises MarketoError, OutOfTimeError.
     """
@@ -22,6 +23,5 @@ def make_missing_lists(
             continue
         if marketo.lists.get(activation.list_id) is None:
             made = marketo.lists.ensure(activation.list_name or activation.name, target.connection.workspace)
-            rebind(activation, made.id, made.name)
-            made_any = True
+            made_any = rebind(activation, made.id, made.name) or made_any
     return made_any

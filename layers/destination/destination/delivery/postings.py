@@ -12,7 +12,7 @@ from typing import Final
 
 from destination.domain.failure import Failure, failures_of, left_to_count
 from destination.domain.outcome import Class
-from destination.domain.person import LedgerRow, Origin, Unit
+from destination.domain.person import LedgerRow, Origin, Person, Unit
 from destination.domain.run import Tally, progress_of, tally_ignored
 from destination.domain.settle import Progress, Settled, parts
 from destination.domain.shard import name_of, shard_of, shard_of_unit
@@ -103,12 +103,11 @@ def of_person(
 
     `before`: what failed of its units when they were delivered before. `tally_of` counts a person of one unit.
     """
-    person = settled.person
-    once = tuple({unit.origin: unit for unit in person.units}.values())
-    one = replace(settled, person=left_to_count(replace(person, units=once), before))
+    person = left_to_count(_once(settled.person), before)
+    one = settled if person is settled.person else replace(settled, person=person)
     at_once = UNITS_AT_ONCE
     postings = [_posting(part, before, tally_of) for part in parts(one, at_once)]
-    while at_once > 1 and not all(_fits(posting) for posting in postings):
+    while at_once > 1 and len(person.units) > 1 and not all(_fits(posting) for posting in postings):
         at_once //= 2
         postings = [_posting(part, before, tally_of) for part in parts(one, at_once)]
     return postings
@@ -151,6 +150,12 @@ class _Batch:
         self.postings.append(posting)
         self.items, self.bytes, self.run_bytes = items, size, run_bytes
         return True
+
+
+def _once(person: Person) -> Person:
+    """The person without units that came twice, in two messages of one envelope."""
+    units = {unit.origin: unit for unit in person.units}
+    return person if len(units) == len(person.units) else replace(person, units=tuple(units.values()))
 
 
 def _fits(posting: Posting) -> bool:

@@ -11,6 +11,7 @@ What Marketo refuses fails the verification and nothing else: deliveries find ou
 works.
 """
 
+import contextlib
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
@@ -52,6 +53,7 @@ from destination.marketo.errors import (
 from destination.marketo.instance import Marketo
 from destination.marketo.leads import RecordResult, chunks
 from destination.marketo.lists import MemberPage
+from destination.store.errors import StaleVersionError
 from destination.store.leases import Lease
 from destination.store.ledger import Entry, Page, entries_of
 
@@ -80,7 +82,7 @@ class Verifications(Protocol):
     def get(self, connection_id: str, verification_id: str) -> Verification | None: ...
     def put(self, verification: Verification) -> Verification: ...
     def checks(self, verification: Verification) -> Sequence[AudienceCheck]: ...
-    def put_check(self, verification: Verification, number: int, check: AudienceCheck) -> None: ...
+    def put_check(self, verification: Verification, number: int, check: AudienceCheck) -> Verification: ...
     def put_read(self, verification: Verification, number: int, part: int, lead_ids: Iterable[int]) -> None: ...
     def read(self, verification: Verification, number: int) -> set[int]: ...
     def put_stands(self, verification: Verification, number: int, part: int, stands: Sequence[Stand]) -> None: ...
@@ -112,16 +114,23 @@ class VerifyLists:
     clock: Callable[[], datetime]
 
     def __call__(
-        self, target: ActiveConnection, marketo: Marketo, verification_id: str, lease: Lease, until: datetime
+        self,
+        target: ActiveConnection,
+        marketo: Marketo,
+        verification_id: str,
+        queued_at: datetime,
+        lease: Lease,
+        until: datetime,
     ) -> timedelta | None:
-        """Carry one on until a time; when to go on with it, None when it is finished.
+        """Carry one on until a time; when to go on with it, None when it is finished or another message carries it on.
 
-        The codes that were waited out often enough fail it, so that a list that cannot be read does not hold up
+        `queued_at`: when the message that asks for it was. What is cancelled, or goes on elsewhere, is left alone. The
+        codes that were waited out often enough fail it, so that a list that cannot be read does not hold up
         deliveries for ever. Raises InstanceWaitsError of other codes, OutOfTimeError, LeaseLostError.
         """
         now = self.clock()
         found = self.verifications.get(target.connection.id, verification_id)
-        if found is None or found.at(now).is_finished:
+        if found is None or found.at(now).is_finished or found.queued_at != queued_at:
             return None
         checks = list(self.verifications.checks(found))
         self.enter(lease, range(SHARDS))
@@ -134,6 +143,8 @@ class VerifyLists:
             if error.code not in waited_out(lease.pause):
                 raise
             verification_slice.fail(error.code)
+        except StaleVersionError:
+            return timedelta(0)  # To be looked at anew: it was cancelled, or went on elsewhere.
         return None
 
     def known(
@@ -165,8 +176,8 @@ class _Slice:
 
     def go_on(self) -> timedelta | None:
         now = self.use_case.clock()
-        if self.verification.started_at is None:
-            self._put(replace(self.verification, status=VerificationStatus.RUNNING, started_at=now))
+        started_at = self.verification.started_at or now
+        self._put(replace(self.verification, status=VerificationStatus.RUNNING, started_at=started_at))
         if not (self._read_lists() and self._read_ledger() and self._compare_lists()):
             return self.delay
         self.use_case.verifications.put_out_of_sync(self.verification, self.checks)
@@ -175,15 +186,18 @@ class _Slice:
         return None
 
     def fail(self, code: str) -> None:
-        """Give it up; what was read expires."""
-        self._put(self.verification.failed(code, self.use_case.clock()))
+        """Give it up, unless it was cancelled; what was read expires."""
+        with contextlib.suppress(StaleVersionError):
+            self._put(self.verification.failed(code, self.use_case.clock()))
 
     def _put(self, verification: Verification) -> None:
-        self.verification = self.use_case.verifications.put(verification)
+        touched = replace(verification, touched_at=self.use_case.clock())
+        self.verification = self.use_case.verifications.put(touched)
 
     def _note(self, number: int, check: AudienceCheck) -> AudienceCheck:
         self.checks[number] = check
-        self.use_case.verifications.put_check(self.verification, number, check)
+        touched = replace(self.verification, touched_at=self.use_case.clock())
+        self.verification = self.use_case.verifications.put_check(touched, number, check)
         return check
 
     def _activation(self, check: AudienceCheck) -> Activation | None:

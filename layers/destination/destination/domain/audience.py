@@ -1,12 +1,15 @@
 """An audience, and its activation: switched on for a connection, with its static list and its start and end."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 DEFAULT_NAMESPACE = "ups"
 """The namespace of audiences built by Experience Platform's own Segmentation Service."""
+
+DORMANT_FOR: Final = timedelta(days=90)
+"""How long it is remembered what the source says of an audience that was deactivated, so that it can come back."""
 
 
 class AudienceKey(NamedTuple):

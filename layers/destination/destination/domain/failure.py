@@ -69,7 +69,7 @@ def failures_of(
 
 def left_to_count(person: Person, before: Mapping[Origin, Failure]) -> Person:
     """The person with what is to be counted of units that failed before."""
-    if not any(unit.origin in before for unit in person.units):
+    if not before or not any(unit.origin in before for unit in person.units):
         return person
     units = (before[unit.origin].left_of(unit) if unit.origin in before else unit for unit in person.units)
     return replace(person, units=tuple(units))

@@ -60,6 +60,15 @@ REQUIRED_TO_CREATE = ("firstName", "lastName", "email")
 UNSUPPORTED_DEDUPE_FIELDS = frozenset({"id", "ecids"})
 """Marketo's Lead ID and ECID cannot identify a person, searchable or not."""
 
+_LEAD_ID_OR_ECID = frozenset(
+    {"id", "leadid", "marketoid", "marketoleadid", "ecid", "ecids", "experiencecloudid", "experiencecloudids"}
+)
+
+
+def is_lead_id_or_ecid(name: str) -> bool:
+    """Whether somebody who writes this as a field means Marketo's Lead ID or ECID, however it is spelled."""
+    return "".join(filter(str.isalnum, name.casefold())) in _LEAD_ID_OR_ECID
+
 
 def newest_match(leads: Sequence[Lead]) -> Lead:
     """Of several leads that share a dedupe value only the most recently updated one is used (tie: highest id)."""

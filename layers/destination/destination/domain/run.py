@@ -163,7 +163,7 @@ class Tally(Counters):
             reasons -= len(own.reasons) - known
             examples -= len(own.examples) - named
             self.audiences[audience] = own
-            if not any(own.counts.values()):
+            if not (own.reasons or any(own.counts.values())):
                 del self.audiences[audience]
 
 

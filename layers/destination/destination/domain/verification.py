@@ -21,6 +21,9 @@ SAMPLE: Final = 10
 MAX_DURATION: Final = timedelta(days=7)
 """What takes longer than this from its request is given up, so that another can be requested."""
 
+MAX_SILENCE: Final = timedelta(minutes=15)
+"""One that has not gone on for longer than this is queued again: its message may be lost."""
+
 EXPIRED: Final = "EXPIRED"
 LIST_CHANGED: Final = "LIST_CHANGED"
 """Codes of what is not verified: it took too long; the audience has another list now, or none."""
@@ -51,6 +54,10 @@ class VerificationStatus(StrEnum):
     RUNNING = "running"
     COMPLETED = "completed"
     FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+GOING_ON: Final = frozenset({VerificationStatus.QUEUED, VerificationStatus.RUNNING})
 
 
 class Phase(StrEnum):
@@ -205,7 +212,9 @@ class LedgerReading:
 class Verification:
     """A comparison of the lists of some audiences; `position` is the place of the one that is compared.
 
-    `is_whole`: it is of all audiences of the connection. `code`: why it failed, Marketo's code or EXPIRED.
+    `is_whole`: it is of all audiences of the connection. `code`: why it failed, Marketo's code or EXPIRED. `version`
+    grows with every write, so that of two who carry it on at once one goes on. `touched_at`: when it last went on;
+    `requeued_at`: when it was queued again last. Only the message that was queued last carries it on.
     """
 
     id: str
@@ -220,10 +229,26 @@ class Verification:
     started_at: datetime | None = None
     finished_at: datetime | None = None
     code: str | None = None
+    version: int = 1
+    touched_at: datetime | None = None
+    requeued_at: datetime | None = None
 
     @property
     def is_finished(self) -> bool:
-        return self.status in {VerificationStatus.COMPLETED, VerificationStatus.FAILED}
+        return self.status not in GOING_ON
+
+    @property
+    def queued_at(self) -> datetime:
+        """When the message that carries it on was queued."""
+        return self.requeued_at or self.requested_at
+
+    def is_silent(self, now: datetime) -> bool:
+        """Whether it is time to queue it again.
+
+        Each time it takes twice as long: of a connection that Marketo refuses for days, messages do not pile up.
+        """
+        heard = max(self.queued_at, self.touched_at or self.queued_at)
+        return not self.is_finished and now - heard >= max(MAX_SILENCE, self.queued_at - self.requested_at)
 
     def failed(self, code: str, now: datetime) -> Self:
         return replace(self, status=VerificationStatus.FAILED, code=code, finished_at=now)

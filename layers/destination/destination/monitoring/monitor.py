@@ -12,7 +12,8 @@ from destination.monitoring.summaries import RunSummary, SummariseRuns
 from destination.monitoring.verifications import ScheduleVerifications
 
 Done = Notice | Verification | RunSummary | Retirement
-"""A change of an alert that was told, a verification that was requested, an hour summed up, a connection at its end."""
+"""A change of an alert that was told, a verification that was requested or queued again, an hour summed up, a
+connection at its end."""
 
 
 @dataclass(frozen=True, slots=True)

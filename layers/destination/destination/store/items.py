@@ -68,8 +68,16 @@ def is_connection(found: Item) -> bool:
     return bool(found["sk"] == {"S": CONNECTION})
 
 
+def is_dormant(found: Item) -> bool:
+    """Whether an activation is one that was deactivated."""
+    return "deactivated_at" in found
+
+
 def configuration(connection: Connection) -> Attributes:
-    """All that an operator configures; the id, version, status and its cause are the store's to write."""
+    """All that an operator configures, and which credentials were given.
+
+    The id, version, status and its cause are the store's to write.
+    """
     return {
         "name": connection.name,
         "description": connection.description,
@@ -105,12 +113,13 @@ def configuration(connection: Connection) -> Attributes:
         "verification": connection.verification
         and {
             "every": int(connection.verification.every.total_seconds()),
-            "repair": connection.verification.repair.value,
+            "repair": sorted(connection.verification.repair),
         },
         "alerts": [
             {"alert": one.alert.value, "threshold": None if one.threshold is None else Decimal(str(one.threshold))}
             for one in connection.alerts
         ],
+        "credentials_version": connection.credentials_version,
     }
 
 
@@ -155,6 +164,8 @@ def connection_from(item: Item) -> Connection:
         alerts=tuple(_subscription(one) for one in stored["alerts"]),
         waiting=_waiting(stored.get("waiting")),
         verification=_schedule(stored.get("verification")),
+        credentials_version=stored.get("credentials_version"),
+        delivered_at=_time(stored.get("delivered_at")),
     )
 
 
@@ -177,11 +188,16 @@ def list_attributes(activation: Activation) -> Attributes:
     return {"list_id": activation.list_id, "list_name": activation.list_name}
 
 
+def audience_of(item: Item) -> AudienceKey:
+    """The audience of an activation, dormant or not."""
+    return AudienceKey(item["namespace"]["S"], item["audience_id"]["S"])
+
+
 def activation_from(item: Item) -> Activation:
     stored = attributes(item)
     list_id = stored.get("list_id")
     return Activation(
-        audience=AudienceKey(stored["namespace"], stored["audience_id"]),
+        audience=audience_of(item),
         name=stored["name"],
         data_type=stored["data_type"],
         origin=stored.get("origin"),
@@ -215,7 +231,7 @@ def _source_type(text: str | None) -> SourceType | None:
 def _schedule(stored: Attributes | None) -> Schedule | None:
     if stored is None:
         return None
-    return Schedule(timedelta(seconds=int(stored["every"])), Repair(stored["repair"]))
+    return Schedule(timedelta(seconds=int(stored["every"])), frozenset(map(Repair, stored["repair"])))
 
 
 def _time(text: str | None) -> datetime | None:
