@@ -22,8 +22,8 @@ from destination.domain.audience import AudienceKey
 from destination.domain.failure import Failure
 from destination.domain.mapping import Mapper
 from destination.domain.outcome import Class
-from destination.domain.person import LedgerRow, Origin, Unit
-from destination.domain.run import Run, Tally, run_id, tally_persons
+from destination.domain.person import LedgerRow, Origin, Person, Unit
+from destination.domain.run import Run, Tally, run_id, tally_created, tally_persons
 from destination.domain.settle import Progress, Settled
 from destination.domain.shard import SHARDS, name_of, shard_of, shard_of_envelope, shard_of_unit
 from destination.marketo.reasons import message_of
@@ -139,6 +139,11 @@ class Accounts:
         for entry in entries_of({name_of(key): row for key, row in rows.items()}):
             by_shard[entry.shard].append(entry)
         self._side_by_side([partial(self._put_all, entries) for entries in by_shard.values()])
+
+    def note(self, persons: Iterable[Person]) -> None:
+        """Count those of whom a lead was created, before anything else is asked for. Raises as `record`."""
+        shard = min(self._entered)
+        self._post(shard, [Posting(shard, tallies=tuple(tally_created(persons).items()))])
 
     def record(
         self,

@@ -176,7 +176,7 @@ class DeliverConnection:
             self.clock,
             rows_of=lambda keys: accounts.rows(list(keys), audiences),
             remember=accounts.remember,
-            note=lambda progress: accounts.record((), 0, progress=progress),
+            note=accounts.note,
             ecid_field=mapper.ecid_field,
         )
         try:

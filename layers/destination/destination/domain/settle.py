@@ -71,8 +71,16 @@ class Progress:
     removed: int = 0
 
 
-def settle(target: ActiveConnection, plan: Plan, answers: Answers, row: LedgerRow | None, now: datetime) -> Settled:
-    """Say what became of a person of whom all was answered.
+def settle(
+    target: ActiveConnection,
+    plan: Plan,
+    answers: Answers,
+    row: LedgerRow | None,
+    now: datetime,
+    *,
+    is_noted: bool = False,
+) -> Settled:
+    """Say what became of a person of whom all was answered. `is_noted`: see Settled.
 
     What is desired is remembered whatever the outcome; excluded and failed parts are not applied, so they are tried
     again.
@@ -80,7 +88,7 @@ def settle(target: ActiveConnection, plan: Plan, answers: Answers, row: LedgerRo
     reasons = _list_reasons(plan, answers)
     touched = {*answers.joins, *answers.leaves, *plan.held, *plan.spared}
     known = _row(target, plan, answers, row or LedgerRow(), touched, now)
-    return Settled(plan.person, _outcome(plan, answers, reasons), known, plan)
+    return Settled(plan.person, _outcome(plan, answers, reasons), known, plan, is_noted)
 
 
 def progress(
