@@ -7,7 +7,6 @@ postings ─▶ by shard ─▶ shards side by side: batch ─▶ transaction �
 """
 
 import threading
-import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -82,7 +81,7 @@ class Accounts:
     clock: Callable[[], datetime]
     name_of: Callable[[str], str]
     enter: Callable[[Lease, Collection[int]], None]
-    sleep: Callable[[float], None] = time.sleep
+    sleep: Callable[[float], None]
     at_once: int = SHARDS
     tallies: list[Tally] = field(default_factory=list, init=False)
     letters: int = field(default=0, init=False)
