@@ -38,6 +38,6 @@ def outcomes_of(world: World, name: str) -> dict[str, int]:
 
 def assert_balanced(world: World) -> None:
     """received = activated + unchanged + excluded + failed, in every run and for every audience of it."""
-    for run in world.ledger.runs.values():
+    for run in world.ledger.runs.stored.values():
         for counted in (run.tally.counts, *(one.counts for one in run.tally.audiences.values())):
             assert counted["received"] == sum(counted[name] for name in CLASSES)
