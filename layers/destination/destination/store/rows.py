@@ -138,5 +138,7 @@ def _microseconds(time: datetime) -> int:
     return (time - EPOCH) // _MICROSECOND
 
 
+@lru_cache(maxsize=4_096)
 def _time(microseconds: int) -> datetime:
+    """Kept, as the rows of a batch, and the audiences of a row, have many times in common."""
     return EPOCH + timedelta(microseconds=microseconds)
