@@ -61,6 +61,6 @@ def assert_known(world: World, *emails: str) -> None:
 
 def assert_balanced(world: World) -> None:
     """received = activated + unchanged + excluded + failed, in every run and for every audience of it."""
-    for run in world.ledger.runs.values():
+    for run in world.ledger.runs.stored.values():
         for counted in (run.tally.counts, *(one.counts for one in run.tally.audiences.values())):
             assert counted["received"] == sum(counted[name] for name in CLASSES)

@@ -10,9 +10,8 @@ from destination.delivery.round import Delivery, Result, Rows
 from destination.domain.connection import ActiveConnection, Consent, Generation, Limits
 from destination.domain.event import MembershipStatus
 from destination.domain.outcome import ALREADY_DELIVERED, MISSING_REQUIRED_ATTRIBUTE, NO_CONSENT, SUPERSEDED
-from destination.domain.person import LedgerRow, Unit, by_key
+from destination.domain.person import LedgerRow, Person, Unit, by_key
 from destination.domain.schema import Field
-from destination.domain.settle import Progress
 from destination.marketo.errors import InstanceWaitsError
 from marketo_simulator import Fault
 from testing.persons import (

@@ -178,7 +178,6 @@ class Accounts:
         by_shard: defaultdict[int, list[Posting]] = defaultdict(list)
         for posting in (*postings, *self._calls(calls, postings)):
             by_shard[posting.shard].append(posting)
-        self.enter_shards(by_shard)
         self._side_by_side([partial(self._post, shard, own) for shard, own in by_shard.items()])
 
     def _by_unit(self) -> dict[tuple[str, str], list[OpenMessage]]:

@@ -49,23 +49,22 @@ class Posting:
     @property
     def items(self) -> set[tuple[str, str]]:
         """The items of a transaction that it takes, runs aside."""
-        return {
-            *(("row", name) for name in self.rows),
-            *(("envelope", one.envelope_id) for one in self.origins),
-            *(("letter", f"{one.envelope_id}#{one.number}") for one in self.failures),
-            *(("event", event_id) for event_id in self.receipts),
-        }
+        items = {("row", name) for name in self.rows}
+        items |= {("envelope", one.envelope_id) for one in self.origins}
+        if self.failures or self.receipts:
+            items |= {("letter", f"{one.envelope_id}#{one.number}") for one in self.failures}
+            items |= {("event", event_id) for event_id in self.receipts}
+        return items
 
     @property
     def bytes(self) -> int:
         """How much of a transaction it takes at most, runs aside."""
-        return (
-            sum(rows.bytes_of(row) for row in self.rows.values())
-            + MARK_BYTES * len({one.envelope_id for one in self.origins})
-            + sum(len(one.number) for one in self.origins)
-            + sum(failure_bytes(one) for one in self.failures.values())
-            + RECEIPT_BYTES * len(self.receipts)
-        )
+        size = RECEIPT_BYTES * len(self.receipts) + sum([failure_bytes(one) for one in self.failures.values()])
+        for row in self.rows.values():
+            size += rows.bytes_of(row)
+        for origin in self.origins:
+            size += MARK_BYTES + len(origin.number)
+        return size
 
     @property
     def growth(self) -> dict[str, int]:
@@ -155,6 +154,8 @@ class _Batch:
 
 def _once(person: Person) -> Person:
     """The person without units that came twice, in two messages of one envelope."""
+    if len(person.units) == 1:
+        return person
     units = {unit.origin: unit for unit in person.units}
     return person if len(units) == len(person.units) else replace(person, units=tuple(units.values()))
 
