@@ -37,12 +37,16 @@ __all__ = ["EMAIL_MAPPING", "MUNCHKIN", "START", "World", "audience", "connectio
 
 @dataclass
 class World:
-    """A simulator with lists for audiences `a` and `b` (ids 1001, 1002), and one connection to it."""
+    """A simulator with lists for audiences `a` and `b` (ids 1001, 1002), and one connection to it.
+
+    `may_hold_others`: whether others may have put people on these lists.
+    """
 
     connection: Connection = field(default_factory=connection)
     leads: Sequence[Mapping[str, object]] = ()
     settings: Mapping[str, object] = field(default_factory=dict)
     now: datetime = START
+    may_hold_others: bool = True
     numbers: Iterator[int] = field(default_factory=itertools.count)
 
     def __post_init__(self) -> None:
@@ -58,7 +62,9 @@ class World:
         self.http = requests.Session()
         self.http.mount("https://", SimulatorAdapter(self.simulator))
         activations = {
-            audience(name): Activation(audience(name), name, list_id=1001 + number, list_name=name)
+            audience(name): Activation(
+                audience(name), name, list_id=1001 + number, list_name=name, may_hold_others=self.may_hold_others
+            )
             for number, name in enumerate("ab")
         }
         self.connections.stored[self.connection.id] = ActiveConnection(self.connection, activations)

@@ -293,6 +293,7 @@ def test_a_forgotten_lead_leaves_what_was_desired_and_the_times_by_which_old_eve
     attributes = sent()
     assert forgotten == replace(
         known,
+        applied=on("a", 7, is_sure=False),
         lead_id=None,
         looked_up_at=None,
         attributes=Attributes(None, attributes.said, attributes.sent_at, attributes.lead_id),

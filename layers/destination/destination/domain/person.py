@@ -144,11 +144,15 @@ class LedgerRow:
     def forgetting_lead(self) -> Self:
         """The row without the lead, which Marketo no longer has: what was sent to it must be sent again.
 
-        The time of the attributes stays: a lead that it was merged into has them.
+        The time of the attributes stays: a lead that it was merged into has them, and may be on its lists.
         """
         sent = self.attributes
         return replace(
-            self, lead_id=None, looked_up_at=None, attributes=None if sent is None else replace(sent, digest=None)
+            self,
+            applied={at: replace(one, is_sure=one.is_sure and not one.leads) for at, one in self.applied.items()},
+            lead_id=None,
+            looked_up_at=None,
+            attributes=None if sent is None else replace(sent, digest=None),
         )
 
     @property

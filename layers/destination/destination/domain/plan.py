@@ -262,7 +262,7 @@ class Planner:
             or (
                 applied is None
                 and (
-                    ((desired := person.desired.get(audience)) is not None and desired.is_realized)
+                    ((desired := row.desired.get(audience)) is not None and desired.is_realized)
                     or (is_stranger and activation.may_hold_others)
                 )
             )
