@@ -383,6 +383,7 @@ class MemoryVerifications:
         return {one for part in self.leads.get((verification.id, number), {}).values() for one in part}
 
     def put_stands(self, verification: Verification, number: int, part: int, stands: Sequence[Stand]) -> None:
+        self._refuse_stale(verification)
         self.standings.setdefault((verification.id, number), {})[part] = list(stands)
 
     def stands(self, verification: Verification, number: int, parts: int) -> Iterator[Stand]:

@@ -17,7 +17,7 @@ from destination.domain.audience import Activation
 from destination.domain.audit import AuditAction
 from destination.domain.connection import Connection, Status, SyncType
 from destination.domain.credentials import ClientCredentials
-from destination.domain.verification import Repair, VerificationStatus
+from destination.domain.verification import VerificationStatus
 from destination.monitoring.attempts import Attempts
 from destination.monitoring.verifications import ScheduleVerifications
 from destination.store.errors import NotFoundError
@@ -91,7 +91,7 @@ def verifiable(plane: Plane) -> str:
 
 def verifying(plane: Plane) -> str:
     connection_id = verifiable(plane)
-    plane.verifications.request(connection_id, None, Repair.NONE)
+    plane.verifications.request(connection_id, None, frozenset())
     plane.sqs.purge_queue(QueueUrl=plane.verifications.queue.url)
     return connection_id
 
@@ -148,7 +148,7 @@ def delete(plane: Plane, connection_id: str) -> None:
 
 def request(plane: Plane, connection_id: str) -> None:
     with contextlib.suppress(VerifyingError):
-        plane.verifications.request(connection_id, None, Repair.NONE)
+        plane.verifications.request(connection_id, None, frozenset())
 
 
 def cancel(plane: Plane, connection_id: str) -> None:
@@ -178,7 +178,7 @@ def assert_goes_on(plane: Plane, connection_id: str, _: Any) -> None:
 
 def assert_free(plane: Plane, connection_id: str, _: Any) -> None:
     assert [one.status for one in plane.verifications.newest(connection_id)] == ["cancelled"]
-    plane.verifications.request(connection_id, None, Repair.NONE)
+    plane.verifications.request(connection_id, None, frozenset())
     assert len(plane.verifications.newest(connection_id)) == 2
 
 

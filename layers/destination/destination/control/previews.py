@@ -23,8 +23,8 @@ from destination.domain.event import ProfileEvent
 from destination.domain.mapping import Mapper
 from destination.domain.person import LedgerRow, Origin, Unit, by_key
 from destination.domain.preview import Preview, persons_of
-from destination.domain.run import Tally, run_id, tally_ignored, tally_persons
-from destination.domain.settle import refused_unit
+from destination.domain.run import Tally, counted, progress_of, run_id, tally_ignored, tally_persons
+from destination.domain.settle import Progress, refused_unit
 from destination.ingest.sources import FORMATS
 from destination.ingest.sources.body import Parsed, RecordTimes, TooManyRecordsError, UnreadableBodyError
 from destination.ingest.webhook import encoded
@@ -84,7 +84,8 @@ class PreviewEvents:
         mapper = Mapper.of(target, schema_for(target.connection, marketo.describe), now)
         units = _units(mapper, events, now)
         rehearsal = Rehearsal(marketo)
-        result = self._rehearsed(with_lists(target), rehearsal, mapper, units)
+        noted: list[Progress] = []
+        result = self._rehearsed(with_lists(target), rehearsal, mapper, units, noted.extend)
         ignored_origins = {unit.origin for unit in result.ignored}
         units = {index: [one for one in found if one.origin not in ignored_origins] for index, found in units.items()}
         settled = [
@@ -98,7 +99,7 @@ class PreviewEvents:
             warnings=tuple(parsed.warnings),
             ignored=ignored,
             persons=tuple(persons_of(target, mapper, events, units, settled)),
-            tally=tally.plus(tally_ignored(len(ignored))),
+            tally=tally.plus(counted([tally_ignored(len(ignored)), *(progress_of(one)[1] for one in noted)])),
             calls=rehearsal.made,
         )
 
@@ -113,7 +114,12 @@ class PreviewEvents:
         return credentials
 
     def _rehearsed(
-        self, target: ActiveConnection, rehearsal: Rehearsal, mapper: Mapper, units: Mapping[int, Sequence[Unit]]
+        self,
+        target: ActiveConnection,
+        rehearsal: Rehearsal,
+        mapper: Mapper,
+        units: Mapping[int, Sequence[Unit]],
+        note: Callable[[Sequence[Progress]], None],
     ) -> Result:
         persons = by_key(_all(units))
 
@@ -127,7 +133,7 @@ class PreviewEvents:
             self.clock,
             rows_of=rows_of,
             remember=lambda _: None,
-            note=lambda _: None,
+            note=note,
             ecid_field=mapper.ecid_field,
         )
         result = delivery(persons, rows_of(persons))
