@@ -1,4 +1,4 @@
-"""The functions over AWS and the simulator: what operators ask for, what sources send, and what becomes of it in Marketo."""
+"""The functions over AWS and the simulator: operators call, sources send, and something becomes of it in Marketo."""
 
 import json
 from collections.abc import Iterator, Mapping

@@ -52,6 +52,7 @@ def verified(stack: Stack, connection: Connected, **request: object) -> dict[str
     assert stack.deliver() == set()
     found: dict[str, Any] = call("GET", f"/connections/{connection[0]}/verifications/{made.json['id']}").json
     assert found["status"] == "completed"
+    of_audience: dict[str, Any]
     (of_audience,) = found["audiences"]
     return of_audience
 
