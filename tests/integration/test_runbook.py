@@ -46,7 +46,8 @@ def delivering(stack: Stack, *people: str, **changes: object) -> tuple[Connected
 
 
 def verified(stack: Stack, connection: Connected, **request: object) -> dict[str, Any]:
-    """What a verification found of the audience."""
+    """What a verification found of the audience, after all that waits."""
+    assert stack.deliver() == set()
     made = call("POST", f"/connections/{connection[0]}/verifications", request)
     assert made.status == 202, made.text
     assert stack.deliver() == set()
@@ -68,9 +69,8 @@ def test_a_list_that_was_deleted_in_marketo(stack: Stack) -> None:
     after = activate(connection)
     assert after != before
     enable(connection)
-    check = verified(stack, connection)
+    verified(stack, connection)
     assert stack.members(after) >= {"Ada", "Bob"}
-    assert check["waiting"]["repaired"] >= 2
 
     # What was queued is delivered when it comes back.
     assert stack.post(connection, ("Dan", "realized"), ("Cy", "exited")) == 202
