@@ -110,6 +110,8 @@ class World:
 
     def post(self, *events: ProfileEvent) -> None:
         """Put events into the queue, as ingest does with those of a body."""
+        if not events:
+            return
         envelope_id = f"envelope-{next(self.numbers)}"
         packed = pack(self.connection.id, self.now, map(encode_event, events), envelope_id=envelope_id)
         self.queue.send(self.connection.id, [body for _, body in packed])

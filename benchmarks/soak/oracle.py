@@ -92,7 +92,7 @@ def _compare_attributes(
 
 def _compare_accounts(soak: Soak, found: SoakDifferences) -> None:
     classes = [one.value for one in Class]
-    for run in soak.ledger.runs.values():
+    for run in soak.ledger.runs.stored.values():
         for counted in (run.tally.counts, *(one.counts for one in run.tally.audiences.values())):
             if counted["received"] != sum(counted[one] for one in classes):
                 found.accounts.append(f"run {run.id} of {run.connection_id} does not add up")

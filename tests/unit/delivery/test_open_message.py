@@ -21,7 +21,7 @@ HOUR = timedelta(hours=1)
 RUN = "2026-11-21T10:00Z"
 TARGET = ActiveConnection(connection(), {audience("a"): Activation(audience("a"), "a", list_id=1001)})
 SCHEMA = Schema({name: Field(name, "string", 255) for name in ("email", "firstName", "lastName", "company")})
-MAPPER = Mapper.of(TARGET, SCHEMA)
+MAPPER = Mapper.of(TARGET, SCHEMA, START)
 
 
 def told(email: str, *, at: datetime = START, event_id: str | None = None, audience_id: str = "a") -> ProfileEvent:
@@ -67,6 +67,7 @@ def test_further_persons_of_an_event_have_its_number_too() -> None:
             connection=connection(mapping=(replace(connection().mapping[0], source="identityMap.email"),)),
         ),
         SCHEMA,
+        START,
     )
     many = replace(told("a@example.org"), identities={"email": ("a@example.org", "b@example.org")})
     held = message(told("c@example.org"), many, first=4)

@@ -10,9 +10,8 @@ from destination.delivery.round import Delivery, Result, Rows
 from destination.domain.connection import ActiveConnection, Consent, Generation, Limits
 from destination.domain.event import MembershipStatus
 from destination.domain.outcome import ALREADY_DELIVERED, MISSING_REQUIRED_ATTRIBUTE, NO_CONSENT, SUPERSEDED
-from destination.domain.person import LedgerRow, Unit, by_key
+from destination.domain.person import LedgerRow, Person, Unit, by_key
 from destination.domain.schema import Field
-from destination.domain.settle import Progress
 from destination.marketo.errors import InstanceWaitsError
 from marketo_simulator import Fault
 from testing.persons import (
@@ -49,7 +48,7 @@ class Ledger:
     ecid_field: Field | None = None
     rows: dict[str, LedgerRow] = field(default_factory=dict)
     doubts: list[tuple[dict[str, LedgerRow], list[str]]] = field(default_factory=list)
-    noted: list[tuple[Progress, list[str]]] = field(default_factory=list)
+    noted: list[tuple[Person, list[str]]] = field(default_factory=list)
 
     def deliver(self, *units: Unit) -> Result:
         """Deliver units, and keep what the ledger is to hold of them."""
@@ -78,9 +77,8 @@ class Ledger:
             self.rows |= rows
             self.doubts.append((dict(rows), self.of.calls))
 
-    def note(self, progress: Sequence[Progress]) -> None:
-        self.rows |= {one.person.key: one.row for one in progress}
-        self.noted += ((one, self.of.calls) for one in progress)
+    def note(self, persons: Sequence[Person]) -> None:
+        self.noted += ((one, self.of.calls) for one in persons)
 
 
 def changes(result: Result) -> tuple[int, int, int, int]:
@@ -262,8 +260,7 @@ def test_a_creation_is_noted_before_the_lists_are_changed() -> None:
     ledger = Ledger(of)
     halted = ledger.deliver(ada(*entered("a")))
     assert (halted.settled, isinstance(halted.halt, InstanceWaitsError)) == ((), True)
-    [(noted, calls)] = ledger.noted
-    assert (noted.created, noted.added) == (True, 0)
+    [(_, calls)] = ledger.noted
     assert not [one for one in calls if "/lists/" in one]
     assert [(one.created, one.added) for one in halted.progress] == [(False, 0)]
     again = ledger.deliver(ada(*entered("a")))

@@ -184,5 +184,5 @@ def test_the_calls_of_a_delivery_count_in_the_hour_of_its_events(monkeypatch: py
     world.queue.send(world.connection.id, [verification_message(world.connection.id, VERIFICATION, later)])
     world.now = later
     world.deliver()
-    runs = {run.id: run.tally.counts["marketo_calls"] > 0 for run in world.ledger.runs.values()}
+    runs = {run.id: run.tally.counts["marketo_calls"] > 0 for run in world.ledger.runs.stored.values()}
     assert runs == {run_id(START): True}

@@ -101,7 +101,7 @@ def test_a_list_that_is_the_audience_is_in_sync() -> None:
     assert (check.expected, check.found, check.missing, check.unexpected) == (301, 301, Differences(), Differences())
     assert (check.phase, check.out_of_sync) == (Phase.DONE, 0)
     assert left(world) == {}
-    assert world.ledger.runs.keys() == {(world.connection.id, "2026-11-21T10:00Z")}
+    assert world.ledger.runs.stored.keys() == {(world.connection.id, "2026-11-21T10:00Z")}
 
 
 def test_who_was_taken_off_in_marketo_is_missing() -> None:

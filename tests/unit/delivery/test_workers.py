@@ -359,12 +359,12 @@ def test_a_worker_that_was_frozen_until_its_lease_was_over_writes_nothing(site: 
         try:
             assert stands.wait(HUNG)
             insist(site, other, message, newer)
-            rows, runs, paces = dict(site.ledger.people), dict(site.ledger.runs), dict(site.leases.paces)
+            rows, runs, paces = dict(site.ledger.people), dict(site.ledger.runs.stored), dict(site.leases.paces)
         finally:
             goes_on.set()
         report = delivered.result(HUNG)
     assert report.requeued == (message.id,)
-    assert (site.ledger.people, site.ledger.runs, site.leases.paces) == (rows, runs, paces)
+    assert (site.ledger.people, site.ledger.runs.stored, site.leases.paces) == (rows, runs, paces)
     assert site.leads() == [ADA]
     assert site.worker("third")([message]).requeued == ()
     assert site.counted() == {"activated": 1, "unchanged": 1}

@@ -54,8 +54,8 @@ class Delivery:
     """One batch of one connection, on its way.
 
     Leads are looked up by the `dedupe_field`; those who are not found by it, by the `ecid_field` (`legacy_v2`).
-    `rows_of` reads rows of the ledger. `remember` writes rows before Marketo is told anything else of these persons;
-    `note` what Marketo has done before it is asked for more.
+    `rows_of` reads rows of the ledger. `remember` writes rows before Marketo is told anything else of these persons.
+    `note` counts those of whom a lead was created, before their lists are changed.
     """
 
     target: ActiveConnection
@@ -64,7 +64,7 @@ class Delivery:
     clock: Callable[[], datetime]
     rows_of: Callable[[Collection[str]], Rows]
     remember: Callable[[Rows], None]
-    note: Callable[[Sequence[Progress]], None]
+    note: Callable[[Sequence[Person]], None]
     ecid_field: Field | None = None
     _missing: frozenset[str] = field(default=frozenset(), init=False)
     _noted: set[str] = field(default_factory=set, init=False)
@@ -100,7 +100,7 @@ class Delivery:
         plans = [self._plan(planner, one, rows, found) for one in persons if one.key not in held_up]
         plans = self._spared(planner, plans, rows, found)
         self._doubt(plans, rows)
-        answers = self._act(plans, rows, planner.now, last=last)
+        answers = self._act(plans, last=last)
         result = self._settle(plans, answers, rows, planner.now, last=last)
         for one in persons:
             if one.key in found.failed:
@@ -195,10 +195,10 @@ class Delivery:
         }
         self.remember({key: row for key, row in doubtful.items() if row != rows.get(key)})
 
-    def _act(self, plans: Sequence[Plan], rows: Rows, now: datetime, *, last: bool) -> dict[str, Answers]:
+    def _act(self, plans: Sequence[Plan], *, last: bool) -> dict[str, Answers]:
         """Carry the plans out; what was answered, by the person's key."""
         written = self.conversation.write(plans, last=last)
-        self._note_creations(plans, written, rows, now)
+        self._note_creations(plans, written)
         listed = self.conversation.change_lists(plans, written)
         return {
             plan.person.key: Answers(
@@ -207,18 +207,16 @@ class Delivery:
             for plan in plans
         }
 
-    def _note_creations(self, plans: Iterable[Plan], written: Mapping[str, Answer], rows: Rows, now: datetime) -> None:
+    def _note_creations(self, plans: Iterable[Plan], written: Mapping[str, Answer]) -> None:
         """A creation stands in the run before lists are changed: who comes after us finds a lead, and no new one."""
         noted = [
-            progress(self.target, plan, Answers(written[key]), rows.get(key), now)
+            plan.person
             for plan in plans
-            if plan.write is Write.CREATE
-            and plan.add
-            and lead_of(plan, written.get(key := plan.person.key)) is not None
+            if plan.write is Write.CREATE and plan.add and lead_of(plan, written.get(plan.person.key)) is not None
         ]
         if noted:
             self.note(noted)
-            self._noted |= {one.person.key for one in noted}
+            self._noted |= {one.key for one in noted}
 
     def _settle(
         self, plans: Iterable[Plan], answers: Mapping[str, Answers], rows: Rows, now: datetime, *, last: bool
@@ -233,7 +231,7 @@ class Delivery:
             elif not last and _is_stale(plan, given):
                 result.again.append(key)
             else:
-                result.settled.append(replace(settle(self.target, plan, given, row, now), is_noted=is_noted))
+                result.settled.append(settle(self.target, plan, given, row, now, is_noted=is_noted))
         return result
 
 

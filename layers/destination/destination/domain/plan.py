@@ -135,13 +135,12 @@ class Planner:
             lead_id, is_unique = known.lead_id, True
         else:
             lead_id, is_unique = newest_match(matches).id if matches else None, len(matches) == 1
+        looked_up = matches is not None
         if lead_id is not None:
-            plan = self._for_lead(person, known, lead_id, unique=is_unique)
-        elif matches is None and row is not None and not self._has_something_to_tell(person, row):
-            plan = Plan(person, verdict=ALREADY_DELIVERED)
-        else:
-            plan = self._for_nobody(person, known)
-        return plan if matches is None else replace(plan, looked_up=True)
+            return self._for_lead(person, known, lead_id, unique=is_unique, looked_up=looked_up)
+        if row is not None and not looked_up and not self._has_something_to_tell(person, row):
+            return Plan(person, verdict=ALREADY_DELIVERED)
+        return self._for_nobody(person, known, looked_up=looked_up)
 
     def places(self, person: Person, row: LedgerRow | None, lead_id: int | None) -> set[Place]:
         """Where somebody is to be, as the lead, or as the leads that were put there where none was looked up."""
@@ -183,7 +182,7 @@ class Planner:
         applied = row.applied.get(audience)
         return applied if applied and applied.list_id == self.target.activations[audience].list_id else None
 
-    def _for_lead(self, person: Person, row: LedgerRow, lead_id: int, *, unique: bool) -> Plan:
+    def _for_lead(self, person: Person, row: LedgerRow, lead_id: int, *, unique: bool, looked_up: bool) -> Plan:
         writes = self._writes(person, row, lead_id)
         add: list[AudienceKey] = []
         remove: dict[AudienceKey, tuple[int, ...]] = {}
@@ -204,12 +203,13 @@ class Planner:
             fields=person.fields if writes else {},
             lead_id=lead_id,
             unique=unique,
+            looked_up=looked_up,
             add=tuple(add),
             remove=remove,
             verdict=None if writes or add or remove else ALREADY_DELIVERED,
         )
 
-    def _for_nobody(self, person: Person, row: LedgerRow) -> Plan:
+    def _for_nobody(self, person: Person, row: LedgerRow, *, looked_up: bool) -> Plan:
         """Nobody has the dedupe value: whoever was put on a list for it has another one by now, or is gone."""
         applied = ((audience, self._applied(audience, row)) for audience in self._audiences(person))
         remove = {audience: told.leads for audience, told in applied if told is not None and told.leads}
@@ -217,19 +217,19 @@ class Planner:
             person.desired[one].is_realized for one in person.memberships
         )
         if not is_realized and any(one.memberships for one in person.units):
-            return Plan(person, verdict=NOT_ON_LIST, remove=remove)
+            return Plan(person, verdict=NOT_ON_LIST, looked_up=looked_up, remove=remove)
         if not (is_realized and self.rule.creates):
-            return Plan(person, verdict=PERSON_NOT_FOUND, remove=remove)
+            return Plan(person, verdict=PERSON_NOT_FOUND, looked_up=looked_up, remove=remove)
         if person.dropped and self._connection.on_invalid is OnInvalid.FAIL:
-            return Plan(person, verdict=INVALID_ATTRIBUTE, remove=remove)
+            return Plan(person, verdict=INVALID_ATTRIBUTE, looked_up=looked_up, remove=remove)
         fields = self._new_lead(person)
         missing = [name for name in REQUIRED_TO_CREATE if fields.get(name) in (None, "")]
         if missing:
             invalid = not person.dropped.isdisjoint(missing)
             verdict = INVALID_REQUIRED_ATTRIBUTE if invalid else MISSING_REQUIRED_ATTRIBUTE
-            return Plan(person, verdict=verdict, remove=remove)
+            return Plan(person, verdict=verdict, looked_up=looked_up, remove=remove)
         add = tuple(one for one in self._audiences(person) if person.desired[one].is_realized)
-        return Plan(person, write=Write.CREATE, fields=fields, unique=True, add=add, remove=remove)
+        return Plan(person, write=Write.CREATE, fields=fields, unique=True, looked_up=looked_up, add=add, remove=remove)
 
     def _new_lead(self, person: Person) -> dict[str, FieldValue]:
         fields: dict[str, FieldValue] = {name: value for name, value in person.fields.items() if value is not None}

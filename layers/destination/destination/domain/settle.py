@@ -71,8 +71,16 @@ class Progress:
     removed: int = 0
 
 
-def settle(target: ActiveConnection, plan: Plan, answers: Answers, row: LedgerRow | None, now: datetime) -> Settled:
-    """Say what became of a person of whom all was answered.
+def settle(
+    target: ActiveConnection,
+    plan: Plan,
+    answers: Answers,
+    row: LedgerRow | None,
+    now: datetime,
+    *,
+    is_noted: bool = False,
+) -> Settled:
+    """Say what became of a person of whom all was answered. `is_noted`: see Settled.
 
     What is desired is remembered whatever the outcome; excluded and failed parts are not applied, so they are tried
     again.
@@ -80,7 +88,7 @@ def settle(target: ActiveConnection, plan: Plan, answers: Answers, row: LedgerRo
     reasons = _list_reasons(plan, answers)
     touched = {*answers.joins, *answers.leaves, *plan.held, *plan.spared}
     known = _row(target, plan, answers, row or LedgerRow(), touched, now)
-    return Settled(plan.person, _outcome(plan, answers, reasons), known, plan)
+    return Settled(plan.person, _outcome(plan, answers, reasons), known, plan, is_noted)
 
 
 def progress(
@@ -153,7 +161,6 @@ def _outcome(plan: Plan, answers: Answers, reasons: Mapping[AudienceKey, Reason 
         named = {one.audience for unit in person.units for one in unit.memberships}
         return Outcome(
             reason=next(iter(failures.values()), verdict),
-            added=added,
             removed=removed,
             audiences={audience: failures.get(audience, verdict) for audience in named},
         )
@@ -269,7 +276,11 @@ def _applied(
         list_id = target.activations[audience].list_id
         if list_id is not None:
             before = known.applied.get(audience)
-            leads = before.leads if before is not None and before.list_id == list_id else ()
+            before = before if before is not None and before.list_id == list_id else None
+            joined = answers.joins.get(audience)
+            if joined is not None and joined.code is not None and audience not in plan.remove:
+                continue  # Nothing has changed by it.
+            leads = before.leads if before is not None else ()
             on, is_sure = _leads_on(plan, answers, audience, leads, lead_id, joins=audience in joining)
             applied[audience] = Applied(list_id, on, is_sure)
     return applied

@@ -70,8 +70,8 @@ def by_code(audiences: Collection[AudienceKey]) -> dict[bytes, AudienceKey]:
 
 def bytes_of(row: LedgerRow) -> int:
     """How much the row's item takes at most."""
-    audiences = len(row.desired) + sum(1 for one in row.applied if one not in row.desired)
-    further = sum(len(one.leads) - 1 for one in row.applied.values() if len(one.leads) > 1)
+    audiences = len(row.desired.keys() | row.applied.keys())
+    further = sum([len(one.leads) - 1 for one in row.applied.values() if len(one.leads) > 1])
     return _BESIDE + _ENTRY.size * (audiences + further)
 
 
