@@ -162,3 +162,13 @@ def test_with_a_key_that_stays_an_address_is_a_field_that_changes(stack: Stack) 
     (lead,) = stack.marketo.state.leads.values()
     assert lead.values["email"] == "new@example.org"
     assert stack.members(list_id) == {"Ada"}
+
+
+def test_of_two_leads_that_are_merged_one_is_gone(stack: Stack) -> None:
+    connection, list_id = delivering(stack, "old", "new")
+    leads = stack.marketo.state.leads
+    (loser,) = (lead for lead in leads.values() if lead.values["firstName"] == "old")
+    stack.marketo.state.delete_lead(loser)
+    check = verified(stack, connection)
+    assert (check["gone"], check["missing"]["count"], check["foreign"]["count"]) == (1, 0, 0)
+    assert stack.members(list_id) == {"new"}

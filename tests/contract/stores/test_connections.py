@@ -100,8 +100,10 @@ def test_a_deactivated_audience_is_dormant_and_its_list_free(stand: ConnectionsS
     active = stand.connections.active("connection-1")
     assert dict(active.activations) == {BARE.audience: BARE}
     assert (set(active.dormant), set(active.known)) == ({BOUND.audience}, {BOUND.audience, BARE.audience})
-    assert not stand.connections.rebind("connection-1", BOUND.audience, 1001, 3003, "Anew")
-    assert stand.connections.rebind("other", BOUND.audience, 2002, 1001, "Spring")
+    assert not stand.connections.rebind(
+        "connection-1", BOUND.audience, 1001, 3003, "Anew", may_hold_others=True, fill_at=None
+    )
+    assert stand.connections.rebind("other", BOUND.audience, 2002, 1001, "Spring", may_hold_others=True, fill_at=None)
 
 
 @pytest.mark.parametrize("owner", ["connection-1", "other"])
@@ -111,7 +113,9 @@ def test_no_list_is_bound_to_a_second_audience(stand: ConnectionsStand, owner: s
     held[owner].append(second)
     for connection_id, activations in held.items():
         stand.store(connection(id=connection_id), *activations)
-    assert not stand.connections.rebind(owner, second.audience, 2002, 1001, "Spring")
+    assert not stand.connections.rebind(
+        owner, second.audience, 2002, 1001, "Spring", may_hold_others=True, fill_at=None
+    )
     assert stand.connections.active(owner).activations[second.audience] == second
     assert stand.connections.active("connection-1").activations[BOUND.audience] == BOUND
 
@@ -134,7 +138,7 @@ def test_what_was_read_stays_as_it_was(stand: ConnectionsStand) -> None:
     stand.store(connection(), BOUND)
     before = stand.connections.active("connection-1")
     stand.connections.block("connection-1", "603: access denied")
-    stand.connections.rebind("connection-1", BOUND.audience, 1001, 2002, "Anew")
+    stand.connections.rebind("connection-1", BOUND.audience, 1001, 2002, "Anew", may_hold_others=True, fill_at=None)
     assert (before.connection.status, before.activations[BOUND.audience]) == (Status.ENABLED, BOUND)
 
 
@@ -142,7 +146,7 @@ def test_an_unknown_connection_is_not_found_and_no_mark_makes_it(stand: Connecti
     stand.connections.block("c-9", "603: access denied")
     stand.connections.unblock("c-9")
     stand.connections.wait("c-9", WAITING)
-    stand.connections.rebind("c-9", BOUND.audience, 1001, 2002, "Anew")
+    stand.connections.rebind("c-9", BOUND.audience, 1001, 2002, "Anew", may_hold_others=True, fill_at=None)
     for read in (stand.connections.active, stand.monitored.get):
         with pytest.raises(NotFoundError, match="c-9"):
             read("c-9")
@@ -208,8 +212,8 @@ def test_the_oldest_event_that_waits_is_noted_until_there_is_none(stand: Connect
 
 def test_a_list_made_anew_is_bound_once(stand: ConnectionsStand) -> None:
     stand.store(connection(), BOUND, BARE)
-    stand.connections.rebind("connection-1", BOUND.audience, 1001, 2002, "Anew")
-    stand.connections.rebind("connection-1", BOUND.audience, 1001, 3003, "Too late")
+    stand.connections.rebind("connection-1", BOUND.audience, 1001, 2002, "Anew", may_hold_others=True, fill_at=None)
+    stand.connections.rebind("connection-1", BOUND.audience, 1001, 3003, "Too late", may_hold_others=True, fill_at=None)
     active = stand.connections.active("connection-1")
     assert active.activations[BOUND.audience] == replace(BOUND, list_id=2002, list_name="Anew")
     assert active.activations[BARE.audience] == BARE
@@ -217,6 +221,6 @@ def test_a_list_made_anew_is_bound_once(stand: ConnectionsStand) -> None:
 
 def test_a_list_is_bound_to_no_audience_that_has_none_or_is_not_activated(stand: ConnectionsStand) -> None:
     stand.store(connection(), BARE)
-    stand.connections.rebind("connection-1", BARE.audience, 1001, 2002, "Anew")
-    stand.connections.rebind("connection-1", audience("b"), 1001, 2002, "Anew")
+    stand.connections.rebind("connection-1", BARE.audience, 1001, 2002, "Anew", may_hold_others=True, fill_at=None)
+    stand.connections.rebind("connection-1", audience("b"), 1001, 2002, "Anew", may_hold_others=True, fill_at=None)
     assert dict(stand.connections.active("connection-1").activations) == {BARE.audience: BARE}

@@ -29,6 +29,10 @@ _NOT_CONFIGURED: Final = frozenset(
         "waiting",
         "credentials_version",
         "delivered_at",
+        "is_discarded",
+        "may_hold_others",
+        "fill_at",
+        "emptied_to",
     }
 )
 """Properties of connections and activations that no caller sets."""

@@ -106,12 +106,16 @@ class Ledger(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class VerifyLists:
-    """Carries verifications on. `enter` fences shards of the ledger for a lease."""
+    """Carries verifications on. `enter` fences shards of the ledger for a lease.
+
+    `filled` notes of a connection's audience that its list was filled, which was to be from a time on.
+    """
 
     verifications: Verifications
     ledger: Ledger
     enter: Callable[[Lease, Collection[int]], None]
     clock: Callable[[], datetime]
+    filled: Callable[[str, AudienceKey, int, datetime], None]
 
     def __call__(
         self,
@@ -287,6 +291,9 @@ class _Slice:
             number = self.verification.position
             if not self._compare(number):
                 return False
+            check = self.checks[number]
+            if check.fill_at is not None and check.code is None:
+                self.use_case.filled(self.verification.connection_id, check.audience, check.list_id, check.fill_at)
             self.use_case.verifications.forget_read(self.verification, number)
             self._put(replace(self.verification, position=number + 1))
         return True

@@ -233,7 +233,7 @@ def _row(
         found, looked_up_at = (lead_id, now) if plan.unique or plan.lead_id is None else (None, None)
     return LedgerRow(
         desired=person.desired,
-        applied=_applied(target, plan, answers, known, touched, lead_id),
+        applied=_applied(target, plan, answers, _settled_doubts(plan, known), touched, lead_id),
         attributes=_attributes(plan, answers, known, lead_id, now),
         consent=person.consent or known.consent,
         lead_id=found,
@@ -259,6 +259,17 @@ def _attributes(
         return sent
     # Said again, and not sent again.
     return replace(sent, said=person.said) if sent.digest == person.attributes_hash else sent
+
+
+def _settled_doubts(plan: Plan, known: LedgerRow) -> LedgerRow:
+    """Nobody has the key: no lead was made of it when the answer to its creation was lost, and none is on a list."""
+    if plan.lead_id is not None or not plan.looked_up or plan.write is not Write.NOTHING:
+        return known
+    doubtful = {audience for audience, one in known.applied.items() if not (one.leads or one.is_sure)}
+    if not doubtful:
+        return known
+    applied = {one: replace(told, is_sure=told.is_sure or one in doubtful) for one, told in known.applied.items()}
+    return replace(known, applied=applied)
 
 
 def _applied(
