@@ -65,7 +65,6 @@ def test_what_is_new_and_what_is_gone_is_told_whole() -> None:
         "list_id": 7,
         "list_name": "Webinar",
         "when_list_missing": "block",
-        "may_hold_others": True,
     }
     assert {change.path: change.before for change in differences(ACTIVATION, None)} == made
 
