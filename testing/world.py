@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -115,6 +115,32 @@ class World:
             sleep=self.sleep,
             random=lambda: 0.5,
         )
+
+    @property
+    def target(self) -> ActiveConnection:
+        """The connection and its audiences as they are configured by now."""
+        return self.connections.stored[self.connection.id]
+
+    def reconfigure(self, **changes: Any) -> None:
+        """Change the connection, as an operator does."""
+        changed = replace(self.target.connection, **changes)
+        self.connections.stored[self.connection.id] = replace(self.target, connection=changed)
+
+    def activate(self, name: str, **changes: Any) -> None:
+        """Activate an audience, anew or with changes, on the list that it had unless said otherwise."""
+        key = audience(name)
+        list_id = 1001 + ord(name) - ord("a")
+        plain = Activation(key, name, list_id=list_id, list_name=name, may_hold_others=self.may_hold_others)
+        activation = replace(self.target.activations.get(key, plain), **changes)
+        self.connections.stored[self.connection.id] = replace(
+            self.target,
+            activations={**self.target.activations, key: activation},
+            dormant=self.target.dormant - {key},
+        )
+
+    def deactivate(self, name: str) -> None:
+        """Deactivate an audience, as an operator does."""
+        self.connections.deactivate(self.connection.id, audience(name))
 
     def post(self, *events: ProfileEvent) -> None:
         """Put events into the queue, as ingest does with those of a body."""

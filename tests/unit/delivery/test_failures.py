@@ -401,7 +401,9 @@ def test_wherever_the_time_ends_nothing_is_recorded_by_halves(seconds: int) -> N
     [message] = world.queue.waiting.values()
     world.sync([message], timedelta(seconds=seconds))
     rows = world.ledger.people.values()
-    assert received(world) == sum(bool(one.applied) and all(told.is_sure for told in one.applied.values()) for one in rows)
+    assert received(world) == sum(
+        bool(one.applied) and all(told.is_sure for told in one.applied.values()) for one in rows
+    )
     assert changes(world).get("created", 0) == len(world.leads_by_email(ADA))
     assert_balanced(world)
     while world.sync([message], timedelta(minutes=5)).requeued:

@@ -24,7 +24,9 @@ SCHEMA = Schema({name: Field(name, "string", 255) for name in ("email", "firstNa
 MAPPER = Mapper.of(TARGET, SCHEMA, START)
 
 
-def told(email: str | None, *, at: datetime = START, event_id: str | None = None, audience_id: str = "a") -> ProfileEvent:
+def told(
+    email: str | None, *, at: datetime = START, event_id: str | None = None, audience_id: str = "a"
+) -> ProfileEvent:
     return replace(event(email, (audience_id, REALIZED), at=at), id=event_id)
 
 

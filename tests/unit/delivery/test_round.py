@@ -7,10 +7,11 @@ import pytest
 
 from destination.delivery.conversation import Conversation
 from destination.delivery.round import Delivery, Result, Rows
+from destination.domain.audience import AudienceKey
 from destination.domain.connection import ActiveConnection, Consent, Generation, Limits
 from destination.domain.event import MembershipStatus
 from destination.domain.outcome import ALREADY_DELIVERED, MISSING_REQUIRED_ATTRIBUTE, NO_CONSENT, SUPERSEDED
-from destination.domain.person import LedgerRow, Person, Unit, by_key
+from destination.domain.person import Applied, LedgerRow, Person, Unit, by_key
 from destination.domain.schema import Field
 from destination.marketo.errors import InstanceWaitsError
 from marketo_simulator import Fault
@@ -26,6 +27,7 @@ from testing.persons import (
     in_audience,
     left,
     on,
+    out_of_audience,
     row,
     sent,
     unit,
@@ -174,9 +176,27 @@ def test_a_lead_that_is_another_persons_by_now_stays_where_that_person_is() -> N
 
 
 @pytest.mark.parametrize(
+    ("applied", "leads"),
+    [({}, (7,)), (on("a"), (7,)), (on("a", 8), (8, 7))],
+    ids=["not told", "off", "by another lead"],
+)
+def test_a_lead_of_somebody_who_is_to_be_there_is_taken_over_until_their_next_event(
+    applied: dict[AudienceKey, Applied], leads: tuple[int, ...]
+) -> None:
+    of = Simulated({"id": 7, "email": BOB}, {"id": 8, "email": "former@example.org"})
+    of.marketo.lists.add(1001, [7, *(one for one in leads if one != 7)])
+    ledger = Ledger(of, rows={ADA: row(), BOB: row(applied=applied)})
+    assert changes(ledger.deliver(ada(*left("a"), at=1))) == (0, 0, 0, 0)
+    assert (ledger.rows[ADA].applied, ledger.rows[BOB].applied) == (on("a"), on("a", *leads, is_sure=False))
+    ledger.deliver(replace(ada(*entered("a", at=-60), at=-60), key=BOB, dedupe_value=BOB))
+    assert of.members["a"] == [7]
+    assert ledger.rows[BOB].applied == on("a", 7)
+
+
+@pytest.mark.parametrize(
     "bob",
-    [None, row(desired={}), row(applied=on("a")), row(consent=word(given=False))],
-    ids=["not known", "in no audience", "not put there", "without consent"],
+    [None, row(desired={}), row(desired={audience("a"): out_of_audience()}), row(consent=word(given=False))],
+    ids=["not known", "in no audience", "left", "without consent"],
 )
 def test_a_lead_that_nobody_else_has_there_is_taken_off(bob: LedgerRow | None) -> None:
     of = Simulated({"id": 7, "email": BOB})

@@ -16,7 +16,7 @@ from functools import partial
 from itertools import chain, repeat
 from typing import Final, Protocol, TypeVar
 
-from destination.delivery.open_message import OpenMessage, receipts, uncounted, units_of
+from destination.delivery.open_message import OpenMessage, holder, receipts, uncounted, units_of
 from destination.delivery.postings import Posting, batches, of_ignored, of_person, of_progress
 from destination.domain.audience import AudienceKey
 from destination.domain.failure import Failure
@@ -215,8 +215,7 @@ class Accounts:
     def _letter(self, unit: Unit, settled: Settled) -> DeadLetter:
         why, origin = settled.reason_of(unit), unit.origin
         code = why.code if why is not None else ""
-        open_message, *_ = self._messages[origin.envelope_id, origin.number]
-        return DeadLetter(open_message.event(origin.number), code, message_of(code))
+        return DeadLetter(holder(self.open_messages, origin).event(origin.number), code, message_of(code))
 
     def _side_by_side(self, works: Sequence[Callable[[], None]]) -> None:
         """Do all of it, each as far as it gets. Raises what kept one from its end, a lost lease before all else."""

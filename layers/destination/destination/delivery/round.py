@@ -99,7 +99,9 @@ class Delivery:
         found = self._look_up(unknown)
         held_up = {one.key for one in unknown} - found.leads.keys()
         plans = [self._plan(planner, one, rows, found) for one in persons if one.key not in held_up]
-        plans = self._spared(planner, plans, rows, found)
+        plans, taken_over = self._spared(planner, plans, rows, found)
+        self.remember(taken_over)
+        rows = {**rows, **taken_over} if taken_over else rows
         self._doubt(plans, rows)
         answers = self._act(plans, last=last)
         result = self._settle(plans, answers, rows, planner.now, last=last)
@@ -136,22 +138,35 @@ class Delivery:
             person = anew.without(self._missing)
         return planner.decide(person, row, matches)
 
-    def _spared(self, planner: Planner, plans: Sequence[Plan], rows: Rows, found: Found) -> list[Plan]:
+    def _spared(
+        self, planner: Planner, plans: Sequence[Plan], rows: Rows, found: Found
+    ) -> tuple[list[Plan], dict[str, LedgerRow]]:
         """The plans, less what would take a lead off that another person has by now, or put one on that is there.
 
-        A lead that is no longer the person's may be another's: Marketo says whose it is. On a `legacy_v2` connection
-        several persons may be one lead.
+        A lead that is no longer the person's may be another's: Marketo says whose it is. Where it is not known by which
+        lead that other person is to be on the list, it takes this one over in its row, one of those that are returned.
+        On a `legacy_v2` connection several persons may be one lead.
         """
         owners = self._owners({lead_id for plan in plans for lead_id in plan.strangers}, found)
         if not owners:
-            return list(plans)
+            return list(plans), {}
         of_batch = {
             plan.person.key: planner.places(plan.person, rows.get(plan.person.key), plan.lead_id) for plan in plans
         }
-        others = set().union(*owners.values()) - of_batch.keys()
-        known = {**self.rows_of(others), **{key: rows[key] for key in others if key in rows}}
-        standing = {key: planner.places_by_ledger(row) for key, row in known.items()}
+        keys = set().union(*owners.values()) - of_batch.keys()
+        others = {**self.rows_of(keys), **{key: rows[key] for key in keys if key in rows}}
+        standing = {key: planner.places_by_ledger(row) for key, row in others.items()}
+        known = {**others, **{plan.person.key: rows.get(plan.person.key, LedgerRow()) for plan in plans}}
+        claims = {key: planner.wanted_by_ledger(row) for key, row in others.items()}
+        claims |= {plan.person.key: planner.wanted(plan.person) for plan in plans if not plan.looked_up}
         wanted = {**standing, **of_batch}
+        taken_over: defaultdict[str, set[Place]] = defaultdict(set)
+        for plan in plans:
+            for place in plan.leaving:
+                for one in owners.get(place[1], set()) - {plan.person.key}:
+                    if place[0] in claims.get(one, ()) and place not in wanted[one]:
+                        taken_over[one].add(place)
+        wanted |= {key: wanted[key] | places for key, places in taken_over.items()}
 
         def held(places: Iterable[Place], key: str, by: Mapping[str, set[Place]]) -> set[Place]:
             return {
@@ -165,7 +180,7 @@ class Delivery:
             key = plan.person.key
             spared.append(plan.sparing(held(plan.leaving, key, wanted) | held(plan.joining, key, standing)))
             standing[key] = of_batch[key]
-        return spared
+        return spared, {key: planner.taking_over(known[key], places) for key, places in taken_over.items()}
 
     def _owners(self, strangers: Collection[int], found: Found) -> dict[int, set[str]]:
         """By lead the keys of the persons that it may be: of strangers, and on a `legacy_v2` connection of all."""

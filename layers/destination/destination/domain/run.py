@@ -235,7 +235,7 @@ def tally_persons(
             if outcome.reason is None:
                 delivered[origin.run_id][waits[origin.envelope_id]] += 1
                 if outcome.created:
-                    tally.counts["new"] += unit is newest
+                    tally.counts["new"] += unit is newest and not one.is_noted
                 elif outcome.removed and not (outcome.updated or outcome.added):
                     tally.counts["left"] += 1
         counts = tallies[newest.origin.run_id].counts
@@ -257,6 +257,7 @@ def tally_progress(progress: Iterable[Progress]) -> dict[str, Tally]:
     for one in progress:
         counts = tallies[_run_of(one.person)].counts
         counts["created"] += one.created
+        counts["new"] += one.created
         counts["updated"] += one.updated
         counts["added"] += one.added
         counts["removed"] += one.removed
@@ -266,7 +267,7 @@ def tally_progress(progress: Iterable[Progress]) -> dict[str, Tally]:
 def tally_created(persons: Iterable[Person]) -> dict[str, Tally]:
     """Count persons of whom a lead was created, in the run of their newest unit."""
     created = Counter(_run_of(one) for one in persons)
-    return {run: Tally(Counter(created=count)) for run, count in created.items()}
+    return {run: Tally(Counter(created=count, new=count)) for run, count in created.items()}
 
 
 def tally_ignored(events: int) -> Tally:
