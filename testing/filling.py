@@ -77,7 +77,7 @@ class Whole:
     def activation(self, key: AudienceKey = A) -> Activation:
         return self.plane.audiences.get(self.id, key)
 
-    def reschedule(self, key: AudienceKey = A, **changes: datetime | None) -> Activation:
+    def reschedule(self, key: AudienceKey = A, **changes: Any) -> Activation:
         before = self.activation(key)
         return self.plane.audiences.change(self.id, before, replace(before, **changes))
 
