@@ -108,9 +108,9 @@ def _compare_accounts(soak: Soak, found: SoakDifferences) -> None:
         counts = soak.ledger.total(name).counts
         if counts["received"] + counts["ignored"] != sent:
             found.accounts.append(f"{name}: {sent} sent, {counts['received']} received, {counts['ignored']} ignored")
-    counted: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
+    marked: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
     for (name, _, envelope_id), numbers in soak.ledger.marks.items():
-        counted[name, envelope_id] |= numbers
+        marked[name, envelope_id] |= numbers
     for (name, envelope_id), count in soak.events_of.items():
-        if len(counted[name, envelope_id]) != count:
+        if len(marked[name, envelope_id]) != count:
             found.accounts.append(f"of {envelope_id} with {count} events not all are counted")
