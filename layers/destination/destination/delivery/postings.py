@@ -4,7 +4,6 @@ A transaction is bounded in items and in bytes, and so is each of its items. How
 above, without encoding it.
 """
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -13,7 +12,7 @@ from typing import Final
 from destination.domain.failure import Failure, failures_of, left_to_count
 from destination.domain.outcome import Class
 from destination.domain.person import LedgerRow, Origin, Person, Unit
-from destination.domain.run import Tally, progress_of, tally_ignored
+from destination.domain.run import Tally, tally_ignored, tally_progress
 from destination.domain.settle import Progress, Settled, parts
 from destination.domain.shard import name_of, shard_of, shard_of_unit
 from destination.store import rows
@@ -50,38 +49,37 @@ class Posting:
     @property
     def items(self) -> set[tuple[str, str]]:
         """The items of a transaction that it takes, runs aside."""
-        return {
-            *(("row", name) for name in self.rows),
-            *(("envelope", one.envelope_id) for one in self.origins),
-            *(("letter", f"{one.envelope_id}#{one.number}") for one in self.failures),
-            *(("event", event_id) for event_id in self.receipts),
-        }
+        items = {("row", name) for name in self.rows}
+        items |= {("envelope", one.envelope_id) for one in self.origins}
+        if self.failures or self.receipts:
+            items |= {("letter", f"{one.envelope_id}#{one.number}") for one in self.failures}
+            items |= {("event", event_id) for event_id in self.receipts}
+        return items
 
     @property
     def bytes(self) -> int:
         """How much of a transaction it takes at most, runs aside."""
-        return (
-            sum(rows.bytes_of(row) for row in self.rows.values())
-            + MARK_BYTES * len({one.envelope_id for one in self.origins})
-            + sum(len(one.number) for one in self.origins)
-            + sum(failure_bytes(one) for one in self.failures.values())
-            + RECEIPT_BYTES * len(self.receipts)
-        )
+        size = RECEIPT_BYTES * len(self.receipts) + sum([failure_bytes(one) for one in self.failures.values()])
+        for row in self.rows.values():
+            size += rows.bytes_of(row)
+        for origin in self.origins:
+            size += MARK_BYTES + len(origin.number)
+        return size
 
     @property
-    def growth(self) -> Counter[str]:
+    def growth(self) -> dict[str, int]:
         """By run how much its item grows by it at most, in bytes."""
-        names = Counter({one.run_id: 1 for one in self.origins})
+        names = dict.fromkeys((one.run_id for one in self.origins), 1)
         for run, tally in self.tallies:
-            names[run] += 1 + len(tally.audiences)
+            names[run] = names.get(run, 0) + 1 + len(tally.audiences)
         for unit in self.settled.person.units if self.settled else ():
             names[unit.origin.run_id] += len(unit.memberships) + len(unit.unscheduled) + len(unit.dropped)
-        return Counter({run: number * _NAME_BYTES for run, number in names.items()})
+        return {run: number * _NAME_BYTES for run, number in names.items()}
 
 
 def of_progress(progress: Progress) -> Posting:
     name = name_of(progress.person.key)
-    return Posting(shard_of(name), rows={name: progress.row}, tallies=(progress_of(progress),))
+    return Posting(shard_of(name), rows={name: progress.row}, tallies=tuple(tally_progress([progress]).items()))
 
 
 def of_ignored(shard: int, origins: Sequence[Origin], before: Mapping[Origin, Failure]) -> Posting:
@@ -138,22 +136,26 @@ class _Batch:
 
     def takes(self, posting: Posting, bytes_of_run: Callable[[str], int]) -> bool:
         """Take the posting in, if there is room for it or nothing else is in."""
-        items = self.items | posting.items
+        items = posting.items - self.items
         size = self.bytes + posting.bytes
-        run_bytes = dict(self.run_bytes)
-        for run, growth in posting.growth.items():
-            known = run_bytes[run] if run in run_bytes else bytes_of_run(run)
-            run_bytes[run] = min(known + growth, MAX_ITEM_BYTES)
-        has_room = 1 + len(items) + len(run_bytes) <= TRANSACTION_ITEMS
+        grown = {
+            run: min((self.run_bytes[run] if run in self.run_bytes else bytes_of_run(run)) + growth, MAX_ITEM_BYTES)
+            for run, growth in posting.growth.items()
+        }
+        run_bytes = {**self.run_bytes, **grown}
+        has_room = 1 + len(self.items) + len(items) + len(run_bytes) <= TRANSACTION_ITEMS
         if self.postings and not (has_room and size + sum(run_bytes.values()) <= TRANSACTION_BYTES):
             return False
         self.postings.append(posting)
-        self.items, self.bytes, self.run_bytes = items, size, run_bytes
+        self.items |= items
+        self.bytes, self.run_bytes = size, run_bytes
         return True
 
 
 def _once(person: Person) -> Person:
     """The person without units that came twice, in two messages of one envelope."""
+    if len(person.units) == 1:
+        return person
     units = {unit.origin: unit for unit in person.units}
     return person if len(units) == len(person.units) else replace(person, units=tuple(units.values()))
 

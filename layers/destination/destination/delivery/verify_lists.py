@@ -106,12 +106,16 @@ class Ledger(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class VerifyLists:
-    """Carries verifications on. `enter` fences shards of the ledger for a lease."""
+    """Carries verifications on. `enter` fences shards of the ledger for a lease.
+
+    `filled` notes of a connection's audience that its list was filled, which was to be from a time on.
+    """
 
     verifications: Verifications
     ledger: Ledger
     enter: Callable[[Lease, Collection[int]], None]
     clock: Callable[[], datetime]
+    filled: Callable[[str, AudienceKey, int, datetime], None]
 
     def __call__(
         self,
@@ -287,6 +291,9 @@ class _Slice:
             number = self.verification.position
             if not self._compare(number):
                 return False
+            check = self.checks[number]
+            if check.fill_at is not None and check.code is None:
+                self.use_case.filled(self.verification.connection_id, check.audience, check.list_id, check.fill_at)
             self.use_case.verifications.forget_read(self.verification, number)
             self._put(replace(self.verification, position=number + 1))
         return True
@@ -363,6 +370,8 @@ class _Slice:
         """Those who left, or may not be exported any more, and are on the list."""
         check, rows = self.checks[number], self._rows(number, leads)
         present = _with_status(self._asked(check, leads, rows, Standing.OFF), MEMBER)
+        if present and self._repairs(Repair.LEAVERS):
+            present = self._strangers(check, present)
         results = self.marketo.lists.remove(check.list_id, present) if present and self._repairs(Repair.LEAVERS) else {}
         done = {one for one, result in results.items() if result.code is None or result.code in GONE_FROM_LIST}
         self._write(rows, done, lambda row: _applied(row, check, _others(row, check, done)))
@@ -375,11 +384,15 @@ class _Slice:
         present = _with_status(asked, MEMBER)
         done = 0
         if present and self._repairs(Repair.FOREIGN):
-            known = self.use_case.known(self.target, self.marketo, check, present)
-            present = [one for one in present if one not in known]
+            present = self._strangers(check, present)
             results = self.marketo.lists.remove(check.list_id, present) if present else {}
             done = len(_done(results))
         self._note(number, replace(check, foreign=check.foreign.more(present, done, leads[-1])))
+
+    def _strangers(self, check: AudienceCheck, leads: Sequence[int]) -> list[int]:
+        """The leads that are nobody's who is in the audience: one may have come to be another person's by a merge."""
+        known = self.use_case.known(self.target, self.marketo, check, leads)
+        return [one for one in leads if one not in known]
 
     def _repairs(self, repair: Repair) -> bool:
         return repair in self.verification.repair

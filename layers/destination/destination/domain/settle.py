@@ -71,8 +71,16 @@ class Progress:
     removed: int = 0
 
 
-def settle(target: ActiveConnection, plan: Plan, answers: Answers, row: LedgerRow | None, now: datetime) -> Settled:
-    """Say what became of a person of whom all was answered.
+def settle(
+    target: ActiveConnection,
+    plan: Plan,
+    answers: Answers,
+    row: LedgerRow | None,
+    now: datetime,
+    *,
+    is_noted: bool = False,
+) -> Settled:
+    """Say what became of a person of whom all was answered. `is_noted`: see Settled.
 
     What is desired is remembered whatever the outcome; excluded and failed parts are not applied, so they are tried
     again.
@@ -80,7 +88,7 @@ def settle(target: ActiveConnection, plan: Plan, answers: Answers, row: LedgerRo
     reasons = _list_reasons(plan, answers)
     touched = {*answers.joins, *answers.leaves, *plan.held, *plan.spared}
     known = _row(target, plan, answers, row or LedgerRow(), touched, now)
-    return Settled(plan.person, _outcome(plan, answers, reasons), known, plan)
+    return Settled(plan.person, _outcome(plan, answers, reasons), known, plan, is_noted)
 
 
 def progress(
@@ -225,7 +233,7 @@ def _row(
         found, looked_up_at = (lead_id, now) if plan.unique or plan.lead_id is None else (None, None)
     return LedgerRow(
         desired=person.desired,
-        applied=_applied(target, plan, answers, known, touched, lead_id),
+        applied=_applied(target, plan, answers, _settled_doubts(plan, known), touched, lead_id),
         attributes=_attributes(plan, answers, known, lead_id, now),
         consent=person.consent or known.consent,
         lead_id=found,
@@ -251,6 +259,17 @@ def _attributes(
         return sent
     # Said again, and not sent again.
     return replace(sent, said=person.said) if sent.digest == person.attributes_hash else sent
+
+
+def _settled_doubts(plan: Plan, known: LedgerRow) -> LedgerRow:
+    """Nobody has the key: no lead was made of it when the answer to its creation was lost, and none is on a list."""
+    if plan.lead_id is not None or not plan.looked_up or plan.write is not Write.NOTHING:
+        return known
+    doubtful = {audience for audience, one in known.applied.items() if not (one.leads or one.is_sure)}
+    if not doubtful:
+        return known
+    applied = {one: replace(told, is_sure=told.is_sure or one in doubtful) for one, told in known.applied.items()}
+    return replace(known, applied=applied)
 
 
 def _applied(
