@@ -267,6 +267,8 @@ def coalesce(key: str, units: Sequence[Unit], row: LedgerRow | None, reach: Reac
         if word.origin in origins:
             memberships[audience] = word.membership
             contributed.add(word.origin)
+    if consent is not None and consent.is_given and withdrawn is not None:  # It brings back what is desired.
+        contributed |= {one.origin for one in counting if one.said == consent.said}
     if (consent is None or consent.is_given) and len(contributed) < len(counting):
         aside |= dict.fromkeys(_overtaken(counting, contributed, known), SUPERSEDED)
     last = ordered[-1]
@@ -367,7 +369,7 @@ def _is_known(unit: Unit, row: LedgerRow) -> bool:
         return False
     told = ((row.desired.get(one.audience), one) for one in unit.memberships)
     return all(
-        known is None or (known.said, known.status) == (Said(one.at, unit.received_at), one.status)
+        known is not None and (known.said, known.status) == (Said(one.at, unit.received_at), one.status)
         for known, one in told
     )
 
