@@ -37,6 +37,7 @@ class ConnectionsStand(Protocol):
     def monitored(self) -> MonitoredConnections: ...
     def store(self, given: Connection, *activations: Activation) -> None: ...
     def deactivate(self, connection_id: str, activation: Activation) -> None: ...
+    def discard(self, connection_id: str) -> None: ...
 
 
 @dataclass
@@ -52,6 +53,11 @@ class ConnectionsInMemory:
 
     def deactivate(self, connection_id: str, activation: Activation) -> None:
         self.connections.deactivate(connection_id, activation.audience)
+
+    def discard(self, connection_id: str) -> None:
+        target = self.connections.stored[connection_id]
+        leaving = replace(target.connection, status=Status.DELETING, is_discarded=True)
+        self.connections.stored[connection_id] = replace(target, connection=leaving)
 
 
 @dataclass
@@ -73,6 +79,11 @@ class ConnectionsInTable:
 
     def deactivate(self, connection_id: str, activation: Activation) -> None:
         Audiences(self.stack.dynamodb, "ConnectionsTable").deactivate(connection_id, activation, START)
+
+    def discard(self, connection_id: str) -> None:
+        connections = Connections(self.stack.dynamodb, "ConnectionsTable")
+        connections.begin_deletion(connection_id, 1, START)
+        connections.discard(connection_id)
 
 
 @pytest.fixture(params=["memory", "table"])
@@ -224,3 +235,41 @@ def test_a_list_is_bound_to_no_audience_that_has_none_or_is_not_activated(stand:
     stand.connections.rebind("connection-1", BARE.audience, 1001, 2002, "Anew", may_hold_others=True, fill_at=None)
     stand.connections.rebind("connection-1", audience("b"), 1001, 2002, "Anew", may_hold_others=True, fill_at=None)
     assert dict(stand.connections.active("connection-1").activations) == {BARE.audience: BARE}
+
+
+FILL = START + timedelta(hours=1)
+
+
+def test_a_list_made_anew_is_to_be_filled_and_is_ours(stand: ConnectionsStand) -> None:
+    stand.store(connection(), replace(BOUND, fill_at=START))
+    stand.connections.rebind("connection-1", BOUND.audience, 1001, 2002, "Anew", may_hold_others=False, fill_at=FILL)
+    bound = stand.connections.active("connection-1").activations[BOUND.audience]
+    assert bound == replace(BOUND, list_id=2002, list_name="Anew", may_hold_others=False, fill_at=FILL)
+
+
+def test_a_list_made_anew_for_an_audience_that_is_over_is_not_to_be_filled(stand: ConnectionsStand) -> None:
+    stand.store(connection(), replace(BOUND, fill_at=START))
+    stand.connections.rebind("connection-1", BOUND.audience, 1001, 2002, "Anew", may_hold_others=True, fill_at=None)
+    assert stand.connections.active("connection-1").activations[BOUND.audience].fill_at is None
+
+
+def test_a_list_was_filled_for_the_time_at_which_it_was_due_and_for_no_other(stand: ConnectionsStand) -> None:
+    due = replace(BOUND, fill_at=FILL)
+    stand.store(connection(), due, BARE)
+    for audience_id, list_id, at in (
+        (BOUND.audience, 1001, START),
+        (BOUND.audience, 2002, FILL),
+        (BARE.audience, 1, FILL),
+    ):
+        stand.connections.filled("connection-1", audience_id, list_id, at)
+    stand.connections.filled("c-9", BOUND.audience, 1001, FILL)
+    assert stand.connections.active("connection-1").activations[BOUND.audience] == due
+    stand.connections.filled("connection-1", BOUND.audience, 1001, FILL)
+    assert stand.connections.active("connection-1").activations[BOUND.audience] == BOUND
+
+
+def test_nothing_is_delivered_of_what_is_discarded(stand: ConnectionsStand) -> None:
+    stand.store(connection(), BOUND)
+    stand.discard("connection-1")
+    with pytest.raises(NotFoundError):
+        stand.connections.active("connection-1")

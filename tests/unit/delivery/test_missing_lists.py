@@ -5,8 +5,6 @@ from dataclasses import replace
 from destination.domain.audience import WhenListMissing
 from destination.domain.connection import Status
 from destination.domain.event import MembershipStatus
-from destination.domain.verification import REPAIRED_BY_DEFAULT, AudienceCheck, Verification
-from destination.queue import verification_message
 from testing.world import World, audience, event
 
 REALIZED = MembershipStatus.REALIZED
@@ -23,30 +21,19 @@ def world_with_a_deleted_list(when_list_missing: WhenListMissing) -> World:
     return world
 
 
-def fill(world: World) -> None:
-    """Do what the monitor has done where a list is to be filled."""
-    activation = world.connections.stored[world.connection.id].activations[audience("a")]
-    name = f"{world.now:%Y%m%dT%H%M%S%fZ}-0f0f0f0f"
-    requested = Verification(name, world.connection.id, REPAIRED_BY_DEFAULT, world.now, 1, is_whole=False)
-    world.verifications.create(requested, [AudienceCheck.of(activation, activation.list_id or 0)])
-    world.queue.send(world.connection.id, [verification_message(world.connection.id, name, world.now)])
-    world.deliver()
-
-
-def test_it_is_made_anew_with_those_who_were_on_it_and_the_batch_goes_on() -> None:
+def test_it_is_made_anew_and_the_batch_goes_on_and_who_was_on_it_joins_by_the_next_event() -> None:
     world = world_with_a_deleted_list(WhenListMissing.CREATE)
     report = world.deliver(event("mary@example.org", ("a", REALIZED)))
     [message] = report.requeued
     assert world.queue.invisible_for[message] == 0
     world.deliver()
+    assert world.members("a") == [3]
+    world.deliver(event("ada@example.org", ("a", REALIZED)), event("grace@example.org", company="Navy"))
+    assert world.members("a") == [1, 2, 3]
     assert world.queue.waiting == {}
     stored = world.connections.stored[world.connection.id]
-    activation = stored.activations[audience("a")]
     assert stored.connection.status is Status.ENABLED
-    assert activation.list_id not in {None, 1001}
-    assert activation.fill_at is not None
-    fill(world)
-    assert world.members("a") == [1, 2, 3]
+    assert stored.activations[audience("a")].list_id not in {None, 1001}
 
 
 def test_those_who_left_are_not_put_on_the_new_one() -> None:
@@ -57,7 +44,8 @@ def test_those_who_left_are_not_put_on_the_new_one() -> None:
     world.simulator.state.lists.pop(1001)
     world.deliver(event("mary@example.org", ("a", REALIZED), at=world.now))
     world.deliver()
-    fill(world)
+    assert world.members("a") == [3]
+    world.deliver(*(event(f"{one}@example.org", ("a", REALIZED)) for one in ("ada", "grace")))
     assert world.members("a") == [2, 3]
 
 

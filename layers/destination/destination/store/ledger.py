@@ -53,7 +53,7 @@ RECEIPT_BYTES: Final = 300
 
 _READ_ITEMS = 100
 _WRITE_ITEMS = 25
-_ERASED = 500
+ERASED: Final = 500
 """How many items of a shard are deleted at a time."""
 
 _PAUSES = (0.05, 0.1, 0.2, 0.4, 0.8)
@@ -237,7 +237,7 @@ class Ledger:
             KeyConditionExpression="pk = :pk",
             ExpressionAttributeValues={":pk": partition["pk"]},
             ProjectionExpression="pk, sk",
-            Limit=_ERASED,
+            Limit=ERASED,
             ConsistentRead=True,
         )
         found = answer["Items"]
