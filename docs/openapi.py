@@ -86,7 +86,7 @@ _PROBLEMS: Final[Mapping[str, tuple[str, ...]]] = {
         "stale",
         *_MARKETO,
     ),
-    "deactivateAudience": ("not-found", "incomplete", "deleting", "stale", "invalid", *_MARKETO),
+    "deactivateAudience": ("not-found", "incomplete", "deleting", "not-emptied", "stale", "invalid", *_MARKETO),
     "previewEvents": ("not-json", "too-large", "not-found", "incomplete", *_MARKETO),
     "listDedupeFields": ("not-found", "incomplete", *_MARKETO),
     "listFields": ("not-found", "incomplete", *_MARKETO),

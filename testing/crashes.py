@@ -78,6 +78,7 @@ def mortal(world: World) -> Life:
         Mortal(world.ledger, life),
         Mortal(world.leases, life).enter,
         lambda: world.now,
+        Mortal(world.connections, life).filled,
     )
     world.sync = world.delivery(**used, verify=verify)
     return life

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from destination.delivery import batch, connection, turn
 from destination.delivery.accounts import DeadLetters, Ledger
+from destination.domain.audience import AudienceKey
 from destination.domain.connection import ActiveConnection, Connection, Limits
 from destination.domain.pace import PaceState
 from destination.marketo.instance import Marketo
@@ -15,6 +16,8 @@ from destination.store.leases import Lease
 
 class Connections(batch.Connections, turn.Connections, connection.Connections, Protocol):
     """All that a delivery asks of connections and changes of them."""
+
+    def filled(self, connection_id: str, audience: AudienceKey, list_id: int, due: datetime) -> None: ...
 
 
 class Leases(turn.Leases, Protocol):

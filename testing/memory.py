@@ -42,7 +42,7 @@ class MemoryConnections:
     stored: dict[str, ActiveConnection] = field(default_factory=dict)
 
     def active(self, connection_id: str) -> ActiveConnection:
-        if connection_id not in self.stored:
+        if connection_id not in self.stored or self.stored[connection_id].connection.is_discarded:
             raise NotFoundError(f"there is no connection {connection_id}")
         return self.stored[connection_id]
 
@@ -57,16 +57,40 @@ class MemoryConnections:
         connections = (target.connection for target in self.stored.values())
         return [one.limits for one in connections if one.munchkin_id == munchkin_id and one.status in DELIVERING]
 
-    def rebind(self, connection_id: str, audience: AudienceKey, before: int, list_id: int, list_name: str) -> bool:
+    def rebind(
+        self,
+        connection_id: str,
+        audience: AudienceKey,
+        before: int,
+        list_id: int,
+        list_name: str,
+        *,
+        may_hold_others: bool,
+        fill_at: datetime | None,
+    ) -> bool:
         target = self.stored.get(connection_id)
         activation = target.activations.get(audience) if target else None
         if target is None or activation is None or activation.list_id != before:
             return False
         if self._owner(target.connection.munchkin_id, list_id) not in {None, (connection_id, audience)}:
             return False
-        bound = {audience: replace(activation, list_id=list_id, list_name=list_name)}
-        self.stored[connection_id] = replace(target, activations={**target.activations, **bound})
+        bound = replace(
+            activation,
+            list_id=list_id,
+            list_name=list_name,
+            may_hold_others=may_hold_others,
+            fill_at=fill_at,
+            emptied_to=None,
+        )
+        self.stored[connection_id] = replace(target, activations={**target.activations, audience: bound})
         return True
+
+    def filled(self, connection_id: str, audience: AudienceKey, list_id: int, due: datetime) -> None:
+        target = self.stored.get(connection_id)
+        activation = target.activations.get(audience) if target else None
+        if target is not None and activation is not None and (activation.list_id, activation.fill_at) == (list_id, due):
+            filled = {audience: replace(activation, fill_at=None)}
+            self.stored[connection_id] = replace(target, activations={**target.activations, **filled})
 
     def deactivate(self, connection_id: str, audience: AudienceKey) -> None:
         """What an operator does."""
@@ -383,6 +407,7 @@ class MemoryVerifications:
         return {one for part in self.leads.get((verification.id, number), {}).values() for one in part}
 
     def put_stands(self, verification: Verification, number: int, part: int, stands: Sequence[Stand]) -> None:
+        self._refuse_stale(verification)
         self.standings.setdefault((verification.id, number), {})[part] = list(stands)
 
     def stands(self, verification: Verification, number: int, parts: int) -> Iterator[Stand]:

@@ -2,10 +2,10 @@
 
 import functools
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import boto3
 import requests
@@ -14,10 +14,11 @@ from mypy_boto3_dynamodb import DynamoDBClient
 from mypy_boto3_secretsmanager import SecretsManagerClient
 from mypy_boto3_sqs import SQSClient
 
-from destination.control.audiences import BindLists, Emptying, ManageAudiences
+from destination.control.audiences import BindLists, ManageAudiences
 from destination.control.audit import Recorder
 from destination.control.checks import CheckConnections
 from destination.control.connections import ManageConnections
+from destination.control.emptying import Emptying
 from destination.control.governance import ManagePolicies
 from destination.control.removal import Removal
 from destination.control.verifications import ManageVerifications
@@ -96,8 +97,8 @@ def _clients() -> tuple[DynamoDBClient, SecretsManagerClient, SQSClient]:
 
 
 @contextmanager
-def use_cases() -> Iterator[Plane]:
-    simulator = Simulator()
+def use_cases(clock: Callable[[], datetime] = lambda: NOW) -> Iterator[Plane]:
+    simulator = Simulator(clock=clock)
     http = requests.Session()
     http.mount("https://", SimulatorAdapter(simulator))
     with mock_aws():
@@ -127,31 +128,33 @@ def use_cases() -> Iterator[Plane]:
             Audit(dynamodb, "ConnectionsTable"),
             actor=lambda: OPERATOR,
             new_id=lambda: f"record-{next(records)}",
-            clock=lambda: NOW,
+            clock=clock,
         )
         governance = ManagePolicies(Policies(dynamodb, "ConnectionsTable"), connections, activations, record)
-        lists = BindLists(activations, credentials, marketo_for, record)
+        lists = BindLists(activations, credentials, marketo_for, record, clock)
+        removal = Removal(
+            connections=connections,
+            credentials=credentials,
+            alerts=Alerts(dynamodb, "RunsTable"),
+            ledger=ledger,
+            leases=leases,
+            token_of=token_of,
+            record=record,
+            clock=clock,
+            time=timedelta(seconds=15),
+        )
         management = ManageConnections(
             connections=connections,
             credentials=credentials,
-            removal=Removal(connections, credentials, Alerts(dynamodb, "RunsTable"), token_of, record),
+            removal=removal,
             record=record,
             governance=governance,
             bind_lists=lists,
-            checks=CheckConnections(connections, credentials, marketo_for, lambda: NOW),
+            checks=CheckConnections(connections, credentials, marketo_for, clock),
             token_of=token_of,
             new_id=lambda: f"connection-{next(ids)}",
             new_token=lambda: f"token-{next(tokens)}",
-            clock=lambda: NOW,
-        )
-        audiences = ManageAudiences(
-            connections=connections,
-            audiences=activations,
-            lists=lists,
-            emptying=Emptying(leases, ledger, marketo_for, clock=lambda: NOW, sleep=lambda _: None),
-            governance=governance,
-            record=record,
-            clock=lambda: NOW,
+            clock=clock,
         )
         verifications = ManageVerifications(
             connections=connections,
@@ -159,7 +162,25 @@ def use_cases() -> Iterator[Plane]:
             queue=EventQueue(sqs, sqs.create_queue(QueueName="events")["QueueUrl"]),
             record=record,
             new_id=lambda: f"{next(verified):08x}",
-            clock=lambda: NOW,
+            clock=clock,
+        )
+        audiences = ManageAudiences(
+            connections=connections,
+            audiences=activations,
+            lists=lists,
+            emptying=Emptying(
+                connections=connections,
+                audiences=activations,
+                leases=leases,
+                ledger=ledger,
+                marketo_for=marketo_for,
+                clock=clock,
+                sleep=lambda _: None,
+            ),
+            verifications=verifications,
+            governance=governance,
+            record=record,
+            clock=clock,
         )
         yield Plane(
             management,

@@ -90,7 +90,9 @@ class World:
             "marketo": lambda _: self.marketo,
             "pace": self.pace,
             "clock": lambda: self.now,
-            "verify": VerifyLists(self.verifications, self.ledger, self.leases.enter, lambda: self.now),
+            "verify": VerifyLists(
+                self.verifications, self.ledger, self.leases.enter, lambda: self.now, self.connections.filled
+            ),
             "sleep": self.sleep,
             "chance": lambda: 0.0,
             "name_of": name_of,

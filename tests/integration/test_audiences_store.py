@@ -84,11 +84,11 @@ def test_a_list_made_anew_is_kept_by_a_change_that_was_begun_before(
 ) -> None:
     connections.create(CONNECTION, token_hash="0f")
     before = audiences.put("c-1", ACTIVATION)
-    delivering.rebind("c-1", AUDIENCE, 1001, 2002, "Made again")
+    delivering.rebind("c-1", AUDIENCE, 1001, 2002, "Made again", may_hold_others=True, fill_at=None)
     assert audiences.get("c-1", AUDIENCE).version == before.version
     renamed = audiences.put("c-1", replace(before, name="Renamed"), before)
     assert (renamed.name, renamed.list_id, renamed.list_name, renamed.version) == ("Renamed", 2002, "Made again", 2)
-    delivering.rebind("c-1", AUDIENCE, 1001, 3003, "Too late")
+    delivering.rebind("c-1", AUDIENCE, 1001, 3003, "Too late", may_hold_others=True, fill_at=None)
     assert audiences.get("c-1", AUDIENCE) == renamed
 
 

@@ -107,9 +107,9 @@ def test_a_deactivated_audience_has_no_list_any_more(audiences: Audiences) -> No
 
 def test_a_list_made_anew_takes_the_place_of_the_first(audiences: Audiences, delivering: DeliveringConnections) -> None:
     audiences.put("c-1", SPRING)
-    assert delivering.rebind("c-1", MINE, 1001, 3003, "Spring")
+    assert delivering.rebind("c-1", MINE, 1001, 3003, "Spring", may_hold_others=True, fill_at=None)
     assert free(audiences, 1001, 3003) == [True, False]
-    assert not delivering.rebind("c-1", MINE, 1001, 4004, "Too late")
+    assert not delivering.rebind("c-1", MINE, 1001, 4004, "Too late", may_hold_others=True, fill_at=None)
     assert free(audiences, 3003, 4004) == [False, True]
 
 
@@ -117,7 +117,7 @@ def test_a_list_of_another_audience_takes_nobodys_place(
     audiences: Audiences, delivering: DeliveringConnections
 ) -> None:
     spring, _ = audiences.put("c-1", SPRING), audiences.put("c-2", AUTUMN)
-    assert not delivering.rebind("c-1", MINE, 1001, 2002, "Autumn")
+    assert not delivering.rebind("c-1", MINE, 1001, 2002, "Autumn", may_hold_others=True, fill_at=None)
     assert audiences.get("c-1", MINE) == spring
     assert free(audiences, 1001, 2002) == [False, False]
 
@@ -126,7 +126,7 @@ def test_who_is_deactivated_lets_go_of_the_list_that_was_made_anew_meanwhile(
     audiences: Audiences, delivering: DeliveringConnections
 ) -> None:
     spring = audiences.put("c-1", SPRING)
-    delivering.rebind("c-1", MINE, 1001, 3003, "Spring")
+    delivering.rebind("c-1", MINE, 1001, 3003, "Spring", may_hold_others=True, fill_at=None)
     audiences.deactivate("c-1", spring, SINCE)
     assert audiences.list("c-1") == ()
     assert free(audiences, 1001, 3003) == [True, True]

@@ -62,8 +62,15 @@ ACTIONS: dict[str, dict[str, list[str]]] = {
     "MonitorRole": {
         "MonitorLogGroup": LOGS,
         "*": TRACES,
-        "ConnectionsTable": ["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"],
+        "ConnectionsTable": [
+            "dynamodb:DeleteItem",
+            "dynamodb:GetItem",
+            "dynamodb:PutItem",
+            "dynamodb:Query",
+            "dynamodb:UpdateItem",
+        ],
         "${ConnectionsTable.Arn}/index/Listing": ["dynamodb:Query"],
+        "LedgerTable": ["dynamodb:BatchWriteItem", "dynamodb:Query"],
         "RunsTable": [
             "dynamodb:DeleteItem",
             "dynamodb:GetItem",
@@ -91,7 +98,12 @@ ACTIONS: dict[str, dict[str, list[str]]] = {
             "dynamodb:UpdateItem",
         ],
         "${ConnectionsTable.Arn}/index/Listing": ["dynamodb:Query"],
-        "LedgerTable": ["dynamodb:BatchGetItem", "dynamodb:PutItem", "dynamodb:Query"],
+        "LedgerTable": [
+            "dynamodb:BatchGetItem",
+            "dynamodb:BatchWriteItem",
+            "dynamodb:PutItem",
+            "dynamodb:Query",
+        ],
         "RunsTable": [
             "dynamodb:DeleteItem",
             "dynamodb:GetItem",

@@ -37,6 +37,7 @@ class ConnectionsStand(Protocol):
     def monitored(self) -> MonitoredConnections: ...
     def store(self, given: Connection, *activations: Activation) -> None: ...
     def deactivate(self, connection_id: str, activation: Activation) -> None: ...
+    def discard(self, connection_id: str) -> None: ...
 
 
 @dataclass
@@ -52,6 +53,11 @@ class ConnectionsInMemory:
 
     def deactivate(self, connection_id: str, activation: Activation) -> None:
         self.connections.deactivate(connection_id, activation.audience)
+
+    def discard(self, connection_id: str) -> None:
+        target = self.connections.stored[connection_id]
+        leaving = replace(target.connection, status=Status.DELETING, is_discarded=True)
+        self.connections.stored[connection_id] = replace(target, connection=leaving)
 
 
 @dataclass
@@ -73,6 +79,11 @@ class ConnectionsInTable:
 
     def deactivate(self, connection_id: str, activation: Activation) -> None:
         Audiences(self.stack.dynamodb, "ConnectionsTable").deactivate(connection_id, activation, START)
+
+    def discard(self, connection_id: str) -> None:
+        connections = Connections(self.stack.dynamodb, "ConnectionsTable")
+        connections.begin_deletion(connection_id, 1, START)
+        connections.discard(connection_id)
 
 
 @pytest.fixture(params=["memory", "table"])
@@ -100,8 +111,10 @@ def test_a_deactivated_audience_is_dormant_and_its_list_free(stand: ConnectionsS
     active = stand.connections.active("connection-1")
     assert dict(active.activations) == {BARE.audience: BARE}
     assert (set(active.dormant), set(active.known)) == ({BOUND.audience}, {BOUND.audience, BARE.audience})
-    assert not stand.connections.rebind("connection-1", BOUND.audience, 1001, 3003, "Anew")
-    assert stand.connections.rebind("other", BOUND.audience, 2002, 1001, "Spring")
+    assert not stand.connections.rebind(
+        "connection-1", BOUND.audience, 1001, 3003, "Anew", may_hold_others=True, fill_at=None
+    )
+    assert stand.connections.rebind("other", BOUND.audience, 2002, 1001, "Spring", may_hold_others=True, fill_at=None)
 
 
 @pytest.mark.parametrize("owner", ["connection-1", "other"])
@@ -111,7 +124,9 @@ def test_no_list_is_bound_to_a_second_audience(stand: ConnectionsStand, owner: s
     held[owner].append(second)
     for connection_id, activations in held.items():
         stand.store(connection(id=connection_id), *activations)
-    assert not stand.connections.rebind(owner, second.audience, 2002, 1001, "Spring")
+    assert not stand.connections.rebind(
+        owner, second.audience, 2002, 1001, "Spring", may_hold_others=True, fill_at=None
+    )
     assert stand.connections.active(owner).activations[second.audience] == second
     assert stand.connections.active("connection-1").activations[BOUND.audience] == BOUND
 
@@ -134,7 +149,7 @@ def test_what_was_read_stays_as_it_was(stand: ConnectionsStand) -> None:
     stand.store(connection(), BOUND)
     before = stand.connections.active("connection-1")
     stand.connections.block("connection-1", "603: access denied")
-    stand.connections.rebind("connection-1", BOUND.audience, 1001, 2002, "Anew")
+    stand.connections.rebind("connection-1", BOUND.audience, 1001, 2002, "Anew", may_hold_others=True, fill_at=None)
     assert (before.connection.status, before.activations[BOUND.audience]) == (Status.ENABLED, BOUND)
 
 
@@ -142,7 +157,7 @@ def test_an_unknown_connection_is_not_found_and_no_mark_makes_it(stand: Connecti
     stand.connections.block("c-9", "603: access denied")
     stand.connections.unblock("c-9")
     stand.connections.wait("c-9", WAITING)
-    stand.connections.rebind("c-9", BOUND.audience, 1001, 2002, "Anew")
+    stand.connections.rebind("c-9", BOUND.audience, 1001, 2002, "Anew", may_hold_others=True, fill_at=None)
     for read in (stand.connections.active, stand.monitored.get):
         with pytest.raises(NotFoundError, match="c-9"):
             read("c-9")
@@ -208,8 +223,8 @@ def test_the_oldest_event_that_waits_is_noted_until_there_is_none(stand: Connect
 
 def test_a_list_made_anew_is_bound_once(stand: ConnectionsStand) -> None:
     stand.store(connection(), BOUND, BARE)
-    stand.connections.rebind("connection-1", BOUND.audience, 1001, 2002, "Anew")
-    stand.connections.rebind("connection-1", BOUND.audience, 1001, 3003, "Too late")
+    stand.connections.rebind("connection-1", BOUND.audience, 1001, 2002, "Anew", may_hold_others=True, fill_at=None)
+    stand.connections.rebind("connection-1", BOUND.audience, 1001, 3003, "Too late", may_hold_others=True, fill_at=None)
     active = stand.connections.active("connection-1")
     assert active.activations[BOUND.audience] == replace(BOUND, list_id=2002, list_name="Anew")
     assert active.activations[BARE.audience] == BARE
@@ -217,6 +232,44 @@ def test_a_list_made_anew_is_bound_once(stand: ConnectionsStand) -> None:
 
 def test_a_list_is_bound_to_no_audience_that_has_none_or_is_not_activated(stand: ConnectionsStand) -> None:
     stand.store(connection(), BARE)
-    stand.connections.rebind("connection-1", BARE.audience, 1001, 2002, "Anew")
-    stand.connections.rebind("connection-1", audience("b"), 1001, 2002, "Anew")
+    stand.connections.rebind("connection-1", BARE.audience, 1001, 2002, "Anew", may_hold_others=True, fill_at=None)
+    stand.connections.rebind("connection-1", audience("b"), 1001, 2002, "Anew", may_hold_others=True, fill_at=None)
     assert dict(stand.connections.active("connection-1").activations) == {BARE.audience: BARE}
+
+
+FILL = START + timedelta(hours=1)
+
+
+def test_a_list_made_anew_is_to_be_filled_and_is_ours(stand: ConnectionsStand) -> None:
+    stand.store(connection(), replace(BOUND, fill_at=START))
+    stand.connections.rebind("connection-1", BOUND.audience, 1001, 2002, "Anew", may_hold_others=False, fill_at=FILL)
+    bound = stand.connections.active("connection-1").activations[BOUND.audience]
+    assert bound == replace(BOUND, list_id=2002, list_name="Anew", may_hold_others=False, fill_at=FILL)
+
+
+def test_a_list_made_anew_for_an_audience_that_is_over_is_not_to_be_filled(stand: ConnectionsStand) -> None:
+    stand.store(connection(), replace(BOUND, fill_at=START))
+    stand.connections.rebind("connection-1", BOUND.audience, 1001, 2002, "Anew", may_hold_others=True, fill_at=None)
+    assert stand.connections.active("connection-1").activations[BOUND.audience].fill_at is None
+
+
+def test_a_list_was_filled_for_the_time_at_which_it_was_due_and_for_no_other(stand: ConnectionsStand) -> None:
+    due = replace(BOUND, fill_at=FILL)
+    stand.store(connection(), due, BARE)
+    for audience_id, list_id, at in (
+        (BOUND.audience, 1001, START),
+        (BOUND.audience, 2002, FILL),
+        (BARE.audience, 1, FILL),
+    ):
+        stand.connections.filled("connection-1", audience_id, list_id, at)
+    stand.connections.filled("c-9", BOUND.audience, 1001, FILL)
+    assert stand.connections.active("connection-1").activations[BOUND.audience] == due
+    stand.connections.filled("connection-1", BOUND.audience, 1001, FILL)
+    assert stand.connections.active("connection-1").activations[BOUND.audience] == BOUND
+
+
+def test_nothing_is_delivered_of_what_is_discarded(stand: ConnectionsStand) -> None:
+    stand.store(connection(), BOUND)
+    stand.discard("connection-1")
+    with pytest.raises(NotFoundError):
+        stand.connections.active("connection-1")

@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 
 from destination.control.errors import VerifyingError
-from destination.domain.audience import Activation
+from destination.domain.audience import Activation, AudienceKey
 from destination.domain.audit import AuditAction
 from destination.domain.connection import Connection, Status, SyncType
 from destination.domain.credentials import ClientCredentials
-from destination.domain.verification import Repair, VerificationStatus
+from destination.domain.verification import VerificationStatus
 from destination.monitoring.attempts import Attempts
 from destination.monitoring.verifications import ScheduleVerifications
 from destination.store.errors import NotFoundError
@@ -91,7 +91,7 @@ def verifiable(plane: Plane) -> str:
 
 def verifying(plane: Plane) -> str:
     connection_id = verifiable(plane)
-    plane.verifications.request(connection_id, None, Repair.NONE)
+    plane.verifications.request(connection_id, None, frozenset())
     plane.sqs.purge_queue(QueueUrl=plane.verifications.queue.url)
     return connection_id
 
@@ -148,7 +148,7 @@ def delete(plane: Plane, connection_id: str) -> None:
 
 def request(plane: Plane, connection_id: str) -> None:
     with contextlib.suppress(VerifyingError):
-        plane.verifications.request(connection_id, None, Repair.NONE)
+        plane.verifications.request(connection_id, None, frozenset())
 
 
 def cancel(plane: Plane, connection_id: str) -> None:
@@ -178,11 +178,54 @@ def assert_goes_on(plane: Plane, connection_id: str, _: Any) -> None:
 
 def assert_free(plane: Plane, connection_id: str, _: Any) -> None:
     assert [one.status for one in plane.verifications.newest(connection_id)] == ["cancelled"]
-    plane.verifications.request(connection_id, None, Repair.NONE)
+    plane.verifications.request(connection_id, None, frozenset())
     assert len(plane.verifications.newest(connection_id)) == 2
 
 
+def dormant(plane: Plane) -> str:
+    """Its audience was switched off; whoever comes in between is in the ledger."""
+    connection_id = verifiable(plane)
+    plane.delivering.begin_delivery(connection_id, plane.connections.get(connection_id).version, NOW)
+    plane.audiences.deactivate(connection_id, AUDIENCE)
+    return connection_id
+
+
+def assert_filled_or_due(plane: Plane, connection_id: str, _: Any) -> None:
+    """Its list is being filled, or will be when the monitor was there again."""
+    watch(plane, connection_id, after=timedelta(hours=1))
+    activation = plane.audiences.get(connection_id, AUDIENCE)
+    assert activation.fill_at is not None
+    [made] = plane.verifications.newest(connection_id)
+    [check] = plane.verifications.get(connection_id, made.id)[1]
+    assert (check.audience, check.list_id, check.fill_at) == (AUDIENCE, activation.list_id, activation.fill_at)
+    assert_goes_on(plane, connection_id, _)
+
+
+def without_lists(plane: Plane) -> str:
+    """Its audience has kept a list, and one that is new has none."""
+    connection_id = verifiable(plane)
+    change(plane, connection_id, sync_type=SyncType.PROFILE_ONLY)
+    plane.audiences.activate(connection_id, Activation(AudienceKey("ups", "aud-2"), "New"))
+    return connection_id
+
+
+def assert_all_due(plane: Plane, connection_id: str, _: Any) -> None:
+    assert plane.connections.get(connection_id).sync_type is SyncType.AUDIENCE_ONLY
+    for one in plane.audiences.list(connection_id):
+        assert one.list_id is not None
+        assert one.fill_at is not None
+
+
 STORIES = {
+    "activate a dormant audience": Story(
+        dormant,
+        lambda plane, one: plane.audiences.activate(one, Activation(AUDIENCE, "Webinar")),
+        assert_filled_or_due,
+        8,
+    ),
+    "come to keep lists": Story(
+        without_lists, lambda plane, one: change(plane, one, sync_type=SyncType.AUDIENCE_ONLY), assert_all_due, 8
+    ),
     "create": Story(lambda _: "", lambda plane, _: plane.connections.create(DRAFT, CREDENTIALS), assert_created, 3),
     "give first credentials": Story(
         without_credentials,

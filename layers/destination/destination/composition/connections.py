@@ -6,15 +6,17 @@ import time
 import uuid
 from collections.abc import Callable
 from contextvars import ContextVar
+from datetime import timedelta
 
 from destination.composition import aws, marketo, now, shared, stores
 from destination.composition.marketo import CallWatch
 from destination.control.alerts import ReadAlerts
-from destination.control.audiences import BindLists, Emptying, ManageAudiences
+from destination.control.audiences import BindLists, ManageAudiences
 from destination.control.audit import ReadAudit, Recorder
 from destination.control.checks import CheckConnections
 from destination.control.choices import ReadChoices
 from destination.control.connections import ManageConnections
+from destination.control.emptying import Emptying
 from destination.control.governance import ManagePolicies
 from destination.control.previews import PreviewEvents
 from destination.control.runs import ReadRuns
@@ -31,6 +33,9 @@ from destination.store.connections import Connections
 from destination.store.governance import Policies
 from destination.store.ledger import Ledger
 from destination.store.secrets import Credentials
+
+REMOVAL = timedelta(seconds=15)
+"""How much of a call the removal of a connection takes."""
 
 LAST_CALL, LAST_ANSWER = 20.0, 22.0
 """Seconds from the first call to Marketo. API Gateway waits 29 s for an answer; 5 of them may go into connecting."""
@@ -96,7 +101,7 @@ def credentials() -> Credentials:
 
 
 def ledger() -> Ledger:
-    return marketo.ledger(settings())
+    return stores.ledger(settings())
 
 
 def marketo_for(connection: Connection, given: ClientCredentials) -> Marketo:
@@ -115,7 +120,7 @@ def manage_connections() -> ManageConnections:
         credentials=credentials(),
         checks=check_connections(),
         token_of=functools.partial(shared.token_of, settings()),
-        removal=shared.removal(settings(), recorder()),
+        removal=shared.removal(settings(), recorder(), REMOVAL),
         record=recorder(),
         governance=manage_policies(),
         bind_lists=bind_lists(),
@@ -131,7 +136,16 @@ def manage_audiences() -> ManageAudiences:
         connections=connections(),
         audiences=audiences(),
         lists=bind_lists(),
-        emptying=Emptying(stores.leases(settings()), ledger(), marketo_for, clock=now, sleep=time.sleep),
+        emptying=Emptying(
+            connections=connections(),
+            audiences=audiences(),
+            leases=stores.leases(settings()),
+            ledger=ledger(),
+            marketo_for=marketo_for,
+            clock=now,
+            sleep=time.sleep,
+        ),
+        verifications=manage_verifications(),
         governance=manage_policies(),
         record=recorder(),
         clock=now,
@@ -139,7 +153,7 @@ def manage_audiences() -> ManageAudiences:
 
 
 def bind_lists() -> BindLists:
-    return BindLists(audiences(), credentials(), marketo_for, recorder())
+    return BindLists(audiences(), credentials(), marketo_for, recorder(), now)
 
 
 @functools.cache

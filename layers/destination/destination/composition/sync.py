@@ -32,14 +32,14 @@ def settings() -> SyncSettings:
 def sync(watch: CallWatch) -> DeliverBatch:
     connections = DeliveringConnections(aws.dynamodb(), settings().connections_table)
     dead_letters = DeadLetters(aws.sqs(), settings().dead_letter_queue_url)
-    ledger = marketo.ledger(settings())
+    ledger = stores.ledger(settings())
     leases = stores.leases(settings())
     deliver = DeliverConnection(
         connections=connections,
         ledger=ledger,
         dead_letters=dead_letters,
         clock=now,
-        verify=VerifyLists(stores.verifications(settings()), ledger, leases.enter, now),
+        verify=VerifyLists(stores.verifications(settings()), ledger, leases.enter, now, connections.filled),
         enter=leases.enter,
         name_of=functools.partial(pseudonym, pseudonym_secret(aws.secretsmanager(), settings().pseudonym_secret)),
         sleep=time.sleep,

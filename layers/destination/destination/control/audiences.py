@@ -3,86 +3,34 @@
 Every change is written together with its audit record, or not at all.
 """
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
-from itertools import islice
-from typing import TYPE_CHECKING, Final
+from datetime import datetime
+from typing import TYPE_CHECKING
 
 from destination.control.audit import Recorder, differences
-from destination.control.errors import AlreadyBoundError, BusyError, IncompleteError
+from destination.control.emptying import Emptying
+from destination.control.errors import AlreadyBoundError, IncompleteError
 from destination.control.governance import ManagePolicies
+from destination.control.verifications import ManageVerifications
 from destination.domain.audience import Activation, AudienceKey
-from destination.domain.audience_rules import activation_change_problems, activation_problems, room_problems
+from destination.domain.audience_rules import activation_change_problems, activation_problems, fill_time, room_problems
 from destination.domain.audit import AuditAction
 from destination.domain.connection import Connection
 from destination.domain.credentials import ClientCredentials
 from destination.domain.matching import rule_of
 from destination.domain.problem import ConfigurationError, Problem, refuse
-from destination.marketo.errors import NAME_TAKEN, ListMissingError, RequestRejectedError
+from destination.marketo.errors import NAME_TAKEN, RequestRejectedError
 from destination.marketo.instance import Marketo
-from destination.marketo.leads import CHUNK
 from destination.marketo.lists import Lists, StaticList, safe_name
 from destination.store.audiences import Audiences
 from destination.store.connections import Connections
-from destination.store.errors import ListTakenError, NotFoundError, StaleVersionError
-from destination.store.leases import Lease, LeaseLostError, Leases
-from destination.store.ledger import Ledger
+from destination.store.errors import AWS_ERRORS, ListTakenError, NotFoundError, StaleVersionError
 from destination.store.secrets import Credentials
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
-
-LEASE: Final = timedelta(seconds=90)
-"""Beyond the time limit of the function that empties, so that no call of its is still on its way."""
-
-POLL: Final = timedelta(seconds=1)
-PATIENCE: Final = timedelta(seconds=5)
-
-
-@dataclass(frozen=True, slots=True)
-class Emptying:
-    """Takes everybody off an audience's list whom deliveries put there, when the audience is deactivated.
-
-    It is done under the lease of the instance, as whatever writes the ledger is, and chunk by chunk: what was done is
-    in the ledger, so that a call that ran out of time is repeated and goes on from there. People whose ledger row has
-    expired, and those whom others put on the list, stay on it.
-    """
-
-    leases: Leases
-    ledger: Ledger
-    marketo_for: Callable[[Connection, ClientCredentials], Marketo]
-    clock: Callable[[], datetime]
-    sleep: Callable[[float], None]
-
-    def __call__(self, connection: Connection, activation: Activation, credentials: ClientCredentials) -> None:
-        """Raises BusyError, and MarketoError or OutOfTimeError; it can be repeated after each."""
-        if activation.list_id is None:
-            return
-        lease = self._lease(connection.munchkin_id)
-        try:
-            if lease.pause is not None and lease.pause.until > self.clock():
-                raise BusyError(f"delivery to the instance is paused: {lease.pause.cause}")
-            lists = self.marketo_for(connection, credentials).lists
-            members = self.ledger.on_list(connection.id, activation.audience)
-            while chunk := list(islice(members, CHUNK)):
-                leads = (member.delivered.lead_id for member in chunk)
-                lists.remove(activation.list_id, [lead_id for lead_id in leads if lead_id is not None])
-                self.ledger.forget(connection.id, activation.audience, chunk, lease, self.clock())
-        except ListMissingError:
-            return
-        except LeaseLostError as error:
-            raise BusyError("the instance is being delivered to") from error
-        finally:
-            self.leases.release(lease, lease.pace, lease.pause)
-
-    def _lease(self, munchkin_id: str) -> Lease:
-        patience = self.clock() + PATIENCE
-        while (lease := self.leases.acquire(munchkin_id, self.clock(), self.clock() + LEASE)) is None:
-            if self.clock() + POLL >= patience:
-                raise BusyError("the instance is being delivered to")
-            self.sleep(POLL.total_seconds())
-        return lease
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,23 +44,39 @@ class BindLists:
     credentials: Credentials
     marketo_for: Callable[[Connection, ClientCredentials], Marketo]
     record: Recorder
+    clock: Callable[[], datetime]
 
     def __call__(self, connection: Connection, credentials: ClientCredentials | None = None) -> None:
-        """Give each audience of a connection that comes to keep lists the list of its name, where it has none.
+        """Give each audience of a connection that comes to keep lists the list of its name, where it has none, and have
+        all lists filled once it keeps them.
 
         What was given stays, so that a call that ran out of time goes on from there when it is repeated. `credentials`:
         those that the connection is given with the same change.
 
         Raises IncompleteError, AlreadyBoundError, StaleVersionError, and MarketoError or OutOfTimeError.
         """
+        self.make_due(connection)
         for bare in self.audiences.list(connection.id):
             if bare.list_id is None:
                 found = self.find(connection, bare, None, credentials)
-                bound = replace(bare, list_id=found.id, list_name=found.name)
+                bound = replace(
+                    bare,
+                    list_id=found.id,
+                    list_name=found.name,
+                    may_hold_others=not found.is_new,
+                    fill_at=bare.opens_at(self.clock()),
+                )
                 record = self.record(
                     AuditAction.CHANGE_AUDIENCE, connection.id, differences(bare, bound), bare.audience
                 )
                 self.store(connection.id, bound, bare, record)
+
+    def make_due(self, connection: Connection) -> None:
+        """Have the lists that audiences of a connection have kept filled, once it keeps lists again."""
+        for kept in self.audiences.list(connection.id):
+            opens = kept.opens_at(self.clock())
+            if kept.list_id is not None and opens is not None:
+                self.audiences.make_due(connection.id, kept.audience, kept.list_id, opens)
 
     def find(
         self,
@@ -192,6 +156,7 @@ class ManageAudiences:
     audiences: Audiences
     lists: BindLists
     emptying: Emptying
+    verifications: ManageVerifications
     governance: ManagePolicies
     record: Recorder
     clock: Callable[[], datetime]
@@ -203,7 +168,8 @@ class ManageAudiences:
 
         On a connection that keeps lists the audience gets the list of the given id, else the one it has, else the
         workspace's list of the audience's name, which is created if there is none. A new name renames the list that it
-        has where the connection propagates renames.
+        has where the connection propagates renames. Whoever the ledger knows as a member is put on the list by a
+        verification, which is requested at once if it can be.
 
         Raises ConfigurationError, PolicyViolationError, AlreadyBoundError, StaleVersionError when somebody else did
         meanwhile, and MarketoError or OutOfTimeError from the instance.
@@ -217,16 +183,26 @@ class ManageAudiences:
             refuse(room_problems(len(self.audiences.list(connection_id))))
         if rule_of(connection).keeps_lists:
             kept = self.lists.find(connection, activation, present.list_id if present else None)
-            activation = replace(activation, list_id=kept.id, list_name=kept.name)
+            has_it = present is not None and present.list_id == kept.id
+            may_hold_others = present.may_hold_others if present is not None and has_it else not kept.is_new
+            activation = replace(activation, list_id=kept.id, list_name=kept.name, may_hold_others=may_hold_others)
             if present is not None and _renames_list(connection, present, activation):
                 activation = replace(activation, list_name=self.lists.rename(connection, kept.id, activation.name))
         elif present is not None:
-            activation = replace(activation, list_id=present.list_id, list_name=present.list_name)
+            activation = replace(
+                activation,
+                list_id=present.list_id,
+                list_name=present.list_name,
+                may_hold_others=present.may_hold_others,
+            )
         changes = differences(present, activation)
         if present is not None and not changes:
             return present, False
+        activation = self._due(connection, present, activation)
         record = self.record(AuditAction.ACTIVATE_AUDIENCE, connection_id, changes, activation.audience)
-        return self.lists.store(connection_id, activation, present, record), present is None
+        stored = self.lists.store(connection_id, activation, present, record)
+        self._fill(connection_id, stored)
+        return stored, present is None
 
     def list(self, connection_id: str) -> tuple[Activation, ...]:
         self.connections.get(connection_id)
@@ -257,8 +233,11 @@ class ManageAudiences:
         changes = differences(before, after)
         if not changes:
             return before
+        after = self._due(connection, before, after)
         record = self.record(AuditAction.CHANGE_AUDIENCE, connection_id, changes, before.audience)
-        return self.audiences.put(connection_id, after, before, record)
+        stored = self.audiences.put(connection_id, after, before, record)
+        self._fill(connection_id, stored)
+        return stored
 
     def deactivate(
         self, connection_id: str, audience: AudienceKey, expected: int | None = None, *, empty: bool = False
@@ -268,7 +247,7 @@ class ManageAudiences:
         The list is free for another audience then. For a while it is remembered what the source says of the audience.
 
         Raises NotFoundError. Emptying may take several calls: it raises BusyError, OutOfTimeError or MarketoError, with
-        the audience still active, and goes on where it was.
+        the audience still active, and goes on where it was; NotEmptiedError where Marketo keeps people on the list.
         """
         connection = self.connections.changeable(connection_id)
         activation = self.audiences.get(connection_id, audience)
@@ -278,6 +257,17 @@ class ManageAudiences:
             self.emptying(connection, activation, credentials)
         record = self.record(AuditAction.DEACTIVATE_AUDIENCE, connection_id, differences(activation, None), audience)
         self.audiences.deactivate(connection_id, activation, self.clock(), record)
+
+    def _due(self, connection: Connection, before: Activation | None, after: Activation) -> Activation:
+        """The activation with the time from when on its list is to be filled."""
+        has_delivered = connection.delivered_at is not None
+        return replace(after, fill_at=fill_time(before, after, self.clock(), has_delivered=has_delivered))
+
+    def _fill(self, connection_id: str, stored: Activation) -> None:
+        """Begin to fill the list, if it is due; where that cannot be now, the monitor comes to it."""
+        if stored.is_fill_due(self.clock()):
+            with contextlib.suppress(NotFoundError, *AWS_ERRORS):
+                self.verifications.fill(connection_id)
 
     def _present(self, connection_id: str, audience: AudienceKey) -> Activation | None:
         try:

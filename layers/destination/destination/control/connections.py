@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from destination.control.audiences import BindLists
 from destination.control.audit import Recorder, credential_changes, differences
 from destination.control.checks import CheckConnections
 from destination.control.errors import IncompleteError
@@ -75,7 +76,7 @@ class ManageConnections:
     removal: Removal
     record: Recorder
     governance: ManagePolicies
-    bind_lists: Callable[[Connection, ClientCredentials | None], None]
+    bind_lists: BindLists
     new_id: Callable[[], str]
     new_token: Callable[[], str]
     clock: Callable[[], datetime]
@@ -132,6 +133,8 @@ class ManageConnections:
         self.governance.admit(after, before)
         if before.status in OPEN:
             self._admit_open(before, after, credentials)
+        elif _comes_to_keep_lists(before, after):
+            self.bind_lists.make_due(after)
         undelivered = bool(key_problems(before, after, same_people=same_people))
         if after == before and credentials is None:
             return before
@@ -172,18 +175,21 @@ class ManageConnections:
         """Let nothing in any more, and remove the connection once what is queued was delivered; its lists stay.
 
         It is removed at once, and None answered, where nothing was ever let in, or what is queued is to be discarded:
-        then its events end as dead letters. Asked again, it goes on where it broke off.
+        then its events end as dead letters. What does not end in the time of a call is gone on with by the monitor, or
+        when it is asked for again.
         """
         connection = self.get(connection_id, expected)
         at_once = discard or connection.status is Status.DRAFT
         if connection.status is not Status.DELETING:
             status = AuditChange("status", connection.status.value, Status.DELETING.value)
             record = self.record(AuditAction.DELETE_CONNECTION, connection_id, [status])
-            connection = self.connections.begin_deletion(connection_id, connection.version, self.clock(), record)
-        if not at_once:
-            return connection
-        self.removal(connection)
-        return None
+            connection = self.connections.begin_deletion(
+                connection_id, connection.version, self.clock(), record, discard=at_once
+            )
+        elif at_once and not connection.is_discarded:
+            self.connections.discard(connection_id)
+            connection = replace(connection, is_discarded=True)
+        return None if at_once and self.removal(connection) else connection
 
     def rotate_ingest_token(self, connection_id: str, grace: timedelta, expected: int | None = None) -> Rotated:
         """Make a new ingest token; the current one stays valid for the grace period, an older one does not.
@@ -226,7 +232,7 @@ class ManageConnections:
         return changed
 
     def _admit_open(self, before: Connection, after: Connection, credentials: ClientCredentials | None) -> None:
-        comes_to_keep_lists = rule_of(after).keeps_lists and not rule_of(before).keeps_lists
+        comes_to_keep_lists = _comes_to_keep_lists(before, after)
         wanted = replace(after, sync_type=before.sync_type) if comes_to_keep_lists else after
         self._refuse_incomplete(wanted, has_credentials=credentials is not None)
         self.checks.admit_change(before, after, credentials)
@@ -259,6 +265,10 @@ class ManageConnections:
 def _refuse_deleting(connection: Connection) -> None:
     if connection.status is Status.DELETING:
         raise DeletingError(f"connection {connection.id} is being deleted")
+
+
+def _comes_to_keep_lists(before: Connection, after: Connection) -> bool:
+    return rule_of(after).keeps_lists and not rule_of(before).keeps_lists
 
 
 def _hash(token: str) -> str:

@@ -2,16 +2,17 @@
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
 from destination.control.audit import Recorder
 from destination.control.errors import IncompleteError, VerifyingError
-from destination.domain.audience import AudienceKey
+from destination.domain.audience import Activation, AudienceKey
 from destination.domain.audit import AuditAction, AuditChange
 from destination.domain.connection import OPEN, ActiveConnection
 from destination.domain.matching import rule_of
 from destination.domain.problem import Problem
-from destination.domain.verification import AudienceCheck, Repair, Verification, VerificationStatus
+from destination.domain.verification import FILLS, AudienceCheck, Repair, Verification, VerificationStatus
 from destination.queue import EventQueue, verification_message
 from destination.store.connections import Connections
 from destination.store.errors import NotFoundError, StaleVersionError
@@ -19,6 +20,9 @@ from destination.store.verifications import Verifications as Stored
 
 SHOWN = 50
 """How many verifications a list of them shows; they are kept for 90 days."""
+
+FILL_AGAIN: Final = timedelta(hours=1)
+"""How long a fill that was tried last, and is still due, is left alone: its list may be gone, or it was cancelled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +49,10 @@ class ManageVerifications:
         last = self.stored.last(connection_id)
         if (going_on := self._going_on(connection_id, last)) is not None:
             raise VerifyingError(f"verification {going_on.id} is {going_on.status}")
-        checks = _checks(target, audiences)
+        now = self.clock()
+        checks = _checks(target, audiences, None if FILLS - repair else now)
         if not checks:
             raise NotFoundError("the audience is not activated, or has no list")
-        now = self.clock()
         made = Verification(
             id=f"{now:%Y%m%dT%H%M%S%fZ}-{self.new_id()}",
             connection_id=connection_id,
@@ -65,6 +69,30 @@ class ManageVerifications:
             raise VerifyingError("another verification was requested at the same time") from None
         self._queue(made)
         return made
+
+    def fill(self, connection_id: str) -> Verification | None:
+        """Have the lists filled from the ledger that are due to be by now, as far as that can be requested now.
+
+        It is a verification of them. None: none is due, or they stay so, as the connection does not deliver or keep
+        lists, or is being verified. Raises NotFoundError.
+        """
+        now = self.clock()
+        target = self.connections.active(connection_id)
+        due = {one.audience: one.fill_at for one in target.activations.values() if one.is_fill_due(now)}
+        if not due or target.connection.status not in OPEN or not rule_of(target.connection).keeps_lists:
+            return None
+        last = self.stored.last(connection_id)
+        tried = None if last is None else self.stored.get(connection_id, last)
+        if tried is not None and now - tried.requested_at < FILL_AGAIN:
+            for check in self.stored.checks(tried):
+                if check.fill_at is not None and due.get(check.audience) == check.fill_at:
+                    del due[check.audience]
+        if not due:
+            return None
+        try:
+            return self.request(connection_id, due, FILLS)
+        except (IncompleteError, VerifyingError):
+            return None
 
     def resume(self, connection_id: str) -> Verification | None:
         """Queue the one that is under way again if it has not gone on for long, as its message may be lost.
@@ -125,9 +153,17 @@ class ManageVerifications:
             raise IncompleteError([Problem("sync_type", "a connection with profile_only keeps no lists to verify")])
 
 
-def _checks(target: ActiveConnection, audiences: Collection[AudienceKey] | None) -> list[AudienceCheck]:
+def _checks(
+    target: ActiveConnection, audiences: Collection[AudienceKey] | None, fills_at: datetime | None
+) -> list[AudienceCheck]:
+    """`fills_at`: when it was requested, if it fills lists."""
+
+    def check(activation: Activation, list_id: int) -> AudienceCheck:
+        is_due = fills_at is not None and activation.is_fill_due(fills_at)
+        return replace(AudienceCheck.of(activation, list_id), fill_at=activation.fill_at if is_due else None)
+
     return [
-        AudienceCheck.of(one, one.list_id)
+        check(one, one.list_id)
         for key, one in sorted(target.activations.items())
         if one.list_id is not None and (audiences is None or key in audiences)
     ]

@@ -13,7 +13,7 @@ from destination.delivery.missing_lists import make_missing_lists
 from destination.delivery.open_message import OpenMessage
 from destination.delivery.requeue import Requeue
 from destination.delivery.round import Delivery
-from destination.domain.audience import AudienceKey
+from destination.domain.audience import Activation, AudienceKey
 from destination.domain.connection import ActiveConnection, Connection
 from destination.domain.mapping import Mapper
 from destination.domain.pause import waited_out
@@ -30,6 +30,7 @@ from destination.marketo.errors import (
     classify,
 )
 from destination.marketo.instance import Marketo
+from destination.marketo.lists import StaticList
 from destination.marketo.pace import OutOfTimeError
 from destination.marketo.reasons import message_of
 from destination.store.errors import AWS_ERRORS, aws_code
@@ -48,7 +49,17 @@ InstanceHalt = InstanceWaitsError | OutOfTimeError | LeaseLostError | BotoCoreEr
 class Connections(Protocol):
     """What a delivery changes of connections by itself."""
 
-    def rebind(self, connection_id: str, audience: AudienceKey, before: int, list_id: int, list_name: str) -> bool: ...
+    def rebind(
+        self,
+        connection_id: str,
+        audience: AudienceKey,
+        before: int,
+        list_id: int,
+        list_name: str,
+        *,
+        may_hold_others: bool,
+        fill_at: datetime | None,
+    ) -> bool: ...
     def begin_delivery(self, connection_id: str, version: int, at: datetime) -> bool: ...
     def block(self, connection_id: str, cause: str) -> None: ...
     def unblock(self, connection_id: str) -> None: ...
@@ -117,13 +128,13 @@ class DeliverConnection:
             blocked = ConnectionBlockedError(error.code, error.operation)
         except (InstanceWaitsError, OutOfTimeError, LeaseLostError, *AWS_ERRORS) as error:
             halt = error
-        if blocked is not None and (halt := self._block(connection, blocked)) is not None:
+        if blocked is not None and (halt := self._block(open_messages[0].target, blocked)) is not None:
             blocked = None
         return ConnectionResult(tuple(requeues), blocked, halt, tuple(accounts.tallies), accounts.letters)
 
-    def _block(self, connection: Connection, blocked: ConnectionBlockedError) -> InstanceHalt | None:
+    def _block(self, target: ActiveConnection, blocked: ConnectionBlockedError) -> InstanceHalt | None:
         try:
-            self.connections.block(connection.id, f"{blocked.code}: {message_of(blocked.code)}")
+            self.connections.block(target.connection.id, f"{blocked.code}: {_why_blocked(target, blocked)}")
         except AWS_ERRORS as error:
             return error
         return None
@@ -213,14 +224,31 @@ class DeliverConnection:
             yield Requeue(open_message, delay, "the verification goes on")
 
     def _make_missing_lists(self, target: ActiveConnection, marketo: Marketo) -> bool:
-        connection_id = target.connection.id
-        return make_missing_lists(
-            target,
-            marketo,
-            lambda activation, list_id, name: self.connections.rebind(
-                connection_id, activation.audience, activation.list_id or 0, list_id, name
-            ),
-        )
+        def rebind(activation: Activation, made: StaticList) -> bool:
+            return self.connections.rebind(
+                target.connection.id,
+                activation.audience,
+                activation.list_id or 0,
+                made.id,
+                made.name,
+                may_hold_others=not made.is_new,
+                fill_at=activation.opens_at(self.clock()),
+            )
+
+        return make_missing_lists(target, marketo, rebind)
+
+
+def _why_blocked(target: ActiveConnection, blocked: ConnectionBlockedError) -> str:
+    """What the cause is and how to end it; of a list that is missing which one it is."""
+    if isinstance(blocked, ListMissingError):
+        for one in target.activations.values():
+            if one.list_id == blocked.list_id:
+                return (
+                    f"Marketo has no list {one.list_name!r} ({one.list_id}) any more, which is that of audience "
+                    f"{one.audience.id} ({one.audience.namespace}). Activate the audience again: it gets a new list, "
+                    f"which is filled. With when_list_missing set to create that is done without you"
+                )
+    return message_of(blocked.code)
 
 
 def _given_up(lease: Lease) -> frozenset[str]:

@@ -5,10 +5,11 @@ from collections.abc import Callable
 from destination.domain.audience import Activation, WhenListMissing
 from destination.domain.connection import ActiveConnection
 from destination.marketo.instance import Marketo
+from destination.marketo.lists import StaticList
 
 
 def make_missing_lists(
-    target: ActiveConnection, marketo: Marketo, rebind: Callable[[Activation, int, str], bool]
+    target: ActiveConnection, marketo: Marketo, rebind: Callable[[Activation, StaticList], bool]
 ) -> bool:
     """Make the lists that Marketo no longer has, of the audiences that want it so; whether any was made.
 
@@ -23,5 +24,5 @@ def make_missing_lists(
             continue
         if marketo.lists.get(activation.list_id) is None:
             made = marketo.lists.ensure(activation.list_name or activation.name, target.connection.workspace)
-            made_any = rebind(activation, made.id, made.name) or made_any
+            made_any = rebind(activation, made) or made_any
     return made_any

@@ -81,6 +81,7 @@ class Delivery:
             again = [
                 coalesce(key, persons[key], known[key], planner.reach).without(self._missing) for key in first.again
             ]
+            known |= {one.person.key: one.row for one in settled if one.row is not None}
             second = self._round(again, known, last=True)
             settled, unsettled = settled + second.settled, unsettled + second.progress
         return Result(
@@ -152,7 +153,8 @@ class Delivery:
         of_batch = {
             plan.person.key: planner.places(plan.person, rows.get(plan.person.key), plan.lead_id) for plan in plans
         }
-        others = self.rows_of(set().union(*owners.values()) - of_batch.keys())
+        keys = set().union(*owners.values()) - of_batch.keys()
+        others = {**self.rows_of(keys), **{key: rows[key] for key in keys if key in rows}}
         standing = {key: planner.places_by_ledger(row) for key, row in others.items()}
         known = {**others, **{plan.person.key: rows.get(plan.person.key, LedgerRow()) for plan in plans}}
         claims = {key: planner.wanted_by_ledger(row) for key, row in others.items()}
@@ -182,13 +184,16 @@ class Delivery:
 
     def _owners(self, strangers: Collection[int], found: Found) -> dict[int, set[str]]:
         """By lead the keys of the persons that it may be: of strangers, and on a `legacy_v2` connection of all."""
-        leads = [] if self.ecid_field is None else [one for matches in found.leads.values() for one in matches]
+        owners: defaultdict[int, set[str]] = defaultdict(set)
+        if self.ecid_field is not None:
+            for key, matches in found.leads.items():
+                for lead in matches:
+                    owners[lead.id] |= {key, *keys_of(lead)}
         if strangers:
             asked = self.conversation.find(_LEAD_ID, [str(one) for one in sorted(strangers)], self._identities)
-            leads += [one for matches in asked.leads.values() for one in matches]
-        owners: defaultdict[int, set[str]] = defaultdict(set)
-        for lead in leads:
-            owners[lead.id] |= keys_of(lead)
+            for matches in asked.leads.values():
+                for lead in matches:
+                    owners[lead.id] |= keys_of(lead)
         return dict(owners)
 
     @property

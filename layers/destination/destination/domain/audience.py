@@ -27,11 +27,22 @@ class WhenListMissing(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class EmptiedTo:
+    """How far a list was emptied: where in the ledger, when, how many are `left` on it by then, by Marketo's code."""
+
+    cursor: str
+    at: datetime
+    left: tuple[tuple[str, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Activation:
     """An audience switched on for a connection; on a `profile_only` connection it has no list.
 
     `may_hold_others`: whether others may have put people on the list, as it was there before the audience was
-    activated. `version`: grows with every change by an operator; 0 as long as it is not stored.
+    activated. `fill_at`: from when on the list is to be filled with those whom the ledger knows (None: it is not).
+    `emptied_to`: how far it was emptied, if it is to be deactivated empty. `version`: grows with every change by an
+    operator; 0 as long as it is not stored.
     """
 
     audience: AudienceKey
@@ -45,8 +56,19 @@ class Activation:
     when_list_missing: WhenListMissing = WhenListMissing.BLOCK
     labels: tuple[str, ...] = ()
     may_hold_others: bool = True
+    fill_at: datetime | None = None
+    emptied_to: EmptiedTo | None = None
     version: int = 0
 
     def is_scheduled(self, at: datetime) -> bool:
         """Whether an event of a time counts: from the start on, and before the end."""
         return (self.start is None or self.start <= at) and (self.end is None or at < self.end)
+
+    def opens_at(self, now: datetime) -> datetime | None:
+        """When events count next: at once, at the start, or never again (None)."""
+        opens = now if self.start is None else max(now, self.start)
+        return opens if self.is_scheduled(opens) else None
+
+    def is_fill_due(self, now: datetime) -> bool:
+        """Whether it has a list that is to be filled by now."""
+        return self.list_id is not None and self.fill_at is not None and self.fill_at <= now

@@ -160,7 +160,8 @@ class Connection:
     `marketing_actions`: what the data is used for in Marketo, which data usage policies may deny. `ecid_field`: on a
     `legacy_v2` connection, the searchable field that holds the ECID. `propagate_renames`: a renamed audience renames
     its list. `delivered_at`: when its first event was delivered; since then people are known by what it finds them by.
-    `credentials_version`: the version of its secret that holds its credentials (None: it has none).
+    `credentials_version`: the version of its secret that holds its credentials (None: it has none). `is_discarded`: it
+    is being deleted, and what is queued for it is delivered no more.
     """
 
     id: str
@@ -193,6 +194,7 @@ class Connection:
     verification: Schedule | None = None
     credentials_version: str | None = None
     delivered_at: datetime | None = None
+    is_discarded: bool = False
 
     @property
     def lookup_fields(self) -> tuple[str, ...]:

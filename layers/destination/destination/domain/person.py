@@ -357,21 +357,24 @@ def _newest_fields(ordered: Sequence[Unit]) -> tuple[Mapping[str, FieldValue], s
 
 
 def _overtaken(counting: Sequence[Unit], contributed: Set[Origin], known: LedgerRow) -> set[Origin]:
-    """The units that say something and contributed nothing; not those that say again what was delivered."""
+    """The units that say something and contributed nothing; not those that say again what is known.
+
+    Nor one of which a part was overtaken and another part was not: it may be the ledger's by a delivery that was halted
+    before Marketo was told.
+    """
     repeated = set() if contributed else {one.origin for one in counting if _is_known(one, known)}
     telling = {one.origin for one in counting if one.fields or one.memberships}
     return {one for one in telling if one not in contributed and one not in repeated}
 
 
 def _is_known(unit: Unit, row: LedgerRow) -> bool:
-    """Whether the unit says again what was delivered, rather than something that was overtaken."""
-    if unit.fields and row.attributes is not None and unit.said < row.attributes.said:
-        return False
-    told = ((row.desired.get(one.audience), one) for one in unit.memberships)
-    return all(
-        known is not None and (known.said, known.status) == (Said(one.at, unit.received_at), one.status)
-        for known, one in told
-    )
+    """Whether the unit says again what is known, rather than something that was overtaken."""
+    told = [(row.desired.get(one.audience), one) for one in unit.memberships]
+    again = [known == Desired(one.status, Said(one.at, unit.received_at)) for known, one in told]
+    if any(again):
+        return True
+    is_overtaken = unit.fields and row.attributes is not None and unit.said < row.attributes.said
+    return not (again or is_overtaken)
 
 
 def hash_of(fields: Mapping[str, FieldValue]) -> str:

@@ -233,7 +233,7 @@ def _row(
         found, looked_up_at = (lead_id, now) if plan.unique or plan.lead_id is None else (None, None)
     return LedgerRow(
         desired=person.desired,
-        applied=_applied(target, plan, answers, known, touched, lead_id),
+        applied=_applied(target, plan, answers, _settled_doubts(plan, known), touched, lead_id),
         attributes=_attributes(plan, answers, known, lead_id, now),
         consent=person.consent or known.consent,
         lead_id=found,
@@ -261,6 +261,17 @@ def _attributes(
     return replace(sent, said=person.said) if sent.digest == person.attributes_hash else sent
 
 
+def _settled_doubts(plan: Plan, known: LedgerRow) -> LedgerRow:
+    """Nobody has the key: no lead was made of it when the answer to its creation was lost, and none is on a list."""
+    if plan.lead_id is not None or not plan.looked_up or plan.write is not Write.NOTHING:
+        return known
+    doubtful = {audience for audience, one in known.applied.items() if not (one.leads or one.is_sure)}
+    if not doubtful:
+        return known
+    applied = {one: replace(told, is_sure=told.is_sure or one in doubtful) for one, told in known.applied.items()}
+    return replace(known, applied=applied)
+
+
 def _applied(
     target: ActiveConnection,
     plan: Plan,
@@ -277,33 +288,45 @@ def _applied(
         if list_id is not None:
             before = known.applied.get(audience)
             before = before if before is not None and before.list_id == list_id else None
-            joined = answers.joins.get(audience)
-            if joined is not None and joined.code is not None and audience not in plan.remove:
+            if _is_refused(plan, answers, audience):
                 continue  # Nothing has changed by it.
-            leads = before.leads if before is not None else ()
-            on, is_sure = _leads_on(plan, answers, audience, leads, lead_id, joins=audience in joining)
+            on, is_sure = _leads_on(plan, answers, audience, before, lead_id, joins=audience in joining)
             applied[audience] = Applied(list_id, on, is_sure)
     return applied
+
+
+def _is_refused(plan: Plan, answers: Answers, audience: AudienceKey) -> bool:
+    """Whether Marketo refused all that it was told of a list."""
+    joined, left = answers.joins.get(audience), answers.leaves.get(audience, ())
+    told = len(plan.remove.get(audience, ())) + (audience in plan.add)
+    if audience in plan.held or not 0 < told == len(left) + (joined is not None):
+        return False
+    return (joined is None or joined.code is not None) and all(
+        one.code is not None and one.code not in GONE_FROM_LIST for one in left
+    )
 
 
 def _leads_on(
     plan: Plan,
     answers: Answers,
     audience: AudienceKey,
-    before: tuple[int, ...],
+    before: Applied | None,
     lead_id: int | None,
     *,
     joins: bool,
 ) -> tuple[tuple[int, ...], bool]:
     """The person's leads that are on a list by now, its own first, and whether that is sure: all was answered."""
     joined = answers.joins.get(audience)
+    leads_before = before.leads if before is not None else ()
+    was_sure = before is not None and before.is_sure
     is_sure = len(answers.leaves.get(audience, ())) == len(plan.remove.get(audience, ()))
     if joins:
         is_on = joined is None or joined.code is None
         is_sure = is_sure and joined is not None
     else:
-        is_on = audience in plan.held or (lead_id in before and _stays(plan, audience))
+        is_on = audience in plan.held or (lead_id in leads_before and _stays(plan, audience))
     others = _still_on(plan, answers, audience)
+    is_sure = is_sure and all(was_sure and one in leads_before for one in others)
     if lead_id is None or not is_on:
         return others, is_sure
     return (lead_id, *(one for one in others if one != lead_id)), is_sure

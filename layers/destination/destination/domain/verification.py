@@ -40,6 +40,9 @@ class Repair(StrEnum):
 REPAIRED_BY_DEFAULT: Final = frozenset({Repair.MISSING, Repair.LEAVERS})
 """Nobody whom others put on a list is touched, unless it is asked for in so many words."""
 
+FILLS: Final = frozenset({Repair.MISSING, Repair.LEAVERS})
+"""What a verification repairs at least that fills a list from the ledger."""
+
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
@@ -163,7 +166,8 @@ class AudienceCheck:
     `unapplied` it is not, so they wait for their next event, by the reason. `gone`: whose leads are no more, so that
     their next event puts them back.
     `cursor`: where the reading of the list goes on. `parts`: in how many parts what was read is stored. `code`: why
-    they were not compared, Marketo's code or one of this module.
+    they were not compared, Marketo's code or one of this module. `fill_at`: from when on the list was to be filled, if
+    this verification does that.
     """
 
     audience: AudienceKey
@@ -183,6 +187,7 @@ class AudienceCheck:
     cursor: str | None = None
     parts: int = 0
     code: str | None = None
+    fill_at: datetime | None = None
 
     @classmethod
     def of(cls, activation: Activation, list_id: int) -> Self:

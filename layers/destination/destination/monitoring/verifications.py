@@ -1,4 +1,7 @@
-"""Verifications: those whose message may be lost are queued again, and those that are due are requested."""
+"""Verifications: those whose message may be lost are queued again, and those that are due are requested.
+
+So are those that fill lists from the ledger: first of all, as people are missing from these.
+"""
 
 import contextlib
 from collections.abc import Iterator
@@ -28,6 +31,8 @@ class ScheduleVerifications:
                 with attempt(connection.id):
                     yield from self._silent(connection)
                 with attempt(connection.id):
+                    yield from self._fill(connection)
+                with attempt(connection.id):
                     yield from self._due(connection, now)
 
     def _silent(self, connection: Connection) -> Iterator[Verification]:
@@ -36,12 +41,20 @@ class ScheduleVerifications:
             if resumed is not None:
                 yield resumed
 
+    def _fill(self, connection: Connection) -> Iterator[Verification]:
+        with contextlib.suppress(NotFoundError):  # It may have been removed since it was listed.
+            requested = self.verifications.fill(connection.id)
+            if requested is not None:
+                yield requested
+
     def _due(self, connection: Connection, now: datetime) -> Iterator[Verification]:
         schedule = connection.verification
         if schedule is None:
             return
         # It may have been removed since it was listed, have no list yet, or be verified by somebody else.
         with contextlib.suppress(IncompleteError, NotFoundError, VerifyingError):
-            last = next(iter(self.verifications.newest(connection.id, 1)), None)
-            if last is None or (last.is_finished and now - last.requested_at >= schedule.every):
+            newest = self.verifications.newest(connection.id)
+            last = next((one for one in newest if one.is_whole), None)
+            is_free = not newest or newest[0].is_finished
+            if is_free and (last is None or now - last.requested_at >= schedule.every):
                 yield self.verifications.request(connection.id, None, schedule.repair)

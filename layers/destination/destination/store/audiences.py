@@ -8,11 +8,12 @@ Reads are strongly consistent. A change by an operator takes what is to be writt
 its audit record.
 """
 
+import contextlib
 from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
-from destination.domain.audience import DORMANT_FOR, Activation, AudienceKey
+from destination.domain.audience import DORMANT_FOR, Activation, AudienceKey, EmptiedTo
 from destination.domain.connection import Connection, Status
 from destination.domain.times import format_time
 from destination.store.claims import Claim
@@ -25,11 +26,12 @@ from destination.store.items import (
     activation_from,
     activation_key,
     connection_key,
+    emptied_attributes,
     is_dormant,
     item,
     list_attributes,
 )
-from destination.store.transactions import refused
+from destination.store.transactions import patiently, refused
 from destination.store.versions import change_over, change_where
 
 if TYPE_CHECKING:
@@ -47,10 +49,17 @@ if TYPE_CHECKING:
 #   none ────put────▶ list 1001 ───rebind───▶ list 2002 ────put────▶ list 3003 ───deactivate───▶ none
 #      _HAS_NO_LIST            _HAS_LIST               _HAS_LIST              _HAS_LIST
 #
+# So has what is to be done with it: a list that is due to be filled stays so until that was done for the time at which
+# it became due, and a dormant audience is due when it comes back. Where emptying has come to ends with the list.
+#
+#   nothing ───due: t1───▶ fill_at t1 ───due: t2───▶ fill_at t2 ───filled: t1───▶ fill_at t2 ───filled: t2───▶ nothing
+#         _HAS_LIST              _HAS_LIST               _IS_DUE fails                   _IS_DUE
+#
 # All that an operator does stands beside _TAKES_CHANGES, of the connection that the audience is of.
 _IS_OFF: Final = "attribute_not_exists(pk) OR attribute_exists(deactivated_at)"
 _HAS_NO_LIST: Final = "attribute_not_exists(list_id)"
 _HAS_LIST: Final = "list_id = :bound"
+_IS_DUE: Final = f"{_HAS_LIST} AND fill_at = :due"
 _TAKES_CHANGES: Final = "attribute_exists(pk) AND #status <> :deleting"
 
 
@@ -88,7 +97,9 @@ class Audiences:
     ) -> Activation:
         """Store an activation: a new one, or one in place of that of the same audience that was read before.
 
-        A list that it does not change is left as it stands, so that one that was created again meanwhile is kept.
+        A list that it does not change is left as it stands, so that one that was created again meanwhile is kept; so is
+        the time from when on it is to be filled. The list of an audience that was dormant is to be filled at once, if
+        no other time is given.
 
         Raises NotFoundError and DeletingError for the connection, StaleVersionError when the audience was activated,
         changed, deactivated or given another list since then, and ListTakenError when the list is that of another.
@@ -110,23 +121,34 @@ class Audiences:
         Raises NotFoundError, DeletingError, StaleVersionError.
         """
         owner = self._connections.get(connection_id)
-        off = {"deactivated_at": format_time(at), "expires_at": int((at + DORMANT_FOR).timestamp())}
+        now = format_time(at)
+        off = {"deactivated_at": now, "fill_at": now, "expires_at": int((at + DORMANT_FOR).timestamp())}
+        without = dict.fromkeys(("list_id", "list_name", "may_hold_others", "emptied_to"))
         key = activation_key(connection_id, activation.audience)
         while True:
-            changes = {"list_id": None, "list_name": None, **off}
-            write = change_over(self._table, key, activation.version, changes, also=_list_as_read(activation))
+            write = change_over(self._table, key, activation.version, without | off, also=_list_as_read(activation))
             try:
                 self._write(owner, activation.audience, write, (activation.list_id, None), beside)
             except StaleVersionError:
-                now = self._find(connection_id, activation.audience)
-                if now is None or now.version != activation.version or now.list_id == activation.list_id:
+                found = self._find(connection_id, activation.audience)
+                if found is None or found.version != activation.version or found.list_id == activation.list_id:
                     raise
-                activation = now
+                activation = found
             else:
                 return
 
-    def rebind(self, connection_id: str, audience: AudienceKey, before: int, list_id: int, list_name: str) -> bool:
-        """Give an activated audience another list; whether it was given.
+    def rebind(
+        self,
+        connection_id: str,
+        audience: AudienceKey,
+        before: int,
+        list_id: int,
+        list_name: str,
+        *,
+        may_hold_others: bool,
+        fill_at: datetime | None,
+    ) -> bool:
+        """Give an activated audience another list, that is to be filled from a time on; whether it was given.
 
         It is not where an operator has given it another one, or none, and where the list is that of another audience.
         The version stays: an operator's configuration did not change.
@@ -135,16 +157,50 @@ class Audiences:
             owner = self._connections.get(connection_id)
         except NotFoundError:
             return False
+        given = {":id": list_id, ":name": list_name, ":others": may_hold_others, ":bound": before}
+        due = "" if fill_at is None else ", fill_at = :fill"
+        forgotten = "emptied_to, fill_at" if fill_at is None else "emptied_to"
         update: TransactWriteItemTypeDef = {
             "Update": {
                 "TableName": self._table,
                 "Key": activation_key(connection_id, audience),
-                "UpdateExpression": "SET list_id = :id, list_name = :name",
+                "UpdateExpression": f"SET list_id = :id, list_name = :name, may_hold_others = :others{due} "
+                f"REMOVE {forgotten}",
                 "ConditionExpression": _HAS_LIST,
-                "ExpressionAttributeValues": item({":id": list_id, ":name": list_name, ":bound": before}),
+                "ExpressionAttributeValues": item({**given, ":fill": fill_at and format_time(fill_at)}),
             }
         }
         return not refused(self._client, [update, *self._claims(owner, audience, before, list_id)])
+
+    def make_due(self, connection_id: str, audience: AudienceKey, list_id: int, at: datetime) -> None:
+        """Have a list filled from a time on, if the audience still has it. The version stays."""
+        values = {":bound": list_id, ":fill": format_time(at)}
+        self._mark(connection_id, audience, "SET fill_at = :fill", _HAS_LIST, values)
+
+    def filled(self, connection_id: str, audience: AudienceKey, list_id: int, due: datetime) -> None:
+        """Note that a list was filled that was to be from a time on, unless it has become due again since."""
+        self._mark(connection_id, audience, "REMOVE fill_at", _IS_DUE, {":bound": list_id, ":due": format_time(due)})
+
+    def note_emptied(self, connection_id: str, activation: Activation, emptied_to: EmptiedTo | None) -> None:
+        """Keep how far the list was emptied (None: it begins anew), if the audience still has it. The version stays."""
+        values = {
+            ":bound": activation.list_id,
+            **{f":{name}": one for name, one in emptied_attributes(emptied_to).items()},
+        }
+        update = "REMOVE emptied_to" if emptied_to is None else "SET emptied_to = :emptied_to"
+        self._mark(connection_id, activation.audience, update, _HAS_LIST, values)
+
+    def _mark(self, connection_id: str, audience: AudienceKey, update: str, condition: str, values: Attributes) -> None:
+        with contextlib.suppress(self._client.exceptions.ConditionalCheckFailedException):
+            patiently(
+                lambda: self._client.update_item(
+                    TableName=self._table,
+                    Key=activation_key(connection_id, audience),
+                    UpdateExpression=update,
+                    ConditionExpression=condition,
+                    ExpressionAttributeValues=item(values),
+                )
+            )
 
     def _find(self, connection_id: str, audience: AudienceKey) -> Activation | None:
         key = activation_key(connection_id, audience)
@@ -153,14 +209,18 @@ class Audiences:
 
     def _creation(self, connection_id: str, activation: Activation) -> "TransactWriteItemTypeDef":
         new = {**activation_attributes(activation), **list_attributes(activation)}
+        if activation.list_id is None or activation.fill_at is not None:
+            new["fill_at"] = activation.fill_at and format_time(activation.fill_at)
         key = activation_key(connection_id, activation.audience)
         return change_where(self._table, key, (_IS_OFF, {}), {**new, "deactivated_at": None, "expires_at": None})
 
     def _change(self, connection_id: str, activation: Activation, before: Activation) -> "TransactWriteItemTypeDef":
-        changes, list_as_read = activation_attributes(activation), None
+        changes, list_as_read = dict(activation_attributes(activation)), None
         if list_attributes(activation) != list_attributes(before):
-            changes = {**changes, **list_attributes(activation)}
+            changes |= {**list_attributes(activation), **emptied_attributes(None)}
             list_as_read = _list_as_read(before)
+        if activation.fill_at != before.fill_at:
+            changes["fill_at"] = activation.fill_at and format_time(activation.fill_at)
         key = activation_key(connection_id, activation.audience)
         return change_over(self._table, key, before.version, changes, also=list_as_read)
 

@@ -10,6 +10,7 @@ Reads of one connection are strongly consistent: what an operator was told is do
 change by an operator takes what is to be written `beside` it, in the same transaction: its audit record.
 """
 
+import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -32,7 +33,7 @@ from destination.store.items import (
     is_dormant,
     item,
 )
-from destination.store.transactions import refused
+from destination.store.transactions import patiently, refused
 from destination.store.versions import change_over
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ _LISTING: Final = "connections"
 # As `update` go `set_status` and `rotate_token`. Delivery's marks leave the version (delivering.py).
 _IS_NEW: Final = "attribute_not_exists(pk)"
 _IS_THERE: Final = "attribute_exists(pk)"
+_IS_DELETING: Final = "#status = :deleting"
 _IS_UNDELIVERED: Final[tuple[str, Attributes]] = ("attribute_not_exists(delivered_at)", {})
 """Delivery's first mark takes its turn among the versions (delivering.py)."""
 
@@ -175,14 +177,33 @@ class Connections:
         return self._change(connection_id, version, {"status": status.value, "blocked_cause": None}, beside)
 
     def begin_deletion(
-        self, connection_id: str, version: int, since: datetime, *beside: "TransactWriteItemTypeDef"
+        self,
+        connection_id: str,
+        version: int,
+        since: datetime,
+        *beside: "TransactWriteItemTypeDef",
+        discard: bool = False,
     ) -> Connection:
-        """Let nothing in any more; what blocks the connection is still shown.
+        """Let nothing in any more; what blocks the connection is still shown. `discard`: nor deliver what is queued.
 
         Raises NotFoundError, StaleVersionError.
         """
-        changes = {"status": Status.DELETING.value, "deleting_since": format_time(since)}
+        changes = {"status": Status.DELETING.value, "deleting_since": format_time(since), "discarded": discard or None}
         return self._change(connection_id, version, changes, beside)
+
+    def discard(self, connection_id: str) -> None:
+        """Deliver nothing any more of a connection that is being deleted, if it still is there."""
+        with contextlib.suppress(self._client.exceptions.ConditionalCheckFailedException):
+            patiently(
+                lambda: self._client.update_item(
+                    TableName=self._table,
+                    Key=connection_key(connection_id),
+                    UpdateExpression="SET discarded = :yes",
+                    ConditionExpression=_IS_DELETING,
+                    ExpressionAttributeNames={"#status": "status"},
+                    ExpressionAttributeValues=item({":yes": True, ":deleting": Status.DELETING.value}),
+                )
+            )
 
     def rotate_token(
         self,

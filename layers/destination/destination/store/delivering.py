@@ -12,6 +12,7 @@ from destination.domain.connection import DELIVERING, ActiveConnection, Limits, 
 from destination.domain.times import format_time
 from destination.store.audiences import Audiences
 from destination.store.connections import Connections
+from destination.store.errors import NotFoundError
 from destination.store.items import Attributes, connection_key, item
 from destination.store.transactions import patiently
 from destination.store.versions import AS_READ
@@ -45,19 +46,38 @@ class DeliveringConnections:
         self._audiences = Audiences(client, table)
 
     def active(self, connection_id: str) -> ActiveConnection:
-        """The connection with its activations. Raises NotFoundError."""
-        return self._connections.active(connection_id)
+        """The connection with its activations. Raises NotFoundError, also of one that is discarded."""
+        target = self._connections.active(connection_id)
+        if target.connection.is_discarded:
+            raise NotFoundError(f"connection {connection_id} is discarded")
+        return target
 
     def limits(self, munchkin_id: str) -> tuple[Limits, ...]:
         """The limits of the connections of an instance that deliver, which they share."""
         return tuple(one.limits for one in self._connections.of_instance(munchkin_id) if one.status in DELIVERING)
 
-    def rebind(self, connection_id: str, audience: AudienceKey, before: int, list_id: int, list_name: str) -> bool:
-        """Give an activated audience another list; whether it was given.
+    def rebind(
+        self,
+        connection_id: str,
+        audience: AudienceKey,
+        before: int,
+        list_id: int,
+        list_name: str,
+        *,
+        may_hold_others: bool,
+        fill_at: datetime | None,
+    ) -> bool:
+        """Give an activated audience another list, that is to be filled from a time on; whether it was given.
 
         It is not where an operator has given it another one, or none, and where the list is that of another audience.
         """
-        return self._audiences.rebind(connection_id, audience, before, list_id, list_name)
+        return self._audiences.rebind(
+            connection_id, audience, before, list_id, list_name, may_hold_others=may_hold_others, fill_at=fill_at
+        )
+
+    def filled(self, connection_id: str, audience: AudienceKey, list_id: int, due: datetime) -> None:
+        """Note that a list was filled that was to be from a time on, unless it has become due again since."""
+        self._audiences.filled(connection_id, audience, list_id, due)
 
     def begin_delivery(self, connection_id: str, version: int, at: datetime) -> bool:
         """Note when the first event is delivered, before it is, by the configuration of a version.

@@ -9,7 +9,7 @@ from typing import Any, Final
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
 from destination.domain.alert import Alert, Subscription
-from destination.domain.audience import Activation, AudienceKey, WhenListMissing
+from destination.domain.audience import Activation, AudienceKey, EmptiedTo, WhenListMissing
 from destination.domain.connection import (
     Connection,
     Consent,
@@ -166,11 +166,12 @@ def connection_from(item: Item) -> Connection:
         verification=_schedule(stored.get("verification")),
         credentials_version=stored.get("credentials_version"),
         delivered_at=_time(stored.get("delivered_at")),
+        is_discarded=stored.get("discarded", False),
     )
 
 
 def activation_attributes(activation: Activation) -> Attributes:
-    """All that an operator configures; the version and the list are the store's to write."""
+    """All that an operator configures; version, list, and what is to be done with it, are the store's to write."""
     return {
         "namespace": activation.audience.namespace,
         "audience_id": activation.audience.id,
@@ -185,7 +186,18 @@ def activation_attributes(activation: Activation) -> Attributes:
 
 
 def list_attributes(activation: Activation) -> Attributes:
-    return {"list_id": activation.list_id, "list_name": activation.list_name}
+    """The list, and what is known of it."""
+    may_hold_others = None if activation.list_id is None else activation.may_hold_others
+    return {"list_id": activation.list_id, "list_name": activation.list_name, "may_hold_others": may_hold_others}
+
+
+def emptied_attributes(emptied_to: EmptiedTo | None) -> Attributes:
+    stored = emptied_to and {
+        "cursor": emptied_to.cursor,
+        "at": format_time(emptied_to.at),
+        "left": dict(emptied_to.left),
+    }
+    return {"emptied_to": stored}
 
 
 def audience_of(item: Item) -> AudienceKey:
@@ -207,8 +219,18 @@ def activation_from(item: Item) -> Activation:
         list_name=stored.get("list_name"),
         when_list_missing=WhenListMissing(stored["when_list_missing"]),
         labels=tuple(stored["labels"]),
+        may_hold_others=stored.get("may_hold_others", True),
+        fill_at=_time(stored.get("fill_at")),
+        emptied_to=_emptied_to(stored.get("emptied_to")),
         version=int(stored["version"]),
     )
+
+
+def _emptied_to(stored: Attributes | None) -> EmptiedTo | None:
+    if stored is None:
+        return None
+    left = sorted((code, int(count)) for code, count in stored["left"].items())
+    return EmptiedTo(stored["cursor"], parse_time(stored["at"]), tuple(left))
 
 
 def _consent(stored: Attributes | None) -> Consent | None:

@@ -15,6 +15,7 @@ import json
 import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
@@ -51,6 +52,10 @@ RECEIPT_BYTES: Final = 300
 """What a mark, beside its numbers, and a first receipt take at most."""
 
 _READ_ITEMS = 100
+_WRITE_ITEMS = 25
+ERASED: Final = 500
+"""How many items of a shard are deleted at a time."""
+
 _PAUSES = (0.05, 0.1, 0.2, 0.4, 0.8)
 """Seconds until what a batch left unread is read; the last one from then on."""
 
@@ -216,6 +221,32 @@ class Ledger:
             raise LeaseLostError(f"the lease on {lease.munchkin_id} was lost")
         if places:
             raise StaleRunError("a run was written since it was read")
+
+    def erase(self, connection_id: str) -> bool:
+        """Delete some of all that is known of a connection; whether nothing is left.
+
+        It is for one of which nothing is delivered any more.
+        """
+        with ThreadPoolExecutor(max_workers=SHARDS) as threads:
+            return all(list(threads.map(lambda shard: self._erase(connection_id, shard), range(SHARDS))))
+
+    def _erase(self, connection_id: str, shard: int) -> bool:
+        partition = _partition(connection_id, shard)
+        answer = self._client.query(
+            TableName=self._table,
+            KeyConditionExpression="pk = :pk",
+            ExpressionAttributeValues={":pk": partition["pk"]},
+            ProjectionExpression="pk, sk",
+            Limit=ERASED,
+            ConsistentRead=True,
+        )
+        found = answer["Items"]
+        for start in range(0, len(found), _WRITE_ITEMS):
+            left: Any = {self._table: [{"DeleteRequest": {"Key": key}} for key in found[start : start + _WRITE_ITEMS]]}
+            pauses = iter(_PAUSES)
+            while left := self._client.batch_write_item(RequestItems=left)["UnprocessedItems"]:
+                self._sleep(next(pauses, _PAUSES[-1]))
+        return "LastEvaluatedKey" not in answer
 
     def _items(self, connection_id: str, entry: Entry, now: datetime) -> "Iterator[TransactWriteItemTypeDef]":
         """What is written without a condition."""

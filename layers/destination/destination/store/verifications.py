@@ -302,7 +302,8 @@ def _item(verification: Verification) -> Item:
 
 
 def _check_item(verification: Verification, number: int, check: AudienceCheck) -> Item:
-    stored = {"found": json.dumps(asdict(check)), "expires_at": _expires_at(verification)}
+    found = asdict(check) | {"fill_at": check.fill_at and format_time(check.fill_at)}
+    stored = {"found": json.dumps(found), "expires_at": _expires_at(verification)}
     return _key(verification.connection_id, f"{_CHECK}{verification.id}#{number:04}") | item(stored)
 
 
@@ -339,6 +340,7 @@ def _check(stored: dict[str, Any]) -> AudienceCheck:
     parsed = {
         "audience": AudienceKey(*stored["audience"]),
         "phase": Phase(stored["phase"]),
+        "fill_at": _time(stored["fill_at"]),
         **{kind: _differences(stored[kind]) for kind in ("missing", "leavers", "foreign", "waiting")},
     }
     return AudienceCheck(**stored | parsed)
