@@ -22,6 +22,9 @@ RUNS: Final = "runs"
 _KEYS: Final = {CONNECTIONS: ("pk", "sk"), LEDGER: ("pk", "sk"), RUNS: ("connection_id", "id")}
 _CLAUSE: Final = re.compile(r"(SET|ADD|REMOVE) (.*?)(?= (?:SET|ADD|REMOVE) |$)")
 
+_COMMA: Final = re.compile(r", (?![^(]*\))")
+_UNLESS_THERE: Final = re.compile(r"if_not_exists\(#?\w+, (:\w+)\)(?: \+ (:\w+))?")
+
 Item = dict[str, Any]
 
 
@@ -52,9 +55,10 @@ class DynamoDB:
         table, key = request["TableName"], request["Key"]
         item = {**key, **(self._find(table, key) or {})}
         values = request.get("ExpressionAttributeValues", {})
+        names = request.get("ExpressionAttributeNames", {})
         for clause, body in _CLAUSE.findall(request["UpdateExpression"]):
-            for action in body.split(", "):
-                _change(item, clause, action, values)
+            for action in _COMMA.split(body):
+                _change(item, clause, action, values, names)
         self._put(table, item)
         return {"Attributes": item}
 
@@ -100,12 +104,18 @@ def _place(table: str, item: Item) -> tuple[str, ...]:
     return tuple(item[name]["S"] for name in _KEYS[table])
 
 
-def _change(item: Item, clause: str, action: str, values: Mapping[str, Any]) -> None:
+def _change(item: Item, clause: str, action: str, values: Mapping[str, Any], names: Mapping[str, str]) -> None:
     if clause == "REMOVE":
-        item.pop(action, None)
+        item.pop(names.get(action, action), None)
         return
     name, value = action.split(" = ") if clause == "SET" else action.split(" ")
-    new = values[value]
+    name = names.get(name, name)
+    if (unless := _UNLESS_THERE.fullmatch(value)) is not None:
+        new = item.get(name, values[unless[1]])
+        if unless[2]:
+            new = {"N": str(int(new["N"]) + int(values[unless[2]]["N"]))}
+    else:
+        new = values[value]
     if clause == "ADD" and name in item:
         old = item[name]
         new = {"SS": sorted({*old["SS"], *new["SS"]})} if "SS" in new else {"N": str(int(old["N"]) + int(new["N"]))}

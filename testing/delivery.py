@@ -42,6 +42,8 @@ def delivery(
     name_of: Callable[[str], str],
 ) -> batch.DeliverBatch:
     """The use case behind the queue."""
-    deliver = connection.DeliverConnection(connections, ledger, dead_letters, clock, verify, leases.enter, name_of)
+    deliver = connection.DeliverConnection(
+        connections, ledger, dead_letters, clock, verify, leases.enter, name_of, sleep
+    )
     take_turn = turn.TakeTurn(connections, leases, marketo, pace, deliver, clock, sleep, chance)
     return batch.DeliverBatch(connections, queue, dead_letters, take_turn, clock)

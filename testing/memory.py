@@ -9,10 +9,11 @@ import threading
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from botocore.exceptions import ClientError
 
+from destination.domain.alert import Alert, AlertState
 from destination.domain.audience import AudienceKey
 from destination.domain.connection import DELIVERING, ActiveConnection, Connection, Limits, Status, Waiting
 from destination.domain.credentials import AccessToken, ClientCredentials
@@ -20,14 +21,16 @@ from destination.domain.failure import Failure
 from destination.domain.pace import PaceState
 from destination.domain.pause import Pause
 from destination.domain.person import LedgerRow, Origin
-from destination.domain.run import Run, Tally, total_of, whole
+from destination.domain.run import RETENTION, Run, Tally, hour_of, run_id, total_of, whole
 from destination.domain.shard import name_of
 from destination.domain.verification import AudienceCheck, Stand, Verification
 from destination.queue import MAX_VISIBILITY_SECONDS, DeadLetter, Message
+from destination.store.alerts import Stored
 from destination.store.cursors import cursor_of, position_of
 from destination.store.errors import NotFoundError, StaleVersionError
 from destination.store.leases import Lease, LeaseLostError
 from destination.store.ledger import TRANSACTION_ITEMS, Entry, Page, StaleRunError
+from destination.store.summaries import SummedUp
 
 MAX_TRANSACTION_BYTES = 4_000_000
 MAX_ITEM_BYTES = 400 * 1024
@@ -42,6 +45,13 @@ class MemoryConnections:
         if connection_id not in self.stored or self.stored[connection_id].connection.is_discarded:
             raise NotFoundError(f"there is no connection {connection_id}")
         return self.stored[connection_id]
+
+    def get(self, connection_id: str) -> Connection:
+        return self.active(connection_id).connection
+
+    def all(self) -> Iterator[Connection]:
+        connections = (target.connection for target in self.stored.values())
+        yield from sorted(connections, key=lambda one: (one.munchkin_id, one.id))
 
     def limits(self, munchkin_id: str) -> list[Limits]:
         connections = (target.connection for target in self.stored.values())
@@ -159,6 +169,54 @@ class MemoryLeases:
 
 
 @dataclass
+class MemoryRuns:
+    """`parts` by connection, hour and shard; `late`: those written after their hour, and not settled since."""
+
+    parts: dict[tuple[str, str, int], Run] = field(default_factory=dict)
+    late: set[tuple[str, str, int]] = field(default_factory=set)
+
+    @property
+    def stored(self) -> dict[tuple[str, str], Run]:
+        """The runs of all connections as they read, by connection and hour."""
+        of_run: defaultdict[tuple[str, str], dict[str, Run]] = defaultdict(dict)
+        for (connection_id, hour, shard), part in sorted(self.parts.items(), key=lambda one: one[0]):
+            of_run[connection_id, hour][f"{hour}#{shard}"] = copy.deepcopy(part)
+        return {name: whole(parts) for name, parts in of_run.items()}
+
+    def get(self, connection_id: str, run_id: str) -> Run | None:
+        return self.stored.get((connection_id, run_id))
+
+    def part(self, connection_id: str, run_id: str, shard: int) -> Run:
+        empty = Run(connection_id, run_id, shard=shard)
+        return copy.deepcopy(self.parts.get((connection_id, run_id, shard), empty))
+
+    def last_event_at(self, connection_id: str, now: datetime) -> datetime | None:
+        known = (run for (owner, _, _), run in self.parts.items() if owner == connection_id)
+        kept = (run for run in known if run_id(now - RETENTION) <= run.id <= run_id(now))
+        hours = (hour_of(run.id) for run in kept if run.tally.counts["received"] or run.tally.counts["ignored"])
+        last = max(hours, default=None)
+        return None if last is None else min(last + timedelta(hours=1), now)
+
+    def is_as_read(self, part: Run) -> bool:
+        """Whether nobody wrote it since."""
+        return self.parts.get((part.connection_id, part.id, part.shard), part).version == part.version
+
+    def write(self, part: Run, now: datetime) -> None:
+        """Store the next version, in place of any."""
+        key = (part.connection_id, part.id, part.shard)
+        self.parts[key] = copy.deepcopy(replace(part, version=part.version + 1))
+        is_late = now >= hour_of(part.id) + timedelta(hours=1)
+        (self.late.add if is_late else self.late.discard)(key)
+
+    def settle(self, run: Run) -> None:
+        """Take those parts off the late ones that nobody wrote since."""
+        for (connection_id, hour, shard), part in self.parts.items():
+            is_of_run = (connection_id, hour) == (run.connection_id, run.id)
+            if is_of_run and run.parts.get(f"{hour}#{shard}") == part.version:
+                self.late.discard((connection_id, hour, shard))
+
+
+@dataclass
 class MemoryLedger:
     """`page_rows`: how many rows a page holds. A transaction is refused as DynamoDB refuses it."""
 
@@ -167,7 +225,7 @@ class MemoryLedger:
     marks: defaultdict[tuple[str, int, str], frozenset[str]] = field(default_factory=lambda: defaultdict(frozenset))
     failed: dict[tuple[str, int, str, str], Failure] = field(default_factory=dict)
     received: dict[tuple[str, int, str], datetime] = field(default_factory=dict)
-    parts: dict[tuple[str, str, int], Run] = field(default_factory=dict)
+    runs: MemoryRuns = field(default_factory=MemoryRuns)
     page_rows: int = 100
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -203,8 +261,7 @@ class MemoryLedger:
         return {one: self.received[connection_id, *one] for one in events if (connection_id, *one) in self.received}
 
     def run(self, connection_id: str, run_id: str, shard: int) -> Run:
-        empty = Run(connection_id, run_id, shard=shard)
-        return copy.deepcopy(self.parts.get((connection_id, run_id, shard), empty))
+        return self.runs.part(connection_id, run_id, shard)
 
     def record(self, connection_id: str, entry: Entry, lease: Lease, now: datetime) -> None:
         sizes = entry.item_bytes
@@ -215,13 +272,12 @@ class MemoryLedger:
         ):
             raise ClientError({"Error": {"Code": "ValidationException"}}, "TransactWriteItems")
         with self.lock:
-            self._record(connection_id, entry, lease)
+            self._record(connection_id, entry, lease, now)
 
-    def _record(self, connection_id: str, entry: Entry, lease: Lease) -> None:
+    def _record(self, connection_id: str, entry: Entry, lease: Lease, now: datetime) -> None:
         if self.leases.entered.get((lease.munchkin_id, entry.shard)) != lease.fence:
             raise LeaseLostError(f"the lease on {lease.munchkin_id} was lost")
-        stored = (self.parts.get((connection_id, run.id, run.shard), run).version == run.version for run in entry.runs)
-        if not all(stored):
+        if not all(self.runs.is_as_read(run) for run in entry.runs):
             raise StaleRunError("a run was written since it was read")
         self.people |= {(connection_id, name): row for name, row in entry.rows.items()}
         for envelope_id, numbers in entry.counted.items():
@@ -232,15 +288,7 @@ class MemoryLedger:
             self.failed |= {name: failure} if failure else {}
         self.received |= {(connection_id, entry.shard, event): at for event, at in entry.receipts.items()}
         for run in entry.runs:
-            self.parts[connection_id, run.id, run.shard] = copy.deepcopy(replace(run, version=run.version + 1))
-
-    @property
-    def runs(self) -> dict[tuple[str, str], Run]:
-        """The runs of all connections as they read, by connection and hour."""
-        parts: defaultdict[tuple[str, str], dict[str, Run]] = defaultdict(dict)
-        for (connection_id, run_id, shard), part in sorted(self.parts.items(), key=lambda one: one[0]):
-            parts[connection_id, run_id][f"{run_id}#{shard}"] = part
-        return {name: whole(of_run) for name, of_run in parts.items()}
+            self.runs.write(run, now)
 
     def row(self, connection_id: str, key: str) -> LedgerRow | None:
         """The row of a person as it is, whatever audiences it is of."""
@@ -248,7 +296,7 @@ class MemoryLedger:
 
     def total(self, connection_id: str) -> Tally:
         """All runs of a connection added up."""
-        return total_of(run for (owner, _, _), run in self.parts.items() if owner == connection_id)
+        return total_of(run for (owner, _, _), run in self.runs.parts.items() if owner == connection_id)
 
 
 def _of_audiences(row: LedgerRow, audiences: Collection[AudienceKey]) -> LedgerRow:
@@ -359,6 +407,7 @@ class MemoryVerifications:
         return {one for part in self.leads.get((verification.id, number), {}).values() for one in part}
 
     def put_stands(self, verification: Verification, number: int, part: int, stands: Sequence[Stand]) -> None:
+        self._refuse_stale(verification)
         self.standings.setdefault((verification.id, number), {})[part] = list(stands)
 
     def stands(self, verification: Verification, number: int, parts: int) -> Iterator[Stand]:
@@ -385,6 +434,52 @@ class MemoryVerifications:
         found = self.stored.get(verification.id)
         if found is None or found.version != verification.version:
             raise StaleVersionError(f"verification {verification.id} is no longer at version {verification.version}")
+
+
+@dataclass
+class MemorySummaries:
+    """Over the runs, as it is they that come late."""
+
+    runs: MemoryRuns
+    stored: dict[tuple[str, str], SummedUp] = field(default_factory=dict)
+
+    def last_hour(self, connection_id: str) -> str | None:
+        return max((hour for owner, hour in self.stored if owner == connection_id), default=None)
+
+    def get(self, connection_id: str, hour: str) -> SummedUp | None:
+        return self.stored.get((connection_id, hour))
+
+    def put(self, run: Run) -> None:
+        self.stored[run.connection_id, run.id] = SummedUp(run.version, run.tally.counts.copy())
+
+    def late(self) -> Iterator[tuple[str, str]]:
+        runs = {(connection_id, hour) for connection_id, hour, _ in self.runs.late}
+        yield from sorted(runs, key=lambda one: one[1])
+
+    def settle(self, run: Run) -> None:
+        self.runs.settle(run)
+
+
+@dataclass
+class MemoryAlerts:
+    """`changes`: the history of all connections' alerts, oldest first."""
+
+    stored: dict[tuple[str, Alert], Stored] = field(default_factory=dict)
+    changes: list[tuple[str, AlertState]] = field(default_factory=list)
+
+    def states(self, connection_id: str) -> dict[Alert, Stored]:
+        return {alert: one for (owner, alert), one in self.stored.items() if owner == connection_id}
+
+    def change(self, connection_id: str, state: AlertState, published: int) -> None:
+        before = self.stored.get((connection_id, state.alert))
+        if before and before.state.number >= state.number:
+            raise StaleVersionError(f"alert {state.alert} of {connection_id} was changed meanwhile")
+        self.stored[connection_id, state.alert] = Stored(state, published)
+        self.changes.append((connection_id, state))
+
+    def publish(self, connection_id: str, state: AlertState) -> None:
+        before = self.stored[connection_id, state.alert]
+        self.stored[connection_id, state.alert] = replace(before, published=state.number)
 
 
 def _place(found: tuple[tuple[str, int], AudienceCheck]) -> tuple[str, int]:

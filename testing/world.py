@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -37,12 +37,16 @@ __all__ = ["EMAIL_MAPPING", "MUNCHKIN", "START", "World", "audience", "connectio
 
 @dataclass
 class World:
-    """A simulator with lists for audiences `a` and `b` (ids 1001, 1002), and one connection to it."""
+    """A simulator with lists for audiences `a` and `b` (ids 1001, 1002), and one connection to it.
+
+    `may_hold_others`: whether others may have put people on these lists.
+    """
 
     connection: Connection = field(default_factory=connection)
     leads: Sequence[Mapping[str, object]] = ()
     settings: Mapping[str, object] = field(default_factory=dict)
     now: datetime = START
+    may_hold_others: bool = True
     numbers: Iterator[int] = field(default_factory=itertools.count)
 
     def __post_init__(self) -> None:
@@ -58,7 +62,9 @@ class World:
         self.http = requests.Session()
         self.http.mount("https://", SimulatorAdapter(self.simulator))
         activations = {
-            audience(name): Activation(audience(name), name, list_id=1001 + number, list_name=name)
+            audience(name): Activation(
+                audience(name), name, list_id=1001 + number, list_name=name, may_hold_others=self.may_hold_others
+            )
             for number, name in enumerate("ab")
         }
         self.connections.stored[self.connection.id] = ActiveConnection(self.connection, activations)
@@ -110,8 +116,36 @@ class World:
             random=lambda: 0.5,
         )
 
+    @property
+    def target(self) -> ActiveConnection:
+        """The connection and its audiences as they are configured by now."""
+        return self.connections.stored[self.connection.id]
+
+    def reconfigure(self, **changes: Any) -> None:
+        """Change the connection, as an operator does."""
+        changed = replace(self.target.connection, **changes)
+        self.connections.stored[self.connection.id] = replace(self.target, connection=changed)
+
+    def activate(self, name: str, **changes: Any) -> None:
+        """Activate an audience, anew or with changes, on the list that it had unless said otherwise."""
+        key = audience(name)
+        list_id = 1001 + ord(name) - ord("a")
+        plain = Activation(key, name, list_id=list_id, list_name=name, may_hold_others=self.may_hold_others)
+        activation = replace(self.target.activations.get(key, plain), **changes)
+        self.connections.stored[self.connection.id] = replace(
+            self.target,
+            activations={**self.target.activations, key: activation},
+            dormant=self.target.dormant - {key},
+        )
+
+    def deactivate(self, name: str) -> None:
+        """Deactivate an audience, as an operator does."""
+        self.connections.deactivate(self.connection.id, audience(name))
+
     def post(self, *events: ProfileEvent) -> None:
         """Put events into the queue, as ingest does with those of a body."""
+        if not events:
+            return
         envelope_id = f"envelope-{next(self.numbers)}"
         packed = pack(self.connection.id, self.now, map(encode_event, events), envelope_id=envelope_id)
         self.queue.send(self.connection.id, [body for _, body in packed])

@@ -1,14 +1,12 @@
 """Where alerts stand, and their history, in the table of the template."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from destination.domain.alert import Alert, AlertState, AlertStatus
-from destination.store.alerts import Alerts, Stored
-from destination.store.errors import StaleVersionError
+from destination.store.alerts import Alerts
 from testing.aws import Aws, aws
 
 NOW = datetime(2026, 11, 21, 10, 5, tzinfo=UTC)
@@ -25,30 +23,6 @@ def stack() -> Iterator[Aws]:
 @pytest.fixture
 def alerts(stack: Aws) -> Alerts:
     return Alerts(stack.dynamodb, "RunsTable")
-
-
-def test_a_change_is_kept_with_its_history(alerts: Alerts) -> None:
-    alerts.change("c-1", TRIGGERED, published=0)
-    assert alerts.states("c-1") == {Alert.FAILURE_RATE: Stored(TRIGGERED, 0)}
-    alerts.change("c-1", RESOLVED, published=1)
-    assert alerts.states("c-1") == {Alert.FAILURE_RATE: Stored(RESOLVED, 1)}
-    assert alerts.history("c-1", None, 10).changes == (RESOLVED, TRIGGERED)
-    assert alerts.states("c-2") == {}
-    assert alerts.history("c-2", None, 10).changes == ()
-
-
-def test_what_was_told_is_known(alerts: Alerts) -> None:
-    alerts.change("c-1", TRIGGERED, published=0)
-    assert not alerts.states("c-1")[Alert.FAILURE_RATE].is_published
-    alerts.publish("c-1", TRIGGERED)
-    assert alerts.states("c-1")[Alert.FAILURE_RATE].is_published
-
-
-def test_two_watchers_do_not_change_one_alert_twice(alerts: Alerts) -> None:
-    alerts.change("c-1", TRIGGERED, published=0)
-    with pytest.raises(StaleVersionError, match="failure_rate"):
-        alerts.change("c-1", replace(TRIGGERED, since=NOW + timedelta(minutes=1)), published=0)
-    assert alerts.history("c-1", None, 10).changes == (TRIGGERED,)
 
 
 def test_the_history_is_read_in_pages(alerts: Alerts) -> None:

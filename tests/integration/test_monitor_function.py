@@ -2,12 +2,10 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import boto3
 import pytest
 from botocore.exceptions import ClientError
 
@@ -18,9 +16,8 @@ from destination.domain.connection import Waiting
 from destination.domain.outcome import MESSAGES, MISSING_DEDUPE_VALUE
 from destination.domain.run import Run, Tally, hour_of, run_id
 from destination.domain.times import format_time
-from destination.monitoring.attempts import Attempts
-from destination.notify import Announcement, Bus, NotToldError
-from destination.store.alerts import Alerts, Stored
+from destination.notify import NotToldError
+from destination.store.alerts import Alerts
 from destination.store.connections import Connections
 from destination.store.delivering import DeliveringConnections
 from destination.store.runs import Runs
@@ -28,10 +25,8 @@ from destination.store.summaries import Summaries
 from functions.monitor import app
 from testing.aws import Aws, Context, Inbox, aws, inbox, logged, refused
 from testing.composition import composed, forget
+from testing.notify import MemoryBus
 from testing.world import connection
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
 
 COUNTS = Counter(received=9, activated=5, unchanged=1, excluded=2, failed=1, ignored=4, warnings=3, marketo_calls=12)
 HOUR = "2026-11-21T10:00Z"
@@ -142,29 +137,6 @@ def test_an_hour_is_summed_up_once(stack: Aws, told: Inbox) -> None:
     assert len(told.announced()) == 2
 
 
-def test_an_hour_is_not_summed_up_before_its_last_batches_are_counted(stack: Aws) -> None:
-    store(stack, "c-1")
-    wake(AFTER - timedelta(hours=1))
-    assert wake(AFTER - timedelta(seconds=1))["summaries"] == 0
-    assert wake()["summaries"] == 1
-
-
-def test_hours_that_were_missed_are_made_up_for(stack: Aws, told: Inbox) -> None:
-    store(stack, "c-1")
-    wake(AFTER)
-    record(stack, COUNTS, "2026-11-21T12:00Z")
-    assert wake(AFTER + timedelta(hours=5))["summaries"] == 5
-    events = told.announced()
-    assert sorted(detail["run"]["id"] for _, detail in events) == [f"2026-11-21T{hour}:00Z" for hour in range(10, 16)]
-    assert sum(detail["run"]["received"] for _, detail in events) == 9
-
-
-def test_after_a_long_outage_two_weeks_are_made_up_for(stack: Aws) -> None:
-    store(stack, "c-1")
-    wake(AFTER)
-    assert wake(AFTER + timedelta(days=30))["summaries"] == 14 * 24 + 1
-
-
 def test_what_is_delivered_late_corrects_the_hour(stack: Aws, told: Inbox, capsys: pytest.CaptureFixture[str]) -> None:
     store(stack, "c-1")
     record(stack, COUNTS)
@@ -181,24 +153,8 @@ def test_what_is_delivered_late_corrects_the_hour(stack: Aws, told: Inbox, capsy
     assert wake(AFTER + timedelta(minutes=10))["summaries"] == 0
 
 
-def test_what_is_late_but_in_time_for_the_summary_is_no_correction(stack: Aws) -> None:
-    store(stack, "c-1")
-    record(stack, COUNTS, late=True)
-    assert wake()["summaries"] == 1
-    assert wake(AFTER + timedelta(minutes=5))["summaries"] == 0
-
-
 def late(stack: Aws) -> list[tuple[str, str]]:
     return list(Summaries(stack.dynamodb, "RunsTable").late())
-
-
-def test_what_came_before_the_first_summary_is_summed_up_when_it_is_delivered(stack: Aws, told: Inbox) -> None:
-    store(stack, "c-1")
-    record(stack, COUNTS, "2026-11-21T07:00Z", late=True)
-    assert [wake()["summaries"] for _ in range(3)] == [1, 1, 0]
-    early = [detail for _, detail in told.announced() if detail["run"]["id"] == "2026-11-21T07:00Z"]
-    assert [(one["correction"], one["run"]["received"]) for one in early] == [(False, 9)]
-    assert late(stack) == []
 
 
 def test_late_runs_of_a_connection_that_is_gone_are_let_go(stack: Aws, told: Inbox) -> None:
@@ -311,15 +267,6 @@ def test_what_was_stored_but_not_told_is_told_the_next_time(stack: Aws, told: In
     assert sorted(one["message"]["status"] for one in told.told()) == ["resolved", "triggered"]
 
 
-class Broken(Bus):
-    """A bus that does not take what is told of one connection."""
-
-    def put(self, announcements: Sequence[Announcement]) -> None:
-        if any(one.detail["connection"]["id"] == "c-1" for one in announcements):
-            raise NotToldError("InternalFailure")
-        super().put(announcements)
-
-
 def test_trouble_of_one_connection_keeps_nothing_from_the_others(
     stack: Aws, told: Inbox, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -327,15 +274,16 @@ def test_trouble_of_one_connection_keeps_nothing_from_the_others(
     for connection_id in ("c-1", "c-2"):
         record(stack, COUNTS, connection_id=connection_id)
         delivering(stack).block(connection_id, "610: a cause")
+    bus = MemoryBus(refusal=lambda one: "InternalFailure" if one.detail["connection"]["id"] == "c-1" else None)
     with monkeypatch.context() as trouble:
-        trouble.setattr(composition, "bus", lambda: Broken(boto3.client("events")))
+        trouble.setattr(composition, "bus", lambda: bus)
         with pytest.raises(ExceptionGroup) as failed:
             wake()
 
     assert [type(one) for one in failed.value.exceptions] == [NotToldError, NotToldError]  # its alert and its summary
     lines = [line for line in logged(app.logger, caplog) if line["message"] == "not monitored"]
     assert [(line["connection_id"], line["cause"]) for line in lines] == [("c-1", "NotToldError")] * 2
-    assert [detail["connection"]["id"] for _, detail in told.announced()] == ["c-2", "c-2"]
+    assert [one.detail["connection"]["id"] for one in bus.told] == ["c-2", "c-2"]
     assert [one["message"]["connection"]["id"] for one in told.told()] == ["c-2"]
 
     forget()
@@ -376,44 +324,6 @@ def test_alerts_are_told_while_nothing_can_be_summed_up(stack: Aws, told: Inbox)
     late = Context(milliseconds_left=app.TIME_TO_END)
     assert wake(context=late) == {"summaries": 0, "alerts": 1, "verifications": 0, "removed": 0}
     assert wake(AFTER + timedelta(hours=3))["summaries"] == 1
-
-
-def test_whoever_comes_second_tells_nothing(stack: Aws, told: Inbox) -> None:
-    store(stack, "c-1", alerts=(Subscription(Alert.CONNECTION_BLOCKED),))
-    delivering(stack).block("c-1", "610: a cause")
-    first = composition.evaluate_alerts()
-    before = first.alerts.states("c-1")
-    second = replace(first, alerts=Overtaken(stack.dynamodb, "RunsTable", before))
-    assert wake()["alerts"] == 1
-    attempts = Attempts(lambda *_: None)
-    assert (list(second(AFTER, attempts)), attempts.failed) == ([], [])
-    assert len(told.told()) == 1
-
-
-class Overtaken(Alerts):
-    """Alerts as somebody read them before another changed them."""
-
-    def __init__(self, client: "DynamoDBClient", table: str, before: dict[Alert, Stored]) -> None:
-        super().__init__(client, table)
-        self.before = before
-
-    def states(self, connection_id: str) -> dict[Alert, Stored]:
-        return self.before
-
-
-def test_an_alert_that_is_unsubscribed_is_resolved(stack: Aws, told: Inbox) -> None:
-    store(stack, "c-1", alerts=(Subscription(Alert.CONNECTION_BLOCKED),))
-    delivering(stack).block("c-1", "610: a cause")
-    wake()
-    stored = connections(stack).get("c-1")
-    connections(stack).update(connection(id="c-1", version=stored.version))
-    assert wake()["alerts"] == 1
-    assert sorted(one["message"]["status"] for one in told.told()) == ["resolved", "triggered"]
-    assert wake()["alerts"] == 0
-
-
-def connections(stack: Aws) -> Connections:
-    return Connections(stack.dynamodb, "ConnectionsTable")
 
 
 def delivering(stack: Aws) -> DeliveringConnections:

@@ -188,13 +188,6 @@ def test_the_last_event_is_of_the_last_hour_in_which_a_shard_received_something(
     assert runs.last_event_at("c-3", now) is None
 
 
-def test_an_hour_that_nothing_came_in_has_no_run(stack: Aws) -> None:
-    put(stack, Run("c-1", "2026-11-21T10:00Z"))
-    runs = Runs(stack.dynamodb, "RunsTable")
-    assert runs.get("c-1", "2026-11-21T11:00Z") is None
-    assert runs.get("c-2", "2026-11-21T10:00Z") is None
-
-
 def test_runs_between_two_hours_come_oldest_first_both_included(stack: Aws) -> None:
     hours = [f"2026-11-{day}T{hour:02}:00Z" for day in (20, 21) for hour in (9, 10, 23)]
     put(stack, *(Run("c-1", hour) for hour in reversed(hours)), Run("c-2", "2026-11-21T09:00Z"))

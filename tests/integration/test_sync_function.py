@@ -59,14 +59,14 @@ class Stage:
     def __post_init__(self) -> None:
         self.connections = Connections(self.aws.dynamodb, "ConnectionsTable")
 
-    def connect(self, **changes: Any) -> Connection:
-        """Store a connection with audiences `a` and `b` on lists 1001 and 1002, and its credentials."""
+    def connect(self, first_list: int = 1001, **changes: Any) -> Connection:
+        """Store a connection with audiences `a` and `b` on two lists, and its credentials."""
         plain = connection(**changes)
         one = replace(plain, credentials_version=self.new_credentials(plain.id))
         self.connections.create(one, token_hash="0f")
         audiences = Audiences(self.aws.dynamodb, "ConnectionsTable")
         for number, name in enumerate("ab"):
-            audiences.put(one.id, Activation(audience(name), name, list_id=1001 + number))
+            audiences.put(one.id, Activation(audience(name), name, list_id=first_list + number))
         return one
 
     def new_credentials(self, connection_id: str) -> str:
@@ -334,7 +334,7 @@ def test_while_another_worker_delivers_to_the_instance_messages_are_requeued(sta
 
 def test_two_connections_of_one_batch_are_kept_apart(stage: Stage) -> None:
     stage.connect()
-    stage.connect(id="connection-2", person_action=PersonAction.UPDATE_EXISTING_ONLY)
+    stage.connect(2001, id="connection-2", person_action=PersonAction.UPDATE_EXISTING_ONLY)
     stage.post(ada(("a", REALIZED)))
     stage.post(event("bob@example.org", ("b", REALIZED), at=NOW), connection_id="connection-2")
     assert stage.invoke(stage.aws.receive()) == set()

@@ -72,10 +72,11 @@ def finish(connection_id: str) -> Verification:
 
 def test_all_lists_are_to_be_verified_unless_one_is_named() -> None:
     connection_id = enabled("aud-1", "aud-2")
-    answer = call("POST", f"/connections/{connection_id}/verifications", {"repair": "both"})
+    answer = call("POST", f"/connections/{connection_id}/verifications", {"repair": ["missing", "foreign"]})
     assert answer.status == 202
     made = answer.json
-    assert (made["status"], made["repair"], made["progress"]) == ("queued", "both", {"audiences": 2, "done": 0})
+    assert (made["status"], made["progress"]) == ("queued", {"audiences": 2, "done": 0})
+    assert made["repair"] == ["foreign", "missing"]
     assert [one["id"] for one in made["audiences"]] == ["aud-1", "aud-2"]
     assert {one["phase"] for one in made["audiences"]} == {"pending"}
 
@@ -87,8 +88,20 @@ def test_all_lists_are_to_be_verified_unless_one_is_named() -> None:
     path = f"/connections/{connection_id}/verifications"
     one = call("POST", path, {"audience_id": "aud-2"}).json
     assert [each["id"] for each in one["audiences"]] == ["aud-2"]
-    assert one["repair"] == "none"
+    assert one["repair"] == ["leavers", "missing"]
     assert [each["id"] for each in call("GET", path).json["verifications"]] == sorted([made["id"], one["id"]])[::-1]
+
+
+def test_nothing_is_repaired_where_that_is_wanted_and_foreign_people_only_by_name() -> None:
+    connection_id = enabled()
+    path = f"/connections/{connection_id}/verifications"
+    assert call("POST", path, {"repair": []}).json["repair"] == []
+    assert finish(connection_id).repair == frozenset()
+    assert call("POST", path, {}).json["repair"] == ["leavers", "missing"]
+    assert finish(connection_id).repair == {Repair.MISSING, Repair.LEAVERS}
+    assert call("POST", path, {"repair": ["foreign"]}).json["repair"] == ["foreign"]
+    call("PATCH", f"/connections/{connection_id}", {"verification": {"every": "P1D"}})
+    assert stored(connection_id).verification == Schedule(timedelta(days=1))
 
 
 def test_what_was_found_is_shown() -> None:
@@ -103,7 +116,11 @@ def test_what_was_found_is_shown() -> None:
         found=9,
         in_doubt=1,
         missing=Differences(2, 1, (7, 8), 8),
-        unexpected=Differences(1, 0, (99,), 99),
+        leavers=Differences(1, 1, (9,), 9),
+        waiting=Differences(4, 3, (3, 4), 4),
+        foreign=Differences(1, 0, (99,), 99),
+        gone=5,
+        unapplied={"LEAD_UNKNOWN": 6, "PERSON_NOT_FOUND": 7},
     )
     store().put_check(verification, 0, found)
     shown = call("GET", f"/connections/{connection_id}/verifications/{made['id']}").json
@@ -111,13 +128,17 @@ def test_what_was_found_is_shown() -> None:
     [audience] = shown["audiences"]
     assert (audience["expected"], audience["found"], audience["in_doubt"]) == (10, 9, 1)
     assert audience["missing"] == {"count": 2, "repaired": 1, "lead_ids": [7, 8]}
-    assert audience["unexpected"] == {"count": 1, "repaired": 0, "lead_ids": [99]}
+    assert audience["leavers"] == {"count": 1, "repaired": 1, "lead_ids": [9]}
+    assert audience["waiting"] == {"count": 4, "repaired": 3, "lead_ids": [3, 4]}
+    assert audience["foreign"] == {"count": 1, "repaired": 0, "lead_ids": [99]}
+    assert (audience["gone"], audience["unapplied"]) == (5, {"LEAD_UNKNOWN": 6, "PERSON_NOT_FOUND": 7})
 
 
 @pytest.mark.parametrize(
     ("body", "status", "kind"),
     [
-        ({"repair": "all"}, 422, "invalid"),
+        ({"repair": "missing"}, 422, "invalid"),
+        ({"repair": ["missing", "all"]}, 422, "invalid"),
         ({"audience": "aud-1"}, 422, "invalid"),
         ({"audience_id": "aud-9"}, 404, "not-found"),
         ([], 422, "invalid"),
@@ -170,7 +191,8 @@ def test_what_is_not_there_is_not_found() -> None:
         ({"every": "PT30M"}, "verification.every"),
         ({"every": "P29D"}, "verification.every"),
         ({"every": "daily"}, "verification.every"),
-        ({"every": "P1D", "repair": "yes"}, "verification.repair"),
+        ({"every": "P1D", "repair": "missing"}, "verification.repair"),
+        ({"every": "P1D", "repair": ["missing", "unexpected"]}, "verification.repair[1]"),
     ],
 )
 def test_a_schedule_has_bounds(verification: Mapping[str, str], path: str) -> None:
@@ -188,9 +210,9 @@ def due(now: datetime) -> list[Verification]:
 
 
 def test_the_schedule_requests_what_is_due() -> None:
-    connection_id = enabled(verification={"every": "P1D", "repair": "missing"})
+    connection_id = enabled(verification={"every": "P1D", "repair": ["foreign"]})
     enabled("aud-2", name="Not scheduled", munchkin_id="999-ZZZ-999")
-    assert stored(connection_id).verification == Schedule(timedelta(days=1), Repair.MISSING)
+    assert stored(connection_id).verification == Schedule(timedelta(days=1), frozenset({Repair.FOREIGN}))
 
     now = datetime.now(UTC)
     assert [one.connection_id for one in due(now)] == [connection_id]
@@ -199,7 +221,7 @@ def test_the_schedule_requests_what_is_due() -> None:
     finish(connection_id)
     assert due(now + timedelta(hours=23)) == []
     [again] = due(now + timedelta(hours=25))
-    assert again.repair is Repair.MISSING
+    assert again.repair == {Repair.FOREIGN}
     finish(connection_id)
     call("POST", f"/connections/{connection_id}/disable")
     assert due(now + timedelta(days=9)) == []
@@ -210,7 +232,7 @@ def test_the_state_of_a_thousand_audiences_with_long_names_fits_into_an_item() -
         AudienceCheck(AudienceKey("n" * 128, f"{number:0255}"), "n", 1, "n", missing=Differences(number % 2))
         for number in range(1_000)
     ]
-    made = Verification("20261121T100000000000Z-00000000", "c-2", Repair.NONE, NOW, 1_000, is_whole=True)
+    made = Verification("20261121T100000000000Z-00000000", "c-2", frozenset(), NOW, 1_000, is_whole=True)
     store().put_out_of_sync(made, checks)
     assert store().out_of_sync("c-2", lambda: [one.audience for one in checks]) == 500
 
@@ -305,7 +327,7 @@ def test_of_two_requests_at_once_one_is_refused(before: int) -> None:
         return "0a1b2c3d"
 
     with pytest.raises(VerifyingError):
-        replace(first, new_id=meanwhile).request(connection_id, None, Repair.NONE)
+        replace(first, new_id=meanwhile).request(connection_id, None, frozenset())
     assert answers == [202]
     assert len(queued()) == 1
     assert len(call("GET", path).json["verifications"]) == before + 1

@@ -1,4 +1,4 @@
-"""The connections as delivery reads and marks them: in memory as in the table."""
+"""The connections as delivery reads and marks them, and as the monitor reads them: in memory as in the table."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -9,6 +9,7 @@ import pytest
 
 from destination.domain.audience import Activation, AudienceKey
 from destination.domain.connection import DELIVERING, ActiveConnection, Connection, Limits, Status, Waiting
+from destination.monitoring import alerts, summaries
 from destination.store.audiences import Audiences
 from destination.store.connections import Connections
 from destination.store.delivering import DeliveringConnections
@@ -23,11 +24,17 @@ BARE = Activation(AudienceKey("crm", "a"), "Autumn", version=1)
 WAITING = Waiting(START, START + timedelta(minutes=15))
 
 
+class MonitoredConnections(alerts.Connections, summaries.Connections, Protocol):
+    """All that the monitor asks of connections."""
+
+
 class ConnectionsStand(Protocol):
     """An implementation, and how connections come into it."""
 
     @property
     def connections(self) -> DeliveryConnections: ...
+    @property
+    def monitored(self) -> MonitoredConnections: ...
     def store(self, given: Connection, *activations: Activation) -> None: ...
     def deactivate(self, connection_id: str, activation: Activation) -> None: ...
     def discard(self, connection_id: str) -> None: ...
@@ -36,6 +43,10 @@ class ConnectionsStand(Protocol):
 @dataclass
 class ConnectionsInMemory:
     connections: MemoryConnections = field(default_factory=MemoryConnections)
+
+    @property
+    def monitored(self) -> MemoryConnections:
+        return self.connections
 
     def store(self, given: Connection, *activations: Activation) -> None:
         self.connections.stored[given.id] = ActiveConnection(given, {one.audience: one for one in activations})
@@ -57,8 +68,12 @@ class ConnectionsInTable:
     def connections(self) -> DeliveringConnections:
         return DeliveringConnections(self.stack.dynamodb, "ConnectionsTable")
 
+    @property
+    def monitored(self) -> Connections:
+        return Connections(self.stack.dynamodb, "ConnectionsTable")
+
     def store(self, given: Connection, *activations: Activation) -> None:
-        Connections(self.stack.dynamodb, "ConnectionsTable").create(given, "0f")
+        self.monitored.create(given, "0f")
         for one in activations:
             Audiences(self.stack.dynamodb, "ConnectionsTable").put(given.id, one)
 
@@ -143,8 +158,20 @@ def test_an_unknown_connection_is_not_found_and_no_mark_makes_it(stand: Connecti
     stand.connections.unblock("c-9")
     stand.connections.wait("c-9", WAITING)
     stand.connections.rebind("c-9", BOUND.audience, 1001, 2002, "Anew", may_hold_others=True, fill_at=None)
-    with pytest.raises(NotFoundError, match="c-9"):
-        stand.connections.active("c-9")
+    for read in (stand.connections.active, stand.monitored.get):
+        with pytest.raises(NotFoundError, match="c-9"):
+            read("c-9")
+    assert list(stand.monitored.all()) == []
+
+
+def test_the_monitor_reads_all_connections_by_their_instances(stand: ConnectionsStand) -> None:
+    last = connection(id="c-0", munchkin_id=MUNCHKIN + "7")
+    stand.store(last, BOUND)
+    others = [connection(id=f"c-{number}") for number in range(10, 70)]
+    for one in reversed(others):
+        stand.store(one)
+    assert list(stand.monitored.all()) == [*others, last]
+    assert stand.monitored.get("c-0") == last
 
 
 def test_the_limits_of_an_instance_are_those_of_what_delivers_to_it(stand: ConnectionsStand) -> None:

@@ -1,4 +1,4 @@
-"""What is desired, applied and counted, written together by the holder of the lease alone: in memory as in the tables."""
+"""What is desired, applied and counted, written together by whoever holds the lease: in memory as in the tables."""
 
 from collections import Counter
 from collections.abc import Collection

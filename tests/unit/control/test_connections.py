@@ -11,7 +11,7 @@ from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
 
 from destination.control.connections import ManageConnections
 from destination.control.errors import IncompleteError
-from destination.domain.connection import Connection, Status
+from destination.domain.connection import Connection, MappingRow, Status
 from destination.domain.credentials import ClientCredentials
 from destination.domain.problem import ConfigurationError
 from destination.store.connections import Connections
@@ -186,6 +186,18 @@ def test_a_change_that_leaves_an_enabled_connection_incomplete_is_refused(plane:
     assert plane.connections.change(disabled, replace(disabled, mapping=())).mapping == ()
     with pytest.raises(IncompleteError, match="mapping"):
         plane.connections.enable(before.id)
+
+
+def test_a_delivery_that_begins_during_a_change_of_keys_keeps_them(plane: Plane) -> None:
+    before = plane.connections.get(plane.enabled())
+    rekeyed = replace(before, mapping=(MappingRow("workEmail", "DedupeField"),))
+    assert plane.delivering.begin_delivery(before.id, before.version, NOW)
+    with pytest.raises(StaleVersionError):
+        plane.connections.change(before, rekeyed)
+    assert plane.connections.get(before.id) == replace(before, delivered_at=NOW)
+    changed = plane.connections.change(before, rekeyed, same_people=True)
+    assert (changed.mapping, changed.delivered_at) == (rekeyed.mapping, NOW)
+    assert not plane.delivering.begin_delivery(before.id, before.version, NOW)
 
 
 def test_deleting_can_be_repeated_after_it_broke_off(plane: Plane) -> None:

@@ -136,7 +136,7 @@ class Stand:
         return accounts
 
     def run(self, hour: str = HOUR) -> Run:
-        return self.ledger.runs["c-1", hour]
+        return self.ledger.runs.stored["c-1", hour]
 
     @property
     def counts(self) -> Counter[str]:
@@ -316,14 +316,14 @@ def test_many_rows_are_remembered_uncounted(stand: Stand) -> None:
     stand.accounts(ledger).remember(dict.fromkeys(KEYS, ROW))
     assert {name for _, name in stand.ledger.people} == {name_of(key) for key in KEYS}
     assert all(one.items <= 100 for one in ledger.entries)
-    assert stand.ledger.parts == {}
+    assert stand.ledger.runs.parts == {}
 
 
 def test_nothing_is_no_trouble(stand: Stand) -> None:
     stand.accounts().remember({})
     stand.accounts().record([], 0)
     stand.accounts().record([], 3)
-    assert stand.ledger.parts == {}
+    assert stand.ledger.runs.parts == {}
 
 
 def test_calls_that_led_to_nothing_count_in_the_newest_run(stand: Stand) -> None:
@@ -332,7 +332,7 @@ def test_calls_that_led_to_nothing_count_in_the_newest_run(stand: Stand) -> None
     stand.message(["0"], "e-3", NOW - timedelta(hours=2))
     stand.leases.entered.clear()
     stand.accounts().record([], 3)
-    (part,) = stand.ledger.parts.values()
+    (part,) = stand.ledger.runs.parts.values()
     assert (part.id, part.shard, part.tally.counts) == (HOUR, shard_of_envelope("e-2"), Counter(marketo_calls=3))
     assert not any(one.is_done for one in stand.messages)
 

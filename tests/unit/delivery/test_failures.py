@@ -10,10 +10,11 @@ import pytest
 from destination.delivery.connection import RETRY_BLOCKED
 from destination.delivery.turn import RETRY_LEASE
 from destination.domain.connection import ActiveConnection, Limits, Status
+from destination.domain.shard import SHARDS
 from destination.queue import encode_event, pack
 from marketo_simulator import Fault
 from testing.codes import UNKNOWN
-from testing.counts import assert_balanced, outcomes, received
+from testing.counts import assert_balanced, changes, outcomes, received
 from testing.meddler import calm, creates, meddle
 from testing.memory import MemoryDeadLetters
 from testing.stages import ADA, BOB, LEADS, LISTS, MINUTE, REALIZED, STAGES, Stage, held
@@ -270,7 +271,10 @@ def test_who_lost_the_lease_records_nothing() -> None:
     world = World()
 
     def take_over() -> None:
-        world.leases.fences[MUNCHKIN] += 1
+        world.leases.held.clear()
+        lease = world.leases.acquire(MUNCHKIN, world.now, world.now + MINUTE)
+        assert lease is not None
+        world.leases.enter(lease, range(SHARDS))
 
     meddle(world, creates, take_over)
     report = world.deliver(event(ADA, ("a", REALIZED)))
@@ -396,8 +400,11 @@ def test_wherever_the_time_ends_nothing_is_recorded_by_halves(seconds: int) -> N
     world.post(event(ADA, ("a", REALIZED)), event(BOB, ("b", REALIZED), score=1))
     [message] = world.queue.waiting.values()
     world.sync([message], timedelta(seconds=seconds))
-    rows = world.ledger.people
-    assert received(world) == sum(one.attributes_at is not None for one in rows.values())
+    rows = world.ledger.people.values()
+    assert received(world) == sum(
+        bool(one.applied) and all(told.is_sure for told in one.applied.values()) for one in rows
+    )
+    assert changes(world).get("created", 0) == len(world.leads_by_email(ADA))
     assert_balanced(world)
     while world.sync([message], timedelta(minutes=5)).requeued:
         continue

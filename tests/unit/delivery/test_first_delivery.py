@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from destination.domain.connection import ActiveConnection, Connection
 from destination.domain.event import MembershipStatus
-from destination.domain.verification import AudienceCheck, Repair, Verification
+from destination.domain.verification import AudienceCheck, Verification
 from destination.queue import verification_message
 from testing.memory import MemoryConnections
 from testing.world import START, World, audience, event
@@ -31,7 +31,7 @@ def test_the_first_event_is_noted_and_no_later_one() -> None:
 
 def test_a_verification_delivers_nothing() -> None:
     world, name = World(), "20261121T100000000000Z-00000000"
-    requested = Verification(name, world.connection.id, Repair.NONE, world.now, 1, is_whole=True)
+    requested = Verification(name, world.connection.id, frozenset(), world.now, 1, is_whole=True)
     world.verifications.create(requested, [AudienceCheck(audience("a"), "a", 1001, "a")])
     world.queue.send(world.connection.id, [verification_message(world.connection.id, name, world.now)])
     world.deliver()

@@ -21,10 +21,12 @@ HOUR = timedelta(hours=1)
 RUN = "2026-11-21T10:00Z"
 TARGET = ActiveConnection(connection(), {audience("a"): Activation(audience("a"), "a", list_id=1001)})
 SCHEMA = Schema({name: Field(name, "string", 255) for name in ("email", "firstName", "lastName", "company")})
-MAPPER = Mapper.of(TARGET, SCHEMA)
+MAPPER = Mapper.of(TARGET, SCHEMA, START)
 
 
-def told(email: str, *, at: datetime = START, event_id: str | None = None, audience_id: str = "a") -> ProfileEvent:
+def told(
+    email: str | None, *, at: datetime = START, event_id: str | None = None, audience_id: str = "a"
+) -> ProfileEvent:
     return replace(event(email, (audience_id, REALIZED), at=at), id=event_id)
 
 
@@ -67,6 +69,7 @@ def test_further_persons_of_an_event_have_its_number_too() -> None:
             connection=connection(mapping=(replace(connection().mapping[0], source="identityMap.email"),)),
         ),
         SCHEMA,
+        START,
     )
     many = replace(told("a@example.org"), identities={"email": ("a@example.org", "b@example.org")})
     held = message(told("c@example.org"), many, first=4)
@@ -81,9 +84,9 @@ def test_a_letter_of_an_event_is_the_same_event_when_it_is_redriven() -> None:
     held = message(*events, first=10)
     before = held.units(MAPPER, NO_RECEIPTS)
     letter = of(held.event("11"))
-    assert letter.envelope == replace(held.envelope, first=11, events=held.envelope.events[1:2])
-    assert letter.units(MAPPER, NO_RECEIPTS) == before[1:2]
-    assert of(letter.event("11")).envelope == letter.envelope
+    assert letter.envelope == replace(held.envelope, first=11, events=held.envelope.events[1:2], attempt=1)
+    assert letter.units(MAPPER, NO_RECEIPTS) == [replace(before[1], origin=before[1].origin._replace(attempt=1))]
+    assert of(letter.event("11")).envelope == replace(letter.envelope, attempt=2)
 
 
 @pytest.mark.parametrize(
@@ -111,7 +114,7 @@ def test_an_origin_leads_to_its_message(origin: Origin, holds: bool) -> None:
 
 
 def test_everything_is_pending_until_it_is_recorded() -> None:
-    held = message(told("a@example.org"), told("b@example.org", audience_id="other"))
+    held = message(told("a@example.org"), told(None, audience_id="other"))
     assert not held.is_done
     assert numbers(held.units(MAPPER, NO_RECEIPTS)) == ["0"]
     assert (held.pending, held.ignored) == ({"0", "1"}, [Origin("envelope-1", "1", RUN)])
@@ -124,11 +127,11 @@ def test_everything_is_pending_until_it_is_recorded() -> None:
 
 
 def test_what_was_counted_before_is_not_delivered_again() -> None:
-    events = [told("a@example.org"), told("b@example.org", audience_id="other")]
+    events = [told("a@example.org"), told(None, audience_id="other")]
     first, second = message(*events), message(*events, first=2)
     other = message(*events, envelope_id="envelope-2")
     batch = [first, second, other]
-    counted = {"envelope-1": frozenset({"0", "1", "2"}), "envelope-3": frozenset({"0"})}
+    counted = {("envelope-1", "0"), ("envelope-1", "1"), ("envelope-1", "2"), ("envelope-3", "0")}
     left = uncounted(batch, units_of(batch, MAPPER, NO_RECEIPTS), counted)
     assert [unit.origin for unit in left] == [Origin("envelope-2", "0", RUN)]
     assert [one.pending for one in batch] == [set(), {"3"}, {"0", "1"}]
@@ -140,7 +143,7 @@ def numbers_of(origins: list[Origin]) -> list[str]:
 
 
 def test_an_event_that_several_messages_hold_is_one_event_and_pending_in_each() -> None:
-    events = [told("a@example.org"), told("b@example.org", audience_id="other"), told("c@example.org")]
+    events = [told("a@example.org"), told(None, audience_id="other"), told("c@example.org")]
     whole = message(*events)
     batch = [whole, message(*events), of(whole.event("1")), of(whole.event("2"))]
     assert numbers(units_of(batch, MAPPER, NO_RECEIPTS)) == ["0", "2"]
@@ -164,6 +167,12 @@ def test_an_event_that_is_sent_again_says_what_it_said_at_its_first_receipt() ->
     assert [one.at for one in unit.memberships] == [START]
     assert unit.origin == Origin("e-2", "0", "2026-11-21T11:00Z")
     assert [replace(unit, origin=before_origin(before))] == before.units(MAPPER, {"event-1": START})
+
+
+def test_an_event_that_names_no_activated_audience_may_be_of_somebody_who_is_in_one() -> None:
+    held = message(told("a@example.org", audience_id="other"))
+    [unit] = held.units(MAPPER, NO_RECEIPTS)
+    assert (unit.key, unit.names_audience, held.ignored) == ("a@example.org", False, [])
 
 
 def before_origin(held: OpenMessage) -> Origin:

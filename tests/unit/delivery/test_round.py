@@ -7,12 +7,12 @@ import pytest
 
 from destination.delivery.conversation import Conversation
 from destination.delivery.round import Delivery, Result, Rows
+from destination.domain.audience import AudienceKey
 from destination.domain.connection import ActiveConnection, Consent, Generation, Limits
 from destination.domain.event import MembershipStatus
 from destination.domain.outcome import ALREADY_DELIVERED, MISSING_REQUIRED_ATTRIBUTE, NO_CONSENT, SUPERSEDED
-from destination.domain.person import LedgerRow, Unit, by_key
+from destination.domain.person import Applied, LedgerRow, Person, Unit, by_key
 from destination.domain.schema import Field
-from destination.domain.settle import Progress
 from destination.marketo.errors import InstanceWaitsError
 from marketo_simulator import Fault
 from testing.persons import (
@@ -27,6 +27,7 @@ from testing.persons import (
     in_audience,
     left,
     on,
+    out_of_audience,
     row,
     sent,
     unit,
@@ -49,7 +50,7 @@ class Ledger:
     ecid_field: Field | None = None
     rows: dict[str, LedgerRow] = field(default_factory=dict)
     doubts: list[tuple[dict[str, LedgerRow], list[str]]] = field(default_factory=list)
-    noted: list[tuple[Progress, list[str]]] = field(default_factory=list)
+    noted: list[tuple[Person, list[str]]] = field(default_factory=list)
 
     def deliver(self, *units: Unit) -> Result:
         """Deliver units, and keep what the ledger is to hold of them."""
@@ -78,9 +79,8 @@ class Ledger:
             self.rows |= rows
             self.doubts.append((dict(rows), self.of.calls))
 
-    def note(self, progress: Sequence[Progress]) -> None:
-        self.rows |= {one.person.key: one.row for one in progress}
-        self.noted += ((one, self.of.calls) for one in progress)
+    def note(self, persons: Sequence[Person]) -> None:
+        self.noted += ((one, self.of.calls) for one in persons)
 
 
 def changes(result: Result) -> tuple[int, int, int, int]:
@@ -176,9 +176,27 @@ def test_a_lead_that_is_another_persons_by_now_stays_where_that_person_is() -> N
 
 
 @pytest.mark.parametrize(
+    ("applied", "leads"),
+    [({}, (7,)), (on("a"), (7,)), (on("a", 8), (8, 7))],
+    ids=["not told", "off", "by another lead"],
+)
+def test_a_lead_of_somebody_who_is_to_be_there_is_taken_over_until_their_next_event(
+    applied: dict[AudienceKey, Applied], leads: tuple[int, ...]
+) -> None:
+    of = Simulated({"id": 7, "email": BOB}, {"id": 8, "email": "former@example.org"})
+    of.marketo.lists.add(1001, [7, *(one for one in leads if one != 7)])
+    ledger = Ledger(of, rows={ADA: row(), BOB: row(applied=applied)})
+    assert changes(ledger.deliver(ada(*left("a"), at=1))) == (0, 0, 0, 0)
+    assert (ledger.rows[ADA].applied, ledger.rows[BOB].applied) == (on("a"), on("a", *leads, is_sure=False))
+    ledger.deliver(replace(ada(*entered("a", at=-60), at=-60), key=BOB, dedupe_value=BOB))
+    assert of.members["a"] == [7]
+    assert ledger.rows[BOB].applied == on("a", 7)
+
+
+@pytest.mark.parametrize(
     "bob",
-    [None, row(desired={}), row(applied=on("a")), row(consent=word(given=False))],
-    ids=["not known", "in no audience", "not put there", "without consent"],
+    [None, row(desired={}), row(desired={audience("a"): out_of_audience()}), row(consent=word(given=False))],
+    ids=["not known", "in no audience", "left", "without consent"],
 )
 def test_a_lead_that_nobody_else_has_there_is_taken_off(bob: LedgerRow | None) -> None:
     of = Simulated({"id": 7, "email": BOB})
@@ -262,8 +280,7 @@ def test_a_creation_is_noted_before_the_lists_are_changed() -> None:
     ledger = Ledger(of)
     halted = ledger.deliver(ada(*entered("a")))
     assert (halted.settled, isinstance(halted.halt, InstanceWaitsError)) == ((), True)
-    [(noted, calls)] = ledger.noted
-    assert (noted.created, noted.added) == (True, 0)
+    [(_, calls)] = ledger.noted
     assert not [one for one in calls if "/lists/" in one]
     assert [(one.created, one.added) for one in halted.progress] == [(False, 0)]
     again = ledger.deliver(ada(*entered("a")))

@@ -1,6 +1,6 @@
 """Trouble that is not Marketo's: AWS refuses, dead letters cannot be stored, a message waits for long."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -9,6 +9,7 @@ from botocore.exceptions import ClientError
 
 from destination.delivery.connection import RETRY_BLOCKED
 from destination.delivery.requeue import EAGER_RECEIVES, PATIENT_DELAY
+from destination.domain.audience import AudienceKey
 from destination.domain.connection import ActiveConnection, Connection, Limits, MappingRow, OnInvalid, Status
 from destination.domain.event import MembershipStatus
 from destination.domain.pause import PATIENCE, UNKNOWN_CREATION, Pause
@@ -34,10 +35,12 @@ def test_what_aws_refuses_for_one_instance_leaves_the_others_alone(monkeypatch: 
     world.connections.stored[other.id] = ActiveConnection(other, activations)
     rows = world.ledger.rows
 
-    def throttled(connection_id: str, dedupe_keys: Sequence[str]) -> dict[str, LedgerRow]:
+    def throttled(
+        connection_id: str, keys: Collection[str], audiences: Collection[AudienceKey]
+    ) -> dict[str, LedgerRow]:
         if connection_id == other.id:
             raise THROTTLED
-        return rows(connection_id, dedupe_keys)
+        return rows(connection_id, keys, audiences)
 
     monkeypatch.setattr(world.ledger, "rows", throttled)
     world.post(event("ada@example.org", ("a", REALIZED)))
@@ -184,5 +187,5 @@ def test_the_calls_of_a_delivery_count_in_the_hour_of_its_events(monkeypatch: py
     world.queue.send(world.connection.id, [verification_message(world.connection.id, VERIFICATION, later)])
     world.now = later
     world.deliver()
-    runs = {run.id: run.tally.counts["marketo_calls"] > 0 for run in world.ledger.runs.values()}
+    runs = {run.id: run.tally.counts["marketo_calls"] > 0 for run in world.ledger.runs.stored.values()}
     assert runs == {run_id(START): True}

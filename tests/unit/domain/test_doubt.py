@@ -86,8 +86,9 @@ def test_what_was_put_on_another_list_is_not_on_this_one() -> None:
 
 
 def test_an_audience_without_a_list_has_nothing_to_be_doubted() -> None:
-    target = active(activation("a", list_id=None))
-    assert in_doubt(Plan(person(), lead_id=7, add=(A,), remove={A: (3,)}), ROW, target) == ROW
+    target = active(activation("a", list_id=None), activation("b"))
+    plan = Plan(person(), lead_id=7, add=(A, B), remove={A: (3,)})
+    assert in_doubt(plan, ROW, target).applied == {**ROW.applied, **on("b", 7, is_sure=False)}
 
 
 @pytest.mark.parametrize("is_left", [False, True])

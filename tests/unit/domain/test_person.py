@@ -121,6 +121,22 @@ def test_what_was_delivered_and_is_said_again_is_not_superseded() -> None:
     assert (person.fields, person.memberships, person.aside) == ({}, {}, {})
 
 
+@pytest.mark.parametrize(
+    "known",
+    [
+        row(desired={A: out_of_audience(at=9), B: in_audience(at=5)}, attributes=None),
+        row(desired={A: in_audience(at=5), B: in_audience(at=5)}, attributes=sent(at=9)),
+        row(desired={A: out_of_audience(at=9), B: in_audience(at=5)}, attributes=sent(at=9)),
+    ],
+    ids=["of-another-membership", "of-attributes", "of-both"],
+)
+def test_what_was_desired_by_an_event_that_was_halted_is_told_whatever_else_of_it_is_old(known: LedgerRow) -> None:
+    """What it wants is in the ledger already, and Marketo was not told yet."""
+    again = unit(0, *entered("a", "b", at=5), at=5, fields={"company": "Old"} if known.attributes else {})
+    person = adding_up(again, row=known)
+    assert (person.aside, person.fields, person.desired) == ({}, {}, known.desired)
+
+
 def test_an_older_value_does_not_stand_in_for_a_newer_one_that_is_invalid() -> None:
     older = unit(0, *entered("a"), at=0, fields={"company": "Old"})
     newer = unit(1, at=1, fields={"firstName": "Ada"}, dropped=("company",))
@@ -293,6 +309,7 @@ def test_a_forgotten_lead_leaves_what_was_desired_and_the_times_by_which_old_eve
     attributes = sent()
     assert forgotten == replace(
         known,
+        applied=on("a", 7, is_sure=False),
         lead_id=None,
         looked_up_at=None,
         attributes=Attributes(None, attributes.said, attributes.sent_at, attributes.lead_id),

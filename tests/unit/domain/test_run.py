@@ -23,11 +23,11 @@ from destination.domain.run import (
     RunStatus,
     Tally,
     hour_of,
-    progress_of,
     run_id,
     status_at,
     tally_ignored,
     tally_persons,
+    tally_progress,
 )
 from destination.domain.settle import Progress, Settled
 from testing.persons import (
@@ -192,7 +192,15 @@ def test_of_several_events_of_a_new_person_the_newest_made_it() -> None:
 
 def test_what_was_answered_counts_with_the_newest_event_though_nobody_is_settled() -> None:
     person: Person = adding_up(saying(1, run=LATER, minute=65), saying(0))
-    assert progress_of(Progress(person, row(), created=True)) == (LATER, Tally(Counter(created=1, new=1)))
-    assert progress_of(Progress(person, row(), added=2, removed=1)) == (LATER, Tally(Counter(added=2, removed=1)))
-    assert progress_of(Progress(adding_up(saying(2)), row(), updated=True)) == (RUN, Tally(Counter(updated=1)))
-    assert progress_of(Progress(person, row())) == (LATER, Tally())
+    other = adding_up(saying(2))
+    tallies = tally_progress(
+        [
+            Progress(person, row(), created=True),
+            Progress(person, row(), added=2, removed=1),
+            Progress(other, row(), updated=True),
+        ]
+    )
+    assert {run: +one.counts for run, one in tallies.items()} == {
+        LATER: Counter(created=1, new=1, added=2, removed=1),
+        RUN: Counter(updated=1),
+    }

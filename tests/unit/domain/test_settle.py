@@ -22,7 +22,7 @@ from destination.domain.outcome import (
     Outcome,
     rejected,
 )
-from destination.domain.person import Attributes, LedgerRow, Unit
+from destination.domain.person import Applied, Attributes, LedgerRow, Unit
 from destination.domain.plan import Plan, Planner, Write
 from destination.domain.settle import (
     Answer,
@@ -307,8 +307,47 @@ def test_a_list_that_refuses_fails_the_person_and_the_rest_is_remembered() -> No
     answers = told(Answer(7), {A: Answer(7), B: Answer(7, "1003")})
     one = settled(news(*entered("a", "b")), [lead()], answers)
     assert one.outcome == Outcome(rejected("1003"), updated=True, added=1, audiences={A: None, B: rejected("1003")})
-    assert (row_of(one).applied, row_of(one).attributes) == ({**on("a", 7), **on("b")}, NEW)
+    assert (row_of(one).applied, row_of(one).attributes) == (on("a", 7), NEW)
     assert row_of(one).desired == {A: in_audience(at=0), B: in_audience(at=0)}, "so that it is tried again"
+
+
+@pytest.mark.parametrize(
+    "applied",
+    [{}, on("a", 7), on("a", 7, is_sure=False), on("a", 7, 3, is_sure=False), on("a", 7, list_id=4)],
+    ids=["nothing known", "on it", "in doubt", "several in doubt", "on another list"],
+)
+def test_a_leave_that_was_refused_says_nothing_of_where_anybody_is(applied: Mapping[AudienceKey, Applied]) -> None:
+    known = row(applied=applied)
+    answers = [Answer(one, "1003") for one in planned(unit(0, *left("a")), [lead()], known).remove[A]]
+    one = settled(unit(0, *left("a")), [lead()], told(leaves={A: answers}), known)
+    assert one.outcome.audiences == {A: rejected("1003")}
+    assert row_of(one).applied == applied
+
+
+def test_a_lead_that_may_have_been_on_a_list_may_be_on_it_still_if_it_is_not_taken_off() -> None:
+    known = row(applied=on("a", 7, 3, is_sure=False))
+    one = settled(unit(0, *entered("a")), [lead()], told(joins={A: Answer(7)}, leaves={A: [Answer(3, "1003")]}), known)
+    assert row_of(one).applied == on("a", 7, 3, is_sure=False)
+
+
+@pytest.mark.parametrize("applied", [{}, on("a"), on("a", 7, is_sure=False), on("a", list_id=2001)], ids=str)
+def test_a_join_that_was_refused_takes_nobody_off(applied: Mapping[AudienceKey, Applied]) -> None:
+    """Whoever was there before it may be there still: what was known stays, and an exit takes off by it."""
+    one = settled(unit(0), [lead()], told(joins={A: Answer(7, "1003")}), row(applied=applied))
+    assert row_of(one).applied == applied
+    leaving = planned(unit(0, *left("a", at=1), at=1), [lead()], row_of(one))
+    assert leaving.remove == ({} if applied == on("a") else {A: (7,)})
+
+
+def test_who_moves_and_does_not_leave_is_failed_though_the_new_lead_joined() -> None:
+    answers = told(joins={A: Answer(8)}, leaves={A: [Answer(7, "1003")]})
+    one = settled(unit(0), [lead(8)], answers, row())
+    assert (one.outcome.reason, one.outcome.added, one.outcome.audiences) == (
+        rejected("1003"),
+        1,
+        {A: rejected("1003")},
+    )
+    assert row_of(one).applied == on("a", 8, 7), "so that it is tried again"
 
 
 # Another person's places
@@ -345,6 +384,7 @@ def test_of_a_person_without_all_answers_the_rest_is_in_doubt() -> None:
     answers = told(Answer(7), {A: Answer(7)})
     assert not answers.are_all_of(plan)
     one = progress(TARGET, plan, answers, None, START)
+    assert one.person is plan.person
     assert (one.created, one.updated, one.added, one.removed) == (False, True, 1, 0)
     assert one.row == LedgerRow(plan.person.desired, {**on("a", 7), **on("b", 7, is_sure=False)}, NEW, None, 7, START)
 

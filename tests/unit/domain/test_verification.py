@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from destination.domain.verification import Repair, Verification, VerificationStatus
+from destination.domain.verification import Verification, VerificationStatus
 
 START = datetime(2026, 11, 21, 10, tzinfo=UTC)
-VERIFICATION = Verification("20261121T100000000000Z-0a1b2c3d", "c-1", Repair.NONE, START, 1, is_whole=True)
+VERIFICATION = Verification("20261121T100000000000Z-0a1b2c3d", "c-1", frozenset(), START, 1, is_whole=True)
 MINUTE = timedelta(minutes=1)
 
 

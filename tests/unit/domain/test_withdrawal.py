@@ -145,7 +145,7 @@ def test_while_it_is_in_doubt_whether_somebody_is_off_a_list_every_withdrawal_lo
 
 def test_a_withdrawal_in_an_entry_puts_nobody_on_a_list() -> None:
     plan = planned(withdrawing(*entered("c")), [lead()], known())
-    assert (plan.add, plan.remove[A], plan.remove[C]) == ((), (7,), (7,))
+    assert (plan.add, plan.remove) == ((), {A: (7,)})
 
 
 def test_on_a_connection_without_lists_a_withdrawal_is_remembered_alone() -> None:

@@ -1,103 +1,149 @@
-"""What a correction of an hour tells: what was counted since, and what was taken back."""
+"""Hours are summed up once each, those that were missed are made up for, and what comes late corrects them."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
-from destination.domain.connection import Connection
-from destination.domain.run import CLOSES_AFTER, Run, Tally, hour_of
+from destination.domain.connection import ActiveConnection, Waiting
+from destination.domain.run import Run, Tally, hour_of
 from destination.monitoring.attempts import Attempts
-from destination.monitoring.summaries import HOUR, RunSummary, SummariseRuns
-from destination.notify import Announcement
-from destination.store.summaries import SummedUp
-from testing.persons import RUN, connection
+from destination.monitoring.summaries import RunSummary, SummariseRuns
+from destination.notify import Announcement, NotToldError
+from testing.memory import MemoryConnections, MemoryRuns, MemorySummaries
+from testing.notify import MemoryBus
+from testing.world import connection
+
+HOUR = "2026-11-21T10:00Z"
+AFTER = datetime(2026, 11, 21, 11, 5, tzinfo=UTC)
+
+
+def shown(run: Run, now: datetime, waiting: Waiting | None) -> Mapping[str, Any]:
+    return {"id": run.id, "received": run.tally.counts["received"], "audiences": []}
 
 
 @dataclass
-class One:
-    """One connection with one hour, what was remembered of it, and what was announced."""
+class Monitored:
+    """What is summed up, of the connection c-1, and what was told of it."""
 
-    run: Run
-    summed_up: SummedUp | None = None
-    announced: list[Announcement] = field(default_factory=list)
+    connections: MemoryConnections = field(default_factory=MemoryConnections)
+    runs: MemoryRuns = field(default_factory=MemoryRuns)
+    bus: MemoryBus = field(default_factory=MemoryBus)
+    attempts: Attempts = field(default_factory=lambda: Attempts(lambda *_: None))
 
-    def get(self, connection_id: str, hour: str | None = None) -> Run:
-        assert (connection_id, hour) == ("connection-1", RUN)
-        return self.run
+    def __post_init__(self) -> None:
+        self.summaries = MemorySummaries(self.runs)
+        self.summarise = SummariseRuns(self.connections, self.runs, self.summaries, self.bus, shown)
+        self.store("c-1")
 
-    def put(self, announcements: Sequence[Announcement]) -> None:
-        self.announced += announcements
+    def store(self, connection_id: str) -> None:
+        self.connections.stored[connection_id] = ActiveConnection(connection(id=connection_id), {})
 
+    def record(self, received: int, hour: str = HOUR, *, late: bool = False) -> None:
+        """Write a run over the one there is, in its hour or after it."""
+        before = self.runs.get("c-1", hour) or Run("c-1", hour)
+        run = Run("c-1", hour, before.version, Tally(Counter(received=received)))
+        self.runs.write(run, hour_of(hour) + timedelta(hours=1 if late else 0))
 
-@dataclass
-class Connections:
-    def get(self, connection_id: str) -> Connection:
-        return connection(id=connection_id)
+    def wake(self, now: datetime = AFTER, has_time: Callable[[], bool] = lambda: True) -> list[RunSummary]:
+        return list(self.summarise(now, self.attempts, has_time))
 
-    def all(self) -> Iterator[Connection]:
-        yield connection()
-
-
-@dataclass
-class Summaries:
-    one: One
-
-    def last_hour(self, _connection_id: str) -> str | None:
-        return self.one.run.id if self.one.summed_up else None
-
-    def get(self, _connection_id: str, _hour: str) -> SummedUp | None:
-        return self.one.summed_up
-
-    def put(self, run: Run) -> None:
-        self.one.summed_up = SummedUp(run.version, Counter(run.tally.counts))
-
-    def late(self) -> Iterator[tuple[str, str]]:
-        if self.one.summed_up is not None:
-            yield self.one.run.connection_id, self.one.run.id
-
-    def settle(self, run: Run) -> None:
-        assert run == self.one.run
+    def told(self) -> list[tuple[str, int, bool]]:
+        """Of each hour that was announced: its name, how many were received, and whether it was a correction."""
+        details = [one.detail for one in self.bus.told]
+        return [(one["run"]["id"], one["run"]["received"], one["correction"]) for one in details]
 
 
-def summed_up(one: One) -> list[RunSummary]:
-    summarise = SummariseRuns(Connections(), one, Summaries(one), one, shown=lambda *_: {})
-    attempts = Attempts(lambda *_: None)
-    found = list(summarise(hour_of(RUN) + HOUR + CLOSES_AFTER, attempts, lambda: True))
-    assert attempts.failed == []
-    return found
+@pytest.fixture
+def monitored() -> Monitored:
+    return Monitored()
 
 
-def run_of(version: int, **counts: int) -> Run:
-    return Run("connection-1", RUN, version, Tally(Counter(counts)))
+def test_an_hour_is_not_summed_up_before_its_last_batches_are_counted(monitored: Monitored) -> None:
+    monitored.wake(AFTER - timedelta(hours=1))
+    assert monitored.wake(AFTER - timedelta(seconds=1)) == []
+    assert [one.run.id for one in monitored.wake()] == [HOUR]
 
 
-@pytest.mark.parametrize(
-    ("after", "news"),
-    [
-        ({"received": 5, "activated": 4, "failed": 1}, {"activated": 2, "failed": -2}),
-        ({"received": 6, "activated": 3, "failed": 3}, {"received": 1, "activated": 1}),
-        ({"received": 5, "activated": 5}, {"activated": 3, "failed": -3}),
-    ],
-    ids=["made good", "late", "all made good"],
-)
-def test_a_correction_tells_what_was_taken_back_as_well(after: dict[str, int], news: dict[str, int]) -> None:
-    one = One(run_of(1, received=5, activated=2, failed=3))
-    [first] = summed_up(one)
-    assert (first.is_correction, +first.news) == (False, {"received": 5, "activated": 2, "failed": 3})
-    one.run = run_of(2, **after)
-    [correction] = summed_up(one)
-    assert correction.is_correction
-    assert {name: count for name, count in correction.news.items() if count} == news
-    assert len(one.announced) == 2
+def test_hours_that_were_missed_are_made_up_for(monitored: Monitored) -> None:
+    monitored.wake()
+    monitored.record(9, "2026-11-21T12:00Z")
+    assert len(monitored.wake(AFTER + timedelta(hours=5))) == 5
+    assert [hour for hour, _, _ in monitored.told()] == [f"2026-11-21T{hour}:00Z" for hour in range(10, 16)]
+    assert [received for _, received, _ in monitored.told()] == [0, 0, 9, 0, 0, 0]
 
 
-def test_the_sum_of_what_was_told_is_what_was_counted() -> None:
-    one = One(run_of(1, received=5, activated=2, failed=3))
-    told: Counter[str] = Counter()
-    for version, failed in enumerate((3, 4, 0, 2), 1):
-        one.run = run_of(version, received=5, activated=5 - failed, failed=failed)
-        for summary in summed_up(one):
-            told.update(summary.news)
-    assert told == one.run.tally.counts
+def test_hours_for_which_there_was_no_time_are_summed_up_the_next_time(monitored: Monitored) -> None:
+    monitored.wake()
+    turns = iter([True, True, False])
+    assert len(monitored.wake(AFTER + timedelta(hours=5), lambda: next(turns))) == 2
+    assert len(monitored.wake(AFTER + timedelta(hours=5))) == 3
+    assert [hour for hour, _, _ in monitored.told()] == [f"2026-11-21T{hour}:00Z" for hour in range(10, 16)]
+
+
+def test_after_a_long_outage_two_weeks_are_made_up_for(monitored: Monitored) -> None:
+    monitored.wake()
+    made_up = monitored.wake(AFTER + timedelta(days=30))
+    assert (len(made_up), made_up[0].run.id, made_up[-1].run.id) == (
+        14 * 24 + 1,
+        "2026-12-07T10:00Z",
+        "2026-12-21T10:00Z",
+    )
+
+
+def test_a_summary_is_published_once(monitored: Monitored) -> None:
+    monitored.record(9)
+    assert [len(monitored.wake()) for _ in range(3)] == [1, 0, 0]
+    assert monitored.told() == [(HOUR, 9, False)]
+
+
+def test_a_correction_is_published_once_and_brings_what_is_new(monitored: Monitored) -> None:
+    monitored.record(9)
+    monitored.wake()
+    monitored.record(12, late=True)
+    (correction,) = monitored.wake()
+    assert (correction.news, correction.id) == (Counter(received=3), f"c-1/{HOUR}/2")
+    assert monitored.wake() == []
+    assert monitored.told() == [(HOUR, 9, False), (HOUR, 12, True)]
+
+
+def test_what_is_late_but_in_time_for_the_summary_is_no_correction(monitored: Monitored) -> None:
+    monitored.record(9, late=True)
+    assert len(monitored.wake()) == 1
+    assert monitored.wake(AFTER + timedelta(minutes=5)) == []
+    assert (monitored.told(), monitored.runs.late) == ([(HOUR, 9, False)], set())
+
+
+def test_what_came_before_the_first_summary_is_summed_up_when_it_is_delivered(monitored: Monitored) -> None:
+    monitored.record(9, "2026-11-21T07:00Z", late=True)
+    assert [len(monitored.wake()) for _ in range(3)] == [1, 1, 0]
+    assert monitored.told() == [(HOUR, 0, False), ("2026-11-21T07:00Z", 9, False)]
+    assert monitored.runs.late == set()
+
+
+def test_a_run_that_is_written_while_it_is_told_is_corrected_the_next_time(monitored: Monitored) -> None:
+    monitored.record(9)
+    monitored.wake()
+    monitored.record(10, late=True)
+    for _ in monitored.summarise(AFTER, monitored.attempts, lambda: True):
+        monitored.record(11, late=True)
+    assert monitored.runs.late == {("c-1", HOUR, 0)}
+    assert [one.news for one in monitored.wake()] == [Counter(received=1)]
+    assert monitored.told() == [(HOUR, 9, False), (HOUR, 10, True), (HOUR, 11, True)]
+
+
+def test_what_the_bus_did_not_take_is_not_remembered(monitored: Monitored) -> None:
+    monitored.store("c-2")
+    monitored.record(9)
+
+    def refuses(one: Announcement) -> str | None:
+        return "InternalFailure" if one.detail["connection"]["id"] == "c-1" else None
+
+    monitored.bus.refusal = refuses
+    assert [one.connection.id for one in monitored.wake()] == ["c-2"]
+    assert [type(one) for one in monitored.attempts.failed] == [NotToldError]
+    monitored.bus.refusal = lambda _: None
+    assert [one.id for one in monitored.wake()] == [f"c-1/{HOUR}/1"]

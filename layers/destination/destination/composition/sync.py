@@ -42,6 +42,7 @@ def sync(watch: CallWatch) -> DeliverBatch:
         verify=VerifyLists(stores.verifications(settings()), ledger, leases.enter, now, connections.filled),
         enter=leases.enter,
         name_of=functools.partial(pseudonym, pseudonym_secret(aws.secretsmanager(), settings().pseudonym_secret)),
+        sleep=time.sleep,
     )
     turn = TakeTurn(
         connections=connections,

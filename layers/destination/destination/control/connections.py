@@ -233,8 +233,8 @@ class ManageConnections:
 
     def _admit_open(self, before: Connection, after: Connection, credentials: ClientCredentials | None) -> None:
         comes_to_keep_lists = _comes_to_keep_lists(before, after)
-        if not comes_to_keep_lists:
-            self._refuse_incomplete(after, has_credentials=credentials is not None)
+        wanted = replace(after, sync_type=before.sync_type) if comes_to_keep_lists else after
+        self._refuse_incomplete(wanted, has_credentials=credentials is not None)
         self.checks.admit_change(before, after, credentials)
         if comes_to_keep_lists:
             self.bind_lists(after, credentials)

@@ -7,7 +7,6 @@ postings ─▶ by shard ─▶ shards side by side: batch ─▶ transaction �
 """
 
 import threading
-import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -17,14 +16,14 @@ from functools import partial
 from itertools import chain, repeat
 from typing import Final, Protocol, TypeVar
 
-from destination.delivery.open_message import OpenMessage, receipts, uncounted, units_of
+from destination.delivery.open_message import OpenMessage, holder, receipts, uncounted, units_of
 from destination.delivery.postings import Posting, batches, of_ignored, of_person, of_progress
 from destination.domain.audience import AudienceKey
 from destination.domain.failure import Failure
 from destination.domain.mapping import Mapper
 from destination.domain.outcome import Class
-from destination.domain.person import LedgerRow, Origin, Unit
-from destination.domain.run import Run, Tally, run_id, tally_persons
+from destination.domain.person import LedgerRow, Origin, Person, Unit
+from destination.domain.run import Run, Tally, run_id, tally_created, tally_persons
 from destination.domain.settle import Progress, Settled
 from destination.domain.shard import SHARDS, name_of, shard_of, shard_of_envelope, shard_of_unit
 from destination.marketo.reasons import message_of
@@ -82,7 +81,7 @@ class Accounts:
     clock: Callable[[], datetime]
     name_of: Callable[[str], str]
     enter: Callable[[Lease, Collection[int]], None]
-    sleep: Callable[[float], None] = time.sleep
+    sleep: Callable[[float], None]
     at_once: int = SHARDS
     tallies: list[Tally] = field(default_factory=list, init=False)
     letters: int = field(default=0, init=False)
@@ -141,6 +140,11 @@ class Accounts:
             by_shard[entry.shard].append(entry)
         self._side_by_side([partial(self._put_all, entries) for entries in by_shard.values()])
 
+    def note(self, persons: Iterable[Person]) -> None:
+        """Count those of whom a lead was created, before anything else is asked for. Raises as `record`."""
+        shard = min(self._entered)
+        self._post(shard, [Posting(shard, tallies=tuple(tally_created(persons).items()))])
+
     def record(
         self,
         settled: Iterable[Settled],
@@ -174,7 +178,6 @@ class Accounts:
         by_shard: defaultdict[int, list[Posting]] = defaultdict(list)
         for posting in (*postings, *self._calls(calls, postings)):
             by_shard[posting.shard].append(posting)
-        self.enter_shards(by_shard)
         self._side_by_side([partial(self._post, shard, own) for shard, own in by_shard.items()])
 
     def _by_unit(self) -> dict[tuple[str, str], list[OpenMessage]]:
@@ -212,8 +215,7 @@ class Accounts:
     def _letter(self, unit: Unit, settled: Settled) -> DeadLetter:
         why, origin = settled.reason_of(unit), unit.origin
         code = why.code if why is not None else ""
-        open_message, *_ = self._messages[origin.envelope_id, origin.number]
-        return DeadLetter(open_message.event(origin.number), code, message_of(code))
+        return DeadLetter(holder(self.open_messages, origin).event(origin.number), code, message_of(code))
 
     def _side_by_side(self, works: Sequence[Callable[[], None]]) -> None:
         """Do all of it, each as far as it gets. Raises what kept one from its end, a lost lease before all else."""

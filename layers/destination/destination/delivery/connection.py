@@ -86,7 +86,7 @@ class DeliverConnection:
 
     `verify` carries a verification on, for its message that was queued at a time, until another, and tells when it is
     to go on. `enter` fences shards of the ledger for a lease. `name_of` gives the pseudonym of the person with a dedupe
-    key.
+    key. `sleep` waits so many seconds until AWS is asked again.
     """
 
     connections: Connections
@@ -96,6 +96,7 @@ class DeliverConnection:
     verify: Callable[[ActiveConnection, Marketo, str, datetime, Lease, datetime], timedelta | None]
     enter: Callable[[Lease, Collection[int]], None]
     name_of: Callable[[str], str]
+    sleep: Callable[[float], None]
 
     def __call__(
         self, open_messages: Sequence[OpenMessage], marketo: Marketo, lease: Lease, until: datetime
@@ -113,6 +114,7 @@ class DeliverConnection:
             clock=self.clock,
             name_of=self.name_of,
             enter=self.enter,
+            sleep=self.sleep,
         )
         requeues: list[Requeue] = []
         blocked: ConnectionBlockedError | None = None
@@ -185,7 +187,7 @@ class DeliverConnection:
             self.clock,
             rows_of=lambda keys: accounts.rows(list(keys), audiences),
             remember=accounts.remember,
-            note=lambda progress: accounts.record((), 0, progress=progress),
+            note=accounts.note,
             ecid_field=mapper.ecid_field,
         )
         try:

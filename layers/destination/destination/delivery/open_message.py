@@ -122,13 +122,16 @@ def receipts(open_messages: Iterable[OpenMessage]) -> dict[str, datetime]:
 def units_of(
     open_messages: Iterable[OpenMessage], mapper: Mapper, first_receipts: Mapping[str, datetime]
 ) -> list[Unit]:
-    """The persons that the events of these messages mean, each once."""
-    units: dict[Origin, Unit] = {}
-    ignored: set[Origin] = set()
+    """The persons that the events of these messages mean, each once: of an event and its letter the later attempt."""
+    units: dict[tuple[str, str], Unit] = {}
+    ignored: set[tuple[str, str]] = set()
     for open_message in open_messages:
-        units |= {unit.origin: unit for unit in open_message.units(mapper, first_receipts)}
-        open_message.ignored = [origin for origin in open_message.ignored if origin not in ignored]
-        ignored.update(open_message.ignored)
+        for unit in open_message.units(mapper, first_receipts):
+            known = units.setdefault(unit.origin[:2], unit)
+            if known.origin.attempt < unit.origin.attempt:
+                units[unit.origin[:2]] = unit
+        open_message.ignored = [origin for origin in open_message.ignored if origin[:2] not in ignored]
+        ignored.update(origin[:2] for origin in open_message.ignored)
     return list(units.values())
 
 

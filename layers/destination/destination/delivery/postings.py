@@ -4,7 +4,6 @@ A transaction is bounded in items and in bytes, and so is each of its items. How
 above, without encoding it.
 """
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -13,7 +12,7 @@ from typing import Final
 from destination.domain.failure import Failure, failures_of, left_to_count
 from destination.domain.outcome import Class
 from destination.domain.person import LedgerRow, Origin, Person, Unit
-from destination.domain.run import Tally, progress_of, tally_ignored
+from destination.domain.run import Tally, tally_ignored, tally_progress
 from destination.domain.settle import Progress, Settled, parts
 from destination.domain.shard import name_of, shard_of, shard_of_unit
 from destination.store import rows
@@ -48,40 +47,41 @@ class Posting:
     receipts: Mapping[str, datetime] = field(default_factory=dict)
 
     @property
-    def items(self) -> set[tuple[str, str]]:
-        """The items of a transaction that it takes, runs aside."""
-        return {
-            *(("row", name) for name in self.rows),
-            *(("envelope", one.envelope_id) for one in self.origins),
-            *(("letter", f"{one.envelope_id}#{one.number}") for one in self.failures),
-            *(("event", event_id) for event_id in self.receipts),
-        }
+    def items(self) -> set[str]:
+        """The items of a transaction that it takes, runs aside: names that tell rows, envelopes and others apart."""
+        items = {*self.rows, *[one.envelope_id for one in self.origins]}
+        if self.failures or self.receipts:
+            items.update([f"letter#{one.envelope_id}#{one.number}" for one in self.failures])
+            items.update([f"event#{event_id}" for event_id in self.receipts])
+        return items
 
     @property
     def bytes(self) -> int:
         """How much of a transaction it takes at most, runs aside."""
-        return (
-            sum(rows.bytes_of(row) for row in self.rows.values())
-            + MARK_BYTES * len({one.envelope_id for one in self.origins})
-            + sum(len(one.number) for one in self.origins)
-            + sum(failure_bytes(one) for one in self.failures.values())
-            + RECEIPT_BYTES * len(self.receipts)
-        )
+        size = RECEIPT_BYTES * len(self.receipts)
+        for row in self.rows.values():
+            size += rows.bytes_of(row)
+        for origin in self.origins:
+            size += MARK_BYTES + len(origin.number)
+        for failure in self.failures.values():
+            size += failure_bytes(failure)
+        return size
 
     @property
-    def growth(self) -> Counter[str]:
+    def growth(self) -> dict[str, int]:
         """By run how much its item grows by it at most, in bytes."""
-        names = Counter({one.run_id: 1 for one in self.origins})
+        growth = dict.fromkeys([one.run_id for one in self.origins], _NAME_BYTES)
         for run, tally in self.tallies:
-            names[run] += 1 + len(tally.audiences)
+            growth[run] = growth.get(run, 0) + _NAME_BYTES * (1 + len(tally.audiences))
         for unit in self.settled.person.units if self.settled else ():
-            names[unit.origin.run_id] += len(unit.memberships) + len(unit.unscheduled) + len(unit.dropped)
-        return Counter({run: number * _NAME_BYTES for run, number in names.items()})
+            names = len(unit.memberships) + len(unit.unscheduled) + len(unit.dropped)
+            growth[unit.origin.run_id] += _NAME_BYTES * names
+        return growth
 
 
 def of_progress(progress: Progress) -> Posting:
     name = name_of(progress.person.key)
-    return Posting(shard_of(name), rows={name: progress.row}, tallies=(progress_of(progress),))
+    return Posting(shard_of(name), rows={name: progress.row}, tallies=tuple(tally_progress([progress]).items()))
 
 
 def of_ignored(shard: int, origins: Sequence[Origin], before: Mapping[Origin, Failure]) -> Posting:
@@ -132,28 +132,31 @@ class _Batch:
     """What one transaction takes; `run_bytes`: what the items of its runs take at most, afterwards."""
 
     postings: list[Posting] = field(default_factory=list)
-    items: set[tuple[str, str]] = field(default_factory=set)
+    items: set[str] = field(default_factory=set)
     bytes: int = 0
     run_bytes: dict[str, int] = field(default_factory=dict)
 
     def takes(self, posting: Posting, bytes_of_run: Callable[[str], int]) -> bool:
         """Take the posting in, if there is room for it or nothing else is in."""
-        items = self.items | posting.items
+        items = posting.items - self.items
         size = self.bytes + posting.bytes
-        run_bytes = dict(self.run_bytes)
+        run_bytes = self.run_bytes.copy()
         for run, growth in posting.growth.items():
-            known = run_bytes[run] if run in run_bytes else bytes_of_run(run)
-            run_bytes[run] = min(known + growth, MAX_ITEM_BYTES)
-        has_room = 1 + len(items) + len(run_bytes) <= TRANSACTION_ITEMS
+            before = run_bytes[run] if run in run_bytes else bytes_of_run(run)
+            run_bytes[run] = min(before + growth, MAX_ITEM_BYTES)
+        has_room = 1 + len(self.items) + len(items) + len(run_bytes) <= TRANSACTION_ITEMS
         if self.postings and not (has_room and size + sum(run_bytes.values()) <= TRANSACTION_BYTES):
             return False
         self.postings.append(posting)
-        self.items, self.bytes, self.run_bytes = items, size, run_bytes
+        self.items |= items
+        self.bytes, self.run_bytes = size, run_bytes
         return True
 
 
 def _once(person: Person) -> Person:
     """The person without units that came twice, in two messages of one envelope."""
+    if len(person.units) == 1:
+        return person
     units = {unit.origin: unit for unit in person.units}
     return person if len(units) == len(person.units) else replace(person, units=tuple(units.values()))
 
@@ -164,12 +167,12 @@ def _fits(posting: Posting) -> bool:
 
 def _posting(settled: Settled, before: Mapping[Origin, Failure], tally_of: Callable[[Settled], Tally]) -> Posting:
     units = settled.person.units
-    origins = tuple(unit.origin for unit in units)
+    origins = tuple([unit.origin for unit in units])
     may_fail = bool(before) or settled.outcome.outcome is Class.FAILED
     return Posting(
         shard_of_unit(units[0]),
         origins,
-        again := tuple(one for one in origins if one in before),
+        again := tuple([one for one in origins if one in before]) if before else (),
         settled,
         rows={} if settled.row is None else {name_of(settled.person.key): settled.row},
         tallies=_taken_back(again, before),
@@ -187,4 +190,4 @@ def _receipts(units: Sequence[Unit]) -> dict[str, datetime]:
 
 
 def _taken_back(origins: Sequence[Origin], before: Mapping[Origin, Failure]) -> tuple[tuple[str, Tally], ...]:
-    return tuple((one.run_id, before[one].taken_back()) for one in origins)
+    return tuple([(one.run_id, before[one].taken_back()) for one in origins])

@@ -54,8 +54,8 @@ class Delivery:
     """One batch of one connection, on its way.
 
     Leads are looked up by the `dedupe_field`; those who are not found by it, by the `ecid_field` (`legacy_v2`).
-    `rows_of` reads rows of the ledger. `remember` writes rows before Marketo is told anything else of these persons;
-    `note` what Marketo has done before it is asked for more.
+    `rows_of` reads rows of the ledger. `remember` writes rows before Marketo is told anything else of these persons.
+    `note` counts those of whom a lead was created, before their lists are changed.
     """
 
     target: ActiveConnection
@@ -64,7 +64,7 @@ class Delivery:
     clock: Callable[[], datetime]
     rows_of: Callable[[Collection[str]], Rows]
     remember: Callable[[Rows], None]
-    note: Callable[[Sequence[Progress]], None]
+    note: Callable[[Sequence[Person]], None]
     ecid_field: Field | None = None
     _missing: frozenset[str] = field(default=frozenset(), init=False)
     _noted: set[str] = field(default_factory=set, init=False)
@@ -81,6 +81,7 @@ class Delivery:
             again = [
                 coalesce(key, persons[key], known[key], planner.reach).without(self._missing) for key in first.again
             ]
+            known |= {one.person.key: one.row for one in settled if one.row is not None}
             second = self._round(again, known, last=True)
             settled, unsettled = settled + second.settled, unsettled + second.progress
         return Result(
@@ -98,9 +99,11 @@ class Delivery:
         found = self._look_up(unknown)
         held_up = {one.key for one in unknown} - found.leads.keys()
         plans = [self._plan(planner, one, rows, found) for one in persons if one.key not in held_up]
-        plans = self._spared(planner, plans, rows, found)
+        plans, taken_over = self._spared(planner, plans, rows, found)
+        self.remember(taken_over)
+        rows = {**rows, **taken_over} if taken_over else rows
         self._doubt(plans, rows)
-        answers = self._act(plans, rows, planner.now, last=last)
+        answers = self._act(plans, last=last)
         result = self._settle(plans, answers, rows, planner.now, last=last)
         for one in persons:
             if one.key in found.failed:
@@ -135,21 +138,35 @@ class Delivery:
             person = anew.without(self._missing)
         return planner.decide(person, row, matches)
 
-    def _spared(self, planner: Planner, plans: Sequence[Plan], rows: Rows, found: Found) -> list[Plan]:
+    def _spared(
+        self, planner: Planner, plans: Sequence[Plan], rows: Rows, found: Found
+    ) -> tuple[list[Plan], dict[str, LedgerRow]]:
         """The plans, less what would take a lead off that another person has by now, or put one on that is there.
 
-        A lead that is no longer the person's may be another's: Marketo says whose it is. On a `legacy_v2` connection
-        several persons may be one lead.
+        A lead that is no longer the person's may be another's: Marketo says whose it is. Where it is not known by which
+        lead that other person is to be on the list, it takes this one over in its row, one of those that are returned.
+        On a `legacy_v2` connection several persons may be one lead.
         """
         owners = self._owners({lead_id for plan in plans for lead_id in plan.strangers}, found)
         if not owners:
-            return list(plans)
+            return list(plans), {}
         of_batch = {
             plan.person.key: planner.places(plan.person, rows.get(plan.person.key), plan.lead_id) for plan in plans
         }
-        others = self.rows_of(set().union(*owners.values()) - of_batch.keys())
+        keys = set().union(*owners.values()) - of_batch.keys()
+        others = {**self.rows_of(keys), **{key: rows[key] for key in keys if key in rows}}
         standing = {key: planner.places_by_ledger(row) for key, row in others.items()}
+        known = {**others, **{plan.person.key: rows.get(plan.person.key, LedgerRow()) for plan in plans}}
+        claims = {key: planner.wanted_by_ledger(row) for key, row in others.items()}
+        claims |= {plan.person.key: planner.wanted(plan.person) for plan in plans if not plan.looked_up}
         wanted = {**standing, **of_batch}
+        taken_over: defaultdict[str, set[Place]] = defaultdict(set)
+        for plan in plans:
+            for place in plan.leaving:
+                for one in owners.get(place[1], set()) - {plan.person.key}:
+                    if place[0] in claims.get(one, ()) and place not in wanted[one]:
+                        taken_over[one].add(place)
+        wanted |= {key: wanted[key] | places for key, places in taken_over.items()}
 
         def held(places: Iterable[Place], key: str, by: Mapping[str, set[Place]]) -> set[Place]:
             return {
@@ -163,17 +180,20 @@ class Delivery:
             key = plan.person.key
             spared.append(plan.sparing(held(plan.leaving, key, wanted) | held(plan.joining, key, standing)))
             standing[key] = of_batch[key]
-        return spared
+        return spared, {key: planner.taking_over(known[key], places) for key, places in taken_over.items()}
 
     def _owners(self, strangers: Collection[int], found: Found) -> dict[int, set[str]]:
         """By lead the keys of the persons that it may be: of strangers, and on a `legacy_v2` connection of all."""
-        leads = [] if self.ecid_field is None else [one for matches in found.leads.values() for one in matches]
+        owners: defaultdict[int, set[str]] = defaultdict(set)
+        if self.ecid_field is not None:
+            for key, matches in found.leads.items():
+                for lead in matches:
+                    owners[lead.id] |= {key, *keys_of(lead)}
         if strangers:
             asked = self.conversation.find(_LEAD_ID, [str(one) for one in sorted(strangers)], self._identities)
-            leads += [one for matches in asked.leads.values() for one in matches]
-        owners: defaultdict[int, set[str]] = defaultdict(set)
-        for lead in leads:
-            owners[lead.id] |= keys_of(lead)
+            for matches in asked.leads.values():
+                for lead in matches:
+                    owners[lead.id] |= keys_of(lead)
         return dict(owners)
 
     @property
@@ -195,10 +215,10 @@ class Delivery:
         }
         self.remember({key: row for key, row in doubtful.items() if row != rows.get(key)})
 
-    def _act(self, plans: Sequence[Plan], rows: Rows, now: datetime, *, last: bool) -> dict[str, Answers]:
+    def _act(self, plans: Sequence[Plan], *, last: bool) -> dict[str, Answers]:
         """Carry the plans out; what was answered, by the person's key."""
         written = self.conversation.write(plans, last=last)
-        self._note_creations(plans, written, rows, now)
+        self._note_creations(plans, written)
         listed = self.conversation.change_lists(plans, written)
         return {
             plan.person.key: Answers(
@@ -207,18 +227,16 @@ class Delivery:
             for plan in plans
         }
 
-    def _note_creations(self, plans: Iterable[Plan], written: Mapping[str, Answer], rows: Rows, now: datetime) -> None:
+    def _note_creations(self, plans: Iterable[Plan], written: Mapping[str, Answer]) -> None:
         """A creation stands in the run before lists are changed: who comes after us finds a lead, and no new one."""
         noted = [
-            progress(self.target, plan, Answers(written[key]), rows.get(key), now)
+            plan.person
             for plan in plans
-            if plan.write is Write.CREATE
-            and plan.add
-            and lead_of(plan, written.get(key := plan.person.key)) is not None
+            if plan.write is Write.CREATE and plan.add and lead_of(plan, written.get(plan.person.key)) is not None
         ]
         if noted:
             self.note(noted)
-            self._noted |= {one.person.key for one in noted}
+            self._noted |= {one.key for one in noted}
 
     def _settle(
         self, plans: Iterable[Plan], answers: Mapping[str, Answers], rows: Rows, now: datetime, *, last: bool
@@ -233,7 +251,7 @@ class Delivery:
             elif not last and _is_stale(plan, given):
                 result.again.append(key)
             else:
-                result.settled.append(replace(settle(self.target, plan, given, row, now), is_noted=is_noted))
+                result.settled.append(settle(self.target, plan, given, row, now, is_noted=is_noted))
         return result
 
 

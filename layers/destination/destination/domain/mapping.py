@@ -51,7 +51,11 @@ _BY_ECID = "ecid,"
 
 @dataclass(frozen=True, slots=True)
 class _Row:
+    """A row of the mapping; `namespace`: that of the identity that it takes, if it takes one."""
+
     path: tuple[str, ...]
+    namespace: str | None
+    name: str
     into: Field
     clears: bool
     sends_empty: bool
@@ -177,7 +181,7 @@ class Mapper:
             for name in self.unknown
         }
         for row in self.rows:
-            value = next(iter(values_at(event, row.path)), None)
+            value = _value_at(event, row)
             if value is not None and not _is_blank(value):
                 try:
                     coerce(value, row.into)
@@ -222,18 +226,18 @@ class Mapper:
         fields: dict[str, FieldValue] = {}
         dropped: list[str] = []
         for row in self.rows:
-            value = next(iter(values_at(event, row.path)), None)
+            value = _value_at(event, row)
             if value is None:
                 if row.clears:
-                    fields[row.into.name] = None
-            elif _is_blank(value):
+                    fields[row.name] = None
+            elif type(value) is str and not value.strip():
                 if row.sends_empty:
-                    fields[row.into.name] = ""
+                    fields[row.name] = ""
             else:
                 try:
-                    fields[row.into.name] = coerce(value, row.into)
+                    fields[row.name] = coerce(value, row.into)
                 except InvalidValueError:
-                    dropped.append(row.into.name)
+                    dropped.append(row.name)
         return fields, (*dropped, *self.unknown)
 
 
@@ -250,7 +254,19 @@ def keys_of(lead: Lead) -> set[str]:
 
 def _prepared(row: MappingRow, path: tuple[str, ...], into: Field) -> _Row:
     clears, sends_empty = row.when_missing is WhenMissing.CLEAR, row.when_empty is WhenEmpty.SEND
-    return _Row(path, into, clears=clears and into.updateable, sends_empty=sends_empty and into.updateable)
+    return _Row(
+        path,
+        _namespace_of(path),
+        into.name,
+        into,
+        clears=clears and into.updateable,
+        sends_empty=sends_empty and into.updateable,
+    )
+
+
+def _namespace_of(path: tuple[str, ...]) -> str | None:
+    """The namespace of the identities that a path leads to; None: it leads into the profile."""
+    return ".".join(path[1:]).lower() if path and path[0].lower() == _IDENTITIES else None
 
 
 def _identity(value: object, by: Field) -> _Identity:
@@ -267,14 +283,29 @@ def _is_blank(value: object) -> bool:
 
 def values_at(event: ProfileEvent, path: tuple[str, ...]) -> Sequence[object]:
     """Every value at a path; absent, null and `{}` all mean that the profile has none."""
-    if path and path[0].lower() == _IDENTITIES:
-        return event.identities.get(".".join(path[1:]).lower(), ())
+    namespace = _namespace_of(path)
+    if namespace is not None:
+        return event.identities.get(namespace, ())
+    value = _attribute_at(event, path)
+    return () if value is None else (value,)
+
+
+def _value_at(event: ProfileEvent, row: _Row) -> object:
+    """The one value that a row takes; None: the profile has none."""
+    if row.namespace is not None:
+        return next(iter(event.identities.get(row.namespace, ())), None)
+    return _attribute_at(event, row.path)
+
+
+def _attribute_at(event: ProfileEvent, path: tuple[str, ...]) -> object:
+    """A list attribute has one value here, its first; only identities stand for a person each."""
     value: object = event.profile
     for name in path:
         if not isinstance(value, dict):
-            return ()
+            return None
         value = value.get(name)
-    if value is None or value == {}:
-        return ()
-    # A list attribute has one value here, its first; only identities stand for a person each.
-    return [one for one in value if one is not None][:1] if isinstance(value, list) else (value,)
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list):
+        return next((one for one in value if one is not None), None)
+    return None if value == {} else value

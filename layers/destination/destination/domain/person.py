@@ -144,11 +144,15 @@ class LedgerRow:
     def forgetting_lead(self) -> Self:
         """The row without the lead, which Marketo no longer has: what was sent to it must be sent again.
 
-        The time of the attributes stays: a lead that it was merged into has them.
+        The time of the attributes stays: a lead that it was merged into has them, and may be on its lists.
         """
         sent = self.attributes
         return replace(
-            self, lead_id=None, looked_up_at=None, attributes=None if sent is None else replace(sent, digest=None)
+            self,
+            applied={at: replace(one, is_sure=one.is_sure and not one.leads) for at, one in self.applied.items()},
+            lead_id=None,
+            looked_up_at=None,
+            attributes=None if sent is None else replace(sent, digest=None),
         )
 
     @property
@@ -254,27 +258,33 @@ def coalesce(key: str, units: Sequence[Unit], row: LedgerRow | None, reach: Reac
     withdraws = row is not None or reach.strangers
     received = [one for one in ordered if is_wanted or one.names_audience or (one.consents is False and withdraws)]
     aside = {one.origin: why for one in received if (why := _why_aside(one, consent, withdrawn, is_wanted=is_wanted))}
-    counting = [one for one in received if one.origin not in aside]
+    counting = [one for one in received if one.origin not in aside] if aside else received
     newer = [one for one in counting if known.attributes is None or one.said > known.attributes.said]
-    fields = _newest_fields(newer)
+    fields, contributed = _newest_fields(newer)
     origins = {one.origin for one in counting}
-    memberships = {audience: word for audience, word in words.items() if word.origin in origins}
-    if consent is None or consent.is_given:
-        contributed = {origin for _, origin in fields.values()} | {word.origin for word in memberships.values()}
+    memberships: dict[AudienceKey, Membership] = {}
+    for audience, word in words.items():
+        if word.origin in origins:
+            memberships[audience] = word.membership
+            contributed.add(word.origin)
+    if consent is not None and consent.is_given and withdrawn is not None:  # It brings back what is desired.
+        contributed |= {one.origin for one in counting if one.said == consent.said}
+    if (consent is None or consent.is_given) and len(contributed) < len(counting):
         aside |= dict.fromkeys(_overtaken(counting, contributed, known), SUPERSEDED)
+    last = ordered[-1]
     return Person(
         key=key,
-        dedupe_value=ordered[-1].dedupe_value,
-        fields={name: value for name, (value, _) in fields.items()},
+        dedupe_value=last.dedupe_value,
+        fields=fields,
         said=newer[-1].said if newer else None,
-        memberships={audience: word.membership for audience, word in memberships.items()},
-        dropped=frozenset(name for unit in counting for name in unit.dropped),
+        memberships=memberships,
+        dropped=frozenset([name for unit in counting for name in unit.dropped]),
         units=tuple(received),
         desired=desired,
         aside=aside,
-        ignored=tuple(one for one in ordered if one not in received) if len(received) < len(ordered) else (),
+        ignored=tuple([one for one in ordered if one not in received]) if len(received) < len(ordered) else (),
         consent=consent,
-        ecid=next((one.ecid for one in reversed(ordered) if one.ecid is not None), None),
+        ecid=last.ecid if len(ordered) == 1 else _last_ecid(ordered),
     )
 
 
@@ -329,33 +339,42 @@ def _why_aside(unit: Unit, consent: ConsentWord | None, withdrawn: Said | None, 
     return None
 
 
-def _newest_fields(ordered: Iterable[Unit]) -> dict[str, tuple[FieldValue, Origin]]:
-    """By field its newest value, and the unit that it came from; a newer value that is invalid leaves none."""
+def _last_ecid(ordered: Sequence[Unit]) -> FieldValue:
+    return next((one.ecid for one in reversed(ordered) if one.ecid is not None), None)
+
+
+def _newest_fields(ordered: Sequence[Unit]) -> tuple[Mapping[str, FieldValue], set[Origin]]:
+    """By field its newest value, and the units that values came from; a newer value that is invalid leaves none."""
+    if len(ordered) == 1:
+        return ordered[0].fields, {ordered[0].origin} if ordered[0].fields else set()
     fields: dict[str, tuple[FieldValue, Origin]] = {}
     for unit in ordered:
         for name, value in unit.fields.items():
             fields[name] = (value, unit.origin)
         for name in unit.dropped:
             fields.pop(name, None)
-    return fields
+    return {name: value for name, (value, _) in fields.items()}, {origin for _, origin in fields.values()}
 
 
-def _overtaken(counting: Sequence[Unit], contributed: Set[Origin | None], known: LedgerRow) -> set[Origin]:
-    """The units that say something and contributed nothing; not those that say again what was delivered."""
+def _overtaken(counting: Sequence[Unit], contributed: Set[Origin], known: LedgerRow) -> set[Origin]:
+    """The units that say something and contributed nothing; not those that say again what is known.
+
+    Nor one of which a part was overtaken and another part was not: it may be the ledger's by a delivery that was halted
+    before Marketo was told.
+    """
     repeated = set() if contributed else {one.origin for one in counting if _is_known(one, known)}
     telling = {one.origin for one in counting if one.fields or one.memberships}
     return {one for one in telling if one not in contributed and one not in repeated}
 
 
 def _is_known(unit: Unit, row: LedgerRow) -> bool:
-    """Whether the unit says again what was delivered, rather than something that was overtaken."""
-    if unit.fields and row.attributes is not None and unit.said < row.attributes.said:
-        return False
-    told = ((row.desired.get(one.audience), one) for one in unit.memberships)
-    return all(
-        known is None or (known.said, known.status) == (Said(one.at, unit.received_at), one.status)
-        for known, one in told
-    )
+    """Whether the unit says again what is known, rather than something that was overtaken."""
+    told = [(row.desired.get(one.audience), one) for one in unit.memberships]
+    again = [known == Desired(one.status, Said(one.at, unit.received_at)) for known, one in told]
+    if any(again):
+        return True
+    is_overtaken = unit.fields and row.attributes is not None and unit.said < row.attributes.said
+    return not (again or is_overtaken)
 
 
 def hash_of(fields: Mapping[str, FieldValue]) -> str:

@@ -3,7 +3,7 @@
 Everything here is pure: it decides from the connection, the ledger's row and the leads that a lookup found.
 """
 
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Collection, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
@@ -112,7 +112,7 @@ class Planner:
         if person.is_aside:
             return False
         if not person.may_be_exported:
-            return self._withdrawal_needs_lookup(person, row)
+            return self._withdrawal_needs_lookup(row)
         if row is None:
             return True
         if not self._has_something_to_tell(person, row):
@@ -135,38 +135,51 @@ class Planner:
             lead_id, is_unique = known.lead_id, True
         else:
             lead_id, is_unique = newest_match(matches).id if matches else None, len(matches) == 1
+        looked_up = matches is not None
         if lead_id is not None:
-            plan = self._for_lead(person, known, lead_id, unique=is_unique)
-        elif matches is None and row is not None and not self._has_something_to_tell(person, row):
-            plan = Plan(person, verdict=ALREADY_DELIVERED)
-        else:
-            plan = self._for_nobody(person, known)
-        return plan if matches is None else replace(plan, looked_up=True)
+            return self._for_lead(person, known, lead_id, unique=is_unique, looked_up=looked_up)
+        if row is not None and not looked_up and not self._has_something_to_tell(person, row):
+            return Plan(person, verdict=ALREADY_DELIVERED)
+        return self._for_nobody(person, known, looked_up=looked_up)
 
     def places(self, person: Person, row: LedgerRow | None, lead_id: int | None) -> set[Place]:
         """Where somebody is to be, as the lead, or as the leads that were put there where none was looked up."""
-        known = row or LedgerRow()
-        if not person.may_be_exported:
-            return set()
-        realized = [one for one in self._audiences(person) if person.desired[one].is_realized]
+        wanted = self.wanted(person)
         if lead_id is not None:
-            return {(audience, lead_id) for audience in realized}
-        applied = ((audience, self._applied(audience, known)) for audience in realized)
-        return {(audience, one) for audience, told in applied if told is not None for one in told.leads}
+            return {(audience, lead_id) for audience in wanted}
+        return self._places(row or LedgerRow(), wanted)
 
     def places_by_ledger(self, row: LedgerRow) -> set[Place]:
         """Where the ledger says that somebody is, and wants it so."""
-        if row.consent is not None and not row.consent.is_given:
+        return self._places(row, self.wanted_by_ledger(row))
+
+    def wanted(self, person: Person) -> set[AudienceKey]:
+        """The audiences whose lists somebody is to be on."""
+        if not person.may_be_exported:
+            return set()
+        return {one for one in self._audiences(person) if person.desired[one].is_realized}
+
+    def wanted_by_ledger(self, row: LedgerRow) -> set[AudienceKey]:
+        """The audiences whose lists somebody is to be on by the ledger alone."""
+        if not self.rule.keeps_lists or (row.consent is not None and not row.consent.is_given):
             return set()
         return {
-            (audience, one)
-            for audience, told in row.applied.items()
-            if audience in self.reach.audiences
-            and (desired := row.desired.get(audience)) is not None
-            and desired.is_realized
-            and told.list_id == self.target.activations[audience].list_id
-            for one in told.leads
+            audience for audience, one in row.desired.items() if one.is_realized and audience in self.reach.audiences
         }
+
+    def taking_over(self, row: LedgerRow, places: Set[Place]) -> LedgerRow:
+        """The row of somebody whose leads these are by now: that they stay, or not, its next event finds out."""
+        applied = dict(row.applied)
+        for audience, lead_id in sorted(places):
+            list_id, told = self.target.activations[audience].list_id, self._applied(audience, row)
+            if list_id is not None:
+                before = told.leads if told is not None else ()
+                applied[audience] = Applied(list_id, (*before, lead_id), is_sure=False)
+        return replace(row, applied=applied)
+
+    def _places(self, row: LedgerRow, audiences: Collection[AudienceKey]) -> set[Place]:
+        applied = ((audience, self._applied(audience, row)) for audience in audiences)
+        return {(audience, one) for audience, told in applied if told is not None for one in told.leads}
 
     @property
     def _connection(self) -> Connection:
@@ -183,7 +196,7 @@ class Planner:
         applied = row.applied.get(audience)
         return applied if applied and applied.list_id == self.target.activations[audience].list_id else None
 
-    def _for_lead(self, person: Person, row: LedgerRow, lead_id: int, *, unique: bool) -> Plan:
+    def _for_lead(self, person: Person, row: LedgerRow, lead_id: int, *, unique: bool, looked_up: bool) -> Plan:
         writes = self._writes(person, row, lead_id)
         add: list[AudienceKey] = []
         remove: dict[AudienceKey, tuple[int, ...]] = {}
@@ -204,12 +217,13 @@ class Planner:
             fields=person.fields if writes else {},
             lead_id=lead_id,
             unique=unique,
+            looked_up=looked_up,
             add=tuple(add),
             remove=remove,
             verdict=None if writes or add or remove else ALREADY_DELIVERED,
         )
 
-    def _for_nobody(self, person: Person, row: LedgerRow) -> Plan:
+    def _for_nobody(self, person: Person, row: LedgerRow, *, looked_up: bool) -> Plan:
         """Nobody has the dedupe value: whoever was put on a list for it has another one by now, or is gone."""
         applied = ((audience, self._applied(audience, row)) for audience in self._audiences(person))
         remove = {audience: told.leads for audience, told in applied if told is not None and told.leads}
@@ -217,19 +231,19 @@ class Planner:
             person.desired[one].is_realized for one in person.memberships
         )
         if not is_realized and any(one.memberships for one in person.units):
-            return Plan(person, verdict=NOT_ON_LIST, remove=remove)
+            return Plan(person, verdict=NOT_ON_LIST, looked_up=looked_up, remove=remove)
         if not (is_realized and self.rule.creates):
-            return Plan(person, verdict=PERSON_NOT_FOUND, remove=remove)
+            return Plan(person, verdict=PERSON_NOT_FOUND, looked_up=looked_up, remove=remove)
         if person.dropped and self._connection.on_invalid is OnInvalid.FAIL:
-            return Plan(person, verdict=INVALID_ATTRIBUTE, remove=remove)
+            return Plan(person, verdict=INVALID_ATTRIBUTE, looked_up=looked_up, remove=remove)
         fields = self._new_lead(person)
         missing = [name for name in REQUIRED_TO_CREATE if fields.get(name) in (None, "")]
         if missing:
             invalid = not person.dropped.isdisjoint(missing)
             verdict = INVALID_REQUIRED_ATTRIBUTE if invalid else MISSING_REQUIRED_ATTRIBUTE
-            return Plan(person, verdict=verdict, remove=remove)
+            return Plan(person, verdict=verdict, looked_up=looked_up, remove=remove)
         add = tuple(one for one in self._audiences(person) if person.desired[one].is_realized)
-        return Plan(person, write=Write.CREATE, fields=fields, unique=True, add=add, remove=remove)
+        return Plan(person, write=Write.CREATE, fields=fields, unique=True, looked_up=looked_up, add=add, remove=remove)
 
     def _new_lead(self, person: Person) -> dict[str, FieldValue]:
         fields: dict[str, FieldValue] = {name: value for name, value in person.fields.items() if value is not None}
@@ -242,7 +256,7 @@ class Planner:
         """Off every list that the person may be on: by the ledger, and by others where nothing is known of it."""
         matched = newest_match(matches).id if matches else None
         remove: dict[AudienceKey, tuple[int, ...]] = {}
-        for audience in self._may_be_on(person, row):
+        for audience in self._may_be_on(row):
             applied = self._applied(audience, row)
             before = applied.leads if applied is not None else ()
             leads = tuple(dict.fromkeys(one for one in (*before, matched) if one is not None))
@@ -250,7 +264,7 @@ class Planner:
                 remove[audience] = leads
         return Plan(person, verdict=NO_CONSENT, lead_id=matched, remove=remove, looked_up=matches is not None)
 
-    def _may_be_on(self, person: Person, row: LedgerRow) -> list[AudienceKey]:
+    def _may_be_on(self, row: LedgerRow) -> list[AudienceKey]:
         """The audiences whose lists somebody without consent may be on, and was not taken off."""
         if not self.rule.keeps_lists:
             return []
@@ -262,16 +276,16 @@ class Planner:
             or (
                 applied is None
                 and (
-                    ((desired := person.desired.get(audience)) is not None and desired.is_realized)
+                    ((desired := row.desired.get(audience)) is not None and desired.is_realized)
                     or (is_stranger and activation.may_hold_others)
                 )
             )
         ]
 
-    def _withdrawal_needs_lookup(self, person: Person, row: LedgerRow | None) -> bool:
+    def _withdrawal_needs_lookup(self, row: LedgerRow | None) -> bool:
         """Once for each withdrawal, and whenever a lead that may be on a list is not known."""
         known = row or LedgerRow()
-        lists = self._may_be_on(person, known)
+        lists = self._may_be_on(known)
         applied = [self._applied(one, known) for one in lists]
         is_new = known.consent is None or known.consent.is_given
         return any(is_new if told is None else not told.is_sure for told in applied)
@@ -327,6 +341,8 @@ def in_doubt(plan: Plan, row: LedgerRow, target: ActiveConnection) -> LedgerRow:
     attributes = row.attributes
     if plan.write is not Write.NOTHING and attributes is not None:
         attributes = Attributes(None, attributes.said, attributes.sent_at, attributes.lead_id)
+    if not (plan.add or plan.remove):
+        return replace(row, attributes=attributes)
     applied = dict(row.applied)
     for audience in dict.fromkeys((*plan.add, *plan.remove)):
         list_id = target.activations[audience].list_id

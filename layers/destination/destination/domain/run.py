@@ -16,7 +16,7 @@ from destination.domain.connection import Waiting
 from destination.domain.event import Membership
 from destination.domain.latency import Latency
 from destination.domain.outcome import ALREADY_DELIVERED, OTHER, OUTSIDE_SCHEDULE, SUPERSEDED, Class, Reason
-from destination.domain.person import Desired, Said, Unit
+from destination.domain.person import Desired, Person, Said, Unit
 from destination.domain.settle import Progress, Settled
 
 ACTIVATED = Class.ACTIVATED.value
@@ -248,20 +248,26 @@ def tally_persons(
     return tallies
 
 
-def progress_of(progress: Progress) -> tuple[str, Tally]:
-    """What Marketo has answered of a person that is not settled yet, and the run of its newest unit, where it counts.
+def tally_progress(progress: Iterable[Progress]) -> dict[str, Tally]:
+    """Count what Marketo has answered of persons that are not settled yet, in the run of their newest unit.
 
     Nobody is received by it.
     """
-    newest = max(progress.person.units, key=_said)
-    changes = {
-        "created": progress.created,
-        "new": progress.created,
-        "updated": progress.updated,
-        "added": progress.added,
-        "removed": progress.removed,
-    }
-    return newest.origin.run_id, Tally(Counter({name: int(count) for name, count in changes.items() if count}))
+    tallies: defaultdict[str, Tally] = defaultdict(Tally)
+    for one in progress:
+        counts = tallies[_run_of(one.person)].counts
+        counts["created"] += one.created
+        counts["new"] += one.created
+        counts["updated"] += one.updated
+        counts["added"] += one.added
+        counts["removed"] += one.removed
+    return tallies
+
+
+def tally_created(persons: Iterable[Person]) -> dict[str, Tally]:
+    """Count persons of whom a lead was created, in the run of their newest unit."""
+    created = Counter(_run_of(one) for one in persons)
+    return {run: Tally(Counter(created=count, new=count)) for run, count in created.items()}
 
 
 def tally_ignored(events: int) -> Tally:
@@ -302,6 +308,10 @@ def of_audience(run: Run, audience: AudienceKey) -> Run | None:
         return None
     audiences = defaultdict(Counters, {audience: found})
     return replace(run, tally=Tally(found.counts, found.reasons, found.examples, audiences))
+
+
+def _run_of(person: Person) -> str:
+    return max(person.units, key=_said).origin.run_id
 
 
 def _said(unit: Unit) -> Said:

@@ -37,8 +37,9 @@ class Answers:
                 return False
             if self.write.code is not None:
                 return True
-        left = all(len(self.leaves.get(audience, ())) == len(leads) for audience, leads in plan.remove.items())
-        return left and all(audience in self.joins for audience in plan.add)
+        if not self.joins.keys() >= set(plan.add):
+            return False
+        return all([len(self.leaves.get(audience, ())) == len(leads) for audience, leads in plan.remove.items()])
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +72,16 @@ class Progress:
     removed: int = 0
 
 
-def settle(target: ActiveConnection, plan: Plan, answers: Answers, row: LedgerRow | None, now: datetime) -> Settled:
-    """Say what became of a person of whom all was answered.
+def settle(
+    target: ActiveConnection,
+    plan: Plan,
+    answers: Answers,
+    row: LedgerRow | None,
+    now: datetime,
+    *,
+    is_noted: bool = False,
+) -> Settled:
+    """Say what became of a person of whom all was answered. `is_noted`: see Settled.
 
     What is desired is remembered whatever the outcome; excluded and failed parts are not applied, so they are tried
     again.
@@ -80,7 +89,7 @@ def settle(target: ActiveConnection, plan: Plan, answers: Answers, row: LedgerRo
     reasons = _list_reasons(plan, answers)
     touched = {*answers.joins, *answers.leaves, *plan.held, *plan.spared}
     known = _row(target, plan, answers, row or LedgerRow(), touched, now)
-    return Settled(plan.person, _outcome(plan, answers, reasons), known, plan)
+    return Settled(plan.person, _outcome(plan, answers, reasons), known, plan, is_noted)
 
 
 def progress(
@@ -153,13 +162,12 @@ def _outcome(plan: Plan, answers: Answers, reasons: Mapping[AudienceKey, Reason 
         named = {one.audience for unit in person.units for one in unit.memberships}
         return Outcome(
             reason=next(iter(failures.values()), verdict),
-            added=added,
             removed=removed,
             audiences={audience: failures.get(audience, verdict) for audience in named},
         )
     wrote = plan.write is not Write.NOTHING
     unchanged = None if wrote else plan.verdict or ALREADY_DELIVERED
-    changed = wrote or any(why is None for why in reasons.values())
+    changed = wrote or None in reasons.values()
     reason = None if changed else plan.verdict or next(iter(reasons.values()), ALREADY_DELIVERED)
     return Outcome(
         reason=next(iter(failures.values()), reason),
@@ -226,7 +234,7 @@ def _row(
         found, looked_up_at = (lead_id, now) if plan.unique or plan.lead_id is None else (None, None)
     return LedgerRow(
         desired=person.desired,
-        applied=_applied(target, plan, answers, known, touched, lead_id),
+        applied=_applied(target, plan, answers, _settled_doubts(plan, known), touched, lead_id),
         attributes=_attributes(plan, answers, known, lead_id, now),
         consent=person.consent or known.consent,
         lead_id=found,
@@ -250,8 +258,20 @@ def _attributes(
         return Attributes(person.attributes_hash, person.said, now, lead_id)
     if plan.write is not Write.NOTHING or sent is None or person.said is None or not person.fields:
         return sent
-    # Said again, and not sent again.
-    return replace(sent, said=person.said) if sent.digest == person.attributes_hash else sent
+    if sent.digest != person.attributes_hash:
+        return sent
+    return Attributes(sent.digest, person.said, sent.sent_at, sent.lead_id)  # Said again, and not sent again.
+
+
+def _settled_doubts(plan: Plan, known: LedgerRow) -> LedgerRow:
+    """Nobody has the key: no lead was made of it when the answer to its creation was lost, and none is on a list."""
+    if plan.lead_id is not None or not plan.looked_up or plan.write is not Write.NOTHING:
+        return known
+    doubtful = {audience for audience, one in known.applied.items() if not (one.leads or one.is_sure)}
+    if not doubtful:
+        return known
+    applied = {one: replace(told, is_sure=told.is_sure or one in doubtful) for one, told in known.applied.items()}
+    return replace(known, applied=applied)
 
 
 def _applied(
@@ -269,30 +289,46 @@ def _applied(
         list_id = target.activations[audience].list_id
         if list_id is not None:
             before = known.applied.get(audience)
-            leads = before.leads if before is not None and before.list_id == list_id else ()
-            on, is_sure = _leads_on(plan, answers, audience, leads, lead_id, joins=audience in joining)
+            before = before if before is not None and before.list_id == list_id else None
+            if _is_refused(plan, answers, audience):
+                continue  # Nothing has changed by it.
+            on, is_sure = _leads_on(plan, answers, audience, before, lead_id, joins=audience in joining)
             applied[audience] = Applied(list_id, on, is_sure)
     return applied
+
+
+def _is_refused(plan: Plan, answers: Answers, audience: AudienceKey) -> bool:
+    """Whether Marketo refused all that it was told of a list."""
+    joined, left = answers.joins.get(audience), answers.leaves.get(audience, ())
+    told = len(plan.remove.get(audience, ())) + (audience in plan.add)
+    if audience in plan.held or not 0 < told == len(left) + (joined is not None):
+        return False
+    return (joined is None or joined.code is not None) and all(
+        one.code is not None and one.code not in GONE_FROM_LIST for one in left
+    )
 
 
 def _leads_on(
     plan: Plan,
     answers: Answers,
     audience: AudienceKey,
-    before: tuple[int, ...],
+    before: Applied | None,
     lead_id: int | None,
     *,
     joins: bool,
 ) -> tuple[tuple[int, ...], bool]:
     """The person's leads that are on a list by now, its own first, and whether that is sure: all was answered."""
     joined = answers.joins.get(audience)
+    leads_before = before.leads if before is not None else ()
+    was_sure = before is not None and before.is_sure
     is_sure = len(answers.leaves.get(audience, ())) == len(plan.remove.get(audience, ()))
     if joins:
         is_on = joined is None or joined.code is None
         is_sure = is_sure and joined is not None
     else:
-        is_on = audience in plan.held or (lead_id in before and _stays(plan, audience))
+        is_on = audience in plan.held or (lead_id in leads_before and _stays(plan, audience))
     others = _still_on(plan, answers, audience)
+    is_sure = is_sure and all(was_sure and one in leads_before for one in others)
     if lead_id is None or not is_on:
         return others, is_sure
     return (lead_id, *(one for one in others if one != lead_id)), is_sure

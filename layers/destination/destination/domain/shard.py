@@ -5,6 +5,7 @@ workload").
 """
 
 import hashlib
+from functools import lru_cache
 from typing import Final
 
 from destination.domain.person import Unit
@@ -12,6 +13,7 @@ from destination.domain.person import Unit
 SHARDS: Final = 8
 
 
+@lru_cache(maxsize=8_192)
 def name_of(key: str) -> str:
     """The name of the row of the person with this dedupe key; it does not tell the key."""
     return f"person#{hashlib.sha256(key.encode()).hexdigest()}"

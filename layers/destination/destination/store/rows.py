@@ -12,7 +12,7 @@ says which audiences there are; entries of others, which were deactivated long a
 import hashlib
 import json
 import struct
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any, Final
@@ -70,9 +70,13 @@ def by_code(audiences: Collection[AudienceKey]) -> dict[bytes, AudienceKey]:
 
 def bytes_of(row: LedgerRow) -> int:
     """How much the row's item takes at most."""
-    audiences = len(row.desired) + sum(1 for one in row.applied if one not in row.desired)
-    further = sum(len(one.leads) - 1 for one in row.applied.values() if len(one.leads) > 1)
-    return _BESIDE + _ENTRY.size * (audiences + further)
+    entries = len(row.desired)
+    for audience, told in row.applied.items():
+        if len(told.leads) > 1:
+            entries += len(told.leads) - 1
+        if audience not in row.desired:
+            entries += 1
+    return _BESIDE + _ENTRY.size * entries
 
 
 @lru_cache(maxsize=16_384)
@@ -80,26 +84,37 @@ def _code(audience: AudienceKey) -> bytes:
     return hashlib.sha256(f"{audience.namespace}\0{audience.id}".encode()).digest()[:_CODE_BYTES]
 
 
-def _entries(row: LedgerRow) -> Iterator[bytes]:
+def _entries(row: LedgerRow) -> list[bytes]:
+    """Written out, for every person that is recorded passes here."""
+    entries: list[bytes] = []
     for audience, wanted in row.desired.items():
-        at, received_at = _microseconds(wanted.said.at), _microseconds(wanted.said.received_at)
-        flags = _HAS_DESIRED if wanted.is_realized else _HAS_DESIRED | _EXITED
-        yield from _told(_code(audience), at, received_at, flags, row.applied.get(audience))
-    for audience, told in row.applied.items():
-        if audience not in row.desired:
-            yield from _told(_code(audience), 0, 0, 0, told)
+        at, received_at = wanted.said
+        flags = _HAS_DESIRED if wanted.status is MembershipStatus.REALIZED else _HAS_DESIRED | _EXITED
+        told = row.applied.get(audience)
+        _add_entries(entries, _code(audience), _microseconds(at), _microseconds(received_at), flags, told)
+    if not row.applied.keys() <= row.desired.keys():
+        for audience, told in row.applied.items():
+            if audience not in row.desired:
+                _add_entries(entries, _code(audience), 0, 0, 0, told)
+    return entries
 
 
-def _told(code: bytes, at: int, received_at: int, flags: int, told: Applied | None) -> Iterator[bytes]:
+def _add_entries(
+    entries: list[bytes], code: bytes, at: int, received_at: int, flags: int, told: Applied | None
+) -> None:
     """One entry, with what was told, or one for each lead."""
     if told is None:
-        yield _ENTRY.pack(code, at, received_at, flags, 0, 0)
+        entries.append(_ENTRY.pack(code, at, received_at, flags, 0, 0))
         return
     flags |= _HAS_APPLIED | (_IS_SURE if told.is_sure else 0)
-    *others, last = told.leads or (None,)
-    for lead_id in others:
-        yield _ENTRY.pack(code, at, received_at, flags | _HAS_LEAD | _MORE_FOLLOW, told.list_id, lead_id)
-    yield _ENTRY.pack(code, at, received_at, flags | (0 if last is None else _HAS_LEAD), told.list_id, last or 0)
+    entries.extend(
+        _ENTRY.pack(code, at, received_at, flags | _HAS_LEAD | _MORE_FOLLOW, told.list_id, lead_id)
+        for lead_id in told.leads[:-1]
+    )
+    if told.leads:
+        entries.append(_ENTRY.pack(code, at, received_at, flags | _HAS_LEAD, told.list_id, told.leads[-1]))
+    else:
+        entries.append(_ENTRY.pack(code, at, received_at, flags, told.list_id, 0))
 
 
 def _rest(row: LedgerRow) -> dict[str, object]:
@@ -134,9 +149,13 @@ def _said(said: Said) -> tuple[int, int]:
     return _microseconds(said.at), _microseconds(said.received_at)
 
 
+@lru_cache(maxsize=4_096)
 def _microseconds(time: datetime) -> int:
+    """Kept, as `_time` is."""
     return (time - EPOCH) // _MICROSECOND
 
 
+@lru_cache(maxsize=4_096)
 def _time(microseconds: int) -> datetime:
+    """Kept, as the rows of a batch, and the audiences of a row, have many times in common."""
     return EPOCH + timedelta(microseconds=microseconds)

@@ -1,0 +1,99 @@
+"""Alerts are evaluated, and each change is told once, whoever else evaluates them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from destination.domain.alert import Alert, AlertStatus, Subscription
+from destination.domain.connection import ActiveConnection, Status
+from destination.domain.pace import DayCount
+from destination.monitoring.alerts import EvaluateAlerts
+from destination.monitoring.attempts import Attempts
+from destination.notify import NotToldError
+from testing.memory import MemoryAlerts, MemoryConnections, MemoryRuns
+from testing.notify import MemoryBus, MemoryTopic
+from testing.world import connection
+
+NOW = datetime(2026, 11, 21, 11, 5, tzinfo=UTC)
+BLOCKED = (Subscription(Alert.CONNECTION_BLOCKED),)
+
+
+@dataclass
+class Watched:
+    """What is evaluated, of the connection c-1, and what was told of it."""
+
+    connections: MemoryConnections = field(default_factory=MemoryConnections)
+    alerts: MemoryAlerts = field(default_factory=MemoryAlerts)
+    bus: MemoryBus = field(default_factory=MemoryBus)
+    topic: MemoryTopic = field(default_factory=MemoryTopic)
+    attempts: Attempts = field(default_factory=lambda: Attempts(lambda *_: None))
+
+    def store(self, status: Status, *alerts: Subscription) -> None:
+        self.connections.stored["c-1"] = ActiveConnection(connection(id="c-1", status=status, alerts=alerts), {})
+
+    def wake(self, now: datetime = NOW, day_count: Callable[[str], DayCount | None] = lambda _: None) -> int:
+        """Evaluate all; how many changes were told. `day_count` is asked after the states were read."""
+        evaluate = EvaluateAlerts(
+            connections=self.connections,
+            runs=MemoryRuns(),
+            alerts=self.alerts,
+            bus=self.bus,
+            topic=self.topic,
+            day_count=day_count,
+            dead_letters=lambda: 0,
+            is_drained=lambda: True,
+            out_of_sync=lambda _: None,
+        )
+        return len(list(evaluate(now, self.attempts)))
+
+    def told(self) -> list[str]:
+        """The statuses that people and programs were told; both the same."""
+        statuses = [one.detail["status"] for one in self.topic.told]
+        assert [one.attributes["status"] for one in self.topic.told] == statuses
+        assert [(one.kind, one.detail["status"]) for one in self.bus.told] == [
+            (f"Alert {status.capitalize()}", status) for status in statuses
+        ]
+        return statuses
+
+
+@pytest.fixture
+def watched() -> Watched:
+    return Watched()
+
+
+def test_whoever_comes_second_tells_nothing(watched: Watched) -> None:
+    watched.store(Status.BLOCKED, *BLOCKED)
+    first: list[int] = []
+
+    def overtaken(_: str) -> None:
+        first.append(watched.wake())
+
+    assert (watched.wake(day_count=overtaken), first, watched.attempts.failed) == (0, [1], [])
+    assert watched.told() == ["triggered"]
+
+
+def test_an_alert_that_is_unsubscribed_is_resolved(watched: Watched) -> None:
+    watched.store(Status.BLOCKED, *BLOCKED)
+    watched.wake()
+    watched.store(Status.BLOCKED)
+    assert [watched.wake(), watched.wake()] == [1, 0]
+    assert watched.told() == ["triggered", "resolved"]
+
+
+def test_a_change_that_was_not_told_is_told_before_the_next_one_is_made(watched: Watched) -> None:
+    watched.store(Status.BLOCKED, *BLOCKED)
+    watched.bus.refusal = lambda _: "InternalFailure"
+    assert (watched.wake(), watched.told()) == (0, [])
+    assert [type(one) for one in watched.attempts.failed] == [NotToldError]
+
+    watched.store(Status.ENABLED, *BLOCKED)
+    watched.bus.refusal = lambda _: None
+    later = [NOW + timedelta(minutes=5 * number) for number in (1, 2, 3)]
+    assert [watched.wake(now) for now in later] == [1, 1, 0]
+    assert watched.told() == ["triggered", "resolved"]
+    assert [(state.status, state.since) for _, state in watched.alerts.changes] == [
+        (AlertStatus.TRIGGERED, NOW),
+        (AlertStatus.RESOLVED, later[1]),
+    ]
