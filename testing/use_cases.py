@@ -9,7 +9,6 @@ from datetime import UTC, datetime, timedelta
 
 import boto3
 import requests
-from moto import mock_aws
 from mypy_boto3_dynamodb import DynamoDBClient
 from mypy_boto3_secretsmanager import SecretsManagerClient
 from mypy_boto3_sqs import SQSClient
@@ -42,6 +41,7 @@ from destination.store.secrets import Credentials, TokenSecret
 from destination.store.verifications import Verifications
 from marketo_simulator import Simulator
 from marketo_simulator.adapter import SimulatorAdapter
+from testing.aws import moto_aws
 from testing.template import source, tables
 
 NOW = datetime(2026, 11, 21, 10, 30, tzinfo=UTC)
@@ -101,7 +101,7 @@ def use_cases(clock: Callable[[], datetime] = lambda: NOW) -> Iterator[Plane]:
     simulator = Simulator(clock=clock)
     http = requests.Session()
     http.mount("https://", SimulatorAdapter(simulator))
-    with mock_aws():
+    with moto_aws():
         dynamodb, secretsmanager, sqs = _clients()
         for name in ("ConnectionsTable", "LedgerTable", "RunsTable"):
             dynamodb.create_table(**TABLES[name])
