@@ -3,27 +3,24 @@
 import base64
 import functools
 import json
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
-from unittest import mock
 
 import boto3
 import pytest
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from botocore.awsrequest import AWSPreparedRequest
 from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 from moto import mock_aws
-from moto.core.models import botocore_stubber
 from mypy_boto3_dynamodb import DynamoDBClient
 from mypy_boto3_secretsmanager import SecretsManagerClient
 from mypy_boto3_sqs import SQSClient
 from mypy_boto3_sqs.type_defs import MessageTypeDef
 
+from testing.serial import one_call_at_a_time
 from testing.template import source, tables
 
 TABLES = tables(source())
@@ -90,25 +87,10 @@ def _clients() -> tuple[DynamoDBClient, SQSClient, SecretsManagerClient]:
 
 
 @contextmanager
-def moto_aws() -> Iterator[None]:
-    """While the block runs, moto answers for AWS, one call at a time.
-
-    Of itself it copies tables while other threads change them, and puts the copies back where a condition fails.
-    """
-    answer, lock = botocore_stubber.process_request, threading.RLock()
-
-    def in_turn(request: AWSPreparedRequest) -> Any:
-        with lock:
-            return answer(request)
-
-    with mock_aws(), mock.patch.object(botocore_stubber, "process_request", in_turn):
-        yield
-
-
-@contextmanager
 def aws() -> Iterator[Aws]:
     """An account with the stack's tables and queues, and nothing in them."""
-    with moto_aws():
+    one_call_at_a_time()
+    with mock_aws():
         dynamodb, sqs, secrets = _clients()
         for table in TABLES.values():
             dynamodb.create_table(**table)

@@ -13,6 +13,7 @@ from urllib.parse import parse_qs, quote
 import boto3
 import jsonschema
 import pytest
+from moto import mock_aws
 from mypy_boto3_dynamodb import DynamoDBClient
 from mypy_boto3_secretsmanager import SecretsManagerClient
 from mypy_boto3_sqs import SQSClient
@@ -28,8 +29,9 @@ from destination.store.secrets import Credentials
 from functions.connections import app
 from marketo_simulator import Simulator
 from marketo_simulator.server import serve
-from testing.aws import Context, moto_aws
+from testing.aws import Context
 from testing.composition import composed
+from testing.serial import one_call_at_a_time
 from testing.template import ROOT, source, tables
 
 PREFIX = "dest"
@@ -78,7 +80,8 @@ def fresh(simulator: Simulator) -> Iterator[None]:
     """AWS and Marketo as they are before anything was done."""
     simulator.reset()
     paces.cache_clear()
-    with moto_aws():
+    one_call_at_a_time()
+    with mock_aws():
         for name in ("ConnectionsTable", "LedgerTable", "RunsTable"):
             dynamodb().create_table(**_TABLES[name])
         sqs().create_queue(QueueName="events")

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import boto3
 import requests
+from moto import mock_aws
 from mypy_boto3_dynamodb import DynamoDBClient
 from mypy_boto3_secretsmanager import SecretsManagerClient
 from mypy_boto3_sqs import SQSClient
@@ -41,7 +42,7 @@ from destination.store.secrets import Credentials, TokenSecret
 from destination.store.verifications import Verifications
 from marketo_simulator import Simulator
 from marketo_simulator.adapter import SimulatorAdapter
-from testing.aws import moto_aws
+from testing.serial import one_call_at_a_time
 from testing.template import source, tables
 
 NOW = datetime(2026, 11, 21, 10, 30, tzinfo=UTC)
@@ -101,7 +102,8 @@ def use_cases(clock: Callable[[], datetime] = lambda: NOW) -> Iterator[Plane]:
     simulator = Simulator(clock=clock)
     http = requests.Session()
     http.mount("https://", SimulatorAdapter(simulator))
-    with moto_aws():
+    one_call_at_a_time()
+    with mock_aws():
         dynamodb, secretsmanager, sqs = _clients()
         for name in ("ConnectionsTable", "LedgerTable", "RunsTable"):
             dynamodb.create_table(**TABLES[name])

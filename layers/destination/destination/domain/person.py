@@ -267,6 +267,8 @@ def coalesce(key: str, units: Sequence[Unit], row: LedgerRow | None, reach: Reac
         if word.origin in origins:
             memberships[audience] = word.membership
             contributed.add(word.origin)
+    if consent is not None and consent.is_given and withdrawn is not None:  # It brings back what is desired.
+        contributed |= {one.origin for one in counting if one.said == consent.said}
     if (consent is None or consent.is_given) and len(contributed) < len(counting):
         aside |= dict.fromkeys(_overtaken(counting, contributed, known), SUPERSEDED)
     last = ordered[-1]
@@ -368,7 +370,7 @@ def _overtaken(counting: Sequence[Unit], contributed: Set[Origin], known: Ledger
 def _is_known(unit: Unit, row: LedgerRow) -> bool:
     """Whether the unit says again what is known, rather than something that was overtaken."""
     told = [(row.desired.get(one.audience), one) for one in unit.memberships]
-    again = [known is None or known == Desired(one.status, Said(one.at, unit.received_at)) for known, one in told]
+    again = [known == Desired(one.status, Said(one.at, unit.received_at)) for known, one in told]
     if any(again):
         return True
     is_overtaken = unit.fields and row.attributes is not None and unit.said < row.attributes.said

@@ -37,8 +37,9 @@ class Answers:
                 return False
             if self.write.code is not None:
                 return True
-        left = all(len(self.leaves.get(audience, ())) == len(leads) for audience, leads in plan.remove.items())
-        return left and all(audience in self.joins for audience in plan.add)
+        if not self.joins.keys() >= set(plan.add):
+            return False
+        return all([len(self.leaves.get(audience, ())) == len(leads) for audience, leads in plan.remove.items()])
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +167,7 @@ def _outcome(plan: Plan, answers: Answers, reasons: Mapping[AudienceKey, Reason 
         )
     wrote = plan.write is not Write.NOTHING
     unchanged = None if wrote else plan.verdict or ALREADY_DELIVERED
-    changed = wrote or any(why is None for why in reasons.values())
+    changed = wrote or None in reasons.values()
     reason = None if changed else plan.verdict or next(iter(reasons.values()), ALREADY_DELIVERED)
     return Outcome(
         reason=next(iter(failures.values()), reason),
@@ -257,8 +258,9 @@ def _attributes(
         return Attributes(person.attributes_hash, person.said, now, lead_id)
     if plan.write is not Write.NOTHING or sent is None or person.said is None or not person.fields:
         return sent
-    # Said again, and not sent again.
-    return replace(sent, said=person.said) if sent.digest == person.attributes_hash else sent
+    if sent.digest != person.attributes_hash:
+        return sent
+    return Attributes(sent.digest, person.said, sent.sent_at, sent.lead_id)  # Said again, and not sent again.
 
 
 def _settled_doubts(plan: Plan, known: LedgerRow) -> LedgerRow:

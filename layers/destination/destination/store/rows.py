@@ -70,9 +70,13 @@ def by_code(audiences: Collection[AudienceKey]) -> dict[bytes, AudienceKey]:
 
 def bytes_of(row: LedgerRow) -> int:
     """How much the row's item takes at most."""
-    audiences = len(row.desired.keys() | row.applied.keys())
-    further = sum([len(one.leads) - 1 for one in row.applied.values() if len(one.leads) > 1])
-    return _BESIDE + _ENTRY.size * (audiences + further)
+    entries = len(row.desired)
+    for audience, told in row.applied.items():
+        if len(told.leads) > 1:
+            entries += len(told.leads) - 1
+        if audience not in row.desired:
+            entries += 1
+    return _BESIDE + _ENTRY.size * entries
 
 
 @lru_cache(maxsize=16_384)
