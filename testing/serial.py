@@ -22,4 +22,4 @@ def one_call_at_a_time() -> None:
         with _LOCK:
             return answer(stubber, event_name, request, **given)
 
-    BotocoreStubber.__call__ = alone  # type: ignore[method-assign, assignment]
+    BotocoreStubber.__call__ = alone  # type: ignore[assignment, method-assign]
