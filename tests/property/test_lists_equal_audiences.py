@@ -98,6 +98,7 @@ class Lists(RuleBasedStateMachine):
         action=st.sampled_from(PersonAction),
         asks=st.booleans(),
         when_missing=st.sampled_from(WhenListMissing),
+        is_slow=st.booleans(),
         at_first=st.frozensets(st.tuples(st.sampled_from(PEOPLE), st.sampled_from("ab"))),
     )
     def choose(
@@ -106,8 +107,13 @@ class Lists(RuleBasedStateMachine):
         action: PersonAction,
         asks: bool,
         when_missing: WhenListMissing,
+        is_slow: bool,
         at_first: frozenset[tuple[str, str]],
     ) -> None:
+        """`is_slow`: the lists answer so late that a verification takes several slices, between which others work."""
+        if is_slow:
+            self.world.simulator.configure(latency_by_path={"/lists/": 25})
+            self.world.ledger.page_rows = 1
         self.asks = asks
         self._configure(sync_type=sync_type, person_action=action, consent=Consent("consent", ("y",)) if asks else None)
         for name in self._active():
@@ -706,8 +712,8 @@ class VerifiedLists(Lists):
         self._verify()
 
 
-_usual = settings().max_examples
+_usual, _steps = settings().max_examples, settings().stateful_step_count * 2 // 5
 TestLists = pytest.mark.timeout(900)(Lists.TestCase)
-TestLists.settings = settings(max_examples=_usual // 4, stateful_step_count=20)
+TestLists.settings = settings(max_examples=_usual // 4, stateful_step_count=_steps)
 TestVerifiedLists = pytest.mark.timeout(900)(VerifiedLists.TestCase)
-TestVerifiedLists.settings = settings(max_examples=_usual // 8, stateful_step_count=20)
+TestVerifiedLists.settings = settings(max_examples=_usual // 8, stateful_step_count=_steps)

@@ -134,7 +134,8 @@ class Delivery:
         matches, row = found.leads.get(person.key), rows.get(person.key)
         if matches == [] and row is not None and row.attributes is not None:
             # Somebody without a lead has none of the attributes that were sent, however new they were.
-            anew = coalesce(person.key, person.units, replace(row, attributes=None), planner.reach)
+            units = (*person.units, *person.ignored)
+            anew = coalesce(person.key, units, replace(row, attributes=None), planner.reach)
             person = anew.without(self._missing)
         return planner.decide(person, row, matches)
 
