@@ -63,7 +63,6 @@ _Name = tuple[int, str]
 """Of an item: its shard and its sort key."""
 
 _encode = json.JSONEncoder(check_circular=False, separators=(",", ":")).encode
-_encode_items = json.JSONEncoder(check_circular=False, default=bytes.hex).encode
 
 
 class StaleRunError(Exception):
@@ -216,7 +215,7 @@ class Ledger:
         """
         fence = self._leases.held(lease, entry.shard)
         items = [fence, *(self._runs.put(run, now) for run in entry.runs), *self._items(connection_id, entry, now)]
-        token = hashlib.sha256(_encode_items(items).encode()).hexdigest()[:36] if entry.runs else None
+        token = hashlib.sha256(repr(items).encode()).hexdigest()[:36] if entry.runs else None
         places = refused(self._client, items, self._sleep, token)
         if 0 in places:
             raise LeaseLostError(f"the lease on {lease.munchkin_id} was lost")
