@@ -102,8 +102,8 @@ class Wish:
     """What is to be done about one person of a batch.
 
     `before`: what was known (None: nothing). `counting`: its events that end as the person does, `apart` how many end
-    for a reason of their own. `fields`: those that are newer than what was sent, and when they were said. `is_bad`: some
-    could not be taken.
+    for a reason of their own. `fields`: those that are newer than what was sent, and when they were said. `is_bad`:
+    some could not be taken.
     """
 
     key: tuple[str, str]
@@ -500,7 +500,7 @@ class Oracle:
     def _stay(
         self, of_batch: Mapping[tuple[str, str], Wish], places: Mapping[tuple[str, str], set[tuple[str, OracleLead]]]
     ) -> list[tuple[tuple[str, str], str, OracleLead]]:
-        """Let nobody leave by a lead that another person has; those leads of which the other did not know, and where."""
+        """Let nobody leave by a lead that another person has; the places of which the other did not know."""
         taken_over = []
         leaves = [
             (one, name, lead) for one in of_batch.values() for name, all_of in one.leaves.items() for lead in all_of

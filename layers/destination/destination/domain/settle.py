@@ -39,7 +39,7 @@ class Answers:
                 return True
         if not self.joins.keys() >= set(plan.add):
             return False
-        return all([len(self.leaves.get(audience, ())) == len(leads) for audience, leads in plan.remove.items()])
+        return all(len(self.leaves.get(audience, ())) == len(leads) for audience, leads in plan.remove.items())
 
 
 @dataclass(frozen=True, slots=True)
