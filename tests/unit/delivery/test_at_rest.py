@@ -1,4 +1,4 @@
-"""Courses of things after which a list was not its audience; each found by tests/property/test_lists_equal_audiences."""
+"""Courses of things after which a list was not its audience, each found by a search through random ones."""
 
 from datetime import timedelta
 
