@@ -78,10 +78,12 @@ def _told(one: Done, time: datetime) -> dict[str, int]:
             logger.info("run summary", extra={**names, **details})
             _measure(one)
             return {"summaries": 1}
-        case Retirement(connection_id, is_gone, None):
-            how = "connection removed" if is_gone else "connection removed in part"
-            logger.info(how, extra={"connection_id": connection_id})
-            return {"removed": 1} if is_gone else {}
+        case Retirement(connection_id, True, None):
+            logger.info("connection removed", extra={"connection_id": connection_id})
+            return {"removed": 1}
+        case Retirement(connection_id, False, None):
+            logger.info("connection removed in part", extra={"connection_id": connection_id})
+            return {}
         case Retirement(connection_id, _, cause):
             logger.error("connection not removed", extra={"connection_id": connection_id, "cause": cause})
             return {}
