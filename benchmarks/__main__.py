@@ -26,6 +26,7 @@ BENCHMARKS: Final[Mapping[str, Benchmark]] = {
     "imports": imports.run,
     "memory": memory.run,
     "rate": rate.run,
+    "audiences": rate.by_audiences,
 }
 
 WIDTH: Final = 100

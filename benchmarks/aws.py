@@ -19,8 +19,11 @@ from botocore.compat import HTTPHeaders
 CONNECTIONS: Final = "connections"
 LEDGER: Final = "ledger"
 RUNS: Final = "runs"
-_KEYS: Final = {CONNECTIONS: ("pk", "sk"), LEDGER: ("connection_id", "key"), RUNS: ("connection_id", "id")}
+_KEYS: Final = {CONNECTIONS: ("pk", "sk"), LEDGER: ("pk", "sk"), RUNS: ("connection_id", "id")}
 _CLAUSE: Final = re.compile(r"(SET|ADD|REMOVE) (.*?)(?= (?:SET|ADD|REMOVE) |$)")
+
+_COMMA: Final = re.compile(r", (?![^(]*\))")
+_UNLESS_THERE: Final = re.compile(r"if_not_exists\(#?\w+, (:\w+)\)(?: \+ (:\w+))?")
 
 Item = dict[str, Any]
 
@@ -52,9 +55,10 @@ class DynamoDB:
         table, key = request["TableName"], request["Key"]
         item = {**key, **(self._find(table, key) or {})}
         values = request.get("ExpressionAttributeValues", {})
+        names = request.get("ExpressionAttributeNames", {})
         for clause, body in _CLAUSE.findall(request["UpdateExpression"]):
-            for action in body.split(", "):
-                _change(item, clause, action, values)
+            for action in _COMMA.split(body):
+                _change(item, clause, action, values, names)
         self._put(table, item)
         return {"Attributes": item}
 
@@ -73,16 +77,19 @@ class DynamoDB:
                 self.put_item(**action["Put"])
             elif "Update" in action:
                 self.update_item(**action["Update"])
+            elif "Delete" in action:
+                table = action["Delete"]["TableName"]
+                self.tables[table].pop(_place(table, action["Delete"]["Key"]), None)
         return {}
 
     def get_paginator(self, operation: str) -> "_Pages":
         return _Pages(getattr(self, operation))
 
     def _find(self, table: str, key: Item) -> Item | None:
-        return self.tables[table].get(tuple(key[name]["S"] for name in _KEYS[table]))
+        return self.tables[table].get(_place(table, key))
 
     def _put(self, table: str, item: Item) -> None:
-        self.tables[table][tuple(item[name]["S"] for name in _KEYS[table])] = item
+        self.tables[table][_place(table, item)] = item
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,12 +100,22 @@ class _Pages:
         yield self.operation(**request)
 
 
-def _change(item: Item, clause: str, action: str, values: Mapping[str, Any]) -> None:
+def _place(table: str, item: Item) -> tuple[str, ...]:
+    return tuple(item[name]["S"] for name in _KEYS[table])
+
+
+def _change(item: Item, clause: str, action: str, values: Mapping[str, Any], names: Mapping[str, str]) -> None:
     if clause == "REMOVE":
-        item.pop(action, None)
+        item.pop(names.get(action, action), None)
         return
     name, value = action.split(" = ") if clause == "SET" else action.split(" ")
-    new = values[value]
+    name = names.get(name, name)
+    if (unless := _UNLESS_THERE.fullmatch(value)) is not None:
+        new = item.get(name, values[unless[1]])
+        if unless[2]:
+            new = {"N": str(int(new["N"]) + int(values[unless[2]]["N"]))}
+    else:
+        new = values[value]
     if clause == "ADD" and name in item:
         old = item[name]
         new = {"SS": sorted({*old["SS"], *new["SS"]})} if "SS" in new else {"N": str(int(old["N"]) + int(new["N"]))}

@@ -100,7 +100,7 @@ class _Adapter(SimulatorAdapter):
             return super().send(*given, **options)
 
 
-class Stand:
+class CpuBench:
     """The sync use case with its real stores, on AWS and Marketo in this process."""
 
     def __init__(self) -> None:
@@ -175,7 +175,7 @@ def _measured(say: Say) -> list[BenchmarkRow]:
     taken: dict[str, list[_Taken]] = {kind: [] for kind, _, _ in KINDS}
     received_at = workload.START
     with _collector_of_sync():
-        stand = Stand()
+        stand = CpuBench()
         for number in range(DELIVERIES):
             say(f"CPU of sync, {EVENTS:,} events each new, unchanged, changed: {number + 1} of {DELIVERIES}")
             persons = range(number * EVENTS, (number + 1) * EVENTS)

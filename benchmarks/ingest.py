@@ -12,6 +12,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from statistics import median
 from typing import Any, Final
+from uuid import uuid4
 
 from benchmarks import aws, workload
 from benchmarks.bodies import bodies
@@ -40,7 +41,9 @@ class Webhook:
         client: Any = self.sqs
         workload.store(dynamodb, workload.active(workload.connection()))
         ingresses = Ingresses(dynamodb, aws.CONNECTIONS)
-        self.ingest = AcceptEvents(ingresses, EventQueue(client, "queue"), lambda: datetime.now(UTC))
+        self.ingest = AcceptEvents(
+            ingresses, EventQueue(client, "queue"), lambda: datetime.now(UTC), lambda: uuid4().hex
+        )
 
     def take(self, body: bytes) -> None:
         """From the request's body to the messages handed to SQS's client, or to the refusal."""

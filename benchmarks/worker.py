@@ -34,6 +34,7 @@ class WorkerJob:
     limits: Limits
     batches: Sequence[str]
     aws_seconds: dict[str, float]
+    audiences: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,7 @@ def main() -> None:
     services = aws.AwsInProcess(job.aws_seconds)
     credentials = {"client_id": "client", "client_secret": "secret"}
     services.secretsmanager.secrets[f"{_PREFIX}/credentials/{workload.CONNECTION_ID}"] = json.dumps(credentials)
-    target = workload.active(workload.connection(job.limits, job.munchkin_id))
+    target = workload.active(workload.connection(job.limits, job.munchkin_id), job.audiences)
     workload.store(services.client("dynamodb"), target)
     services.secretsmanager.secrets[_PSEUDONYMS] = "secret"
     os.environ.update(

@@ -30,7 +30,13 @@ CONNECTION_ID: Final = "9f1c2c1e-6f0a-4a53-8f5e-0d3b6a3c7b11"
 MUNCHKIN: Final = "123-ABC-456"
 TOKEN: Final = "an-ingest-token-of-the-benchmarks"
 LIST: Final = 1001
-SEED: Final = {"lists": [{"name": "Newsletter readers", "id": LIST, "workspace": "Default"}]}
+MOST_AUDIENCES: Final = 100
+SEED: Final = {
+    "lists": [
+        {"name": f"Newsletter {number}", "id": LIST + number, "workspace": "Default"}
+        for number in range(MOST_AUDIENCES)
+    ]
+}
 LIMITLESS: Final = Limits(calls_per_20s=1_000_000, concurrency=5, daily_calls=1_000_000)
 NO_LIMITS: Final = {"calls_per_window": None, "concurrency": None, "daily_quota": None}
 AUDIENCE: Final = AudienceKey("ups", "6a1f2c44-8b7e-4d21-9a3c-5f0e7d6b8c92")
@@ -51,7 +57,7 @@ Payload = dict[str, Any]
 
 
 def connection(limits: Limits = LIMITLESS, munchkin_id: str = MUNCHKIN) -> Connection:
-    """By e-mail, `audience_and_profile`, creating; eight attributes are mapped."""
+    """By e-mail, `audience_and_profile`, creating, with lead ids trusted for a day; eight attributes are mapped."""
     return Connection(
         id=CONNECTION_ID,
         version=1,
@@ -65,13 +71,28 @@ def connection(limits: Limits = LIMITLESS, munchkin_id: str = MUNCHKIN) -> Conne
         status=Status.ENABLED,
         mapping=MAPPING,
         limits=limits,
+        lead_cache=timedelta(hours=24),
+        credentials_version="00000000-0000-0000-0000-000000000001",
     )
 
 
-def active(given: Connection) -> ActiveConnection:
-    """The connection with its one audience."""
-    activation = Activation(AUDIENCE, "Newsletter readers", list_id=LIST, list_name="Newsletter readers")
-    return ActiveConnection(given, {AUDIENCE: activation})
+def audience(number: int) -> AudienceKey:
+    """One of many audiences; AUDIENCE is the first."""
+    return AUDIENCE if number == 0 else AudienceKey("ups", f"{AUDIENCE.id[:-3]}{number:03}")
+
+
+def active(given: Connection, audiences: int = 1) -> ActiveConnection:
+    """The connection with so many audiences."""
+    activations = {
+        audience(number): Activation(
+            audience(number),
+            f"Newsletter {number}",
+            list_id=LIST + number,
+            list_name=f"Newsletter {number}",
+        )
+        for number in range(audiences)
+    }
+    return ActiveConnection(given, activations)
 
 
 def store(dynamodb: DynamoDBClient, target: ActiveConnection) -> None:
@@ -82,8 +103,9 @@ def store(dynamodb: DynamoDBClient, target: ActiveConnection) -> None:
         audiences.put(target.connection.id, activation)
 
 
-def profile(number: int, revision: int = 0) -> Payload:
-    """A profile as Experience Platform exports it; another revision has other attributes."""
+def profile(number: int, revision: int = 0, audiences: int = 1) -> Payload:
+    """A profile as Experience Platform exports it, in so many audiences; another revision has other attributes."""
+    entered = {"lastQualificationTime": "2026-11-20T08:15:30Z", "status": "realized"}
     email = f"ada.lovelace.{number}@example.org"
     return {
         "person": {"name": {"firstName": "Ada", "lastName": f"Lovelace {number}"}},
@@ -96,7 +118,7 @@ def profile(number: int, revision: int = 0) -> Payload:
         },
         "segmentMembership": {
             "ups": {
-                AUDIENCE.id: {"lastQualificationTime": "2026-11-20T08:15:30Z", "status": "realized"},
+                **{audience(one).id: entered for one in range(audiences)},
                 OTHER_AUDIENCE: {"lastQualificationTime": "2026-11-19T21:02:11Z", "status": "realized"},
             }
         },
@@ -125,8 +147,9 @@ def messages(profiles: Iterable[Payload], received_at: datetime = START) -> list
     """The messages that ingest makes of a body."""
     parsed = FORMATS["aep"](body(profiles), RecordTimes(received_at))
     assert not parsed.rejected
-    packed = pack(CONNECTION_ID, received_at, [encode_event(event) for _, event in parsed.events])
     stamp = int(received_at.timestamp())
+    texts = [encode_event(event) for _, event in parsed.events]
+    packed = pack(CONNECTION_ID, received_at, texts, envelope_id=f"{stamp}-4c3d8e4fa5b6c7d8e9f0")
     return [
         Message(f"{stamp}-{number:08d}-4c3d-8e4f-a5b6c7d8e9f0", "receipt " * 30, text)
         for number, (_, text) in enumerate(packed)
@@ -153,7 +176,8 @@ def batch(given: Iterable[Message]) -> Payload:
     }
 
 
-def batches(persons: int, of: int) -> Iterator[list[Message]]:
-    """So many new persons, in batches of the queue."""
+def batches(persons: int, of: int, audiences: int = 1) -> Iterator[list[Message]]:
+    """So many new persons, each in so many audiences, in batches of the queue."""
     for number, start in enumerate(range(0, persons, of)):
-        yield messages(map(profile, range(start, min(start + of, persons))), START + timedelta(seconds=number))
+        profiles = (profile(one, audiences=audiences) for one in range(start, min(start + of, persons)))
+        yield messages(profiles, START + timedelta(seconds=number))

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from aws_lambda_powertools.event_handler.openapi.models import License
 
+from destination.api.connections import ConnectionPatch
 from destination.api.problem_kinds import CONTENT_TYPE, KINDS, MAX_ERRORS
 from destination.api.problems import ProblemDetails
 from functions.connections.app import api
@@ -22,6 +23,7 @@ TARGET: Final = Path(__file__).with_name("openapi.json")
 
 Document = dict[str, Any]
 
+_SAID_OF_A_CHANGE: Final = {"same_people": ConnectionPatch.model_json_schema()["properties"]["same_people"]}
 _BODY: Final = ("not-json", "unsupported-media-type", "invalid")
 _MARKETO: Final = ("marketo-blocked", "marketo-rejected", "marketo-unavailable")
 _PROBLEMS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -31,6 +33,7 @@ _PROBLEMS: Final[Mapping[str, tuple[str, ...]]] = {
     "changeConnection": (
         *_BODY,
         "not-found",
+        "already-bound",
         "policy-violation",
         "incomplete",
         "checks-failed",
@@ -83,7 +86,7 @@ _PROBLEMS: Final[Mapping[str, tuple[str, ...]]] = {
         "stale",
         *_MARKETO,
     ),
-    "deactivateAudience": ("not-found", "incomplete", "deleting", "stale", "invalid", *_MARKETO),
+    "deactivateAudience": ("not-found", "incomplete", "deleting", "not-emptied", "stale", "invalid", *_MARKETO),
     "previewEvents": ("not-json", "too-large", "not-found", "incomplete", *_MARKETO),
     "listDedupeFields": ("not-found", "incomplete", *_MARKETO),
     "listFields": ("not-found", "incomplete", *_MARKETO),
@@ -102,6 +105,7 @@ _PROBLEMS: Final[Mapping[str, tuple[str, ...]]] = {
     "requestVerification": (*_BODY, "not-found", "incomplete", "verifying"),
     "listVerifications": ("not-found",),
     "getVerification": ("not-found",),
+    "cancelVerification": ("not-found",),
     "setAlerts": (*_BODY, "not-found", "incomplete", "deleting", "stale"),
     "postEvents": (
         "not-json",
@@ -140,7 +144,8 @@ def document() -> Document:
         del schemas[theirs]
     problem = ProblemDetails.model_json_schema(ref_template=_REF + "{model}")
     schemas |= problem.pop("$defs") | {"ProblemDetails": problem}
-    schemas |= {f"{name}Patch": _patch(name, schemas[f"{name}In"]) for name in ("Connection", "Audience")}
+    schemas["ConnectionPatch"] = _patch("Connection", schemas["ConnectionIn"]["properties"] | _SAID_OF_A_CHANGE)
+    schemas["AudiencePatch"] = _patch("Audience", schemas["AudienceIn"]["properties"])
     for operation in _operations(made):
         _complete(operation, schemas)
     answers = {status: {**answer, "headers": _CORRELATED} for status, answer in _WEBHOOK["responses"].items()}
@@ -198,7 +203,7 @@ def _has_version(schema: Document) -> bool:
 
 
 def _patch(name: str, whole: Document) -> Document:
-    properties = {name: {"anyOf": [schema, {"type": "null"}]} for name, schema in whole["properties"].items()}
+    properties = {name: {"anyOf": [schema, {"type": "null"}]} for name, schema in whole.items()}
     return {
         "title": f"{name}Patch",
         "description": "JSON merge patch (RFC 7396): null sets a property back to its default.",

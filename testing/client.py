@@ -105,7 +105,11 @@ class Stack:
         event = '{"id":"%s","at":"2026-11-21T10:00:00Z","profile":{},"identities":{},"audiences":[]}'
         received = datetime(2026, 11, 21, 10, tzinfo=UTC)
         bodies = [
-            body for number in range(count) for _, body in pack(connection_id, received, [event % f"{code}-{number}"])
+            body
+            for number in range(count)
+            for _, body in pack(
+                connection_id, received, [event % f"{code}-{number}"], envelope_id=f"{connection_id}-{code}-{number}"
+            )
         ]
         DeadLetters(self.sqs, self.dead_letter_queue_url).send([DeadLetter(one, code, "Because.") for one in bodies])
         return bodies

@@ -1,11 +1,14 @@
 """A worker that dies in the middle of its work: from one effect on, none of what it does reaches the world."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from botocore.client import BaseClient
 from requests import PreparedRequest, Response
 
+from destination.delivery.verify_lists import VerifyLists
 from marketo_simulator import Simulator
 from marketo_simulator.adapter import SimulatorAdapter
 from testing.world import World
@@ -70,5 +73,29 @@ def mortal(world: World) -> Life:
         name: Mortal(getattr(world, name), life)
         for name in ("connections", "leases", "ledger", "queue", "dead_letters")
     }
-    world.sync = world.delivery(**used)
+    verify = VerifyLists(
+        Mortal(world.verifications, life),
+        Mortal(world.ledger, life),
+        Mortal(world.leases, life).enter,
+        lambda: world.now,
+        Mortal(world.connections, life).filled,
+    )
+    world.sync = world.delivery(**used, verify=verify)
     return life
+
+
+@contextmanager
+def mortal_clients(life: Life, *clients: BaseClient) -> Iterator[None]:
+    """While the block runs, each call of the clients to AWS is an effect of a worker that has so much life."""
+
+    def moment(**_: object) -> None:
+        life.moment()
+
+    events = [(client.meta.events, name) for client in clients for name in ("before-call", "after-call")]
+    for emitter, name in events:
+        emitter.register_first(name, moment)
+    try:
+        yield
+    finally:
+        for emitter, name in events:
+            emitter.unregister(name, moment)

@@ -26,17 +26,18 @@ CLIENTS = [{"client_id": "the-client", "client_secret": "the-secret"}]
 
 
 class FakeClock:
-    """Time that passes only by sleeping."""
+    """Time that passes only by sleeping; `frozen` for so many seconds, which the monotonic clock knows nothing of."""
 
     def __init__(self, monotonic: float = 0.0) -> None:
         self.elapsed = monotonic
+        self.frozen = 0.0
         self.slept: list[float] = []
 
     def monotonic(self) -> float:
         return self.elapsed
 
     def now(self) -> datetime:
-        return START + timedelta(seconds=self.elapsed)
+        return START + timedelta(seconds=self.elapsed + self.frozen)
 
     def wall(self) -> float:
         return self.now().timestamp()
@@ -170,6 +171,7 @@ def pace(
     state: PaceState = NOTHING_KNOWN,
     deadline: float = float("inf"),
     end: float = float("inf"),
+    until: float = float("inf"),
 ) -> Pace:
     """By the clock's time; the jitter is always half of what it may be."""
     return Pace(
@@ -179,6 +181,7 @@ def pace(
         state=state,
         deadline=deadline,
         end=end,
+        until=until,
         monotonic=clock.monotonic,
         wall=clock.wall,
         sleep=clock.sleep,

@@ -5,6 +5,7 @@ What each of them does is what the real one does over AWS: tests/contract/stores
 
 import copy
 import itertools
+import threading
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -16,18 +17,24 @@ from destination.domain.alert import Alert, AlertState
 from destination.domain.audience import AudienceKey
 from destination.domain.connection import DELIVERING, ActiveConnection, Connection, Limits, Status, Waiting
 from destination.domain.credentials import AccessToken, ClientCredentials
-from destination.domain.event import MembershipStatus
+from destination.domain.failure import Failure
 from destination.domain.pace import PaceState
 from destination.domain.pause import Pause
-from destination.domain.person import Delivered, LedgerRow
-from destination.domain.run import RETENTION, Run, Tally, hour_of, run_id, total_of
-from destination.domain.verification import AudienceCheck, Verification
+from destination.domain.person import LedgerRow, Origin
+from destination.domain.run import RETENTION, Run, Tally, hour_of, run_id, total_of, whole
+from destination.domain.shard import name_of
+from destination.domain.verification import AudienceCheck, Stand, Verification
 from destination.queue import MAX_VISIBILITY_SECONDS, DeadLetter, Message
 from destination.store.alerts import Stored
+from destination.store.cursors import cursor_of, position_of
 from destination.store.errors import NotFoundError, StaleVersionError
-from destination.store.leases import Lease
-from destination.store.ledger import TRANSACTION_ITEMS, Entry, LeaseLostError, StaleRunError
+from destination.store.leases import Lease, LeaseLostError
+from destination.store.ledger import TRANSACTION_ITEMS, Entry, Page, StaleRunError
 from destination.store.summaries import SummedUp
+
+MAX_TRANSACTION_BYTES = 4_000_000
+MAX_ITEM_BYTES = 400 * 1024
+"""What DynamoDB takes (Service quotas, "Transactions", "Items")."""
 
 
 @dataclass
@@ -35,7 +42,7 @@ class MemoryConnections:
     stored: dict[str, ActiveConnection] = field(default_factory=dict)
 
     def active(self, connection_id: str) -> ActiveConnection:
-        if connection_id not in self.stored:
+        if connection_id not in self.stored or self.stored[connection_id].connection.is_discarded:
             raise NotFoundError(f"there is no connection {connection_id}")
         return self.stored[connection_id]
 
@@ -50,12 +57,54 @@ class MemoryConnections:
         connections = (target.connection for target in self.stored.values())
         return [one.limits for one in connections if one.munchkin_id == munchkin_id and one.status in DELIVERING]
 
-    def rebind(self, connection_id: str, audience: AudienceKey, before: int, list_id: int, list_name: str) -> None:
+    def rebind(
+        self,
+        connection_id: str,
+        audience: AudienceKey,
+        before: int,
+        list_id: int,
+        list_name: str,
+        *,
+        may_hold_others: bool,
+        fill_at: datetime | None,
+    ) -> bool:
         target = self.stored.get(connection_id)
         activation = target.activations.get(audience) if target else None
-        if target and activation and activation.list_id == before:
-            bound = {audience: replace(activation, list_id=list_id, list_name=list_name)}
-            self.stored[connection_id] = replace(target, activations={**target.activations, **bound})
+        if target is None or activation is None or activation.list_id != before:
+            return False
+        if self._owner(target.connection.munchkin_id, list_id) not in {None, (connection_id, audience)}:
+            return False
+        bound = replace(
+            activation,
+            list_id=list_id,
+            list_name=list_name,
+            may_hold_others=may_hold_others,
+            fill_at=fill_at,
+            emptied_to=None,
+        )
+        self.stored[connection_id] = replace(target, activations={**target.activations, audience: bound})
+        return True
+
+    def filled(self, connection_id: str, audience: AudienceKey, list_id: int, due: datetime) -> None:
+        target = self.stored.get(connection_id)
+        activation = target.activations.get(audience) if target else None
+        if target is not None and activation is not None and (activation.list_id, activation.fill_at) == (list_id, due):
+            filled = {audience: replace(activation, fill_at=None)}
+            self.stored[connection_id] = replace(target, activations={**target.activations, **filled})
+
+    def deactivate(self, connection_id: str, audience: AudienceKey) -> None:
+        """What an operator does."""
+        target = self.stored[connection_id]
+        left = {one: activation for one, activation in target.activations.items() if one != audience}
+        self.stored[connection_id] = replace(target, activations=left, dormant=target.dormant | {audience})
+
+    def begin_delivery(self, connection_id: str, version: int, at: datetime) -> bool:
+        target = self.stored.get(connection_id)
+        if target is None or target.connection.version != version:
+            return False
+        begun = replace(target.connection, delivered_at=target.connection.delivered_at or at)
+        self.stored[connection_id] = replace(target, connection=begun)
+        return True
 
     def block(self, connection_id: str, cause: str) -> None:
         status = self._status(connection_id)
@@ -70,6 +119,14 @@ class MemoryConnections:
     def wait(self, connection_id: str, waiting: Waiting | None) -> None:
         if target := self.stored.get(connection_id):
             self.stored[connection_id] = replace(target, connection=replace(target.connection, waiting=waiting))
+
+    def _owner(self, munchkin_id: str, list_id: int) -> tuple[str, AudienceKey] | None:
+        """The connection and the audience that have a list of an instance."""
+        for target in self.stored.values():
+            for audience, activation in target.activations.items():
+                if target.connection.munchkin_id == munchkin_id and activation.list_id == list_id:
+                    return target.connection.id, audience
+        return None
 
     def _status(self, connection_id: str) -> Status | None:
         target = self.stored.get(connection_id)
@@ -87,6 +144,7 @@ class MemoryLeases:
     paces: dict[str, PaceState] = field(default_factory=dict)
     pauses: dict[str, Pause | None] = field(default_factory=dict)
     fences: defaultdict[str, int] = field(default_factory=lambda: defaultdict(int))
+    entered: dict[tuple[str, int], int] = field(default_factory=dict)
 
     def acquire(self, munchkin_id: str, now: datetime, until: datetime) -> Lease | None:
         if munchkin_id in self.held and self.held[munchkin_id].until >= now:
@@ -103,77 +161,150 @@ class MemoryLeases:
             self.paces[lease.munchkin_id] = pace
             self.pauses[lease.munchkin_id] = pause
 
+    def enter(self, lease: Lease, shards: Collection[int]) -> None:
+        for shard in shards:
+            if self.entered.get((lease.munchkin_id, shard), 0) > lease.fence:
+                raise LeaseLostError(f"the lease on {lease.munchkin_id} was lost")
+            self.entered[lease.munchkin_id, shard] = lease.fence
+
 
 @dataclass
 class MemoryRuns:
-    """`late`: by connection and hour, the runs that were written after their hour, and not settled since."""
+    """`parts` by connection, hour and shard; `late`: those written after their hour, and not settled since."""
 
-    stored: dict[tuple[str, str], Run] = field(default_factory=dict)
-    late: set[tuple[str, str]] = field(default_factory=set)
+    parts: dict[tuple[str, str, int], Run] = field(default_factory=dict)
+    late: set[tuple[str, str, int]] = field(default_factory=set)
+
+    @property
+    def stored(self) -> dict[tuple[str, str], Run]:
+        """The runs of all connections as they read, by connection and hour."""
+        of_run: defaultdict[tuple[str, str], dict[str, Run]] = defaultdict(dict)
+        for (connection_id, hour, shard), part in sorted(self.parts.items(), key=lambda one: one[0]):
+            of_run[connection_id, hour][f"{hour}#{shard}"] = copy.deepcopy(part)
+        return {name: whole(parts) for name, parts in of_run.items()}
 
     def get(self, connection_id: str, run_id: str) -> Run | None:
-        return copy.deepcopy(self.stored.get((connection_id, run_id)))
+        return self.stored.get((connection_id, run_id))
+
+    def part(self, connection_id: str, run_id: str, shard: int) -> Run:
+        empty = Run(connection_id, run_id, shard=shard)
+        return copy.deepcopy(self.parts.get((connection_id, run_id, shard), empty))
 
     def last_event_at(self, connection_id: str, now: datetime) -> datetime | None:
-        known = (run for (owner, _), run in self.stored.items() if owner == connection_id)
+        known = (run for (owner, _, _), run in self.parts.items() if owner == connection_id)
         kept = (run for run in known if run_id(now - RETENTION) <= run.id <= run_id(now))
         hours = (hour_of(run.id) for run in kept if run.tally.counts["received"] or run.tally.counts["ignored"])
         last = max(hours, default=None)
         return None if last is None else min(last + timedelta(hours=1), now)
 
-    def is_as_read(self, run: Run) -> bool:
+    def is_as_read(self, part: Run) -> bool:
         """Whether nobody wrote it since."""
-        return self.stored.get((run.connection_id, run.id), run).version == run.version
+        return self.parts.get((part.connection_id, part.id, part.shard), part).version == part.version
 
-    def write(self, run: Run, now: datetime) -> None:
+    def write(self, part: Run, now: datetime) -> None:
         """Store the next version, in place of any."""
-        key = (run.connection_id, run.id)
-        self.stored[key] = copy.deepcopy(replace(run, version=run.version + 1))
-        is_late = now >= hour_of(run.id) + timedelta(hours=1)
+        key = (part.connection_id, part.id, part.shard)
+        self.parts[key] = copy.deepcopy(replace(part, version=part.version + 1))
+        is_late = now >= hour_of(part.id) + timedelta(hours=1)
         (self.late.add if is_late else self.late.discard)(key)
+
+    def settle(self, run: Run) -> None:
+        """Take those parts off the late ones that nobody wrote since."""
+        for (connection_id, hour, shard), part in self.parts.items():
+            is_of_run = (connection_id, hour) == (run.connection_id, run.id)
+            if is_of_run and run.parts.get(f"{hour}#{shard}") == part.version:
+                self.late.discard((connection_id, hour, shard))
 
 
 @dataclass
 class MemoryLedger:
+    """`page_rows`: how many rows a page holds. A transaction is refused as DynamoDB refuses it."""
+
     leases: MemoryLeases
     people: dict[tuple[str, str], LedgerRow] = field(default_factory=dict)
-    marks: defaultdict[tuple[str, str], frozenset[str]] = field(default_factory=lambda: defaultdict(frozenset))
+    marks: defaultdict[tuple[str, int, str], frozenset[str]] = field(default_factory=lambda: defaultdict(frozenset))
+    failed: dict[tuple[str, int, str, str], Failure] = field(default_factory=dict)
+    received: dict[tuple[str, int, str], datetime] = field(default_factory=dict)
     runs: MemoryRuns = field(default_factory=MemoryRuns)
+    page_rows: int = 100
+    lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def rows(self, connection_id: str, dedupe_keys: Sequence[str]) -> dict[str, LedgerRow]:
-        return {key: self.people[connection_id, key] for key in dedupe_keys if (connection_id, key) in self.people}
+    def rows(
+        self, connection_id: str, keys: Collection[str], audiences: Collection[AudienceKey]
+    ) -> dict[str, LedgerRow]:
+        names = {name_of(key): key for key in keys}
+        return {names[name]: row for name, row in self.rows_by_name(connection_id, names, audiences).items()}
 
-    def counted(self, connection_id: str, message_ids: Sequence[str]) -> dict[str, frozenset[str]]:
-        return {one: self.marks[connection_id, one] for one in message_ids if (connection_id, one) in self.marks}
+    def rows_by_name(
+        self, connection_id: str, names: Collection[str], audiences: Collection[AudienceKey]
+    ) -> dict[str, LedgerRow]:
+        found = {name: self.people.get((connection_id, name)) for name in names}
+        return {name: _of_audiences(row, audiences) for name, row in found.items() if row is not None}
 
-    def members(self, connection_id: str, audience: AudienceKey) -> Iterator[int]:
-        return (one.lead_id for one in self.placed(connection_id, audience) if one.lead_id is not None)
+    def pages(self, connection_id: str, audiences: Collection[AudienceKey], cursor: str | None = None) -> Page:
+        after = position_of(cursor) if cursor else ""
+        own = sorted(name for owner, name in list(self.people) if owner == connection_id and name > after)
+        names = own[: self.page_rows]
+        rows = tuple(self.rows_by_name(connection_id, names, audiences).items())
+        return Page(rows, cursor_of(names[-1]) if len(own) > len(names) else None)
 
-    def placed(self, connection_id: str, audience: AudienceKey) -> Iterator[Delivered]:
-        for (owner, _), row in list(self.people.items()):
-            delivered = row.memberships.get(audience)
-            if owner == connection_id and delivered and delivered.status is MembershipStatus.REALIZED:
-                yield delivered
+    def counted(
+        self, connection_id: str, envelopes: Collection[tuple[int, str]]
+    ) -> dict[tuple[int, str], frozenset[str]]:
+        return {one: self.marks[connection_id, *one] for one in envelopes if (connection_id, *one) in self.marks}
 
-    def run(self, connection_id: str, run_id: str) -> Run:
-        return self.runs.get(connection_id, run_id) or Run(connection_id, run_id)
+    def failures(self, connection_id: str, origins: Collection[tuple[int, Origin]]) -> dict[Origin, Failure]:
+        names = {origin: (connection_id, shard, origin.envelope_id, origin.number) for shard, origin in origins}
+        return {origin: self.failed[name] for origin, name in names.items() if name in self.failed}
+
+    def receipts(self, connection_id: str, events: Collection[tuple[int, str]]) -> dict[tuple[int, str], datetime]:
+        return {one: self.received[connection_id, *one] for one in events if (connection_id, *one) in self.received}
+
+    def run(self, connection_id: str, run_id: str, shard: int) -> Run:
+        return self.runs.part(connection_id, run_id, shard)
 
     def record(self, connection_id: str, entry: Entry, lease: Lease, now: datetime) -> None:
-        if entry.items > TRANSACTION_ITEMS:
+        sizes = entry.item_bytes
+        if (
+            entry.items > TRANSACTION_ITEMS
+            or sum(sizes) > MAX_TRANSACTION_BYTES
+            or max(sizes, default=0) > MAX_ITEM_BYTES
+        ):
             raise ClientError({"Error": {"Code": "ValidationException"}}, "TransactWriteItems")
-        if self.leases.fences[lease.munchkin_id] != lease.fence:
+        with self.lock:
+            self._record(connection_id, entry, lease, now)
+
+    def _record(self, connection_id: str, entry: Entry, lease: Lease, now: datetime) -> None:
+        if self.leases.entered.get((lease.munchkin_id, entry.shard)) != lease.fence:
             raise LeaseLostError(f"the lease on {lease.munchkin_id} was lost")
         if not all(self.runs.is_as_read(run) for run in entry.runs):
             raise StaleRunError("a run was written since it was read")
-        self.people |= {(connection_id, key): row for key, row in entry.rows.items()}
-        for message_id, numbers in entry.counted.items():
-            self.marks[connection_id, message_id] |= numbers
+        self.people |= {(connection_id, name): row for name, row in entry.rows.items()}
+        for envelope_id, numbers in entry.counted.items():
+            self.marks[connection_id, entry.shard, envelope_id] |= numbers
+        for origin, failure in entry.failures.items():
+            name = (connection_id, entry.shard, origin.envelope_id, origin.number)
+            self.failed.pop(name, None)
+            self.failed |= {name: failure} if failure else {}
+        self.received |= {(connection_id, entry.shard, event): at for event, at in entry.receipts.items()}
         for run in entry.runs:
             self.runs.write(run, now)
 
+    def row(self, connection_id: str, key: str) -> LedgerRow | None:
+        """The row of a person as it is, whatever audiences it is of."""
+        return self.people.get((connection_id, name_of(key)))
+
     def total(self, connection_id: str) -> Tally:
         """All runs of a connection added up."""
-        return total_of(run for (owner, _), run in self.runs.stored.items() if owner == connection_id)
+        return total_of(run for (owner, _, _), run in self.runs.parts.items() if owner == connection_id)
+
+
+def _of_audiences(row: LedgerRow, audiences: Collection[AudienceKey]) -> LedgerRow:
+    return replace(
+        row,
+        desired={audience: one for audience, one in row.desired.items() if audience in audiences},
+        applied={audience: one for audience, one in row.applied.items() if audience in audiences},
+    )
 
 
 @dataclass
@@ -229,10 +360,10 @@ class MemoryCredentials:
 
     given: dict[str, ClientCredentials] = field(default_factory=dict)
 
-    def get(self, connection_id: str) -> ClientCredentials:
-        if connection_id not in self.given:
-            raise NotFoundError(f"connection {connection_id} has no credentials")
-        return self.given[connection_id]
+    def get(self, connection: Connection) -> ClientCredentials:
+        if connection.id not in self.given:
+            raise NotFoundError(f"connection {connection.id} has no credentials")
+        return self.given[connection.id]
 
 
 @dataclass
@@ -242,9 +373,11 @@ class MemoryVerifications:
     stored: dict[str, Verification] = field(default_factory=dict)
     found: dict[tuple[str, int], AudienceCheck] = field(default_factory=dict)
     leads: dict[tuple[str, int], dict[int, list[int]]] = field(default_factory=dict)
+    standings: dict[tuple[str, int], dict[int, list[Stand]]] = field(default_factory=dict)
     left: dict[str, dict[AudienceKey, int]] = field(default_factory=dict)
 
     def create(self, verification: Verification, checks: Sequence[AudienceCheck]) -> None:
+        """As one that is seen for the first time."""
         self.stored[verification.id] = verification
         self.found |= {(verification.id, number): one for number, one in enumerate(checks)}
 
@@ -252,20 +385,34 @@ class MemoryVerifications:
         found = self.stored.get(verification_id)
         return found if found and found.connection_id == connection_id else None
 
-    def put(self, verification: Verification) -> None:
-        self.stored[verification.id] = verification
+    def put(self, verification: Verification) -> Verification:
+        self._refuse_stale(verification)
+        changed = replace(verification, version=verification.version + 1)
+        self.stored[verification.id] = changed
+        return changed
 
     def checks(self, verification: Verification) -> list[AudienceCheck]:
         return [check for (owner, _), check in sorted(self.found.items(), key=_place) if owner == verification.id]
 
-    def put_check(self, verification: Verification, number: int, check: AudienceCheck) -> None:
+    def put_check(self, verification: Verification, number: int, check: AudienceCheck) -> Verification:
+        changed = self.put(verification)
         self.found[verification.id, number] = check
+        return changed
 
     def put_read(self, verification: Verification, number: int, part: int, lead_ids: Iterable[int]) -> None:
+        self._refuse_stale(verification)
         self.leads.setdefault((verification.id, number), {})[part] = list(lead_ids)
 
     def read(self, verification: Verification, number: int) -> set[int]:
         return {one for part in self.leads.get((verification.id, number), {}).values() for one in part}
+
+    def put_stands(self, verification: Verification, number: int, part: int, stands: Sequence[Stand]) -> None:
+        self._refuse_stale(verification)
+        self.standings.setdefault((verification.id, number), {})[part] = list(stands)
+
+    def stands(self, verification: Verification, number: int, parts: int) -> Iterator[Stand]:
+        found = self.standings.get((verification.id, number), {})
+        return (one for part in range(parts) for one in found[part])
 
     def forget_read(self, verification: Verification, number: int) -> None:
         self.leads.pop((verification.id, number), None)
@@ -282,6 +429,11 @@ class MemoryVerifications:
             return None
         now = audiences()
         return sum(count for one, count in self.left[connection_id].items() if one in now)
+
+    def _refuse_stale(self, verification: Verification) -> None:
+        found = self.stored.get(verification.id)
+        if found is None or found.version != verification.version:
+            raise StaleVersionError(f"verification {verification.id} is no longer at version {verification.version}")
 
 
 @dataclass
@@ -301,11 +453,11 @@ class MemorySummaries:
         self.stored[run.connection_id, run.id] = SummedUp(run.version, run.tally.counts.copy())
 
     def late(self) -> Iterator[tuple[str, str]]:
-        yield from sorted(self.runs.late, key=lambda one: one[1])
+        runs = {(connection_id, hour) for connection_id, hour, _ in self.runs.late}
+        yield from sorted(runs, key=lambda one: one[1])
 
     def settle(self, run: Run) -> None:
-        if self.runs.is_as_read(run):
-            self.runs.late.discard((run.connection_id, run.id))
+        self.runs.settle(run)
 
 
 @dataclass

@@ -1,26 +1,33 @@
 """The control plane's use cases, over moto's AWS and the Marketo simulator in process."""
 
+import functools
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import boto3
 import requests
 from moto import mock_aws
+from mypy_boto3_dynamodb import DynamoDBClient
+from mypy_boto3_secretsmanager import SecretsManagerClient
+from mypy_boto3_sqs import SQSClient
 
-from destination.control.audiences import Emptying, ManageAudiences
+from destination.control.audiences import BindLists, ManageAudiences
 from destination.control.audit import Recorder
 from destination.control.checks import CheckConnections
 from destination.control.connections import ManageConnections
+from destination.control.emptying import Emptying
 from destination.control.governance import ManagePolicies
 from destination.control.removal import Removal
+from destination.control.verifications import ManageVerifications
 from destination.domain.audience import Activation, AudienceKey
 from destination.domain.connection import Connection, MappingRow, PersonAction, Status, SyncType
 from destination.domain.credentials import ClientCredentials
 from destination.marketo.instance import Marketo
 from destination.marketo.pace import Pace
+from destination.queue import EventQueue
 from destination.store.alerts import Alerts
 from destination.store.audiences import Audiences
 from destination.store.audit import Audit
@@ -32,8 +39,10 @@ from destination.store.leases import Leases
 from destination.store.ledger import Ledger
 from destination.store.runs import Runs
 from destination.store.secrets import Credentials, TokenSecret
+from destination.store.verifications import Verifications
 from marketo_simulator import Simulator
 from marketo_simulator.adapter import SimulatorAdapter
+from testing.serial import one_call_at_a_time
 from testing.template import source, tables
 
 NOW = datetime(2026, 11, 21, 10, 30, tzinfo=UTC)
@@ -58,13 +67,20 @@ DRAFT = Connection(
 
 @dataclass
 class Plane:
-    """The use cases of the control plane, the Marketo that they work on, and what others know of the connections."""
+    """The use cases of the control plane, the Marketo that they work on, and what others know of the connections.
+
+    `dynamodb`, `secrets` and `sqs` are the clients that the use cases have, too.
+    """
 
     connections: ManageConnections
     audiences: ManageAudiences
+    verifications: ManageVerifications
     marketo: Simulator
     delivering: DeliveringConnections
     ingresses: Ingresses
+    dynamodb: DynamoDBClient
+    secrets: SecretsManagerClient
+    sqs: SQSClient
 
     def draft(self) -> str:
         return self.connections.create(DRAFT, CREDENTIALS).connection.id
@@ -76,14 +92,19 @@ class Plane:
         return connection_id
 
 
+@functools.cache
+def _clients() -> tuple[DynamoDBClient, SecretsManagerClient, SQSClient]:
+    return boto3.client("dynamodb"), boto3.client("secretsmanager"), boto3.client("sqs")
+
+
 @contextmanager
-def use_cases() -> Iterator[Plane]:
-    simulator = Simulator()
+def use_cases(clock: Callable[[], datetime] = lambda: NOW) -> Iterator[Plane]:
+    simulator = Simulator(clock=clock)
     http = requests.Session()
     http.mount("https://", SimulatorAdapter(simulator))
+    one_call_at_a_time()
     with mock_aws():
-        dynamodb = boto3.client("dynamodb")
-        secretsmanager = boto3.client("secretsmanager")
+        dynamodb, secretsmanager, sqs = _clients()
         for name in ("ConnectionsTable", "LedgerTable", "RunsTable"):
             dynamodb.create_table(**TABLES[name])
 
@@ -99,7 +120,7 @@ def use_cases() -> Iterator[Plane]:
                 pace=Pace(100, 10),
             )
 
-        ids, tokens, records = itertools.count(1), itertools.count(1), itertools.count(1)
+        ids, tokens, records, verified = (itertools.count(1) for _ in range(4))
         connections = Connections(dynamodb, "ConnectionsTable")
         activations = Audiences(dynamodb, "ConnectionsTable")
         credentials = Credentials(secretsmanager, "dest")
@@ -109,34 +130,68 @@ def use_cases() -> Iterator[Plane]:
             Audit(dynamodb, "ConnectionsTable"),
             actor=lambda: OPERATOR,
             new_id=lambda: f"record-{next(records)}",
-            clock=lambda: NOW,
+            clock=clock,
         )
         governance = ManagePolicies(Policies(dynamodb, "ConnectionsTable"), connections, activations, record)
+        lists = BindLists(activations, credentials, marketo_for, record, clock)
+        removal = Removal(
+            connections=connections,
+            credentials=credentials,
+            alerts=Alerts(dynamodb, "RunsTable"),
+            ledger=ledger,
+            leases=leases,
+            token_of=token_of,
+            record=record,
+            clock=clock,
+            time=timedelta(seconds=15),
+        )
         management = ManageConnections(
             connections=connections,
             credentials=credentials,
-            removal=Removal(connections, credentials, Alerts(dynamodb, "RunsTable"), token_of, record),
+            removal=removal,
             record=record,
             governance=governance,
-            checks=CheckConnections(connections, credentials, marketo_for, lambda: NOW),
+            bind_lists=lists,
+            checks=CheckConnections(connections, credentials, marketo_for, clock),
             token_of=token_of,
             new_id=lambda: f"connection-{next(ids)}",
             new_token=lambda: f"token-{next(tokens)}",
-            clock=lambda: NOW,
+            clock=clock,
+        )
+        verifications = ManageVerifications(
+            connections=connections,
+            stored=Verifications(dynamodb, "RunsTable"),
+            queue=EventQueue(sqs, sqs.create_queue(QueueName="events")["QueueUrl"]),
+            record=record,
+            new_id=lambda: f"{next(verified):08x}",
+            clock=clock,
         )
         audiences = ManageAudiences(
             connections=connections,
             audiences=activations,
-            credentials=credentials,
-            marketo_for=marketo_for,
-            emptying=Emptying(leases, ledger, marketo_for, clock=lambda: NOW, sleep=lambda _: None),
+            lists=lists,
+            emptying=Emptying(
+                connections=connections,
+                audiences=activations,
+                leases=leases,
+                ledger=ledger,
+                marketo_for=marketo_for,
+                clock=clock,
+                sleep=lambda _: None,
+            ),
+            verifications=verifications,
             governance=governance,
             record=record,
+            clock=clock,
         )
         yield Plane(
             management,
             audiences,
+            verifications,
             simulator,
             DeliveringConnections(dynamodb, "ConnectionsTable"),
             Ingresses(dynamodb, "ConnectionsTable"),
+            dynamodb,
+            secretsmanager,
+            sqs,
         )

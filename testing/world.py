@@ -1,28 +1,20 @@
 """The whole delivery without AWS and without sockets: the sync use case, stores in memory, the Marketo simulator."""
 
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import requests
 
 from destination.delivery.batch import BatchReport, DeliverBatch
 from destination.delivery.verify_lists import VerifyLists
-from destination.domain.audience import Activation, AudienceKey
-from destination.domain.connection import (
-    ActiveConnection,
-    Connection,
-    Limits,
-    MappingRow,
-    PersonAction,
-    Status,
-    SyncType,
-)
+from destination.domain.audience import Activation
+from destination.domain.connection import ActiveConnection, Connection, Limits
 from destination.domain.credentials import ClientCredentials
-from destination.domain.event import Membership, MembershipStatus, ProfileEvent
+from destination.domain.event import ProfileEvent
 from destination.domain.pace import PaceState
-from destination.domain.pseudonym import pseudonym
 from destination.marketo.instance import Marketo
 from destination.marketo.pace import Pace
 from destination.queue import encode_event, pack
@@ -38,69 +30,24 @@ from testing.memory import (
     MemoryToken,
     MemoryVerifications,
 )
+from testing.persons import EMAIL_MAPPING, MUNCHKIN, START, audience, connection, event, name_of
 
-START = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)
-MUNCHKIN = "123-ABC-456"
-EMAIL_MAPPING = (
-    MappingRow("email", "DedupeField"),
-    MappingRow("firstName", "firstName"),
-    MappingRow("lastName", "lastName"),
-    MappingRow("company", "company"),
-    MappingRow("score", "leadScore"),
-)
-
-
-def name_of(dedupe_key: str) -> str:
-    """The pseudonym of a person."""
-    return pseudonym(b"secret", dedupe_key)
-
-
-def audience(name: str) -> AudienceKey:
-    return AudienceKey("ups", name)
-
-
-def connection(**changes: Any) -> Connection:
-    """An enabled connection by e-mail, `audience_and_profile` and creating, unless said otherwise."""
-    plain = Connection(
-        id="connection-1",
-        version=1,
-        name="Webinar leads",
-        munchkin_id=MUNCHKIN,
-        workspace="Default",
-        sync_type=SyncType.AUDIENCE_AND_PROFILE,
-        person_action=PersonAction.UPDATE_EXISTING_AND_CREATE_NEW,
-        dedupe_field="email",
-        source_format="canonical",
-        status=Status.ENABLED,
-        mapping=EMAIL_MAPPING,
-    )
-    return replace(plain, **changes)
-
-
-def event(
-    email: str | None,
-    *memberships: tuple[str, MembershipStatus],
-    at: datetime = START,
-    **profile: object,
-) -> ProfileEvent:
-    """An event of one profile, its memberships as old as itself; the names are filled unless said otherwise."""
-    attributes = {"email": email, "firstName": "Ada", "lastName": "Lovelace", **profile}
-    return ProfileEvent(
-        at=at,
-        profile={name: value for name, value in attributes.items() if value is not None},
-        identities={},
-        memberships=tuple(Membership(audience(name), status, at) for name, status in memberships),
-    )
+__all__ = ["EMAIL_MAPPING", "MUNCHKIN", "START", "World", "audience", "connection", "event", "name_of"]
 
 
 @dataclass
 class World:
-    """A simulator with lists for audiences `a` and `b` (ids 1001, 1002), and one connection to it."""
+    """A simulator with lists for audiences `a` and `b` (ids 1001, 1002), and one connection to it.
+
+    `may_hold_others`: whether others may have put people on these lists.
+    """
 
     connection: Connection = field(default_factory=connection)
     leads: Sequence[Mapping[str, object]] = ()
     settings: Mapping[str, object] = field(default_factory=dict)
     now: datetime = START
+    may_hold_others: bool = True
+    numbers: Iterator[int] = field(default_factory=itertools.count)
 
     def __post_init__(self) -> None:
         lists = [{"name": name, "id": 1001 + number, "workspace": "Default"} for number, name in enumerate("ab")]
@@ -115,7 +62,9 @@ class World:
         self.http = requests.Session()
         self.http.mount("https://", SimulatorAdapter(self.simulator))
         activations = {
-            audience(name): Activation(audience(name), name, list_id=1001 + number, list_name=name)
+            audience(name): Activation(
+                audience(name), name, list_id=1001 + number, list_name=name, may_hold_others=self.may_hold_others
+            )
             for number, name in enumerate("ab")
         }
         self.connections.stored[self.connection.id] = ActiveConnection(self.connection, activations)
@@ -141,7 +90,9 @@ class World:
             "marketo": lambda _: self.marketo,
             "pace": self.pace,
             "clock": lambda: self.now,
-            "verify": VerifyLists(self.verifications, self.ledger.placed, lambda: self.now),
+            "verify": VerifyLists(
+                self.verifications, self.ledger, self.leases.enter, lambda: self.now, self.connections.filled
+            ),
             "sleep": self.sleep,
             "chance": lambda: 0.0,
             "name_of": name_of,
@@ -158,15 +109,45 @@ class World:
             daily_calls=limits.daily_calls,
             state=state,
             deadline=self.now.timestamp() + time_left.total_seconds(),
+            until=self.now.timestamp() + time_left.total_seconds(),
             monotonic=lambda: self.now.timestamp(),  # noqa: PLW0108 - `now` moves
             wall=lambda: self.now.timestamp(),  # noqa: PLW0108
             sleep=self.sleep,
             random=lambda: 0.5,
         )
 
+    @property
+    def target(self) -> ActiveConnection:
+        """The connection and its audiences as they are configured by now."""
+        return self.connections.stored[self.connection.id]
+
+    def reconfigure(self, **changes: Any) -> None:
+        """Change the connection, as an operator does."""
+        changed = replace(self.target.connection, **changes)
+        self.connections.stored[self.connection.id] = replace(self.target, connection=changed)
+
+    def activate(self, name: str, **changes: Any) -> None:
+        """Activate an audience, anew or with changes, on the list that it had unless said otherwise."""
+        key = audience(name)
+        list_id = 1001 + ord(name) - ord("a")
+        plain = Activation(key, name, list_id=list_id, list_name=name, may_hold_others=self.may_hold_others)
+        activation = replace(self.target.activations.get(key, plain), **changes)
+        self.connections.stored[self.connection.id] = replace(
+            self.target,
+            activations={**self.target.activations, key: activation},
+            dormant=self.target.dormant - {key},
+        )
+
+    def deactivate(self, name: str) -> None:
+        """Deactivate an audience, as an operator does."""
+        self.connections.deactivate(self.connection.id, audience(name))
+
     def post(self, *events: ProfileEvent) -> None:
-        """Put events into the queue, as ingest does."""
-        packed = pack(self.connection.id, self.now, [encode_event(one) for one in events])
+        """Put events into the queue, as ingest does with those of a body."""
+        if not events:
+            return
+        envelope_id = f"envelope-{next(self.numbers)}"
+        packed = pack(self.connection.id, self.now, map(encode_event, events), envelope_id=envelope_id)
         self.queue.send(self.connection.id, [body for _, body in packed])
 
     def deliver(self, *events: ProfileEvent) -> BatchReport:

@@ -30,6 +30,7 @@ from destination.domain.connection import ActiveConnection, Connection, Limits, 
 from destination.domain.credentials import ClientCredentials
 from destination.domain.pace import PaceState
 from destination.domain.pseudonym import pseudonym
+from destination.domain.shard import SHARDS
 from destination.marketo.instance import Marketo
 from destination.marketo.pace import Pace
 from destination.queue import Message, encode_event, pack
@@ -215,16 +216,18 @@ class Soak:
             self.said += together
             for name in AUDIENCES:
                 own = [one.event for one in together if one.connection == name]
-                for count, body in pack(name, self.now, [encode_event(one) for one in own]):
-                    self._post(name, body, count)
+                envelope_id = f"{name}-{len(self.said)}"
+                if own:
+                    self.events_of[name, envelope_id] = len(own)
+                for _, body in pack(name, self.now, map(encode_event, own), envelope_id=envelope_id):
+                    self._post(name, body)
             if self.chance.random() < 0.01:
                 self.poison += 1
-                self._post("nobody", f'{{"v": 1, "poison": {self.poison}}}', 0)
+                self._post("nobody", f'{{"v": 1, "poison": {self.poison}}}')
 
-    def _post(self, name: str, body: str, count: int) -> None:
+    def _post(self, name: str, body: str) -> None:
         self.queue.send(name, [body])
         newest = next(reversed(self.queue.waiting))
-        self.events_of[name, newest] = count
         self.visible_at[newest] = self.now
 
     def _redrive(self) -> None:
@@ -236,7 +239,7 @@ class Soak:
             else:
                 self.counts["redriven"] += 1
                 name = ONE if f'"connection_id": "{ONE}"' in letter.body else OTHER
-                self._post(name, letter.body, 1)
+                self._post(name, letter.body)
 
     def _merge(self) -> None:
         """In Marketo somebody merges a lead into a new one, which takes over fields and lists."""
@@ -260,7 +263,8 @@ class Soak:
         """A rival takes the lease, as if it had ended, and dies."""
         self.leases.fences[MUNCHKIN] += 1
         until = self.now + timedelta(minutes=1)
-        self.leases.held[MUNCHKIN] = Lease(MUNCHKIN, self.leases.fences[MUNCHKIN], until)
+        self.leases.held[MUNCHKIN] = rival = Lease(MUNCHKIN, self.leases.fences[MUNCHKIN], until)
+        self.leases.enter(rival, range(SHARDS))
         self.counts["leases lost"] += 1
 
     def _disturb(self) -> None:

@@ -3,6 +3,8 @@
 a membership   the newest of the person and audience, exactly
 attributes     those of the newest event that made sure of a lead, or of a newer one: who has no lead, and is in no
                audience that an event names, is not created, and what the event said is not remembered
+an event that names no audience of ours
+               counts with its attributes if the person is in one by then, and otherwise not at all
 an attribute that not every event has
                of any event: an older event that comes after a newer one is overtaken as a whole
 leads          those that there were, else one for whoever is in an audience, else at most one
@@ -35,7 +37,7 @@ def compare(soak: Soak) -> SoakDifferences:
         leads[str(lead.values["email"])].append(dict(lead.values))
     by_person: defaultdict[int, list[SoakEvent]] = defaultdict(list)
     for said in soak.said:
-        if said.person is not None and said.memberships[0][0] != "elsewhere":
+        if said.person is not None:
             by_person[said.person].append(said)
     for person, own in by_person.items():
         _compare_person(soak, person, sorted(own, key=lambda one: one.at), leads[email(person)], found)
@@ -48,7 +50,7 @@ def compare(soak: Soak) -> SoakDifferences:
 def _compare_person(
     soak: Soak, person: int, said: Sequence[SoakEvent], leads: Sequence[dict[str, Any]], found: SoakDifferences
 ) -> None:
-    newest = {name: (one.at, status) for one in said for name, status in one.memberships}
+    newest = {name: (one.at, status) for one in said for name, status in one.memberships if name in LISTS}
     wanted = {name for name, (_, status) in newest.items() if status is REALIZED and not is_nameless(person)}
     before = leads_before(person)
     if len(leads) > max(before, 0 if is_nameless(person) else 1):
@@ -79,7 +81,12 @@ def _compare_attributes(
     found: SoakDifferences,
 ) -> None:
     """`said` is sorted by time; what made sure of a lead is the newest to say that the person is in an audience."""
-    sure = [one for one in said if existed or any(newest[name] == (one.at, REALIZED) for name, _ in one.memberships)]
+    sure = [
+        one
+        for one in said
+        if (existed and one.memberships[0][0] in LISTS)
+        or any(newest.get(name) == (one.at, REALIZED) for name, _ in one.memberships)
+    ]
     since = sure[-1].at if sure else None
     possible = {one.always for one in said if since is None or one.at >= since}
     value = lead.get(ALWAYS[connection_id])
@@ -101,6 +108,9 @@ def _compare_accounts(soak: Soak, found: SoakDifferences) -> None:
         counts = soak.ledger.total(name).counts
         if counts["received"] + counts["ignored"] != sent:
             found.accounts.append(f"{name}: {sent} sent, {counts['received']} received, {counts['ignored']} ignored")
-    for (name, message_id), count in soak.events_of.items():
-        if name in AUDIENCES and len(soak.ledger.marks[name, message_id]) != count:
-            found.accounts.append(f"of {message_id} with {count} events not all are counted")
+    marked: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
+    for (name, _, envelope_id), numbers in soak.ledger.marks.items():
+        marked[name, envelope_id] |= numbers
+    for (name, envelope_id), count in soak.events_of.items():
+        if len(marked[name, envelope_id]) != count:
+            found.accounts.append(f"of {envelope_id} with {count} events not all are counted")

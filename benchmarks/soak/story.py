@@ -42,7 +42,7 @@ class SoakEvent:
         if self.sometimes is not None:
             profile[SOMETIMES[self.connection]] = self.sometimes
         memberships = tuple(Membership(audience(name), status, self.at) for name, status in self.memberships)
-        return ProfileEvent(self.at, profile, {}, memberships)
+        return ProfileEvent(self.at, profile, {}, memberships, self.at)
 
 
 def email(person: int) -> str:

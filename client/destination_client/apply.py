@@ -27,6 +27,15 @@ from destination_client.wanted import Wanted
 
 
 @dataclass(frozen=True, slots=True)
+class PlanOptions:
+    """What is said of the plan beside the documents, as `plan` takes it."""
+
+    prune: bool
+    give_credentials: bool
+    same_people: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Planned:
     """The steps for a document, and the credentials for them with the environment's values."""
 
@@ -41,11 +50,11 @@ class Planned:
 
 
 def planned(
-    api: Api, documents: Sequence[Wanted], *, prune: bool, give_credentials: bool, environment: Mapping[str, str]
+    api: Api, documents: Sequence[Wanted], options: PlanOptions, environment: Mapping[str, str]
 ) -> list[Planned]:
     """Compare every document with what is there; nothing is changed. Raises CommandError."""
     listed = list(api.connections()) if any(one.id is None for one in documents) else []
-    return [_planned(api, one, listed, prune, give_credentials, environment) for one in documents]
+    return [_planned(api, one, listed, options, environment) for one in documents]
 
 
 def carry_out(
@@ -84,14 +93,19 @@ def _planned(
     api: Api,
     wanted: Wanted,
     listed: Sequence[Mapping[str, Any]],
-    prune: bool,
-    give_credentials: bool,
+    options: PlanOptions,
     environment: Mapping[str, str],
 ) -> Planned:
     found = api.get(at(wanted.id)) if wanted.id else _named(wanted, listed)
     present = Present(found, api.get(at(found["id"], "audiences"))["audiences"]) if found else None
     try:
-        steps = plan(wanted, present, prune=prune, give_credentials=give_credentials)
+        steps = plan(
+            wanted,
+            present,
+            prune=options.prune,
+            give_credentials=options.give_credentials,
+            same_people=options.same_people,
+        )
     except ConfigurationError as error:
         raise wanted.document.refused(error.problems) from error
     credentials = None

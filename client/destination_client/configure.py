@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from destination_client import documents, render
-from destination_client.apply import Planned, carry_out, planned
+from destination_client.apply import Planned, PlanOptions, carry_out, planned
 from destination_client.context import ConnectionId, ReadableFile, chosen
 from destination_client.describe import document_of_draft, written
 from destination_client.errors import CommandError
@@ -35,6 +35,13 @@ def apply(
             "--credentials", help="Send the credentials again: they cannot be read, so they are not compared."
         ),
     ] = False,
+    same_people: Annotated[
+        bool,
+        typer.Option(
+            "--same-people",
+            help="Say that other sources of the identities give the same people the same values as before.",
+        ),
+    ] = False,
     token_file: TokenFile = None,
 ) -> None:
     """Create or change connections, so that they are what a file says.
@@ -46,7 +53,8 @@ def apply(
     """
     target = chosen(context)
     descriptions = [wanted(one, os.environ) for one in documents.read(file)]
-    work = planned(target.api, descriptions, prune=prune, give_credentials=credentials, environment=os.environ)
+    options = PlanOptions(prune=prune, give_credentials=credentials, same_people=same_people)
+    work = planned(target.api, descriptions, options, os.environ)
     if token_file is not None:
         _check_token_file(token_file, sum(one.creates for one in work))
     for one in work:

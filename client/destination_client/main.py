@@ -43,9 +43,13 @@ COMMANDS = (
     (
         "verify",
         verifications.verify,
-        ["destination verify $ID --wait", "destination verify $ID --audience $AUDIENCE --repair both --wait"],
+        ["destination verify $ID --wait", "destination verify $ID --audience $AUDIENCE --repair foreign --wait"],
     ),
-    ("verifications", verifications.verifications, ["destination verifications $ID"]),
+    (
+        "verifications",
+        verifications.verifications,
+        ["destination verifications $ID", "destination verifications $ID $VERIFICATION --cancel"],
+    ),
     (
         "alerts",
         alerts.alerts,

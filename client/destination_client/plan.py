@@ -1,7 +1,7 @@
 """What has to be done so that a connection is as wanted. Pure: what is present goes in, the steps come out."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from destination.api.audiences import AudienceIn
@@ -12,6 +12,7 @@ from destination.domain.connection import OPEN, Connection, Status
 from destination.domain.connection_rules import change_problems, connection_problems
 from destination.domain.matching import rule_of
 from destination.domain.problem import ConfigurationError, Problem
+from destination.domain.times import parse_time
 from destination_client.wanted import Wanted
 
 
@@ -85,34 +86,46 @@ Step = Create | Change | GiveCredentials | Activate | ChangeAudience | Deactivat
 
 
 def plan(
-    wanted: Wanted, present: Present | None, *, prune: bool = False, give_credentials: bool = False
+    wanted: Wanted,
+    present: Present | None,
+    *,
+    prune: bool = False,
+    give_credentials: bool = False,
+    same_people: bool = False,
 ) -> tuple[Step, ...]:
     """The steps, in the order in which they are taken; none if all is as wanted.
 
     Credentials cannot be read, so they cannot be compared: they are given to a new connection, to a draft that is not
     as wanted yet, and where `give_credentials` says so. Audiences that are not wanted stay unless `prune` is said.
+    `same_people`: other sources of the identities give the same people the same values.
 
     Raises ConfigurationError for what the control plane would refuse, with the paths of the document.
     """
     if give_credentials and wanted.credentials is None:
         raise ConfigurationError([Problem("credentials", "must be in the file, as --credentials is given")])
     if present is None:
-        properties = {name: value for name, value in wanted.properties.items() if value is not None}
-        configured = ConnectionIn.read(properties).draft()
-        _refuse(connection_problems(configured))
-        audiences = [*_audience_steps(wanted, configured, {}, prune=prune)]
-        return (Create(properties), *audiences, *([Enable()] if wanted.enabled else []))
-
+        return _creation(wanted, prune=prune)
     status = Status(present.connection["status"])
     if status is Status.DELETING:
         raise ConfigurationError([Problem("name", "names a connection that is being deleted; wait until it is gone")])
-    changes, configured = _changes(wanted, present)
-    audiences = [*_audience_steps(wanted, configured, _by_key(present.audiences), prune=prune)]
+    changes, configured = _changes(wanted, present, same_people=same_people)
+    gives_lists = _gives_lists(present, configured)
+    raised = {_key(one): one["version"] + 1 for one in present.audiences if gives_lists and one["list"] is None}
+    there = {_key(one): {**one, "version": raised.get(_key(one), one["version"])} for one in present.audiences}
+    audiences = [*_audience_steps(wanted, configured, there, prune=prune, bound=raised.keys())]
     disable = [Disable()] if wanted.enabled is False and status in OPEN else []
     enable = [Enable()] if wanted.enabled and status not in OPEN else []
     unfinished = status is Status.DRAFT and bool(changes or audiences or enable)
     credentials = [GiveCredentials()] if wanted.credentials and (give_credentials or unfinished) else []
     return (*disable, *changes, *credentials, *audiences, *enable)
+
+
+def _creation(wanted: Wanted, *, prune: bool) -> tuple[Step, ...]:
+    properties = {name: value for name, value in wanted.properties.items() if value is not None}
+    configured = ConnectionIn.read(properties).draft()
+    _refuse(connection_problems(configured))
+    audiences = _audience_steps(wanted, configured, {}, prune=prune)
+    return (Create(properties), *audiences, *([Enable()] if wanted.enabled else []))
 
 
 def differences(before: object, after: object, path: str = "") -> Iterator[Difference]:
@@ -138,26 +151,44 @@ def activation_of(shown: Mapping[str, Any]) -> AudienceIn:
     return AudienceIn.read(properties | {"list": shown["list"] and {"id": shown["list"]["id"]}})
 
 
-def _changes(wanted: Wanted, present: Present) -> tuple[list[Change], Connection]:
+def _changes(wanted: Wanted, present: Present, *, same_people: bool) -> tuple[list[Change], Connection]:
     before = configuration_of(present.connection)
     after = before.patched(wanted.properties)
     configured = after.draft()
-    _refuse(change_problems(before.draft(), configured) + connection_problems(configured))
+    delivered_at = present.connection["delivered_at"]
+    was = replace(before.draft(), delivered_at=delivered_at and parse_time(delivered_at))
+    has_lists = any(one["list"] is not None for one in present.audiences)
+    problems = change_problems(was, configured, has_lists=has_lists, same_people=same_people)
+    _refuse(problems + connection_problems(configured))
     found = [*differences(before.model_dump(mode="json"), after.model_dump(mode="json"))]
     changed = {_first(one.path) for one in found}
     patch = {name: value for name, value in wanted.properties.items() if name in changed}
-    return ([Change(patch, found)] if found else []), configured
+    said = {"same_people": True} if same_people and "mapping" in patch else {}
+    return ([Change(patch | said, found)] if found else []), configured
+
+
+def _gives_lists(present: Present, configured: Connection) -> bool:
+    """Whether the change of the connection gives each audience without a list its own, and so raises its version."""
+    before = configuration_of(present.connection).draft()
+    comes_to_keep_lists = rule_of(configured).keeps_lists and not rule_of(before).keeps_lists
+    return comes_to_keep_lists and present.connection["status"] in OPEN
 
 
 def _audience_steps(
-    wanted: Wanted, connection: Connection, present: Mapping[AudienceKey, Mapping[str, Any]], *, prune: bool
+    wanted: Wanted,
+    connection: Connection,
+    present: Mapping[AudienceKey, Mapping[str, Any]],
+    *,
+    prune: bool,
+    bound: Collection[AudienceKey] = (),
 ) -> Iterator[Activate | ChangeAudience | Deactivate]:
+    """`bound`: the audiences that have got their lists by then."""
     if wanted.audiences is None:
         return
     named: dict[AudienceKey, int] = {}
     for index, content in enumerate(wanted.audiences):
         try:
-            key, step = _audience_step(content, connection, present)
+            key, step = _audience_step(content, connection, present, bound)
         except ConfigurationError as error:
             raise ConfigurationError([_within(index, one) for one in error.problems]) from error
         if key in named:
@@ -170,12 +201,15 @@ def _audience_steps(
 
 
 def _audience_step(
-    content: Mapping[str, Any], connection: Connection, present: Mapping[AudienceKey, Mapping[str, Any]]
+    content: Mapping[str, Any],
+    connection: Connection,
+    present: Mapping[AudienceKey, Mapping[str, Any]],
+    bound: Collection[AudienceKey],
 ) -> tuple[AudienceKey, Activate | ChangeAudience | None]:
     named = {name: content[name] for name in ("id", "namespace") if name in content}
     key = AudienceIn.read(named | {"name": "-"}).activation().audience
     shown = present.get(key)
-    if shown is None or (shown["list"] is None and rule_of(connection).keeps_lists):
+    if shown is None or (shown["list"] is None and key not in bound and rule_of(connection).keeps_lists):
         _refuse(activation_problems(connection, AudienceIn.read(content).activation()))
         return key, Activate(key, content, shown["version"] if shown else None)
     before = activation_of(shown)
@@ -187,8 +221,8 @@ def _audience_step(
     return key, ChangeAudience(key, shown["version"], patch, found) if found else None
 
 
-def _by_key(audiences: Sequence[Mapping[str, Any]]) -> dict[AudienceKey, Mapping[str, Any]]:
-    return {AudienceKey(one["namespace"], one["id"]): one for one in audiences}
+def _key(audience: Mapping[str, Any]) -> AudienceKey:
+    return AudienceKey(audience["namespace"], audience["id"])
 
 
 def _within(index: int, problem: Problem) -> Problem:

@@ -18,7 +18,7 @@ FORBIDDEN: Final = 403
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class Overview:
     """A connection as it stands: how it is shown, its runs of the last day, and its triggered alerts.
 
     `alerts`: None, if the caller may not see them.
@@ -29,7 +29,7 @@ class Standing:
     alerts: Sequence[Mapping[str, Any]] | None
 
     @classmethod
-    def of(cls, api: Api, connection: Mapping[str, Any]) -> "Standing":
+    def of(cls, api: Api, connection: Mapping[str, Any]) -> "Overview":
         return cls(connection, list(api.pages(at(connection["id"], "runs"), "runs")), _triggered(api, connection["id"]))
 
     @property
@@ -41,22 +41,22 @@ class Standing:
 def status(context: typer.Context, as_json: Json = False) -> None:
     """Show whether anything is held up: connections, what arrived of late, alerts, the queue, the dead letters."""
     target = chosen(context)
-    standings, queues = [Standing.of(target.api, one) for one in target.api.connections()], _queues(target)
+    overviews, queues = [Overview.of(target.api, one) for one in target.api.connections()], _queues(target)
     if as_json:
-        shown = [{**one.connection, "last_run": one.last, "triggered": one.alerts} for one in standings]
+        shown = [{**one.connection, "last_run": one.last, "triggered": one.alerts} for one in overviews]
         render.as_json({"connections": shown, "queues": queues})
         return
     render.note(target.name)
     names = ("id", "name", "munchkin_id", "status", "blocked_cause", "waiting_since")
     render.table(
         ("id", "name", "munchkin id", "status", "blocked because", "waiting since", "alerts"),
-        [(*(one.connection[name] for name in names), _alerts(one)) for one in standings],
+        [(*(one.connection[name] for name in names), _alerts(one)) for one in overviews],
     )
     render.text()
     day = hours(None, None, now(context))
     render.table(
         ("name", "received in a day", "last hour", *LINES),
-        [(one.connection["name"], *_late(one, day)) for one in standings],
+        [(one.connection["name"], *_late(one, day)) for one in overviews],
     )
     render.text()
     render.table(
@@ -74,15 +74,15 @@ def _triggered(api: Api, connection_id: str) -> list[Mapping[str, Any]] | None:
     return [one for one in alerts if one["status"] == "triggered"]
 
 
-def _alerts(standing: Standing) -> str | None:
-    if standing.alerts is None:
+def _alerts(overview: Overview) -> str | None:
+    if overview.alerts is None:
         return "not permitted"
-    return ", ".join(one["alert"] for one in standing.alerts) or None
+    return ", ".join(one["alert"] for one in overview.alerts) or None
 
 
-def _late(standing: Standing, day: Sequence[str]) -> list[object]:
+def _late(overview: Overview, day: Sequence[str]) -> list[object]:
     """How the day went, and the figures of its last hour that had events."""
-    line, last = sparkline(course(standing.runs, day, "received")), standing.last
+    line, last = sparkline(course(overview.runs, day, "received")), overview.last
     if last is None:
         return [line, *[None] * (1 + len(LINES))]
     received, activated, _, excluded, failed = counts(last)

@@ -14,25 +14,35 @@ from destination_client.http import Api, at
 WAIT_SECONDS = 2.0
 
 
+_KINDS = ("missing", "leavers", "waiting")
+"""Those who are out of place, and are put right by default."""
+
+
 def verify(
     context: typer.Context,
     connection_id: ConnectionId,
     audience: Audience = None,
     namespace: Namespace = None,
-    repair: Annotated[Repair, typer.Option(help="What to repair.")] = Repair.NONE,
+    repair: Annotated[
+        list[Repair] | None,
+        typer.Option(help="What to repair; may be given several times. Missing and leavers if not."),
+    ] = None,
+    report_only: Annotated[bool, typer.Option("--report-only", help="Repair nothing.")] = False,
     wait: Annotated[bool, typer.Option("--wait", help="Wait for the end, and show what was found.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Compare Marketo's lists with what was delivered, and repair them if asked to.
+    """Compare Marketo's lists with what the source wants and with what was delivered, and repair them.
 
-    `--repair missing` puts missing people on the lists, `unexpected` takes unexpected ones off, `both` does both. With
-    `--wait` it exits with 1 if it failed, anybody is out of place at the end, or a list could not be
-    read.
+    `--repair missing` puts missing people on the lists, `leavers` takes those off who left; `foreign` takes those off
+    whom others put there, and is never done unless it is asked for. With `--wait` it exits with 1 if it failed or was
+    cancelled, anybody is out of place at the end, or a list could not be read.
     """
+    if report_only and repair:
+        raise CommandError("--report-only repairs nothing.", "Leave out --repair, or --report-only.")
     if namespace is not None and audience is None:
         raise CommandError("--namespace needs --audience", "Give both, or neither.")
     api = chosen(context).api
-    wanted = {"audience_id": audience, "namespace": namespace, "repair": repair.value}
+    wanted = {"audience_id": audience, "namespace": namespace, "repair": [] if report_only else repair}
     made = api.post(at(connection_id, "verifications"), {name: one for name, one in wanted.items() if one is not None})
     if wait:
         made = _finished(api, connection_id, made)
@@ -42,7 +52,7 @@ def verify(
         _show(made)
     else:
         render.text(f"{made['id']}: {made['status']}; see: destination verifications {connection_id} {made['id']}")
-    if wait and (made["code"] or out_of_place(made)):
+    if wait and (made["status"] != "completed" or out_of_place(made)):
         raise typer.Exit(FAILED)
 
 
@@ -52,12 +62,19 @@ def verifications(
     verification_id: Annotated[
         str | None, typer.Argument(metavar="VERIFICATION", help="Show this verification, with what it found.")
     ] = None,
+    cancel: Annotated[bool, typer.Option("--cancel", help="Cancel the verification.")] = False,
     as_json: Json = False,
 ) -> None:
-    """List the verifications of a connection, newest first; or show one."""
+    """List the verifications of a connection, newest first; or show one, or cancel it.
+
+    One that is cancelled makes room for another at once. What it repaired so far stays so.
+    """
     api = chosen(context).api
+    if cancel and verification_id is None:
+        raise CommandError("--cancel needs the verification's id", "Name one; without an id they are listed.")
     if verification_id is not None:
-        found = api.get(at(connection_id, "verifications", verification_id))
+        path = at(connection_id, "verifications", verification_id)
+        found = api.call("DELETE" if cancel else "GET", path)
         if as_json:
             render.as_json(found)
         else:
@@ -67,17 +84,17 @@ def verifications(
     if as_json:
         render.as_json(listed)
         return
-    names = ("id", "status", "repair", "requested_at", "started_at", "finished_at")
+    names = ("id", "status", "requested_at", "started_at", "finished_at")
     render.table(
-        ("id", "status", "repair", "requested", "started", "finished", "audiences"),
-        [(*(one[name] for name in names), _progress(one)) for one in listed],
+        ("id", "status", "requested", "started", "finished", "repair", "audiences"),
+        [(*(one[name] for name in names), _repairs(one), _progress(one)) for one in listed],
     )
 
 
 def out_of_place(verification: Mapping[str, Any]) -> bool:
     """Whether anybody is out of place still, or a list could not be read."""
     audiences = verification["audiences"]
-    return any(one["code"] or _left(one["missing"]) or _left(one["unexpected"]) for one in audiences)
+    return any(one["code"] or _left(one["missing"]) or _left(one["leavers"]) for one in audiences)
 
 
 def _finished(api: Api, connection_id: str, verification: dict[str, Any]) -> dict[str, Any]:
@@ -95,7 +112,7 @@ def _finished(api: Api, connection_id: str, verification: dict[str, Any]) -> dic
 
 def _show(verification: Mapping[str, Any]) -> None:
     because = f" because of {verification['code']}" if verification["code"] else ""
-    render.text(f"{verification['id']}: {verification['status']}{because}, repair {verification['repair']}")
+    render.text(f"{verification['id']}: {verification['status']}{because}, repairs {_repairs(verification)}")
     render.table(
         (
             "audience",
@@ -104,10 +121,10 @@ def _show(verification: Mapping[str, Any]) -> None:
             "expected",
             "found",
             "in doubt",
-            "missing",
-            "repaired",
-            "unexpected",
-            "repaired",
+            *(title for kind in _KINDS for title in (kind, "repaired")),
+            "foreign",
+            "gone",
+            "unapplied",
             "leads",
             "code",
         ),
@@ -117,8 +134,11 @@ def _show(verification: Mapping[str, Any]) -> None:
                 one["list"]["id"],
                 one["phase"],
                 *(one[name] for name in ("expected", "found", "in_doubt")),
-                *(one[kind][name] for kind in ("missing", "unexpected") for name in ("count", "repaired")),
-                "; ".join(_sample(one, kind) for kind in ("missing", "unexpected") if one[kind]["lead_ids"]) or None,
+                *(one[kind][name] for kind in _KINDS for name in ("count", "repaired")),
+                one["foreign"]["count"] - one["foreign"]["repaired"],
+                one["gone"],
+                sum(one["unapplied"].values()),
+                "; ".join(_sample(one, kind) for kind in (*_KINDS, "foreign") if one[kind]["lead_ids"]) or None,
                 one["code"],
             )
             for one in verification["audiences"]
@@ -130,6 +150,10 @@ def _sample(audience: Mapping[str, Any], kind: str) -> str:
     differences = audience[kind]
     more = ", …" if differences["count"] > len(differences["lead_ids"]) else ""
     return f"{kind} {', '.join(map(str, differences['lead_ids']))}{more}"
+
+
+def _repairs(verification: Mapping[str, Any]) -> str:
+    return ", ".join(verification["repair"]) or "nothing"
 
 
 def _left(differences: Mapping[str, Any]) -> bool:

@@ -23,8 +23,8 @@ from destination.control.errors import (
     BusyError,
     ChecksFailedError,
     IncompleteError,
+    NotEmptiedError,
     PolicyViolationError,
-    QueueRefusesError,
     TooLargeError,
     UnreadableError,
     VerifyingError,
@@ -70,8 +70,11 @@ REFUSALS: Mapping[type[Exception], tuple[str, str]] = {
     TooLargeError: ("too-large", "{}"),
     UnicodeDecodeError: ("not-json", NOT_JSON),
     RecursionError: ("not-json", NOT_JSON),
-    VerifyingError: ("verifying", "{}; wait until it is finished."),
-    QueueRefusesError: ("unavailable", "{} now; try again."),
+    VerifyingError: ("verifying", "{}; wait until it is finished, or cancel it."),
+    NotEmptiedError: (
+        "not-emptied",
+        "{}. The audience is still active: mend that in Marketo and call again, or deactivate it with list=keep.",
+    ),
     BusyError: ("marketo-unavailable", "{}; try again."),
     OutOfTimeError: ("marketo-unavailable", "Marketo takes too long to answer; try again."),
 }

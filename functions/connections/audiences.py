@@ -18,7 +18,7 @@ router = Router()
 
 EMPTY = (
     "`empty` takes off the list the people that this connection put on it. It may take several calls: after a 503 "
-    "call again, and it continues where it stopped."
+    "call again, and it continues where it stopped. A 409 says how many people Marketo keeps on the list, and why."
 )
 
 

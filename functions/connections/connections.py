@@ -12,6 +12,7 @@ from destination.api.connections import (
     ConnectionIn,
     ConnectionOut,
     ConnectionPage,
+    ConnectionPatch,
     IngestRotated,
     MappingRowBody,
     RotationIn,
@@ -129,8 +130,10 @@ def changed(
 ) -> Connection:
     """Apply a JSON merge patch."""
     before = manage_connections().get(connection_id, expected_version(if_match))
-    wanted = ConnectionIn.of(before).patched(patch)
-    return manage_connections().change(before, wanted.over(before), wanted.client_credentials(), action)
+    wanted = ConnectionPatch.of(before).patched(patch)
+    return manage_connections().change(
+        before, wanted.over(before), wanted.client_credentials(), action, same_people=wanted.same_people
+    )
 
 
 def _shown(connection: Connection) -> Response[ConnectionOut]:

@@ -10,6 +10,8 @@ from destination.api.verifications import VerificationIn, VerificationList, Veri
 from destination.composition.connections import manage_verifications
 from functions.connections.parameters import JSON, MAX_ID_LENGTH, ConnectionId, one_object
 
+VerificationId = Annotated[str, Path(max_length=MAX_ID_LENGTH, description="The verification's id.")]
+
 router = Router()
 
 
@@ -21,7 +23,7 @@ router = Router()
     middlewares=[one_object],
 )
 def request_verification(connection_id: ConnectionId, body: VerificationIn) -> Response[VerificationOut]:
-    made = manage_verifications().request(connection_id, body.audience, body.repair)
+    made = manage_verifications().request(connection_id, body.audiences, frozenset(body.repair))
     return Response(202, JSON, VerificationOut.with_checks(*manage_verifications().get(connection_id, made.id)))
 
 
@@ -37,8 +39,14 @@ def list_verifications(connection_id: ConnectionId) -> VerificationList:
     summary="Show a verification",
     operation_id="getVerification",
 )
-def get_verification(
-    connection_id: ConnectionId,
-    verification_id: Annotated[str, Path(max_length=MAX_ID_LENGTH, description="The verification's id.")],
-) -> VerificationOut:
+def get_verification(connection_id: ConnectionId, verification_id: VerificationId) -> VerificationOut:
     return VerificationOut.with_checks(*manage_verifications().get(connection_id, verification_id))
+
+
+@router.delete(
+    "/connections/<connection_id>/verifications/<verification_id>",
+    summary="Cancel a verification",
+    operation_id="cancelVerification",
+)
+def cancel_verification(connection_id: ConnectionId, verification_id: VerificationId) -> VerificationOut:
+    return VerificationOut.with_checks(*manage_verifications().cancel(connection_id, verification_id))

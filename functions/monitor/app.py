@@ -67,6 +67,9 @@ def _told(one: Done, time: datetime) -> dict[str, int]:
             return {"alerts": 1}
         case Verification():
             details = {"connection_id": one.connection_id, "verification": one.id}
+            if one.requeued_at is not None:
+                logger.warning("verification queued again", extra=details)
+                return {}
             logger.info("verification requested", extra=details)
             return {"verifications": 1}
         case RunSummary(connection):
@@ -75,12 +78,19 @@ def _told(one: Done, time: datetime) -> dict[str, int]:
             logger.info("run summary", extra={**names, **details})
             _measure(one)
             return {"summaries": 1}
-        case Retirement(connection_id, None):
-            logger.info("connection removed", extra={"connection_id": connection_id})
-            return {"removed": 1}
-        case Retirement(connection_id, cause):
-            logger.error("connection not removed", extra={"connection_id": connection_id, "cause": cause})
-            return {}
+        case Retirement():
+            return _told_of_removal(one)
+
+
+def _told_of_removal(one: Retirement) -> dict[str, int]:
+    if one.cause is not None:
+        logger.error("connection not removed", extra={"connection_id": one.connection_id, "cause": one.cause})
+        return {}
+    if one.is_gone:
+        logger.info("connection removed", extra={"connection_id": one.connection_id})
+        return {"removed": 1}
+    logger.info("connection removed in part", extra={"connection_id": one.connection_id})
+    return {}
 
 
 def _shown(run: Run, time: datetime, waiting: Waiting | None) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """Audiences through the control plane's handler: what the answers say, what is stored, and what Marketo is told."""
 
-import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,6 +10,8 @@ from destination.composition import connections as composition
 from destination.composition import stores
 from destination.domain.audience import AudienceKey
 from destination.domain.pause import Pause
+from destination.domain.person import Applied, LedgerRow
+from destination.store.ledger import entries_of
 from marketo_simulator import Fault, Simulator
 from testing.control_plane import (
     ApiAnswer,
@@ -19,10 +20,10 @@ from testing.control_plane import (
     audiences,
     call,
     created,
-    dynamodb,
     lists,
     secret_names,
 )
+from testing.persons import in_audience
 
 pytestmark = pytest.mark.usefixtures("marketo")
 
@@ -45,6 +46,7 @@ def test_activating_makes_the_audience_a_list(marketo: Simulator) -> None:
         "labels": [],
         "version": 1,
         "list": made,
+        "fill_due_at": None,
     }
     activation = audiences().get(connection_id, AudienceKey("ups", "aud-1"))
     assert (activation.list_id, activation.list_name) == (made["id"], made["name"])
@@ -360,24 +362,20 @@ def filled(marketo: Simulator, people: int = 3) -> str:
     marketo.seed({"leads": leads, "lists": [hand_made]})
     connection_id = created()
     activated(connection_id, list={"id": 4711})
-    memberships = ["aud-1", "other"]
-    for number in range(1, people + 1):
-        row = {
-            "lead_id": number,
-            "looked_up_at": None,
-            "attributes_hash": None,
-            "attributes_at": None,
-            "sent_at": None,
-            "memberships": [["ups", name, "realized", "2026-11-21T10:00:00Z", number, 4711] for name in memberships],
-        }
-        dynamodb().put_item(
-            TableName="LedgerTable",
-            Item={
-                "connection_id": {"S": connection_id},
-                "key": {"S": f"person#{number:064x}"},
-                "delivered": {"S": json.dumps(row)},
-            },
-        )
+    activated(connection_id, id="other", name="Other")
+    in_both = {AudienceKey("ups", name): in_audience() for name in ("aud-1", "other")}
+    rows = {
+        f"person#{number:063x}0": LedgerRow(in_both, {one: Applied(4711, (number,)) for one in in_both}, lead_id=number)
+        for number in range(1, people + 1)
+    }
+    now = datetime.now(UTC)
+    leases = stores.leases(composition.settings())
+    lease = leases.acquire("123-ABC-456", now, now + timedelta(minutes=5))
+    assert lease is not None
+    [entry] = entries_of(rows)
+    leases.enter(lease, [entry.shard])
+    composition.ledger().record(connection_id, entry, lease, now)
+    leases.release(lease, lease.pace, lease.pause)
     return connection_id
 
 
@@ -387,7 +385,14 @@ def members(marketo: Simulator) -> set[int]:
 
 
 def in_ledger(connection_id: str, audience_id: str) -> int:
-    return len(list(composition.ledger().members(connection_id, AudienceKey("ups", audience_id))))
+    """How many people the ledger says were put on the audience's list and not taken off."""
+    audience = AudienceKey("ups", audience_id)
+    page = composition.ledger().pages(connection_id, [audience])
+    found = sum(bool(row.applied[audience].leads) for _, row in page.rows)
+    while page.cursor is not None:
+        page = composition.ledger().pages(connection_id, [audience], page.cursor)
+        found += sum(bool(row.applied[audience].leads) for _, row in page.rows)
+    return found
 
 
 def emptied(connection_id: str) -> ApiAnswer:
@@ -397,7 +402,7 @@ def emptied(connection_id: str) -> ApiAnswer:
 def test_a_list_is_emptied_of_those_whom_deliveries_put_on_it_in_as_many_calls_as_it_takes(
     marketo: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("destination.control.audiences.CHUNK", 3)
+    monkeypatch.setattr("destination.control.emptying.CHUNK", 3)
     connection_id = filled(marketo, people=5)
     marketo.script(Fault(effect="error", code="608", method="DELETE", path=r"/rest/v1/lists/\d+/leads.json", nth=2))
     assert emptied(connection_id).status == 503
@@ -408,7 +413,7 @@ def test_a_list_is_emptied_of_those_whom_deliveries_put_on_it_in_as_many_calls_a
     assert emptied(connection_id).status == 204
     assert members(marketo) == {9001, 9002}
     assert (in_ledger(connection_id, "aud-1"), in_ledger(connection_id, "other")) == (0, 5)
-    assert audiences().list(connection_id) == ()
+    assert [one.audience.id for one in audiences().list(connection_id)] == ["other"]
 
 
 def test_a_list_is_not_emptied_while_its_instance_is_delivered_to_or_paused(
@@ -419,7 +424,7 @@ def test_a_list_is_not_emptied_while_its_instance_is_delivered_to_or_paused(
     leases = stores.leases(composition.settings())
     lease = leases.acquire("123-ABC-456", now, now + timedelta(minutes=5))
     assert lease is not None
-    monkeypatch.setattr("destination.control.audiences.PATIENCE", timedelta(0))
+    monkeypatch.setattr("destination.control.emptying.PATIENCE", timedelta(0))
     busy = emptied(connection_id)
     assert (busy.status, busy.json["type"]) == (503, "urn:marketo-destination:problem:marketo-unavailable")
     leases.release(lease, lease.pace, Pause(now + timedelta(hours=1), "607", "the quota is used up", 1))

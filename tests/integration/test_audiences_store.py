@@ -84,11 +84,11 @@ def test_a_list_made_anew_is_kept_by_a_change_that_was_begun_before(
 ) -> None:
     connections.create(CONNECTION, token_hash="0f")
     before = audiences.put("c-1", ACTIVATION)
-    delivering.rebind("c-1", AUDIENCE, 1001, 2002, "Made again")
+    delivering.rebind("c-1", AUDIENCE, 1001, 2002, "Made again", may_hold_others=True, fill_at=None)
     assert audiences.get("c-1", AUDIENCE).version == before.version
     renamed = audiences.put("c-1", replace(before, name="Renamed"), before)
     assert (renamed.name, renamed.list_id, renamed.list_name, renamed.version) == ("Renamed", 2002, "Made again", 2)
-    delivering.rebind("c-1", AUDIENCE, 1001, 3003, "Too late")
+    delivering.rebind("c-1", AUDIENCE, 1001, 3003, "Too late", may_hold_others=True, fill_at=None)
     assert audiences.get("c-1", AUDIENCE) == renamed
 
 
@@ -103,7 +103,7 @@ def test_audiences_of_a_connection_that_is_gone_or_going_are_not_changed(
     with pytest.raises(DeletingError, match="c-1"):
         audiences.put("c-1", replace(activation, name="Renamed"), activation)
     with pytest.raises(DeletingError, match="c-1"):
-        audiences.delete("c-1", activation)
+        audiences.deactivate("c-1", activation, SINCE)
     assert audiences.list("c-1") == (activation,)
 
 
@@ -122,8 +122,8 @@ def test_the_same_audience_id_in_two_namespaces_is_two_activations(
 ) -> None:
     connections.create(CONNECTION, token_hash="0f")
     mine = audiences.put("c-1", ACTIVATION)
-    other = audiences.put("c-1", replace(ACTIVATION, audience=AudienceKey("csv", "aud#1")))
-    audiences.delete("c-1", mine)
+    other = audiences.put("c-1", replace(ACTIVATION, audience=AudienceKey("csv", "aud#1"), list_id=1002))
+    audiences.deactivate("c-1", mine, SINCE)
     assert audiences.list("c-1") == (other,)
     with pytest.raises(NotFoundError, match="aud#1"):
         audiences.get("c-1", AUDIENCE)

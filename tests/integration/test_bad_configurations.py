@@ -7,7 +7,7 @@ import pytest
 
 from destination.composition.connections import paces
 from marketo_simulator import Simulator
-from testing.control_plane import CREATE, activated, call, control_plane, created, fresh, items, stored
+from testing.control_plane import CREATE, call, control_plane, created, fresh, items, stored
 
 DEDUPE, FIRST, LAST = CREATE["mapping"]
 EMAIL = {"source": "personalEmail.address", "target": "email"}
@@ -72,9 +72,7 @@ def activating() -> str:
 @pytest.fixture(scope="module")
 def complete() -> str:
     """A connection that lacks nothing to be enabled."""
-    connection_id = created()
-    activated(connection_id)
-    return connection_id
+    return created(scope="all_profiles")
 
 
 LABELS = [f"{'x' * 60}{number:03}" for number in range(30)]

@@ -228,6 +228,29 @@ def test_what_marketo_does_not_have_is_named(changes: Mapping[str, object], name
     assert check(report, name)["hint"] == "Fix what errors names."
 
 
+@pytest.mark.parametrize(
+    ("changes", "meaning"),
+    [
+        ({"partition": "EMEA"}, "created a second time"),
+        ({"partition": "EMEA", "person_action": "update_existing_only"}, "PERSON_NOT_FOUND"),
+        ({"person_action": "update_existing_only"}, "PERSON_NOT_FOUND"),
+        ({"sync_type": "audience_only"}, "created a second time"),
+    ],
+)
+def test_an_api_user_who_sees_some_partitions_only_is_warned_of(
+    marketo: Simulator, changes: Mapping[str, Any], meaning: str
+) -> None:
+    report = checked(of_role(marketo, *EVERYTHING, partitions=["EMEA"], **changes))
+    warnings = {one["path"]: one["message"] for one in report["warnings"]}
+    assert "does not see the partition Default" in warnings["partition"]
+    assert meaning in warnings["partition"]
+
+
+def test_an_api_user_who_sees_the_default_partition_is_not_warned_of(marketo: Simulator) -> None:
+    assert checked(of_role(marketo, *EVERYTHING, partitions=["Default"]))["warnings"] == []
+    assert checked(created(partition="EMEA"))["warnings"] == []
+
+
 def test_a_partition_that_the_api_user_does_not_see_is_named(marketo: Simulator) -> None:
     report = checked(of_role(marketo, *EVERYTHING, partitions=["EMEA"]))
     assert verdicts(report) == {"partition": False}
@@ -422,8 +445,7 @@ CHANGES: list[tuple[Mapping[str, object], str]] = [
 @pytest.mark.parametrize("status", ["enabled", "blocked"])
 @pytest.mark.parametrize(("patch", "path"), CHANGES)
 def test_an_enabled_connection_keeps_fitting_marketo(status: str, patch: Mapping[str, object], path: str) -> None:
-    connection_id = created()
-    activated(connection_id)
+    connection_id = created(scope="all_profiles")
     enabled(connection_id)
     if status == "blocked":
         delivering().block(connection_id, "603: access denied")
@@ -436,8 +458,7 @@ def test_an_enabled_connection_keeps_fitting_marketo(status: str, patch: Mapping
 
 @pytest.mark.parametrize(("patch", "path"), CHANGES)
 def test_a_disabled_connection_is_free(marketo: Simulator, patch: Mapping[str, object], path: str) -> None:
-    connection_id = created()
-    activated(connection_id)
+    connection_id = created(scope="all_profiles")
     enabled(connection_id)
     call("POST", f"/connections/{connection_id}/disable")
     calls = len(marketo.log())

@@ -172,47 +172,97 @@ def test_a_verification_is_requested_and_listed(console: Stack) -> None:
     said = console.done("verify", made, "--audience", "aud-1", "--repair", "missing")
     [row] = rows(console.done("verifications", made))[1:]
     assert said == f"{row[0]}: queued; see: destination verifications {made} {row[0]}\n"
-    assert (row[1:3], row[-1]) == (["queued", "missing"], "0 of 1")
+    assert (row[1], row[-2:]) == ("queued", ["missing", "0 of 1"])
     assert rows(console.done("verifications", made, row[0]))[2][:3] == ["Spring", listed(console), "pending"]
     assert "is queued" in console.refused("verify", made)
+    assert "needs the verification's id" in console.refused("verifications", made, "--cancel")
+    assert "cancelled" in console.done("verifications", made, row[0], "--cancel")
+    console.done("verify", made)
+    assert [one[1] for one in rows(console.done("verifications", made))[1:]] == ["queued", "cancelled"]
     assert "needs --audience" in console.refused("verify", made, "--namespace", "ups")
+    assert "repairs nothing" in console.refused("verify", made, "--report-only", "--repair", "missing")
 
 
 @pytest.mark.parametrize(
-    ("missing", "unexpected", "code", "exit_code"),
+    ("options", "repairs"),
     [
-        (Differences(), Differences(), None, 0),
-        (Differences(2, 2, (7, 8), 8), Differences(1, 1, (9,), 9), None, 0),
-        (Differences(2, 1, (7, 8), 8), Differences(), None, 1),
-        (Differences(), Differences(12, 0, tuple(range(1, 11)), 12), None, 1),
-        (Differences(), Differences(), "1013", 1),
+        ([], "leavers, missing"),
+        (["--report-only"], "nothing"),
+        (["--repair", "foreign"], "foreign"),
+        (["--repair", "missing", "--repair", "foreign"], "foreign, missing"),
     ],
-    ids=["in place", "repaired", "missing", "unexpected", "not read"],
+)
+def test_what_is_to_be_repaired_is_named_or_nothing_is(console: Stack, options: list[str], repairs: str) -> None:
+    made = connection(console)
+    console.done("verify", made, *options)
+    [row] = rows(console.done("verifications", made))[1:]
+    assert row[-2] == repairs
+
+
+@pytest.mark.parametrize(
+    ("found", "exit_code", "leads"),
+    [
+        ({}, 0, "-"),
+        (
+            {"missing": Differences(2, 2, (7, 8), 8), "leavers": Differences(1, 1, (9,), 9)},
+            0,
+            "missing 7, 8; leavers 9",
+        ),
+        ({"missing": Differences(2, 1, (7, 8), 8)}, 1, "missing 7, 8"),
+        (
+            {"leavers": Differences(12, 0, tuple(range(1, 11)), 12)},
+            1,
+            "leavers 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, …",
+        ),
+        (
+            {"waiting": Differences(1, 0, (3,)), "foreign": Differences(3, 1, (4, 5, 6))},
+            0,
+            "waiting 3; foreign 4, 5, 6",
+        ),
+        ({"gone": 2, "unapplied": {"LEAD_UNKNOWN": 3, "PERSON_NOT_FOUND": 4}}, 0, "-"),
+        ({"code": "1013"}, 1, "-"),
+    ],
+    ids=["in place", "repaired", "missing", "leavers", "waiting and foreign", "gone and unapplied", "not read"],
 )
 def test_what_is_out_of_place_at_the_end_is_told_by_the_exit_code(
-    console: Stack, missing: Differences, unexpected: Differences, code: str | None, exit_code: int, now: datetime
+    console: Stack, found: Mapping[str, Any], exit_code: int, leads: str, now: datetime
 ) -> None:
     made = connection(console)
     path = f"/connections/{made}/verifications"
-    requested = plane.call("POST", path, {"audience_id": "aud-1", "repair": "both"}).json
+    requested = plane.call("POST", path, {"audience_id": "aud-1", "repair": ["missing", "foreign"]}).json
     store, show = Verifications(plane.dynamodb(), "RunsTable"), f"{path}/{requested['id']}"
     [begun] = store.newest(made, 1)
     [check] = store.checks(begun)
-    store.put(replace(begun, status=VerificationStatus.RUNNING, started_at=now))
+    begun = store.put(replace(begun, status=VerificationStatus.RUNNING, started_at=now))
     running = answered(console, show)
-    found = replace(check, phase=Phase.DONE, expected=10, found=9, missing=missing, unexpected=unexpected, code=code)
-    store.put_check(begun, 0, found)
+    done = replace(check, phase=Phase.DONE, expected=10, found=9, **found)
+    begun = store.put_check(begun, 0, done)
     store.put(replace(begun, status=VerificationStatus.COMPLETED, position=1, finished_at=now))
     console.gateway.scripted += [(202, running[1], json.dumps(requested)), running]
 
-    result = console.run("verify", made, "--audience", "aud-1", "--repair", "both", "--wait")
+    result = console.run("verify", made, "--audience", "aud-1", "--repair", "missing", "--repair", "foreign", "--wait")
 
     assert result.exit_code == exit_code, result.output
     row = rows(result.stdout)[2]
     assert row[:6] == ["Spring", listed(console), "done", "10", "9", "0"]
-    assert row[6:10] == [str(one) for each in (missing, unexpected) for one in (each.count, each.repaired)]
-    assert row[10].endswith(", …") is (unexpected.count == 12)
-    assert row[11] == (code or "-")
+    kinds = (done.missing, done.leavers, done.waiting)
+    assert row[6:12] == [str(one) for each in kinds for one in (each.count, each.repaired)]
+    left, unapplied = done.foreign.count - done.foreign.repaired, sum(done.unapplied.values())
+    assert row[12:15] == [str(one) for one in (left, done.gone, unapplied)]
+    assert row[15:] == [leads, done.code or "-"]
+
+
+def test_a_verification_that_was_cancelled_is_waited_for_no_longer(console: Stack) -> None:
+    made = connection(console)
+    path = f"/connections/{made}/verifications"
+    requested = plane.call("POST", path, {}).json
+    plane.call("DELETE", f"{path}/{requested['id']}")
+    console.gateway.scripted += [(202, answered(console, f"{path}/{requested['id']}")[1], json.dumps(requested))]
+
+    result = console.run("verify", made, "--wait")
+
+    assert result.exit_code == 1, result.output
+    assert f"{requested['id']}: cancelled, repairs leavers, missing" in result.output
 
 
 def test_a_verification_that_failed_is_waited_for_no_longer(console: Stack, now: datetime) -> None:
@@ -227,7 +277,7 @@ def test_a_verification_that_failed_is_waited_for_no_longer(console: Stack, now:
     result = console.run("verify", made, "--wait")
 
     assert result.exit_code == 1, result.output
-    assert f"{requested['id']}: failed because of 603, repair none" in result.output
+    assert f"{requested['id']}: failed because of 603, repairs leavers, missing" in result.output
 
 
 def test_policies_say_what_they_deny(console: Stack) -> None:

@@ -201,11 +201,11 @@ def test_what_is_written_beside_a_change_is_written_with_it_or_not_at_all(
         lambda: connections.create(CONNECTION, "0f", note("refused")),
         lambda: connections.update(CONNECTION, note("refused")),
         lambda: audiences.put("c-1", ACTIVATION, None, note("refused")),
-        lambda: audiences.delete("c-1", replace(activation, version=9), note("refused")),
+        lambda: audiences.deactivate("c-1", replace(activation, version=9), SINCE, note("refused")),
     ):
         with pytest.raises(StaleVersionError):
             refused()
-    audiences.delete("c-1", activation, note("deactivated"))
+    audiences.deactivate("c-1", activation, SINCE, note("deactivated"))
     connections.remove("c-1", note("removed"))
     connections.remove("c-1", note("removed again"))
     notes = dynamodb.query(

@@ -78,6 +78,11 @@ def test_a_profile_is_accepted_and_queued(stack: Aws) -> None:
     assert [(one.audience, one.status) for one in event.memberships] == [(("ups", "a"), MembershipStatus.REALIZED)]
 
 
+def test_every_body_is_an_envelope_of_its_own(stack: Aws) -> None:
+    assert [post(PROFILE)["statusCode"] for _ in range(3)] == [202] * 3
+    assert len({one.id for one in queued(stack)}) == 3
+
+
 def test_one_broken_record_among_a_thousand_is_named_and_the_others_are_queued_in_order(stack: Aws) -> None:
     records: list[dict[str, Any]] = [{"id": str(number), "profile": {"text": "x" * 900}} for number in range(1000)]
     records[417]["audiences"] = [{"id": "a", "status": "paused"}]

@@ -3,11 +3,15 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
+from botocore.awsrequest import AWSResponse
+from botocore.compat import HTTPHeaders
+from botocore.exceptions import ClientError
 
 from destination.domain.pace import DayCount, PaceState
-from destination.store.leases import Lease, Leases
+from destination.store.leases import Lease, LeaseLostError, Leases
 from testing.aws import Aws, aws
 
 NOW = datetime(2026, 11, 21, 10, tzinfo=UTC)
@@ -56,6 +60,54 @@ def test_whoever_waits_for_it_only_reads(stack: Aws, leases: Leases) -> None:
         assert updates == []
         acquired(leases, UNTIL + timedelta(seconds=1), UNTIL + timedelta(minutes=6))
         assert len(updates) == 1
+
+
+@contextmanager
+def conflicting(stack: Aws, times: int) -> Iterator[None]:
+    """Updates meet a transaction at the same item, so often."""
+    left = iter(range(times))
+
+    def conflict(**_: object) -> Any:
+        if next(left, None) is None:
+            return None
+        return AWSResponse("", 400, HTTPHeaders(), None), {"Error": {"Code": "TransactionConflictException"}}
+
+    stack.dynamodb.meta.events.register("before-call.dynamodb.UpdateItem", conflict)
+    try:
+        yield
+    finally:
+        stack.dynamodb.meta.events.unregister("before-call.dynamodb.UpdateItem", conflict)
+
+
+def test_a_transaction_of_a_holder_before_is_waited_for_when_its_shard_is_entered(stack: Aws) -> None:
+    pauses: list[float] = []
+    leases = Leases(stack.dynamodb, "ConnectionsTable", sleep=pauses.append)
+    held = acquired(leases)
+    with conflicting(stack, 2):
+        leases.enter(held, {3})
+    assert (len(pauses), pauses) == (2, sorted(pauses))
+    (shard,) = (
+        one for one in stack.dynamodb.scan(TableName="ConnectionsTable")["Items"] if one["sk"] == {"S": "shard#3"}
+    )
+    assert shard["fence"] == {"N": str(held.fence)}
+
+
+def test_a_shard_that_stays_busy_is_an_error(stack: Aws) -> None:
+    leases = Leases(stack.dynamodb, "ConnectionsTable", sleep=lambda _: None)
+    held = acquired(leases)
+    with conflicting(stack, 99), pytest.raises(ClientError, match="TransactionConflictException"):
+        leases.enter(held, {3})
+
+
+def test_a_shard_that_somebody_else_entered_is_not_tried_again(stack: Aws) -> None:
+    pauses: list[float] = []
+    leases = Leases(stack.dynamodb, "ConnectionsTable", sleep=pauses.append)
+    lost = acquired(leases)
+    later = UNTIL + timedelta(seconds=1)
+    leases.enter(acquired(leases, later, later + timedelta(minutes=6)), {3})
+    with written(stack) as updates, pytest.raises(LeaseLostError):
+        leases.enter(lost, {3})
+    assert (len(updates), pauses) == (1, [])
 
 
 def test_the_calls_of_the_day_are_known_as_they_were_when_the_lease_was_released(leases: Leases) -> None:

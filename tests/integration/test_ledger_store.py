@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -14,28 +14,47 @@ from botocore.compat import HTTPHeaders
 from botocore.exceptions import ClientError
 
 from destination.domain.audience import AudienceKey
+from destination.domain.audience_rules import MAX_ACTIVATIONS
 from destination.domain.event import MembershipStatus
-from destination.domain.outcome import MISSING_DEDUPE_VALUE
-from destination.domain.person import Delivered, LedgerRow
+from destination.domain.failure import Failure
+from destination.domain.outcome import MISSING_DEDUPE_VALUE, rejected
+from destination.domain.person import Applied, Attributes, ConsentWord, Desired, LedgerRow, Origin, Said
 from destination.domain.run import Run, Tally
-from destination.store.leases import Lease, Leases
-from destination.store.ledger import RETENTION, Entry, Ledger
-from destination.store.runs import Runs
+from destination.domain.shard import SHARDS, name_of, shard_of
+from destination.store import rows
+from destination.store.cursors import InvalidCursorError, cursor_of
+from destination.store.leases import Lease, LeaseLostError, Leases
+from destination.store.ledger import TRANSACTION_BYTES, Entry, Ledger, StaleRunError, entries_of, failure_bytes
+from destination.store.runs import Runs, bytes_of
 from testing.aws import Aws, aws
 
 NOW = datetime(2026, 11, 21, 10, tzinfo=UTC)
 UNTIL = NOW + timedelta(minutes=6)
 HOUR = "2026-11-21T10:00Z"
+SAID = Said(NOW, NOW + timedelta(microseconds=1))
+A, B = AudienceKey("ups", "a#1"), AudienceKey("crm", "ü")
+ADA, BOB, CARL = (name_of(f"{name}@example.org") for name in ("ada", "bob", "carl"))
+REALIZED, EXITED = MembershipStatus.REALIZED, MembershipStatus.EXITED
 ROW = LedgerRow(
+    desired={A: Desired(REALIZED, SAID), B: Desired(EXITED, SAID)},
+    applied={A: Applied(1001, (7,))},
+    attributes=Attributes("0f" * 32, SAID, NOW, 7),
     lead_id=7,
     looked_up_at=NOW,
-    attributes_hash="0f",
-    attributes_at=NOW + timedelta(microseconds=1),
-    sent_at=NOW,
-    memberships={
-        AudienceKey("ups", "a#1"): Delivered(MembershipStatus.REALIZED, NOW, 7),
-        AudienceKey("crm", "ü"): Delivered(MembershipStatus.EXITED, NOW),
-    },
+)
+ORIGIN = Origin("e-1", "0", HOUR)
+FAILURE = Failure(rejected("1006"), {A: rejected("1006"), B: None}, ("company",))
+RECEIPT = {"evt-1": NOW}
+AUDIENCES = [AudienceKey("ups", f"{number:036}") for number in range(MAX_ACTIVATIONS)]
+"""As many as a connection can have, with ids as long as Experience Platform's."""
+
+GREAT = LedgerRow(
+    desired={audience: Desired(REALIZED, SAID) for audience in AUDIENCES},
+    applied={audience: Applied(2**32 - 1, (2**32 - 1,)) for audience in AUDIENCES},
+    attributes=Attributes("f" * 64, SAID, NOW, 2**32 - 1),
+    consent=ConsentWord(is_given=True, said=SAID),
+    lead_id=2**32 - 1,
+    looked_up_at=NOW,
 )
 
 
@@ -51,50 +70,62 @@ def leases(stack: Aws) -> Leases:
 
 
 @pytest.fixture
-def ledger(stack: Aws, leases: Leases) -> Ledger:
-    return Ledger(stack.dynamodb, "LedgerTable", leases=leases, runs=Runs(stack.dynamodb, "RunsTable"))
+def pauses() -> list[float]:
+    return []
+
+
+@pytest.fixture
+def ledger(stack: Aws, leases: Leases, pauses: list[float]) -> Ledger:
+    runs = Runs(stack.dynamodb, "RunsTable")
+    return Ledger(stack.dynamodb, "LedgerTable", leases=leases, runs=runs, sleep=pauses.append)
 
 
 @pytest.fixture
 def lease(leases: Leases) -> Lease:
     held = leases.acquire("123-ABC-456", NOW, UNTIL)
     assert held is not None
+    leases.enter(held, range(SHARDS))
     return held
 
 
 def run(received: int, version: int = 0) -> Run:
-    return Run("c-1", HOUR, version, Tally(Counter(received=received), Counter({MISSING_DEDUPE_VALUE: received})))
+    tally = Tally(Counter(received=received), Counter({MISSING_DEDUPE_VALUE: received}))
+    return Run("c-1", HOUR, version, tally, shard_of(ADA))
 
 
-def test_what_the_table_left_unread_is_read_after_a_pause(stack: Aws, leases: Leases, lease: Lease) -> None:
-    pauses: list[float] = []
-    runs = Runs(stack.dynamodb, "RunsTable")
-    ledger = Ledger(stack.dynamodb, "LedgerTable", leases=leases, runs=runs, sleep=pauses.append)
-    rows = {f"{name}@example.org": replace(ROW, lead_id=number) for number, name in enumerate(("ada", "bob", "carl"))}
-    ledger.record("c-1", Entry(rows), lease, NOW)
-
-    with reluctant(stack):
-        assert ledger.rows("c-1", [*rows]) == rows
-    assert len(pauses) == 2
-    assert all(pause > 0 for pause in pauses)
+def full(received: int = 1) -> Entry:
+    """With one of all that there is."""
+    return Entry(shard_of(ADA), {ADA: ROW}, {"e-1": frozenset({"0"})}, {ORIGIN: FAILURE}, RECEIPT, runs=[run(received)])
 
 
-def test_the_table_holds_no_profile_data_and_forgets_long_after_the_longest_replay(
-    stack: Aws, ledger: Ledger, lease: Lease
-) -> None:
-    ledger.record("c-1", Entry({"ada@example.org": ROW}, {"m-1": frozenset({"0"})}, [run(1)]), lease, NOW)
+def stored(stack: Aws) -> dict[str, dict[str, Any]]:
+    """The items of the ledger's table, by the kind in their sort keys."""
     items = stack.dynamodb.scan(TableName="LedgerTable")["Items"]
-    assert "ada" not in json.dumps(items)
-    assert {item["expires_at"]["N"] for item in items} == {str(int((NOW + RETENTION).timestamp()))}
-    assert timedelta(days=28) < RETENTION
+    return {item["sk"]["S"].partition("#")[0]: dict(item) for item in items}
+
+
+def size_of(item: Mapping[str, Any]) -> int:
+    """Of an item, as DynamoDB reckons it (Developer Guide, "DynamoDB item sizes and formats")."""
+    return sum(len(name.encode()) + _size_of(value) for name, value in item.items())
+
+
+def _size_of(value: Mapping[str, Any]) -> int:
+    ((kind, held),) = value.items()
+    if kind == "M":
+        return 3 + len(held) + size_of(held)
+    if kind in {"SS", "L"}:
+        return 3 + sum(1 + (len(one.encode()) if kind == "SS" else _size_of(one)) for one in held)
+    return 21 if kind == "N" else len(held if kind == "B" else held.encode())
 
 
 @contextmanager
-def busy(stack: Aws, times: int, *codes: str) -> Iterator[None]:
-    """Transactions are cancelled so often, for these reasons."""
+def busy(stack: Aws, times: int, *codes: str) -> Iterator[list[object]]:
+    """Transactions are cancelled so often, for these reasons; gives those that were tried."""
     left = iter(range(times))
+    tried: list[object] = []
 
-    def cancel(**_: object) -> Any:
+    def cancel(**call: object) -> Any:
+        tried.append(call)
         if next(left, None) is None:
             return None
         error = {"Code": "TransactionCanceledException", "Message": "cancelled"}
@@ -103,7 +134,7 @@ def busy(stack: Aws, times: int, *codes: str) -> Iterator[None]:
 
     stack.dynamodb.meta.events.register("before-call.dynamodb.TransactWriteItems", cancel)
     try:
-        yield
+        yield tried
     finally:
         stack.dynamodb.meta.events.unregister("before-call.dynamodb.TransactWriteItems", cancel)
 
@@ -114,7 +145,7 @@ def reluctant(stack: Aws) -> Iterator[None]:
 
     def leave_all_but_one(parsed: dict[str, Any], **_: object) -> None:
         found = parsed["Responses"]["LedgerTable"]
-        left = [{name: item[name] for name in ("connection_id", "key")} for item in found[1:]]
+        left = [{name: item[name] for name in ("pk", "sk")} for item in found[1:]]
         parsed["Responses"]["LedgerTable"] = found[:1]
         parsed["UnprocessedKeys"] = {"LedgerTable": {"Keys": left, "ConsistentRead": True}} if left else {}
 
@@ -125,19 +156,189 @@ def reluctant(stack: Aws) -> Iterator[None]:
         stack.dynamodb.meta.events.unregister("after-call.dynamodb.BatchGetItem", leave_all_but_one)
 
 
+def by_rows(ledger: Ledger) -> int:
+    return len(ledger.rows_by_name("c-1", [ADA, BOB, CARL], [A, B]))
+
+
+def by_marks(ledger: Ledger) -> int:
+    return len(ledger.counted("c-1", {(shard_of(ADA), f"e-{number}") for number in range(3)}))
+
+
+def by_failures(ledger: Ledger) -> int:
+    return len(ledger.failures("c-1", {(shard_of(ADA), Origin("e-1", str(number), HOUR)) for number in range(3)}))
+
+
+def by_receipts(ledger: Ledger) -> int:
+    return len(ledger.receipts("c-1", {(shard_of(ADA), f"evt-{number}") for number in range(3)}))
+
+
+@pytest.mark.parametrize("reading", [by_rows, by_marks, by_failures, by_receipts])
+def test_what_the_table_left_unread_is_read_after_a_pause(
+    stack: Aws, ledger: Ledger, lease: Lease, pauses: list[float], reading: Callable[[Ledger], int]
+) -> None:
+    for entry in entries_of({name: replace(ROW, lead_id=1) for name in (ADA, BOB, CARL)}):
+        ledger.record("c-1", entry, lease, NOW)
+    three = Entry(
+        shard_of(ADA),
+        counted={f"e-{number}": frozenset({"0"}) for number in range(3)},
+        failures={Origin("e-1", str(number), HOUR): FAILURE for number in range(3)},
+        receipts={f"evt-{number}": NOW for number in range(3)},
+    )
+    ledger.record("c-1", three, lease, NOW)
+    with reluctant(stack):
+        assert reading(ledger) == 3
+    assert len(pauses) == 2
+    assert 0 < pauses[0] < pauses[1]
+
+
+def test_the_table_holds_no_profile_data_and_forgets_what_does_not_last(
+    stack: Aws, ledger: Ledger, lease: Lease
+) -> None:
+    ledger.record("c-1", full(), lease, NOW)
+    items = stored(stack)
+    assert items.keys() == {"person", "envelope", "letter", "event"}
+    assert not any(hidden in json.dumps(items, default=str) for hidden in ("ada", "evt-1"))
+    in_90_days, in_14_days = (str(int((NOW + timedelta(days=days)).timestamp())) for days in (90, 14))
+    expiries = {kind: item["expires_at"]["N"] for kind, item in items.items() if "expires_at" in item}
+    assert expiries == {"envelope": in_90_days, "letter": in_90_days, "event": in_14_days}
+
+
+@pytest.mark.parametrize(
+    ("row", "lasts"),
+    [
+        (LedgerRow(), False),
+        (LedgerRow({A: Desired(EXITED, SAID)}, {A: Applied(1001, ())}, lead_id=7, looked_up_at=NOW), False),
+        (LedgerRow(consent=ConsentWord(is_given=True, said=SAID)), False),
+        (LedgerRow(consent=ConsentWord(is_given=False, said=SAID)), True),
+        (LedgerRow({A: Desired(REALIZED, SAID)}), True),
+        (LedgerRow(applied={A: Applied(1001, (7,))}), True),
+        (LedgerRow(applied={A: Applied(1001, (), is_sure=False)}), True),
+    ],
+)
+def test_a_row_expires_unless_it_lasts(
+    stack: Aws, ledger: Ledger, lease: Lease, row: LedgerRow, *, lasts: bool
+) -> None:
+    for before in (LedgerRow(), ROW):
+        for written in (before, row):
+            ledger.record("c-1", Entry(shard_of(ADA), {ADA: written}), lease, NOW)
+        in_90_days = {"N": str(int((NOW + timedelta(days=90)).timestamp()))}
+        assert stored(stack)["person"].get("expires_at") == (None if lasts else in_90_days)
+
+
+def test_somebody_in_as_many_audiences_as_there_can_be_takes_31_bytes_for_each(
+    stack: Aws, ledger: Ledger, lease: Lease
+) -> None:
+    ledger.record("c-1", Entry(shard_of(ADA), {ADA: GREAT}), lease, NOW)
+    item = stored(stack)["person"]
+    assert len(item["memberships"]["B"]) == 31 * len(AUDIENCES) == 31_000
+    assert size_of(item) < 32_000
+    assert ledger.rows_by_name("c-1", [ADA], AUDIENCES) == {ADA: GREAT}
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        LedgerRow(),
+        ROW,
+        GREAT,
+        replace(ROW, applied={A: Applied(1001, (1, 2, 3), is_sure=False), AudienceKey("ups", "z"): Applied(1, (4, 5))}),
+    ],
+)
+def test_what_a_row_takes_is_reckoned_from_above(stack: Aws, ledger: Ledger, lease: Lease, row: LedgerRow) -> None:
+    ledger.record("c" * 64, Entry(shard_of(ADA), {ADA: row}), lease, NOW)
+    assert size_of(stored(stack)["person"]) <= rows.bytes_of(row) < size_of(stored(stack)["person"]) + 600
+
+
+def test_what_else_is_written_is_reckoned_from_above(stack: Aws, ledger: Ledger, lease: Lease) -> None:
+    envelope = "3f2504e0-4f89-41d3-9a0c-0305e82c3301"
+    origin = Origin(envelope, "123456.7", HOUR)
+    failure = Failure(rejected("1006"), {one: rejected("1003") for one in AUDIENCES}, ("company", "ü" * 64))
+    part = replace(run(1), connection_id="c" * 64)
+    for audience in AUDIENCES:
+        part.tally.audiences[audience].count(rejected("1006"), "ada", lambda _: "0" * 16)
+    one = Entry(shard_of(ADA), {}, {envelope: frozenset({"123456.7"})}, {origin: failure}, {"evt": NOW}, [part])
+    ledger.record("c" * 64, one, lease, NOW)
+    items = stored(stack)
+    mark, letter, receipt, of_run = one.item_bytes
+    assert letter == failure_bytes(failure)
+    assert of_run == bytes_of(part)
+    (written,) = stack.dynamodb.scan(TableName="RunsTable")["Items"]
+    sizes = {"envelope": mark, "letter": letter, "event": receipt}
+    assert all(size_of(items[kind]) <= size for kind, size in sizes.items())
+    assert size_of(written) <= of_run
+
+
+def test_a_hundred_people_in_as_many_audiences_as_there_can_be_fit_into_their_transactions(
+    stack: Aws, ledger: Ledger, lease: Lease
+) -> None:
+    """Of one shard, and with two leads each, so that items are no bound."""
+    names = [name for name in (name_of(str(number)) for number in range(1_200)) if shard_of(name) == 0][:100]
+    two_leads = {audience: Applied(2**32 - 1, (1, 2)) for audience in AUDIENCES}
+    row = replace(GREAT, applied=two_leads)
+    entries = list(entries_of(dict.fromkeys(names, row)))
+    assert sum(len(one.rows) for one in entries) == 100
+    for one in entries:
+        ledger.record("c-1", one, lease, NOW)
+        assert one.items <= 100
+        assert sum(one.item_bytes) <= TRANSACTION_BYTES
+    assert len(entries) == 2
+    assert ledger.rows_by_name("c-1", names, AUDIENCES) == dict.fromkeys(names, row)
+
+
+@pytest.mark.parametrize(
+    "cursor", ["", "!", cursor_of("8:"), cursor_of("-1:"), cursor_of("0"), cursor_of("a:person#0")]
+)
+def test_what_is_no_cursor_is_refused(ledger: Ledger, cursor: str) -> None:
+    with pytest.raises(InvalidCursorError):
+        ledger.pages("c-1", [A], cursor)
+
+
 @pytest.mark.parametrize("code", ["TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"])
-def test_a_busy_table_is_waited_for(stack: Aws, leases: Leases, lease: Lease, code: str) -> None:
-    slept: list[float] = []
-    runs = Runs(stack.dynamodb, "RunsTable")
-    ledger = Ledger(stack.dynamodb, "LedgerTable", leases=leases, runs=runs, sleep=slept.append)
+def test_a_busy_table_is_waited_for(stack: Aws, ledger: Ledger, lease: Lease, pauses: list[float], code: str) -> None:
     with busy(stack, 3, "None", code):
-        ledger.record("c-1", Entry(rows={"ada": ROW}), lease, NOW)
-    assert ledger.rows("c-1", ["ada"]) == {"ada": ROW}
-    assert (len(slept), slept) == (3, sorted(slept))
+        ledger.record("c-1", Entry(shard_of(ADA), {ADA: ROW}), lease, NOW)
+    assert ledger.rows_by_name("c-1", [ADA], [A, B]) == {ADA: ROW}
+    assert (len(pauses), pauses) == (3, sorted(pauses))
 
 
-def test_a_table_that_stays_busy_is_an_error(stack: Aws, leases: Leases, lease: Lease) -> None:
-    runs = Runs(stack.dynamodb, "RunsTable")
-    ledger = Ledger(stack.dynamodb, "LedgerTable", leases=leases, runs=runs, sleep=lambda _: None)
+def test_a_table_that_stays_busy_is_an_error(stack: Aws, ledger: Ledger, lease: Lease) -> None:
     with busy(stack, 99, "None", "ThrottlingError"), pytest.raises(ClientError):
-        ledger.record("c-1", Entry(rows={"ada": ROW}), lease, NOW)
+        ledger.record("c-1", Entry(shard_of(ADA), {ADA: ROW}), lease, NOW)
+
+
+@pytest.mark.parametrize(
+    ("codes", "error"),
+    [
+        (("ConditionalCheckFailed", "None"), LeaseLostError),
+        (("None", "ConditionalCheckFailed"), StaleRunError),
+        (("None", "ConditionalCheckFailed", "TransactionConflict"), StaleRunError),
+        (("ConditionalCheckFailed", "ConditionalCheckFailed"), LeaseLostError),
+        (("None", "ValidationError"), ClientError),
+    ],
+)
+def test_a_condition_that_failed_is_not_tried_again(
+    stack: Aws, ledger: Ledger, lease: Lease, pauses: list[float], codes: tuple[str, ...], error: type[Exception]
+) -> None:
+    with busy(stack, 1, *codes) as tried, pytest.raises(error):
+        ledger.record("c-1", full(), lease, NOW)
+    assert (len(tried), pauses) == (1, [])
+    assert stored(stack) == {}
+
+
+def test_an_entry_that_is_written_again_is_the_same_to_the_table_and_every_other_is_another(
+    stack: Aws, ledger: Ledger, lease: Lease
+) -> None:
+    """So that one of which the answer was lost counts once: TransactWriteItems' ClientRequestToken."""
+    tokens: list[str | None] = []
+    noting = "provide-client-params.dynamodb.TransactWriteItems"
+    stack.dynamodb.meta.events.register(noting, lambda params, **_: tokens.append(params.get("ClientRequestToken")))
+    ledger.record("c-1", full(), lease, NOW)
+    for again in (full(), full(2), replace(full(), runs=[run(1, version=1)])):
+        with busy(stack, 1, "None", "ValidationError"), pytest.raises(ClientError):
+            ledger.record("c-1", again, lease, NOW)
+    ledger.record("c-1", Entry(shard_of(ADA), {ADA: ROW}), lease, NOW)
+    first, same, *others, without = tokens
+    assert first == same
+    assert len({first, *others}) == 3
+    assert all(one and len(one) <= 36 for one in (first, *others))
+    assert without is None

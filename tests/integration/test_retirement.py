@@ -36,11 +36,11 @@ class Leaving:
     @classmethod
     def of(cls, stack: Aws, connection_id: str = "c-1") -> "Leaving":
         connections = Connections(stack.dynamodb, "ConnectionsTable")
-        one = connection(id=connection_id)
+        credentials = ClientCredentials("client", "secret")
+        version = Credentials(stack.secrets, SECRETS_PREFIX).put(connection_id, credentials)
+        one = connection(id=connection_id, credentials_version=version)
         connections.create(one, "0f")
         Audiences(stack.dynamodb, "ConnectionsTable").put(connection_id, Activation(audience("a"), "a", list_id=1))
-        credentials = ClientCredentials("client", "secret")
-        Credentials(stack.secrets, SECRETS_PREFIX).put(connection_id, credentials)
         TokenSecret(stack.secrets, SECRETS_PREFIX, one.munchkin_id, credentials).put(AccessToken("token", START))
         connections.begin_deletion(connection_id, 1, START)
         return cls(stack, connections)

@@ -11,6 +11,7 @@ import pytest
 
 from destination.domain.audience import AudienceKey
 from destination.domain.audience_rules import MAX_ACTIVATIONS
+from destination.domain.failure import Failure
 from destination.domain.latency import Latency
 from destination.domain.outcome import (
     ALREADY_DELIVERED,
@@ -20,7 +21,8 @@ from destination.domain.outcome import (
     Reason,
     rejected,
 )
-from destination.domain.run import Counters, Run, Tally, hour_of
+from destination.domain.run import MAX_REASONS, Counters, Run, Tally, hour_of, total_of
+from destination.domain.shard import SHARDS
 from destination.store.runs import Runs
 from testing.aws import Aws, aws
 
@@ -88,9 +90,11 @@ def test_a_run_of_an_older_release_reads_on_and_goes_on(stack: Aws) -> None:
     assert of_audience.counts == old.tally.counts == Counter(received=4, activated=1, excluded=3)
     assert of_audience.reasons == {Reason(Class.EXCLUDED, OTHER): 3}
 
-    put(stack, replace(old, tally=old.tally.plus(tally())))
+    put(stack, Run("c-1", "2026-11-21T10:00Z", 0, tally(), shard=3))
     found = runs.get("c-1", "2026-11-21T10:00Z")
     assert found is not None
+    assert found.parts == {"2026-11-21T10:00Z": 7, "2026-11-21T10:00Z#3": 1}
+    assert [one.version for one in runs.between("c-1", found.id, found.id)] == [8]
     assert (found.version, found.tally.counts["received"], found.tally.reasons[MISSING_DEDUPE_VALUE]) == (8, 13, 4)
     assert found.tally.latency == tally().latency
 
@@ -123,6 +127,65 @@ def test_the_greatest_run_fits_into_an_item(stack: Aws) -> None:
 def _size(item: Mapping[str, Any]) -> int:
     """Of an item, as DynamoDB reckons it (Developer Guide, "DynamoDB item sizes and formats"), and a little more."""
     return len(json.dumps(item).encode())
+
+
+def test_the_parts_of_an_hour_read_as_one_run(stack: Aws) -> None:
+    hours = ["2026-11-21T09:00Z", "2026-11-21T10:00Z", "2026-11-21T11:00Z"]
+    versions = {shard: shard + 1 for shard in range(SHARDS)}
+    put(stack, *(Run("c-1", hour, versions[shard] - 1, tally(), shard) for hour in hours for shard in range(SHARDS)))
+    runs = Runs(stack.dynamodb, "RunsTable")
+    found = runs.get("c-1", hours[1])
+    assert found is not None
+    assert (found.id, found.version) == (hours[1], sum(versions.values()))
+    assert found.parts == {f"{hours[1]}#{shard}": version for shard, version in versions.items()}
+    assert found.tally == total_of(Run("c-1", hours[1], tally=tally()) for _ in range(SHARDS))
+    assert [run.id for run in runs.between("c-1", hours[0], hours[1])] == hours[:2]
+    assert [run.tally.counts["received"] for run in runs.between("c-1", hours[0], hours[2])] == [9 * SHARDS] * 3
+    assert runs.part("c-1", hours[1], 3) == Run("c-1", hours[1], 4, tally(), 3)
+    assert runs.part("c-1", hours[1], 3).shard == 3
+    assert runs.part("c-2", hours[1], 3) == Run("c-2", hours[1], shard=3)
+
+
+def test_a_run_of_all_shards_is_bounded_as_one_is(stack: Aws) -> None:
+    for shard in range(SHARDS):
+        part = Run("c-1", "2026-11-21T10:00Z", shard=shard)
+        for code in range(MAX_REASONS):
+            part.tally.count(rejected(f"{shard}{code:03}"), "ada", lambda key: key)
+        put(stack, part)
+    found = Runs(stack.dynamodb, "RunsTable").get("c-1", "2026-11-21T10:00Z")
+    assert found is not None
+    assert len(found.tally.reasons) == MAX_REASONS + 1
+    assert found.tally.reasons[Reason(Class.FAILED, OTHER)] == (SHARDS - 1) * MAX_REASONS
+
+
+def test_what_was_taken_back_elsewhere_is_stored_below_zero(stack: Aws) -> None:
+    taken = Failure(rejected("1006"), {AudienceKey("ups", "a#1"): rejected("1006")}, ("company",)).taken_back()
+    put(stack, Run("c-1", "2026-11-21T10:00Z", 0, taken, 1))
+    runs = Runs(stack.dynamodb, "RunsTable")
+    assert runs.part("c-1", "2026-11-21T10:00Z", 1).tally == taken
+    put(stack, Run("c-1", "2026-11-21T10:00Z", 0, tally(), 2))
+    found = runs.get("c-1", "2026-11-21T10:00Z")
+    assert found is not None
+    assert (found.tally.counts["failed"], found.tally.reasons[rejected("1006")]) == (1, 1)
+    assert found.tally.audiences[AudienceKey("ups", "a#1")].counts["failed"] == 1
+    assert found.tally.dropped["company"] == 2
+
+
+def test_the_last_event_is_of_the_last_hour_in_which_a_shard_received_something(stack: Aws) -> None:
+    nothing, something = Tally(Counter(marketo_calls=1)), Tally(Counter(ignored=1))
+    now = datetime(2026, 11, 21, 12, 30, tzinfo=UTC)
+    put(
+        stack,
+        Run("c-1", "2026-11-21T08:00Z", 0, tally(), 7),
+        Run("c-1", "2026-11-21T10:00Z", 0, something, 2),
+        Run("c-1", "2026-11-21T10:00Z", 0, nothing, 3),
+        Run("c-1", "2026-11-21T11:00Z", 0, nothing, 0),
+        Run("c-2", "2026-11-21T12:00Z", 0, tally(), 7),
+    )
+    runs = Runs(stack.dynamodb, "RunsTable")
+    assert runs.last_event_at("c-1", now) == datetime(2026, 11, 21, 11, tzinfo=UTC)
+    assert runs.last_event_at("c-2", now) == now
+    assert runs.last_event_at("c-3", now) is None
 
 
 def test_runs_between_two_hours_come_oldest_first_both_included(stack: Aws) -> None:

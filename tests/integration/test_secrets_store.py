@@ -1,6 +1,7 @@
 """Credentials and shared access tokens in Secrets Manager."""
 
 import json
+import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
@@ -12,6 +13,7 @@ from mypy_boto3_secretsmanager import SecretsManagerClient
 from destination.domain.credentials import AccessToken, ClientCredentials
 from destination.store.errors import NotFoundError
 from destination.store.secrets import Credentials, TokenSecret
+from testing.world import connection
 
 
 @pytest.fixture
@@ -20,22 +22,78 @@ def secretsmanager() -> Iterator[SecretsManagerClient]:
         yield boto3.client("secretsmanager")
 
 
-def test_credentials_read_as_they_were_written_last(secretsmanager: SecretsManagerClient) -> None:
+FIRST, SECOND = ClientCredentials("id-1", "secret-1"), ClientCredentials("id-1", "secret-2")
+
+
+def labels(secretsmanager: SecretsManagerClient) -> dict[str, list[str]]:
+    """The staging labels of each version of the credentials of c-1."""
+    return secretsmanager.describe_secret(SecretId="dest/credentials/c-1")["VersionIdsToStages"]
+
+
+def test_a_connection_has_the_credentials_of_the_version_that_it_names(secretsmanager: SecretsManagerClient) -> None:
     credentials = Credentials(secretsmanager, "dest")
-    credentials.put("c-1", ClientCredentials("id-1", "secret-1"))
-    credentials.put("c-1", ClientCredentials("id-1", "secret-2"))
-    assert credentials.get("c-1") == ClientCredentials("id-1", "secret-2")
-    stored = secretsmanager.get_secret_value(SecretId="dest/credentials/c-1")["SecretString"]
+    first, second = (credentials.put("c-1", one) for one in (FIRST, SECOND))
+    for version, given in ((second, SECOND), (first, FIRST)):
+        assert credentials.get(connection(id="c-1", credentials_version=version)) == given
+    stored = secretsmanager.get_secret_value(SecretId="dest/credentials/c-1", VersionId=second)["SecretString"]
     assert json.loads(stored) == {"client_id": "id-1", "client_secret": "secret-2"}
+
+
+def test_what_was_written_is_current_when_it_is_kept(secretsmanager: SecretsManagerClient) -> None:
+    credentials = Credentials(secretsmanager, "dest")
+    versions = [credentials.put("c-1", one) for one in (FIRST, SECOND)]
+    assert "AWSCURRENT" in labels(secretsmanager)[versions[0]]
+    for _ in range(2):
+        credentials.keep("c-1", versions[1])
+        assert "AWSCURRENT" in labels(secretsmanager)[versions[1]]
+        assert "AWSPREVIOUS" in labels(secretsmanager)[versions[0]]
+    credentials.keep("c-1", "1" * 36)
+    credentials.keep("c-2", versions[1])
+    assert "AWSCURRENT" in labels(secretsmanager)[versions[1]]
+
+
+def test_no_attempt_is_without_a_label_and_a_secret_has_few(secretsmanager: SecretsManagerClient) -> None:
+    """Twenty are all that Secrets Manager takes, and what has none it may remove."""
+    ids = (f"{number % 16:x}{uuid.UUID(int=number)}"[:36] for number in range(1, 100))
+    credentials = Credentials(secretsmanager, "dest", lambda: next(ids))
+    kept = credentials.put("c-1", FIRST)
+    for _ in range(40):
+        newest = credentials.put("c-1", SECOND)
+        assert labels(secretsmanager)[newest]
+        assert len([label for of_version in labels(secretsmanager).values() for label in of_version]) <= 20
+        assert "AWSCURRENT" in labels(secretsmanager)[kept]
+
+
+def test_credentials_whose_version_is_gone_are_to_be_given_again(secretsmanager: SecretsManagerClient) -> None:
+    credentials = Credentials(secretsmanager, "dest")
+    credentials.put("c-1", FIRST)
+    named = connection(id="c-1", credentials_version=str(uuid.uuid4()))
+    with pytest.raises(NotFoundError, match="are gone from their secret: give it the client id and client secret"):
+        credentials.get(named)
+    assert credentials.find(named) is None
+
+
+def test_losing_the_race_to_create_the_secret_writes_a_version_after_all(secretsmanager: SecretsManagerClient) -> None:
+    winner = Credentials(boto3.client("secretsmanager"), "dest")
+    won: list[str] = []
+
+    def another_request_creates_it(**_: object) -> None:
+        won.append(winner.put("c-1", FIRST))
+
+    secretsmanager.meta.events.register_first("before-call.secretsmanager.CreateSecret", another_request_creates_it)
+    credentials = Credentials(secretsmanager, "dest")
+    lost = credentials.put("c-1", SECOND)
+    assert credentials.at("c-1", lost) == SECOND
+    assert credentials.at("c-1", won[0]) == FIRST
 
 
 def test_deleted_credentials_are_gone_at_once(secretsmanager: SecretsManagerClient) -> None:
     credentials = Credentials(secretsmanager, "dest")
-    credentials.put("c-1", ClientCredentials("id-1", "secret-1"))
+    version = credentials.put("c-1", FIRST)
     credentials.delete("c-1")
     credentials.delete("c-1")
     with pytest.raises(NotFoundError, match="c-1"):
-        credentials.get("c-1")
+        credentials.at("c-1", version)
     assert secretsmanager.list_secrets(IncludePlannedDeletion=True)["SecretList"] == []
 
 

@@ -2,9 +2,10 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from mypy_boto3_sqs.type_defs import MessageTypeDef
@@ -58,18 +59,19 @@ class Stage:
     def __post_init__(self) -> None:
         self.connections = Connections(self.aws.dynamodb, "ConnectionsTable")
 
-    def connect(self, **changes: Any) -> Connection:
-        """Store a connection with audiences `a` and `b` on lists 1001 and 1002, and its credentials."""
-        one = connection(**changes)
+    def connect(self, first_list: int = 1001, **changes: Any) -> Connection:
+        """Store a connection with audiences `a` and `b` on two lists, and its credentials."""
+        plain = connection(**changes)
+        one = replace(plain, credentials_version=self.new_credentials(plain.id))
         self.connections.create(one, token_hash="0f")
         audiences = Audiences(self.aws.dynamodb, "ConnectionsTable")
         for number, name in enumerate("ab"):
-            audiences.put(one.id, Activation(audience(name), name, list_id=1001 + number))
-        self.give_credentials(one.id)
+            audiences.put(one.id, Activation(audience(name), name, list_id=first_list + number))
         return one
 
-    def give_credentials(self, connection_id: str) -> None:
-        Credentials(self.aws.secrets, SECRETS_PREFIX).put(connection_id, ClientCredentials("client", "secret"))
+    def new_credentials(self, connection_id: str) -> str:
+        credentials = ClientCredentials("client", "secret")
+        return Credentials(self.aws.secrets, SECRETS_PREFIX).put(connection_id, credentials)
 
     def end_pause(self) -> None:
         """What an operator does to have the instance tried again at once."""
@@ -81,7 +83,13 @@ class Stage:
 
     def post(self, *events: ProfileEvent, connection_id: str = "connection-1") -> None:
         """Queue events in one message, as ingest does."""
-        packed = pack(connection_id, datetime.now(UTC), map(encode_event, events), "request-7")
+        packed = pack(
+            connection_id,
+            datetime.now(UTC),
+            map(encode_event, events),
+            envelope_id=uuid4().hex,
+            correlation_id="request-7",
+        )
         bodies = [body for _, body in packed]
         assert EventQueue(self.aws.sqs, self.aws.queue_url).send(connection_id, bodies) == []
 
@@ -218,13 +226,14 @@ def test_a_refused_person_fails_alone_and_its_dead_letter_can_be_redriven(stage:
     ((code, body),) = stage.dead_letters()
     assert code == "MARKETO_1003"
     (dead,) = decode(body).events
-    assert dead in events
+    assert replace(dead, received_at=dead.at) in events
     assert stage.leads(str(dead.profile["email"])) == []
 
     stage.aws.sqs.send_message(QueueUrl=stage.aws.queue_url, MessageBody=body)
     assert stage.deliver() == set()
     assert len(stage.members(1001)) == 3
     assert len(stage.leads(str(dead.profile["email"]))) == 1
+    assert (stage.counts("received", "activated", "failed"), stage.reasons()) == ((3, 3, 0), {})
 
 
 def test_what_is_no_message_and_whose_connection_is_gone_are_dead_letters_and_lose_nobody_else(stage: Stage) -> None:
@@ -292,7 +301,8 @@ def test_a_connection_without_credentials_is_blocked_until_it_has_some(stage: St
     batch = stage.aws.receive()
     assert stage.invoke(batch) == {one["MessageId"] for one in batch}
     assert "credentials" in (stage.connections.get("connection-1").blocked_cause or "")
-    stage.give_credentials("connection-1")
+    given = stage.new_credentials("connection-1")
+    stage.connections.update(replace(stage.connections.get("connection-1"), credentials_version=given))
     assert stage.invoke(batch) == set()
     assert stage.connections.get("connection-1").status is Status.ENABLED
 
@@ -325,7 +335,7 @@ def test_while_another_worker_delivers_to_the_instance_messages_are_requeued(sta
 
 def test_two_connections_of_one_batch_are_kept_apart(stage: Stage) -> None:
     stage.connect()
-    stage.connect(id="connection-2", person_action=PersonAction.UPDATE_EXISTING_ONLY)
+    stage.connect(2001, id="connection-2", person_action=PersonAction.UPDATE_EXISTING_ONLY)
     stage.post(ada(("a", REALIZED)))
     stage.post(event("bob@example.org", ("b", REALIZED), at=NOW), connection_id="connection-2")
     assert stage.invoke(stage.aws.receive()) == set()
@@ -429,7 +439,7 @@ def test_neither_tables_nor_logs_hold_a_value_of_a_profile(stage: Stage, caplog:
     stage.marketo.script(Fault(effect="skip", code="1003", path="leads.json", method="POST", records=(0,), nth=2))
     stage.deliver(ada(("a", REALIZED), company="Hush Ltd"), known(("a", REALIZED), company="Hush Ltd"))
     tables = [stage.aws.dynamodb.scan(TableName=name)["Items"] for name in ("LedgerTable", "RunsTable")]
-    shown = json.dumps([tables, logged(app.logger, caplog)])
+    shown = json.dumps([tables, logged(app.logger, caplog)], default=repr)
     assert "batch delivered" in shown
     assert "marketo call answered" in shown
     names = [secret["Name"] for secret in stage.aws.secrets.list_secrets()["SecretList"]]

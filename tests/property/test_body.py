@@ -2,11 +2,13 @@
 
 import json
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from destination.domain.event import ProfileEvent
 from destination.ingest.sources import FORMATS
 from destination.ingest.sources.body import Broken, RecordTimes, UnreadableBodyError, records
 from destination.queue import decode, encode_event, pack
@@ -43,7 +45,8 @@ def test_every_record_of_an_array_is_an_event_or_rejected(values: list[object], 
     parsed = FORMATS[source](json.dumps(values).encode(), RecordTimes(NOW))
     assert sorted(index for index, _ in (*parsed.events, *parsed.rejected)) == list(range(len(values)))
     assert all(problem.message for _, problem in (*parsed.rejected, *parsed.warnings))
-    assert all(event.at <= RecordTimes(NOW).of(index) for index, event in parsed.events)
+    assert all(event.at <= event.received_at == RecordTimes(NOW).of(index) for index, event in parsed.events)
+    assert all(one.at <= event.received_at for _, event in parsed.events for one in event.memberships)
 
 
 @given(st.lists(OBJECTS, min_size=1, max_size=5), st.sampled_from(["", "\n", "\r\n", " ", "\n\n"]))
@@ -67,13 +70,14 @@ def test_a_line_that_breaks_costs_no_other(values: list[dict[str, object]], data
 @given(st.lists(JSON, max_size=5))
 def test_what_is_taken_in_comes_out_of_the_queue_as_it_was(values: list[object]) -> None:
     parsed = FORMATS["aep"](json.dumps(values).encode(), RecordTimes(NOW))
-    taken = []
+    taken: list[tuple[ProfileEvent, str]] = []
     for _, event in parsed.events:
         try:
-            taken.append((event, encode_event(event)))
+            text = encode_event(event)
         except ValueError:
             continue
-    for count, body in pack("connection-1", NOW, [text for _, text in taken]):
+        taken.append((replace(event, received_at=RecordTimes(NOW).of(len(taken))), text))
+    for count, body in pack("connection-1", NOW, [text for _, text in taken], envelope_id="envelope-1"):
         assert not {"NaN", "Infinity"} & set(re.findall(r"[A-Za-z]+", re.sub(r'"(?:[^"\\]|\\.)*"', "", body)))
         assert decode(body).events == tuple(event for event, _ in taken[:count])
         taken = taken[count:]

@@ -20,16 +20,18 @@ def encoded(size: int) -> str:
 
 @given(SIZES)
 def test_messages_hold_all_events_in_order_within_the_limit(sizes: list[int]) -> None:
-    packed = list(pack("connection-1", NOW, map(encoded, sizes)))
+    packed = list(pack("connection-1", NOW, map(encoded, sizes), envelope_id="envelope-1"))
     assert all(len(body.encode()) <= MAX_MESSAGE_BYTES for _, body in packed)
     found = [json.loads(body)["events"] for _, body in packed]
     assert [count for count, _ in packed] == [len(events) for events in found]
     assert [len(event) + 2 for events in found for event in events] == sizes
+    assert [json.loads(body)["first"] for _, body in packed] == [sum(map(len, found[:n])) for n in range(len(found))]
+    assert {json.loads(body)["id"] for _, body in packed} <= {"envelope-1"}
 
 
 @given(SIZES)
 def test_two_messages_in_a_row_would_not_fit_into_one(sizes: list[int]) -> None:
-    bodies = [body for _, body in pack("connection-1", NOW, map(encoded, sizes))]
+    bodies = [body for _, body in pack("connection-1", NOW, map(encoded, sizes), envelope_id="envelope-1")]
     for one, next_one in pairwise(bodies):
         first_event = json.dumps(json.loads(next_one)["events"][0])
         assert len(one) + len(first_event) + 2 > MAX_MESSAGE_BYTES

@@ -23,7 +23,7 @@ from destination.domain.connection import (
     WhenMissing,
 )
 from destination.domain.event import Membership, MembershipStatus, ProfileEvent
-from destination.queue import Message
+from destination.queue import Message, decode
 from testing.counts import CLASSES, assert_balanced
 from testing.world import START, World, audience, connection
 from tests.property.oracle import ECID_FIELD, LISTS, Oracle, OracleLead
@@ -143,7 +143,7 @@ def stories(draw: st.DrawFn) -> Story:
             for name, shift in draw(st.dictionaries(st.sampled_from(["a", "b", "other"]), st.integers(-9, 9))).items()
         ]
         event = ProfileEvent(
-            at, {name: one for name, one in profile.items() if one is not None}, {}, tuple(memberships)
+            at, {name: one for name, one in profile.items() if one is not None}, {}, tuple(memberships), at
         )
         told.append(event)
         return event
@@ -217,7 +217,9 @@ class Telling:
         Random(self.story.shuffled).shuffle(batch)  # noqa: S311 - no secret, and it must be the same every time
         if step.edited is not None:
             self._edit(step.edited)
-        new = [event for message, events in batch if message.id not in self.delivered for event in events]
+        new = [
+            event for message, _ in batch if message.id not in self.delivered for event in decode(message.body).events
+        ]
         report = self.world.sync([message for message, _ in batch], timedelta(minutes=5))
         assert report.requeued == ()
         self.oracle.deliver(new, self.world.now)

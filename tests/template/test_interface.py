@@ -43,6 +43,7 @@ ROUTES = {
     ("POST", "/connections/{connection_id}/verifications"): "ConnectionsFunction",
     ("GET", "/connections/{connection_id}/verifications"): "ConnectionsFunction",
     ("GET", "/connections/{connection_id}/verifications/{verification_id}"): "ConnectionsFunction",
+    ("DELETE", "/connections/{connection_id}/verifications/{verification_id}"): "ConnectionsFunction",
 }
 
 

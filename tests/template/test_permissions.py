@@ -36,10 +36,23 @@ ACTIONS: dict[str, dict[str, list[str]]] = {
             "dynamodb:GetItem",
             "dynamodb:Query",
             "dynamodb:UpdateItem",
+            "dynamodb:DeleteItem",
         ],
         "${ConnectionsTable.Arn}/index/Listing": ["dynamodb:Query"],
-        "LedgerTable": ["dynamodb:BatchGetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"],
-        "RunsTable": ["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"],
+        "LedgerTable": [
+            "dynamodb:BatchGetItem",
+            "dynamodb:DeleteItem",
+            "dynamodb:PutItem",
+            "dynamodb:Query",
+            "dynamodb:UpdateItem",
+        ],
+        "RunsTable": [
+            "dynamodb:ConditionCheckItem",
+            "dynamodb:DeleteItem",
+            "dynamodb:GetItem",
+            "dynamodb:PutItem",
+            "dynamodb:Query",
+        ],
         "Queue": ["sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"],
         "DeadLetterQueue": ["sqs:SendMessage"],
         "PseudonymSecret": ["secretsmanager:GetSecretValue"],
@@ -49,8 +62,15 @@ ACTIONS: dict[str, dict[str, list[str]]] = {
     "MonitorRole": {
         "MonitorLogGroup": LOGS,
         "*": TRACES,
-        "ConnectionsTable": ["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"],
+        "ConnectionsTable": [
+            "dynamodb:DeleteItem",
+            "dynamodb:GetItem",
+            "dynamodb:PutItem",
+            "dynamodb:Query",
+            "dynamodb:UpdateItem",
+        ],
         "${ConnectionsTable.Arn}/index/Listing": ["dynamodb:Query"],
+        "LedgerTable": ["dynamodb:BatchWriteItem", "dynamodb:Query"],
         "RunsTable": [
             "dynamodb:DeleteItem",
             "dynamodb:GetItem",
@@ -78,14 +98,27 @@ ACTIONS: dict[str, dict[str, list[str]]] = {
             "dynamodb:UpdateItem",
         ],
         "${ConnectionsTable.Arn}/index/Listing": ["dynamodb:Query"],
-        "LedgerTable": ["dynamodb:BatchGetItem", "dynamodb:PutItem", "dynamodb:Query"],
-        "RunsTable": ["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"],
+        "LedgerTable": [
+            "dynamodb:BatchGetItem",
+            "dynamodb:BatchWriteItem",
+            "dynamodb:PutItem",
+            "dynamodb:Query",
+        ],
+        "RunsTable": [
+            "dynamodb:DeleteItem",
+            "dynamodb:GetItem",
+            "dynamodb:PutItem",
+            "dynamodb:Query",
+            "dynamodb:UpdateItem",
+        ],
         "Queue": ["sqs:SendMessage"],
         CREDENTIALS: [
             "secretsmanager:CreateSecret",
             "secretsmanager:DeleteSecret",
+            "secretsmanager:DescribeSecret",
             "secretsmanager:GetSecretValue",
             "secretsmanager:PutSecretValue",
+            "secretsmanager:UpdateSecretVersionStage",
         ],
         TOKENS: [
             "secretsmanager:CreateSecret",
@@ -134,6 +167,15 @@ def test_the_actions_of_each_role(template: Template, role: str) -> None:
             granted.setdefault(name_of(resource), []).extend(as_list(statement["Action"]))
 
     assert granted == ACTIONS[role]
+
+
+def test_delivery_deletes_nothing_of_the_connections_but_claims(template: Template) -> None:
+    (deletes,) = (
+        one
+        for one in statements(template, "SyncRole")
+        if "dynamodb:DeleteItem" in as_list(one["Action"]) and name_of(one["Resource"]) == "ConnectionsTable"
+    )
+    assert deletes["Condition"] == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": "instance#*"}}
 
 
 def test_each_function_has_its_own_role(template: Template) -> None:

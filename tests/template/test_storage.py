@@ -81,7 +81,7 @@ def test_keys_of_the_tables(expanded: Template) -> None:
 
     assert keys == {
         "ConnectionsTable": ["pk", "sk"],
-        "LedgerTable": ["connection_id", "key"],
+        "LedgerTable": ["pk", "sk"],
         "RunsTable": ["connection_id", "id"],
     }
 

@@ -1,6 +1,7 @@
 """The queue's messages: packed to SQS's limits, sent until stored, and read back as what they were."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -11,6 +12,7 @@ from destination.domain.times import format_time
 from destination.ingest.sources.body import MAX_DEPTH, as_object
 from destination.queue import (
     MAX_EVENT_BYTES,
+    MAX_FIRST,
     MAX_MESSAGE_BYTES,
     DeadLetter,
     DeadLetters,
@@ -23,6 +25,7 @@ from destination.queue import (
     encode_event,
     messages,
     pack,
+    verification_message,
 )
 from testing.sqs import FakeSqs
 
@@ -35,40 +38,78 @@ EVENT = ProfileEvent(
         Membership(AudienceKey("ups", "a#1"), MembershipStatus.REALIZED, NOW - timedelta(days=1)),
         Membership(AudienceKey("Customer Upload", "ü"), MembershipStatus.EXITED, NOW),
     ),
+    received_at=NOW,
     id="event-1",
 )
+MICROSECOND = timedelta(microseconds=1)
 
 
 def packed(*texts: str) -> list[tuple[int, str]]:
-    return list(pack("connection-1", NOW, texts))
+    return list(pack("connection-1", NOW, texts, envelope_id="envelope-1"))
 
 
 def test_a_message_reads_as_it_was_written() -> None:
-    bare = ProfileEvent(NOW, {}, {}, ())
+    bare = ProfileEvent(NOW, {}, {}, (), NOW + MICROSECOND)
     ((count, body),) = packed(encode_event(EVENT), encode_event(bare))
     assert count == 2
-    assert decode(body) == Envelope("connection-1", NOW, (EVENT, bare))
+    assert decode(body) == Envelope("envelope-1", "connection-1", NOW, 0, (EVENT, bare))
     assert json.loads(body)["v"] == 1
 
 
-def test_a_message_carries_the_id_of_its_request_and_older_ones_have_none() -> None:
-    ((_, body),) = pack("connection-1", NOW, [encode_event(EVENT)], "c6af9ac6-7b61")
-    assert decode(body) == Envelope("connection-1", NOW, (EVENT,), correlation_id="c6af9ac6-7b61")
+def test_a_message_carries_the_id_of_its_request_where_there_is_one() -> None:
+    texts = [encode_event(EVENT)]
+    ((_, body),) = pack("connection-1", NOW, texts, envelope_id="envelope-1", correlation_id="c6af9ac6-7b61")
+    assert decode(body) == Envelope("envelope-1", "connection-1", NOW, 0, (EVENT,), correlation_id="c6af9ac6-7b61")
     assert DeadLetter(body, "", "").group == "connection-1"
-    ((_, body),) = packed(encode_event(EVENT))
+    ((_, body),) = packed(*texts)
     assert "correlation_id" not in body
 
 
+def test_the_events_of_a_body_are_numbered_through_its_messages_and_received_in_their_order() -> None:
+    bare = replace(EVENT, profile={"text": "x" * 100_000}, id=None)
+    texts = [encode_event(bare)] * 7
+    found = [decode(body) for _, body in pack("connection-1", NOW, texts, envelope_id="envelope-1", first=10)]
+    assert [(one.id, one.first, len(one.events)) for one in found] == [
+        ("envelope-1", first, count) for first, count in ((10, 2), (12, 2), (14, 2), (16, 1))
+    ]
+    assert [event.received_at for one in found for event in one.events] == [
+        NOW + n * MICROSECOND for n in range(10, 17)
+    ]
+    assert {one.received_at for one in found} == {NOW}
+
+
 def test_the_largest_event_fits_beside_the_longest_ids() -> None:
-    ((_, body),) = pack("c" * 64, NOW, [json.dumps("x" * (MAX_EVENT_BYTES - 2))], "r" * 64)
+    text = json.dumps("x" * (MAX_EVENT_BYTES - 2))
+    ((_, body),) = pack("c" * 64, NOW, [text], envelope_id="e" * 64, first=MAX_FIRST - 1, correlation_id="r" * 64)
     assert len(body) <= MAX_MESSAGE_BYTES
+    assert DeadLetter(body, "", "").group == "c" * 64
+
+
+def test_a_verification_is_a_message_without_events() -> None:
+    name = "20261121T100000123456Z-0123abcd"
+    body = verification_message("connection-1", name, NOW)
+    assert decode(body) == Envelope(name, "connection-1", NOW, 0, (), verification=name)
+    assert DeadLetter(body, "", "").group == "connection-1"
+
+
+def envelope(**changes: object) -> str:
+    """A message without events, with properties of any shape; those that are `...` are left out."""
+    good: dict[str, object] = {
+        "v": 1,
+        "id": "e" * 64,
+        "connection_id": "c" * 64,
+        "received_at": "2026-11-21T10:00:00Z",
+        "first": MAX_FIRST - 1,
+        "events": [],
+    }
+    return json.dumps({name: value for name, value in {**good, **changes}.items() if value is not ...})
 
 
 @pytest.mark.parametrize("wrong", [7, True, [], {}, "", "a b", "a" * 65, "a\n", "\ud800"])
-def test_what_is_no_id_of_a_request_is_no_message_of_ours(wrong: object) -> None:
-    message = {"v": 1, "connection_id": "c", "received_at": format_time(NOW), "correlation_id": wrong, "events": []}
+@pytest.mark.parametrize("name", ["id", "correlation_id"])
+def test_what_is_no_id_of_an_envelope_or_of_a_request_is_no_message_of_ours(name: str, wrong: object) -> None:
     with pytest.raises(UndecodableMessageError):
-        decode(json.dumps(message))
+        decode(envelope(**{name: wrong}))
 
 
 def test_messages_are_filled_to_the_limit_in_order() -> None:
@@ -87,6 +128,18 @@ def test_the_largest_event_there_may_be_fits_into_a_message_of_its_own() -> None
     assert all(len(body) <= MAX_MESSAGE_BYTES for _, body in found)
 
 
+@pytest.mark.parametrize("first", [0, 8, 9, 99_999])
+def test_a_message_is_full_at_the_limit_and_not_before(first: int) -> None:
+    def lengths(last: int) -> list[int]:
+        texts = [json.dumps("x" * 100_000)] * 2 + [json.dumps("x" * last)]
+        return [len(body) for _, body in pack("connection-1", NOW, texts, envelope_id="envelope-1", first=first)]
+
+    (short,) = lengths(0)
+    room = MAX_MESSAGE_BYTES - short
+    assert lengths(room) == [MAX_MESSAGE_BYTES]
+    assert len(lengths(room + 1)) == 2
+
+
 def test_nothing_to_pack_is_no_message() -> None:
     assert packed() == []
 
@@ -94,10 +147,10 @@ def test_nothing_to_pack_is_no_message() -> None:
 @pytest.mark.parametrize("text", ["\ud800", "a\udfffb", "\udc00\ud800"])
 def test_a_lone_surrogate_is_refused_wherever_it_stands(text: str) -> None:
     for event in (
-        ProfileEvent(NOW, {"a": [{"b": text}]}, {}, ()),
-        ProfileEvent(NOW, {text: 1}, {}, ()),
-        ProfileEvent(NOW, {}, {"email": (text,)}, ()),
-        ProfileEvent(NOW, {}, {}, (), id=text),
+        ProfileEvent(NOW, {"a": [{"b": text}]}, {}, (), NOW),
+        ProfileEvent(NOW, {text: 1}, {}, (), NOW),
+        ProfileEvent(NOW, {}, {"email": (text,)}, (), NOW),
+        ProfileEvent(NOW, {}, {}, (), NOW, id=text),
     ):
         with pytest.raises(ValueError, match="surrogates"):
             encode_event(event)
@@ -105,7 +158,7 @@ def test_a_lone_surrogate_is_refused_wherever_it_stands(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["😀", "C:\\ud800", "\\\\ud800 as text", "\x00\x1f", "\u2028"])
 def test_every_other_text_is_taken(text: str) -> None:
-    event = ProfileEvent(NOW, {"a": text}, {}, ())
+    event = ProfileEvent(NOW, {"a": text}, {}, (), NOW)
     ((_, body),) = packed(encode_event(event))
     assert decode(body).events == (event,)
 
@@ -118,15 +171,7 @@ def test_every_other_text_is_taken(text: str) -> None:
         "null",
         "[]",
         "{}",
-        '{"v":2,"connection_id":"c","received_at":"2026-11-21T10:00:00Z","events":[]}',
-        '{"v":"1","connection_id":"c","received_at":"2026-11-21T10:00:00Z","events":[]}',
-        '{"v":1,"connection_id":7,"received_at":"2026-11-21T10:00:00Z","events":[]}',
-        '{"v":1,"connection_id":"c","received_at":7,"events":[]}',
-        '{"v":1,"connection_id":"c","received_at":"soon","events":[]}',
-        '{"v":1,"connection_id":"c","received_at":"2026-11-21T10:00:00Z"}',
-        '{"v":1,"connection_id":"c","received_at":"2026-11-21T10:00:00Z","events":{"a":1}}',
-        '{"v":1,"connection_id":"c","received_at":"2026-11-21T10:00:00Z","events":[{}]}',
-        '{"v":1,"connection_id":"c","received_at":"2026-11-21T10:00:00Z","events":[7]}',
+        *(envelope(**{name: ...}) for name in ("v", "id", "connection_id", "received_at", "first", "events")),
     ],
 )
 def test_what_is_no_message_of_this_version_is_refused(body: str) -> None:
@@ -203,17 +248,17 @@ def test_a_message_with_an_event_of_a_wrong_shape_is_refused(event: str) -> None
             for wrong in shapes("1999-12-31T23:59:59Z", "2101-01-01T00:00:00Z", "0001-01-01T00:00:00Z")
         ),
         *(("received_at", wrong) for wrong in shapes("9999-12-31T23:59:59-05:00", None, 7, [], ["x"] * 20, "soon")),
-        *(("events", wrong) for wrong in shapes(None, 7, "", {}, [None], [7], ["x"], [[]])),
+        *(("events", wrong) for wrong in shapes(None, 7, "", {}, {"a": 1}, [None], [7], ["x"], [[]], [{}])),
+        *(("first", wrong) for wrong in shapes(None, -1, MAX_FIRST, 1.0, True, "1", [], {})),
         *(("v", wrong) for wrong in shapes(None, 0, 2, True, 1.0, "1", [], {}, "x" * 100_000)),
         ("more", "\ud800"),
         ("more", float("nan")),
     ],
 )
 def test_a_message_with_a_property_of_a_wrong_shape_is_refused_in_few_words(name: str, value: object) -> None:
-    good: dict[str, object] = {"v": 1, "connection_id": "c" * 64, "received_at": "2026-11-21T10:00:00Z", "events": []}
-    assert decode(json.dumps(good)).events == ()
+    assert decode(envelope()).first == MAX_FIRST - 1
     with pytest.raises(UndecodableMessageError) as refused:
-        decode(json.dumps({**good, name: value}))
+        decode(envelope(**{name: value}))
     assert len(str(refused.value)) < 100
 
 
@@ -228,7 +273,7 @@ def test_a_text_that_no_parser_likes_is_refused(body: str) -> None:
 def test_a_profile_may_nest_as_deep_as_sources_let_it() -> None:
     deepest = json.loads('{"n":[' * (MAX_DEPTH // 2) + "]}" * (MAX_DEPTH // 2))
     assert as_object(deepest) == deepest
-    ((_, body),) = packed(encode_event(ProfileEvent(NOW, deepest, {}, ())))
+    ((_, body),) = packed(encode_event(ProfileEvent(NOW, deepest, {}, (), NOW)))
     assert decode(body).events[0].profile == deepest
 
 
@@ -322,11 +367,13 @@ def test_dead_letters_carry_their_reason_beside_an_untouched_body() -> None:
     ("body", "group"),
     [
         (packed(encode_event(EVENT))[0][1], "connection-1"),
-        ('{"v": 2, "connection_id": "connection-2", "more": []}', "connection-2"),
+        ('{"v": 2, "id": "e", "connection_id": "connection-2", "more": []}', "connection-2"),
         ("not JSON", "undecodable"),
-        ('{"v": 1, "connection_id": "", "events": []}', "undecodable"),
-        ('{"v": 1, "connection_id": "a b", "events": []}', "undecodable"),
-        ('{"v": 1, "connection_id": "' + "c" * 65 + '"}', "undecodable"),
+        (envelope(id="e", connection_id="c"), "c"),
+        (envelope(id="a b", connection_id="c"), "undecodable"),
+        (envelope(connection_id=""), "undecodable"),
+        (envelope(connection_id="a b"), "undecodable"),
+        (envelope(connection_id="c" * 65), "undecodable"),
     ],
 )
 def test_a_dead_letter_has_the_group_of_its_connection_so_that_a_redrive_has_it_too(body: str, group: str) -> None:

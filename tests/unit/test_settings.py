@@ -28,6 +28,7 @@ ENVIRONMENTS: list[tuple[Any, tuple[str, ...]]] = [
         MonitorSettings,
         (
             "CONNECTIONS_TABLE",
+            "LEDGER_TABLE",
             "RUNS_TABLE",
             "QUEUE_URL",
             "DEAD_LETTER_QUEUE_URL",

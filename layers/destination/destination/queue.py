@@ -1,7 +1,13 @@
 """The queue: messages of events, packed to SQS's limits, and the dead letters with their reasons.
 
-A message is `{"v": 1, "connection_id": …, "received_at": …, "correlation_id": …, "events": […]}`. A dead letter is the
-same message, with the reason in its attributes, so that moving it back to the queue is all that a redrive takes.
+A message is
+
+    {"v": 1, "id": …, "connection_id": …, "received_at": …, "correlation_id": …, "first": …, "events": […]}
+
+The messages of one body have one `id`, that of the envelope, and its events are numbered through them: the event at
+place i of a message has the number `first` + i. The envelope's id and the number are the key of an event for ever. A
+dead letter is a message too, of the same id and numbers and with the reason in its attributes, so that moving it back
+to the queue is all that a redrive takes, and what comes back is the same event.
 """
 
 import contextlib
@@ -40,6 +46,12 @@ MAX_DEPTH = 64
 CONNECTION_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 """What the id of a connection looks like. SQS takes it as a message group."""
 
+ENVELOPE_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+"""What the id of an envelope looks like."""
+
+MAX_FIRST = 1_000_000
+"""Numbers of events are below it, a body having far fewer records."""
+
 CORRELATION_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 """What the id of a request looks like that brought events; API Gateway and Lambda give UUIDs."""
 
@@ -47,10 +59,13 @@ UNDECODABLE_GROUP = "undecodable"
 """The message group of dead letters that do not tell their connection."""
 
 _YEARS = range(2000, 2101)
+_BETWEEN = timedelta(microseconds=1)
+"""Between the events of a body, which are received one after the other."""
+
 VERIFICATION_ID = re.compile(r"[0-9]{8}T[0-9]{12}Z-[0-9a-f]{8}")
 """What the id of a verification looks like: the time of its request, and chance."""
 
-_OPENING = re.compile(rf'\{{"v": \d+, "connection_id": "({CONNECTION_ID.pattern})"')
+_OPENING = re.compile(rf'\{{"v": \d+, "id": "{ENVELOPE_ID.pattern}", "connection_id": "({CONNECTION_ID.pattern})"')
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
@@ -72,14 +87,18 @@ class Message:
 class Envelope:
     """What a message says: events to be delivered, or the verification to be carried on.
 
-    `correlation_id`: the request that brought the events; messages of older releases have none.
+    `id`: of the body that the events came in, in this message and in others; `first` is the number of the first event.
+    `correlation_id`: the request that brought them, where one did. `attempt`: how often they have been dead letters.
     """
 
+    id: str
     connection_id: str
     received_at: datetime
+    first: int
     events: tuple[ProfileEvent, ...]
     verification: str | None = None
     correlation_id: str | None = None
+    attempt: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +117,10 @@ class DeadLetter:
 
 
 def encode_event(event: ProfileEvent) -> str:
-    """The event as JSON. Raises ValueError when a string in it is not valid Unicode (a lone surrogate)."""
+    """The event as JSON; when it was received, its message says by its own time and the event's number.
+
+    Raises ValueError when a string in it is not valid Unicode (a lone surrogate).
+    """
     text = _encode(
         {
             "id": event.id,
@@ -117,31 +139,57 @@ def encode_event(event: ProfileEvent) -> str:
 
 
 def pack(
-    connection_id: str, received_at: datetime, events: Iterable[str], correlation_id: str | None = None
+    connection_id: str,
+    received_at: datetime,
+    events: Iterable[str],
+    *,
+    envelope_id: str,
+    first: int = 0,
+    attempt: int = 0,
+    correlation_id: str | None = None,
 ) -> Iterator[tuple[int, str]]:
-    """Pack encoded events, in order, into as few messages as the size limit allows: (number of events, body)."""
-    properties = {"v": VERSION, "connection_id": connection_id, "received_at": format_time(received_at)}
+    """Pack encoded events, in order, into as few messages as the size limit allows: (number of events, body).
+
+    The events are numbered from `first` on; `attempt`: how often they have been dead letters.
+    """
+    properties = {
+        "v": VERSION,
+        "id": envelope_id,
+        "connection_id": connection_id,
+        "received_at": format_time(received_at),
+    }
     if correlation_id is not None:
         properties["correlation_id"] = correlation_id
+    if attempt:
+        properties["attempt"] = str(attempt)
     opening = json.dumps(properties)[:-1]
-    start, end = f'{opening},"events":[', "]}"
-    room = MAX_MESSAGE_BYTES - len(start) - len(end)
     held: list[str] = []
     size = 0
+    start, end = _start(opening, first), "]}"
     for event in events:
-        if held and size + len(event) + 1 > room:
+        if held and len(start) + size + len(event) + len(end) > MAX_MESSAGE_BYTES:
             yield len(held), f"{start}{','.join(held)}{end}"
-            held, size = [], 0
+            first += len(held)
+            start, held, size = _start(opening, first), [], 0
         held.append(event)
         size += len(event) + 1
     if held:
         yield len(held), f"{start}{','.join(held)}{end}"
 
 
+def _start(opening: str, first: int) -> str:
+    return f'{opening},"first":{first},"events":['
+
+
 def verification_message(connection_id: str, verification_id: str, requested_at: datetime) -> str:
-    """The message that has a verification carried on."""
-    opening = {"v": VERSION, "connection_id": connection_id, "received_at": format_time(requested_at)}
-    return json.dumps({**opening, "events": [], "verification": verification_id})
+    """The message that has a verification carried on; its id is that of the verification."""
+    opening = {
+        "v": VERSION,
+        "id": verification_id,
+        "connection_id": connection_id,
+        "received_at": format_time(requested_at),
+    }
+    return json.dumps({**opening, "first": 0, "events": [], "verification": verification_id})
 
 
 def decode(body: str) -> Envelope:
@@ -166,16 +214,21 @@ def _envelope(message: Mapping[str, Any]) -> Envelope:
     connection_id, received_at, events = message["connection_id"], parse_time(message["received_at"]), message["events"]
     if not CONNECTION_ID.fullmatch(connection_id) or received_at.year not in _YEARS or type(events) is not list:
         raise ValueError("not as ingest writes it")
+    envelope_id, first = message["id"], message["first"]
+    if not ENVELOPE_ID.fullmatch(envelope_id) or type(first) is not int or not 0 <= first < MAX_FIRST:
+        raise ValueError("not the key of events")
     verification = message.get("verification")
     if verification is not None and not VERIFICATION_ID.fullmatch(verification):
         raise ValueError("not the id of a verification")
     correlation_id = message.get("correlation_id")
     if correlation_id is not None and not CORRELATION_ID.fullmatch(correlation_id):
         raise ValueError("not the id of a request")
-    return Envelope(connection_id, received_at, tuple([_event(one) for one in events]), verification, correlation_id)
+    read = tuple([_event(one, received_at + number * _BETWEEN) for number, one in enumerate(events, first)])
+    attempt = int(message.get("attempt", "0"))
+    return Envelope(envelope_id, connection_id, received_at, first, read, verification, correlation_id, attempt)
 
 
-def _event(one: Mapping[str, Any]) -> ProfileEvent:
+def _event(one: Mapping[str, Any], received_at: datetime) -> ProfileEvent:
     """Every event of the system passes here: the checks are written out, and of exact types, for speed."""
     event_id, profile, audiences = one["id"], one["profile"], one["audiences"]
     if (event_id is not None and type(event_id) is not str) or type(profile) is not dict or type(audiences) is not list:
@@ -195,7 +248,7 @@ def _event(one: Mapping[str, Any]) -> ProfileEvent:
         if type(entry) is not list or type(namespace) is not str or type(audience) is not str:
             raise TypeError("not a membership")
         memberships.append(Membership(AudienceKey(namespace, audience), _STATUSES[status], parse_time(at)))
-    return ProfileEvent(parse_time(one["at"]), profile, identities, tuple(memberships), event_id)
+    return ProfileEvent(parse_time(one["at"]), profile, identities, tuple(memberships), received_at, event_id)
 
 
 def _check_depth(profile: dict[str, object]) -> None:

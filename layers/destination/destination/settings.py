@@ -40,10 +40,16 @@ class StoreSettings(Settings):
 
 
 @dataclass(frozen=True, slots=True)
-class MarketoSettings(StoreSettings):
-    """Of the functions that call Marketo. `marketo_url` may hold the placeholder `{munchkin_id}`."""
+class LedgerSettings(StoreSettings):
+    """Of the functions that know what was delivered, or take it away."""
 
     ledger_table: str
+
+
+@dataclass(frozen=True, slots=True)
+class MarketoSettings(LedgerSettings):
+    """Of the functions that call Marketo. `marketo_url` may hold the placeholder `{munchkin_id}`."""
+
     marketo_url: str
 
 
@@ -55,7 +61,7 @@ class SyncSettings(MarketoSettings):
 
 
 @dataclass(frozen=True, slots=True)
-class MonitorSettings(StoreSettings):
+class MonitorSettings(LedgerSettings):
     dead_letter_queue_url: str
     alert_topic_arn: str
 

@@ -36,6 +36,8 @@ class ConnectionsStand(Protocol):
     @property
     def monitored(self) -> MonitoredConnections: ...
     def store(self, given: Connection, *activations: Activation) -> None: ...
+    def deactivate(self, connection_id: str, activation: Activation) -> None: ...
+    def discard(self, connection_id: str) -> None: ...
 
 
 @dataclass
@@ -48,6 +50,14 @@ class ConnectionsInMemory:
 
     def store(self, given: Connection, *activations: Activation) -> None:
         self.connections.stored[given.id] = ActiveConnection(given, {one.audience: one for one in activations})
+
+    def deactivate(self, connection_id: str, activation: Activation) -> None:
+        self.connections.deactivate(connection_id, activation.audience)
+
+    def discard(self, connection_id: str) -> None:
+        target = self.connections.stored[connection_id]
+        leaving = replace(target.connection, status=Status.DELETING, is_discarded=True)
+        self.connections.stored[connection_id] = replace(target, connection=leaving)
 
 
 @dataclass
@@ -67,6 +77,14 @@ class ConnectionsInTable:
         for one in activations:
             Audiences(self.stack.dynamodb, "ConnectionsTable").put(given.id, one)
 
+    def deactivate(self, connection_id: str, activation: Activation) -> None:
+        Audiences(self.stack.dynamodb, "ConnectionsTable").deactivate(connection_id, activation, START)
+
+    def discard(self, connection_id: str) -> None:
+        connections = Connections(self.stack.dynamodb, "ConnectionsTable")
+        connections.begin_deletion(connection_id, 1, START)
+        connections.discard(connection_id)
+
 
 @pytest.fixture(params=["memory", "table"])
 def stand(request: pytest.FixtureRequest) -> ConnectionsStand:
@@ -79,17 +97,59 @@ def stored(stand: ConnectionsStand, connection_id: str = "connection-1") -> Conn
 
 def test_a_connection_is_read_with_its_activations_and_no_others(stand: ConnectionsStand) -> None:
     stand.store(connection(), BOUND, BARE)
-    stand.store(connection(id="other"), replace(BOUND, name="Another"))
+    stand.store(connection(id="other"), replace(BOUND, name="Another", list_id=4711))
     active = stand.connections.active("connection-1")
     assert active.connection == connection()
     assert dict(active.activations) == {BOUND.audience: BOUND, BARE.audience: BARE}
+    assert active.dormant == set()
+
+
+def test_a_deactivated_audience_is_dormant_and_its_list_free(stand: ConnectionsStand) -> None:
+    stand.store(connection(), BOUND, BARE)
+    stand.store(connection(id="other"), replace(BOUND, list_id=2002))
+    stand.deactivate("connection-1", BOUND)
+    active = stand.connections.active("connection-1")
+    assert dict(active.activations) == {BARE.audience: BARE}
+    assert (set(active.dormant), set(active.known)) == ({BOUND.audience}, {BOUND.audience, BARE.audience})
+    assert not stand.connections.rebind(
+        "connection-1", BOUND.audience, 1001, 3003, "Anew", may_hold_others=True, fill_at=None
+    )
+    assert stand.connections.rebind("other", BOUND.audience, 2002, 1001, "Spring", may_hold_others=True, fill_at=None)
+
+
+@pytest.mark.parametrize("owner", ["connection-1", "other"])
+def test_no_list_is_bound_to_a_second_audience(stand: ConnectionsStand, owner: str) -> None:
+    second = replace(BOUND, audience=audience("b"), list_id=2002)
+    held = {"connection-1": [BOUND], "other": []}
+    held[owner].append(second)
+    for connection_id, activations in held.items():
+        stand.store(connection(id=connection_id), *activations)
+    assert not stand.connections.rebind(
+        owner, second.audience, 2002, 1001, "Spring", may_hold_others=True, fill_at=None
+    )
+    assert stand.connections.active(owner).activations[second.audience] == second
+    assert stand.connections.active("connection-1").activations[BOUND.audience] == BOUND
+
+
+def test_the_first_delivery_is_noted_once(stand: ConnectionsStand) -> None:
+    stand.store(connection(), BOUND)
+    assert stand.connections.begin_delivery("connection-1", 1, START)
+    assert stand.connections.begin_delivery("connection-1", 1, START + timedelta(hours=1))
+    assert stored(stand) == connection(delivered_at=START)
+
+
+def test_no_delivery_begins_by_what_was_changed_since(stand: ConnectionsStand) -> None:
+    stand.store(connection(version=2))
+    assert not stand.connections.begin_delivery("connection-1", 1, START)
+    assert not stand.connections.begin_delivery("c-9", 1, START)
+    assert stored(stand) == connection(version=2)
 
 
 def test_what_was_read_stays_as_it_was(stand: ConnectionsStand) -> None:
     stand.store(connection(), BOUND)
     before = stand.connections.active("connection-1")
     stand.connections.block("connection-1", "603: access denied")
-    stand.connections.rebind("connection-1", BOUND.audience, 1001, 2002, "Anew")
+    stand.connections.rebind("connection-1", BOUND.audience, 1001, 2002, "Anew", may_hold_others=True, fill_at=None)
     assert (before.connection.status, before.activations[BOUND.audience]) == (Status.ENABLED, BOUND)
 
 
@@ -97,7 +157,7 @@ def test_an_unknown_connection_is_not_found_and_no_mark_makes_it(stand: Connecti
     stand.connections.block("c-9", "603: access denied")
     stand.connections.unblock("c-9")
     stand.connections.wait("c-9", WAITING)
-    stand.connections.rebind("c-9", BOUND.audience, 1001, 2002, "Anew")
+    stand.connections.rebind("c-9", BOUND.audience, 1001, 2002, "Anew", may_hold_others=True, fill_at=None)
     for read in (stand.connections.active, stand.monitored.get):
         with pytest.raises(NotFoundError, match="c-9"):
             read("c-9")
@@ -163,8 +223,8 @@ def test_the_oldest_event_that_waits_is_noted_until_there_is_none(stand: Connect
 
 def test_a_list_made_anew_is_bound_once(stand: ConnectionsStand) -> None:
     stand.store(connection(), BOUND, BARE)
-    stand.connections.rebind("connection-1", BOUND.audience, 1001, 2002, "Anew")
-    stand.connections.rebind("connection-1", BOUND.audience, 1001, 3003, "Too late")
+    stand.connections.rebind("connection-1", BOUND.audience, 1001, 2002, "Anew", may_hold_others=True, fill_at=None)
+    stand.connections.rebind("connection-1", BOUND.audience, 1001, 3003, "Too late", may_hold_others=True, fill_at=None)
     active = stand.connections.active("connection-1")
     assert active.activations[BOUND.audience] == replace(BOUND, list_id=2002, list_name="Anew")
     assert active.activations[BARE.audience] == BARE
@@ -172,6 +232,44 @@ def test_a_list_made_anew_is_bound_once(stand: ConnectionsStand) -> None:
 
 def test_a_list_is_bound_to_no_audience_that_has_none_or_is_not_activated(stand: ConnectionsStand) -> None:
     stand.store(connection(), BARE)
-    stand.connections.rebind("connection-1", BARE.audience, 1001, 2002, "Anew")
-    stand.connections.rebind("connection-1", audience("b"), 1001, 2002, "Anew")
+    stand.connections.rebind("connection-1", BARE.audience, 1001, 2002, "Anew", may_hold_others=True, fill_at=None)
+    stand.connections.rebind("connection-1", audience("b"), 1001, 2002, "Anew", may_hold_others=True, fill_at=None)
     assert dict(stand.connections.active("connection-1").activations) == {BARE.audience: BARE}
+
+
+FILL = START + timedelta(hours=1)
+
+
+def test_a_list_made_anew_is_to_be_filled_and_is_ours(stand: ConnectionsStand) -> None:
+    stand.store(connection(), replace(BOUND, fill_at=START))
+    stand.connections.rebind("connection-1", BOUND.audience, 1001, 2002, "Anew", may_hold_others=False, fill_at=FILL)
+    bound = stand.connections.active("connection-1").activations[BOUND.audience]
+    assert bound == replace(BOUND, list_id=2002, list_name="Anew", may_hold_others=False, fill_at=FILL)
+
+
+def test_a_list_made_anew_for_an_audience_that_is_over_is_not_to_be_filled(stand: ConnectionsStand) -> None:
+    stand.store(connection(), replace(BOUND, fill_at=START))
+    stand.connections.rebind("connection-1", BOUND.audience, 1001, 2002, "Anew", may_hold_others=True, fill_at=None)
+    assert stand.connections.active("connection-1").activations[BOUND.audience].fill_at is None
+
+
+def test_a_list_was_filled_for_the_time_at_which_it_was_due_and_for_no_other(stand: ConnectionsStand) -> None:
+    due = replace(BOUND, fill_at=FILL)
+    stand.store(connection(), due, BARE)
+    for audience_id, list_id, at in (
+        (BOUND.audience, 1001, START),
+        (BOUND.audience, 2002, FILL),
+        (BARE.audience, 1, FILL),
+    ):
+        stand.connections.filled("connection-1", audience_id, list_id, at)
+    stand.connections.filled("c-9", BOUND.audience, 1001, FILL)
+    assert stand.connections.active("connection-1").activations[BOUND.audience] == due
+    stand.connections.filled("connection-1", BOUND.audience, 1001, FILL)
+    assert stand.connections.active("connection-1").activations[BOUND.audience] == BOUND
+
+
+def test_nothing_is_delivered_of_what_is_discarded(stand: ConnectionsStand) -> None:
+    stand.store(connection(), BOUND)
+    stand.discard("connection-1")
+    with pytest.raises(NotFoundError):
+        stand.connections.active("connection-1")

@@ -7,7 +7,8 @@ import pytest
 from destination.delivery.turn import Leases as DeliveryLeases
 from destination.domain.pace import DayCount, Lowered, PaceState
 from destination.domain.pause import Pause
-from destination.store.leases import Lease, Leases
+from destination.domain.shard import SHARDS
+from destination.store.leases import Lease, LeaseLostError, Leases
 from testing.memory import MemoryLeases
 
 NOW = datetime(2026, 11, 21, 10, tzinfo=UTC)
@@ -78,3 +79,34 @@ def test_a_lease_that_ran_out_and_that_nobody_took_since_is_still_released(lease
     late = acquired(leases)
     leases.release(late, PACE, PAUSE)
     assert acquired(leases, AFTER, LATER) == Lease(MUNCHKIN, 3, LATER, PACE, PAUSE)
+
+
+def test_a_shard_is_entered_again_and_by_the_next_holder(leases: DeliveryLeases) -> None:
+    held = acquired(leases)
+    leases.enter(held, range(SHARDS))
+    leases.enter(held, {0, 3})
+    leases.release(held, PaceState(), None)
+    leases.enter(acquired(leases), {3, 4})
+
+
+def test_a_shard_is_closed_to_a_holder_before(leases: DeliveryLeases) -> None:
+    lost = acquired(leases)
+    leases.enter(lost, {3, 4})
+    leases.enter(acquired(leases, AFTER, LATER), {3})
+    leases.enter(lost, {4, 5})
+    with pytest.raises(LeaseLostError, match=MUNCHKIN):
+        leases.enter(lost, {3, 4})
+
+
+def test_shards_are_those_of_one_instance(leases: DeliveryLeases) -> None:
+    lost = acquired(leases)
+    other = leases.acquire("999-ZZZ-999", NOW, UNTIL)
+    assert other is not None
+    leases.enter(acquired(leases, AFTER, LATER), {3})
+    leases.enter(other, {3})
+    with pytest.raises(LeaseLostError):
+        leases.enter(lost, {3})
+
+
+def test_no_shard_is_nothing_to_enter(leases: DeliveryLeases) -> None:
+    leases.enter(acquired(leases), ())

@@ -1,8 +1,8 @@
-"""What was delivered and counted, written together by the holder of the lease alone: in memory as in the tables."""
+"""What is desired, applied and counted, written together by whoever holds the lease: in memory as in the tables."""
 
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Collection
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
@@ -13,11 +13,13 @@ from destination.delivery.accounts import Ledger as DeliveryLedger
 from destination.delivery.turn import Leases as DeliveryLeases
 from destination.domain.audience import AudienceKey
 from destination.domain.event import MembershipStatus
-from destination.domain.outcome import MISSING_DEDUPE_VALUE
-from destination.domain.person import Delivered, LedgerRow
+from destination.domain.failure import Failure
+from destination.domain.outcome import ALREADY_DELIVERED, MISSING_DEDUPE_VALUE, rejected
+from destination.domain.person import Applied, Attributes, ConsentWord, Desired, LedgerRow, Origin, Said
 from destination.domain.run import Run, Tally
-from destination.store.leases import Lease, Leases
-from destination.store.ledger import Entry, LeaseLostError, Ledger, StaleRunError
+from destination.domain.shard import SHARDS, name_of, shard_of
+from destination.store.leases import Lease, LeaseLostError, Leases
+from destination.store.ledger import Entry, Ledger, Page, StaleRunError, entries_of
 from destination.store.runs import Runs
 from testing.aws import Aws
 from testing.memory import MemoryLeases, MemoryLedger
@@ -26,30 +28,53 @@ NOW = datetime(2026, 11, 21, 10, tzinfo=UTC)
 UNTIL = NOW + timedelta(minutes=6)
 AFTER = UNTIL + timedelta(seconds=1)
 HOUR = "2026-11-21T10:00Z"
-ADA, BOB, CARL = "ada@example.org", "bob@example.org", "carl@example.org"
-A, B = AudienceKey("ups", "a#1"), AudienceKey("crm", "ü")
+ADA, BOB = name_of("ada@example.org"), name_of("bob@example.org")
+A, B, C, UNKNOWN = (
+    AudienceKey("ups", "a#1"),
+    AudienceKey("crm", "ü"),
+    AudienceKey("ups", "c"),
+    AudienceKey("crm", "a#1"),
+)
+AUDIENCES = [A, B, C]
+REALIZED, EXITED = MembershipStatus.REALIZED, MembershipStatus.EXITED
+SAID = Said(NOW - timedelta(days=20_000, microseconds=1), NOW + timedelta(microseconds=999_999))
 ROW = LedgerRow(
+    desired={A: Desired(REALIZED, SAID), B: Desired(EXITED, Said(NOW, NOW))},
+    applied={A: Applied(1001, (7,)), C: Applied(1003, ())},
+    attributes=Attributes("0f" * 32, SAID, NOW, 7),
+    consent=ConsentWord(is_given=True, said=SAID),
     lead_id=7,
     looked_up_at=NOW,
-    attributes_hash="0f",
-    attributes_at=NOW + timedelta(microseconds=1),
-    sent_at=NOW,
-    memberships={A: Delivered(MembershipStatus.REALIZED, NOW, 7, 1001), B: Delivered(MembershipStatus.EXITED, NOW)},
 )
-NUMBERS = frozenset({"0", "0.1"})
+ROWS = {
+    "as a whole": ROW,
+    "empty": LedgerRow(),
+    "with what is being told": LedgerRow(
+        applied={A: Applied(2**32 - 1, (1, 2**32 - 1, 3), is_sure=False), B: Applied(1, (), is_sure=False)},
+        attributes=Attributes(None, SAID, NOW),
+    ),
+    "desired and told twice": LedgerRow({A: Desired(REALIZED, SAID)}, {A: Applied(5, (8, 9)), B: Applied(6, (10,))}),
+    "without consent": LedgerRow(consent=ConsentWord(is_given=False, said=SAID), looked_up_at=NOW),
+}
+NUMBERS = frozenset({"0", "0.1", "17"})
+ORIGIN = Origin("e-1", "0.1", HOUR)
+FAILURE = Failure(rejected("1006"), {A: rejected("1006"), B: None, C: ALREADY_DELIVERED}, ("company",))
 
 
-class ReadLedger(DeliveryLedger, Protocol):
-    """With what verifications read of it."""
+class JobLedger(DeliveryLedger, Protocol):
+    """With what jobs read of it."""
 
-    def placed(self, connection_id: str, audience: AudienceKey) -> Iterable[Delivered]: ...
+    def rows_by_name(
+        self, connection_id: str, names: Collection[str], audiences: Collection[AudienceKey]
+    ) -> dict[str, LedgerRow]: ...
+    def pages(self, connection_id: str, audiences: Collection[AudienceKey], cursor: str | None = None) -> Page: ...
 
 
 class LedgerStand(Protocol):
     @property
     def leases(self) -> DeliveryLeases: ...
     @property
-    def ledger(self) -> ReadLedger: ...
+    def ledger(self) -> JobLedger: ...
 
 
 @dataclass
@@ -58,7 +83,7 @@ class LedgerInMemory:
     ledger: MemoryLedger = field(init=False)
 
     def __post_init__(self) -> None:
-        self.ledger = MemoryLedger(self.leases)
+        self.ledger = MemoryLedger(self.leases, page_rows=30)
 
 
 @dataclass
@@ -80,135 +105,244 @@ def stand(request: pytest.FixtureRequest) -> LedgerStand:
 
 @pytest.fixture
 def lease(stand: LedgerStand) -> Lease:
-    held = stand.leases.acquire("123-ABC-456", NOW, UNTIL)
+    return entered(stand, NOW, range(SHARDS))
+
+
+def entered(stand: LedgerStand, now: datetime, shards: Collection[int]) -> Lease:
+    held = stand.leases.acquire("123-ABC-456", now, now + timedelta(minutes=6))
     assert held is not None
+    stand.leases.enter(held, shards)
     return held
 
 
-def run(received: int, version: int = 0) -> Run:
-    return Run("c-1", HOUR, version, Tally(Counter(received=received), Counter({MISSING_DEDUPE_VALUE: received})))
+def run(received: int, version: int = 0, shard: int = 3) -> Run:
+    reasons = Counter({MISSING_DEDUPE_VALUE: received})
+    return Run("c-1", HOUR, version, Tally(Counter(received=received), reasons), shard)
 
 
 def entry(received: int, version: int = 0) -> Entry:
-    return Entry({ADA: ROW}, {"m-1": NUMBERS}, [run(received, version)])
+    """Of shard 3; it has all that can be recorded."""
+    receipts = {"evt-1": NOW + timedelta(microseconds=1)}
+    rows = {of_shard(3): ROW}
+    return Entry(3, rows, {"e-1": NUMBERS}, {ORIGIN: FAILURE}, receipts, [run(received, version)])
 
 
-def assert_untouched(ledger: DeliveryLedger) -> None:
-    assert (ledger.rows("c-1", [ADA]), ledger.counted("c-1", ["m-1"])) == ({}, {})
+NAMES = [name_of(f"{attempt}@example.org") for attempt in range(1_500)]
+
+
+def of_shard(shard: int, number: int = 0) -> str:
+    """The name of a row that is in this shard."""
+    return [name for name in NAMES if shard_of(name) == shard][number]
+
+
+def record(stand: LedgerStand, lease: Lease, rows: dict[str, LedgerRow], connection_id: str = "c-1") -> None:
+    for one in entries_of(rows):
+        stand.ledger.record(connection_id, one, lease, NOW)
+
+
+def read(ledger: JobLedger, connection_id: str = "c-1") -> tuple[object, ...]:
+    """All that is known of what `entry` records."""
+    return (
+        ledger.rows_by_name(connection_id, [of_shard(3)], AUDIENCES),
+        ledger.counted(connection_id, {(3, "e-1")}),
+        ledger.failures(connection_id, {(3, ORIGIN)}),
+        ledger.receipts(connection_id, {(3, "evt-1")}),
+    )
+
+
+NOTHING: tuple[object, ...] = ({}, {}, {}, {})
 
 
 def test_what_is_recorded_reads_as_it_was_written(stand: LedgerStand, lease: Lease) -> None:
-    rows = {
-        ADA: ROW,
-        "empty@example.org": LedgerRow(),
-        "yes@example.org": LedgerRow(consented_at=NOW + timedelta(microseconds=1)),
-        "no@example.org": LedgerRow(lead_id=7, consented_at=NOW, withdrawn_at=NOW),
-    }
-    stand.ledger.record("c-1", Entry(rows, {"m-1": NUMBERS}, [run(2)]), lease, NOW)
-    assert stand.ledger.rows("c-1", [*rows, "nobody@example.org"]) == rows
-    assert stand.ledger.counted("c-1", ["m-1", "m-2"]) == {"m-1": NUMBERS}
-    assert stand.ledger.run("c-1", HOUR) == run(2, version=1)
+    given = entry(2)
+    stand.ledger.record("c-1", given, lease, NOW)
+    assert read(stand.ledger) == (
+        given.rows,
+        {(3, "e-1"): NUMBERS},
+        {ORIGIN: FAILURE},
+        {(3, "evt-1"): NOW + timedelta(microseconds=1)},
+    )
+    assert stand.ledger.run("c-1", HOUR, 3) == run(2, version=1)
 
 
-def test_another_connection_knows_nothing_of_it(stand: LedgerStand, lease: Lease) -> None:
+@pytest.mark.parametrize("kind", ROWS)
+def test_a_row_of_any_kind_reads_as_it_was_written(stand: LedgerStand, lease: Lease, kind: str) -> None:
+    record(stand, lease, {ADA: ROWS[kind]})
+    keys = ["ada@example.org", "nobody@example.org"]
+    assert stand.ledger.rows("c-1", keys, AUDIENCES) == {"ada@example.org": ROWS[kind]}
+    assert stand.ledger.rows_by_name("c-1", [ADA, BOB], AUDIENCES) == {ADA: ROWS[kind]}
+
+
+def test_a_row_has_nothing_of_audiences_that_are_not_asked_for(stand: LedgerStand, lease: Lease) -> None:
+    row = ROWS["desired and told twice"]
+    record(stand, lease, {ADA: row})
+    assert stand.ledger.rows_by_name("c-1", [ADA], [B, UNKNOWN]) == {ADA: LedgerRow(applied={B: row.applied[B]})}
+    assert stand.ledger.rows_by_name("c-1", [ADA], []) == {ADA: LedgerRow()}
+
+
+def test_another_connection_or_shard_knows_nothing_of_it(stand: LedgerStand, lease: Lease) -> None:
     stand.ledger.record("c-1", entry(1), lease, NOW)
-    assert stand.ledger.rows("c-2", [ADA]) == {}
-    assert stand.ledger.counted("c-2", ["m-1"]) == {}
-    assert stand.ledger.run("c-2", HOUR) == Run("c-2", HOUR)
-    assert list(stand.ledger.placed("c-2", A)) == []
+    assert read(stand.ledger, "c-2") == NOTHING
+    assert stand.ledger.run("c-2", HOUR, 3) == Run("c-2", HOUR, shard=3)
+    assert stand.ledger.run("c-1", HOUR, 4) == Run("c-1", HOUR, shard=4)
+    assert stand.ledger.counted("c-1", {(4, "e-1")}) == {}
+    assert stand.ledger.failures("c-1", {(4, ORIGIN)}) == {}
+    assert stand.ledger.receipts("c-1", {(4, "evt-1")}) == {}
+    assert stand.ledger.pages("c-2", AUDIENCES).rows == ()
 
 
 def test_a_row_takes_the_place_of_the_one_before(stand: LedgerStand, lease: Lease) -> None:
-    stand.ledger.record("c-1", Entry({ADA: ROW}), lease, NOW)
-    stand.ledger.record("c-1", Entry({ADA: LedgerRow(lead_id=8)}), lease, NOW)
-    assert stand.ledger.rows("c-1", [ADA]) == {ADA: LedgerRow(lead_id=8)}
+    record(stand, lease, {ADA: ROW})
+    record(stand, lease, {ADA: LedgerRow(lead_id=8)})
+    assert stand.ledger.rows_by_name("c-1", [ADA], AUDIENCES) == {ADA: LedgerRow(lead_id=8)}
 
 
-def test_marks_of_a_message_add_up(stand: LedgerStand, lease: Lease) -> None:
-    for number in ("0", "1", "1"):
-        stand.ledger.record("c-1", Entry(counted={"m-1": frozenset({number})}), lease, NOW)
-    assert stand.ledger.counted("c-1", ["m-1"]) == {"m-1": {"0", "1"}}
+def test_marks_of_an_envelope_add_up_within_a_shard(stand: LedgerStand, lease: Lease) -> None:
+    for shard, number in ((3, "0"), (3, "1"), (3, "1"), (4, "2")):
+        stand.ledger.record("c-1", Entry(shard, counted={"e-1": frozenset({number})}), lease, NOW)
+    wanted = {(3, "e-1"), (4, "e-1"), (5, "e-1"), (3, "e-2")}
+    assert stand.ledger.counted("c-1", wanted) == {(3, "e-1"): {"0", "1"}, (4, "e-1"): {"2"}}
 
 
-def test_on_a_list_are_those_who_were_put_on_it_and_not_taken_off(stand: LedgerStand, lease: Lease) -> None:
-    lost = LedgerRow(memberships={A: Delivered(MembershipStatus.REALIZED, NOW), B: ROW.memberships[A]})
-    gone = LedgerRow(lead_id=9, memberships={A: Delivered(MembershipStatus.EXITED, NOW, 9)})
-    stand.ledger.record("c-1", Entry({ADA: ROW, BOB: lost, CARL: gone}), lease, NOW)
-    placed = sorted(stand.ledger.placed("c-1", A), key=lambda one: one.lead_id or 0)
-    assert placed == [lost.memberships[A], ROW.memberships[A]]
-    assert list(stand.ledger.members("c-1", A)) == [7]
-    assert list(stand.ledger.members("c-1", AudienceKey("ups", "other"))) == []
+def test_a_failure_is_of_one_unit_and_is_replaced_and_taken_back(stand: LedgerStand, lease: Lease) -> None:
+    other = ORIGIN._replace(number="0.2")
+    again = Failure(rejected("1003"))
+    for failures in ({ORIGIN: FAILURE, other: FAILURE}, {ORIGIN: again}):
+        stand.ledger.record("c-1", Entry(3, failures=failures), lease, NOW)
+    assert stand.ledger.failures("c-1", {(3, ORIGIN), (3, other)}) == {ORIGIN: again, other: FAILURE}
+    stand.ledger.record("c-1", Entry(3, failures={ORIGIN: None}), lease, NOW)
+    assert stand.ledger.failures("c-1", {(3, ORIGIN), (3, other)}) == {other: FAILURE}
+    stand.ledger.record("c-1", Entry(3, failures={ORIGIN: None}), lease, NOW)
 
 
-def test_whoever_is_recorded_while_a_list_is_read_is_no_trouble(stand: LedgerStand, lease: Lease) -> None:
-    stand.ledger.record("c-1", Entry({ADA: ROW, BOB: ROW}), lease, NOW)
-    reading = iter(stand.ledger.members("c-1", A))
-    first = next(reading)
-    stand.ledger.record("c-1", Entry({CARL: LedgerRow()}), lease, NOW)
-    assert [first, *reading] == [7, 7]
+def test_a_failure_is_known_again_in_whatever_hour_it_is_asked_for(stand: LedgerStand, lease: Lease) -> None:
+    stand.ledger.record("c-1", Entry(3, failures={ORIGIN: FAILURE}), lease, NOW)
+    later = ORIGIN._replace(run_id="2026-11-21T11:00Z")
+    assert stand.ledger.failures("c-1", {(3, later)}) == {later: FAILURE}
+
+
+def test_all_rows_are_read_page_by_page(stand: LedgerStand, lease: Lease) -> None:
+    """Of 31 KB each, so that the table needs several pages to a shard."""
+    audiences = [AudienceKey("ups", f"{number:036}") for number in range(1000)]
+    large = LedgerRow(desired={audience: Desired(REALIZED, SAID) for audience in audiences}, lead_id=1)
+    small = {of_shard(shard): replace(ROW, lead_id=shard) for shard in range(1, SHARDS)}
+    rows = {**{of_shard(0, number): large for number in range(70)}, **small}
+    record(stand, lease, rows)
+    record(stand, lease, {ADA: LedgerRow()}, connection_id="c-2")
+    found: list[str] = []
+    page = Page((), None)
+    for _ in range(3 * SHARDS):
+        page = stand.ledger.pages("c-1", [*audiences, *AUDIENCES], page.cursor)
+        assert all(row == rows[name] for name, row in page.rows)
+        found += [name for name, _ in page.rows]
+        if page.cursor is None:
+            break
+    assert page.cursor is None
+    assert sorted(found) == sorted(rows)
+
+
+def test_a_page_holds_rows_alone_and_those_who_come_while_it_is_read_are_no_trouble(
+    stand: LedgerStand, lease: Lease
+) -> None:
+    stand.ledger.record("c-1", entry(1), lease, NOW)
+    record(stand, lease, {of_shard(shard): ROW for shard in range(SHARDS)})
+    page = stand.ledger.pages("c-1", AUDIENCES)
+    names = [name for name, _ in page.rows]
+    record(stand, lease, {of_shard(shard, 5): ROW for shard in range(SHARDS)})
+    while page.cursor is not None:
+        page = stand.ledger.pages("c-1", AUDIENCES, page.cursor)
+        names += [name for name, _ in page.rows]
+    assert len(names) == len(set(names))
+    before = {of_shard(shard) for shard in range(SHARDS)}
+    assert before <= set(names) <= before | {of_shard(shard, 5) for shard in range(SHARDS)}
 
 
 def test_a_run_that_was_written_since_it_was_read_is_not_overwritten(stand: LedgerStand, lease: Lease) -> None:
-    stand.ledger.record("c-1", Entry(runs=[run(1)]), lease, NOW)
+    stand.ledger.record("c-1", Entry(3, runs=[run(1)]), lease, NOW)
     with pytest.raises(StaleRunError):
         stand.ledger.record("c-1", entry(5), lease, NOW)
-    assert_untouched(stand.ledger)
-    assert stand.ledger.run("c-1", HOUR) == run(1, version=1)
-    stand.ledger.record("c-1", Entry(runs=[run(6, version=1)]), lease, NOW)
-    assert stand.ledger.run("c-1", HOUR) == run(6, version=2)
+    assert read(stand.ledger) == NOTHING
+    assert stand.ledger.run("c-1", HOUR, 3) == run(1, version=1)
+    stand.ledger.record("c-1", Entry(3, runs=[run(6, version=1)]), lease, NOW)
+    assert stand.ledger.run("c-1", HOUR, 3) == run(6, version=2)
+
+
+def test_every_shard_has_its_own_part_of_a_run(stand: LedgerStand, lease: Lease) -> None:
+    for shard in (3, 4):
+        stand.ledger.record("c-1", Entry(shard, runs=[run(shard, shard=shard)]), lease, NOW)
+    assert [stand.ledger.run("c-1", HOUR, shard) for shard in (3, 4)] == [run(3, 1, 3), run(4, 1, 4)]
 
 
 def test_a_run_that_expired_since_it_was_read_is_written_anew(stand: LedgerStand, lease: Lease) -> None:
     stand.ledger.record("c-1", entry(5, version=4), lease, NOW)
-    assert stand.ledger.run("c-1", HOUR) == run(5, version=5)
+    assert stand.ledger.run("c-1", HOUR, 3) == run(5, version=5)
 
 
 def test_a_run_is_its_readers_own(stand: LedgerStand, lease: Lease) -> None:
     given = run(1)
-    stand.ledger.record("c-1", Entry(runs=[given]), lease, NOW)
-    for seen in (given, stand.ledger.run("c-1", HOUR)):
+    stand.ledger.record("c-1", Entry(3, runs=[given]), lease, NOW)
+    for seen in (given, stand.ledger.run("c-1", HOUR, 3)):
         seen.tally.counts["received"] = 99
-    assert stand.ledger.run("c-1", HOUR) == run(1, version=1)
+    assert stand.ledger.run("c-1", HOUR, 3) == run(1, version=1)
 
 
-def test_who_lost_the_lease_writes_nothing(stand: LedgerStand, lease: Lease) -> None:
-    assert stand.leases.acquire("123-ABC-456", AFTER, AFTER + timedelta(minutes=6)) is not None
+def test_who_died_and_lost_the_lease_writes_in_no_shard_that_was_entered_since(
+    stand: LedgerStand, lease: Lease
+) -> None:
+    entered(stand, AFTER, {3})
     with pytest.raises(LeaseLostError, match="123-ABC-456"):
         stand.ledger.record("c-1", entry(1), lease, NOW)
-    assert_untouched(stand.ledger)
-    assert stand.ledger.run("c-1", HOUR) == Run("c-1", HOUR)
+    assert read(stand.ledger) == NOTHING
+    assert stand.ledger.run("c-1", HOUR, 3) == Run("c-1", HOUR, shard=3)
+
+
+def test_in_the_other_shards_what_it_knows_is_still_worth_recording(stand: LedgerStand, lease: Lease) -> None:
+    held = entered(stand, AFTER, {3})
+    stand.ledger.record("c-1", Entry(4, {of_shard(4): ROW}), lease, NOW)
+    stand.leases.enter(held, {4})
+    assert stand.ledger.rows_by_name("c-1", [of_shard(4)], AUDIENCES) == {of_shard(4): ROW}
+    with pytest.raises(LeaseLostError):
+        stand.ledger.record("c-1", Entry(4, {of_shard(4): LedgerRow()}), lease, NOW)
+    assert stand.ledger.rows_by_name("c-1", [of_shard(4)], AUDIENCES) == {of_shard(4): ROW}
 
 
 def test_a_lost_lease_is_told_before_a_stale_run(stand: LedgerStand, lease: Lease) -> None:
-    stand.ledger.record("c-1", Entry(runs=[run(1)]), lease, NOW)
-    assert stand.leases.acquire("123-ABC-456", AFTER, AFTER + timedelta(minutes=6)) is not None
+    stand.ledger.record("c-1", Entry(3, runs=[run(1)]), lease, NOW)
+    entered(stand, AFTER, {3})
     with pytest.raises(LeaseLostError):
         stand.ledger.record("c-1", entry(5), lease, NOW)
 
 
 def test_a_lease_that_nobody_took_since_it_ran_out_still_writes(stand: LedgerStand, lease: Lease) -> None:
     stand.ledger.record("c-1", entry(1), lease, AFTER)
-    assert stand.ledger.run("c-1", HOUR) == run(1, version=1)
+    assert stand.ledger.run("c-1", HOUR, 3) == run(1, version=1)
 
 
-def test_a_lease_of_an_instance_that_was_never_leased_writes_nothing(stand: LedgerStand) -> None:
+def test_nobody_writes_in_a_shard_without_entering_it(stand: LedgerStand) -> None:
+    held = entered(stand, NOW, {2})
     with pytest.raises(LeaseLostError):
-        stand.ledger.record("c-1", entry(1), Lease("999-ZZZ-999", 1, UNTIL), NOW)
-    assert_untouched(stand.ledger)
+        stand.ledger.record("c-1", entry(1), held, NOW)
+    assert read(stand.ledger) == NOTHING
 
 
 def test_a_transaction_takes_a_hundred_items_and_reads_take_any_number(stand: LedgerStand, lease: Lease) -> None:
-    keys = [f"{number}@example.org" for number in range(290)]
-    for start in range(0, 290, 97):
-        rows = dict.fromkeys(keys[start : start + 97], ROW)
-        full = Entry(rows, {f"m-{start}": frozenset({"0"})}, [run(start, version=start // 97)])
-        assert full.items <= 100
-        stand.ledger.record("c-1", full, lease, NOW)
-    assert stand.ledger.rows("c-1", keys) == dict.fromkeys(keys, ROW)
+    rows = {of_shard(3, number): replace(ROW, lead_id=number + 1) for number in range(120)}
+    rows |= {of_shard(4, number): replace(ROW, lead_id=number + 1) for number in range(5)}
+    entries = list(entries_of(rows))
+    assert sorted(one.items for one in entries) == [6, 22, 100]
+    for one in entries:
+        stand.ledger.record("c-1", one, lease, NOW)
+    assert stand.ledger.rows_by_name("c-1", list(rows), AUDIENCES) == rows
+    marks = {f"e-{number}": frozenset({str(number)}) for number in range(98)}
+    full = Entry(3, counted=marks, runs=[run(1)])
+    assert full.items == 100
+    stand.ledger.record("c-1", full, lease, NOW)
+    wanted = [(3, f"e-{number}") for number in range(250)]
+    assert stand.ledger.counted("c-1", wanted) == {(3, one): numbers for one, numbers in marks.items()}
 
 
 def test_a_transaction_takes_no_more_than_a_hundred_items(stand: LedgerStand, lease: Lease) -> None:
-    rows = {f"{number}@example.org": ROW for number in range(100)}
+    marks = {f"e-{number}": frozenset({"0"}) for number in range(100)}
     with pytest.raises(ClientError, match="ValidationException"):
-        stand.ledger.record("c-1", Entry(rows), lease, NOW)
-    assert stand.ledger.rows("c-1", list(rows)) == {}
+        stand.ledger.record("c-1", Entry(3, counted=marks), lease, NOW)
+    assert stand.ledger.counted("c-1", [(3, one) for one in marks]) == {}

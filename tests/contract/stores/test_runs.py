@@ -8,7 +8,7 @@ from typing import Protocol
 import pytest
 
 from destination.domain.outcome import MISSING_DEDUPE_VALUE
-from destination.domain.run import Run, Tally
+from destination.domain.run import Run, Tally, total_of
 from destination.monitoring import alerts, summaries
 from destination.store.runs import Runs
 from testing.aws import Aws
@@ -65,6 +65,15 @@ def test_a_run_reads_as_it_was_written_last(stand: RunsStand) -> None:
     assert stand.runs.get("c-1", HOUR) == replace(RUN, version=1)
     stand.write(replace(RUN, version=1, tally=Tally(Counter(received=3))))
     assert stand.runs.get("c-1", HOUR) == replace(RUN, version=2, tally=Tally(Counter(received=3)))
+
+
+def test_the_parts_of_an_hour_read_as_one_run(stand: RunsStand) -> None:
+    parts = [replace(RUN, shard=shard, version=version) for shard, version in ((0, 0), (3, 4), (7, 1))]
+    for one in parts:
+        stand.write(one)
+    read = stand.runs.get("c-1", HOUR)
+    assert read == Run("c-1", HOUR, 8, total_of(parts))
+    assert read.parts == {f"{HOUR}#0": 1, f"{HOUR}#3": 5, f"{HOUR}#7": 2}
 
 
 def test_an_hour_that_nothing_came_in_has_no_run(stand: RunsStand) -> None:

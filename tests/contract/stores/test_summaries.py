@@ -1,7 +1,7 @@
 """Which hours were summed up, and which runs came late: in memory as in the table."""
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Protocol
 
@@ -66,9 +66,10 @@ def stand(request: pytest.FixtureRequest) -> SummariesStand:
     return SummariesInTable(request.getfixturevalue("stack"))
 
 
-def written(stand: SummariesStand, seconds: int, *, version: int = 0) -> Run:
-    """A run as it reads after it was written so many seconds after its hour ended."""
-    stand.write(Run("c-1", HOUR, version, Tally(Counter(received=version + 1))), timedelta(seconds=seconds))
+def written(stand: SummariesStand, seconds: int, *, version: int = 0, shard: int = 0) -> Run:
+    """A run as it reads after a part of it was written so many seconds after its hour ended."""
+    part = Run("c-1", HOUR, version, Tally(Counter(received=version + 1)), shard)
+    stand.write(part, timedelta(seconds=seconds))
     read = stand.runs.get("c-1", HOUR)
     assert read is not None
     return read
@@ -151,6 +152,17 @@ def test_a_settled_run_is_late_once_more_when_it_is_written_again(stand: Summari
     assert list(stand.summaries.late()) == [("c-1", HOUR)]
 
 
+def test_a_run_is_late_once_and_as_long_as_a_part_of_it_is(stand: SummariesStand) -> None:
+    written(stand, 60, shard=3)
+    read = written(stand, 60, shard=4)
+    assert list(stand.summaries.late()) == [("c-1", HOUR)]
+    again = written(stand, 120, version=1, shard=4)
+    stand.summaries.settle(read)
+    assert list(stand.summaries.late()) == [("c-1", HOUR)]
+    stand.summaries.settle(again)
+    assert list(stand.summaries.late()) == []
+
+
 def test_a_run_that_expired_since_it_was_read_is_not_made_anew(stand: SummariesStand) -> None:
-    stand.summaries.settle(RUN)
+    stand.summaries.settle(replace(RUN, parts={f"{HOUR}#3": 3}))
     assert (stand.runs.get("c-1", HOUR), list(stand.summaries.late())) == (None, [])

@@ -6,17 +6,30 @@ from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 import pytest
+from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
 
-from destination.delivery.verify_lists import PART
+from destination.delivery.verify_lists import PART, STANDS
 from destination.delivery.verify_lists import Verifications as CarriedOn
 from destination.domain.audience import AudienceKey
-from destination.domain.verification import AudienceCheck, Differences, Phase, Repair, Verification, VerificationStatus
+from destination.domain.shard import name_of
+from destination.domain.verification import (
+    AudienceCheck,
+    Differences,
+    LedgerReading,
+    Phase,
+    Repair,
+    Stand,
+    Standing,
+    Verification,
+    VerificationStatus,
+)
+from destination.store.errors import StaleVersionError
 from destination.store.verifications import Verifications
 from testing.memory import MemoryVerifications
 
 NOW = datetime(2026, 11, 21, 10, tzinfo=UTC)
 A, B = AudienceKey("ups", "a#1"), AudienceKey("crm", "ü")
-VERIFICATION = Verification("20261121T100000000000Z-0a1b2c3d", "c-1", Repair.BOTH, NOW, 2, is_whole=True)
+VERIFICATION = Verification("20261121T100000000000Z-0a1b2c3d", "c-1", frozenset(Repair), NOW, 2, is_whole=True)
 ANOTHER = replace(VERIFICATION, id="20261121T100000000001Z-0a1b2c3d")
 DONE = AudienceCheck(
     audience=A,
@@ -28,7 +41,11 @@ DONE = AudienceCheck(
     found=8,
     in_doubt=1,
     missing=Differences(3, 1, (7, 8), after=8),
-    unexpected=Differences(2, 2),
+    leavers=Differences(2, 2),
+    foreign=Differences(5, 0, (9,), after=9),
+    waiting=Differences(4, 3, (10,), after=10),
+    gone=6,
+    unapplied={"LEAD_UNKNOWN": 2, "PERSON_NOT_FOUND": 1},
     cursor="next",
     parts=2,
 )
@@ -48,6 +65,22 @@ def verifications(request: pytest.FixtureRequest) -> Watched:
     return Verifications(request.getfixturevalue("stack").dynamodb, "RunsTable")
 
 
+def begun(verifications: Watched, one: Verification = VERIFICATION) -> Verification:
+    """As it is once it was requested."""
+    if isinstance(verifications, Verifications):
+        record: TransactWriteItemTypeDef = {
+            "Put": {"TableName": "ConnectionsTable", "Item": {"pk": {"S": "audit"}, "sk": {"S": one.id}}}
+        }
+        verifications.create(one, (), verifications.last(one.connection_id), record)
+    elif isinstance(verifications, MemoryVerifications):
+        verifications.create(one, ())
+    return one
+
+
+def stand(lead_id: int, standing: Standing = Standing.ON, key: str = "ada@example.org") -> Stand:
+    return Stand(lead_id, standing, name_of(key))
+
+
 def left(verifications: Watched, *audiences: AudienceKey, connection_id: str = "c-1") -> int | None:
     return verifications.out_of_sync(connection_id, lambda: audiences)
 
@@ -57,27 +90,58 @@ def left(verifications: Watched, *audiences: AudienceKey, connection_id: str = "
     [
         VERIFICATION,
         replace(VERIFICATION, status=VerificationStatus.RUNNING, position=1, started_at=NOW + timedelta(seconds=1)),
-        replace(VERIFICATION, repair=Repair.NONE, is_whole=False).failed("1013", NOW + timedelta(hours=1)),
+        replace(VERIFICATION, repair=frozenset(), is_whole=False).failed("1013", NOW + timedelta(hours=1)),
+        replace(VERIFICATION, ledger=LedgerReading(False, "next", {0: 2, 10: 1}, {10: {"LEAD_UNKNOWN": 3}})),
+        replace(VERIFICATION, ledger=LedgerReading(True, None, {1: 1}), repair=frozenset({Repair.LEAVERS})),
+        replace(VERIFICATION, touched_at=NOW + timedelta(minutes=1), requeued_at=NOW + timedelta(microseconds=1)),
     ],
 )
 def test_a_verification_reads_as_it_was_written_last(verifications: Watched, changed: Verification) -> None:
-    verifications.put(VERIFICATION)
-    verifications.put(changed)
-    assert verifications.get("c-1", VERIFICATION.id) == changed
+    begun(verifications)
+    stored = verifications.put(changed)
+    assert stored == replace(changed, version=2)
+    assert verifications.get("c-1", VERIFICATION.id) == stored
+    again = verifications.put(replace(stored, position=2))
+    assert verifications.get("c-1", VERIFICATION.id) == again == replace(changed, position=2, version=3)
 
 
 def test_a_verification_is_of_one_connection(verifications: Watched) -> None:
-    verifications.put(VERIFICATION)
+    begun(verifications)
     assert verifications.get("c-2", VERIFICATION.id) is None
     assert verifications.get("c-1", ANOTHER.id) is None
 
 
 def test_checks_read_in_the_order_of_their_numbers(verifications: Watched) -> None:
+    one, another = begun(verifications), begun(verifications, ANOTHER)
     for number in (10, 2, 0):
-        verifications.put_check(VERIFICATION, number, replace(PENDING, found=number))
-    verifications.put_check(VERIFICATION, 2, DONE)
-    verifications.put_check(ANOTHER, 1, PENDING)
-    assert verifications.checks(VERIFICATION) == [PENDING, DONE, replace(PENDING, found=10)]
+        one = verifications.put_check(one, number, replace(PENDING, found=number))
+    one = verifications.put_check(one, 2, DONE)
+    verifications.put_check(another, 1, PENDING)
+    assert verifications.checks(one) == [PENDING, DONE, replace(PENDING, found=10)]
+    assert verifications.get("c-1", one.id) == one == replace(VERIFICATION, version=5)
+
+
+def test_what_was_written_since_it_was_read_is_left_alone(verifications: Watched) -> None:
+    """Cancelled, or carried on by somebody else."""
+    read = begun(verifications)
+    newer = verifications.put_check(read, 0, DONE)
+    verifications.put_read(newer, 0, 0, [1])
+    verifications.put_stands(newer, 0, 0, [stand(1)])
+    writes: list[Callable[[], object]] = [
+        lambda: verifications.put(replace(read, position=1)),
+        lambda: verifications.put_check(read, 0, PENDING),
+        lambda: verifications.put_read(read, 0, 0, [2]),
+        lambda: verifications.put_stands(read, 0, 0, [stand(2)]),
+        lambda: verifications.put(replace(ANOTHER, version=7)),
+    ]
+    for write in writes:
+        with pytest.raises(StaleVersionError):
+            write()
+    assert verifications.get("c-1", read.id) == newer
+    assert verifications.checks(newer) == [DONE]
+    assert verifications.read(newer, 0) == {1}
+    assert list(verifications.stands(newer, 0, 1)) == [stand(1)]
+    assert verifications.get("c-1", ANOTHER.id) is None
 
 
 def test_a_verification_without_checks_has_none(verifications: Watched) -> None:
@@ -85,6 +149,8 @@ def test_a_verification_without_checks_has_none(verifications: Watched) -> None:
 
 
 def test_what_was_read_of_a_list_adds_up_part_by_part(verifications: Watched) -> None:
+    begun(verifications)
+    begun(verifications, ANOTHER)
     verifications.put_read(VERIFICATION, 0, 0, [1, 2, 2**40])
     verifications.put_read(VERIFICATION, 0, 1, [2, 3])
     verifications.put_read(VERIFICATION, 0, 1, [4])
@@ -95,18 +161,60 @@ def test_what_was_read_of_a_list_adds_up_part_by_part(verifications: Watched) ->
 
 
 def test_a_part_has_room_for_as_many_as_are_read_at_once(verifications: Watched) -> None:
+    begun(verifications)
     leads = range(2**31, 2**31 + 7 * PART, 7)
     verifications.put_read(VERIFICATION, 0, 0, leads)
     assert verifications.read(VERIFICATION, 0) == set(leads)
 
 
 def test_what_was_read_of_one_list_is_forgotten(verifications: Watched) -> None:
+    begun(verifications)
     for number in (0, 1):
         verifications.put_read(VERIFICATION, number, 0, [number])
         verifications.put_read(VERIFICATION, number, 1, [number])
     verifications.forget_read(VERIFICATION, 0)
     verifications.forget_read(VERIFICATION, 2)
     assert [verifications.read(VERIFICATION, number) for number in (0, 1)] == [set(), {1}]
+
+
+def test_what_the_ledger_says_of_leads_reads_part_by_part_in_its_order(verifications: Watched) -> None:
+    begun(verifications)
+    begun(verifications, ANOTHER)
+    first = [stand(2**32 - 1), stand(1, Standing.OFF, "bob@example.org"), stand(1, Standing.DOUBT)]
+    second = [stand(3, Standing.WAITING), stand(3, Standing.WAITING)]
+    verifications.put_stands(VERIFICATION, 0, 0, first)
+    verifications.put_stands(VERIFICATION, 0, 1, [stand(99)])
+    verifications.put_stands(VERIFICATION, 0, 1, second)
+    verifications.put_stands(VERIFICATION, 1, 0, [stand(5)])
+    verifications.put_stands(ANOTHER, 0, 0, [stand(6)])
+    assert list(verifications.stands(VERIFICATION, 0, 2)) == [*first, *second]
+    assert list(verifications.stands(VERIFICATION, 0, 1)) == first
+    assert list(verifications.stands(VERIFICATION, 0, 0)) == []
+    assert list(verifications.stands(ANOTHER, 0, 1)) == [stand(6)]
+
+
+def test_a_part_has_room_for_as_many_stands_as_are_kept_at_once(verifications: Watched) -> None:
+    begun(verifications)
+    stands = [stand(2**31 + number, Standing.WAITING, f"p{number}@example.org") for number in range(STANDS)]
+    verifications.put_stands(VERIFICATION, 0, 0, stands)
+    assert list(verifications.stands(VERIFICATION, 0, 1)) == stands
+
+
+def test_what_is_forgotten_of_a_list_is_what_was_read_of_it_in_marketo(verifications: Watched) -> None:
+    begun(verifications)
+    verifications.put_read(VERIFICATION, 0, 0, [1])
+    verifications.put_stands(VERIFICATION, 0, 0, [stand(1)])
+    verifications.forget_read(VERIFICATION, 0)
+    assert verifications.read(VERIFICATION, 0) == set()
+    assert list(verifications.stands(VERIFICATION, 0, 1)) == [stand(1)]
+
+
+def test_who_waits_or_was_put_there_by_others_is_not_out_of_place(verifications: Watched) -> None:
+    given = Differences(4, 1)
+    verifications.put_out_of_sync(VERIFICATION, [replace(PENDING, waiting=given, foreign=given, gone=3)])
+    assert left(verifications, A, B) == 0
+    verifications.put_out_of_sync(VERIFICATION, [replace(PENDING, missing=given, leavers=given)])
+    assert left(verifications, A, B) == 6
 
 
 def test_before_any_verification_nothing_is_known_of_what_is_out_of_place(verifications: Watched) -> None:

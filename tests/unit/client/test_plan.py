@@ -59,7 +59,7 @@ def present(*audiences: Mapping[str, Any], status: str = "enabled", **properties
         AudienceIn.read(one).model_dump(mode="json") | {"version": number, "list": {"id": number, "name": one["name"]}}
         for number, one in enumerate(audiences, 1)
     ]
-    return Present({**made, "id": "c-1", "version": 3, "status": status}, shown)
+    return Present({**made, "id": "c-1", "version": 3, "status": status, "delivered_at": None}, shown)
 
 
 @pytest.mark.parametrize(
@@ -134,10 +134,48 @@ def test_rows_in_another_order_are_another_mapping() -> None:
     assert isinstance(change, Change)
 
 
+MOVED = [{"source": "workEmail.address", "target": "DedupeField"}, *PROPERTIES["mapping"][1:]]
+
+
+def delivered(there: Present) -> Present:
+    return Present({**there.connection, "delivered_at": "2026-11-21T10:00:00Z"}, there.audiences)
+
+
+def test_what_people_are_known_by_changes_only_where_it_is_said_to_mean_the_same() -> None:
+    there = delivered(present())
+    with pytest.raises(ConfigurationError, match=r"mapping\[0\].source: the source of DedupeField cannot be changed"):
+        plan(described(mapping=MOVED), there)
+    (step,) = plan(described(mapping=MOVED), there, same_people=True)
+    assert isinstance(step, Change)
+    assert step.patch == {"mapping": MOVED, "same_people": True}
+    (other,) = plan(described(description="Anew"), there, same_people=True)
+    assert isinstance(other, Change)
+    assert other.patch == {"description": "Anew"}
+    with pytest.raises(ConfigurationError, match="dedupe_field: cannot be changed"):
+        plan(described(dedupe_field="customerKey"), there, same_people=True)
+
+
+def test_the_workspace_stays_while_there_are_lists_in_it() -> None:
+    with pytest.raises(ConfigurationError, match="workspace: cannot be changed"):
+        plan(described(workspace="Europe"), present(SPRING))
+    assert len(plan(described(workspace="Europe"), present())) == 1
+
+
 def test_pruning_takes_away_what_is_not_named_and_nothing_else() -> None:
     there = present(SPRING, {"id": "aud-2", "name": "Autumn"})
     assert plan(described(audiences=[SPRING]), there, prune=True) == (Deactivate(AudienceKey("ups", "aud-2"), 2),)
     assert plan(described(), there, prune=True) == ()
+
+
+def test_an_audience_that_gets_its_list_with_the_change_is_changed_after_it() -> None:
+    there = present(SPRING, sync_type="profile_only")
+    bare = Present(there.connection, [{**there.audiences[0], "list": None}])
+    (change,) = plan(described(audiences=[SPRING]), bare)
+    assert isinstance(change, Change)
+    assert change.patch == {"sync_type": "audience_and_profile"}
+    renamed = {**SPRING, "name": "Autumn"}
+    _, step = plan(described(audiences=[renamed]), bare)
+    assert step == ChangeAudience(KEY, 2, {"name": "Autumn"}, [Difference("name", "Spring", "Autumn")])
 
 
 def test_an_audience_without_a_list_is_activated_again_where_lists_are_kept() -> None:

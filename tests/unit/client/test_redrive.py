@@ -10,7 +10,7 @@ from mypy_boto3_sqs import SQSClient
 from destination.queue import EventQueue
 from destination_client.redrive import Letters, Moved, Taken, move
 
-BODY = '{"v": 1, "connection_id": "one", "received_at": "2026-11-21T10:00:00Z","events":[%d]}'
+BODY = '{"v": 1, "id": "e", "connection_id": "one", "received_at": "2026-11-21T10:00:00Z","first":0,"events":[%d]}'
 
 
 class StoppedError(Exception):

@@ -17,7 +17,7 @@ def test_a_list_that_was_made_anew_meanwhile_is_kept(plane: Plane) -> None:
     connection_id = plane.draft()
     bound, _ = plane.audiences.activate(connection_id, Activation(AUDIENCE, "Webinar"))
     assert bound.list_id is not None
-    plane.delivering.rebind(connection_id, AUDIENCE, bound.list_id, 4711, "Webinar")
+    plane.delivering.rebind(connection_id, AUDIENCE, bound.list_id, 4711, "Webinar", may_hold_others=True, fill_at=None)
     renamed = plane.audiences.change(connection_id, bound, replace(bound, name="Renamed"))
     assert (renamed.name, renamed.list_id, renamed.version) == ("Renamed", 4711, 2)
     assert plane.audiences.get(connection_id, AUDIENCE) == renamed

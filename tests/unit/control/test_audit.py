@@ -10,6 +10,7 @@ from destination.domain.audience import Activation, AudienceKey
 from destination.domain.audit import AuditChange
 from destination.domain.connection import Connection, Consent, Limits, MappingRow, Status, WhenMissing
 from destination.domain.credentials import ClientCredentials
+from destination.domain.verification import Schedule
 from testing.world import connection
 
 AT = datetime(2026, 11, 21, 10, tzinfo=UTC)
@@ -26,10 +27,14 @@ ACTIVATION = Activation(AudienceKey("ups", "aud-1"), "Webinar", list_id=7, list_
         (replace(CONNECTION, propagate_renames=True), [AuditChange("propagate_renames", False, True)]),
         (replace(CONNECTION, status=Status.DISABLED), [AuditChange("status", "enabled", "disabled")]),
         (replace(CONNECTION, limits=Limits(concurrency=3)), [AuditChange("limits.concurrency", 5, 3)]),
-        (replace(CONNECTION, lead_cache=timedelta(hours=1)), [AuditChange("lead_cache", "PT86400S", "PT3600S")]),
+        (replace(CONNECTION, lead_cache=timedelta(hours=1)), [AuditChange("lead_cache", "PT0S", "PT3600S")]),
         (replace(CONNECTION, consent=Consent("c", ("y",))), [
             AuditChange("consent.source", None, "c"),
             AuditChange("consent.allowed", None, ["y"]),
+        ]),
+        (replace(CONNECTION, verification=Schedule(timedelta(days=1))), [
+            AuditChange("verification.every", None, "PT86400S"),
+            AuditChange("verification.repair", None, ["leavers", "missing"]),
         ]),
         (replace(CONNECTION, marketing_actions=("emailTargeting",)), [
             AuditChange("marketing_actions", None, ["emailTargeting"])

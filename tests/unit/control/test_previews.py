@@ -115,14 +115,23 @@ def test_what_was_delivered_before_is_unchanged_and_takes_no_call() -> None:
 
 
 def test_a_lead_that_is_gone_would_be_created_anew() -> None:
-    world = World()
+    world = World(connection(lead_cache=timedelta(hours=24)))
     world.deliver(event("ada@example.org", ("a", REALIZED)))
     (lead_id,) = world.leads_now()
     world.simulator.state.delete_lead(world.simulator.state.leads[lead_id])
     world.now += timedelta(hours=1)
     shown = preview(world, event("ada@example.org", ("b", REALIZED), at=world.now, company="New"))
     assert only(shown).created
-    assert calls(shown) == {CallKind.UPDATE: 1, CallKind.LOOK_UP: 1, CallKind.CREATE: 1, CallKind.ADD: 1}
+    assert changes(only(shown)) == {"b": (MembershipChange.ADDED, None)}
+    # It joins both lists, and the one that is gone leaves its own, once Marketo said that nobody else is that lead.
+    looked_up, added = 2, 2
+    assert calls(shown) == {
+        CallKind.UPDATE: 1,
+        CallKind.LOOK_UP: looked_up,
+        CallKind.CREATE: 1,
+        CallKind.REMOVE: 1,
+        CallKind.ADD: added,
+    }
 
 
 def test_events_of_one_person_add_up_and_overtaken_ones_say_so() -> None:
@@ -248,17 +257,38 @@ def test_a_connection_needs_credentials_and_a_mapping() -> None:
     assert [one.path for one in refused.value.problems] == ["credentials", "mapping"]
 
 
+def on_lists_of_our_own(world: World) -> World:
+    """Nobody but us puts people on the lists."""
+    target = world.connections.stored[world.connection.id]
+    own = {audience: replace(one, may_hold_others=False) for audience, one in target.activations.items()}
+    world.connections.stored[world.connection.id] = replace(target, activations=own)
+    return world
+
+
 def test_who_withdraws_consent_would_be_taken_off_and_nobody_unknown_is_shown() -> None:
-    world = World(connection(consent=Consent("consent", ("y",))), leads=[ADA])
+    world = on_lists_of_our_own(World(connection(consent=Consent("consent", ("y",))), leads=[ADA]))
     world.deliver(event("ada@example.org", ("a", REALIZED), consent="y"))
     withdrawal = event("ada@example.org", ("a", REALIZED), at=START + timedelta(minutes=1), consent="n")
     shown = preview(world, withdrawal, event("bob@example.org", consent="n"))
     person = only(shown)
     assert (person.outcome, person.reason, person.lead_id, person.fields) == (Class.EXCLUDED, NO_CONSENT, 7, ())
     assert changes(person) == {"a": (MembershipChange.REMOVED, NO_CONSENT)}
-    assert calls(shown) == {CallKind.REMOVE: 1}
+    assert calls(shown) == {CallKind.LOOK_UP: 1, CallKind.REMOVE: 1}
     assert (shown.ignored, shown.tally.counts["ignored"], shown.tally.counts["received"]) == ((1,), 1, 1)
     assert world.members("a") == [7]
+
+
+def test_somebody_unknown_who_withdraws_consent_is_looked_up_where_others_may_have_put_them_on_a_list() -> None:
+    world = World(connection(consent=Consent("consent", ("y",))), leads=[ADA])
+    world.marketo.lists.add(1002, [7])
+    shown = preview(world, event("ada@example.org", consent="n"), event("bob@example.org", consent="n"))
+    ada, bob = shown.persons
+    assert (ada.reason, ada.lead_id, bob.reason, bob.lead_id) == (NO_CONSENT, 7, NO_CONSENT, None)
+    assert {(one.activation.name, one.change, one.is_named) for one in ada.audiences} == {
+        (name, MembershipChange.REMOVED, False) for name in "ab"
+    }
+    assert calls(shown) == {CallKind.LOOK_UP: 1, CallKind.REMOVE: 2}
+    assert world.members("b") == [7]
 
 
 def test_a_preview_names_the_lists_that_withdrawing_consent_takes_a_person_off() -> None:

@@ -165,6 +165,7 @@ def test_paths_lead_into_the_profile_and_identities_give_their_first_value_elsew
         },
         identities={"crm": ("first", "second")},
         memberships=event(ADA, ("a", REALIZED)).memberships,
+        received_at=START,
     )
     made = World(connection(mapping=mapping))
     made.deliver(said)

@@ -20,10 +20,10 @@ from destination.marketo.errors import FailureClass, classify, explain
 from marketo_simulator import Fault, Simulator
 from marketo_simulator.adapter import SimulatorAdapter
 from testing.codes import REPRESENTATIVES, UNKNOWN
-from testing.counts import assert_balanced, outcomes, reasons
+from testing.counts import applied, assert_balanced, assert_known, counted, outcomes, reasons
 from testing.meddler import disturb
-from testing.stages import ADA, REALIZED, STAGES
-from testing.world import MUNCHKIN, World, audience, connection, event
+from testing.stages import ADA, BOB, REALIZED, STAGES
+from testing.world import MUNCHKIN, World, connection, event
 
 CALLS = ("look up", "create", "update", "join", "leave")
 WAYS: dict[str, Fault] = {
@@ -101,6 +101,7 @@ def seconds_of(code: str) -> int:
 def assert_effect(world: World, report: BatchReport, before: World, effect: Effect) -> None:
     """Compare with the same world before the event, which came in the latest message, was sent."""
     message_id = f"message-{next(world.queue.numbers) - 1}"
+    envelope_id = f"envelope-{next(world.numbers) - 1}"
     target = world.connections.stored[world.connection.id].connection
     pause = world.leases.pauses.get(MUNCHKIN)
     # The queue
@@ -110,28 +111,20 @@ def assert_effect(world: World, report: BatchReport, before: World, effect: Effe
         assert least <= world.queue.invisible_for[message_id] <= most
     assert tuple(letter.code for letter in world.dead_letters.letters) == effect.letters
     # The run
-    counted = {name: number - outcomes(before).get(name, 0) for name, number in outcomes(world).items()}
-    assert {name: number for name, number in counted.items() if number} == effect.counted
+    more = {name: number - outcomes(before).get(name, 0) for name, number in outcomes(world).items()}
+    assert {name: number for name, number in more.items() if number} == effect.counted
     assert reasons(world) == ({effect.reason: 1} if effect.reason else {})
     assert_balanced(world)
     # The ledger
-    assert world.ledger.marks.get((world.connection.id, message_id), frozenset()) == (
-        {"0"} if effect.counted else frozenset()
-    )
+    assert counted(world, envelope_id) == ({"0"} if effect.counted else set())
     if not effect.counted or "failed" in effect.counted:
-        assert delivered(world) == delivered(before)
+        assert_known(world, ADA, BOB)
     # The connection
     assert target.status is (Status.BLOCKED if effect.is_blocked else Status.ENABLED)
     assert (target.blocked_cause is not None) is effect.is_blocked
     # The instance
     assert (pause.code if pause else None) == effect.pause
     assert pause is None or pause.failures == 1
-
-
-def delivered(world: World) -> dict[str, Any]:
-    """When the membership of each person that is delivered was said."""
-    told = {key: row.memberships.get(audience("a")) for (_, key), row in world.ledger.people.items()}
-    return {key: one.at for key, one in told.items() if one is not None}
 
 
 @functools.cache
@@ -205,7 +198,7 @@ def test_a_refused_token_is_renewed_once_and_nothing_is_seen_of_it(code: str, ca
     undisturbed.deliver(stage.event)
     assert world.deliver(stage.event).requeued == ()
     assert outcomes(world) == outcomes(undisturbed)
-    assert delivered(world) == delivered(undisturbed)
+    assert [applied(world, one, "a") for one in (ADA, BOB)] == [applied(undisturbed, one, "a") for one in (ADA, BOB)]
 
 
 @pytest.mark.parametrize(("effect", "call"), [("error", one) for one in CALLS] + [("skip", one) for one in CALLS[1:]])

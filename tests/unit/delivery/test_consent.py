@@ -8,7 +8,7 @@ import pytest
 
 from destination.domain.connection import Consent, MappingRow, PersonAction, Scope, SyncType
 from destination.domain.event import MembershipStatus, ProfileEvent
-from destination.domain.person import LedgerRow
+from destination.domain.person import ConsentWord, LedgerRow, Said
 from marketo_simulator import Fault
 from testing.counts import assert_balanced, changes, outcomes, outcomes_of, reasons, received
 from testing.crashes import CrashError, mortal
@@ -22,9 +22,9 @@ LEAD = {"id": 7, "email": ADA}
 RULE = Consent("consents.marketing.val", ("y", "vi"))
 
 
-def asking(**settings: object) -> World:
-    """A world whose connection exports only who has consent, with one lead."""
-    return World(connection(**{"consent": RULE, **settings}), leads=[LEAD])
+def asking(*, may_hold_others: bool = False, **settings: object) -> World:
+    """A world whose connection exports only who has consent, with one lead; its lists hold whom it puts there."""
+    return World(connection(**{"consent": RULE, **settings}), leads=[LEAD], may_hold_others=may_hold_others)
 
 
 def said(
@@ -42,7 +42,13 @@ def no(*memberships: tuple[str, MembershipStatus], minute: int = 0, **profile: o
 
 
 def row(world: World) -> LedgerRow:
-    return world.ledger.people[world.connection.id, ADA]
+    kept = world.ledger.row(world.connection.id, ADA)
+    assert kept is not None
+    return kept
+
+
+def lookups(world: World) -> int:
+    return world.calls().count("GET /rest/v1/leads.json")
 
 
 def lists(world: World) -> tuple[list[int], list[int]]:
@@ -118,7 +124,7 @@ def test_without_a_rule_nobody_is_asked_and_nothing_is_remembered() -> None:
     world = World(leads=[LEAD])
     world.deliver(no(("a", REALIZED)))
     assert outcomes(world) == {"activated": 1}
-    assert (row(world).consented_at, row(world).withdrawn_at) == (None, None)
+    assert row(world).consent is None
 
 
 # A withdrawal
@@ -136,19 +142,20 @@ def test_a_withdrawal_takes_the_person_off_every_list_whichever_audience_it_name
     assert reasons(world) == {"NO_CONSENT": 1}
     assert outcomes_of(world, "a") == {"activated": 1, "excluded": 1}
     assert outcomes_of(world, "b") == {"activated": 1}
-    assert (row(world).consented_at, row(world).withdrawn_at) == (START, START + MINUTE)
-    assert row(world).memberships == {}
+    assert row(world).consent == ConsentWord(is_given=False, said=Said(START + MINUTE, START))
+    assert {one.id: told.leads for one, told in row(world).applied.items()} == {"a": (), "b": ()}
     assert_balanced(world)
 
 
-def test_a_withdrawal_needs_no_look_up_and_is_told_once() -> None:
+def test_a_withdrawal_is_told_once() -> None:
+    """One call asks whose the lead is by now, one for each list takes it off."""
     world = asking(lead_cache=timedelta(0))
     world.deliver(yes(("a", REALIZED), ("b", REALIZED)))
     before = len(world.calls())
     world.deliver(no(("a", REALIZED), minute=1))
-    assert len(world.calls()) == before + 2
+    assert len(world.calls()) == before + 3
     world.deliver(no(("a", REALIZED), minute=2))
-    assert len(world.calls()) == before + 2
+    assert len(world.calls()) == before + 3
     assert changes(world)["removed"] == 2
     assert reasons(world) == {"NO_CONSENT": 2}
 
@@ -173,7 +180,28 @@ def test_a_withdrawal_that_names_no_activated_audience_ignores_who_is_not_known(
         assert world.sync([message], timedelta(minutes=5)).requeued == ()
     counts = world.ledger.total(world.connection.id).counts
     assert (counts["received"], counts["ignored"]) == (0, 3)
-    assert world.ledger.people == {}
+    assert (row(world).desired, row(world).applied) == ({}, {})
+    assert len(world.ledger.people) == 1
+
+
+def test_a_withdrawal_by_somebody_unknown_is_looked_up_once_where_others_may_have_put_them_on_a_list() -> None:
+    world = asking(may_hold_others=True)
+    world.simulator.state.lists[1001].members.add(7)
+    world.deliver(no())
+    assert lists(world) == ([], [])
+    assert reasons(world) == {"NO_CONSENT": 1}
+    assert changes(world) == {"removed": 1}
+    calls = len(world.calls())
+    world.deliver(no(minute=1))
+    assert (len(world.calls()), lookups(world)) == (calls, 1)
+
+
+def test_who_is_nobody_is_looked_up_once_for_a_withdrawal() -> None:
+    world = World(connection(consent=RULE))
+    for minute in range(3):
+        world.deliver(no(minute=minute))
+    assert lookups(world) == 1
+    assert reasons(world) == {"NO_CONSENT": 3}
 
 
 def test_it_concerns_who_comes_with_it() -> None:
@@ -191,8 +219,9 @@ def test_with_every_profile_in_scope_every_withdrawal_is_excluded() -> None:
 
 def test_a_consent_that_names_no_activated_audience_is_ignored() -> None:
     world = asking()
-    world.deliver(yes(("a", REALIZED)), yes(minute=1))
+    world.deliver(yes(minute=1))
     assert world.ledger.total(world.connection.id).counts["ignored"] == 1
+    assert received(world) == 0
 
 
 def test_no_schedule_stops_a_withdrawal() -> None:
@@ -213,6 +242,7 @@ def test_every_identity_of_the_profile_is_taken_off() -> None:
     world = World(
         connection(consent=RULE, mapping=rows, person_action=PersonAction.UPDATE_EXISTING_ONLY),
         leads=[LEAD, {"id": 8, "email": "bob@example.org"}],
+        may_hold_others=False,
     )
     both = {"email": (ADA, "bob@example.org")}
     world.deliver(replace(yes(("a", REALIZED)), identities=both))
@@ -274,20 +304,39 @@ def test_an_older_withdrawal_removes_nothing_and_is_excluded() -> None:
     world.deliver(no(("a", EXITED), minute=3))
     assert (world.members("a"), len(world.calls())) == ([7], calls)
     assert reasons(world) == {"NO_CONSENT": 1}
-    assert (row(world).consented_at, row(world).withdrawn_at) == (START + 5 * MINUTE, None)
+    assert row(world).consent == ConsentWord(is_given=True, said=Said(START + 5 * MINUTE, START))
 
 
-def test_a_newer_consent_puts_back_on_what_it_names_however_old_the_membership() -> None:
+@pytest.mark.parametrize("named", [0, 1, 2])
+def test_a_newer_consent_brings_back_what_is_desired_whichever_audience_it_names(named: int) -> None:
     world = asking()
     entered = yes(("a", REALIZED), ("b", REALIZED))
     world.deliver(entered)
     world.deliver(no(minute=1))
-    world.deliver(replace(yes(minute=2), memberships=entered.memberships[:1]))
-    assert lists(world) == ([7], [])
-    assert outcomes(world) == {"activated": 2, "excluded": 1}
-    world.deliver(replace(yes(minute=3), memberships=entered.memberships))
+    world.deliver(replace(yes(minute=2), memberships=entered.memberships[:named]))
     assert lists(world) == ([7], [7])
+    assert outcomes(world) == {"activated": 2, "excluded": 1}
+    assert changes(world)["added"] == 4
     assert_balanced(world)
+
+
+@pytest.mark.parametrize("sync_type", [SyncType.AUDIENCE_ONLY, SyncType.AUDIENCE_AND_PROFILE])
+def test_a_newer_consent_brings_back_what_is_desired_although_all_else_of_its_event_is_old(sync_type: SyncType) -> None:
+    world = asking(sync_type=sync_type)
+    world.deliver(yes(("a", REALIZED), ("b", REALIZED), minute=2))
+    world.deliver(no(minute=3))
+    world.deliver(replace(yes(minute=4), memberships=yes(("a", EXITED), minute=1).memberships))
+    assert lists(world) == ([7], [7])
+    assert outcomes(world) == {"activated": 2, "excluded": 1}
+
+
+def test_what_was_left_while_there_was_no_consent_is_not_brought_back() -> None:
+    world = asking()
+    world.deliver(yes(("a", REALIZED), ("b", REALIZED)))
+    world.deliver(no(minute=1))
+    world.deliver(no(("b", EXITED), minute=2))
+    world.deliver(yes(minute=3))
+    assert lists(world) == ([7], [])
 
 
 def test_who_consents_for_the_first_time_is_created() -> None:

@@ -3,15 +3,13 @@
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 import pytest
 from botocore.exceptions import ClientError
 
 from destination.delivery.conversation import Conversation
-from destination.domain.audience import Activation
-from destination.domain.connection import ActiveConnection
 from destination.domain.matching import Lead
 from destination.domain.person import Person
 from destination.domain.plan import Plan, Write
@@ -20,10 +18,12 @@ from destination.domain.settle import Answer
 from destination.marketo.describe import Describe
 from destination.marketo.errors import ConnectionBlockedError, InstanceWaitsError, error_for
 from destination.marketo.leads import Record, RecordResult, SyncAction
-from testing.world import START, World, audience, connection
+from marketo_simulator import Fault
+from testing.persons import START, activation, active, audience
+from testing.simulated import Simulated
 
 EMAIL = Field("email", "email", 255)
-A = audience("a")
+A, B = audience("a"), audience("b")
 UNKNOWN_CODE = "9999"
 CULPRITS = {7, 150, 151}
 
@@ -54,7 +54,7 @@ class Picky:
     def describe(self) -> Describe:
         raise LookupError("nobody asks for fields")
 
-    def find(self, _by: Field, keys: Sequence[str]) -> dict[str, list[Lead]]:
+    def find(self, _by: Field, keys: Sequence[str], _also: Sequence[Field] = ()) -> dict[str, list[Lead]]:
         self._take([number(key) for key in keys])
         return {key: [Lead(number(key), key, START)] for key in keys}
 
@@ -87,12 +87,11 @@ def address(of: int) -> str:
 
 
 def talk(instance: Picky, given_up: frozenset[str] = frozenset()) -> Conversation:
-    target = ActiveConnection(connection(), {A: Activation(A, "a", list_id=1001)})
-    return Conversation(target, instance, given_up)
+    return Conversation(active(activation("a"), activation("b")), instance, given_up)
 
 
 def plan(of: int, write: Write = Write.NOTHING) -> Plan:
-    person = Person(address(of), address(of), {}, None, {}, frozenset(), (), frozenset())
+    person = Person(address(of), address(of), {}, None, {}, frozenset(), ())
     fields = {"email": address(of)} if write is Write.CREATE else {}
     return Plan(person, write=write, fields=fields, lead_id=of, unique=True, add=(A,))
 
@@ -110,10 +109,17 @@ def created(to: Conversation, people: range) -> dict[int, str | None]:
 
 def joined(to: Conversation, people: range) -> dict[int, str | None]:
     listed = to.change_lists([plan(one) for one in people], {})
-    return {number(key): answer.code for key, lists in listed.items() for [answer] in lists.values()}
+    assert not listed.leaves
+    return {number(key): answer.code for key, lists in listed.joins.items() for answer in lists.values()}
 
 
-KINDS = [found, created, joined]
+def gone(to: Conversation, people: range) -> dict[int, str | None]:
+    listed = to.change_lists([replace(plan(one), add=(), remove={A: (one,)}) for one in people], {})
+    assert not listed.joins
+    return {number(key): answer.code for key, lists in listed.leaves.items() for [answer] in lists.values()}
+
+
+KINDS = [found, created, joined, gone]
 Kind = Callable[[Conversation, range], dict[int, str | None]]
 
 
@@ -164,23 +170,69 @@ def test_a_field_that_is_gone_is_every_records_until_the_last_round() -> None:
 def test_who_has_too_many_leads_is_told_from_the_others() -> None:
     """The simulator answers 1003 for more than 1,000 matches, as Marketo does."""
     crowd = [{"email": f"{key}@example.org"} for key in "abcd" for _ in range(400)]
-    world = World(leads=[*crowd, *({"email": "endless@example.org"} for _ in range(1_001))])
-    to = Conversation(world.connections.active(world.connection.id), world.marketo)
+    of = Simulated(*crowd, *({"email": "endless@example.org"} for _ in range(1_001)))
+    to = Conversation(active(), of.marketo)
     keys = [f"{key}@example.org" for key in "abcd"]
     answer = to.find(EMAIL, [*keys, "endless@example.org"])
     assert {key: len(leads) for key, leads in answer.leads.items()} == dict.fromkeys(keys, 400)
     assert answer.failed == {"endless@example.org": "1003"}
 
 
+def test_a_lead_tells_its_other_keys_where_they_are_asked_for() -> None:
+    of = Simulated({"id": 7, "email": "Ada@example.org"}, {"id": 8})
+    to = Conversation(active(), of.marketo)
+    found_by_id = to.find(Field("id", "integer"), ["7", "8", "9"], (EMAIL,)).leads
+    assert {key: [(one.id, one.others) for one in leads] for key, leads in found_by_id.items()} == {
+        "7": [(7, ("ada@example.org",))],
+        "8": [(8, (None,))],
+        "9": [],
+    }
+
+
 def test_leads_are_created_and_put_on_lists_by_the_ids_they_got() -> None:
-    world = World()
-    to = Conversation(world.connections.active(world.connection.id), world.marketo)
+    of = Simulated()
+    to = Conversation(active(), of.marketo)
     plans = [plan(one, Write.CREATE) for one in range(3)]
     written = to.write(plans, last=False)
     listed = to.change_lists(plans, written)
-    assert listed == {key: {A: [Answer(answer.lead_id)]} for key, answer in written.items()}
-    [members] = [one.members for one in world.simulator.state.lists.values() if one.id == 1001]
-    assert set(members) == {answer.lead_id for answer in written.values()}
+    assert listed.joins == {key: {A: Answer(answer.lead_id)} for key, answer in written.items()}
+    assert (listed.leaves, of.members["a"]) == ({}, sorted(one.lead_id or 0 for one in written.values()))
+
+
+def test_who_moves_leaves_by_every_lead_and_joins_by_the_one() -> None:
+    of = Simulated(*({"id": one, "email": address(one)} for one in (3, 4, 7)))
+    of.marketo.lists.add(1001, [3])
+    moving = replace(plan(7), add=(A, B), remove={A: (3, 4)})
+    listed = Conversation(active(), of.marketo).change_lists([moving], {})
+    assert listed.joins == {address(7): {A: Answer(7), B: Answer(7)}}
+    assert listed.leaves == {address(7): {A: [Answer(3), Answer(4, "1015")]}}
+    assert of.members == {"a": [7], "b": [7]}
+
+
+def test_whose_lead_is_nobody_any_more_leaves_and_joins_nothing() -> None:
+    of = Simulated({"id": 3})
+    of.marketo.lists.add(1001, [3])
+    nobody = replace(plan(0), lead_id=None, remove={A: (3,)})
+    listed = Conversation(active(), of.marketo).change_lists([nobody], {})
+    assert (listed.joins, listed.leaves) == ({}, {address(0): {A: [Answer(3)]}})
+    assert of.members["a"] == []
+
+
+@pytest.mark.parametrize("written", [{}, {address(1): Answer(None, "1006")}], ids=["no answer", "refused"])
+def test_the_lists_of_a_lead_that_was_not_written_are_left_alone(written: dict[str, Answer]) -> None:
+    marketo = Picky("", set())
+    listed = talk(marketo).change_lists([replace(plan(1, Write.UPDATE), remove={B: (1, 3)})], written)
+    assert (listed.joins, listed.leaves, marketo.calls) == ({}, {}, [])
+
+
+def test_a_record_that_has_to_be_tried_later_has_no_answer_and_those_of_others_stay_theirs() -> None:
+    of = Simulated(*({"id": one, "email": address(one)} for one in (3, 7)))
+    of.marketo.lists.add(1001, [3, 7])
+    of.simulator.script(Fault("skip", code="611", records=(0,), method="DELETE"))
+    to = Conversation(active(), of.marketo)
+    listed = to.change_lists([replace(plan(7), add=(), remove={A: (7, 3)})], {})
+    assert listed.leaves == {address(7): {A: [Answer(3)]}}
+    assert isinstance(to.halt, InstanceWaitsError)
 
 
 @dataclass

@@ -10,10 +10,11 @@ import pytest
 from destination.delivery.connection import RETRY_BLOCKED
 from destination.delivery.turn import RETRY_LEASE
 from destination.domain.connection import ActiveConnection, Limits, Status
+from destination.domain.shard import SHARDS
 from destination.queue import encode_event, pack
 from marketo_simulator import Fault
 from testing.codes import UNKNOWN
-from testing.counts import assert_balanced, outcomes, received
+from testing.counts import assert_balanced, changes, outcomes, received
 from testing.meddler import calm, creates, meddle
 from testing.memory import MemoryDeadLetters
 from testing.stages import ADA, BOB, LEADS, LISTS, MINUTE, REALIZED, STAGES, Stage, held
@@ -236,7 +237,8 @@ def test_a_blocked_connection_does_not_hold_up_another_one_of_its_instance() -> 
     world.connections.stored[other.id] = ActiveConnection(other, activations)
     del world.simulator.state.lists[1001]
     world.post(event(ADA, ("a", REALIZED)))
-    world.queue.send(other.id, [body for _, body in pack(other.id, START, [encode_event(event(BOB, ("a", REALIZED)))])])
+    text = encode_event(event(BOB, ("a", REALIZED)))
+    world.queue.send(other.id, [body for _, body in pack(other.id, START, [text], envelope_id="e-1")])
     report = world.deliver()
     assert len(report.requeued) == 1
     assert world.connections.stored[other.id].connection.status is Status.ENABLED
@@ -269,7 +271,10 @@ def test_who_lost_the_lease_records_nothing() -> None:
     world = World()
 
     def take_over() -> None:
-        world.leases.fences[MUNCHKIN] += 1
+        world.leases.held.clear()
+        lease = world.leases.acquire(MUNCHKIN, world.now, world.now + MINUTE)
+        assert lease is not None
+        world.leases.enter(lease, range(SHARDS))
 
     meddle(world, creates, take_over)
     report = world.deliver(event(ADA, ("a", REALIZED)))
@@ -296,8 +301,10 @@ def poison(name: str, value: object) -> tuple[str, str]:
     }
     envelope: dict[str, object] = {
         "v": 1,
+        "id": "envelope-1",
         "connection_id": "connection-1",
         "received_at": "2026-11-21T10:00:00Z",
+        "first": 0,
         "events": [own],
     }
     (own if name in own else envelope)[name] = value
@@ -309,14 +316,14 @@ POISON = {
     "another form": ('{"hello": 1}', "UNDECODABLE_MESSAGE"),
     "no object": ("[]", "UNDECODABLE_MESSAGE"),
     "a newer version": ('{"v": 2, "connection_id": "connection-1", "events": []}', "UNDECODABLE_MESSAGE"),
-    "no time": ('{"v": 1, "connection_id": "connection-1", "received_at": 5, "events": []}', "UNDECODABLE_MESSAGE"),
     "no connection": (
-        '{"v": 1, "connection_id": "gone", "received_at": "2026-11-21T10:00:00Z", "events": []}',
+        '{"v": 1, "id": "e", "connection_id": "gone", "received_at": "2026-11-21T10:00:00Z", "first": 0, "events": []}',
         "UNKNOWN_CONNECTION",
     ),
     "bottomless": ("[" * 100_000, "UNDECODABLE_MESSAGE"),
     "an empty connection id": poison("connection_id", ""),
     "a long connection id": poison("connection_id", "c" * 65),
+    "no time": poison("received_at", 5),
     "received before there was a system": poison("received_at", "0001-01-01T00:00:00Z"),
     "received in the far future": poison("received_at", "9999-12-31T23:59:59Z"),
     "events that are none": poison("events", ["event"]),
@@ -393,8 +400,11 @@ def test_wherever_the_time_ends_nothing_is_recorded_by_halves(seconds: int) -> N
     world.post(event(ADA, ("a", REALIZED)), event(BOB, ("b", REALIZED), score=1))
     [message] = world.queue.waiting.values()
     world.sync([message], timedelta(seconds=seconds))
-    rows = world.ledger.people
-    assert received(world) == sum(one.attributes_at is not None for one in rows.values())
+    rows = world.ledger.people.values()
+    assert received(world) == sum(
+        bool(one.applied) and all(told.is_sure for told in one.applied.values()) for one in rows
+    )
+    assert changes(world).get("created", 0) == len(world.leads_by_email(ADA))
     assert_balanced(world)
     while world.sync([message], timedelta(minutes=5)).requeued:
         continue

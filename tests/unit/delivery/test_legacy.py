@@ -47,7 +47,7 @@ def said(
     attributes = {"firstName": "Ada", "lastName": "Lovelace", **profile}
     present = {name: value for name, value in attributes.items() if value is not None}
     identities = {"email": emails, "ecid": ecid}
-    return ProfileEvent(at, present, identities, (Membership(audience(name), status, at),))
+    return ProfileEvent(at, present, identities, (Membership(audience(name), status, at),), at)
 
 
 def lookups(world: World) -> int:
@@ -194,7 +194,7 @@ def test_an_email_cannot_be_taken_for_an_ecid() -> None:
 
 
 def test_the_newest_wins_among_events_with_the_ecid_alone() -> None:
-    world = known({"id": 8, "email": BOB, "ecid__c": ECID})
+    world = known({"id": 8, "email": BOB, "ecid__c": ECID}, lead_cache=timedelta(hours=24))
     world.deliver(said(ecid=(ECID,), minute=2, company="Now"))
     world.deliver(said(ecid=(ECID,), status=EXITED, minute=1, company="Older"))
     assert (world.members("a"), world.leads_now()[8]["company"]) == ([8], "Now")
@@ -205,7 +205,7 @@ def test_the_newest_wins_among_events_with_the_ecid_alone() -> None:
 
 
 def test_a_lead_that_is_gone_is_looked_up_again_by_both() -> None:
-    world = known({"id": 8, "email": BOB, "ecid__c": ECID})
+    world = known({"id": 8, "email": BOB, "ecid__c": ECID}, lead_cache=timedelta(hours=24))
     world.deliver(said(ADA, ecid=(ECID,)))
     state = world.simulator.state
     state.delete_lead(state.leads[8])

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from destination.domain.audience import AudienceKey
 from destination.domain.connection import (
     MappingRow,
     PersonAction,
@@ -16,7 +17,7 @@ from destination.domain.connection import (
     SyncType,
 )
 from destination.domain.event import MembershipStatus
-from destination.domain.person import Delivered, LedgerRow
+from destination.domain.person import Applied, Desired, LedgerRow, Said
 from testing.counts import assert_balanced, changes, outcomes, outcomes_of, reasons
 from testing.world import EMAIL_MAPPING, START, World, audience, connection, event
 
@@ -55,8 +56,16 @@ def change_in_marketo(world: World, lead_id: int, **fields: str) -> None:
     state.update_lead(state.leads[lead_id], fields, world.now)
 
 
-def row(world: World, key: str = ADA) -> LedgerRow | None:
-    return world.ledger.people.get((world.connection.id, key))
+def row(world: World) -> LedgerRow:
+    """What the ledger knows of Ada."""
+    kept = world.ledger.row(world.connection.id, ADA)
+    assert kept is not None
+    return kept
+
+
+def desired(status: MembershipStatus) -> dict[AudienceKey, Desired]:
+    """What the source said of audience a at the start."""
+    return {audience("a"): Desired(status, Said(START, START))}
 
 
 def names(world: World) -> dict[int, object]:
@@ -82,11 +91,10 @@ def test_realized_with_a_matched_lead(
         changes(made) == {PROFILE: {"updated": 1}, AUDIENCE: {"added": 1}, BOTH: {"updated": 1, "added": 1}}[sync_type]
     )
     kept = row(made)
-    assert kept is not None
     assert kept.lead_id == (matched if leads is ONE_MATCH else None)
-    assert kept.attributes_at == (None if sync_type is AUDIENCE else START)
-    on_list = Delivered(REALIZED, START) if sync_type is PROFILE else Delivered(REALIZED, START, matched, 1001)
-    assert kept.memberships == {audience("a"): on_list}
+    assert (kept.attributes and kept.attributes.said.at) == (None if sync_type is AUDIENCE else START)
+    assert kept.desired == desired(REALIZED)
+    assert kept.applied == ({} if sync_type is PROFILE else {audience("a"): Applied(1001, (matched,))})
 
 
 @pytest.mark.parametrize("was_on_list", [True, False], ids=["member", "no member"])
@@ -109,9 +117,8 @@ def test_exited_with_a_matched_lead(
     else:
         assert outcomes(made) == {"activated": 1}
     assert changes(made) == ({} if sync_type is AUDIENCE else {"updated": 1}) | ({"removed": 1} if took_off else {})
-    kept = row(made)
-    assert kept is not None
-    assert kept.memberships == {audience("a"): Delivered(EXITED, START)}
+    assert row(made).desired == desired(EXITED)
+    assert row(made).applied == ({} if sync_type is PROFILE else {audience("a"): Applied(1001, ())})
     assert_balanced(made)
 
 
@@ -138,8 +145,7 @@ def test_realized_without_a_match_creates(sync_type: SyncType, partition: str | 
     assert outcomes(made) == outcomes_of(made, "a") == {"activated": 1}
     assert changes(made) == {"created": 1} | ({} if sync_type is PROFILE else {"added": 1})
     kept = row(made)
-    assert kept is not None
-    assert (kept.lead_id, kept.looked_up_at, kept.attributes_at) == (lead["id"], START, START)
+    assert (kept.lead_id, kept.looked_up_at, kept.attributes and kept.attributes.said.at) == (lead["id"], START, START)
 
 
 def test_who_was_excluded_is_tried_again_when_sent_again() -> None:
@@ -159,7 +165,7 @@ def test_realized_without_a_match_is_excluded_where_only_existing_people_are_upd
     assert made.members("a") == []
     assert outcomes(made) == outcomes_of(made, "a") == {"excluded": 1}
     assert reasons(made) == {"PERSON_NOT_FOUND": 1}
-    assert row(made) is None
+    assert (row(made).desired, row(made).applied, row(made).attributes) == (desired(REALIZED), {}, None)
 
 
 @pytest.mark.parametrize(("sync_type", "action"), ROWS)
@@ -169,9 +175,7 @@ def test_nobody_is_created_because_they_left(sync_type: SyncType, action: Person
     assert made.leads_now() == {}
     assert outcomes(made) == outcomes_of(made, "a") == {"unchanged": 1}
     assert reasons(made) == {"NOT_ON_LIST": 1}
-    kept = row(made)
-    assert kept is not None
-    assert kept.memberships == {audience("a"): Delivered(EXITED, START)}
+    assert row(made).desired == desired(EXITED)
 
 
 @pytest.mark.parametrize(("sync_type", "action"), ROWS)
@@ -360,7 +364,8 @@ def test_on_exit_the_lead_that_we_put_on_the_list_leaves_even_if_another_is_the_
     change_in_marketo(made, 3, middleName="M.")
     made.deliver(event(ADA, ("a", EXITED), at=made.now))
     assert made.members("a") == []
-    assert changes(made) == {"updated": 1, "added": 1, "removed": 1}
+    assert made.leads_now()[3]["firstName"] == "Ada"
+    assert changes(made) == {"updated": 2, "added": 1, "removed": 1}
 
 
 def updated(before: dict[int, dict[str, Any]], lead_id: int) -> dict[int, dict[str, Any]]:

@@ -21,13 +21,14 @@ def world_with_a_deleted_list(when_list_missing: WhenListMissing) -> World:
     return world
 
 
-def test_it_is_made_anew_with_those_who_were_on_it_and_the_batch_goes_on() -> None:
+def test_it_is_made_anew_and_the_batch_goes_on_and_who_was_on_it_joins_by_the_next_event() -> None:
     world = world_with_a_deleted_list(WhenListMissing.CREATE)
     report = world.deliver(event("mary@example.org", ("a", REALIZED)))
     [message] = report.requeued
     assert world.queue.invisible_for[message] == 0
-    assert world.members("a") == [1, 2]
     world.deliver()
+    assert world.members("a") == [3]
+    world.deliver(event("ada@example.org", ("a", REALIZED)), event("grace@example.org", company="Navy"))
     assert world.members("a") == [1, 2, 3]
     assert world.queue.waiting == {}
     stored = world.connections.stored[world.connection.id]
@@ -43,6 +44,8 @@ def test_those_who_left_are_not_put_on_the_new_one() -> None:
     world.simulator.state.lists.pop(1001)
     world.deliver(event("mary@example.org", ("a", REALIZED), at=world.now))
     world.deliver()
+    assert world.members("a") == [3]
+    world.deliver(*(event(f"{one}@example.org", ("a", REALIZED)) for one in ("ada", "grace")))
     assert world.members("a") == [2, 3]
 
 

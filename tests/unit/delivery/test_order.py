@@ -88,7 +88,7 @@ def test_an_audience_has_its_own_time_beside_that_of_the_attributes() -> None:
 def test_a_newer_event_with_few_attributes_lies_over_an_older_one_with_more() -> None:
     world = World(leads=[LEAD])
     full = event(ADA, ("a", REALIZED), at=START, company="Engines", score=1)
-    part = ProfileEvent(START + MINUTE, {"email": ADA, "score": 2}, {}, full.memberships)
+    part = ProfileEvent(START + MINUTE, {"email": ADA, "score": 2}, {}, full.memberships, START)
     world.deliver(part, full)
     lead = world.leads_now()[7]
     assert (lead["firstName"], lead["company"], lead["leadScore"]) == ("Ada", "Engines", 2)
@@ -97,8 +97,9 @@ def test_a_newer_event_with_few_attributes_lies_over_an_older_one_with_more() ->
 
 def test_a_creation_takes_its_attributes_from_all_events_of_the_batch() -> None:
     world = World()
-    named = ProfileEvent(START, {"email": ADA, "firstName": "Ada"}, {}, event(ADA, ("a", REALIZED)).memberships)
-    surname = ProfileEvent(START + MINUTE, {"email": ADA, "lastName": "Lovelace"}, {}, named.memberships)
+    entered = event(ADA, ("a", REALIZED)).memberships
+    named = ProfileEvent(START, {"email": ADA, "firstName": "Ada"}, {}, entered, START)
+    surname = ProfileEvent(START + MINUTE, {"email": ADA, "lastName": "Lovelace"}, {}, entered, START)
     world.deliver(surname, named)
     [lead] = world.leads_now().values()
     assert (lead["firstName"], lead["lastName"]) == ("Ada", "Lovelace")
@@ -119,7 +120,9 @@ def test_an_event_that_a_newer_one_overtook_in_its_batch_is_unchanged() -> None:
 
 def test_a_message_that_the_queue_delivers_again_is_not_counted_again() -> None:
     world = World()
-    world.post(event(ADA, ("a", REALIZED)), event(None, ("a", REALIZED)), event(ADA, ("elsewhere", REALIZED)))
+    world.post(
+        event(ADA, ("a", REALIZED)), event(None, ("a", REALIZED)), event("grace@example.org", ("elsewhere", REALIZED))
+    )
     [message] = world.queue.waiting.values()
     for _ in range(3):
         report = world.sync([message], timedelta(minutes=5))
@@ -142,7 +145,7 @@ def test_the_same_event_sent_twice_is_counted_twice_and_told_once() -> None:
 @pytest.mark.parametrize("sync_type", list(SyncType))
 def test_reposting_a_body_costs_no_marketo_call(sync_type: SyncType, later: timedelta) -> None:
     leads = [{"email": f"known-{number}@example.org"} for number in range(20)]
-    world = World(connection(sync_type=sync_type), leads)
+    world = World(connection(sync_type=sync_type, lead_cache=timedelta(hours=24)), leads)
     body = [
         event(f"{kind}-{number}@example.org", ("a", status), score=number)
         for kind in ("known", "new")
@@ -230,7 +233,8 @@ def test_a_thousand_new_profiles_cost_twelve_calls() -> None:
 
 
 def test_a_thousand_changed_profiles_cost_eight_calls_and_unchanged_ones_none() -> None:
-    world = World(leads=[{"email": f"person-{number}@example.org"} for number in range(1_000)])
+    leads = [{"email": f"person-{number}@example.org"} for number in range(1_000)]
+    world = World(connection(lead_cache=timedelta(hours=24)), leads)
     costs = []
     for score, pause in enumerate([MINUTE, timedelta(hours=25), MINUTE, MINUTE]):
         before = calls_for_people(world)
@@ -280,7 +284,7 @@ def test_an_entry_undoes_an_exit_whose_answer_was_lost(*, entry_first: bool) -> 
 
 
 def test_attributes_undo_an_update_whose_answer_was_lost() -> None:
-    world = World(leads=[LEAD])
+    world = World(connection(lead_cache=timedelta(hours=24)), leads=[LEAD])
     world.deliver(event(ADA, ("a", REALIZED), company="First"))
     told_but_not_recorded(world, event(ADA, ("a", REALIZED), at=START + MINUTE, company="Second"), "POST")
     assert company(world) == "Second"

@@ -68,7 +68,7 @@ def test_lead_ids_of_one_instance_never_reach_another() -> None:
     world.sync = world.delivery(marketo=marketo)
     for of in (world.connection, second):
         said = event(ADA, ("a", REALIZED), company=of.id)
-        world.queue.send(of.id, [body for _, body in pack(of.id, world.now, [encode_event(said)])])
+        world.queue.send(of.id, [body for _, body in pack(of.id, world.now, [encode_event(said)], envelope_id=of.id)])
         world.deliver()
     for number, (instance, of) in enumerate(zip(instances.values(), (world.connection, second), strict=True)):
         held: Any = instance.dump()

@@ -1,6 +1,6 @@
 """Trouble that is not Marketo's: AWS refuses, dead letters cannot be stored, a message waits for long."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -9,6 +9,7 @@ from botocore.exceptions import ClientError
 
 from destination.delivery.connection import RETRY_BLOCKED
 from destination.delivery.requeue import EAGER_RECEIVES, PATIENT_DELAY
+from destination.domain.audience import AudienceKey
 from destination.domain.connection import ActiveConnection, Connection, Limits, MappingRow, OnInvalid, Status
 from destination.domain.event import MembershipStatus
 from destination.domain.pause import PATIENCE, UNKNOWN_CREATION, Pause
@@ -34,10 +35,12 @@ def test_what_aws_refuses_for_one_instance_leaves_the_others_alone(monkeypatch: 
     world.connections.stored[other.id] = ActiveConnection(other, activations)
     rows = world.ledger.rows
 
-    def throttled(connection_id: str, dedupe_keys: Sequence[str]) -> dict[str, LedgerRow]:
+    def throttled(
+        connection_id: str, keys: Collection[str], audiences: Collection[AudienceKey]
+    ) -> dict[str, LedgerRow]:
         if connection_id == other.id:
             raise THROTTLED
-        return rows(connection_id, dedupe_keys)
+        return rows(connection_id, keys, audiences)
 
     monkeypatch.setattr(world.ledger, "rows", throttled)
     world.post(event("ada@example.org", ("a", REALIZED)))
@@ -170,7 +173,8 @@ def test_what_has_no_credentials_waits_for_them_although_aws_refuses_the_rest(mo
     monkeypatch.setattr(world.connections, "limits", refused)
     world.sync = world.delivery(marketo=marketo)
     for name in (bare.id, world.connection.id):
-        world.queue.send(name, [body for _, body in pack(name, world.now, [encode_event(event("a@example.org"))])])
+        text = encode_event(event("a@example.org"))
+        world.queue.send(name, [body for _, body in pack(name, world.now, [text], envelope_id=name)])
     report = world.deliver()
     assert report.halts == {bare.id: "there are no credentials", world.connection.id: "AWS: ThrottlingException"}
     assert sorted(world.queue.invisible_for.values()) == [20, RETRY_BLOCKED.total_seconds()]

@@ -1,53 +1,107 @@
-"""What the ledger holds while Marketo is being told something, whose answer may be lost (docs/decisions/0010)."""
+"""What the ledger holds while Marketo is being told something, whose answer may be lost."""
 
-from datetime import timedelta
+from dataclasses import replace
 
 import pytest
 
-from destination.domain.event import Membership, MembershipStatus
-from destination.domain.person import Delivered, LedgerRow, Origin, Person, Unit, coalesce
-from destination.domain.plan import Plan, Write, in_doubt
-from testing.world import START, audience
+from destination.domain.person import LedgerRow, Person
+from destination.domain.plan import Plan, Planner, Write, in_doubt
+from testing.persons import (
+    FIELDS,
+    START,
+    activation,
+    active,
+    adding_up,
+    audience,
+    entered,
+    in_audience,
+    lead,
+    left,
+    minute,
+    on,
+    out_of_audience,
+    row,
+    sent,
+    unit,
+    word,
+)
 
-REALIZED, EXITED = MembershipStatus.REALIZED, MembershipStatus.EXITED
 A, B, C = audience("a"), audience("b"), audience("c")
-BEFORE = START - timedelta(hours=1)
-ON_A, OFF_B = Delivered(REALIZED, BEFORE, 3, 1001), Delivered(EXITED, BEFORE, 3)
-ROW = LedgerRow(7, BEFORE, "hash", BEFORE, BEFORE, {A: ON_A, B: OFF_B}, consented_at=BEFORE)
+TARGET = active(activation("a"), activation("b"), activation("c"))
+ROW = row(desired={A: in_audience(), B: out_of_audience()}, applied={**on("a", 3), **on("b")}, consent=word(given=True))
 
 
-def person(*, consents: bool | None = None) -> Person:
-    origin = Origin("message-1", "0", "2026-11-21T10:00Z")
-    entered = tuple(Membership(one, REALIZED, START) for one in (B, C))
-    return coalesce("ada", [Unit(origin, START, "ada", "Ada", {}, (), entered, consents=consents)], None)
+def person() -> Person:
+    return adding_up(unit(0, *entered("b", "c"), fields=FIELDS), target=TARGET)
+
+
+def held(plan: Plan, known: LedgerRow = ROW) -> LedgerRow:
+    return in_doubt(plan, known, TARGET)
 
 
 def test_attributes_that_are_being_written_are_unknown_and_nothing_else_is() -> None:
-    held = in_doubt(Plan(person(), write=Write.UPDATE, lead_id=7), ROW)
-    assert held == LedgerRow(7, BEFORE, None, BEFORE, BEFORE, {A: ON_A, B: OFF_B}, consented_at=BEFORE)
+    assert held(Plan(person(), write=Write.UPDATE, lead_id=7)) == replace(ROW, attributes=replace(sent(), digest=None))
+
+
+def test_attributes_that_were_never_written_have_nothing_to_be_doubted() -> None:
+    never = replace(ROW, attributes=None)
+    assert held(Plan(person(), write=Write.UPDATE, lead_id=7), never) == never
 
 
 def test_while_somebody_is_created_it_is_not_trusted_that_nobody_is_there() -> None:
-    held = in_doubt(Plan(person(), write=Write.CREATE), ROW)
-    assert held == LedgerRow(7, None, None, BEFORE, BEFORE, {A: ON_A, B: OFF_B}, consented_at=BEFORE)
+    nobody = LedgerRow(looked_up_at=minute(-1))
+    assert held(Plan(person(), write=Write.CREATE), nobody) == LedgerRow()
 
 
-@pytest.mark.parametrize("lead_id", [7, None])
-def test_who_is_being_put_on_a_list_may_be_on_it_with_the_lead_that_is_put_there(lead_id: int | None) -> None:
-    held = in_doubt(Plan(person(), lead_id=lead_id, add=(B, C)), ROW)
-    assert held.memberships == {A: ON_A, B: Delivered(REALIZED, BEFORE, lead_id)}
-    assert (held.attributes_hash, held.looked_up_at) == ("hash", BEFORE)
+@pytest.mark.parametrize(
+    ("plan", "applied"),
+    [
+        (Plan(person(), lead_id=7, add=(B, C)), {**on("b", 7, is_sure=False), **on("c", 7, is_sure=False)}),
+        (Plan(person(), add=(B, C)), {**on("b", is_sure=False), **on("c", is_sure=False)}),
+        (Plan(person(), lead_id=7, add=(A,)), on("a", 3, 7, is_sure=False)),
+        (Plan(person(), lead_id=3, add=(A,)), on("a", 3, is_sure=False)),
+        (Plan(person(), lead_id=7, add=(A,), remove={A: (3,)}), on("a", 3, 7, is_sure=False)),
+        (Plan(person(), lead_id=7, remove={A: (7, 3)}), on("a", 3, 7, is_sure=False)),
+        (Plan(person(), lead_id=7, remove={B: (7,)}), on("b", 7, is_sure=False)),
+        (Plan(person(), lead_id=7), {}),
+    ],
+    ids=[
+        "joins",
+        "joins by a lead that is being created",
+        "joins where another lead is",
+        "joins again",
+        "moves",
+        "leaves",
+        "leaves a list that it may be on",
+        "stays",
+    ],
+)
+def test_on_a_list_that_is_being_changed_each_lead_may_be_or_not(plan: Plan, applied: dict[object, object]) -> None:
+    assert held(plan) == replace(ROW, applied={**ROW.applied, **applied})  # type: ignore[dict-item]
 
 
-def test_who_is_being_taken_off_a_list_may_be_on_it_still() -> None:
-    held = in_doubt(Plan(person(), lead_id=7, remove={A: (7, 3)}), ROW)
-    assert held.memberships == {A: Delivered(REALIZED, BEFORE, 3), B: OFF_B}
+def test_what_was_put_on_another_list_is_not_on_this_one() -> None:
+    known = replace(ROW, applied=on("a", 3, list_id=2001))
+    assert held(Plan(person(), lead_id=7, add=(A,)), known).applied == on("a", 7, is_sure=False)
 
 
-def test_where_consent_may_be_withdrawn_lists_that_were_never_heard_of_are_held_too() -> None:
-    held = in_doubt(Plan(person(consents=True), lead_id=7, add=(B, C)), ROW)
-    assert held.memberships == {
-        A: ON_A,
-        B: Delivered(REALIZED, BEFORE, 7),
-        C: Delivered(REALIZED, START, 7),
+def test_an_audience_without_a_list_has_nothing_to_be_doubted() -> None:
+    target = active(activation("a", list_id=None), activation("b"))
+    plan = Plan(person(), lead_id=7, add=(A, B), remove={A: (3,)})
+    assert in_doubt(plan, ROW, target).applied == {**ROW.applied, **on("b", 7, is_sure=False)}
+
+
+@pytest.mark.parametrize("is_left", [False, True])
+def test_after_an_answer_was_lost_the_same_is_told_again(*, is_left: bool) -> None:
+    """What is held in doubt is enough to put it right, whichever part Marketo carried out."""
+    known, one = row(applied=on("a", 3)), unit(0, *(left("a") if is_left else entered("a")), fields={"company": "New"})
+    planner = Planner.of(TARGET, START)
+    plan = planner.decide(adding_up(one, row=known, target=TARGET), known, [lead()])
+    again = planner.decide(adding_up(one, row=held(plan, known), target=TARGET), held(plan, known), [lead()])
+    assert (again.write, again.fields, again.add) == (plan.write, plan.fields, plan.add)
+    assert {name: set(leads) for name, leads in again.remove.items()} == {
+        name: set(leads) for name, leads in plan.remove.items()
     }
+    assert planner.needs_lookup(adding_up(one, row=held(plan, known), target=TARGET), held(plan, known)) is (
+        planner.needs_lookup(plan.person, known)
+    )

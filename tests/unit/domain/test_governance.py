@@ -45,7 +45,7 @@ from destination.domain.policy import (
     grounds,
 )
 from destination.domain.problem import ConfigurationError
-from testing.world import connection
+from testing.persons import connection
 
 EMAIL = "emailTargeting"
 

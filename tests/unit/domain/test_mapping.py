@@ -2,28 +2,29 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime
 from typing import Any
 
 import pytest
 
 from destination.domain.audience import Activation
 from destination.domain.connection import (
-    ActiveConnection,
-    Connection,
+    Consent,
+    Generation,
     MappingRow,
     OnInvalid,
     Scope,
     WhenEmpty,
     WhenMissing,
 )
-from destination.domain.event import MembershipStatus, ProfileEvent
-from destination.domain.mapping import Mapper
-from destination.domain.outcome import INVALID_ATTRIBUTE, INVALID_DEDUPE_VALUE, MISSING_DEDUPE_VALUE, OUTSIDE_SCHEDULE
+from destination.domain.event import MembershipStatus
+from destination.domain.mapping import Mapper, keys_of
+from destination.domain.outcome import INVALID_ATTRIBUTE, INVALID_DEDUPE_VALUE, MISSING_DEDUPE_VALUE, NO_CONSENT
 from destination.domain.person import Origin, Unit
 from destination.domain.schema import Field, Schema
-from testing.world import START, audience, connection, event
+from testing.persons import ADA, HOUR, RUN, START, activation, active, audience, event, lead, minute, said
 
+REALIZED, EXITED = MembershipStatus.REALIZED, MembershipStatus.EXITED
 SCHEMA = Schema(
     {
         one.name: one
@@ -38,7 +39,7 @@ SCHEMA = Schema(
         )
     }
 )
-ORIGIN = Origin("message-1", "4", "2026-11-21T10:00Z")
+ORIGIN = Origin("envelope-1", "4", RUN)
 
 
 def units(
@@ -50,13 +51,13 @@ def units(
 ) -> list[Unit]:
     """The persons of an event in audience `a`; the mapping is given as target and source, or as rows."""
     rows = mapping if isinstance(mapping, tuple) else tuple(MappingRow(row, to) for to, row in mapping.items())
-    target = active(connection(mapping=rows, **changes))
-    one = event(None, ("a", MembershipStatus.REALIZED))
-    return Mapper.of(target, SCHEMA).units(replace(one, profile=profile, identities=identities or {}), ORIGIN)
+    one = event(None, ("a", REALIZED))
+    whole = replace(one, profile=profile, identities=identities or {})
+    return mapper(activation("a"), mapping=rows, **changes).units(whole, ORIGIN)
 
 
-def active(of: Connection) -> ActiveConnection:
-    return ActiveConnection(of, {audience("a"): Activation(audience("a"), "a", list_id=1001)})
+def mapper(*activations: Activation, now: datetime = START, dormant: str = "", **changes: Any) -> Mapper:
+    return Mapper.of(active(*activations, dormant=dormant, **changes), SCHEMA, now)
 
 
 def only(found: list[Unit]) -> Unit:
@@ -199,54 +200,159 @@ def test_any_searchable_field_can_identify() -> None:
 
 
 def test_audiences_that_are_not_activated_ride_along_unseen() -> None:
-    target = active(connection())
-    one = event("ada@example.org", ("a", MembershipStatus.EXITED), ("elsewhere", MembershipStatus.REALIZED))
-    unit = only(Mapper.of(target, SCHEMA).units(one, ORIGIN))
-    assert [membership.audience for membership in unit.memberships] == [audience("a")]
+    one = event(ADA, ("a", EXITED), ("elsewhere", REALIZED))
+    unit = only(mapper().units(one, ORIGIN))
+    assert (unit.memberships, unit.unscheduled, unit.dormant) == (one.memberships[:1], (), ())
 
 
 def test_an_audience_of_another_namespace_is_another_audience() -> None:
-    one = event("ada@example.org", ("a", MembershipStatus.REALIZED))
+    one = event(ADA, ("a", REALIZED))
     (membership,) = one.memberships
     foreign = replace(one, memberships=(replace(membership, audience=membership.audience._replace(namespace="crm")),))
-    assert Mapper.of(active(connection()), SCHEMA).units(foreign, ORIGIN) == []
+    assert only(mapper().units(foreign, ORIGIN)).memberships == ()
 
 
-@pytest.mark.parametrize("memberships", [(), (("elsewhere", MembershipStatus.REALIZED),)])
-def test_an_event_without_an_activated_audience_concerns_only_a_connection_of_all_profiles(
-    memberships: tuple[tuple[str, MembershipStatus], ...],
+def test_memberships_in_audiences_that_were_deactivated_lately_are_told_apart() -> None:
+    one = event(ADA, ("a", REALIZED), ("c", EXITED))
+    unit = only(mapper(dormant="c").units(one, ORIGIN))
+    assert (unit.memberships, unit.dormant) == (one.memberships[:1], one.memberships[1:])
+    unit = only(mapper(activation("b"), dormant="c").units(one, ORIGIN))
+    assert (unit.memberships, unit.dormant, unit.names_audience) == ((), one.memberships[1:], False)
+
+
+@pytest.mark.parametrize("scope", Scope)
+@pytest.mark.parametrize("memberships", [(), (("elsewhere", REALIZED),), (("c", REALIZED),)])
+def test_whether_an_event_without_an_activated_audience_concerns_the_connection_is_up_to_the_person(
+    memberships: tuple[tuple[str, MembershipStatus], ...], scope: Scope
 ) -> None:
-    one: ProfileEvent = event("ada@example.org", *memberships)
-    assert Mapper.of(active(connection()), SCHEMA).units(one, ORIGIN) == []
-    unit = only(Mapper.of(active(connection(scope=Scope.ALL_PROFILES)), SCHEMA).units(one, ORIGIN))
-    assert (unit.key, unit.memberships) == ("ada@example.org", ())
+    """Whoever is in an audience is updated by it; so is the unit complete."""
+    unit = only(mapper(scope=scope, dormant="c").units(event(ADA, *memberships), ORIGIN))
+    assert (unit.key, unit.memberships, unit.names_audience) == (ADA, (), False)
+    assert unit.fields == {"firstName": "Ada"}
 
 
-def test_an_audience_counts_from_its_start_on_and_before_its_end() -> None:
-    hour = timedelta(hours=1)
-    activation = Activation(audience("a"), "a", start=START, end=START + hour, list_id=1001)
-    mapper = Mapper.of(ActiveConnection(connection(), {audience("a"): activation}), SCHEMA)
-    for at in (START, START + hour - timedelta(microseconds=1)):
-        one = event("ada@example.org", ("a", MembershipStatus.REALIZED), at=at)
-        unit = only(mapper.units(one, ORIGIN))
-        assert (unit.memberships, unit.unscheduled, unit.refusal) == (one.memberships, (), None)
-    for at in (START - timedelta(microseconds=1), START + hour):
-        one = event("ada@example.org", ("a", MembershipStatus.REALIZED), at=at)
-        unit = only(mapper.units(one, ORIGIN))
-        assert (unit.memberships, unit.unscheduled, unit.refusal) == ((), one.memberships, OUTSIDE_SCHEDULE)
+@pytest.mark.parametrize(
+    ("memberships", "scope", "reason"),
+    [
+        ((("a", REALIZED),), Scope.ACTIVATED_AUDIENCES, MISSING_DEDUPE_VALUE),
+        ((("b", REALIZED),), Scope.ACTIVATED_AUDIENCES, MISSING_DEDUPE_VALUE),
+        ((("elsewhere", REALIZED),), Scope.ACTIVATED_AUDIENCES, None),
+        ((("c", REALIZED),), Scope.ACTIVATED_AUDIENCES, None),
+        ((), Scope.ACTIVATED_AUDIENCES, None),
+        ((), Scope.ALL_PROFILES, MISSING_DEDUPE_VALUE),
+    ],
+)
+def test_an_event_of_nobody_concerns_the_connection_if_it_names_an_audience(
+    memberships: tuple[tuple[str, MembershipStatus], ...], scope: Scope, reason: object
+) -> None:
+    of = mapper(activation("a"), activation("b", start=START + HOUR), scope=scope, dormant="c")
+    found = of.units(event(None, *memberships), ORIGIN)
+    assert [unit.refusal for unit in found] == ([reason] if reason else [])
+
+
+@pytest.mark.parametrize(
+    ("said_at", "now", "counts"),
+    [
+        (0, 0, True),
+        (59.9, 59.9, True),
+        (-0.1, -0.1, False),
+        (60, 60, False),
+        (-30, 10, True),
+        (50, 70, True),
+        (70, 90, False),
+        (-30, -10, False),
+    ],
+    ids=[
+        "from its start on",
+        "before its end",
+        "before its start",
+        "from its end on",
+        "said before its start",
+        "said before its end",
+        "said after its end",
+        "long before",
+    ],
+)
+def test_an_audience_counts_within_its_schedule_and_what_was_said_within_it_after_it_too(
+    said_at: float, now: float, *, counts: bool
+) -> None:
+    scheduled = activation("a", start=START, end=START + HOUR)
+    one = event(ADA, ("a", REALIZED), at=minute(said_at))
+    unit = only(mapper(scheduled, now=minute(now)).units(one, ORIGIN))
+    assert (unit.memberships, unit.unscheduled) == ((one.memberships, ()) if counts else ((), one.memberships))
+    assert (unit.names_audience, unit.refusal) == (True, None)
 
 
 def test_an_audience_outside_its_schedule_leaves_the_others_of_its_event_alone() -> None:
-    activations = {
-        audience("a"): Activation(audience("a"), "a", start=START + timedelta(hours=1), list_id=1001),
-        audience("b"): Activation(audience("b"), "b", list_id=1002),
-    }
-    mapper = Mapper.of(ActiveConnection(connection(), activations), SCHEMA)
-    one = event("ada@example.org", ("a", MembershipStatus.REALIZED), ("b", MembershipStatus.REALIZED))
-    unit = only(mapper.units(one, ORIGIN))
-    assert [membership.audience for membership in unit.memberships] == [audience("b")]
-    assert [membership.audience for membership in unit.unscheduled] == [audience("a")]
-    assert unit.refusal is None
+    one = event(ADA, ("a", REALIZED), ("b", REALIZED))
+    unit = only(mapper(activation("a", start=START + HOUR), activation("b")).units(one, ORIGIN))
+    assert (unit.memberships, unit.unscheduled) == (one.memberships[1:], one.memberships[:1])
+
+
+def test_a_unit_has_the_times_of_its_event() -> None:
+    one = replace(event(ADA, ("a", REALIZED), at=minute(1)), received_at=minute(3))
+    assert only(mapper().units(one, ORIGIN)).said == said(1, 3)
+
+
+CONSENT = Consent("consents.share", ("y",))
+
+
+@pytest.mark.parametrize(("word", "consents"), [("y", True), ("n", False), (None, False)])
+def test_whose_profile_has_consent_is_told_and_without_it_no_attributes(word: str | None, *, consents: bool) -> None:
+    one = event(ADA, ("a", REALIZED), consents={"share": word}, company="longer than ten")
+    unit = only(mapper(consent=CONSENT, on_invalid=OnInvalid.FAIL).units(one, ORIGIN))
+    assert (unit.consents, unit.memberships) == (consents, one.memberships)
+    assert (unit.fields, unit.dropped) == (({"firstName": "Ada"}, ("company", "lastName")) if consents else ({}, ()))
+    assert unit.refusal == (INVALID_ATTRIBUTE if consents else None)
+
+
+def test_a_withdrawal_of_nobody_has_no_other_fault() -> None:
+    unit = only(mapper(consent=CONSENT).units(event(None, ("a", REALIZED)), ORIGIN))
+    assert (unit.key, unit.refusal) == (None, NO_CONSENT)
+    assert mapper(consent=CONSENT).units(event(None), ORIGIN) == []
+
+
+LEGACY: dict[str, Any] = {
+    "generation": Generation.LEGACY_V2,
+    "ecid_field": "crmId",
+    "mapping": (
+        MappingRow("identityMap.Email", "Email"),
+        MappingRow("identityMap.ECID", "ECID"),
+        MappingRow("firstName", "firstName"),
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("identities", "key", "value", "ecid"),
+    [
+        ({"email": (ADA,), "ecid": ("123",)}, ADA, ADA, "123"),
+        ({"email": (ADA,)}, ADA, ADA, None),
+        ({"ecid": ("123",)}, "ecid,123", None, "123"),
+        ({"email": ("nobody",), "ecid": ("123",)}, "ecid,123", None, "123"),
+    ],
+    ids=["both", "an address", "an ECID", "an ECID beside an address that is none"],
+)
+def test_on_a_legacy_connection_a_person_is_an_address_or_else_an_ecid(
+    identities: Mapping[str, tuple[str, ...]], key: str, value: str | None, ecid: str | None
+) -> None:
+    one = replace(event(None, ("a", REALIZED)), identities=identities)
+    unit = only(mapper(activation("a"), **LEGACY).units(one, ORIGIN))
+    assert (unit.key, unit.dedupe_value, unit.ecid, unit.refusal) == (key, value, ecid, None)
+
+
+@pytest.mark.parametrize(
+    ("others", "keys"),
+    [
+        ((ADA,), {ADA}),
+        ((ADA, "123"), {ADA, "ecid,123"}),
+        ((None, "123"), {"ecid,123"}),
+        ((ADA, None), {ADA}),
+        ((None,), set()),
+    ],
+)
+def test_a_lead_may_be_the_person_of_either_of_its_values(others: tuple[str | None, ...], keys: set[str]) -> None:
+    assert keys_of(lead(7, key="7", others=others)) == keys
 
 
 def test_what_must_not_be_exported_is_not_sent_whatever_the_row_says() -> None:
@@ -273,7 +379,6 @@ def test_what_must_not_be_exported_is_not_sent_whatever_the_row_says() -> None:
 )
 def test_why_an_attribute_is_dropped_can_be_told(target: str, value: object, code: str, why: str) -> None:
     rows = (MappingRow("email", "DedupeField"), MappingRow("source", target), MappingRow("name", "firstName"))
-    mapper = Mapper.of(active(connection(mapping=rows)), SCHEMA)
-    of = event("ada@example.org", ("a", MembershipStatus.REALIZED), source=value, name="Ada")
-    assert [unit.dropped for unit in mapper.units(of, ORIGIN)] == [(target,)]
-    assert {name: (error.code, str(error)) for name, error in mapper.why_dropped(of).items()} == {target: (code, why)}
+    of, one = mapper(mapping=rows), event(ADA, ("a", REALIZED), source=value, name="Ada")
+    assert [unit.dropped for unit in of.units(one, ORIGIN)] == [(target,)]
+    assert {name: (error.code, str(error)) for name, error in of.why_dropped(one).items()} == {target: (code, why)}

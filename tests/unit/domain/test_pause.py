@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from destination.domain.pause import MAX_PAUSE, UNKNOWN_CREATION, Pause, pause_after
-from testing.world import START
+from testing.persons import START
 
 MINUTE = timedelta(minutes=1)
 

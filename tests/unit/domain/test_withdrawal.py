@@ -1,177 +1,240 @@
-"""Consent given and withdrawn, in what is wanted of a person, planned, and remembered (docs/decisions/0011)."""
+"""A withdrawal of consent, planned and settled: off every list that the person may be on."""
 
-from collections.abc import Mapping
-from datetime import datetime, timedelta
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import pytest
 
-from destination.domain.audience import Activation, AudienceKey
+from destination.domain.audience import AudienceKey
 from destination.domain.connection import ActiveConnection, SyncType
-from destination.domain.event import Membership, MembershipStatus
+from destination.domain.event import Membership
 from destination.domain.matching import Lead
-from destination.domain.outcome import ALREADY_DELIVERED, NO_CONSENT, PERSON_NOT_FOUND, Class, rejected
-from destination.domain.person import Delivered, LedgerRow, Origin, Person, Unit, coalesce
-from destination.domain.plan import Plan, Write, decide, needs_lookup
-from destination.domain.schema import FieldValue
-from destination.domain.settle import Answer, Answers, Settled, settle
-from testing.world import START, audience, connection
+from destination.domain.outcome import NO_CONSENT, Class, Outcome, rejected
+from destination.domain.person import Applied, ConsentWord, LedgerRow, Unit
+from destination.domain.plan import Plan, Planner, Write
+from destination.domain.settle import Answer, Answers, Settled, progress, settle
+from testing.persons import (
+    FIELDS,
+    START,
+    activation,
+    active,
+    adding_up,
+    audience,
+    entered,
+    in_audience,
+    lead,
+    left,
+    on,
+    out_of_audience,
+    row,
+    said,
+    unit,
+    word,
+)
 
-REALIZED, EXITED = MembershipStatus.REALIZED, MembershipStatus.EXITED
 A, B, C = audience("a"), audience("b"), audience("c")
-HOUR = timedelta(hours=1)
-BEFORE = START - HOUR
-LISTS = {A: Activation(A, "a", list_id=1001), B: Activation(B, "b", list_id=1002), C: Activation(C, "c", list_id=1003)}
-SEVERAL = [Lead(3, "ada@example.org", BEFORE), Lead(5, "ada@example.org", START)]
+OURS = active(activation("a"), activation("b"), activation("c"))
+"""Its lists hold nobody whom we did not put there, and leads are trusted for a day."""
 
-ON_A = Delivered(REALIZED, BEFORE, 7, 1001)
-OFF_B = Delivered(EXITED, BEFORE, 7)
-PERHAPS_ON_C = Delivered(REALIZED, BEFORE)
-"""An answer was lost, and so was the lead."""
+SHARED = active(activation("a"), activation("b", may_hold_others=True), activation("c", may_hold_others=True))
+SEVERAL = [lead(3, updated=-60), lead(5)]
+WITHDRAWN = ConsentWord(is_given=False, said=said(0))
 
 
-def unit(
-    number: int,
-    *audiences: AudienceKey,
-    consents: bool | None = False,
-    ecid: str | None = None,
-    fields: Mapping[str, FieldValue] | None = None,
-    dropped: tuple[str, ...] = (),
-    at: datetime = START,
-) -> Unit:
-    origin = Origin("message-1", str(number), "2026-11-21T10:00Z")
-    memberships = tuple(Membership(one, REALIZED, at) for one in audiences)
-    return Unit(origin, at, "ada", f"Ada {number}", fields or {}, dropped, memberships, consents=consents, ecid=ecid)
+def withdrawing(*memberships: Membership, at: float = 0) -> Unit:
+    return unit(0, *memberships, at=at, consents=False)
 
 
-def withdrawn(*audiences: AudienceKey) -> Person:
-    return coalesce("ada", [unit(0, *audiences)], None)
+def known(**changes: object) -> LedgerRow:
+    """On list `a` by lead 7, taken off `b`, in no audience `c`; with consent."""
+    plain = row(
+        desired={A: in_audience(), B: out_of_audience()},
+        applied={**on("a", 7), **on("b")},
+        consent=word(given=True),
+    )
+    return replace(plain, **changes)  # type: ignore[arg-type]
 
 
-def known(*, consents: bool | None = True, **fields: FieldValue) -> Person:
-    return coalesce("ada", [unit(0, consents=consents, fields=fields)], None)
+def planned(
+    one: Unit, matches: Sequence[Lead] | None, before: LedgerRow | None, target: ActiveConnection = OURS
+) -> Plan:
+    return Planner.of(target, START).decide(adding_up(one, row=before, target=target), before, matches)
 
 
-def row(**memberships: Delivered) -> LedgerRow:
-    delivered = {audience(name): one for name, one in memberships.items()}
-    return LedgerRow(7, BEFORE, "hash", BEFORE, BEFORE, delivered, consented_at=BEFORE)
+def looks_up(one: Unit, before: LedgerRow | None, target: ActiveConnection = OURS) -> bool:
+    return Planner.of(target, START).needs_lookup(adding_up(one, row=before, target=target), before)
 
 
-def settled(plan: Plan, before: LedgerRow, lists: Mapping[AudienceKey, tuple[Answer, ...]]) -> Settled:
-    return settle(ActiveConnection(connection(), LISTS), plan, Answers(None, lists), before, START)
+def settled(plan: Plan, before: LedgerRow | None, leaves: Mapping[AudienceKey, Sequence[Answer]]) -> Settled:
+    answers = Answers(None, {}, leaves)
+    assert answers.are_all_of(plan)
+    return settle(SHARED, plan, answers, before, START)
 
 
-# What is wanted
-
-
-def test_who_withdraws_consent_says_nothing_else() -> None:
-    units = [
-        unit(0, A, ecid="1", dropped=("company",)),
-        unit(1, B, ecid="2", at=BEFORE),
-        unit(2, A),
-    ]
-    person = coalesce("ada", units, row(a=ON_A))
-    assert (person.key, person.dedupe_value, person.consents) == ("ada", "Ada 2", False)
-    assert (person.fields, person.at, person.memberships, person.dropped) == ({}, None, {}, frozenset())
-    assert (person.units, person.superseded) == (tuple(units), frozenset())
-    assert person.ecid == "2", "what else the person is known by, as the last to name it says"
-    assert coalesce("ada", units[2:], None).ecid is None
-
-
-@pytest.mark.parametrize("consents", [True, None])
-def test_with_consent_or_where_none_is_asked_for_all_that_is_said_counts(consents: bool | None) -> None:
-    units = [unit(0, A, consents=consents, fields={"company": "Engines"}, ecid="1"), unit(1, consents=consents)]
-    person = coalesce("ada", units, None)
-    assert (person.key, person.consents, person.ecid) == ("ada", consents, "1")
-    assert (person.fields, set(person.memberships)) == ({"company": "Engines"}, {A})
-    assert coalesce("ada", units[1:], None).ecid is None
-
-
-# What is planned
+# Whom it concerns, and who is looked up
 
 
 @pytest.mark.parametrize(
-    ("before", "looks_up"),
+    ("before", "remove"),
     [
-        (None, False),
-        (row(), False),
-        (row(a=ON_A, b=OFF_B), False),
-        (row(a=ON_A, c=PERHAPS_ON_C), True),
-        (row(b=Delivered(EXITED, BEFORE)), False),
+        (known(), {A: (7,)}),
+        (known(applied={**on("a", 7, 3), **on("b", 7)}), {A: (7, 3), B: (7,)}),
+        (known(applied=on("a", 7, list_id=2001), desired={}), {}),
+        (known(applied={**on("a"), **on("b")}), {}),
+        (known(desired={A: out_of_audience()}), {A: (7,)}),
+        (known(desired={C: out_of_audience()}, applied={**on("a"), **on("c", 7)}), {C: (7,)}),
     ],
-    ids=["unknown", "on no list", "the lead is known", "the lead is not known", "off the list"],
+    ids=["on a list", "by several leads", "on another list", "off all", "not taken off yet", "left lately"],
 )
-def test_a_withdrawal_is_looked_up_only_where_the_lead_on_a_list_is_not_known(
-    before: LedgerRow | None, looks_up: bool
+def test_whose_leads_are_known_is_taken_off_without_a_lookup(
+    before: LedgerRow, remove: Mapping[AudienceKey, tuple[int, ...]]
 ) -> None:
-    assert needs_lookup(connection(), withdrawn(), before, START) is looks_up
-    assert not needs_lookup(connection(sync_type=SyncType.PROFILE_ONLY), withdrawn(), before, START)
+    assert not looks_up(withdrawing(), before)
+    plan = planned(withdrawing(), None, before)
+    assert (plan.verdict, plan.remove, plan.add, plan.write) == (NO_CONSENT, remove, (), Write.NOTHING)
+    assert plan.looked_up is False
 
 
 @pytest.mark.parametrize(
-    ("matches", "remove"),
-    [(None, {A: (7,)}), ([], {A: (7,)}), (SEVERAL, {A: (7,), C: (5,)})],
-    ids=["not looked up", "nobody", "several"],
+    ("before", "lists"),
+    [
+        (known(applied={**on("a", 7), **on("b", is_sure=False)}), {A: (7, 5), B: (5,)}),
+        (known(applied=on("a", 7, is_sure=False)), {A: (7, 5)}),
+        (known(applied={}), {A: (5,)}),
+        (known(applied={**on("a", 7, list_id=2001), **on("b")}), {A: (5,)}),
+    ],
+    ids=["perhaps by a lead that was created", "perhaps by a known lead", "never applied", "applied on another list"],
 )
-def test_a_withdrawal_takes_off_the_lead_that_was_put_on_else_the_one_that_matches(
-    matches: list[Lead] | None, remove: Mapping[AudienceKey, tuple[int, ...]]
+def test_who_may_be_on_a_list_by_a_lead_that_is_not_known_is_looked_up(
+    before: LedgerRow, lists: Mapping[AudienceKey, tuple[int, ...]]
 ) -> None:
-    before = row(a=ON_A, b=OFF_B, c=PERHAPS_ON_C)
-    plan = decide(connection(), withdrawn(B), before, matches, START)
-    assert plan == Plan(withdrawn(B), verdict=NO_CONSENT, remove=remove, looked_up=matches is not None)
-    assert decide(connection(sync_type=SyncType.PROFILE_ONLY), withdrawn(), before, matches, START).remove == {}
-    assert decide(connection(), withdrawn(A), None, matches, START).remove == {}
+    assert looks_up(withdrawing(), before)
+    assert planned(withdrawing(), SEVERAL, before).remove == lists
+    nobody = planned(withdrawing(), [], before)
+    assert nobody.remove == {one: leads[:-1] for one, leads in lists.items() if leads[:-1]}
 
 
-@pytest.mark.parametrize("before", [LedgerRow(consented_at=BEFORE), LedgerRow(withdrawn_at=BEFORE)], ids=str)
-def test_who_is_known_by_a_consent_alone_is_looked_up_like_somebody_new(before: LedgerRow) -> None:
-    of = connection()
-    assert needs_lookup(of, known(), before, START)
-    assert decide(of, known(), before, [], START).verdict is PERSON_NOT_FOUND
+@pytest.mark.parametrize("before", [None, LedgerRow(), LedgerRow(desired={A: out_of_audience()})], ids=str)
+def test_a_stranger_is_looked_up_and_taken_off_lists_that_may_hold_others(before: LedgerRow | None) -> None:
+    assert looks_up(withdrawing(), before, SHARED)
+    plan = planned(withdrawing(), SEVERAL, before, SHARED)
+    assert (plan.verdict, plan.remove, plan.looked_up) == (NO_CONSENT, {B: (5,), C: (5,)}, True)
+    assert planned(withdrawing(), [], before, SHARED).remove == {}
+    assert not looks_up(withdrawing(*left("b")), before, OURS)
 
 
-@pytest.mark.parametrize(
-    "told", [{"lead_id": 7, "looked_up_at": BEFORE}, {"attributes_at": BEFORE}, {"memberships": {A: ON_A}}], ids=str
-)
-def test_who_is_known_by_more_than_a_consent_is_not_looked_up_for_nothing(told: dict[str, Any]) -> None:
-    before = LedgerRow(consented_at=BEFORE, **told)
-    assert not needs_lookup(connection(), known(), before, START)
-    assert decide(connection(), known(), before, None, START).verdict is ALREADY_DELIVERED
+def test_who_is_known_was_put_on_no_list_that_the_ledger_does_not_name() -> None:
+    assert not looks_up(withdrawing(), known(), SHARED)
+    assert planned(withdrawing(), None, known(), SHARED).remove == {A: (7,)}
 
 
-# What is remembered
+@pytest.mark.parametrize("applied", [{}, on("b")], ids=["nobody was found", "taken off"])
+def test_a_stranger_is_looked_up_once_for_each_withdrawal(applied: Mapping[AudienceKey, Applied]) -> None:
+    after = LedgerRow(consent=WITHDRAWN, applied=applied, looked_up_at=START)
+    assert not looks_up(withdrawing(at=5), after, SHARED)
+    assert planned(withdrawing(at=5), None, after, SHARED).remove == {}
 
 
-def test_who_withdrew_is_excluded_off_the_lists_and_the_row_forgets_them() -> None:
-    before = row(a=ON_A, b=OFF_B, c=PERHAPS_ON_C)
-    plan = decide(connection(), withdrawn(A, B), before, SEVERAL, START)
-    one = settled(plan, before, {A: (Answer(7),), C: (Answer(5),)})
-    assert (one.person, one.plan) == (plan.person, plan)
-    assert (one.outcome.reason, one.outcome.removed, one.outcome.added) == (NO_CONSENT, 2, 0)
+def test_who_withdraws_again_after_giving_consent_is_looked_up_again() -> None:
+    assert looks_up(withdrawing(at=5), LedgerRow(consent=word(given=True)), SHARED)
+
+
+def test_while_it_is_in_doubt_whether_somebody_is_off_a_list_every_withdrawal_looks_up() -> None:
+    assert looks_up(withdrawing(at=5), known(consent=WITHDRAWN, applied=on("a", 7, is_sure=False)))
+
+
+def test_a_withdrawal_in_an_entry_puts_nobody_on_a_list() -> None:
+    plan = planned(withdrawing(*entered("c")), [lead()], known())
+    assert (plan.add, plan.remove) == ((), {A: (7,)})
+
+
+def test_on_a_connection_without_lists_a_withdrawal_is_remembered_alone() -> None:
+    of = active(sync_type=SyncType.PROFILE_ONLY)
+    for before in (known(), None):
+        one = withdrawing(*entered("a"))
+        assert not looks_up(one, before, of)
+        plan = planned(one, None, before, of)
+        assert (plan.verdict, plan.tells) == (NO_CONSENT, False)
+        result = settle(of, plan, Answers(), before, START)
+        assert result.row == replace(before or LedgerRow(), desired=plan.person.desired, consent=WITHDRAWN), (
+            "so that it is taken off when the connection has lists again"
+        )
+
+
+def test_a_withdrawal_that_was_remembered_takes_off_when_the_connection_has_lists_again() -> None:
+    plan = planned(withdrawing(), None, known(consent=WITHDRAWN))
+    assert (plan.verdict, plan.remove) == (NO_CONSENT, {A: (7,)})
+
+
+# What becomes of it
+
+
+def test_who_withdrew_is_excluded_and_off_the_lists() -> None:
+    before = known(applied={**on("a", 7), **on("b"), **on("c", is_sure=False)})
+    plan = planned(withdrawing(*entered("a"), *left("b")), SEVERAL, before, SHARED)
+    one = settled(plan, before, {A: [Answer(7), Answer(5, "1015")], C: [Answer(5)]})
+    assert one.outcome == Outcome(NO_CONSENT, removed=2, audiences={A: NO_CONSENT, B: NO_CONSENT})
     assert one.outcome.outcome is Class.EXCLUDED
-    assert one.outcome.audiences == {A: NO_CONSENT, B: NO_CONSENT}
-    assert one.row == row(b=OFF_B)
+    assert one.row == LedgerRow(
+        plan.person.desired, {**on("a"), **on("b"), **on("c")}, before.attributes, WITHDRAWN, None, None
+    )
+    assert one.row.desired[A].is_realized, "so that consent brings back"
 
 
-def test_who_withdrew_and_was_on_no_list_after_all_is_excluded_all_the_same() -> None:
-    before = row(c=PERHAPS_ON_C)
-    one = settled(decide(connection(), withdrawn(), before, SEVERAL, START), before, {C: (Answer(5, "1015"),)})
-    assert (one.outcome.reason, one.outcome.removed, one.row) == (NO_CONSENT, 0, row())
-
-
-def test_a_list_that_does_not_let_go_fails_the_withdrawal_and_stays_remembered() -> None:
-    before = row(a=ON_A, c=PERHAPS_ON_C)
-    plan = decide(connection(), withdrawn(A, B, C), before, SEVERAL, START)
-    one = settled(plan, before, {A: (Answer(7),), C: (Answer(5, "1003"),)})
-    assert (one.outcome.reason, one.outcome.removed) == (rejected("1003"), 1)
-    assert one.outcome.audiences == {A: NO_CONSENT, B: NO_CONSENT, C: rejected("1003")}
-    assert one.row == row(c=PERHAPS_ON_C)
-
-
-def test_the_times_of_consent_outlast_what_is_told() -> None:
-    before = LedgerRow(7, BEFORE, consented_at=BEFORE, withdrawn_at=BEFORE - HOUR)
-    plan = decide(connection(), known(company="Engines"), before, None, START)
-    assert plan.write is Write.UPDATE
-    one = settle(ActiveConnection(connection(), LISTS), plan, Answers(Answer(7)), before, START)
+def test_a_stranger_who_withdrew_is_known_to_be_off_the_lists() -> None:
+    plan = planned(withdrawing(), [lead()], None, SHARED)
+    one = settled(plan, None, {B: [Answer(7)], C: [Answer(7, "1015")]})
+    assert one.outcome == Outcome(NO_CONSENT, removed=1)
     assert one.row is not None
-    assert (one.row.consented_at, one.row.withdrawn_at) == (BEFORE, BEFORE - HOUR)
+    assert (one.row.applied, one.row.consent) == ({**on("b"), **on("c")}, WITHDRAWN)
+    assert not looks_up(withdrawing(at=5), one.row, SHARED)
+
+
+def test_a_list_that_does_not_let_go_fails_the_withdrawal_and_is_tried_again() -> None:
+    before = known(applied={**on("a", 7), **on("b", 7)})
+    plan = planned(withdrawing(*entered("a", "b", "c")), [], before)
+    one = settled(plan, before, {A: [Answer(7)], B: [Answer(7, "1003")]})
+    assert (one.outcome.reason, one.outcome.removed) == (rejected("1003"), 1)
+    assert one.outcome.audiences == {A: NO_CONSENT, B: rejected("1003"), C: NO_CONSENT}
+    assert one.row is not None
+    assert one.row.applied == {**on("a"), **on("b", 7)}
+    assert planned(withdrawing(at=5), None, one.row).remove == {B: (7,)}
+
+
+def test_a_withdrawal_that_is_carried_out_in_part_is_in_doubt_for_the_rest() -> None:
+    before = known(applied={**on("a", 7), **on("b", 7)})
+    plan = planned(withdrawing(), None, before)
+    one = progress(OURS, plan, Answers(leaves={A: [Answer(7)]}), before, START)
+    assert (one.removed, one.row.applied) == (1, {**on("a"), **on("b", 7, is_sure=False)})
+    assert looks_up(withdrawing(), one.row)
+
+
+# Consent given again
+
+
+def test_consent_brings_back_to_every_list_that_is_desired() -> None:
+    before = known(
+        desired={A: in_audience(), B: in_audience(), C: out_of_audience()},
+        applied={**on("a"), **on("b"), **on("c")},
+        consent=word(given=False),
+    )
+    again = unit(0, consents=True, fields=FIELDS)
+    assert looks_up(again, replace(before, lead_id=None, looked_up_at=None))
+    plan = planned(again, [lead()], before)
+    assert (plan.add, plan.remove) == ((A, B), {})
+
+
+def test_an_older_event_with_consent_does_not_bring_back() -> None:
+    before = known(applied=on("a"), consent=word(given=False, at=-5))
+    older = unit(0, at=-10, consents=True, fields={"company": "New"})
+    assert not looks_up(older, before)
+    plan = planned(older, None, before)
+    assert (plan.tells, plan.fields) == (False, {})
+
+
+def test_the_word_on_consent_outlasts_what_is_told() -> None:
+    plan = planned(unit(0, at=-90, consents=True, fields={"company": "New"}), None, known(attributes=None))
+    assert plan.write is Write.UPDATE
+    one = settle(OURS, plan, Answers(Answer(7)), known(attributes=None), START)
+    assert one.row is not None
+    assert one.row.consent == word(given=True)

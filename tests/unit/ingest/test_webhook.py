@@ -1,6 +1,7 @@
 """The webhook's use case: who may send, what is taken, what is refused and why, and what the queue gets."""
 
 import hashlib
+import itertools
 import json
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -57,7 +58,12 @@ class Webhook:
 
     def __post_init__(self) -> None:
         self.ingresses = KnownIngresses(self.status, self.source_format)
-        self.ingest = AcceptEvents(self.ingresses, EventQueue(self.sqs.client(), "https://queue"), clock=lambda: NOW)
+        self.ingest = AcceptEvents(
+            self.ingresses,
+            EventQueue(self.sqs.client(), "https://queue"),
+            clock=lambda: NOW,
+            new_id=(f"envelope-{number}" for number in itertools.count(1)).__next__,
+        )
 
     def queued(self) -> list[str | None]:
         """The ids of the events in the queue, in their order."""
@@ -83,6 +89,23 @@ def test_events_are_queued_in_order_with_the_time_of_their_receipt() -> None:
     envelope = decode(webhook.sqs.bodies()[0])
     assert (envelope.connection_id, envelope.received_at) == ("connection-1", NOW)
     assert {entry["MessageGroupId"] for entry in webhook.sqs.sent} == {"connection-1"}
+
+
+def test_the_messages_of_a_body_are_one_envelope_and_number_its_events() -> None:
+    webhook = Webhook()
+    large = {"text": "x" * (MAX_EVENT_BYTES // 2 - 500)}
+    records: list[object] = [{"id": str(number), "profile": large} for number in range(5)]
+    records[1] = {"id": 7}
+    webhook.ingest(submission(records))
+    webhook.ingest(submission(records[:1]))
+    found = [decode(body) for body in webhook.sqs.bodies()]
+    assert [(one.id, one.first, [event.id for event in one.events]) for one in found] == [
+        ("envelope-1", 0, ["0", "2"]),
+        ("envelope-1", 2, ["3", "4"]),
+        ("envelope-2", 0, ["0"]),
+    ]
+    received = [event.received_at for one in found[:2] for event in one.events]
+    assert received == [NOW + timedelta(microseconds=number) for number in range(4)]
 
 
 def test_the_connection_says_the_format() -> None:
@@ -290,7 +313,7 @@ def test_a_queue_that_stored_some_of_a_body_says_which_were_not() -> None:
     large = "x" * (MAX_EVENT_BYTES - 500)
     records = [{"id": str(number), "profile": {"text": large}} for number in range(3)]
     webhook.ingest(submission(records))
-    webhook.sqs.refuses = {webhook.sqs.bodies()[1]: 99}
+    webhook.sqs.refuses = {webhook.sqs.bodies()[1].replace("envelope-1", "envelope-2"): 99}
     with pytest.raises(QueueUnavailableError, match="1 of 3") as refused:
         webhook.ingest(submission(records))
     assert [problem.path for problem in refused.value.problems] == ["[1]"]

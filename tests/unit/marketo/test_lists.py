@@ -1,6 +1,7 @@
 """Lists and their members, by the shapes of Marketo's answers."""
 
 import json
+from collections.abc import Callable, Mapping
 
 import pytest
 
@@ -76,18 +77,55 @@ def test_one_call_takes_300_leads() -> None:
         lists(ScriptedMarketo()).add(7, range(301))
 
 
-@pytest.mark.parametrize(
-    "answer",
-    [
-        refused("1013"),
-        ok({"id": 2, "status": "skipped", "reasons": [{"code": "1013", "message": "Object not found"}]}),
-        ok(),
-        ScriptedAnswer({"success": True}),
-    ],
-)
-def test_a_missing_list_is_recognised_at_every_level(answer: ScriptedAnswer) -> None:
+MAY_MEAN_MISSING = [
+    refused("1013"),
+    refused("610"),
+    refused("702"),
+    refused("1003"),
+    ok({"id": 2, "status": "skipped", "reasons": [{"code": "1013", "message": "Object not found"}]}),
+    ok(),
+    ScriptedAnswer({"success": True}),
+]
+CALLS: Mapping[str, Callable[[Lists], object]] = {
+    "add": lambda lists: lists.add(7, [2]),
+    "remove": lambda lists: lists.remove(7, [2]),
+    "membership": lambda lists: lists.membership(7, [2]),
+}
+
+
+@pytest.mark.parametrize("answer", MAY_MEAN_MISSING)
+@pytest.mark.parametrize("call", CALLS)
+def test_whether_a_list_is_gone_is_asked_whatever_a_call_answers(answer: ScriptedAnswer, call: str) -> None:
+    marketo = ScriptedMarketo(answer, ok())
+    with pytest.raises(ListMissingError) as missing:
+        CALLS[call](lists(marketo))
+    assert (missing.value.code, missing.value.list_id) == ("1013", 7)
+    assert marketo.sent[1].path == "/rest/v1/lists/7.json"
+
+
+@pytest.mark.parametrize("answer", MAY_MEAN_MISSING)
+@pytest.mark.parametrize("call", CALLS)
+def test_a_list_that_is_there_is_never_taken_for_missing(answer: ScriptedAnswer, call: str) -> None:
+    with pytest.raises((ConnectionBlockedError, RequestRejectedError)) as refusal:
+        CALLS[call](lists(ScriptedMarketo(answer, ok(found(7)))))
+    assert not isinstance(refusal.value, ListMissingError)
+
+
+@pytest.mark.parametrize("code", ["1013", "610", "702", "1003"])
+def test_the_members_of_a_list_that_is_gone(code: str) -> None:
     with pytest.raises(ListMissingError):
-        lists(ScriptedMarketo(answer)).add(7, [2])
+        lists(ScriptedMarketo(refused(code), ok())).members(7)
+    with pytest.raises((ConnectionBlockedError, RequestRejectedError)) as refusal:
+        lists(ScriptedMarketo(refused(code), ok(found(7)))).members(7, "cursor")
+    assert not isinstance(refusal.value, ListMissingError)
+
+
+@pytest.mark.parametrize("code", ["603", "1011", "1006"])
+def test_other_refusals_of_a_call_about_a_list_ask_nothing(code: str) -> None:
+    marketo = ScriptedMarketo(refused(code))
+    with pytest.raises((ConnectionBlockedError, RequestRejectedError)):
+        lists(marketo).add(7, [2])
+    assert len(marketo.sent) == 1
 
 
 def test_a_lead_without_a_result_is_not_taken_for_done() -> None:
@@ -95,9 +133,19 @@ def test_a_lead_without_a_result_is_not_taken_for_done() -> None:
         lists(ScriptedMarketo(ok({"id": 2, "status": "added"}))).add(7, [2, 3])
 
 
-@pytest.mark.parametrize("answer", [refused("1013"), ok(), ScriptedAnswer({"success": True})])
+@pytest.mark.parametrize("answer", [ok(), ScriptedAnswer({"success": True})])
 def test_a_list_that_is_not_there(answer: ScriptedAnswer) -> None:
     assert lists(ScriptedMarketo(answer)).get(7) is None
+
+
+@pytest.mark.parametrize("code", ["1013", "610", "702", "1003"])
+def test_what_is_refused_by_its_id_is_searched(code: str) -> None:
+    marketo = ScriptedMarketo(refused(code), ok())
+    assert lists(marketo).get(7) is None
+    assert (marketo.sent[1].path, marketo.sent[1].query) == ("/rest/v1/lists.json", {"id": "7"})
+    assert lists(ScriptedMarketo(refused(code), ok(found(7)))).get(7) == StaticList(7, "Webinar", "Default")
+    with pytest.raises((ConnectionBlockedError, RequestRejectedError)):
+        lists(ScriptedMarketo(refused(code), refused(code))).get(7)
 
 
 def test_a_list_by_its_id() -> None:
@@ -135,7 +183,9 @@ def test_an_existing_list_is_adopted_without_a_creation() -> None:
 
 def test_a_list_is_created_in_the_system_folder_of_its_workspace() -> None:
     marketo = ScriptedMarketo(ok(), FOLDERS, made(41))
-    assert lists(marketo).ensure("Webinar", "Default", "From audience aud-1") == StaticList(41, "Webinar", "Default")
+    assert lists(marketo).ensure("Webinar", "Default", "From audience aud-1") == StaticList(
+        41, "Webinar", "Default", is_new=True
+    )
     sent = marketo.sent[2]
     assert (sent.method, sent.path) == ("POST", "/rest/asset/v1/staticLists.json")
     assert sent.headers["Content-Type"] == "application/x-www-form-urlencoded"
@@ -151,7 +201,7 @@ def test_a_list_that_somebody_else_just_created_is_adopted() -> None:
 
 def test_a_name_that_is_taken_elsewhere_gets_a_number() -> None:
     marketo = ScriptedMarketo(ok(), FOLDERS, TAKEN, ok(), ok(), made(42, "Webinar (2)"))
-    assert lists(marketo).ensure("Webinar", "Default") == StaticList(42, "Webinar (2)", "Default")
+    assert lists(marketo).ensure("Webinar", "Default") == StaticList(42, "Webinar (2)", "Default", is_new=True)
 
 
 def test_the_list_with_the_number_is_found_the_next_time() -> None:

@@ -1,9 +1,12 @@
 """The pace: the window, the bound on concurrent calls, the hand-over and the deadline."""
 
 import threading
+from datetime import timedelta
 
 import pytest
 
+from destination.composition import connections, sync
+from destination.domain.connection import Limits
 from destination.domain.pace import PaceState
 from destination.marketo.pace import OutOfTimeError
 from testing.marketo import FakeClock, pace
@@ -76,6 +79,60 @@ def test_waiting_ends_at_the_deadline_before_it_begins(clock: FakeClock) -> None
         pytest.fail("no call may be sent")
     assert clock.slept == []
     assert len(paced.state().calls) == 1
+
+
+def test_no_call_begins_once_its_time_is_over_on_the_wall_clock(clock: FakeClock) -> None:
+    """The monotonic clock stands still while the process is frozen; whoever is next has the lease by then."""
+    paced = pace(10, 2, clock, deadline=clock.elapsed + 60, until=clock.wall() + 60)
+    for frozen in (0, 60):
+        clock.frozen = frozen
+        with paced.slot():
+            pass
+    clock.frozen = 61
+    for _ in range(3):
+        with pytest.raises(OutOfTimeError), paced.slot():
+            pytest.fail("no call may be sent")
+        with pytest.raises(OutOfTimeError):
+            paced.bounded(5)
+    assert len(paced.state().calls) == 2
+
+
+def test_a_process_that_is_frozen_while_it_waits_for_the_window_sends_nothing(clock: FakeClock) -> None:
+    paced = pace(1, 1, clock, until=clock.wall() + 60)
+    with paced.slot():
+        pass
+
+    def sleep(seconds: float) -> None:
+        clock.elapsed += seconds
+        clock.frozen = 600
+
+    paced._sleep = sleep
+    with pytest.raises(OutOfTimeError), paced.slot():
+        pytest.fail("no call may be sent")
+
+
+def test_waiting_ends_on_the_wall_clock_before_it_begins(clock: FakeClock) -> None:
+    paced = pace(1, 1, clock, until=clock.wall() + 20)
+    with paced.slot():
+        pass
+    with pytest.raises(OutOfTimeError), paced.slot():
+        pytest.fail("no call may be sent")
+    assert clock.slept == []
+
+
+@pytest.mark.parametrize("of", ["sync", "connections"])
+def test_the_functions_pace_ends_on_the_wall_clock(of: str, clock: FakeClock) -> None:
+    if of == "sync":
+        paced = sync.pace(Limits(), PaceState(), timedelta(seconds=20), clock.monotonic, clock.wall)
+    else:
+        paced = connections.pace_for("123-ABC-456", clock.monotonic, clock.wall)
+        connections.paces.cache_clear()
+    clock.frozen = 20
+    with paced.slot():
+        pass
+    clock.frozen = 21
+    with pytest.raises(OutOfTimeError), paced.slot():
+        pytest.fail("no call may be sent")
 
 
 def test_a_call_that_fails_gives_its_place_back(clock: FakeClock) -> None:

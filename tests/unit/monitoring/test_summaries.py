@@ -130,7 +130,7 @@ def test_a_run_that_is_written_while_it_is_told_is_corrected_the_next_time(monit
     monitored.record(10, late=True)
     for _ in monitored.summarise(AFTER, monitored.attempts, lambda: True):
         monitored.record(11, late=True)
-    assert monitored.runs.late == {("c-1", HOUR)}
+    assert monitored.runs.late == {("c-1", HOUR, 0)}
     assert [one.news for one in monitored.wake()] == [Counter(received=1)]
     assert monitored.told() == [(HOUR, 9, False), (HOUR, 10, True), (HOUR, 11, True)]
 

@@ -67,18 +67,29 @@ class AudienceIn(Audience):
         )
 
     def over(self, activation: Activation) -> Activation:
-        """The activation as described here, with the name of the list that it has, at its version."""
-        return replace(self.activation(), list_name=activation.list_name, version=activation.version)
+        """The activation as described here, at its version, with all that no caller sets."""
+        return replace(
+            self.activation(),
+            list_name=activation.list_name,
+            may_hold_others=activation.may_hold_others,
+            fill_at=activation.fill_at,
+            emptied_to=activation.emptied_to,
+            version=activation.version,
+        )
 
 
 class AudienceOut(Audience):
     version: int
     list: ListOut | None
+    fill_due_at: Time | None = Field(
+        None, description="From when on the list is to be filled with the members known; null once it is filled."
+    )
 
     @classmethod
     def of(cls, activation: Activation) -> Self:
         kept = None if activation.list_id is None else {"id": activation.list_id, "name": activation.list_name}
-        return cls.model_validate(_audience(activation) | {"version": activation.version, "list": kept})
+        set_here = {"version": activation.version, "list": kept, "fill_due_at": activation.fill_at}
+        return cls.model_validate(_audience(activation) | set_here)
 
 
 class AudienceList(Representation):

@@ -28,7 +28,7 @@ from destination.domain.connection import (
 from destination.domain.connection_rules import MAX_MAPPING_ROWS, MAX_MARKETING_ACTIONS
 from destination.domain.credentials import ClientCredentials
 from destination.domain.problem import Problem
-from destination.domain.verification import Repair, Schedule
+from destination.domain.verification import REPAIRED_BY_DEFAULT, Repair, Schedule
 
 
 def _secret(value: object) -> object:
@@ -99,7 +99,7 @@ class ScheduleIn(Representation):
     """How often Marketo's lists are compared with what was delivered, and what is repaired then."""
 
     every: Duration = Field(examples=["P1D"])
-    repair: Repair = Repair.NONE
+    repair: list[Repair] = Field(sorted(REPAIRED_BY_DEFAULT), description="As in a request for one.")
 
 
 class Configuration(Representation):
@@ -119,7 +119,10 @@ class Configuration(Representation):
     scope: Scope = Scope.ACTIVATED_AUDIENCES
     on_invalid: OnInvalid = OnInvalid.DROP
     resend_unchanged_after: Duration = timedelta(hours=24)
-    lead_cache: Duration = timedelta(hours=24)
+    lead_cache: Duration = Field(
+        default=timedelta(0),
+        description="How long the lead id of a person with one match is trusted; PT0S: every change looks them up.",
+    )
     generation: Generation = Generation.CURRENT
     ecid_field: Text | None = Field(None, description="legacy_v2: the searchable field that holds the ECID.")
     marketing_actions: Annotated[list[Name], Field(max_length=MAX_MARKETING_ACTIONS)] = Field(
@@ -162,9 +165,20 @@ class ConnectionIn(Configuration):
             "limits": Limits(**self.limits.model_dump()),
             "marketing_actions": tuple(self.marketing_actions),
             "consent": self.consent and Consent(self.consent.source, tuple(self.consent.allowed)),
-            "verification": self.verification and Schedule(self.verification.every, self.verification.repair),
+            "verification": self.verification
+            and Schedule(self.verification.every, frozenset(self.verification.repair)),
             "alerts": tuple(one.subscription() for one in self.alerts),
         }
+
+
+class ConnectionPatch(ConnectionIn):
+    """A changed configuration, and what is said of the change."""
+
+    same_people: StrictBool = Field(
+        default=False,
+        description="The sources now mapped to the identities give the same people the same values as those before: "
+        "without it they cannot be changed of a connection that has delivered.",
+    )
 
 
 class ConnectionOut(Configuration):
@@ -175,6 +189,9 @@ class ConnectionOut(Configuration):
     status: Status
     blocked_cause: str | None = Field(description="Why Marketo refuses the connection; null while it does not.")
     deleting_since: Time | None = Field(description="When the deletion began, while the status is deleting.")
+    delivered_at: Time | None = Field(
+        description="When its first event was delivered; from then on what people are known by cannot be changed."
+    )
     waiting_since: Time | None = Field(
         description="When the oldest of its events that wait to be tried again was received."
     )
@@ -190,6 +207,7 @@ class ConnectionOut(Configuration):
                 "status": connection.status,
                 "blocked_cause": connection.blocked_cause,
                 "deleting_since": connection.deleting_since,
+                "delivered_at": connection.delivered_at,
                 "waiting_since": connection.waiting and connection.waiting.since,
                 "warnings": [asdict(one) for one in warnings],
             }
@@ -244,6 +262,7 @@ def _configured(connection: Connection) -> dict[str, Any]:
         "mapping": [MappingRowBody.of(row) for row in connection.mapping],
         "limits": asdict(connection.limits),
         "consent": connection.consent and asdict(connection.consent),
-        "verification": connection.verification and asdict(connection.verification),
+        "verification": connection.verification
+        and {"every": connection.verification.every, "repair": sorted(connection.verification.repair)},
         "alerts": [SubscriptionIn.of(one) for one in connection.alerts],
     }

@@ -130,6 +130,7 @@ class PreviewOut(Representation):
     summary: PreviewSummary
     persons: list[PersonPreviewOut]
     calls: CallsPreview
+    notes: list[str] = Field(description="What else Marketo would do because of this.")
 
     @classmethod
     def of(cls, preview: Preview, explain: Explain) -> Self:
@@ -140,7 +141,17 @@ class PreviewOut(Representation):
             summary=PreviewSummary.of(preview.tally),
             persons=[PersonPreviewOut.of(one, explain) for one in preview.persons],
             calls=CallsPreview.of(preview.calls),
+            notes=_notes(preview.tally),
         )
+
+
+def _notes(tally: Tally) -> list[str]:
+    fired = (("added", "Added to List"), ("removed", "Removed from List"))
+    return [
+        f"Smart campaigns with the trigger {trigger} run for people who are {change}: {tally.counts[change]} times."
+        for change, trigger in fired
+        if tally.counts[change]
+    ]
 
 
 def _by_record(problems: Sequence[tuple[int, Problem]]) -> list[RecordProblems]:

@@ -49,6 +49,7 @@ KINDS: Final[Mapping[str, ProblemKind]] = {
         ProblemKind("policy-violation", 409, "The change violates a data usage policy"),
         ProblemKind("deleting", 409, "The connection is being deleted"),
         ProblemKind("verifying", 409, "The connection is being verified"),
+        ProblemKind("not-emptied", 409, "People are left on the list"),
         ProblemKind("marketo-blocked", 409, "Marketo refuses the connection"),
         ProblemKind("stale", 412, "The resource has changed since it was read"),
         ProblemKind("too-large", 413, "The body is too large"),

@@ -9,7 +9,15 @@ from pydantic import Field
 from destination.api.audiences import AudienceId, ListOut, Namespace
 from destination.api.representation import Representation
 from destination.domain.audience import DEFAULT_NAMESPACE, AudienceKey
-from destination.domain.verification import AudienceCheck, Differences, Phase, Repair, Verification, VerificationStatus
+from destination.domain.verification import (
+    REPAIRED_BY_DEFAULT,
+    AudienceCheck,
+    Differences,
+    Phase,
+    Repair,
+    Verification,
+    VerificationStatus,
+)
 
 
 class VerificationIn(Representation):
@@ -17,14 +25,15 @@ class VerificationIn(Representation):
 
     audience_id: AudienceId | None = Field(None, description="Null: all audiences.")
     namespace: Namespace = DEFAULT_NAMESPACE
-    repair: Repair = Field(
-        Repair.NONE,
-        description="Put missing people on the list, take unexpected ones off, both, or only report.",
+    repair: list[Repair] = Field(
+        sorted(REPAIRED_BY_DEFAULT),
+        description="What to repair: put missing people on the list, take leavers off, take foreign people off whom "
+        "others put there. An empty list only reports.",
     )
 
     @property
-    def audience(self) -> AudienceKey | None:
-        return None if self.audience_id is None else AudienceKey(self.namespace, self.audience_id)
+    def audiences(self) -> list[AudienceKey] | None:
+        return None if self.audience_id is None else [AudienceKey(self.namespace, self.audience_id)]
 
 
 class DifferencesOut(Representation):
@@ -40,11 +49,13 @@ class DifferencesOut(Representation):
 
 
 class AudienceCheckOut(Representation):
-    """One audience. `expected`: people whom the ledger has on the list; `found`: leads that Marketo has on it.
+    """One audience. `expected`: people who were put on the list; `found`: leads that Marketo has on it.
 
-    `missing` are expected and not on the list, `unexpected` on the list and not expected. People `in_doubt` were just
-    being delivered, and count as neither. `code`: why they were not compared: Marketo's, or LIST_CHANGED if the
-    audience has another list now, or none.
+    `missing` were put on the list and are not on it. `leavers` left the audience and are on it. `waiting` are in the
+    audience and were never put on, though their lead is known; `unapplied` counts those whose lead is not, by the
+    reason: they wait for their next event, as do those who are `gone`, whose lead Marketo no longer has. `foreign` are
+    on the list and not known here. People `in_doubt` were just being delivered, and count as none of these. `code`: why
+    they were not compared: Marketo's, or LIST_CHANGED if the audience has another list now, or none.
     """
 
     id: str
@@ -56,7 +67,11 @@ class AudienceCheckOut(Representation):
     found: int
     in_doubt: int
     missing: DifferencesOut
-    unexpected: DifferencesOut
+    leavers: DifferencesOut
+    waiting: DifferencesOut
+    foreign: DifferencesOut
+    gone: int
+    unapplied: dict[str, int]
     code: str | None
 
     @classmethod
@@ -71,7 +86,11 @@ class AudienceCheckOut(Representation):
             found=check.found,
             in_doubt=check.in_doubt,
             missing=DifferencesOut.of(check.missing),
-            unexpected=DifferencesOut.of(check.unexpected),
+            leavers=DifferencesOut.of(check.leavers),
+            waiting=DifferencesOut.of(check.waiting),
+            foreign=DifferencesOut.of(check.foreign),
+            gone=check.gone,
+            unapplied=dict(check.unapplied),
             code=check.code,
         )
 
@@ -88,7 +107,7 @@ class VerificationSummary(Representation):
 
     id: str
     status: VerificationStatus
-    repair: Repair
+    repair: list[Repair]
     requested_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
@@ -120,6 +139,7 @@ class VerificationList(Representation):
 
 
 def _summary(verification: Verification) -> dict[str, object]:
-    properties = ("id", "status", "repair", "requested_at", "started_at", "finished_at", "code")
+    properties = ("id", "status", "requested_at", "started_at", "finished_at", "code")
+    shown: dict[str, object] = {name: getattr(verification, name) for name in properties}
     progress = VerificationProgress(audiences=verification.audiences, done=verification.position)
-    return {name: getattr(verification, name) for name in properties} | {"progress": progress}
+    return shown | {"repair": sorted(verification.repair), "progress": progress}

@@ -4,16 +4,19 @@ import functools
 import secrets
 import time
 import uuid
+from collections.abc import Callable
 from contextvars import ContextVar
+from datetime import timedelta
 
 from destination.composition import aws, marketo, now, shared, stores
 from destination.composition.marketo import CallWatch
 from destination.control.alerts import ReadAlerts
-from destination.control.audiences import Emptying, ManageAudiences
+from destination.control.audiences import BindLists, ManageAudiences
 from destination.control.audit import ReadAudit, Recorder
 from destination.control.checks import CheckConnections
 from destination.control.choices import ReadChoices
 from destination.control.connections import ManageConnections
+from destination.control.emptying import Emptying
 from destination.control.governance import ManagePolicies
 from destination.control.previews import PreviewEvents
 from destination.control.runs import ReadRuns
@@ -30,6 +33,9 @@ from destination.store.connections import Connections
 from destination.store.governance import Policies
 from destination.store.ledger import Ledger
 from destination.store.secrets import Credentials
+
+REMOVAL = timedelta(seconds=15)
+"""How much of a call the removal of a connection takes."""
 
 LAST_CALL, LAST_ANSWER = 20.0, 22.0
 """Seconds from the first call to Marketo. API Gateway waits 29 s for an answer; 5 of them may go into connecting."""
@@ -58,14 +64,21 @@ def paces() -> dict[str, Pace]:
     return {}
 
 
-def pace_for(munchkin_id: str) -> Pace:
-    now, before = time.monotonic(), paces().get(munchkin_id)
+def pace_for(
+    munchkin_id: str,
+    monotonic: Callable[[], float] = time.monotonic,
+    wall: Callable[[], float] = time.time,
+) -> Pace:
+    now, before = monotonic(), paces().get(munchkin_id)
     paces()[munchkin_id] = Pace(
         CALLS_PER_20S,
         CONCURRENCY,
         state=before.state() if before else NOTHING_KNOWN,
         deadline=now + LAST_CALL,
         end=now + LAST_ANSWER,
+        until=wall() + LAST_CALL,
+        monotonic=monotonic,
+        wall=wall,
     )
     return paces()[munchkin_id]
 
@@ -88,7 +101,7 @@ def credentials() -> Credentials:
 
 
 def ledger() -> Ledger:
-    return marketo.ledger(settings())
+    return stores.ledger(settings())
 
 
 def marketo_for(connection: Connection, given: ClientCredentials) -> Marketo:
@@ -107,9 +120,10 @@ def manage_connections() -> ManageConnections:
         credentials=credentials(),
         checks=check_connections(),
         token_of=functools.partial(shared.token_of, settings()),
-        removal=shared.removal(settings(), recorder()),
+        removal=shared.removal(settings(), recorder(), REMOVAL),
         record=recorder(),
         governance=manage_policies(),
+        bind_lists=bind_lists(),
         new_id=lambda: str(uuid.uuid4()),
         new_token=lambda: secrets.token_urlsafe(32),
         clock=now,
@@ -121,12 +135,25 @@ def manage_audiences() -> ManageAudiences:
     return ManageAudiences(
         connections=connections(),
         audiences=audiences(),
-        credentials=credentials(),
-        marketo_for=marketo_for,
-        emptying=Emptying(stores.leases(settings()), ledger(), marketo_for, clock=now, sleep=time.sleep),
+        lists=bind_lists(),
+        emptying=Emptying(
+            connections=connections(),
+            audiences=audiences(),
+            leases=stores.leases(settings()),
+            ledger=ledger(),
+            marketo_for=marketo_for,
+            clock=now,
+            sleep=time.sleep,
+        ),
+        verifications=manage_verifications(),
         governance=manage_policies(),
         record=recorder(),
+        clock=now,
     )
+
+
+def bind_lists() -> BindLists:
+    return BindLists(audiences(), credentials(), marketo_for, recorder(), now)
 
 
 @functools.cache

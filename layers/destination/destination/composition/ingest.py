@@ -1,6 +1,7 @@
 """The webhook."""
 
 import functools
+import uuid
 
 from destination.composition import aws, now
 from destination.ingest.webhook import AcceptEvents
@@ -16,5 +17,8 @@ def settings() -> IngestSettings:
 @functools.cache
 def ingest() -> AcceptEvents:
     return AcceptEvents(
-        ingresses=Ingresses(aws.dynamodb(), settings().connections_table), queue=aws.queue(settings()), clock=now
+        ingresses=Ingresses(aws.dynamodb(), settings().connections_table),
+        queue=aws.queue(settings()),
+        clock=now,
+        new_id=lambda: uuid.uuid4().hex,
     )

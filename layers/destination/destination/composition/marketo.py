@@ -1,16 +1,14 @@
-"""Marketo, and what it was told: for the functions that call it."""
+"""Marketo, for the functions that call it."""
 
 import functools
 from collections.abc import Callable
 
 from destination.composition import stores
-from destination.composition.aws import dynamodb
 from destination.domain.credentials import ClientCredentials
 from destination.marketo.instance import Marketo
 from destination.marketo.pace import Pace
 from destination.marketo.transport import Call, session
 from destination.settings import MarketoSettings
-from destination.store.ledger import Ledger
 
 CallWatch = Callable[[str, Call], None]
 """Told of every call once it is over, and of the Munchkin ID that it went to; from several threads."""
@@ -31,7 +29,3 @@ def instance(
         url=settings.marketo_url,
         watch=functools.partial(watch, munchkin_id),
     )
-
-
-def ledger(settings: MarketoSettings) -> Ledger:
-    return Ledger(dynamodb(), settings.ledger_table, leases=stores.leases(settings), runs=stores.runs(settings))

@@ -1,6 +1,8 @@
 """What is done every five minutes."""
 
 import functools
+from datetime import timedelta
+from typing import Final
 
 from destination.composition import aws, shared, stores
 from destination.control.audit import Recorder
@@ -14,6 +16,9 @@ from destination.notify import Bus, Topic
 from destination.queue import depth
 from destination.settings import MonitorSettings
 from destination.store.summaries import Summaries
+
+REMOVAL: Final = timedelta(seconds=15)
+"""How much of a run the removal of one connection takes."""
 
 
 @functools.cache
@@ -73,5 +78,5 @@ def summarise_runs(shown: ShownRun) -> SummariseRuns:
 
 @functools.cache
 def retire_connections() -> RetireConnections:
-    removal = shared.removal(settings(), recorder())
+    removal = shared.removal(settings(), recorder(), REMOVAL)
     return RetireConnections(aws.connections(settings()), aws.queue(settings()), removal)

@@ -4,6 +4,7 @@ import functools
 import secrets
 import uuid
 from collections.abc import Callable
+from datetime import timedelta
 
 from destination.composition import aws, now, stores
 from destination.composition.aws import dynamodb
@@ -12,7 +13,7 @@ from destination.control.removal import Removal
 from destination.control.verifications import ManageVerifications
 from destination.domain.connection import Connection
 from destination.domain.credentials import ClientCredentials
-from destination.settings import StoreSettings
+from destination.settings import LedgerSettings, StoreSettings
 from destination.store.audit import Audit
 from destination.store.secrets import TokenSecret
 
@@ -27,13 +28,18 @@ def token_of(settings: StoreSettings, connection: Connection, credentials: Clien
     return stores.token(settings, connection.munchkin_id, credentials)
 
 
-def removal(settings: StoreSettings, record: Recorder) -> Removal:
+def removal(settings: LedgerSettings, record: Recorder, time: timedelta) -> Removal:
+    """`time`: how much one call of it takes."""
     return Removal(
-        aws.connections(settings),
-        stores.credentials(settings),
-        stores.alerts(settings),
-        functools.partial(token_of, settings),
-        record,
+        connections=aws.connections(settings),
+        credentials=stores.credentials(settings),
+        alerts=stores.alerts(settings),
+        ledger=stores.ledger(settings),
+        leases=stores.leases(settings),
+        token_of=functools.partial(token_of, settings),
+        record=record,
+        clock=now,
+        time=time,
     )
 
 

@@ -2,9 +2,10 @@
 
 from destination.composition.aws import dynamodb, secretsmanager
 from destination.domain.credentials import ClientCredentials
-from destination.settings import StoreSettings
+from destination.settings import LedgerSettings, StoreSettings
 from destination.store.alerts import Alerts
 from destination.store.leases import Leases
+from destination.store.ledger import Ledger
 from destination.store.runs import Runs
 from destination.store.secrets import Credentials, TokenSecret
 from destination.store.verifications import Verifications
@@ -16,6 +17,10 @@ def leases(settings: StoreSettings) -> Leases:
 
 def runs(settings: StoreSettings) -> Runs:
     return Runs(dynamodb(), settings.runs_table)
+
+
+def ledger(settings: LedgerSettings) -> Ledger:
+    return Ledger(dynamodb(), settings.ledger_table, leases=leases(settings), runs=runs(settings))
 
 
 def alerts(settings: StoreSettings) -> Alerts:

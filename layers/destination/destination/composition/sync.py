@@ -3,6 +3,7 @@
 import functools
 import random
 import time
+from collections.abc import Callable
 from datetime import timedelta
 
 from destination.composition import aws, marketo, now, stores
@@ -31,18 +32,21 @@ def settings() -> SyncSettings:
 def sync(watch: CallWatch) -> DeliverBatch:
     connections = DeliveringConnections(aws.dynamodb(), settings().connections_table)
     dead_letters = DeadLetters(aws.sqs(), settings().dead_letter_queue_url)
-    ledger = marketo.ledger(settings())
+    ledger = stores.ledger(settings())
+    leases = stores.leases(settings())
     deliver = DeliverConnection(
         connections=connections,
         ledger=ledger,
         dead_letters=dead_letters,
         clock=now,
-        verify=VerifyLists(stores.verifications(settings()), ledger.placed, now),
+        verify=VerifyLists(stores.verifications(settings()), ledger, leases.enter, now, connections.filled),
+        enter=leases.enter,
         name_of=functools.partial(pseudonym, pseudonym_secret(aws.secretsmanager(), settings().pseudonym_secret)),
+        sleep=time.sleep,
     )
     turn = TakeTurn(
         connections=connections,
-        leases=stores.leases(settings()),
+        leases=leases,
         marketo=functools.partial(marketo_of, watch),
         pace=pace,
         deliver=deliver,
@@ -56,22 +60,38 @@ def sync(watch: CallWatch) -> DeliverBatch:
 def marketo_of(watch: CallWatch, connection: Connection) -> Marketo:
     """The connection's instance, with the access token and the description that it holds."""
     if connection.blocked_cause is not None:
-        marketo_at.cache_clear()  # Perhaps by credentials that were fixed since they were read.
-    return marketo_at(watch, connection.id, connection.version, connection.munchkin_id)
+        marketo_at.cache_clear()  # What Marketo refuses may have been changed there since it was described.
+    return marketo_at(watch, connection.id, connection.version, connection.munchkin_id, connection.credentials_version)
 
 
 @functools.lru_cache(maxsize=256)
-def marketo_at(watch: CallWatch, connection_id: str, version: int, munchkin_id: str) -> Marketo:  # noqa: ARG001
-    """Kept for a version of the connection, as new credentials come with a new version."""
-    credentials = stores.credentials(settings()).get(connection_id)
+def marketo_at(
+    watch: CallWatch,
+    connection_id: str,
+    version: int,  # noqa: ARG001
+    munchkin_id: str,
+    credentials_version: str | None,
+) -> Marketo:
+    """Kept for a version of the connection: whoever changed it wants to see what they changed in Marketo for it."""
+    credentials = stores.credentials(settings()).at(connection_id, credentials_version)
     return marketo.instance(settings(), munchkin_id, credentials, Pace(1, 1), watch)
 
 
-def pace(limits: Limits, state: PaceState, time_left: timedelta) -> Pace:
+def pace(
+    limits: Limits,
+    state: PaceState,
+    time_left: timedelta,
+    monotonic: Callable[[], float] = time.monotonic,
+    wall: Callable[[], float] = time.time,
+) -> Pace:
+    """With calls until the time that is left to the lease is over, by either clock."""
     return Pace(
         limits.calls_per_20s,
         limits.concurrency,
         daily_calls=limits.daily_calls,
         state=state,
-        deadline=time.monotonic() + time_left.total_seconds(),
+        deadline=monotonic() + time_left.total_seconds(),
+        until=wall() + time_left.total_seconds(),
+        monotonic=monotonic,
+        wall=wall,
     )

@@ -3,90 +3,150 @@
 Every change is written together with its audit record, or not at all.
 """
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
-from itertools import islice
-from typing import Final
+from datetime import datetime
+from typing import TYPE_CHECKING
 
 from destination.control.audit import Recorder, differences
-from destination.control.errors import AlreadyBoundError, BusyError, IncompleteError
+from destination.control.emptying import Emptying
+from destination.control.errors import AlreadyBoundError, IncompleteError
 from destination.control.governance import ManagePolicies
+from destination.control.verifications import ManageVerifications
 from destination.domain.audience import Activation, AudienceKey
-from destination.domain.audience_rules import activation_change_problems, activation_problems, room_problems
+from destination.domain.audience_rules import activation_change_problems, activation_problems, fill_time, room_problems
 from destination.domain.audit import AuditAction
 from destination.domain.connection import Connection
 from destination.domain.credentials import ClientCredentials
 from destination.domain.matching import rule_of
 from destination.domain.problem import ConfigurationError, Problem, refuse
-from destination.marketo.errors import NAME_TAKEN, ListMissingError, RequestRejectedError
+from destination.marketo.errors import NAME_TAKEN, RequestRejectedError
 from destination.marketo.instance import Marketo
-from destination.marketo.leads import CHUNK
 from destination.marketo.lists import Lists, StaticList, safe_name
 from destination.store.audiences import Audiences
 from destination.store.connections import Connections
-from destination.store.errors import NotFoundError, StaleVersionError
-from destination.store.leases import Lease, Leases
-from destination.store.ledger import LeaseLostError, Ledger
+from destination.store.errors import AWS_ERRORS, ListTakenError, NotFoundError, StaleVersionError
 from destination.store.secrets import Credentials
 
-LEASE: Final = timedelta(seconds=90)
-"""Beyond the time limit of the function that empties, so that no call of its is still on its way."""
-
-POLL: Final = timedelta(seconds=1)
-PATIENCE: Final = timedelta(seconds=5)
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
 
 
 @dataclass(frozen=True, slots=True)
-class Emptying:
-    """Takes everybody off an audience's list whom deliveries put there, when the audience is deactivated.
+class BindLists:
+    """Gives audiences their lists. `marketo_for` gives the connection's instance, seen as its API user.
 
-    It is done under the lease of the instance, as whatever writes the ledger is, and chunk by chunk: what was done is
-    in the ledger, so that a call that ran out of time is repeated and goes on from there. People whose ledger row has
-    expired, and those whom others put on the list, stay on it.
+    `record` makes the audit record that is written beside each change.
     """
 
-    leases: Leases
-    ledger: Ledger
+    audiences: Audiences
+    credentials: Credentials
     marketo_for: Callable[[Connection, ClientCredentials], Marketo]
+    record: Recorder
     clock: Callable[[], datetime]
-    sleep: Callable[[float], None]
 
-    def __call__(self, connection: Connection, activation: Activation, credentials: ClientCredentials) -> None:
-        """Raises BusyError, and MarketoError or OutOfTimeError; it can be repeated after each."""
-        if activation.list_id is None:
-            return
-        lease = self._lease(connection.munchkin_id)
+    def __call__(self, connection: Connection, credentials: ClientCredentials | None = None) -> None:
+        """Give each audience of a connection that comes to keep lists the list of its name, where it has none, and have
+        all lists filled once it keeps them.
+
+        What was given stays, so that a call that ran out of time goes on from there when it is repeated. `credentials`:
+        those that the connection is given with the same change.
+
+        Raises IncompleteError, AlreadyBoundError, StaleVersionError, and MarketoError or OutOfTimeError.
+        """
+        self.make_due(connection)
+        for bare in self.audiences.list(connection.id):
+            if bare.list_id is None:
+                found = self.find(connection, bare, None, credentials)
+                bound = replace(
+                    bare,
+                    list_id=found.id,
+                    list_name=found.name,
+                    may_hold_others=not found.is_new,
+                    fill_at=bare.opens_at(self.clock()),
+                )
+                record = self.record(
+                    AuditAction.CHANGE_AUDIENCE, connection.id, differences(bare, bound), bare.audience
+                )
+                self.store(connection.id, bound, bare, record)
+
+    def make_due(self, connection: Connection) -> None:
+        """Have the lists that audiences of a connection have kept filled, once it keeps lists again."""
+        for kept in self.audiences.list(connection.id):
+            opens = kept.opens_at(self.clock())
+            if kept.list_id is not None and opens is not None:
+                self.audiences.make_due(connection.id, kept.audience, kept.list_id, opens)
+
+    def find(
+        self,
+        connection: Connection,
+        wanted: Activation,
+        bound: int | None,
+        credentials: ClientCredentials | None = None,
+    ) -> StaticList:
+        """The list of an audience that has list `bound`, if any: the one that it names, else `bound` if Marketo still
+        has it, else the workspace's list of the audience's name, which is created if there is none.
+
+        Raises AlreadyBoundError, ConfigurationError, IncompleteError, and MarketoError or OutOfTimeError.
+        """
+        if bound is not None and wanted.list_id not in {None, bound}:
+            raise AlreadyBoundError(f"the audience is delivered to list {bound}; deactivate it first to choose another")
+        lists = self.of(connection, "the list is looked up in Marketo", credentials)
+        list_id = wanted.list_id or bound
+        if list_id is not None and (found := lists.get(list_id)):
+            return found
+        if wanted.list_id is not None:
+            message = f"Marketo has no list {wanted.list_id} that this API user can see; leave it out to have one made"
+            raise ConfigurationError([Problem("list.id", message)])
+        return lists.ensure(wanted.name, connection.workspace)
+
+    def rename(self, connection: Connection, list_id: int, name: str) -> str:
+        """Give a list another name, and say which it has then. Raises as `find`."""
         try:
-            if lease.pause is not None and lease.pause.until > self.clock():
-                raise BusyError(f"delivery to the instance is paused: {lease.pause.cause}")
-            lists = self.marketo_for(connection, credentials).lists
-            members = self.ledger.on_list(connection.id, activation.audience)
-            while chunk := list(islice(members, CHUNK)):
-                leads = (member.delivered.lead_id for member in chunk)
-                lists.remove(activation.list_id, [lead_id for lead_id in leads if lead_id is not None])
-                self.ledger.forget(connection.id, activation.audience, chunk, lease, self.clock())
-        except ListMissingError:
-            return
-        except LeaseLostError as error:
-            raise BusyError("the instance is being delivered to") from error
-        finally:
-            self.leases.release(lease, lease.pace, lease.pause)
+            renamed = self.of(connection, "the list is renamed in Marketo").rename(list_id, name)
+        except RequestRejectedError as error:
+            if error.code != NAME_TAKEN:
+                raise
+            raise AlreadyBoundError(
+                f"Marketo has another list of the name {safe_name(name)}; choose another"
+            ) from error
+        if renamed is None:
+            message = f"Marketo has no list {list_id} any more to be renamed; activate the audience again first"
+            raise ConfigurationError([Problem("name", message)])
+        return renamed.name
 
-    def _lease(self, munchkin_id: str) -> Lease:
-        patience = self.clock() + PATIENCE
-        while (lease := self.leases.acquire(munchkin_id, self.clock(), self.clock() + LEASE)) is None:
-            if self.clock() + POLL >= patience:
-                raise BusyError("the instance is being delivered to")
-            self.sleep(POLL.total_seconds())
-        return lease
+    def store(
+        self, connection_id: str, activation: Activation, before: Activation | None, record: "TransactWriteItemTypeDef"
+    ) -> Activation:
+        """Store an activation with the claim of its list.
+
+        Raises AlreadyBoundError when the list is that of another audience of this or another connection, one that keeps
+        no lists now included, and what the store raises.
+        """
+        try:
+            return self.audiences.put(connection_id, activation, before, record)
+        except ListTakenError as taken:
+            other = f"list {taken.list_id} is that of audience {taken.audience.id} ({taken.audience.namespace})"
+            where = "" if taken.connection_id == connection_id else f" of connection {taken.connection_id}"
+            raise AlreadyBoundError(f"{other}{where}; choose another name or another list for this one") from taken
+
+    def given_credentials(self, connection: Connection, why: str) -> ClientCredentials:
+        """Raises IncompleteError."""
+        credentials = self.credentials.find(connection)
+        if credentials is None:
+            raise IncompleteError([Problem("credentials", f"give them first: {why}")])
+        return credentials
+
+    def of(self, connection: Connection, why: str, credentials: ClientCredentials | None = None) -> Lists:
+        """The instance's lists. Raises IncompleteError."""
+        return self.marketo_for(connection, credentials or self.given_credentials(connection, why)).lists
 
 
 @dataclass(frozen=True, slots=True)
 class ManageAudiences:
-    """What operators do with audiences. `marketo_for` gives the connection's instance, seen as its API user.
+    """What operators do with audiences. `record` makes the audit record that is written beside each change.
 
-    `record` makes the audit record that is written beside each change.
     Where a version is `expected`, any other raises StaleVersionError; None expects nothing.
     Every method raises NotFoundError when the connection does not exist, and every change DeletingError when it is
     being deleted.
@@ -94,11 +154,12 @@ class ManageAudiences:
 
     connections: Connections
     audiences: Audiences
-    credentials: Credentials
-    marketo_for: Callable[[Connection, ClientCredentials], Marketo]
+    lists: BindLists
     emptying: Emptying
+    verifications: ManageVerifications
     governance: ManagePolicies
     record: Recorder
+    clock: Callable[[], datetime]
 
     def activate(
         self, connection_id: str, activation: Activation, expected: int | None = None
@@ -107,7 +168,8 @@ class ManageAudiences:
 
         On a connection that keeps lists the audience gets the list of the given id, else the one it has, else the
         workspace's list of the audience's name, which is created if there is none. A new name renames the list that it
-        has where the connection propagates renames.
+        has where the connection propagates renames. Whoever the ledger knows as a member is put on the list by a
+        verification, which is requested at once if it can be.
 
         Raises ConfigurationError, PolicyViolationError, AlreadyBoundError, StaleVersionError when somebody else did
         meanwhile, and MarketoError or OutOfTimeError from the instance.
@@ -120,17 +182,27 @@ class ManageAudiences:
         if present is None:
             refuse(room_problems(len(self.audiences.list(connection_id))))
         if rule_of(connection).keeps_lists:
-            kept = self._list_of(connection, activation, present)
-            activation = replace(activation, list_id=kept.id, list_name=kept.name)
+            kept = self.lists.find(connection, activation, present.list_id if present else None)
+            has_it = present is not None and present.list_id == kept.id
+            may_hold_others = present.may_hold_others if present is not None and has_it else not kept.is_new
+            activation = replace(activation, list_id=kept.id, list_name=kept.name, may_hold_others=may_hold_others)
             if present is not None and _renames_list(connection, present, activation):
-                activation = replace(activation, list_name=self._rename_list(connection, kept.id, activation.name))
+                activation = replace(activation, list_name=self.lists.rename(connection, kept.id, activation.name))
         elif present is not None:
-            activation = replace(activation, list_id=present.list_id, list_name=present.list_name)
+            activation = replace(
+                activation,
+                list_id=present.list_id,
+                list_name=present.list_name,
+                may_hold_others=present.may_hold_others,
+            )
         changes = differences(present, activation)
         if present is not None and not changes:
             return present, False
+        activation = self._due(connection, present, activation)
         record = self.record(AuditAction.ACTIVATE_AUDIENCE, connection_id, changes, activation.audience)
-        return self.audiences.put(connection_id, activation, present, record), present is None
+        stored = self.lists.store(connection_id, activation, present, record)
+        self._fill(connection_id, stored)
+        return stored, present is None
 
     def list(self, connection_id: str) -> tuple[Activation, ...]:
         self.connections.get(connection_id)
@@ -157,86 +229,51 @@ class ManageAudiences:
         refuse(activation_problems(connection, replace(after, list_id=None)))
         self.governance.admit_audience(connection, after)
         if after.list_id is not None and _renames_list(connection, before, after):
-            after = replace(after, list_name=self._rename_list(connection, after.list_id, after.name))
+            after = replace(after, list_name=self.lists.rename(connection, after.list_id, after.name))
         changes = differences(before, after)
         if not changes:
             return before
+        after = self._due(connection, before, after)
         record = self.record(AuditAction.CHANGE_AUDIENCE, connection_id, changes, before.audience)
-        return self.audiences.put(connection_id, after, before, record)
+        stored = self.audiences.put(connection_id, after, before, record)
+        self._fill(connection_id, stored)
+        return stored
 
     def deactivate(
         self, connection_id: str, audience: AudienceKey, expected: int | None = None, *, empty: bool = False
     ) -> None:
         """Switch an audience off; its list stays in Marketo, with its members or `empty` of those put on it.
 
+        The list is free for another audience then. For a while it is remembered what the source says of the audience.
+
         Raises NotFoundError. Emptying may take several calls: it raises BusyError, OutOfTimeError or MarketoError, with
-        the audience still active, and goes on where it was.
+        the audience still active, and goes on where it was; NotEmptiedError where Marketo keeps people on the list.
         """
         connection = self.connections.changeable(connection_id)
         activation = self.audiences.get(connection_id, audience)
         _expect(activation, audience, expected)
         if empty and activation.list_id is not None:
-            self.emptying(connection, activation, self._given_credentials(connection, "the list is emptied in Marketo"))
+            credentials = self.lists.given_credentials(connection, "the list is emptied in Marketo")
+            self.emptying(connection, activation, credentials)
         record = self.record(AuditAction.DEACTIVATE_AUDIENCE, connection_id, differences(activation, None), audience)
-        self.audiences.delete(connection_id, activation, record)
+        self.audiences.deactivate(connection_id, activation, self.clock(), record)
+
+    def _due(self, connection: Connection, before: Activation | None, after: Activation) -> Activation:
+        """The activation with the time from when on its list is to be filled."""
+        has_delivered = connection.delivered_at is not None
+        return replace(after, fill_at=fill_time(before, after, self.clock(), has_delivered=has_delivered))
+
+    def _fill(self, connection_id: str, stored: Activation) -> None:
+        """Begin to fill the list, if it is due; where that cannot be now, the monitor comes to it."""
+        if stored.is_fill_due(self.clock()):
+            with contextlib.suppress(NotFoundError, *AWS_ERRORS):
+                self.verifications.fill(connection_id)
 
     def _present(self, connection_id: str, audience: AudienceKey) -> Activation | None:
         try:
             return self.audiences.get(connection_id, audience)
         except NotFoundError:
             return None
-
-    def _list_of(self, connection: Connection, wanted: Activation, present: Activation | None) -> StaticList:
-        bound = present.list_id if present else None
-        if bound is not None and wanted.list_id not in {None, bound}:
-            raise AlreadyBoundError(f"the audience is delivered to list {bound}; deactivate it first to choose another")
-        credentials = self._given_credentials(connection, "the list is looked up in Marketo")
-        found = self._find_list(self.marketo_for(connection, credentials).lists, connection, wanted, bound)
-        self._refuse_bound(connection, wanted, found)
-        return found
-
-    def _refuse_bound(self, connection: Connection, wanted: Activation, found: StaticList) -> None:
-        """Two audiences on one list would take off each other's people, be they of one connection or of two.
-
-        A connection that keeps no lists now has those that it kept again when its sync type is changed back.
-        """
-        others = (one for one in self.connections.of_instance(connection.munchkin_id) if one.id != connection.id)
-        for owner in (connection, *others):
-            for other in self.audiences.list(owner.id):
-                if other.list_id == found.id and (owner.id, other.audience) != (connection.id, wanted.audience):
-                    taken = f"list {found.id} is that of audience {other.audience.id} ({other.audience.namespace})"
-                    where = "" if owner.id == connection.id else f" of connection {owner.id}"
-                    raise AlreadyBoundError(f"{taken}{where}; choose another name or another list for this one")
-
-    def _rename_list(self, connection: Connection, list_id: int, name: str) -> str:
-        credentials = self._given_credentials(connection, "the list is renamed in Marketo")
-        try:
-            renamed = self.marketo_for(connection, credentials).lists.rename(list_id, name)
-        except RequestRejectedError as error:
-            if error.code != NAME_TAKEN:
-                raise
-            raise AlreadyBoundError(
-                f"Marketo has another list of the name {safe_name(name)}; choose another"
-            ) from error
-        if renamed is None:
-            message = f"Marketo has no list {list_id} any more to be renamed; activate the audience again first"
-            raise ConfigurationError([Problem("name", message)])
-        return renamed.name
-
-    def _given_credentials(self, connection: Connection, why: str) -> ClientCredentials:
-        credentials = self.credentials.find(connection.id)
-        if credentials is None:
-            raise IncompleteError([Problem("credentials", f"give them first: {why}")])
-        return credentials
-
-    def _find_list(self, lists: Lists, connection: Connection, wanted: Activation, bound: int | None) -> StaticList:
-        list_id = wanted.list_id or bound
-        if list_id is not None and (found := lists.get(list_id)):
-            return found
-        if wanted.list_id is not None:
-            message = f"Marketo has no list {wanted.list_id} that this API user can see; leave it out to have one made"
-            raise ConfigurationError([Problem("list.id", message)])
-        return lists.ensure(wanted.name, connection.workspace)
 
 
 def _renames_list(connection: Connection, before: Activation, after: Activation) -> bool:

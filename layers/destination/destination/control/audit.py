@@ -19,7 +19,22 @@ from destination.store.governance import policy_properties
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
 
-_NOT_CONFIGURED: Final = frozenset({"id", "version", "audience", "blocked_cause", "deleting_since", "waiting"})
+_NOT_CONFIGURED: Final = frozenset(
+    {
+        "id",
+        "version",
+        "audience",
+        "blocked_cause",
+        "deleting_since",
+        "waiting",
+        "credentials_version",
+        "delivered_at",
+        "is_discarded",
+        "may_hold_others",
+        "fill_at",
+        "emptied_to",
+    }
+)
 """Properties of connections and activations that no caller sets."""
 
 
@@ -126,8 +141,9 @@ def _plain(value: Any) -> Any:
             return format_time(value)
         case timedelta():
             return f"PT{value.total_seconds():.0f}S"
-        case tuple() | list():
-            return [_plain(one) for one in value]
+        case tuple() | list() | frozenset():
+            plain = [_plain(one) for one in value]
+            return sorted(plain) if isinstance(value, frozenset) else plain
         case _ if is_dataclass(value):
             properties = {one.name: _plain(getattr(value, one.name)) for one in fields(value)}
             return {name: entry for name, entry in properties.items() if entry not in (None, [])}

@@ -19,6 +19,7 @@ from destination.domain.check import (
     mapping_problems,
     mapping_warnings,
     partition_problems,
+    partition_warnings,
     sample_problems,
     workspace_problems,
 )
@@ -83,14 +84,14 @@ class CheckConnections:
         """
         active = self.connections.active(connection_id)
         events = () if sample is None else self._events(active.connection, sample)
-        examination = self._examination(active.connection, self.credentials.find(connection_id), events)
+        examination = self._examination(active.connection, self.credentials.find(active.connection), events)
         report = examination.report(EVERY_CHECK)
         warnings = (*connection_warnings(active.connection, len(active.activations)), *report.warnings)
         return replace(report, warnings=warnings)
 
     def admit(self, connection: Connection) -> None:
         """Let a connection be enabled. Raises ChecksFailedError, and what Marketo halts for."""
-        _refuse(self._examination(connection, self.credentials.find(connection.id)), TO_ENABLE)
+        _refuse(self._examination(connection, self.credentials.find(connection)), TO_ENABLE)
 
     def admit_change(self, before: Connection, after: Connection, credentials: ClientCredentials | None) -> None:
         """Let an enabled connection be changed; only what the change touches is checked. Raises as `admit`.
@@ -107,7 +108,7 @@ class CheckConnections:
         if credentials is not None:
             wanted.add(CheckName.CREDENTIALS)
         if wanted:
-            _refuse(self._examination(after, credentials or self.credentials.find(before.id)), wanted)
+            _refuse(self._examination(after, credentials or self.credentials.find(before)), wanted)
 
     def _examination(
         self, connection: Connection, credentials: ClientCredentials | None, events: Sequence[ProfileEvent] = ()
@@ -217,9 +218,10 @@ class _Examination:
 
     def _partition(self, marketo: Marketo) -> Check:
         name, wanted = CheckName.PARTITION, self.connection.partition
+        partitions = [one.name for one in marketo.describe.partitions()]
+        self.warnings += tuple(partition_warnings(self.connection, partitions))
         if wanted is None and not rule_of(self.connection).creates:
             return Check(name, ok=True, detail="not needed: the connection creates nobody")
-        partitions = [one.name for one in marketo.describe.partitions()]
         problems = partition_problems(self.connection, partitions)
         seen = f"the API user sees {len(partitions)} partition{'s' if len(partitions) != 1 else ''}"
         good = f"{wanted or 'Default'} is there, and {seen}; Marketo does not say which of them the workspace sees"
@@ -231,7 +233,7 @@ class _Examination:
 
     def _mapping(self, marketo: Marketo) -> Check:
         schema = marketo.describe.schema()
-        self.warnings = tuple(mapping_warnings(self.connection, schema))
+        self.warnings += tuple(mapping_warnings(self.connection, schema))
         problems = mapping_problems(self.connection, schema)
         if not problems and self.events:
             problems = sample_problems(self.connection, schema, self.events)

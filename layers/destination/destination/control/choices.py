@@ -86,7 +86,7 @@ class ReadChoices:
     def _marketo(self, connection_id: str) -> Marketo:
         connection = self.connections.get(connection_id)
         try:
-            return self.marketo_for(connection, self.credentials.get(connection_id))
+            return self.marketo_for(connection, self.credentials.get(connection))
         except NotFoundError:
             message = "give them first: the choices are read from Marketo"
             raise IncompleteError([Problem("credentials", message)]) from None

@@ -3,11 +3,14 @@
 Every change is written together with its audit record, or not at all.
 """
 
+import contextlib
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
+from destination.control.audiences import BindLists
 from destination.control.audit import Recorder, credential_changes, differences
 from destination.control.checks import CheckConnections
 from destination.control.errors import IncompleteError
@@ -24,13 +27,18 @@ from destination.domain.connection_rules import (
     connection_problems,
     connection_warnings,
     grace_problems,
+    key_problems,
     missing_to_enable,
 )
 from destination.domain.credentials import ClientCredentials
+from destination.domain.matching import rule_of
 from destination.domain.problem import Problem, refuse
 from destination.store.connections import Connections, ConnectionsPage
-from destination.store.errors import DeletingError, StaleVersionError
+from destination.store.errors import AWS_ERRORS, DeletingError, NotFoundError, StaleVersionError
 from destination.store.secrets import Credentials, TokenSecret
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +63,7 @@ class ManageConnections:
     """What operators do. `new_id` and `new_token` are random; a token has 256 bits and goes into an HTTP header.
 
     `token_of` gives the access token that the connections of an API user share. `record` makes the audit record that is
-    written beside each change.
+    written beside each change. `bind_lists` gives a connection's audiences the lists that they lack (BindLists).
     Where a version is `expected`, any other raises StaleVersionError; None expects nothing.
     Every method that names a connection raises NotFoundError when there is none, and every change of one DeletingError
     when it is being deleted.
@@ -68,6 +76,7 @@ class ManageConnections:
     removal: Removal
     record: Recorder
     governance: ManagePolicies
+    bind_lists: BindLists
     new_id: Callable[[], str]
     new_token: Callable[[], str]
     clock: Callable[[], datetime]
@@ -80,7 +89,7 @@ class ManageConnections:
         token = self.new_token()
         # The credentials first: a connection that can be seen has all that was given for it.
         if credentials is not None:
-            self.credentials.put(connection.id, credentials)
+            connection = replace(connection, credentials_version=self.credentials.put(connection.id, credentials))
         changes = (*differences(None, connection), *credential_changes(None, credentials))
         record = self.record(AuditAction.CREATE_CONNECTION, connection.id, changes)
         self.connections.create(connection, _hash(token), record)
@@ -105,30 +114,38 @@ class ManageConnections:
         after: Connection,
         credentials: ClientCredentials | None = None,
         action: AuditAction = AuditAction.CHANGE_CONNECTION,
+        *,
+        same_people: bool = False,
     ) -> Connection:
         """Store a changed configuration; enabled, it must stay complete, and fit Marketo.
 
-        Raises ConfigurationError, PolicyViolationError, IncompleteError, ChecksFailedError, MarketoError or
-        OutOfTimeError when Marketo is not available now, and StaleVersionError when it changed since `before` was read.
+        Where it comes to keep lists while it is enabled, its audiences get theirs first. `same_people`: other sources
+        of the identities give the same people the same values.
+
+        Raises ConfigurationError, PolicyViolationError, IncompleteError, ChecksFailedError, AlreadyBoundError,
+        MarketoError or OutOfTimeError when Marketo is not available now, and StaleVersionError when it changed since
+        `before` was read.
         """
         _refuse_deleting(before)
-        refuse(change_problems(before, after) + connection_problems(after))
+        has_lists = before.workspace != after.workspace and self._has_lists(before)
+        refuse(change_problems(before, after, has_lists=has_lists, same_people=same_people))
+        refuse(connection_problems(after))
         self.governance.admit(after, before)
         if before.status in OPEN:
-            self._refuse_incomplete(after, has_credentials=credentials is not None)
-            self.checks.admit_change(before, after, credentials)
+            self._admit_open(before, after, credentials)
+        elif _comes_to_keep_lists(before, after):
+            self.bind_lists.make_due(after)
+        undelivered = bool(key_problems(before, after, same_people=same_people))
         if after == before and credentials is None:
             return before
         changes = differences(before, after)
         if credentials is None:
-            return self.connections.update(after, self.record(action, before.id, changes))
-        # The credentials first: sync keeps them for as long as the version stays, so whoever sees the new version must
-        # find the new ones. They have no condition, so the version is looked at once more, for a change that is stale.
-        _expect(self.connections.get(before.id), before.version)
-        replaced = self.credentials.find(before.id)
-        self.credentials.put(before.id, credentials)
+            return self.connections.update(after, self.record(action, before.id, changes), undelivered=undelivered)
+        replaced = self.credentials.find(before)
         changes += credential_changes(replaced, credentials)
-        changed = self.connections.update(after, self.record(action, before.id, changes))
+        changed = self._give(
+            before, after, credentials, self.record(action, before.id, changes), undelivered=undelivered
+        )
         if replaced is not None and replaced.client_id != credentials.client_id:
             # Others with the same credentials obtain a new one.
             self.token_of(before, replaced).delete()
@@ -158,18 +175,21 @@ class ManageConnections:
         """Let nothing in any more, and remove the connection once what is queued was delivered; its lists stay.
 
         It is removed at once, and None answered, where nothing was ever let in, or what is queued is to be discarded:
-        then its events end as dead letters. Asked again, it goes on where it broke off.
+        then its events end as dead letters. What does not end in the time of a call is gone on with by the monitor, or
+        when it is asked for again.
         """
         connection = self.get(connection_id, expected)
         at_once = discard or connection.status is Status.DRAFT
         if connection.status is not Status.DELETING:
             status = AuditChange("status", connection.status.value, Status.DELETING.value)
             record = self.record(AuditAction.DELETE_CONNECTION, connection_id, [status])
-            connection = self.connections.begin_deletion(connection_id, connection.version, self.clock(), record)
-        if not at_once:
-            return connection
-        self.removal(connection)
-        return None
+            connection = self.connections.begin_deletion(
+                connection_id, connection.version, self.clock(), record, discard=at_once
+            )
+        elif at_once and not connection.is_discarded:
+            self.connections.discard(connection_id)
+            connection = replace(connection, is_discarded=True)
+        return None if at_once and self.removal(connection) else connection
 
     def rotate_ingest_token(self, connection_id: str, grace: timedelta, expected: int | None = None) -> Rotated:
         """Make a new ingest token; the current one stays valid for the grace period, an older one does not.
@@ -183,9 +203,50 @@ class ManageConnections:
         connection = self.connections.rotate_token(connection_id, connection.version, _hash(token), until, record)
         return Rotated(connection, token, until)
 
+    def _give(
+        self,
+        before: Connection,
+        after: Connection,
+        credentials: ClientCredentials,
+        record: "TransactWriteItemTypeDef",
+        *,
+        undelivered: bool,
+    ) -> Connection:
+        """Store new credentials, then the connection that names them.
+
+        Of two changes at once each writes a version of the secret, and the one that is stored names its own.
+        """
+        if before.credentials_version is not None:
+            # Whoever gave them may not have come to this.
+            self.credentials.keep(before.id, before.credentials_version)
+        version = self.credentials.put(before.id, credentials)
+        try:
+            changed = self.connections.update(
+                replace(after, credentials_version=version), record, undelivered=undelivered
+            )
+        except NotFoundError:
+            self.credentials.delete(before.id)  # It was removed meanwhile, and its secret before it.
+            raise
+        with contextlib.suppress(*AWS_ERRORS):  # The change is made, and the next one comes to it.
+            self.credentials.keep(before.id, version)
+        return changed
+
+    def _admit_open(self, before: Connection, after: Connection, credentials: ClientCredentials | None) -> None:
+        comes_to_keep_lists = _comes_to_keep_lists(before, after)
+        wanted = replace(after, sync_type=before.sync_type) if comes_to_keep_lists else after
+        self._refuse_incomplete(wanted, has_credentials=credentials is not None)
+        self.checks.admit_change(before, after, credentials)
+        if comes_to_keep_lists:
+            self.bind_lists(after, credentials)
+            self._refuse_incomplete(after, has_credentials=credentials is not None)
+
+    def _has_lists(self, connection: Connection) -> bool:
+        activations = self.connections.active(connection.id).activations
+        return any(one.list_id is not None for one in activations.values())
+
     def _refuse_incomplete(self, connection: Connection, *, has_credentials: bool = False) -> None:
         active = replace(self.connections.active(connection.id), connection=connection)
-        has_credentials = has_credentials or self.credentials.find(connection.id) is not None
+        has_credentials = has_credentials or self.credentials.find(connection) is not None
         if missing := missing_to_enable(active, has_credentials=has_credentials):
             raise IncompleteError(missing)
 
@@ -204,6 +265,10 @@ class ManageConnections:
 def _refuse_deleting(connection: Connection) -> None:
     if connection.status is Status.DELETING:
         raise DeletingError(f"connection {connection.id} is being deleted")
+
+
+def _comes_to_keep_lists(before: Connection, after: Connection) -> bool:
+    return rule_of(after).keeps_lists and not rule_of(before).keeps_lists
 
 
 def _hash(token: str) -> str:

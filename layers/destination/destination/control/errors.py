@@ -7,10 +7,10 @@
      ├─ PolicyViolationError    enabled policies deny it; .violations
      ├─ AlreadyBoundError       the list or the audience is taken
      ├─ VerifyingError          the connection is being verified
+     ├─ NotEmptiedError         Marketo keeps people on a list that is to be emptied
      ├─ UnreadableError         the body is not JSON
      ├─ TooLargeError           the body, what it stands for, or the answer is too large
-     ├─ BusyError               the instance is being delivered to, or paused; try again
-     └─ QueueRefusesError       the queue did not take the request; try again
+     └─ BusyError               the instance is being delivered to, or paused, or there is more to do; try again
 
 Beside these, what the edges raise goes through: StoreError (`store.errors`), MarketoError (`marketo.errors`) and
 OutOfTimeError (`marketo.pace`). What each becomes for callers is decided in one place, functions/connections/app.py.
@@ -55,9 +55,9 @@ class TooLargeError(RefusedError):
     """The body, what it stands for or the answer is more than a call takes; the message says what to send."""
 
 
+class NotEmptiedError(RefusedError):
+    """Marketo keeps people on a list that is to be emptied; the message says how many, and why."""
+
+
 class BusyError(RefusedError):
-    """The instance is being delivered to, or paused; the message says which."""
-
-
-class QueueRefusesError(RefusedError):
-    """The queue did not take the request; nothing was stored."""
+    """The instance is being delivered to, or paused, or there is more to do than a call has time for."""

@@ -5,7 +5,7 @@ It is the delivery itself that decides, over a rehearsal of Marketo.
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,14 +15,15 @@ from destination.control.errors import IncompleteError, TooLargeError, Unreadabl
 from destination.control.rehearsal import Rehearsal, with_lists
 from destination.delivery.conversation import Conversation, schema_for
 from destination.delivery.round import Delivery, Result
+from destination.domain.audience import AudienceKey
 from destination.domain.connection import ActiveConnection, Connection
 from destination.domain.connection_rules import missing_to_enable
 from destination.domain.credentials import ClientCredentials
 from destination.domain.event import ProfileEvent
 from destination.domain.mapping import Mapper
-from destination.domain.person import LedgerRow, Origin, Unit, by_key
+from destination.domain.person import LedgerRow, Origin, Person, Unit, by_key
 from destination.domain.preview import Preview, persons_of
-from destination.domain.run import Tally, run_id, tally_ignored, tally_persons
+from destination.domain.run import Tally, counted, run_id, tally_created, tally_ignored, tally_persons
 from destination.domain.settle import refused_unit
 from destination.ingest.sources import FORMATS
 from destination.ingest.sources.body import Parsed, RecordTimes, TooManyRecordsError, UnreadableBodyError
@@ -47,13 +48,15 @@ class Connections(Protocol):
 class Credentials(Protocol):
     """Whom the connections are in Marketo."""
 
-    def get(self, connection_id: str) -> ClientCredentials: ...
+    def get(self, connection: Connection) -> ClientCredentials: ...
 
 
 class Ledger(Protocol):
     """What was delivered."""
 
-    def rows(self, connection_id: str, dedupe_keys: Sequence[str]) -> dict[str, LedgerRow]: ...
+    def rows(
+        self, connection_id: str, keys: Collection[str], audiences: Collection[AudienceKey]
+    ) -> dict[str, LedgerRow]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +81,17 @@ class PreviewEvents:
         sendable = {index for index, _ in encoded(parsed)}
         events = {index: event for index, event in parsed.events if index in sendable}
         marketo = self.marketo_for(target.connection, credentials)
-        mapper = Mapper.of(target, schema_for(target.connection, marketo.describe))
+        mapper = Mapper.of(target, schema_for(target.connection, marketo.describe), now)
         units = _units(mapper, events, now)
         rehearsal = Rehearsal(marketo)
-        result = self._rehearsed(with_lists(target), rehearsal, mapper, units)
+        created: list[Person] = []
+        result = self._rehearsed(with_lists(target), rehearsal, mapper, units, created.extend)
         ignored_origins = {unit.origin for unit in result.ignored}
         units = {index: [one for one in found if one.origin not in ignored_origins] for index, found in units.items()}
-        settled = [*result.settled, *(refused_unit(one, one.refusal) for one in _all(units) if one.refusal)]
+        settled = [
+            *result.settled,
+            *(refused_unit(one, one.refusal) for one in _all(units) if one.key is None and one.refusal),
+        ]
         ignored = tuple(index for index, found in units.items() if not found)
         (tally,) = tally_persons(settled, Counter(), lambda _: "").values() or (Tally(),)
         return Preview(
@@ -92,14 +99,14 @@ class PreviewEvents:
             warnings=tuple(parsed.warnings),
             ignored=ignored,
             persons=tuple(persons_of(target, mapper, events, units, settled)),
-            tally=tally.plus(tally_ignored(len(ignored))),
+            tally=tally.plus(counted([tally_ignored(len(ignored)), *tally_created(created).values()])),
             calls=rehearsal.made,
         )
 
     def _credentials_of(self, target: ActiveConnection) -> ClientCredentials:
         credentials: ClientCredentials | None = None
         with suppress(NotFoundError):
-            credentials = self.credentials.get(target.connection.id)
+            credentials = self.credentials.get(target.connection)
         missing = missing_to_enable(target, has_credentials=credentials is not None)
         needed = [one for one in missing if one.path in _NEEDED]
         if credentials is None or needed:
@@ -107,18 +114,29 @@ class PreviewEvents:
         return credentials
 
     def _rehearsed(
-        self, target: ActiveConnection, rehearsal: Rehearsal, mapper: Mapper, units: Mapping[int, Sequence[Unit]]
+        self,
+        target: ActiveConnection,
+        rehearsal: Rehearsal,
+        mapper: Mapper,
+        units: Mapping[int, Sequence[Unit]],
+        note: Callable[[Sequence[Person]], None],
     ) -> Result:
         persons = by_key(_all(units))
+
+        def rows_of(keys: Collection[str]) -> dict[str, LedgerRow]:
+            return self.ledger.rows(target.connection.id, keys, target.known)
+
         delivery = Delivery(
             target,
             Conversation(target, rehearsal),
             mapper.dedupe_field,
             self.clock,
+            rows_of=rows_of,
             remember=lambda _: None,
+            note=note,
             ecid_field=mapper.ecid_field,
         )
-        result = delivery(persons, self.ledger.rows(target.connection.id, list(persons)))
+        result = delivery(persons, rows_of(persons))
         if result.halt is not None:
             raise result.halt
         return result

@@ -55,10 +55,10 @@ class Rehearsal:
         """How many calls of each kind the delivery makes."""
         return {call: self._made[call] for call in CallKind}
 
-    def find(self, by: Field, keys: Sequence[str]) -> dict[str, list[Lead]]:
+    def find(self, by: Field, keys: Sequence[str], also: Sequence[Field] = ()) -> dict[str, list[Lead]]:
         """Look leads up. Raises MarketoError."""
         self._count(CallKind.LOOK_UP)
-        found = self._marketo.leads.find(by, keys)
+        found = self._marketo.leads.find(by, keys, also)
         with self._lock:
             self._there.update(lead.id for leads in found.values() for lead in leads)
         return found

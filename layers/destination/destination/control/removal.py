@@ -3,34 +3,72 @@
 import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
 
 from destination.control.audit import Recorder
 from destination.domain.audit import AuditAction
 from destination.domain.connection import Connection
 from destination.domain.credentials import ClientCredentials
+from destination.domain.shard import SHARDS
 from destination.store.alerts import Alerts
 from destination.store.connections import Connections
 from destination.store.errors import NotFoundError
+from destination.store.leases import LeaseLostError, Leases
+from destination.store.ledger import Ledger
 from destination.store.secrets import Credentials, TokenSecret
+
+LEASE: Final = timedelta(seconds=90)
+"""Longer than a delivery waits for its turn that read the connection before it was discarded, and than one call."""
 
 
 @dataclass(frozen=True, slots=True)
 class Removal:
     """Takes away a connection with all that belongs to it; its lists stay in Marketo, its audit records and runs here.
 
-    It can be repeated after it broke off: the connection itself goes last.
+    It can be repeated after it broke off: the connection itself goes last. `time`: how much one call of it takes.
     """
 
     connections: Connections
     credentials: Credentials
     alerts: Alerts
+    ledger: Ledger
+    leases: Leases
     token_of: Callable[[Connection, ClientCredentials], TokenSecret]
     record: Recorder
+    clock: Callable[[], datetime]
+    time: timedelta
 
-    def __call__(self, connection: Connection) -> None:
+    def __call__(self, connection: Connection) -> bool:
+        """Whether it is gone; if not, another call goes on with it."""
+        if not self._erase(connection):
+            return False
         with contextlib.suppress(NotFoundError):
             # Others with the same credentials obtain a new one.
-            self.token_of(connection, self.credentials.get(connection.id)).delete()
+            self.token_of(connection, self.credentials.get(connection)).delete()
         self.credentials.delete(connection.id)
         self.alerts.forget(connection.id)
         self.connections.remove(connection.id, self.record(AuditAction.REMOVE_CONNECTION, connection.id))
+        self.credentials.delete(connection.id)  # A change that was under way may have given some since.
+        return True
+
+    def _erase(self, connection: Connection) -> bool:
+        """Whether nothing of it is left in the ledger.
+
+        Of one that is discarded a delivery may be under way, or waiting for its turn, and would write rows that nobody
+        erases. So the instance's lease is taken, and not given back: it ends by itself when those who waited for it
+        have given up.
+        """
+        until = self.clock() + self.time
+        if connection.is_discarded and connection.delivered_at is not None:
+            lease = self.leases.acquire(connection.munchkin_id, self.clock(), self.clock() + LEASE)
+            if lease is None:
+                return False
+            try:
+                self.leases.enter(lease, range(SHARDS))
+            except LeaseLostError:
+                return False
+        while self.clock() < until:
+            if self.ledger.erase(connection.id):
+                return True
+        return False

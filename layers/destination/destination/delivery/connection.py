@@ -1,6 +1,6 @@
 """One connection's part of a turn: its events are delivered and accounted for, then its verifications carried on."""
 
-from collections.abc import Callable, Iterator, Sequence, Set
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Protocol
@@ -13,7 +13,7 @@ from destination.delivery.missing_lists import make_missing_lists
 from destination.delivery.open_message import OpenMessage
 from destination.delivery.requeue import Requeue
 from destination.delivery.round import Delivery
-from destination.domain.audience import AudienceKey
+from destination.domain.audience import Activation, AudienceKey
 from destination.domain.connection import ActiveConnection, Connection
 from destination.domain.mapping import Mapper
 from destination.domain.pause import waited_out
@@ -30,13 +30,17 @@ from destination.marketo.errors import (
     classify,
 )
 from destination.marketo.instance import Marketo
+from destination.marketo.lists import StaticList
 from destination.marketo.pace import OutOfTimeError
 from destination.marketo.reasons import message_of
 from destination.store.errors import AWS_ERRORS, aws_code
-from destination.store.leases import Lease
-from destination.store.ledger import LeaseLostError, StaleRunError
+from destination.store.leases import Lease, LeaseLostError
+from destination.store.ledger import StaleRunError
 
 RETRY_BLOCKED: Final = timedelta(minutes=15)
+
+SETTLING: Final = timedelta(seconds=15)
+"""What a batch needs after its last call: to record what became of it, and to requeue the rest."""
 
 InstanceHalt = InstanceWaitsError | OutOfTimeError | LeaseLostError | BotoCoreError | ClientError
 """What ends the turn for all connections of the instance."""
@@ -45,7 +49,18 @@ InstanceHalt = InstanceWaitsError | OutOfTimeError | LeaseLostError | BotoCoreEr
 class Connections(Protocol):
     """What a delivery changes of connections by itself."""
 
-    def rebind(self, connection_id: str, audience: AudienceKey, before: int, list_id: int, list_name: str) -> None: ...
+    def rebind(
+        self,
+        connection_id: str,
+        audience: AudienceKey,
+        before: int,
+        list_id: int,
+        list_name: str,
+        *,
+        may_hold_others: bool,
+        fill_at: datetime | None,
+    ) -> bool: ...
+    def begin_delivery(self, connection_id: str, version: int, at: datetime) -> bool: ...
     def block(self, connection_id: str, cause: str) -> None: ...
     def unblock(self, connection_id: str) -> None: ...
 
@@ -69,24 +84,38 @@ class ConnectionResult:
 class DeliverConnection:
     """Delivers what one connection's messages say.
 
-    `verify` carries a verification on until a time, and tells when it is to go on; of what it raises, the codes that
-    were waited out often enough in a row are its own. `name_of` gives the pseudonym of the person with a dedupe key.
+    `verify` carries a verification on, for its message that was queued at a time, until another, and tells when it is
+    to go on. `enter` fences shards of the ledger for a lease. `name_of` gives the pseudonym of the person with a dedupe
+    key. `sleep` waits so many seconds until AWS is asked again.
     """
 
     connections: Connections
     ledger: Ledger
     dead_letters: DeadLetters
     clock: Callable[[], datetime]
-    verify: Callable[[ActiveConnection, Marketo, str, datetime, Set[str]], timedelta | None]
+    verify: Callable[[ActiveConnection, Marketo, str, datetime, Lease, datetime], timedelta | None]
+    enter: Callable[[Lease, Collection[int]], None]
     name_of: Callable[[str], str]
+    sleep: Callable[[float], None]
 
     def __call__(
         self, open_messages: Sequence[OpenMessage], marketo: Marketo, lease: Lease, until: datetime
     ) -> ConnectionResult:
         """Deliver under the instance's lease, with calls until a time. What is done when this returns is recorded."""
         connection = open_messages[0].target.connection
-        events = {one.message.id: one for one in open_messages if one.envelope.verification is None}
-        accounts = Accounts(events, connection.id, self.ledger, self.dead_letters, lease, self.clock, self.name_of)
+        events = [one for one in open_messages if one.envelope.verification is None]
+        accounts = Accounts(
+            open_messages=events,
+            connection_id=connection.id,
+            ledger=self.ledger,
+            dead_letters=self.dead_letters,
+            lease=lease,
+            until=until + SETTLING,
+            clock=self.clock,
+            name_of=self.name_of,
+            enter=self.enter,
+            sleep=self.sleep,
+        )
         requeues: list[Requeue] = []
         blocked: ConnectionBlockedError | None = None
         halt: InstanceHalt | None = None
@@ -99,13 +128,13 @@ class DeliverConnection:
             blocked = ConnectionBlockedError(error.code, error.operation)
         except (InstanceWaitsError, OutOfTimeError, LeaseLostError, *AWS_ERRORS) as error:
             halt = error
-        if blocked is not None and (halt := self._block(connection, blocked)) is not None:
+        if blocked is not None and (halt := self._block(open_messages[0].target, blocked)) is not None:
             blocked = None
         return ConnectionResult(tuple(requeues), blocked, halt, tuple(accounts.tallies), accounts.letters)
 
-    def _block(self, connection: Connection, blocked: ConnectionBlockedError) -> InstanceHalt | None:
+    def _block(self, target: ActiveConnection, blocked: ConnectionBlockedError) -> InstanceHalt | None:
         try:
-            self.connections.block(connection.id, f"{blocked.code}: {message_of(blocked.code)}")
+            self.connections.block(target.connection.id, f"{blocked.code}: {_why_blocked(target, blocked)}")
         except AWS_ERRORS as error:
             return error
         return None
@@ -117,6 +146,9 @@ class DeliverConnection:
         target = open_messages[0].target
         calls_before = marketo.calls
         events = [open_message for open_message in open_messages if open_message.envelope.verification is None]
+        if events and not self._begins(target.connection):
+            yield from (Requeue(one, timedelta(0), "the connection was changed meanwhile") for one in events)
+            events = []
         try:
             if events:
                 self._deliver(events, marketo, accounts)
@@ -131,29 +163,44 @@ class DeliverConnection:
                     open_message, open_message.envelope.verification, marketo, accounts.lease, until
                 )
 
+    def _begins(self, connection: Connection) -> bool:
+        """Whether events can be delivered by what was read; from the first one on people are known by their keys."""
+        if connection.delivered_at is not None:
+            return True
+        return self.connections.begin_delivery(connection.id, connection.version, self.clock())
+
     def _deliver(self, open_messages: Sequence[OpenMessage], marketo: Marketo, accounts: Accounts) -> None:
         """Deliver the events and record what became of them. Raises what held them up, once the rest is recorded."""
         target = open_messages[0].target
         calls_before = marketo.calls
         given_up = _given_up(accounts.lease)
-        mapper = Mapper.of(target, _schema(target.connection, marketo, given_up))
-        messages = {open_message.message.id: open_message for open_message in open_messages}
-        counted = self.ledger.counted(target.connection.id, list(messages))
-        units = [
-            unit
-            for open_message in open_messages
-            for unit in open_message.units(mapper, counted.get(open_message.message.id, frozenset()))
-        ]
+        mapper = Mapper.of(target, _schema(target.connection, marketo, given_up), self.clock())
+        units, failures = accounts.left_of(open_messages, mapper)
         persons = by_key(units)
-        rows = self.ledger.rows(target.connection.id, list(persons))
+        audiences = target.known
+        rows = accounts.rows(list(persons), audiences)
         conversation = Conversation(target, marketo, given_up)
-        delivery = Delivery(target, conversation, mapper.dedupe_field, self.clock, accounts.remember, mapper.ecid_field)
+        delivery = Delivery(
+            target,
+            conversation,
+            mapper.dedupe_field,
+            self.clock,
+            rows_of=lambda keys: accounts.rows(list(keys), audiences),
+            remember=accounts.remember,
+            note=accounts.note,
+            ecid_field=mapper.ecid_field,
+        )
         try:
             result = delivery(persons, rows)
-            for unit in result.ignored:
-                messages[unit.origin.message_id].ignored.append(unit.origin)
-            refused = (refused_unit(unit, unit.refusal) for unit in units if unit.refusal)
-            accounts.record((*result.settled, *refused), marketo.calls - calls_before)
+            refused = (refused_unit(unit, unit.refusal) for unit in units if unit.key is None and unit.refusal)
+            accounts.remember(result.kept)
+            accounts.record(
+                (*result.settled, *refused),
+                marketo.calls - calls_before,
+                progress=result.progress,
+                ignored=result.ignored,
+                failures=failures,
+            )
         except (LeaseLostError, StaleRunError, *AWS_ERRORS) as error:
             # The pause that Marketo asks for must be kept, above all after a creation of which the answer was lost.
             if isinstance(conversation.halt, InstanceWaitsError):
@@ -166,7 +213,8 @@ class DeliverConnection:
         self, open_message: OpenMessage, verification: str, marketo: Marketo, lease: Lease, until: datetime
     ) -> Iterator[Requeue]:
         try:
-            delay = self.verify(open_message.target, marketo, verification, until, waited_out(lease.pause))
+            queued_at = open_message.envelope.received_at
+            delay = self.verify(open_message.target, marketo, verification, queued_at, lease, until)
         except AWS_ERRORS as error:  # It may be of this verification alone: the deliveries of others go on.
             yield Requeue(open_message, RETRY_BLOCKED, f"AWS: {aws_code(error)}")
             return
@@ -176,15 +224,31 @@ class DeliverConnection:
             yield Requeue(open_message, delay, "the verification goes on")
 
     def _make_missing_lists(self, target: ActiveConnection, marketo: Marketo) -> bool:
-        connection_id = target.connection.id
-        return make_missing_lists(
-            target,
-            marketo,
-            members=lambda audience: self.ledger.members(connection_id, audience),
-            rebind=lambda activation, list_id, name: self.connections.rebind(
-                connection_id, activation.audience, activation.list_id or 0, list_id, name
-            ),
-        )
+        def rebind(activation: Activation, made: StaticList) -> bool:
+            return self.connections.rebind(
+                target.connection.id,
+                activation.audience,
+                activation.list_id or 0,
+                made.id,
+                made.name,
+                may_hold_others=not made.is_new,
+                fill_at=activation.opens_at(self.clock()),
+            )
+
+        return make_missing_lists(target, marketo, rebind)
+
+
+def _why_blocked(target: ActiveConnection, blocked: ConnectionBlockedError) -> str:
+    """What the cause is and how to end it; of a list that is missing which one it is."""
+    if isinstance(blocked, ListMissingError):
+        for one in target.activations.values():
+            if one.list_id == blocked.list_id:
+                return (
+                    f"Marketo has no list {one.list_name!r} ({one.list_id}) any more, which is that of audience "
+                    f"{one.audience.id} ({one.audience.namespace}). Activate the audience again: it gets a new list, "
+                    f"which is filled. With when_list_missing set to create that is done without you"
+                )
+    return message_of(blocked.code)
 
 
 def _given_up(lease: Lease) -> frozenset[str]:

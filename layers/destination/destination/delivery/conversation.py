@@ -45,7 +45,7 @@ R = TypeVar("R")
 class Leads(Protocol):
     """Leads, looked up and written."""
 
-    def find(self, by: Field, keys: Sequence[str], /) -> dict[str, list[Lead]]: ...
+    def find(self, by: Field, keys: Sequence[str], also: Sequence[Field] = (), /) -> dict[str, list[Lead]]: ...
     def sync(
         self, action: SyncAction, lookup_field: str, records: Sequence[Record], partition: str | None, /
     ) -> list[RecordResult]: ...
@@ -77,6 +77,14 @@ class Found:
     failed: dict[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """What was answered to the changes of lists, by the person's key and the audience."""
+
+    joins: defaultdict[str, dict[AudienceKey, Answer]] = field(default_factory=lambda: defaultdict(dict))
+    leaves: defaultdict[str, dict[AudienceKey, list[Answer]]] = field(default_factory=lambda: defaultdict(dict))
+
+
 def schema_for(connection: Connection, describe: Describe) -> Schema:
     """The instance's fields. Raises MarketoError, so ConnectionBlockedError when an identity's field finds no leads."""
     schema = describe.schema()
@@ -100,10 +108,13 @@ class Conversation:
     _refused_a_field: bool = field(default=False, init=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
 
-    def find(self, by: Field, keys: Sequence[str]) -> Found:
-        """The leads of each key. What is in neither part of the answer could not be asked for yet."""
+    def find(self, by: Field, keys: Sequence[str], also: Sequence[Field] = ()) -> Found:
+        """The leads of each key, `also` with their keys by other fields.
+
+        What is in neither part of the answer could not be asked for yet.
+        """
         found = Found()
-        for answered in self._each(chunks(keys), lambda chunk: self._find_chunk(by, chunk)):
+        for answered in self._each(chunks(keys), lambda chunk: self._find_chunk(by, chunk, also)):
             for key, answer in answered:
                 if isinstance(answer, str):
                     found.failed[key] = answer
@@ -124,16 +135,18 @@ class Conversation:
         answers = ((plan.person.key, self._answer(result)) for answered in results for plan, result in answered)
         return {key: answer for key, answer in answers if answer is not None}
 
-    def change_lists(
-        self, plans: Sequence[Plan], written: Mapping[str, Answer]
-    ) -> defaultdict[str, dict[AudienceKey, list[Answer]]]:
-        """Put leads on lists and take them off, once they are written; the answers by the person's key and audience."""
+    def change_lists(self, plans: Sequence[Plan], written: Mapping[str, Answer]) -> Listed:
+        """Put leads on lists and take them off, once they are written."""
         calls = [(*change, chunk) for change, members in _changes(plans, written) for chunk in chunks(members)]
-        listed: defaultdict[str, dict[AudienceKey, list[Answer]]] = defaultdict(dict)
-        for audience, results in self._each(calls, lambda call: (call[1], self._change_list(*call))):
+        listed = Listed()
+        for joins, audience, results in self._each(calls, lambda call: (*call[:2], self._change_list(*call))):
             for key, result in results:
-                if (answer := self._answer(result)) is not None:
-                    listed[key].setdefault(audience, []).append(answer)
+                if (answer := self._answer(result)) is None:
+                    continue
+                if joins:
+                    listed.joins[key][audience] = answer
+                else:
+                    listed.leaves[key].setdefault(audience, []).append(answer)
         return listed
 
     def missing_fields(self) -> frozenset[str]:
@@ -152,12 +165,12 @@ class Conversation:
     def _connection(self) -> Connection:
         return self.target.connection
 
-    def _find_chunk(self, by: Field, keys: Sequence[str]) -> list[tuple[str, list[Lead] | str]]:
+    def _find_chunk(self, by: Field, keys: Sequence[str], also: Sequence[Field]) -> list[tuple[str, list[Lead] | str]]:
         """Each key with its leads, or with the code that it cannot be answered for, as of more than 1,000 leads."""
 
         def ask(part: Sequence[str]) -> list[tuple[str, list[Lead] | str]]:
             try:
-                leads = self.marketo.leads.find(by, part)
+                leads = self.marketo.leads.find(by, part, also)
             except RequestRejectedError as error:
                 # 1003 has several meanings, among them "too many leads match": fewer keys have fewer leads.
                 if error.code == INVALID_DATA:
@@ -284,12 +297,17 @@ def _record(plan: Plan) -> dict[str, FieldValue]:
 def _changes(
     plans: Sequence[Plan], written: Mapping[str, Answer]
 ) -> list[tuple[tuple[bool, AudienceKey], list[tuple[str, int]]]]:
-    """By (whether leads join, audience) the persons' keys and leads, leaves first."""
+    """By (whether leads join, audience) the persons' keys and leads, leaves first.
+
+    A lead that is to be written, and was not, joins nothing; those that are not the person's any more leave all the
+    same, once it was answered for.
+    """
     changes: defaultdict[tuple[bool, AudienceKey], list[tuple[str, int]]] = defaultdict(list)
     for plan in plans:
-        lead_id = lead_of(plan, written.get(plan.person.key))
-        if lead_id is None and plan.write is not Write.NOTHING:
+        answer = written.get(plan.person.key)
+        if plan.write is not Write.NOTHING and (answer is None or answer.code is not None):
             continue
+        lead_id = lead_of(plan, answer)
         if lead_id is not None:
             for audience in plan.add:
                 changes[True, audience].append((plan.person.key, lead_id))

@@ -1,23 +1,20 @@
-"""Lists that were deleted in Marketo, created again and filled with those who were on them."""
+"""Lists that were deleted in Marketo, created again; a verification fills them."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
-from destination.domain.audience import Activation, AudienceKey, WhenListMissing
+from destination.domain.audience import Activation, WhenListMissing
 from destination.domain.connection import ActiveConnection
 from destination.marketo.instance import Marketo
-from destination.marketo.leads import chunks
+from destination.marketo.lists import StaticList
 
 
 def make_missing_lists(
-    target: ActiveConnection,
-    marketo: Marketo,
-    members: Callable[[AudienceKey], Iterable[int]],
-    rebind: Callable[[Activation, int, str], None],
+    target: ActiveConnection, marketo: Marketo, rebind: Callable[[Activation, StaticList], bool]
 ) -> bool:
     """Make the lists that Marketo no longer has, of the audiences that want it so; whether any was made.
 
-    A list is filled before it is bound to its audience: if the time does not suffice it is found, and filled, the next
-    time. Leads that are gone, and people whose ledger row has expired, are left out.
+    It is not bound where it is that of another audience. One that is bound again is filled with those whose lead the
+    ledger knows; the others wait for their next event.
 
     Raises MarketoError, OutOfTimeError.
     """
@@ -27,8 +24,5 @@ def make_missing_lists(
             continue
         if marketo.lists.get(activation.list_id) is None:
             made = marketo.lists.ensure(activation.list_name or activation.name, target.connection.workspace)
-            for chunk in chunks(list(dict.fromkeys(members(activation.audience)))):
-                marketo.lists.add(made.id, chunk)
-            rebind(activation, made.id, made.name)
-            made_any = True
+            made_any = rebind(activation, made) or made_any
     return made_any

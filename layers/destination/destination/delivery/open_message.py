@@ -1,19 +1,29 @@
 """An open message: one that was received and read, with what is still to be done of it."""
 
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
 
 from destination.domain.connection import ActiveConnection
+from destination.domain.event import ProfileEvent
 from destination.domain.mapping import Mapper
 from destination.domain.person import Origin, Unit
 from destination.domain.run import run_id
 from destination.queue import DeadLetter, Envelope, Message, UndecodableMessageError, decode, encode_event, pack
 from destination.store.errors import NotFoundError
 
+_NONE: Final[frozenset[str]] = frozenset()
+
 
 @dataclass(slots=True)
 class OpenMessage:
-    """A message that was opened: its connection is known; `pending` numbers its persons that are not recorded yet."""
+    """A message that was opened: its connection is known.
+
+    `pending` numbers its persons that are not recorded yet (None: not known before `units`); `ignored` are those of its
+    events that do not concern the connection, and are not recorded yet either.
+    """
 
     message: Message
     envelope: Envelope
@@ -25,25 +35,61 @@ class OpenMessage:
     def is_done(self) -> bool:
         return self.pending is not None and not self.pending
 
-    def units(self, mapper: Mapper, counted: frozenset[str]) -> list[Unit]:
-        """The persons that the message's events mean, less those that were counted when it was delivered before."""
+    def units(self, mapper: Mapper, first_receipts: Mapping[str, datetime]) -> list[Unit]:
+        """The persons that the message's events mean, all of which are pending now.
+
+        `first_receipts`: when events were received first, by their ids. One that was received before keeps the times of
+        its first receipt, so that it says nothing newer when it is sent again.
+        """
         run = run_id(self.envelope.received_at)
         units: list[Unit] = []
-        for index, event in enumerate(self.envelope.events):
-            origin = Origin(self.message.id, str(index), run)
-            found = mapper.units(event, origin)
-            units += (unit for unit in found if unit.origin.number not in counted)
-            if not found and origin.number not in counted:
+        self.ignored = []
+        for number, event in enumerate(self.envelope.events, self.envelope.first):
+            origin = Origin(self.envelope.id, str(number), run, self.envelope.attempt)
+            found = mapper.units(_first_received(event, first_receipts), origin)
+            units += found
+            if not found:
                 self.ignored.append(origin)
         self.pending = {unit.origin.number for unit in units} | {origin.number for origin in self.ignored}
         return units
 
+    def recorded(self, numbers: Set[str]) -> None:
+        """Persons and events of the envelope, whichever message they came in, are recorded."""
+        if self.pending is not None:
+            self.pending -= numbers
+        self.ignored = [origin for origin in self.ignored if origin.number not in numbers]
+
+    def holds(self, origin: Origin) -> bool:
+        """Whether it has the event of which the person came."""
+        place = _event_number(origin.number) - self.envelope.first
+        is_of_envelope = (origin.envelope_id, origin.attempt) == (self.envelope.id, self.envelope.attempt)
+        return is_of_envelope and 0 <= place < len(self.envelope.events)
+
     def event(self, number: str) -> str:
-        """The event that a person came from, as a message of its own."""
-        event = self.envelope.events[int(number.split(".", maxsplit=1)[0])]
-        own = self.envelope
-        _, body = next(pack(own.connection_id, own.received_at, [encode_event(event)], own.correlation_id))
+        """The event that a person came from, as a message of its own, by which it is the same event again."""
+        own, first = self.envelope, _event_number(number)
+        _, body = next(
+            pack(
+                own.connection_id,
+                own.received_at,
+                [encode_event(own.events[first - own.first])],
+                envelope_id=own.id,
+                first=first,
+                attempt=own.attempt + 1,
+                correlation_id=own.correlation_id,
+            )
+        )
         return body
+
+
+def _first_received(event: ProfileEvent, first_receipts: Mapping[str, datetime]) -> ProfileEvent:
+    if event.id is None:
+        return event
+    return event.first_received(min(event.received_at, first_receipts.get(event.id, event.received_at)))
+
+
+def _event_number(number: str) -> int:
+    return int(number.split(".", maxsplit=1)[0])
 
 
 def opened(message: Message, active: Callable[[str], ActiveConnection]) -> OpenMessage | DeadLetter:
@@ -58,3 +104,52 @@ def opened(message: Message, active: Callable[[str], ActiveConnection]) -> OpenM
         return DeadLetter(message.body, "UNDECODABLE_MESSAGE", str(error))
     except NotFoundError as error:
         return DeadLetter(message.body, "UNKNOWN_CONNECTION", str(error))
+
+
+# The messages of one connection in a batch. Several may be of one envelope; an event that several hold is one event.
+
+
+def receipts(open_messages: Iterable[OpenMessage]) -> dict[str, datetime]:
+    """When each id of an event was received first, as far as these messages tell."""
+    found: dict[str, datetime] = {}
+    for open_message in open_messages:
+        for event in open_message.envelope.events:
+            if event.id is not None:
+                found[event.id] = min(event.received_at, found.get(event.id, event.received_at))
+    return found
+
+
+def units_of(
+    open_messages: Iterable[OpenMessage], mapper: Mapper, first_receipts: Mapping[str, datetime]
+) -> list[Unit]:
+    """The persons that the events of these messages mean, each once: of an event and its letter the later attempt."""
+    units: dict[tuple[str, str], Unit] = {}
+    ignored: set[tuple[str, str]] = set()
+    for open_message in open_messages:
+        for unit in open_message.units(mapper, first_receipts):
+            known = units.setdefault(unit.origin[:2], unit)
+            if known.origin.attempt < unit.origin.attempt:
+                units[unit.origin[:2]] = unit
+        open_message.ignored = [origin for origin in open_message.ignored if origin[:2] not in ignored]
+        ignored.update(origin[:2] for origin in open_message.ignored)
+    return list(units.values())
+
+
+def uncounted(
+    open_messages: Iterable[OpenMessage], units: Iterable[Unit], counted: Collection[tuple[str, str]]
+) -> list[Unit]:
+    """The units less those that were counted before, by envelope and number: these are pending no longer."""
+    numbers: defaultdict[str, set[str]] = defaultdict(set)
+    for envelope_id, number in counted:
+        numbers[envelope_id].add(number)
+    for open_message in open_messages:
+        open_message.recorded(numbers[open_message.envelope.id])
+    return [unit for unit in units if unit.origin.number not in numbers[unit.origin.envelope_id]]
+
+
+def holder(open_messages: Sequence[OpenMessage], origin: Origin) -> OpenMessage:
+    """A message that holds the event of which the person came. Raises LookupError when none does."""
+    for open_message in open_messages:
+        if open_message.holds(origin):
+            return open_message
+    raise LookupError(f"no message holds event {origin.number} of envelope {origin.envelope_id}")

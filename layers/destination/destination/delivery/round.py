@@ -5,40 +5,47 @@ whose lead was not as it was looked up, or who have a field that Marketo no long
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-from destination.delivery.conversation import Conversation, Found, HaltError
-from destination.domain.audience import AudienceKey
-from destination.domain.connection import ActiveConnection, Connection
-from destination.domain.consent import sift
-from destination.domain.matching import Lead
+from destination.delivery.conversation import Conversation, Found, HaltError, lead_of
+from destination.domain.connection import ActiveConnection
+from destination.domain.mapping import keys_of
 from destination.domain.outcome import NO_CONSENT, TOO_MANY_MATCHES, rejected
 from destination.domain.person import LedgerRow, Person, Unit, coalesce
-from destination.domain.plan import Plan, Write, decide, in_doubt, needs_lookup
+from destination.domain.plan import Place, Plan, Planner, Write, in_doubt
 from destination.domain.schema import Field, dedupe_key
-from destination.domain.settle import Answer, Answers, Settled, refused, refused_unit, settle
+from destination.domain.settle import Answer, Answers, Progress, Settled, progress, refused, remembering, settle
 from destination.marketo.errors import FIELD_UNKNOWN, INVALID_DATA, LEAD_GONE, SOMEBODY_ELSE_CREATED_IT
+
+_LEAD_ID: Final = Field("id", "integer")
+
+Rows = Mapping[str, LedgerRow]
+"""What the ledger knows, by the person's key."""
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
     """The persons that are settled; those missing from it were held up by `halt` and are to be tried later.
 
-    `ignored` are units that do not concern the connection, as the ledger does not know their persons.
+    `progress`: what Marketo has answered of those all the same. `ignored` are units that do not concern the connection,
+    `kept` the rows of persons who have no others, with what is desired of them.
     """
 
     settled: tuple[Settled, ...]
     halt: HaltError | None
     ignored: tuple[Unit, ...] = ()
+    progress: tuple[Progress, ...] = ()
+    kept: Rows = field(default_factory=dict)
 
 
 class _Round(NamedTuple):
-    """What a round came to: the persons that are settled, and the keys of those to be tried once more."""
+    """What a round came to: the persons that are settled, what is known of others, and the keys to be tried again."""
 
     settled: list[Settled]
+    progress: list[Progress]
     again: list[str]
 
 
@@ -47,65 +54,73 @@ class Delivery:
     """One batch of one connection, on its way.
 
     Leads are looked up by the `dedupe_field`; those who are not found by it, by the `ecid_field` (`legacy_v2`).
-    `remember`: writes rows to the ledger before Marketo is told anything else of these persons.
+    `rows_of` reads rows of the ledger. `remember` writes rows before Marketo is told anything else of these persons.
+    `note` counts those of whom a lead was created, before their lists are changed.
     """
 
     target: ActiveConnection
     conversation: Conversation
     dedupe_field: Field
     clock: Callable[[], datetime]
-    remember: Callable[[Mapping[str, LedgerRow]], None]
+    rows_of: Callable[[Collection[str]], Rows]
+    remember: Callable[[Rows], None]
+    note: Callable[[Sequence[Person]], None]
     ecid_field: Field | None = None
     _missing: frozenset[str] = field(default=frozenset(), init=False)
+    _noted: set[str] = field(default_factory=set, init=False)
 
-    def __call__(self, persons: Mapping[str, Sequence[Unit]], rows: Mapping[str, LedgerRow]) -> Result:
-        """Deliver what is wanted of each person, by dedupe key, given the ledger's rows."""
-        settled: list[Settled] = []
-        ignored: list[Unit] = []
-        lists = self.target.lists
-        known = {key: row.on_lists(lists) for key, row in rows.items()}
-        if self._connection.consent is not None:
-            sifted = sift(persons, known, self._connection.scope)
-            persons, ignored = sifted.persons, sifted.ignored
-            known |= sifted.rows
-            settled += [refused_unit(unit, reason) for unit, reason in sifted.aside]
-        first = self._round([coalesce(key, units, known.get(key)) for key, units in persons.items()], known, last=False)
-        settled += first.settled
+    def __call__(self, persons: Mapping[str, Sequence[Unit]], rows: Rows) -> Result:
+        """Deliver what is wanted of each person, by key, given the ledger's rows."""
+        planner = Planner.of(self.target, self.clock())
+        wanted = [coalesce(key, units, rows.get(key), planner.reach) for key, units in persons.items()]
+        first = self._round([one for one in wanted if one.units], rows, last=False)
+        settled, unsettled = first.settled, first.progress
         if first.again:
             self._missing = self.conversation.missing_fields()
-            known |= {key: known.get(key, LedgerRow()).forgetting_lead() for key in first.again}
-            wanted = [coalesce(key, persons[key], known[key]).without(self._missing) for key in first.again]
-            settled += self._round(wanted, known, last=True).settled
-        return Result(tuple(settled), self.conversation.halt, tuple(ignored))
+            known = {**rows, **{key: rows.get(key, LedgerRow()).forgetting_lead() for key in first.again}}
+            again = [
+                coalesce(key, persons[key], known[key], planner.reach).without(self._missing) for key in first.again
+            ]
+            known |= {one.person.key: one.row for one in settled if one.row is not None}
+            second = self._round(again, known, last=True)
+            settled, unsettled = settled + second.settled, unsettled + second.progress
+        return Result(
+            tuple(settled),
+            self.conversation.halt,
+            ignored=tuple(unit for one in wanted for unit in one.ignored),
+            progress=tuple(unsettled),
+            kept=_kept(wanted, rows),
+        )
 
-    @property
-    def _connection(self) -> Connection:
-        return self.target.connection
-
-    def _round(self, persons: Sequence[Person], rows: Mapping[str, LedgerRow], *, last: bool) -> _Round:
+    def _round(self, persons: Sequence[Person], rows: Rows, *, last: bool) -> _Round:
         """Settle the persons that can be; `last`: nobody is tried once more with what is true by now."""
-        now = self.clock()
-        unknown = [one for one in persons if needs_lookup(self._connection, one, rows.get(one.key), now)]
+        planner = Planner.of(self.target, self.clock())
+        unknown = [one for one in persons if planner.needs_lookup(one, rows.get(one.key))]
         found = self._look_up(unknown)
         held_up = {one.key for one in unknown} - found.leads.keys()
-        plans = self._decide([one for one in persons if one.key not in held_up], rows, found, now)
+        plans = [self._plan(planner, one, rows, found) for one in persons if one.key not in held_up]
+        plans, taken_over = self._spared(planner, plans, rows, found)
+        self.remember(taken_over)
+        rows = {**rows, **taken_over} if taken_over else rows
         self._doubt(plans, rows)
         answers = self._act(plans, last=last)
-        settled, again = self._settle(plans, answers, rows, now, last=last)
-        failed = found.failed
-        return _Round([*(_not_found(one, failed[one.key]) for one in persons if one.key in failed), *settled], again)
+        result = self._settle(plans, answers, rows, planner.now, last=last)
+        for one in persons:
+            if one.key in found.failed:
+                result.settled.append(_not_found(one, found.failed[one.key], rows.get(one.key)))
+        return result
 
     def _look_up(self, persons: Sequence[Person]) -> Found:
         """The leads of each person. Who is in neither part of the answer could not be asked for yet."""
         if self.ecid_field is None:
             return self.conversation.find(self.dedupe_field, [one.key for one in persons])
         with_value = [one.key for one in persons if one.dedupe_value is not None]
-        found = self.conversation.find(self.dedupe_field, with_value)
+        found = self.conversation.find(self.dedupe_field, with_value, self._identities)
         by_ecid: defaultdict[str, list[str]] = defaultdict(list)
         for one in persons:
             if one.ecid is not None and (one.dedupe_value is None or found.leads.get(one.key) == []):
                 by_ecid[dedupe_key(one.ecid, self.ecid_field)].append(one.key)
-        second = self.conversation.find(self.ecid_field, list(by_ecid))
+        second = self.conversation.find(self.ecid_field, list(by_ecid), self._identities)
         for ecid, keys in by_ecid.items():
             for key in keys:
                 found.leads.pop(key, None)
@@ -115,76 +130,146 @@ class Delivery:
                     found.failed[key] = second.failed[ecid]
         return found
 
-    def _decide(
-        self, persons: Iterable[Person], rows: Mapping[str, LedgerRow], found: Found, now: datetime
-    ) -> list[Plan]:
-        return [self._plan(one, rows.get(one.key), found.leads.get(one.key), now) for one in persons]
+    def _plan(self, planner: Planner, person: Person, rows: Rows, found: Found) -> Plan:
+        matches, row = found.leads.get(person.key), rows.get(person.key)
+        if matches == [] and row is not None and row.attributes is not None:
+            # Somebody without a lead has none of the attributes that were sent, however new they were.
+            units = (*person.units, *person.ignored)
+            anew = coalesce(person.key, units, replace(row, attributes=None), planner.reach)
+            person = anew.without(self._missing)
+        return planner.decide(person, row, matches)
 
-    def _plan(self, person: Person, row: LedgerRow | None, matches: list[Lead] | None, now: datetime) -> Plan:
-        wanted = self._as_new(person, row) if matches == [] else person
-        return decide(self._connection, wanted, row, matches, now)
+    def _spared(
+        self, planner: Planner, plans: Sequence[Plan], rows: Rows, found: Found
+    ) -> tuple[list[Plan], dict[str, LedgerRow]]:
+        """The plans, less what would take a lead off that another person has by now, or put one on that is there.
 
-    def _as_new(self, person: Person, row: LedgerRow | None) -> Person:
-        """Somebody without a lead, who has none of the attributes that were delivered, however new they were."""
-        if row is None or row.attributes_at is None:
-            return person
-        return coalesce(person.key, person.units, replace(row, attributes_at=None)).without(self._missing)
-
-    def _doubt(self, plans: Iterable[Plan], rows: Mapping[str, LedgerRow]) -> None:
-        """Let the ledger forget what will no longer be true once Marketo is told something else."""
-        doubtful = {
-            plan.person.key: in_doubt(plan, rows[plan.person.key])
-            for plan in plans
-            if plan.tells and plan.person.key in rows
+        A lead that is no longer the person's may be another's: Marketo says whose it is. Where it is not known by which
+        lead that other person is to be on the list, it takes this one over in its row, one of those that are returned.
+        On a `legacy_v2` connection several persons may be one lead.
+        """
+        owners = self._owners({lead_id for plan in plans for lead_id in plan.strangers}, found)
+        if not owners:
+            return list(plans), {}
+        of_batch = {
+            plan.person.key: planner.places(plan.person, rows.get(plan.person.key), plan.lead_id) for plan in plans
         }
-        self.remember({key: row for key, row in doubtful.items() if row != rows[key]})
+        keys = set().union(*owners.values()) - of_batch.keys()
+        others = {**self.rows_of(keys), **{key: rows[key] for key in keys if key in rows}}
+        standing = {key: planner.places_by_ledger(row) for key, row in others.items()}
+        known = {**others, **{plan.person.key: rows.get(plan.person.key, LedgerRow()) for plan in plans}}
+        claims = {key: planner.wanted_by_ledger(row) for key, row in others.items()}
+        claims |= {plan.person.key: planner.wanted(plan.person) for plan in plans if not plan.looked_up}
+        wanted = {**standing, **of_batch}
+        taken_over: defaultdict[str, set[Place]] = defaultdict(set)
+        for plan in plans:
+            for place in plan.leaving:
+                for one in owners.get(place[1], set()) - {plan.person.key}:
+                    if place[0] in claims.get(one, ()) and place not in wanted[one]:
+                        taken_over[one].add(place)
+        wanted |= {key: wanted[key] | places for key, places in taken_over.items()}
+
+        def held(places: Iterable[Place], key: str, by: Mapping[str, set[Place]]) -> set[Place]:
+            return {
+                place
+                for place in places
+                if any(place in by.get(one, ()) for one in owners.get(place[1], ()) if one != key)
+            }
+
+        spared: list[Plan] = []
+        for plan in plans:
+            key = plan.person.key
+            spared.append(plan.sparing(held(plan.leaving, key, wanted) | held(plan.joining, key, standing)))
+            standing[key] = of_batch[key]
+        return spared, {key: planner.taking_over(known[key], places) for key, places in taken_over.items()}
+
+    def _owners(self, strangers: Collection[int], found: Found) -> dict[int, set[str]]:
+        """By lead the keys of the persons that it may be: of strangers, and on a `legacy_v2` connection of all."""
+        owners: defaultdict[int, set[str]] = defaultdict(set)
+        if self.ecid_field is not None:
+            for key, matches in found.leads.items():
+                for lead in matches:
+                    owners[lead.id] |= {key, *keys_of(lead)}
+        if strangers:
+            asked = self.conversation.find(_LEAD_ID, [str(one) for one in sorted(strangers)], self._identities)
+            for matches in asked.leads.values():
+                for lead in matches:
+                    owners[lead.id] |= keys_of(lead)
+        return dict(owners)
+
+    @property
+    def _identities(self) -> tuple[Field, ...]:
+        """The fields that tell whose a lead is."""
+        return (self.dedupe_field,) if self.ecid_field is None else (self.dedupe_field, self.ecid_field)
+
+    def _doubt(self, plans: Iterable[Plan], rows: Rows) -> None:
+        """Let the ledger forget what will no longer be true once Marketo is told something else.
+
+        Nothing is known of who has no row, so that nothing of it can be wrong. Where there is a consent rule a row is
+        made: who withdraws consent is taken off all lists that it names.
+        """
+        has_rule = self.target.connection.consent is not None
+        doubtful = {
+            plan.person.key: in_doubt(plan, rows.get(plan.person.key, LedgerRow()), self.target)
+            for plan in plans
+            if plan.tells and (has_rule or plan.person.key in rows)
+        }
+        self.remember({key: row for key, row in doubtful.items() if row != rows.get(key)})
 
     def _act(self, plans: Sequence[Plan], *, last: bool) -> dict[str, Answers]:
-        """Carry the plans out; the answers of those of which every call was answered, by the person's key."""
+        """Carry the plans out; what was answered, by the person's key."""
         written = self.conversation.write(plans, last=last)
+        self._note_creations(plans, written)
         listed = self.conversation.change_lists(plans, written)
-        answers: dict[str, Answers] = {}
-        for plan in plans:
-            key = plan.person.key
-            if _is_answered(plan, written.get(key), listed[key]):
-                lists = {audience: tuple(given) for audience, given in listed[key].items()}
-                answers[key] = Answers(written.get(key), lists)
-        return answers
+        return {
+            plan.person.key: Answers(
+                written.get(plan.person.key), listed.joins[plan.person.key], listed.leaves[plan.person.key]
+            )
+            for plan in plans
+        }
+
+    def _note_creations(self, plans: Iterable[Plan], written: Mapping[str, Answer]) -> None:
+        """A creation stands in the run before lists are changed: who comes after us finds a lead, and no new one."""
+        noted = [
+            plan.person
+            for plan in plans
+            if plan.write is Write.CREATE and plan.add and lead_of(plan, written.get(plan.person.key)) is not None
+        ]
+        if noted:
+            self.note(noted)
+            self._noted |= {one.key for one in noted}
 
     def _settle(
-        self,
-        plans: Iterable[Plan],
-        answers: Mapping[str, Answers],
-        rows: Mapping[str, LedgerRow],
-        now: datetime,
-        *,
-        last: bool,
+        self, plans: Iterable[Plan], answers: Mapping[str, Answers], rows: Rows, now: datetime, *, last: bool
     ) -> _Round:
-        result = _Round([], [])
+        result = _Round([], [], [])
         for plan in plans:
             key = plan.person.key
-            if key not in answers:
-                continue
-            if not last and _is_stale(plan, answers[key]):
+            row, given, is_noted = rows.get(key), answers[key], key in self._noted
+            if not given.are_all_of(plan):
+                if given.write is not None or given.joins or given.leaves:
+                    result.progress.append(progress(self.target, plan, given, row, now, is_noted=is_noted))
+            elif not last and _is_stale(plan, given):
                 result.again.append(key)
             else:
-                result.settled.append(settle(self.target, plan, answers[key], rows.get(key), now))
+                result.settled.append(settle(self.target, plan, given, row, now, is_noted=is_noted))
         return result
 
 
-def _not_found(person: Person, code: str) -> Settled:
+def _not_found(person: Person, code: str, row: LedgerRow | None) -> Settled:
     """A person whose leads Marketo cannot answer for."""
-    return refused(person, TOO_MANY_MATCHES if code == INVALID_DATA else rejected(code))
+    return refused(person, TOO_MANY_MATCHES if code == INVALID_DATA else rejected(code), row)
 
 
-def _is_answered(plan: Plan, written: Answer | None, listed: Mapping[AudienceKey, Sequence[Answer]]) -> bool:
-    if plan.write is not Write.NOTHING:
-        if written is None:
-            return False
-        if written.code is not None:
-            return True
-    joined = all(audience in listed for audience in plan.add)
-    return joined and all(len(listed.get(audience, ())) == len(leads) for audience, leads in plan.remove.items())
+def _kept(persons: Iterable[Person], rows: Rows) -> dict[str, LedgerRow]:
+    """The rows of persons whose events do not concern the connection, where what is desired of them has changed."""
+    kept: dict[str, LedgerRow] = {}
+    for one in persons:
+        row = rows.get(one.key)
+        known = remembering(one, row) if not one.units else row
+        if known is not None and known != row:
+            kept[one.key] = known
+    return kept
 
 
 def _is_stale(plan: Plan, answers: Answers) -> bool:
@@ -192,5 +277,6 @@ def _is_stale(plan: Plan, answers: Answers) -> bool:
     if answers.write is not None and answers.write.code is not None:
         stale = {LEAD_GONE} if plan.write is Write.UPDATE else SOMEBODY_ELSE_CREATED_IT
         return answers.write.code in {*stale, FIELD_UNKNOWN}
-    gone = {one.lead_id for given in answers.lists.values() for one in given if one.code == LEAD_GONE}
-    return plan.lead_id in gone or (plan.verdict is NO_CONSENT and bool(gone))
+    joined = {one.lead_id for one in answers.joins.values() if one.code == LEAD_GONE}
+    left = {one.lead_id for given in answers.leaves.values() for one in given if one.code == LEAD_GONE}
+    return plan.lead_id in joined | left or (plan.verdict is NO_CONSENT and bool(left))

@@ -5,14 +5,14 @@ lease ─▶ is it paused? ─▶ pace of the strictest limits ─▶ one connec
 
 import contextlib
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from destination.delivery.connection import RETRY_BLOCKED, ConnectionResult, DeliverConnection, InstanceHalt
+from destination.delivery.connection import RETRY_BLOCKED, SETTLING, ConnectionResult, DeliverConnection, InstanceHalt
 from destination.delivery.open_message import OpenMessage
 from destination.delivery.requeue import Requeue, requeue
 from destination.domain.connection import Connection, Limits
@@ -23,13 +23,9 @@ from destination.marketo.errors import InstanceWaitsError
 from destination.marketo.instance import Marketo
 from destination.marketo.pace import Pace
 from destination.store.errors import AWS_ERRORS, NotFoundError, aws_code
-from destination.store.leases import Lease
-from destination.store.ledger import LeaseLostError
+from destination.store.leases import Lease, LeaseLostError
 
 MAX_CALL_TIME: Final = timedelta(seconds=95)
-SETTLING: Final = timedelta(seconds=15)
-"""What a batch needs after its last call: to record what became of it, and to requeue the rest."""
-
 LEASE_MARGIN: Final = timedelta(seconds=60)
 """How long a lease outlives the invocation that took it, so that no call of a dead holder is still on its way."""
 
@@ -54,6 +50,7 @@ class Leases(Protocol):
     """Who may deliver to an instance, and until when."""
 
     def acquire(self, munchkin_id: str, now: datetime, until: datetime) -> Lease | None: ...
+    def enter(self, lease: Lease, shards: Collection[int]) -> None: ...
     def release(self, lease: Lease, pace: PaceState, pause: Pause | None) -> None: ...
 
 

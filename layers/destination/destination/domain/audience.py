@@ -1,12 +1,15 @@
 """An audience, and its activation: switched on for a connection, with its static list and its start and end."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 DEFAULT_NAMESPACE = "ups"
 """The namespace of audiences built by Experience Platform's own Segmentation Service."""
+
+DORMANT_FOR: Final = timedelta(days=90)
+"""How long it is remembered what the source says of an audience that was deactivated, so that it can come back."""
 
 
 class AudienceKey(NamedTuple):
@@ -24,10 +27,22 @@ class WhenListMissing(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class EmptiedTo:
+    """How far a list was emptied: where in the ledger, when, how many are `left` on it by then, by Marketo's code."""
+
+    cursor: str
+    at: datetime
+    left: tuple[tuple[str, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Activation:
     """An audience switched on for a connection; on a `profile_only` connection it has no list.
 
-    `version`: grows with every change by an operator; 0 as long as it is not stored.
+    `may_hold_others`: whether others may have put people on the list, as it was there before the audience was
+    activated. `fill_at`: from when on the list is to be filled with those whom the ledger knows (None: it is not).
+    `emptied_to`: how far it was emptied, if it is to be deactivated empty. `version`: grows with every change by an
+    operator; 0 as long as it is not stored.
     """
 
     audience: AudienceKey
@@ -40,8 +55,20 @@ class Activation:
     list_name: str | None = None
     when_list_missing: WhenListMissing = WhenListMissing.BLOCK
     labels: tuple[str, ...] = ()
+    may_hold_others: bool = True
+    fill_at: datetime | None = None
+    emptied_to: EmptiedTo | None = None
     version: int = 0
 
     def is_scheduled(self, at: datetime) -> bool:
         """Whether an event of a time counts: from the start on, and before the end."""
         return (self.start is None or self.start <= at) and (self.end is None or at < self.end)
+
+    def opens_at(self, now: datetime) -> datetime | None:
+        """When events count next: at once, at the start, or never again (None)."""
+        opens = now if self.start is None else max(now, self.start)
+        return opens if self.is_scheduled(opens) else None
+
+    def is_fill_due(self, now: datetime) -> bool:
+        """Whether it has a list that is to be filled by now."""
+        return self.list_id is not None and self.fill_at is not None and self.fill_at <= now

@@ -4,6 +4,7 @@ Source: Adobe, "Marketo Engage destination": supported audiences, scheduling.
 """
 
 import re
+from datetime import datetime
 from typing import Final
 
 from destination.domain.audience import Activation
@@ -50,6 +51,22 @@ def activation_change_problems(before: Activation, after: Activation) -> list[Pr
     }
     message = "cannot be changed: deactivate the audience, then activate it again"
     return [Problem(path, message) for path, changed in fixed.items() if changed]
+
+
+def fill_time(before: Activation | None, after: Activation, now: datetime, *, has_delivered: bool) -> datetime | None:
+    """From when on the list of an activation is to be filled, once it is stored in place of another, if of any.
+
+    The ledger may know people of whom the list knows nothing: of before the audience was activated, where the
+    connection `has_delivered`, or while it had another list, or while it was not open. None: there is nothing to fill.
+    """
+    opens = after.opens_at(now)
+    if after.list_id is None or opens is None:
+        return None
+    if before is None:
+        return opens if has_delivered or opens > now else None
+    stays = (before.list_id, before.start, before.end) == (after.list_id, after.start, after.end)
+    stays_open = before.list_id == after.list_id and before.is_scheduled(now) and opens == now
+    return before.fill_at if stays or stays_open else opens
 
 
 def room_problems(activations: int) -> list[Problem]:

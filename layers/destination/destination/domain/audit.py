@@ -35,6 +35,7 @@ class AuditAction(StrEnum):
     DEACTIVATE_AUDIENCE = "deactivate_audience"
     SET_ALERTS = "set_alerts"
     REQUEST_VERIFICATION = "request_verification"
+    CANCEL_VERIFICATION = "cancel_verification"
     SET_POLICIES = "set_policies"
 
 

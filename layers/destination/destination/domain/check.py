@@ -16,7 +16,7 @@ from destination.domain.connection import DEFAULT_PARTITION, Connection
 from destination.domain.connection_rules import identity_fields
 from destination.domain.event import ProfileEvent
 from destination.domain.mapping import values_at
-from destination.domain.matching import UNSUPPORTED_DEDUPE_FIELDS, rule_of
+from destination.domain.matching import is_lead_id_or_ecid, rule_of
 from destination.domain.problem import Problem
 from destination.domain.schema import Field, InvalidValueError, Schema, coerce, dedupe_value
 from destination.domain.xdm import loss, mismatch
@@ -82,7 +82,7 @@ def judged(name: CheckName, problems: Sequence[Problem], good: str) -> Check:
 def dedupe_choices(schema: Schema) -> list[Field]:
     """The fields that people can be found by, by name: the searchable ones without Lead ID and ECID."""
     searchable = (schema.fields.get(name, Field(name, "", display_name=name)) for name in sorted(schema.searchable))
-    return [field for field in searchable if field.name.lower() not in UNSUPPORTED_DEDUPE_FIELDS]
+    return [field for field in searchable if not is_lead_id_or_ecid(field.name)]
 
 
 def dedupe_problems(connection: Connection, schema: Schema) -> list[Problem]:
@@ -151,6 +151,20 @@ def partition_problems(connection: Connection, partitions: Collection[str]) -> l
         return []
     message = f"Marketo has no partition {wanted} that the API user can see{_like(wanted, partitions)}"
     return [Problem("partition", f"{message}; see the call marketo/partitions, or extend the API user's role")]
+
+
+def partition_warnings(connection: Connection, partitions: Collection[str]) -> list[Problem]:
+    """What it means that the API user sees only some of the partitions: every instance has Default.
+
+    `partitions`: those that the API user sees.
+    """
+    if DEFAULT_PARTITION in partitions:
+        return []
+    hidden = f"the API user does not see the partition {DEFAULT_PARTITION}, so people are found in some partitions only"
+    creates = rule_of(connection).creates
+    others = "created a second time" if creates else "taken for unknown and excluded (PERSON_NOT_FOUND)"
+    message = f"{hidden}; those who are in the others are {others}. Give its role access to all workspaces"
+    return [Problem("partition", f"{message} and partitions")]
 
 
 def workspace_problems(connection: Connection, workspaces: Collection[str]) -> list[Problem]:

@@ -159,7 +159,9 @@ class Connection:
     do not stay for ever. `lead_cache`: how long the lead id of a person with one match is trusted (zero: not at all).
     `marketing_actions`: what the data is used for in Marketo, which data usage policies may deny. `ecid_field`: on a
     `legacy_v2` connection, the searchable field that holds the ECID. `propagate_renames`: a renamed audience renames
-    its list.
+    its list. `delivered_at`: when its first event was delivered; since then people are known by what it finds them by.
+    `credentials_version`: the version of its secret that holds its credentials (None: it has none). `is_discarded`: it
+    is being deleted, and what is queued for it is delivered no more.
     """
 
     id: str
@@ -179,7 +181,7 @@ class Connection:
     scope: Scope = Scope.ACTIVATED_AUDIENCES
     on_invalid: OnInvalid = OnInvalid.DROP
     resend_unchanged_after: timedelta = timedelta(hours=24)
-    lead_cache: timedelta = timedelta(hours=24)
+    lead_cache: timedelta = timedelta(0)
     blocked_cause: str | None = None
     deleting_since: datetime | None = None
     generation: Generation = Generation.CURRENT
@@ -190,6 +192,9 @@ class Connection:
     alerts: tuple[Subscription, ...] = ()
     waiting: Waiting | None = None
     verification: Schedule | None = None
+    credentials_version: str | None = None
+    delivered_at: datetime | None = None
+    is_discarded: bool = False
 
     @property
     def lookup_fields(self) -> tuple[str, ...]:
@@ -202,10 +207,19 @@ class Connection:
 
 @dataclass(frozen=True, slots=True)
 class ActiveConnection:
-    """A connection with its activations: all that the delivery of an event needs to know."""
+    """A connection with its activations: all that the delivery of an event needs to know.
+
+    `dormant`: the audiences that were deactivated within DORMANT_FOR; what the source says of them is remembered.
+    """
 
     connection: Connection
     activations: Mapping[AudienceKey, Activation]
+    dormant: frozenset[AudienceKey] = frozenset()
+
+    @property
+    def known(self) -> frozenset[AudienceKey]:
+        """The audiences of which it is remembered what the source says: activated ones and dormant ones."""
+        return self.dormant.union(self.activations)
 
     @property
     def lists(self) -> dict[AudienceKey, int | None]:

@@ -25,7 +25,7 @@ from destination.domain.connection import (
     WhenEmpty,
     WhenMissing,
 )
-from destination.domain.matching import REQUIRED_TO_CREATE, UNSUPPORTED_DEDUPE_FIELDS, rule_of
+from destination.domain.matching import REQUIRED_TO_CREATE, UNSUPPORTED_DEDUPE_FIELDS, is_lead_id_or_ecid, rule_of
 from destination.domain.problem import Problem
 from destination.domain.xdm import unsupported
 
@@ -73,6 +73,10 @@ _IDENTITIES: Final = {
     Generation.LEGACY_V2: (EMAIL_TARGET, ECID_TARGET),
 }
 _LEGACY_DEDUPE_FIELD: Final = "email"
+_ANOTHER: Final = (
+    "create another connection with it, and move each audience there: deactivate it here, then activate it there with "
+    "the id of its list as list.id"
+)
 _PATH_WANTED: Final = "must be a dotted path such as person.name.firstName or identityMap.email"
 
 
@@ -165,12 +169,45 @@ def missing_to_enable(active: ActiveConnection, *, has_credentials: bool) -> lis
     return missing
 
 
-def change_problems(before: Connection, after: Connection) -> list[Problem]:
-    """What can never be changed."""
-    if before.munchkin_id == after.munchkin_id:
-        return []
-    reason = "the lists and leads it delivered to are those of one instance; create another connection"
-    return [Problem("munchkin_id", f"cannot be changed: {reason}")]
+def change_problems(
+    before: Connection, after: Connection, *, has_lists: bool = False, same_people: bool = False
+) -> list[Problem]:
+    """What cannot be changed. `has_lists`: whether audiences have lists; `same_people`: as for `key_problems`."""
+    problems = []
+    if before.munchkin_id != after.munchkin_id:
+        reason = "the lists and leads it delivered to are those of one instance; create another connection"
+        problems.append(Problem("munchkin_id", f"cannot be changed: {reason}"))
+    if before.workspace != after.workspace and has_lists:
+        reason = f"the audiences have lists in workspace {before.workspace}, and lists stay where they are"
+        message = f"cannot be changed: {reason}; disable the connection, deactivate the audiences, change it"
+        problems.append(Problem("workspace", f"{message}, and activate them again, so that they get lists there"))
+    if before.delivered_at is not None:
+        problems += key_problems(before, after, same_people=same_people)
+    return problems
+
+
+def key_problems(before: Connection, after: Connection, *, same_people: bool = False) -> list[Problem]:
+    """What people would be known by differently, so that what was delivered to them would not be found again.
+
+    It cannot be changed of a connection that has delivered. `same_people`: the sources of the identities give the same
+    people the same values as before.
+    """
+    problems = [
+        Problem(path, f"cannot be changed once events were delivered: people are known by it; {_ANOTHER}")
+        for path in ("dedupe_field", "ecid_field", "generation")
+        if getattr(before, path) != getattr(after, path)
+    ]
+    if same_people or before.generation != after.generation:
+        return problems
+    was, now = _identity_sources(before), _identity_sources(after)
+    targets = [row.target for row in after.mapping]
+    for target in identities(before):
+        if was.get(target) != now.get(target):
+            message = f"the source of {target} cannot be changed once events were delivered: people are known by it"
+            same = "if it gives the same people the same values, PATCH the connection with same_people: true beside it"
+            path = f"mapping[{targets.index(target)}].source" if target in targets else "mapping"
+            problems.append(Problem(path, f"{message}; {same}; else {_ANOTHER}"))
+    return problems
 
 
 def grace_problems(grace: timedelta) -> list[Problem]:
@@ -179,11 +216,15 @@ def grace_problems(grace: timedelta) -> list[Problem]:
     return [Problem("grace", f"must be from PT0S to P{MAX_GRACE.days}D")]
 
 
+def _identity_sources(connection: Connection) -> dict[str, str]:
+    return {row.target: row.source for row in connection.mapping if row.target in identities(connection)}
+
+
 def _identity_problems(connection: Connection) -> Iterator[Problem]:
     if not MUNCHKIN_ID.fullmatch(connection.munchkin_id):
         message = "must be a Munchkin ID such as 123-ABC-456; find it in Marketo under Admin, Integration, Munchkin"
         yield Problem("munchkin_id", message)
-    if connection.dedupe_field.lower() in UNSUPPORTED_DEDUPE_FIELDS:
+    if is_lead_id_or_ecid(connection.dedupe_field):
         message = "Marketo's Lead ID and ECID cannot identify a person; choose a searchable field such as email"
         yield Problem("dedupe_field", message)
 

@@ -1,9 +1,10 @@
 """One profile with its attributes, identities and audience memberships at a time."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from typing import Self
 
 from destination.domain.audience import AudienceKey
 
@@ -27,11 +28,22 @@ class ProfileEvent:
     """What a source said of one profile.
 
     `at` is the time of the attributes: when the event occurred, else when it was received. `identities` holds every
-    identity of the profile by namespace, in lower case.
+    identity of the profile by namespace, in lower case. `received_at`: the events of a body are received one after the
+    other, in the order of its records. `id`: the sender's own; the same id again is the same event sent again.
     """
 
     at: datetime
     profile: Mapping[str, object]
     identities: Mapping[str, tuple[str, ...]]
     memberships: tuple[Membership, ...]
+    received_at: datetime
     id: str | None = None
+
+    def first_received(self, at: datetime) -> Self:
+        """The event with the times that it had when it was received first, at a time not after this receipt.
+
+        Its own times stay; those that it has from a receipt, or that lay in the future then, become the first
+        receipt's. Hence an event that is sent again with the same id says nothing newer than it said before.
+        """
+        memberships = tuple([one if one.at <= at else replace(one, at=at) for one in self.memberships])
+        return replace(self, at=min(self.at, at), memberships=memberships, received_at=at)

@@ -5,6 +5,7 @@ Source: Adobe, "Marketo Engage destination", mapping requirements and supported 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import NamedTuple, Self
 
 from destination.domain.connection import (
@@ -22,13 +23,12 @@ from destination.domain.connection import (
 )
 from destination.domain.consent import is_given
 from destination.domain.event import Membership, ProfileEvent
-from destination.domain.matching import rule_of
+from destination.domain.matching import Lead, rule_of
 from destination.domain.outcome import (
     INVALID_ATTRIBUTE,
     INVALID_DEDUPE_VALUE,
     MISSING_DEDUPE_VALUE,
     NO_CONSENT,
-    OUTSIDE_SCHEDULE,
     Reason,
 )
 from destination.domain.person import Origin, Unit
@@ -51,7 +51,11 @@ _BY_ECID = "ecid,"
 
 @dataclass(frozen=True, slots=True)
 class _Row:
+    """A row of the mapping; `namespace`: that of the identity that it takes, if it takes one."""
+
     path: tuple[str, ...]
+    namespace: str | None
+    name: str
     into: Field
     clears: bool
     sends_empty: bool
@@ -73,6 +77,7 @@ class Mapper:
     """
 
     target: ActiveConnection
+    now: datetime
     dedupe_path: tuple[str, ...]
     dedupe_field: Field
     rows: tuple[_Row, ...]
@@ -83,8 +88,11 @@ class Mapper:
     ecid_field: Field | None
 
     @classmethod
-    def of(cls, target: ActiveConnection, schema: Schema) -> Self:
-        """Prepare the mapping against the instance's schema; a target that the schema lacks is always dropped."""
+    def of(cls, target: ActiveConnection, schema: Schema, now: datetime) -> Self:
+        """Prepare the mapping against the instance's schema; a target that the schema lacks is always dropped.
+
+        `now`: what is within an audience's schedule now counts, whenever it was said.
+        """
         connection = target.connection
         by = connection.dedupe_field
         is_legacy = connection.generation is Generation.LEGACY_V2
@@ -112,6 +120,7 @@ class Mapper:
             rows, unknown = [], []
         return cls(
             target,
+            now,
             dedupe_path,
             schema.fields.get(by, Field(by, "string")),
             tuple(rows),
@@ -123,34 +132,27 @@ class Mapper:
         )
 
     def units(self, event: ProfileEvent, origin: Origin) -> list[Unit]:
-        """The event's persons: one per value of the dedupe source; none when the event does not concern the connection.
+        """The event's persons: one per value of the dedupe source.
 
-        An event concerns the connection if it names an activated audience, or if the connection's scope is every
-        profile. Attributes that do not fit are dropped and named in the unit. Without consent the unit says only this,
-        and an event that does not concern the connection may be a withdrawal that does.
+        Whether an event that names no activated audience concerns the connection depends on the person; of such an
+        event without an identity there is none. Attributes that do not fit are dropped and named in the unit. Without
+        consent the unit has no attributes.
         """
-        memberships, unscheduled = self._memberships(event)
-        is_wanted = bool(memberships) or self.target.connection.scope is Scope.ALL_PROFILES
-        concerns = is_wanted or bool(unscheduled)
+        memberships, unscheduled, dormant = self._memberships(event)
+        is_wanted = bool(memberships or unscheduled) or self.target.connection.scope is Scope.ALL_PROFILES
         consents = None if self.consent is None else is_given(self.consent, event.profile)
-        if not concerns and consents is not False:
-            return []
         ecid = self._ecid(event) if self.ecid_field is not None else None
         identities = self._identities(event, ecid)
+        if not is_wanted:
+            identities = [one for one in identities if one.key is not None]
         fields: dict[str, FieldValue] = {}
         dropped: tuple[str, ...] = ()
         refused: Reason | None = None
         if consents is False:
-            identities = [
-                _Identity(None, None, NO_CONSENT) if one.key is None else one
-                for one in identities
-                if concerns or one.key is not None
-            ]
-        else:
+            identities = [_Identity(None, None, NO_CONSENT) if one.key is None else one for one in identities]
+        elif identities:
             fields, dropped = self._fields(event)
-            if not is_wanted:
-                refused = OUTSIDE_SCHEDULE
-            elif dropped and self.fails_for_dropped:
+            if dropped and self.fails_for_dropped:
                 refused = INVALID_ATTRIBUTE
         return [
             Unit(
@@ -162,9 +164,12 @@ class Mapper:
                 dropped=dropped,
                 memberships=memberships,
                 unscheduled=unscheduled,
+                dormant=dormant,
                 refusal=refusal or refused,
                 consents=consents,
                 ecid=ecid.value if ecid else None,
+                received_at=event.received_at,
+                event_id=event.id,
             )
             for number, (key, value, refusal) in enumerate(identities)
         ]
@@ -176,7 +181,7 @@ class Mapper:
             for name in self.unknown
         }
         for row in self.rows:
-            value = next(iter(values_at(event, row.path)), None)
+            value = _value_at(event, row)
             if value is not None and not _is_blank(value):
                 try:
                     coerce(value, row.into)
@@ -184,14 +189,24 @@ class Mapper:
                     refusals[row.into.name] = error
         return refusals
 
-    def _memberships(self, event: ProfileEvent) -> tuple[tuple[Membership, ...], tuple[Membership, ...]]:
-        """The event's memberships in activated audiences: those within the audience's start and end, and the others."""
+    def _memberships(self, event: ProfileEvent) -> tuple[tuple[Membership, ...], ...]:
+        """The event's memberships in activated audiences, within their start and end and outside, and in dormant ones.
+
+        What was said within the schedule counts after its end too: it may have waited.
+        """
         scheduled: list[Membership] = []
         unscheduled: list[Membership] = []
+        dormant: list[Membership] = []
         for one in event.memberships:
-            if (activation := self.target.activations.get(one.audience)) is not None:
-                (scheduled if activation.is_scheduled(event.at) else unscheduled).append(one)
-        return tuple(scheduled), tuple(unscheduled)
+            activation = self.target.activations.get(one.audience)
+            if activation is None:
+                if one.audience in self.target.dormant:
+                    dormant.append(one)
+            elif activation.is_scheduled(self.now) or activation.is_scheduled(event.at):
+                scheduled.append(one)
+            else:
+                unscheduled.append(one)
+        return tuple(scheduled), tuple(unscheduled), tuple(dormant)
 
     def _identities(self, event: ProfileEvent, ecid: _Identity | None) -> list[_Identity]:
         found: dict[str | None, _Identity] = {}
@@ -200,7 +215,7 @@ class Mapper:
                 one = _identity(value, self.dedupe_field)
                 found.setdefault(one.key, one)
         if ecid is not None and found.keys() <= {None}:
-            return [ecid if ecid.key is None else _Identity(f"{_BY_ECID}{ecid.key}", None, None)]
+            return [ecid if ecid.key is None else _Identity(key_by_ecid(ecid.key), None, None)]
         return list(found.values()) or [_Identity(None, None, MISSING_DEDUPE_VALUE)]
 
     def _ecid(self, event: ProfileEvent) -> _Identity | None:
@@ -211,24 +226,47 @@ class Mapper:
         fields: dict[str, FieldValue] = {}
         dropped: list[str] = []
         for row in self.rows:
-            value = next(iter(values_at(event, row.path)), None)
+            value = _value_at(event, row)
             if value is None:
                 if row.clears:
-                    fields[row.into.name] = None
-            elif _is_blank(value):
+                    fields[row.name] = None
+            elif type(value) is str and not value.strip():
                 if row.sends_empty:
-                    fields[row.into.name] = ""
+                    fields[row.name] = ""
             else:
                 try:
-                    fields[row.into.name] = coerce(value, row.into)
+                    fields[row.name] = coerce(value, row.into)
                 except InvalidValueError:
-                    dropped.append(row.into.name)
+                    dropped.append(row.name)
         return fields, (*dropped, *self.unknown)
+
+
+def key_by_ecid(ecid: str) -> str:
+    """The key of a person without an e-mail address."""
+    return f"{_BY_ECID}{ecid}"
+
+
+def keys_of(lead: Lead) -> set[str]:
+    """The keys of the persons that a lead may be, by its dedupe value and, where it was asked for, its ECID."""
+    value, *ecids = lead.others
+    return {key for key in (value, *(key_by_ecid(one) for one in ecids if one)) if key}
 
 
 def _prepared(row: MappingRow, path: tuple[str, ...], into: Field) -> _Row:
     clears, sends_empty = row.when_missing is WhenMissing.CLEAR, row.when_empty is WhenEmpty.SEND
-    return _Row(path, into, clears=clears and into.updateable, sends_empty=sends_empty and into.updateable)
+    return _Row(
+        path,
+        _namespace_of(path),
+        into.name,
+        into,
+        clears=clears and into.updateable,
+        sends_empty=sends_empty and into.updateable,
+    )
+
+
+def _namespace_of(path: tuple[str, ...]) -> str | None:
+    """The namespace of the identities that a path leads to; None: it leads into the profile."""
+    return ".".join(path[1:]).lower() if path and path[0].lower() == _IDENTITIES else None
 
 
 def _identity(value: object, by: Field) -> _Identity:
@@ -245,14 +283,29 @@ def _is_blank(value: object) -> bool:
 
 def values_at(event: ProfileEvent, path: tuple[str, ...]) -> Sequence[object]:
     """Every value at a path; absent, null and `{}` all mean that the profile has none."""
-    if path and path[0].lower() == _IDENTITIES:
-        return event.identities.get(".".join(path[1:]).lower(), ())
+    namespace = _namespace_of(path)
+    if namespace is not None:
+        return event.identities.get(namespace, ())
+    value = _attribute_at(event, path)
+    return () if value is None else (value,)
+
+
+def _value_at(event: ProfileEvent, row: _Row) -> object:
+    """The one value that a row takes; None: the profile has none."""
+    if row.namespace is not None:
+        return next(iter(event.identities.get(row.namespace, ())), None)
+    return _attribute_at(event, row.path)
+
+
+def _attribute_at(event: ProfileEvent, path: tuple[str, ...]) -> object:
+    """A list attribute has one value here, its first; only identities stand for a person each."""
     value: object = event.profile
     for name in path:
         if not isinstance(value, dict):
-            return ()
+            return None
         value = value.get(name)
-    if value is None or value == {}:
-        return ()
-    # A list attribute has one value here, its first; only identities stand for a person each.
-    return [one for one in value if one is not None][:1] if isinstance(value, list) else (value,)
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list):
+        return next((one for one in value if one is not None), None)
+    return None if value == {} else value

@@ -12,11 +12,15 @@ from destination.domain.connection import Connection, PersonAction, SyncType
 
 @dataclass(frozen=True, slots=True)
 class Lead:
-    """A lead as a lookup returns it; `key` is its dedupe value, normalised like the person's."""
+    """A lead as a lookup returns it; `key` is its dedupe value, normalised like the person's.
+
+    `others`: its keys by other fields that were asked for (None: it has no value there).
+    """
 
     id: int
     key: str
     updated_at: datetime
+    others: tuple[str | None, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +59,15 @@ REQUIRED_TO_CREATE = ("firstName", "lastName", "email")
 
 UNSUPPORTED_DEDUPE_FIELDS = frozenset({"id", "ecids"})
 """Marketo's Lead ID and ECID cannot identify a person, searchable or not."""
+
+_LEAD_ID_OR_ECID = frozenset(
+    {"id", "leadid", "marketoid", "marketoleadid", "ecid", "ecids", "experiencecloudid", "experiencecloudids"}
+)
+
+
+def is_lead_id_or_ecid(name: str) -> bool:
+    """Whether somebody who writes this as a field means Marketo's Lead ID or ECID, however it is spelled."""
+    return "".join(filter(str.isalnum, name.casefold())) in _LEAD_ID_OR_ECID
 
 
 def newest_match(leads: Sequence[Lead]) -> Lead:

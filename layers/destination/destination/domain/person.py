@@ -2,32 +2,47 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import NamedTuple, Self
 
 from destination.domain.audience import AudienceKey
 from destination.domain.event import Membership, MembershipStatus
-from destination.domain.outcome import Reason
+from destination.domain.outcome import NO_CONSENT, OUTSIDE_SCHEDULE, SUPERSEDED, Reason
 from destination.domain.schema import FieldValue
 
 _encode = json.JSONEncoder(check_circular=False, sort_keys=True, separators=(",", ":")).encode
 
 
-class Origin(NamedTuple):
-    """Where a unit came from: the queue's message, the event's place in it, and the hour it was received in.
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
-    The same message and number again is the same event delivered again, and is not counted again.
+
+class Origin(NamedTuple):
+    """Where a unit came from: the envelope's own id, the event's number in it, and the hour it was received in.
+
+    The same envelope and number again is the same event delivered again, and is not counted again. `attempt`: how often
+    it has been a dead letter.
     """
 
-    message_id: str
+    envelope_id: str
     number: str
     run_id: str
+    attempt: int = 0
 
     def person(self, number: int) -> "Origin":
         """The same event's further persons, one per identity."""
         return self._replace(number=f"{self.number}.{number}")
+
+
+class Said(NamedTuple):
+    """When something was said, and when that was received: what is later in this order is newer.
+
+    Of equal times the one received later wins: an exit may carry the time of the entry.
+    """
+
+    at: datetime
+    received_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +50,11 @@ class Unit:
     """One event's person: the unit of accounting.
 
     `memberships` are those of activated audiences, `unscheduled` those of them that came outside the audience's start
-    and end; `dropped` names the lead fields whose values Marketo cannot take; `refusal` is set where the unit can be no
-    part of a person. `consents`: whether the profile has consent (None: the connection has no consent rule); without it
-    the unit has no fields. `ecid`: on a `legacy_v2` connection what else the person is known by.
+    and end, `dormant` those of audiences that were deactivated lately; `dropped` names the lead fields whose values
+    Marketo cannot take; `refusal` is set where the unit can be no part of a person. `consents`: whether the profile has
+    consent (None: the connection has no consent rule); without it the unit has no fields. `ecid`: on a `legacy_v2`
+    connection what else the person is known by. `received_at`: when the event was received first; `event_id`: what its
+    sender calls it, if anything.
     """
 
     origin: Origin
@@ -49,109 +66,164 @@ class Unit:
     memberships: tuple[Membership, ...]
     refusal: Reason | None = None
     unscheduled: tuple[Membership, ...] = ()
+    dormant: tuple[Membership, ...] = ()
     consents: bool | None = None
     ecid: FieldValue = None
+    received_at: datetime = EPOCH
+    event_id: str | None = None
+
+    @property
+    def said(self) -> Said:
+        """When its attributes and its consent were said."""
+        return Said(self.at, self.received_at)
+
+    @property
+    def names_audience(self) -> bool:
+        """Whether it names an activated audience."""
+        return bool(self.memberships or self.unscheduled)
 
 
 @dataclass(frozen=True, slots=True)
-class Delivered:
-    """An audience's membership as Marketo was last told.
-
-    `list_id`: the list that the person is known to be on (None: on none, or it is not known). `lead_id`: the lead that
-    was put there, or may have been.
-    """
+class Desired:
+    """What the source said last of a person's membership in an audience."""
 
     status: MembershipStatus
-    at: datetime
+    said: Said
+
+    @property
+    def is_realized(self) -> bool:
+        return self.status is MembershipStatus.REALIZED
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What Marketo was told of a person's membership in an audience: the leads that were put on a list.
+
+    `leads` is empty for somebody who was taken off. Where it `is_sure` of nothing, Marketo is just being told, and each
+    of the leads may be on the list or not.
+    """
+
+    list_id: int
+    leads: tuple[int, ...]
+    is_sure: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Attributes:
+    """The attributes that were sent last: their digest (None: they are being sent), when, and to which lead."""
+
+    digest: str | None
+    said: Said
+    sent_at: datetime
     lead_id: int | None = None
-    list_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentWord:
+    """The newest word on a person's consent."""
+
+    is_given: bool
+    said: Said
 
 
 @dataclass(frozen=True, slots=True)
 class LedgerRow:
-    """The ledger's row of one person: what was last delivered. It carries no profile data.
+    """The ledger's row of one person: what the source wants, and what Marketo was told. It carries no profile data.
 
-    `lead_id` is kept only where exactly one lead matched, with the time it was looked up at; without a lead that time
-    says when nobody was found. `attributes_at` is the time of the newest attributes, `sent_at` when they were sent.
-    `consented_at` and `withdrawn_at` are the times of the newest events with and without consent that were heeded.
+    `desired` and `applied` are by audience, activated or deactivated lately. `lead_id` is kept only where exactly one
+    lead matched, with the time it was looked up at; without a lead that time says when nobody was found.
     """
 
+    desired: Mapping[AudienceKey, Desired] = field(default_factory=dict)
+    applied: Mapping[AudienceKey, Applied] = field(default_factory=dict)
+    attributes: Attributes | None = None
+    consent: ConsentWord | None = None
     lead_id: int | None = None
     looked_up_at: datetime | None = None
-    attributes_hash: str | None = None
-    attributes_at: datetime | None = None
-    sent_at: datetime | None = None
-    memberships: Mapping[AudienceKey, Delivered] = field(default_factory=dict)
-    consented_at: datetime | None = None
-    withdrawn_at: datetime | None = None
-
-    def on_lists(self, lists: Mapping[AudienceKey, int | None]) -> Self:
-        """The row as far as it tells of the audiences that are activated now, and of the lists that they have now.
-
-        Whoever was put on another list must be put on the present one.
-        """
-        if all(
-            audience in lists and one.list_id in {None, lists[audience]} for audience, one in self.memberships.items()
-        ):
-            return self
-        kept = {
-            audience: one if one.list_id == lists[audience] else replace(one, list_id=None)
-            for audience, one in self.memberships.items()
-            if audience in lists
-        }
-        return replace(self, memberships=kept)
-
-    def in_doubt(self, *, attributes: bool, joins: Mapping[AudienceKey, int | None], leaves: Set[AudienceKey]) -> Self:
-        """The row while Marketo is being told something else, which may be carried out without our learning of it.
-
-        Whatever is said next is told then, even if it is what was delivered before: the attributes are unknown, and so
-        is who is on the lists. `joins` names the lead that is being put on each.
-        """
-        memberships = dict(self.memberships)
-        for audience in memberships.keys() & (joins.keys() | leaves):
-            before = memberships[audience]
-            lead_id = joins.get(audience, before.lead_id)
-            memberships[audience] = Delivered(MembershipStatus.REALIZED, before.at, lead_id)
-        return replace(self, attributes_hash=None if attributes else self.attributes_hash, memberships=memberships)
 
     def forgetting_lead(self) -> Self:
-        """The row without the lead, which Marketo no longer has: what was told of it must be told again.
+        """The row without the lead, which Marketo no longer has: what was sent to it must be sent again.
 
-        The time of the attributes stays: a lead that it was merged into has them.
+        The time of the attributes stays: a lead that it was merged into has them, and may be on its lists.
         """
+        sent = self.attributes
         return replace(
             self,
+            applied={at: replace(one, is_sure=one.is_sure and not one.leads) for at, one in self.applied.items()},
             lead_id=None,
             looked_up_at=None,
-            attributes_hash=None,
-            memberships={key: replace(one, lead_id=None, list_id=None) for key, one in self.memberships.items()},
+            attributes=None if sent is None else replace(sent, digest=None),
+        )
+
+    @property
+    def is_lasting(self) -> bool:
+        """Whether it must not expire: it ends with the exit, the connection or an erasure."""
+        return (
+            any(one.is_realized for one in self.desired.values())
+            or any(one.leads or not one.is_sure for one in self.applied.values())
+            or (self.consent is not None and not self.consent.is_given)
         )
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
-    """What is wanted of one dedupe value, by all units of it that the ledger has not overtaken.
+class Reach:
+    """Which events concern a connection at a moment, by what their persons are.
 
-    `at` is the time of the newest attributes (None: none are newer than the ledger's). `superseded` are the units that
-    contributed nothing because newer ones overtook them. `consents`: whether there is consent (None: the connection has
-    no consent rule); without it nothing is told of the person, and it may be on no list. `attributes_hash` is the
-    digest of `fields`, made once.
+    `audiences`: those that are activated and within their schedule. `every_profile`: events that name none of them
+    concern it all the same. `strangers`: so does a withdrawal of consent by somebody whom the ledger does not know, as
+    a list may hold people whom others put there.
+    """
+
+    audiences: Collection[AudienceKey] = ()
+    every_profile: bool = False
+    strangers: bool = False
+
+    def wants(self, desired: Mapping[AudienceKey, Desired]) -> bool:
+        """Whether events of somebody concern the connection, whatever they name."""
+        return self.every_profile or self.realized(desired)
+
+    def realized(self, desired: Mapping[AudienceKey, Desired]) -> bool:
+        """Whether somebody is in one of the audiences."""
+        return any(one.is_realized and audience in self.audiences for audience, one in desired.items())
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """What is wanted of one dedupe value, by the ledger and by all units of it.
+
+    `desired`: what the source wants of every audience by now; `memberships` are those that are new, of units that
+    count. `fields`, and when they were `said`: those newer than what was sent (None: there are none). `consent`: the
+    newest word (None: the connection has no consent rule). `aside` are the units that end for a reason of their own,
+    `ignored` those that do not concern the connection; they are none of the `units`. `attributes_hash` is the digest of
+    `fields`, made once.
     """
 
     key: str
     dedupe_value: FieldValue
     fields: Mapping[str, FieldValue]
-    at: datetime | None
+    said: Said | None
     memberships: Mapping[AudienceKey, Membership]
     dropped: frozenset[str]
     units: tuple[Unit, ...]
-    superseded: frozenset[Origin]
-    consents: bool | None = None
+    desired: Mapping[AudienceKey, Desired] = field(default_factory=dict)
+    aside: Mapping[Origin, Reason] = field(default_factory=dict)
+    ignored: tuple[Unit, ...] = ()
+    consent: ConsentWord | None = None
     ecid: FieldValue = None
     attributes_hash: str = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "attributes_hash", hash_of(self.fields))
+
+    @property
+    def may_be_exported(self) -> bool:
+        """Without consent nothing is told of the person, and it may be on no list."""
+        return self.consent is None or self.consent.is_given
+
+    @property
+    def is_aside(self) -> bool:
+        """Whether every unit of it ends for a reason of its own."""
+        return len(self.aside) == len(self.units)
 
     def without(self, names: Set[str]) -> Self:
         """The person without fields that Marketo turned out not to have."""
@@ -165,87 +237,182 @@ class Person:
         )
 
 
-def coalesce(key: str, units: Sequence[Unit], row: LedgerRow | None) -> Person:
+class _Word(NamedTuple):
+    """A membership that is newer than the ledger's; `origin`: of a unit that came within the audience's schedule."""
+
+    membership: Membership
+    said: Said
+    origin: Origin | None
+
+
+def coalesce(key: str, units: Sequence[Unit], row: LedgerRow | None, reach: Reach) -> Person:
     """Add up the units of one person, in any order of arrival: per field and per audience the newest wins.
 
-    Of equal times the one received later wins; nothing that is not newer than the ledger's row counts. Where the
-    connection has a consent rule, all units have consent, or none has: then it is all that they say.
+    What is not newer than the ledger's row counts for nothing. Memberships are desired whatever else becomes of their
+    unit; attributes count only where the unit concerns the connection, is refused for nothing and may be exported.
     """
     known = row or LedgerRow()
-    if units[0].consents is False:
-        return _without_consent(key, units)
-    ordered = sorted(units, key=_at)
-    newer = [unit for unit in ordered if known.attributes_at is None or unit.at > known.attributes_at]
-    fields = _newest_fields(newer)
-    memberships = _newest_memberships(ordered, known)
-    contributed = {origin for _, origin in fields.values()} | {origin for _, origin in memberships.values()}
-    repeated = set() if contributed else {unit.origin for unit in units if _is_known(unit, known)}
+    ordered = sorted(units, key=_said) if len(units) > 1 else units
+    words = _newest_words(ordered, known)
+    desired = _desired(known, words)
+    consent, withdrawn = _consent(ordered, known)
+    is_wanted = reach.wants(desired)
+    received = ordered if is_wanted else _received(ordered, withdraws=row is not None or reach.strangers)
+    aside = {one.origin: why for one in received if (why := _why_aside(one, consent, withdrawn, is_wanted=is_wanted))}
+    counting = [one for one in received if one.origin not in aside] if aside else received
+    newer = counting if known.attributes is None else _newer(counting, known.attributes.said)
+    fields, contributed = _newest_fields(newer)
+    memberships = _counting_memberships(words, counting, contributed)
+    if consent is None or consent.is_given:
+        if consent is not None and withdrawn is not None:  # It brings back what is desired.
+            contributed |= {one.origin for one in counting if one.said == consent.said}
+        if len(contributed) < len(counting):
+            aside |= dict.fromkeys(_overtaken(counting, contributed, known), SUPERSEDED)
+    last = ordered[-1]
     return Person(
         key=key,
-        dedupe_value=units[-1].dedupe_value,
-        fields={name: value for name, (value, _) in fields.items()},
-        at=newer[-1].at if newer else None,
-        memberships={audience: one for audience, (one, _) in memberships.items()},
-        dropped=frozenset(name for unit in units for name in unit.dropped),
-        units=tuple(units),
-        superseded=frozenset(unit.origin for unit in units if unit.fields or unit.memberships) - contributed - repeated,
-        consents=units[0].consents,
+        dedupe_value=last.dedupe_value,
+        fields=fields,
+        said=newer[-1].said if newer else None,
+        memberships=memberships,
+        dropped=_dropped(counting),
+        units=tuple(received),
+        desired=desired,
+        aside=aside,
+        ignored=_ignored(ordered, received),
+        consent=consent,
         ecid=_last_ecid(ordered),
     )
 
 
-def _at(unit: Unit) -> datetime:
-    return unit.at
+def _desired(known: LedgerRow, words: Mapping[AudienceKey, _Word]) -> Mapping[AudienceKey, Desired]:
+    if not words:
+        return known.desired
+    return {**known.desired, **{one: Desired(word.membership.status, word.said) for one, word in words.items()}}
 
 
-def _newest_fields(ordered: Iterable[Unit]) -> dict[str, tuple[FieldValue, Origin]]:
-    """By field its newest value, and the unit that it came from; a newer value that is invalid leaves none."""
+def _received(ordered: Sequence[Unit], *, withdraws: bool) -> Sequence[Unit]:
+    """Those that concern the connection though the person is in none of its audiences."""
+    return [one for one in ordered if one.names_audience or (one.consents is False and withdraws)]
+
+
+def _ignored(ordered: Sequence[Unit], received: Sequence[Unit]) -> tuple[Unit, ...]:
+    if len(received) == len(ordered):
+        return ()
+    origins = {one.origin for one in received}
+    return tuple([one for one in ordered if one.origin not in origins])
+
+
+def _newer(counting: Sequence[Unit], than: Said) -> Sequence[Unit]:
+    return [one for one in counting if one.said > than]
+
+
+def _dropped(counting: Sequence[Unit]) -> frozenset[str]:
+    return frozenset([name for unit in counting for name in unit.dropped])
+
+
+def _counting_memberships(
+    words: Mapping[AudienceKey, _Word], counting: Sequence[Unit], contributed: set[Origin]
+) -> dict[AudienceKey, Membership]:
+    """The new memberships of units that count, which join those that `contributed`."""
+    origins = {one.origin for one in counting}
+    memberships: dict[AudienceKey, Membership] = {}
+    for audience, word in words.items():
+        if word.origin is not None and word.origin in origins:
+            memberships[audience] = word.membership
+            contributed.add(word.origin)
+    return memberships
+
+
+def _said(unit: Unit) -> Said:
+    return unit.said
+
+
+def _newest_words(ordered: Iterable[Unit], known: LedgerRow) -> dict[AudienceKey, _Word]:
+    """By audience its newest membership that is newer than the ledger's."""
+    words: dict[AudienceKey, _Word] = {}
+    for unit in ordered:
+        for memberships, origin in ((unit.memberships, unit.origin), (unit.unscheduled, None), (unit.dormant, None)):
+            for one in memberships:
+                said = Said(one.at, unit.received_at)
+                before = known.desired.get(one.audience)
+                newest = words.get(one.audience)
+                if (before is None or said > before.said) and (newest is None or said >= newest.said):
+                    words[one.audience] = _Word(one, said, origin)
+    return words
+
+
+def _consent(ordered: Iterable[Unit], known: LedgerRow) -> tuple[ConsentWord | None, Said | None]:
+    """The newest word on consent (None: there is no rule), and the newest withdrawal."""
+    word = known.consent
+    withdrawn = word.said if word is not None and not word.is_given else None
+    has_rule = False
+    for unit in ordered:
+        if unit.consents is None:
+            continue
+        has_rule = True
+        if word is None or unit.said >= word.said:
+            word = ConsentWord(unit.consents, unit.said)
+        if not unit.consents and (withdrawn is None or unit.said > withdrawn):
+            withdrawn = unit.said
+    return (word if has_rule else None), withdrawn
+
+
+def _why_aside(unit: Unit, consent: ConsentWord | None, withdrawn: Said | None, *, is_wanted: bool) -> Reason | None:
+    """Why a unit ends for itself, whatever becomes of its person.
+
+    A withdrawal leaves nothing standing of what was said before it, whenever that comes; consent that was given later
+    overtakes the withdrawal.
+    """
+    if unit.refusal is not None:
+        return unit.refusal
+    if unit.consents is False:
+        return NO_CONSENT if consent is not None and consent.is_given else None
+    if unit.consents and withdrawn is not None and withdrawn > unit.said:
+        return SUPERSEDED
+    if unit.unscheduled and not unit.memberships and not is_wanted:
+        return OUTSIDE_SCHEDULE
+    return None
+
+
+def _last_ecid(ordered: Sequence[Unit]) -> FieldValue:
+    if len(ordered) == 1:
+        return ordered[0].ecid
+    return next((one.ecid for one in reversed(ordered) if one.ecid is not None), None)
+
+
+def _newest_fields(ordered: Sequence[Unit]) -> tuple[Mapping[str, FieldValue], set[Origin]]:
+    """By field its newest value, and the units that values came from; a newer value that is invalid leaves none."""
+    if len(ordered) == 1:
+        return ordered[0].fields, {ordered[0].origin} if ordered[0].fields else set()
     fields: dict[str, tuple[FieldValue, Origin]] = {}
     for unit in ordered:
         for name, value in unit.fields.items():
             fields[name] = (value, unit.origin)
         for name in unit.dropped:
             fields.pop(name, None)
-    return fields
+    return {name: value for name, (value, _) in fields.items()}, {origin for _, origin in fields.values()}
 
 
-def _newest_memberships(ordered: Iterable[Unit], known: LedgerRow) -> dict[AudienceKey, tuple[Membership, Origin]]:
-    """By audience its newest membership that is newer than the ledger's, and the unit that it came from."""
-    memberships: dict[AudienceKey, tuple[Membership, Origin]] = {}
-    for unit in ordered:
-        for one in unit.memberships:
-            delivered = known.memberships.get(one.audience)
-            newest = memberships.get(one.audience)
-            if (delivered is None or one.at > delivered.at) and (newest is None or one.at >= newest[0].at):
-                memberships[one.audience] = (one, unit.origin)
-    return memberships
+def _overtaken(counting: Sequence[Unit], contributed: Set[Origin], known: LedgerRow) -> set[Origin]:
+    """The units that say something and contributed nothing; not those that say again what is known.
 
-
-def _last_ecid(ordered: Sequence[Unit]) -> FieldValue:
-    return next((unit.ecid for unit in reversed(ordered) if unit.ecid is not None), None)
-
-
-def _without_consent(key: str, units: Sequence[Unit]) -> Person:
-    return Person(
-        key=key,
-        dedupe_value=units[-1].dedupe_value,
-        fields={},
-        at=None,
-        memberships={},
-        dropped=frozenset(),
-        units=tuple(units),
-        superseded=frozenset(),
-        consents=False,
-        ecid=_last_ecid(units),
-    )
+    Nor one of which a part was overtaken and another part was not: it may be the ledger's by a delivery that was halted
+    before Marketo was told.
+    """
+    repeated = set() if contributed else {one.origin for one in counting if _is_known(one, known)}
+    telling = {one.origin for one in counting if one.fields or one.memberships}
+    return {one for one in telling if one not in contributed and one not in repeated}
 
 
 def _is_known(unit: Unit, row: LedgerRow) -> bool:
-    """Whether the unit says again what was delivered, rather than something that was overtaken."""
-    if unit.fields and row.attributes_at is not None and unit.at < row.attributes_at:
-        return False
-    told = ((row.memberships.get(one.audience), one) for one in unit.memberships)
-    return all(known is None or (known.at, known.status) == (one.at, one.status) for known, one in told)
+    """Whether the unit says again what is known, rather than something that was overtaken."""
+    told = [(row.desired.get(one.audience), one) for one in unit.memberships]
+    again = [known == Desired(one.status, Said(one.at, unit.received_at)) for known, one in told]
+    if any(again):
+        return True
+    is_overtaken = unit.fields and row.attributes is not None and unit.said < row.attributes.said
+    return not (again or is_overtaken)
 
 
 def hash_of(fields: Mapping[str, FieldValue]) -> str:
@@ -254,9 +421,9 @@ def hash_of(fields: Mapping[str, FieldValue]) -> str:
 
 
 def by_key(units: Iterable[Unit]) -> dict[str, list[Unit]]:
-    """The units that can be part of a person, by the person."""
+    """The units that are of a person, by the person."""
     persons: dict[str, list[Unit]] = {}
     for unit in units:
-        if unit.key is not None and unit.refusal is None:
+        if unit.key is not None:
             persons.setdefault(unit.key, []).append(unit)
     return persons

@@ -1,17 +1,16 @@
-"""The plan of one person: the Marketo calls that take its lead and lists from what is to what is wanted.
+"""The plan of one person: the Marketo calls that make what is applied equal to what is desired.
 
 Everything here is pure: it decides from the connection, the ledger's row and the leads that a lookup found.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
 from destination.domain.audience import AudienceKey
-from destination.domain.connection import DEFAULT_PARTITION, Connection, OnInvalid
-from destination.domain.event import MembershipStatus
-from destination.domain.matching import REQUIRED_TO_CREATE, Lead, newest_match, rule_of
+from destination.domain.connection import DEFAULT_PARTITION, ActiveConnection, Connection, OnInvalid, Scope
+from destination.domain.matching import REQUIRED_TO_CREATE, Lead, MatchingRule, newest_match, rule_of
 from destination.domain.outcome import (
     ALREADY_DELIVERED,
     INVALID_ATTRIBUTE,
@@ -22,8 +21,11 @@ from destination.domain.outcome import (
     PERSON_NOT_FOUND,
     Reason,
 )
-from destination.domain.person import Delivered, LedgerRow, Person
+from destination.domain.person import Applied, Attributes, LedgerRow, Person, Reach
 from destination.domain.schema import FieldValue
+
+Place = tuple[AudienceKey, int]
+"""A lead on the list of an audience."""
 
 
 class Write(StrEnum):
@@ -38,9 +40,10 @@ class Write(StrEnum):
 class Plan:
     """What is to be done about one person.
 
-    `verdict` is set where the person ends without a call. `lead_id` is the matched lead, `unique` tells that no other
-    lead matched, `looked_up` that this was found out just now. `add` names the audiences whose lists the lead joins,
-    `remove` those that it leaves, with the leads to be taken off each.
+    `verdict` is set where the person ends without a change of its own. `lead_id` is the matched lead, `unique` tells
+    that no other lead matched, `looked_up` that this was found out just now. `add` names the audiences whose lists the
+    lead joins, `remove` those that leads are taken off, with these leads. `held`: audiences whose lists the lead is on
+    because of another person, `spared`: those whose other leads stay because of another.
     """
 
     person: Person
@@ -52,11 +55,277 @@ class Plan:
     looked_up: bool = False
     add: tuple[AudienceKey, ...] = ()
     remove: Mapping[AudienceKey, tuple[int, ...]] = field(default_factory=dict)
+    held: frozenset[AudienceKey] = frozenset()
+    spared: frozenset[AudienceKey] = frozenset()
 
     @property
     def tells(self) -> bool:
         """Whether Marketo is told anything."""
         return self.write is not Write.NOTHING or bool(self.add or self.remove)
+
+    @property
+    def strangers(self) -> set[int]:
+        """The leads to be taken off that are not the person's any more, and may be another person's."""
+        return {lead_id for leads in self.remove.values() for lead_id in leads if lead_id != self.lead_id}
+
+    @property
+    def joining(self) -> set[Place]:
+        """Where the lead is to be put, if there is one yet."""
+        return {(audience, self.lead_id) for audience in self.add if self.lead_id is not None}
+
+    @property
+    def leaving(self) -> set[Place]:
+        """Where leads are to be taken off."""
+        return {(audience, one) for audience, leads in self.remove.items() for one in leads}
+
+    def sparing(self, places: Set[Place]) -> "Plan":
+        """The plan as far as it leaves these places as they are: another person holds them."""
+        held = frozenset(one for one in self.add if self.lead_id is not None and (one, self.lead_id) in places)
+        remove = {
+            audience: left
+            for audience, leads in self.remove.items()
+            if (left := tuple(one for one in leads if (audience, one) not in places))
+        }
+        spared = frozenset(one for one, leads in self.remove.items() if remove.get(one) != leads)
+        add = tuple(one for one in self.add if one not in held)
+        return replace(self, add=add, remove=remove, held=held, spared=spared)
+
+
+@dataclass(frozen=True, slots=True)
+class Planner:
+    """What all persons of a delivery are decided by: the connection with its audiences, and the time."""
+
+    target: ActiveConnection
+    now: datetime
+    reach: Reach
+    rule: MatchingRule
+
+    @classmethod
+    def of(cls, target: ActiveConnection, now: datetime) -> "Planner":
+        return cls(target, now, reach_of(target, now), rule_of(target.connection))
+
+    def needs_lookup(self, person: Person, row: LedgerRow | None) -> bool:
+        """Whether its leads must be looked up: there is something to tell, and what was found last is not trusted.
+
+        That nobody was found is trusted only for those who left: the others are to be created, or may exist by now.
+        """
+        if person.is_aside:
+            return False
+        if not person.may_be_exported:
+            return self._withdrawal_needs_lookup(row)
+        if row is None:
+            return True
+        if not self._has_something_to_tell(person, row):
+            return False
+        if row.looked_up_at is None or self.now - row.looked_up_at >= self._connection.lead_cache:
+            return True
+        return row.lead_id is None and self.reach.realized(person.desired)
+
+    def decide(self, person: Person, row: LedgerRow | None, matches: Sequence[Lead] | None) -> Plan:
+        """Decide what to do about a person, given the leads that match it (None: they were not looked up).
+
+        Source: Adobe, "Marketo Engage destination", sync type and person action table.
+        """
+        known = row or LedgerRow()
+        if person.is_aside:
+            return Plan(person, verdict=next(iter(person.aside.values()), ALREADY_DELIVERED))
+        if not person.may_be_exported:
+            return self._for_withdrawn(person, known, matches)
+        if matches is None:
+            lead_id, is_unique = known.lead_id, True
+        else:
+            lead_id, is_unique = newest_match(matches).id if matches else None, len(matches) == 1
+        looked_up = matches is not None
+        if lead_id is not None:
+            return self._for_lead(person, known, lead_id, unique=is_unique, looked_up=looked_up)
+        if row is not None and not looked_up and not self._has_something_to_tell(person, row):
+            return Plan(person, verdict=ALREADY_DELIVERED)
+        return self._for_nobody(person, known, looked_up=looked_up)
+
+    def places(self, person: Person, row: LedgerRow | None, lead_id: int | None) -> set[Place]:
+        """Where somebody is to be, as the lead, or as the leads that were put there where none was looked up."""
+        wanted = self.wanted(person)
+        if lead_id is not None:
+            return {(audience, lead_id) for audience in wanted}
+        return self._places(row or LedgerRow(), wanted)
+
+    def places_by_ledger(self, row: LedgerRow) -> set[Place]:
+        """Where the ledger says that somebody is, and wants it so."""
+        return self._places(row, self.wanted_by_ledger(row))
+
+    def wanted(self, person: Person) -> set[AudienceKey]:
+        """The audiences whose lists somebody is to be on."""
+        if not person.may_be_exported:
+            return set()
+        return {one for one in self._audiences(person) if person.desired[one].is_realized}
+
+    def wanted_by_ledger(self, row: LedgerRow) -> set[AudienceKey]:
+        """The audiences whose lists somebody is to be on by the ledger alone."""
+        if not self.rule.keeps_lists or (row.consent is not None and not row.consent.is_given):
+            return set()
+        return {
+            audience for audience, one in row.desired.items() if one.is_realized and audience in self.reach.audiences
+        }
+
+    def taking_over(self, row: LedgerRow, places: Set[Place]) -> LedgerRow:
+        """The row of somebody whose leads these are by now: that they stay, or not, its next event finds out."""
+        applied = dict(row.applied)
+        for audience, lead_id in sorted(places):
+            list_id, told = self.target.activations[audience].list_id, self._applied(audience, row)
+            if list_id is not None:
+                before = told.leads if told is not None else ()
+                applied[audience] = Applied(list_id, (*before, lead_id), is_sure=False)
+        return replace(row, applied=applied)
+
+    def _places(self, row: LedgerRow, audiences: Collection[AudienceKey]) -> set[Place]:
+        applied = ((audience, self._applied(audience, row)) for audience in audiences)
+        return {(audience, one) for audience, told in applied if told is not None for one in told.leads}
+
+    @property
+    def _connection(self) -> Connection:
+        return self.target.connection
+
+    def _audiences(self, person: Person) -> list[AudienceKey]:
+        """The audiences whose lists are kept for a person now, of those that the source ever told of."""
+        if not self.rule.keeps_lists:
+            return []
+        return [one for one in person.desired if one in self.reach.audiences or one in person.memberships]
+
+    def _applied(self, audience: AudienceKey, row: LedgerRow) -> Applied | None:
+        """What Marketo was told of the audience's present list; None: nothing, as far as is known."""
+        applied = row.applied.get(audience)
+        return applied if applied and applied.list_id == self.target.activations[audience].list_id else None
+
+    def _for_lead(self, person: Person, row: LedgerRow, lead_id: int, *, unique: bool, looked_up: bool) -> Plan:
+        writes = self._writes(person, row, lead_id)
+        add: list[AudienceKey] = []
+        remove: dict[AudienceKey, tuple[int, ...]] = {}
+        for audience in self._audiences(person):
+            applied = self._applied(audience, row)
+            if person.desired[audience].is_realized:
+                if applied is None or not applied.is_sure or lead_id not in applied.leads:
+                    add.append(audience)
+                others = tuple(one for one in applied.leads if one != lead_id) if applied is not None else ()
+                if others:
+                    remove[audience] = others
+            elif applied is None or applied.leads or not applied.is_sure:
+                before = applied.leads if applied is not None else ()
+                remove[audience] = tuple(dict.fromkeys((lead_id, *before)))
+        return Plan(
+            person,
+            write=Write.UPDATE if writes else Write.NOTHING,
+            fields=person.fields if writes else {},
+            lead_id=lead_id,
+            unique=unique,
+            looked_up=looked_up,
+            add=tuple(add),
+            remove=remove,
+            verdict=None if writes or add or remove else ALREADY_DELIVERED,
+        )
+
+    def _for_nobody(self, person: Person, row: LedgerRow, *, looked_up: bool) -> Plan:
+        """Nobody has the dedupe value: whoever was put on a list for it has another one by now, or is gone."""
+        applied = ((audience, self._applied(audience, row)) for audience in self._audiences(person))
+        remove = {audience: told.leads for audience, told in applied if told is not None and told.leads}
+        is_realized = self.reach.realized(person.desired) or any(
+            person.desired[one].is_realized for one in person.memberships
+        )
+        if not is_realized and any(one.memberships for one in person.units):
+            return Plan(person, verdict=NOT_ON_LIST, looked_up=looked_up, remove=remove)
+        if not (is_realized and self.rule.creates):
+            return Plan(person, verdict=PERSON_NOT_FOUND, looked_up=looked_up, remove=remove)
+        if person.dropped and self._connection.on_invalid is OnInvalid.FAIL:
+            return Plan(person, verdict=INVALID_ATTRIBUTE, looked_up=looked_up, remove=remove)
+        fields = self._new_lead(person)
+        missing = [name for name in REQUIRED_TO_CREATE if fields.get(name) in (None, "")]
+        if missing:
+            invalid = not person.dropped.isdisjoint(missing)
+            verdict = INVALID_REQUIRED_ATTRIBUTE if invalid else MISSING_REQUIRED_ATTRIBUTE
+            return Plan(person, verdict=verdict, looked_up=looked_up, remove=remove)
+        add = tuple(one for one in self._audiences(person) if person.desired[one].is_realized)
+        return Plan(person, write=Write.CREATE, fields=fields, unique=True, looked_up=looked_up, add=add, remove=remove)
+
+    def _new_lead(self, person: Person) -> dict[str, FieldValue]:
+        fields: dict[str, FieldValue] = {name: value for name, value in person.fields.items() if value is not None}
+        fields[self._connection.dedupe_field] = person.dedupe_value
+        if person.ecid is not None and self._connection.ecid_field is not None:
+            fields[self._connection.ecid_field] = person.ecid
+        return fields
+
+    def _for_withdrawn(self, person: Person, row: LedgerRow, matches: Sequence[Lead] | None) -> Plan:
+        """Off every list that the person may be on: by the ledger, and by others where nothing is known of it."""
+        matched = newest_match(matches).id if matches else None
+        remove: dict[AudienceKey, tuple[int, ...]] = {}
+        for audience in self._may_be_on(row):
+            applied = self._applied(audience, row)
+            before = applied.leads if applied is not None else ()
+            leads = tuple(dict.fromkeys(one for one in (*before, matched) if one is not None))
+            if leads:
+                remove[audience] = leads
+        return Plan(person, verdict=NO_CONSENT, lead_id=matched, remove=remove, looked_up=matches is not None)
+
+    def _may_be_on(self, row: LedgerRow) -> list[AudienceKey]:
+        """The audiences whose lists somebody without consent may be on, and was not taken off."""
+        if not self.rule.keeps_lists:
+            return []
+        is_stranger = not row.applied
+        return [
+            audience
+            for audience, activation in sorted(self.target.activations.items())
+            if ((applied := self._applied(audience, row)) is not None and (applied.leads or not applied.is_sure))
+            or (
+                applied is None
+                and (
+                    ((desired := row.desired.get(audience)) is not None and desired.is_realized)
+                    or (is_stranger and activation.may_hold_others)
+                )
+            )
+        ]
+
+    def _withdrawal_needs_lookup(self, row: LedgerRow | None) -> bool:
+        """Once for each withdrawal, and whenever a lead that may be on a list is not known."""
+        known = row or LedgerRow()
+        lists = self._may_be_on(known)
+        applied = [self._applied(one, known) for one in lists]
+        is_new = known.consent is None or known.consent.is_given
+        return any(is_new if told is None else not told.is_sure for told in applied)
+
+    def _has_something_to_tell(self, person: Person, row: LedgerRow) -> bool:
+        was_told = row.attributes is not None or bool(row.applied)
+        if row.lead_id is None and (row.looked_up_at is not None or not was_told):
+            return True  # Nobody was found, or looked for.
+        return self._writes(person, row, row.lead_id) or any(self._differs(person, row))
+
+    def _differs(self, person: Person, row: LedgerRow) -> Iterator[bool]:
+        """For each list whether it is not known that the person is on it by its lead alone, or off it."""
+        for audience in self._audiences(person):
+            applied = self._applied(audience, row)
+            if applied is None or not applied.is_sure:
+                yield True
+            elif person.desired[audience].is_realized:
+                yield len(applied.leads) != 1 or row.lead_id not in {None, *applied.leads}
+            else:
+                yield bool(applied.leads)
+
+    def _writes(self, person: Person, row: LedgerRow, lead_id: int | None) -> bool:
+        """Whether a lead is to be told the attributes (None: it is not known which): others than those it was sent."""
+        if not (self.rule.updates_fields and person.fields):
+            return False
+        sent = row.attributes
+        if sent is None or sent.digest != person.attributes_hash or lead_id not in {None, sent.lead_id}:
+            return True
+        return self.now - sent.sent_at >= self._connection.resend_unchanged_after
+
+
+def reach_of(target: ActiveConnection, now: datetime) -> Reach:
+    """Which events concern the connection at a time."""
+
+    keeps_lists = rule_of(target.connection).keeps_lists
+    return Reach(
+        audiences=frozenset(audience for audience, one in target.activations.items() if one.is_scheduled(now)),
+        every_profile=target.connection.scope is Scope.ALL_PROFILES,
+        strangers=keeps_lists and any(one.may_hold_others for one in target.activations.values()),
+    )
 
 
 def partition_for(connection: Connection) -> str:
@@ -65,173 +334,24 @@ def partition_for(connection: Connection) -> str:
     return chosen or DEFAULT_PARTITION
 
 
-def needs_lookup(connection: Connection, person: Person, row: LedgerRow | None, now: datetime) -> bool:
-    """Whether its leads must be looked up: there is something to tell, and what was found last is not to be trusted.
-
-    That nobody was found is trusted only for those who left: the others are to be created, or may exist by now.
-    """
-    if person.consents is False:
-        return row is not None and None in _on_lists(connection, row).values()
-    if row is None or _knows_consent_alone(row):
-        return True
-    if not _has_something_to_tell(connection, person, row, now):
-        return False
-    if row.looked_up_at is None or now - row.looked_up_at >= connection.lead_cache:
-        return True
-    return row.lead_id is None and bool(_realized(person, row))
-
-
-def decide(
-    connection: Connection, person: Person, row: LedgerRow | None, matches: Sequence[Lead] | None, now: datetime
-) -> Plan:
-    """Decide what to do about a person, given the leads that match it (None: they were not looked up).
-
-    Source: Adobe, "Marketo Engage destination", sync type and person action table.
-    """
-    known = row or LedgerRow()
-    if person.consents is False:
-        return _for_withdrawn(connection, person, known, matches)
-    if row is not None and not _knows_consent_alone(row) and not _has_something_to_tell(connection, person, row, now):
-        return Plan(person, verdict=ALREADY_DELIVERED)
-    if matches:
-        lead = newest_match(matches)
-        plan = _for_lead(connection, person, known, lead.id, unique=len(matches) == 1, now=now)
-    elif matches is None and known.lead_id is not None:
-        plan = _for_lead(connection, person, known, known.lead_id, unique=True, now=now)
-    else:
-        plan = _for_nobody(connection, person, known)
-    return plan if matches is None else replace(plan, looked_up=True)
-
-
-def in_doubt(plan: Plan, row: LedgerRow) -> LedgerRow:
-    """What the ledger is to hold while the plan is carried out."""
+def in_doubt(plan: Plan, row: LedgerRow, target: ActiveConnection) -> LedgerRow:
+    """What the ledger is to hold while the plan is carried out, which may end without our learning of it."""
     if plan.write is Write.CREATE:
         row = replace(row, looked_up_at=None)  # That nobody is there is no longer to be trusted.
-    row = row.in_doubt(
-        attributes=plan.write is not Write.NOTHING,
-        joins=dict.fromkeys(plan.add, plan.lead_id),
-        leaves=plan.remove.keys(),
-    )
-    if plan.person.consents is None:
-        return row
-    # Of lists that the row knows nothing of too: who withdraws consent is taken off all that it names, and no others.
-    joins = {
-        audience: Delivered(MembershipStatus.REALIZED, plan.person.memberships[audience].at, plan.lead_id)
-        for audience in plan.add
-        if audience not in row.memberships
-    }
-    return replace(row, memberships={**row.memberships, **joins})
-
-
-def _for_lead(
-    connection: Connection, person: Person, row: LedgerRow, lead_id: int, *, unique: bool, now: datetime
-) -> Plan:
-    rule = rule_of(connection)
-    writes = rule.updates_fields and bool(person.fields) and _attributes_are_due(connection, person, row, now)
-    add, leave = _list_changes(person, row) if rule.keeps_lists else ((), ())
-    return Plan(
-        person,
-        write=Write.UPDATE if writes else Write.NOTHING,
-        fields=person.fields if writes else {},
-        lead_id=lead_id,
-        unique=unique,
-        add=add,
-        remove={audience: _on_list(row, audience, lead_id) for audience in leave},
-        verdict=None if writes or add or leave else ALREADY_DELIVERED,
-    )
-
-
-def _for_nobody(connection: Connection, person: Person, row: LedgerRow) -> Plan:
-    rule = rule_of(connection)
-    wanted = _realized(person, row)
-    if not wanted and _named(person):
-        return Plan(person, verdict=NOT_ON_LIST)
-    if not (wanted and rule.creates):
-        return Plan(person, verdict=PERSON_NOT_FOUND)
-    if person.dropped and connection.on_invalid is OnInvalid.FAIL:
-        return Plan(person, verdict=INVALID_ATTRIBUTE)
-    fields: dict[str, FieldValue] = {name: value for name, value in person.fields.items() if value is not None}
-    fields[connection.dedupe_field] = person.dedupe_value
-    if person.ecid is not None and connection.ecid_field is not None:
-        fields[connection.ecid_field] = person.ecid
-    missing = [name for name in REQUIRED_TO_CREATE if fields.get(name) in (None, "")]
-    if missing:
-        invalid = not person.dropped.isdisjoint(missing)
-        return Plan(person, verdict=INVALID_REQUIRED_ATTRIBUTE if invalid else MISSING_REQUIRED_ATTRIBUTE)
-    add = tuple(sorted(wanted)) if rule.keeps_lists else ()
-    return Plan(person, write=Write.CREATE, fields=fields, unique=True, add=add)
-
-
-def _for_withdrawn(connection: Connection, person: Person, row: LedgerRow, matches: Sequence[Lead] | None) -> Plan:
-    """Off every list that the lead was put on, or may have been; no lead is known where the row has lost it."""
-    matched = newest_match(matches).id if matches else None
-    leads = {audience: lead_id or matched for audience, lead_id in _on_lists(connection, row).items()}
-    remove = {audience: (lead_id,) for audience, lead_id in sorted(leads.items()) if lead_id is not None}
-    return Plan(person, verdict=NO_CONSENT, remove=remove, looked_up=matches is not None)
-
-
-def _on_lists(connection: Connection, row: LedgerRow) -> dict[AudienceKey, int | None]:
-    """The audiences whose lists the person was put on, or may have been, with the lead."""
-    if not rule_of(connection).keeps_lists:
-        return {}
-    delivered = row.memberships.items()
-    return {audience: one.lead_id for audience, one in delivered if one.status is MembershipStatus.REALIZED}
-
-
-def _knows_consent_alone(row: LedgerRow) -> bool:
-    """Whether nothing was ever delivered: the row is there for its times of consent."""
-    delivered = row.looked_up_at or row.attributes_at or row.memberships
-    return bool(row.consented_at or row.withdrawn_at) and not delivered
-
-
-def _named(person: Person) -> set[AudienceKey]:
-    return {one.audience for unit in person.units for one in unit.memberships}
-
-
-def _realized(person: Person, row: LedgerRow) -> set[AudienceKey]:
-    """The audiences named in its events that the person is in: by what is new, else by what was delivered."""
-    named = _named(person)
-    new = {audience: one.status for audience, one in person.memberships.items()}
-    known = {audience: one.status for audience, one in row.memberships.items() if audience in named}
-    return {audience for audience, status in (known | new).items() if status is MembershipStatus.REALIZED}
-
-
-def _has_something_to_tell(connection: Connection, person: Person, row: LedgerRow, now: datetime) -> bool:
-    rule = rule_of(connection)
-    if row.lead_id is None and row.looked_up_at is not None:
-        return True  # Nobody was found, so nothing was told.
-    if rule.updates_fields and person.fields and _attributes_are_due(connection, person, row, now):
-        return True
-    return rule.keeps_lists and any(_list_changes(person, row))
-
-
-def _attributes_are_due(connection: Connection, person: Person, row: LedgerRow, now: datetime) -> bool:
-    if row.attributes_hash != person.attributes_hash or row.sent_at is None:
-        return True
-    return now - row.sent_at >= connection.resend_unchanged_after
-
-
-def _list_changes(person: Person, row: LedgerRow) -> tuple[tuple[AudienceKey, ...], tuple[AudienceKey, ...]]:
-    """The audiences, of those named, whose lists the person must join and leave.
-
-    Whoever is in an audience without being known to be on its list (the lead is gone, the list is another, or an answer
-    was lost) must join.
-    """
-    add, leave = [], []
-    for audience in sorted(_named(person)):
-        delivered, new = row.memberships.get(audience), person.memberships.get(audience)
-        told = delivered.status if delivered is not None else None
-        status = new.status if new is not None else told
-        if status is MembershipStatus.REALIZED:
-            if told is not status or delivered is None or delivered.list_id is None:
-                add.append(audience)
-        elif status is not told:
-            leave.append(audience)
-    return tuple(add), tuple(leave)
-
-
-def _on_list(row: LedgerRow, audience: AudienceKey, lead_id: int) -> tuple[int, ...]:
-    """The leads to take off: the one matched now, and the one that was put on when another was the newest match."""
-    delivered = row.memberships.get(audience)
-    ids = (lead_id, delivered.lead_id if delivered else None)
-    return tuple(dict.fromkeys(one for one in ids if one is not None))
+    attributes = row.attributes
+    if plan.write is not Write.NOTHING and attributes is not None:
+        attributes = Attributes(None, attributes.said, attributes.sent_at, attributes.lead_id)
+    if not (plan.add or plan.remove):
+        return replace(row, attributes=attributes)
+    applied = dict(row.applied)
+    for audience in dict.fromkeys((*plan.add, *plan.remove)):
+        list_id = target.activations[audience].list_id
+        if list_id is None:
+            continue
+        before = applied.get(audience)
+        leads = before.leads if before is not None and before.list_id == list_id else ()
+        joining = (plan.lead_id,) if audience in plan.add and plan.lead_id is not None else ()
+        applied[audience] = Applied(
+            list_id, tuple(dict.fromkeys((*leads, *joining, *plan.remove.get(audience, ())))), is_sure=False
+        )
+    return replace(row, attributes=attributes, applied=applied)

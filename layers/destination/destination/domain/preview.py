@@ -111,21 +111,21 @@ def _person(
     settled: Settled,
     why_dropped: Mapping[str, InvalidValueError],
 ) -> PersonPreview:
-    superseded = unit.origin in settled.person.superseded
-    outcome, plan = settled.outcome, None if superseded else settled.plan
-    reason = SUPERSEDED if superseded else outcome.reason
+    aside = settled.person.aside.get(unit.origin)
+    outcome, plan = settled.outcome, None if aside else settled.plan
+    reason = settled.reason_of(unit)
     return PersonPreview(
         index=index,
         person=number,
         outcome=reason.outcome if reason else Class.ACTIVATED,
         reason=reason,
         lead_id=None if outcome.created else _lead_of(settled),
-        created=outcome.created and not superseded,
-        updated=outcome.updated and not superseded,
-        partition=partition_for(target.connection) if outcome.created and not superseded else None,
+        created=outcome.created and not aside,
+        updated=outcome.updated and not aside,
+        partition=partition_for(target.connection) if outcome.created and not aside else None,
         fields=tuple(plan.fields) if plan else (),
         dropped=_restricted(target) | {name: why_dropped[name] for name in unit.dropped},
-        audiences=tuple(_audiences(target, unit, settled, superseded=superseded)),
+        audiences=tuple(_audiences(target, unit, settled, aside)),
     )
 
 
@@ -136,17 +136,17 @@ def _restricted(target: ActiveConnection) -> dict[str, InvalidValueError]:
 
 
 def _audiences(
-    target: ActiveConnection, unit: Unit, settled: Settled, *, superseded: bool
+    target: ActiveConnection, unit: Unit, settled: Settled, aside: Reason | None
 ) -> Iterator[AudiencePreview]:
-    reasons = {} if superseded else settled.outcome.audiences
+    reasons = {} if aside else settled.outcome.audiences
     changes: dict[AudienceKey, MembershipChange] = {}
-    if settled.plan is not None:
-        changes = dict.fromkeys(settled.plan.add, MembershipChange.ADDED) | dict.fromkeys(
-            settled.plan.remove, MembershipChange.REMOVED
+    if settled.plan is not None and not aside:
+        changes = dict.fromkeys(settled.plan.remove, MembershipChange.REMOVED) | dict.fromkeys(
+            settled.plan.add, MembershipChange.ADDED
         )
     keeps_list = rule_of(target.connection).keeps_lists
     for one in unit.memberships:
-        reason = reasons.get(one.audience, SUPERSEDED)
+        reason = reasons.get(one.audience, aside or SUPERSEDED)
         change = changes.get(one.audience) if reason in {None, NO_CONSENT} else None
         yield AudiencePreview(target.activations[one.audience], keeps_list, change, reason)
     for one in unit.unscheduled:

@@ -9,15 +9,15 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Final
+from typing import Final, TypeVar
 
 from destination.domain.audience import AudienceKey
 from destination.domain.connection import Waiting
 from destination.domain.event import Membership
 from destination.domain.latency import Latency
 from destination.domain.outcome import ALREADY_DELIVERED, OTHER, OUTSIDE_SCHEDULE, SUPERSEDED, Class, Reason
-from destination.domain.person import Delivered, Unit
-from destination.domain.settle import Settled
+from destination.domain.person import Desired, Person, Said, Unit
+from destination.domain.settle import Progress, Settled
 
 ACTIVATED = Class.ACTIVATED.value
 RETENTION = timedelta(days=90)
@@ -37,6 +37,9 @@ MAX_DROPPED: Final = 50
 So a run with 1,000 audiences fits into one DynamoDB item (400 KB). What comes when there is no more room counts as
 OTHER of its class, so that the sums stay exact.
 """
+
+
+_Name = TypeVar("_Name", str, Reason)
 
 
 class RunStatus(StrEnum):
@@ -70,15 +73,19 @@ class Counters:
         return Counters(self.counts.copy(), self.reasons.copy(), self.examples.copy())
 
     def add(self, other: "Counters", reasons: int, examples: int) -> None:
-        """Add the counts of others, as long as there are no more reasons and examples than there may be."""
+        """Add the counts of others, as long as there are no more reasons and examples than there may be.
+
+        Counts below zero take back what was counted before: where its reason is not known, it was counted as OTHER.
+        """
         self.counts.update(other.counts)
         for reason, number in other.reasons.items():
-            if reason not in self.reasons and len(self.reasons) >= reasons:
-                self.reasons[Reason(reason.outcome, OTHER)] += number
-                continue
-            self.reasons[reason] += number
-            if reason in other.examples and reason not in self.examples and len(self.examples) < examples:
-                self.examples[reason] = other.examples[reason]
+            kept = _kept(reason, Reason(reason.outcome, OTHER), number, self.reasons, reasons)
+            self.reasons[kept] += number
+            if not self.reasons[kept]:
+                del self.reasons[kept]
+                self.examples.pop(kept, None)
+            elif kept in other.examples and kept not in self.examples and len(self.examples) < examples:
+                self.examples[kept] = other.examples[kept]
 
 
 @dataclass(slots=True)
@@ -111,7 +118,10 @@ class Tally(Counters):
         Counters.add(total, other, MAX_REASONS, MAX_REASONS)
         total._add_audiences(other.audiences)
         for name, number in other.dropped.items():
-            total.dropped[name if name in total.dropped or len(total.dropped) < MAX_DROPPED else OTHER] += number
+            kept = _kept(name, OTHER, number, total.dropped, MAX_DROPPED)
+            total.dropped[kept] += number
+            if not total.dropped[kept]:
+                del total.dropped[kept]
         for at in (other.first_at, other.last_at):
             if at is not None:
                 total.happened(at)
@@ -127,10 +137,10 @@ class Tally(Counters):
         unit: Unit,
         reason: Reason | None,
         audiences: Mapping[AudienceKey, Reason | None],
-        known: Mapping[AudienceKey, Delivered],
+        known: Mapping[AudienceKey, Desired],
         name_of: Callable[[str], str],
     ) -> None:
-        """Count one unit, in all and for each of its audiences; `known` is what is delivered of them by now."""
+        """Count one unit, in all and for each of its audiences; `known` is what is desired of them by now."""
         key = unit.key
         self.count(reason, key, name_of)
         if unit.dropped:
@@ -138,7 +148,7 @@ class Tally(Counters):
             self.dropped.update(unit.dropped)
         for membership in unit.memberships:
             audience = membership.audience
-            why = audiences[audience] if audience in audiences else _overtaken(membership, known.get(audience))
+            why = audiences[audience] if audience in audiences else _overtaken(unit, membership, known.get(audience))
             self.audiences[audience].count(why, key, name_of)
         for membership in unit.unscheduled:
             self.audiences[membership.audience].count(OUTSIDE_SCHEDULE, key, name_of)
@@ -153,16 +163,34 @@ class Tally(Counters):
             reasons -= len(own.reasons) - known
             examples -= len(own.examples) - named
             self.audiences[audience] = own
+            if not (own.reasons or any(own.counts.values())):
+                del self.audiences[audience]
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One connection's hour as stored; `version` counts its writes."""
+    """One connection's hour; `version` counts its writes.
+
+    It is written in parts, one of each `shard` of the ledger that something was counted in. Where it is read as a
+    whole, it is their sum: `parts` are the versions of what was added up, by the names that they are stored under.
+    """
 
     connection_id: str
     id: str
     version: int = 0
     tally: Tally = field(default_factory=Tally)
+    shard: int = 0
+    parts: Mapping[str, int] = field(default_factory=dict, compare=False)
+
+
+def _kept(name: _Name, other: _Name, number: int, known: Mapping[_Name, int], room: int) -> _Name:
+    """Under which name a number is added: its own, or that of the others where there is no more room.
+
+    What is taken back and was never counted under its own name was counted among the others.
+    """
+    if name in known or (len(known) < room and not (number < 0 and other in known)):
+        return name
+    return other
 
 
 def run_id(received_at: datetime) -> str:
@@ -190,34 +218,56 @@ def tally_persons(
 ) -> defaultdict[str, Tally]:
     """Count persons' units, each in the run of its receipt; what Marketo was told counts with the newest unit.
 
-    `waits` are the milliseconds since the receipt of each message, `name_of` gives the pseudonym of a person.
+    `waits` are the milliseconds since the receipt of each envelope, `name_of` gives the pseudonym of a person.
     """
     tallies: defaultdict[str, Tally] = defaultdict(Tally)
     delivered: defaultdict[str, Counter[int]] = defaultdict(Counter)
     for one in settled:
-        person, outcome, known = one.person, one.outcome, one.row.memberships if one.row else {}
-        newest = max(person.units, key=lambda unit: unit.at)
+        person, outcome = one.person, one.outcome
+        newest = max(person.units, key=_said)
         for unit in person.units:
             origin = unit.origin
             tally = tallies[origin.run_id]
-            if origin in person.superseded:
-                tally.count_unit(unit, SUPERSEDED, dict.fromkeys(_audiences(unit), SUPERSEDED), {}, name_of)
+            if (why := person.aside.get(origin)) is not None:
+                tally.count_unit(unit, why, dict.fromkeys(_audiences(unit), why), {}, name_of)
                 continue
-            tally.count_unit(unit, outcome.reason, outcome.audiences, known, name_of)
+            tally.count_unit(unit, outcome.reason, outcome.audiences, person.desired, name_of)
             if outcome.reason is None:
-                delivered[origin.run_id][waits[origin.message_id]] += 1
+                delivered[origin.run_id][waits[origin.envelope_id]] += 1
                 if outcome.created:
-                    tally.counts["new"] += unit is newest
+                    tally.counts["new"] += unit is newest and not one.is_noted
                 elif outcome.removed and not (outcome.updated or outcome.added):
                     tally.counts["left"] += 1
         counts = tallies[newest.origin.run_id].counts
-        counts["created"] += outcome.created
+        counts["created"] += outcome.created and not one.is_noted
         counts["updated"] += outcome.updated
         counts["added"] += outcome.added
         counts["removed"] += outcome.removed
     for run, taken in delivered.items():
         tallies[run].latency = Latency.of(taken)
     return tallies
+
+
+def tally_progress(progress: Iterable[Progress]) -> dict[str, Tally]:
+    """Count what Marketo has answered of persons that are not settled yet, in the run of their newest unit.
+
+    Nobody is received by it.
+    """
+    tallies: defaultdict[str, Tally] = defaultdict(Tally)
+    for one in progress:
+        counts = tallies[_run_of(one.person)].counts
+        counts["created"] += one.created
+        counts["new"] += one.created
+        counts["updated"] += one.updated
+        counts["added"] += one.added
+        counts["removed"] += one.removed
+    return tallies
+
+
+def tally_created(persons: Iterable[Person]) -> dict[str, Tally]:
+    """Count persons of whom a lead was created, in the run of their newest unit."""
+    created = Counter(_run_of(one) for one in persons)
+    return {run: Tally(Counter(created=count, new=count)) for run, count in created.items()}
 
 
 def tally_ignored(events: int) -> Tally:
@@ -231,6 +281,14 @@ def total_of(runs: Iterable[Run]) -> Tally:
     for run in runs:
         total = total.plus(run.tally)
     return total
+
+
+def whole(parts: Mapping[str, Run]) -> Run:
+    """A run from its parts, at least one, by the names under which they are stored."""
+    first, *_ = parts.values()
+    tally = first.tally if len(parts) == 1 else total_of(parts.values())
+    versions = {name: part.version for name, part in parts.items()}
+    return Run(first.connection_id, first.id, sum(versions.values()), tally, parts=versions)
 
 
 def counted(tallies: Iterable[Tally]) -> Tally:
@@ -252,10 +310,19 @@ def of_audience(run: Run, audience: AudienceKey) -> Run | None:
     return replace(run, tally=Tally(found.counts, found.reasons, found.examples, audiences))
 
 
+def _run_of(person: Person) -> str:
+    return max(person.units, key=_said).origin.run_id
+
+
+def _said(unit: Unit) -> Said:
+    return unit.said
+
+
 def _audiences(unit: Unit) -> Iterator[AudienceKey]:
     return (one.audience for one in unit.memberships)
 
 
-def _overtaken(membership: Membership, known: Delivered | None) -> Reason:
-    """Why a membership was not wanted: it was delivered before, or a newer one was."""
-    return ALREADY_DELIVERED if known is None or known.at <= membership.at else SUPERSEDED
+def _overtaken(unit: Unit, membership: Membership, known: Desired | None) -> Reason:
+    """Why a membership was not new: the same was said before, or something newer was."""
+    said = Said(membership.at, unit.received_at)
+    return ALREADY_DELIVERED if known is None or known.said <= said else SUPERSEDED

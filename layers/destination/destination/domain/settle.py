@@ -1,16 +1,14 @@
 """From a plan and Marketo's answers to the outcome, and to the row that the ledger keeps of it."""
 
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from destination.domain.audience import AudienceKey
-from destination.domain.connection import ActiveConnection, Connection
-from destination.domain.event import MembershipStatus
-from destination.domain.matching import rule_of
-from destination.domain.outcome import ALREADY_DELIVERED, NO_CONSENT, NOT_ON_LIST, Class, Outcome, Reason, rejected
-from destination.domain.person import Delivered, LedgerRow, Person, Unit
-from destination.domain.plan import Plan, Write
+from destination.domain.connection import ActiveConnection
+from destination.domain.outcome import ALREADY_DELIVERED, NOT_ON_LIST, Class, Outcome, Reason, rejected
+from destination.domain.person import Applied, Attributes, LedgerRow, Person, Unit
+from destination.domain.plan import Plan, Write, in_doubt
 
 GONE_FROM_LIST = frozenset({"1015", "1004"})
 """Marketo's codes that mean a lead to be taken off a list is not on it: not in the list, or no such lead."""
@@ -26,80 +24,102 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """What Marketo answered to a plan's calls; a list that was never called is not in `lists`."""
+    """What Marketo answered to a plan's calls; what was never asked, or could not be answered yet, is missing."""
 
     write: Answer | None = None
-    lists: Mapping[AudienceKey, tuple[Answer, ...]] = field(default_factory=dict)
+    joins: Mapping[AudienceKey, Answer] = field(default_factory=dict)
+    leaves: Mapping[AudienceKey, Sequence[Answer]] = field(default_factory=dict)
+
+    def are_all_of(self, plan: Plan) -> bool:
+        """Whether everything that the plan says was answered; of a lead that was refused nothing else is asked."""
+        if plan.write is not Write.NOTHING:
+            if self.write is None:
+                return False
+            if self.write.code is not None:
+                return True
+        if not self.joins.keys() >= set(plan.add):
+            return False
+        return all(len(self.leaves.get(audience, ())) == len(leads) for audience, leads in plan.remove.items())
 
 
 @dataclass(frozen=True, slots=True)
 class Settled:
     """A person with its outcome; `row` is what the ledger is to hold from now on (None: it stays as it was).
 
-    `plan`: what was carried out, where anything was.
+    `plan`: what was carried out, where anything was. `is_noted`: what was written of its lead was counted before.
     """
 
     person: Person
     outcome: Outcome
     row: LedgerRow | None
     plan: Plan | None = None
+    is_noted: bool = False
+
+    def reason_of(self, unit: Unit) -> Reason | None:
+        """Why one of the person's units was not activated; None: it was."""
+        return self.person.aside.get(unit.origin, self.outcome.reason)
 
 
-def settle(target: ActiveConnection, plan: Plan, answers: Answers, row: LedgerRow | None, now: datetime) -> Settled:
-    """Say what became of a person. Excluded and failed parts are not remembered, so they are tried when sent again."""
-    person, known = plan.person, row or LedgerRow()
-    if plan.verdict is NO_CONSENT:
-        return _without_consent(plan, answers, known)
-    if plan.verdict is not None and plan.verdict.outcome in {Class.EXCLUDED, Class.FAILED}:
-        return refused(person, plan.verdict)
-    if answers.write is not None and answers.write.code is not None:
-        return refused(person, rejected(answers.write.code))
-    lead_id = answers.write.lead_id if answers.write else plan.lead_id
-    lists = {audience: _list_reason(plan, audience, answers) for audience in {*plan.add, *plan.remove}}
-    failed = {audience for audience, reason in lists.items() if reason is not None and reason.outcome is Class.FAILED}
-    memberships = _memberships(target, plan, known, lead_id, failed)
-    row = _row(target.connection, plan, known, memberships, lead_id, now)
-    return Settled(person, _outcome(plan, lists), row, plan)
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What Marketo has answered of a person that is not settled yet: the row of it, and the changes to be counted."""
+
+    person: Person
+    row: LedgerRow
+    created: bool = False
+    updated: bool = False
+    added: int = 0
+    removed: int = 0
 
 
-def _outcome(plan: Plan, lists: Mapping[AudienceKey, Reason | None]) -> Outcome:
-    """What became of somebody whose calls were answered; `lists`: why each list did not change, None where it did."""
-    wrote = plan.write is not Write.NOTHING
-    failures = (reason for reason in lists.values() if reason is not None and reason.outcome is Class.FAILED)
-    unchanged = None if wrote else plan.verdict or ALREADY_DELIVERED
-    return Outcome(
-        reason=next(failures, None) or _person_reason(plan, lists, wrote=wrote),
-        created=plan.write is Write.CREATE,
-        updated=plan.write is Write.UPDATE,
-        added=sum(1 for audience in plan.add if lists[audience] is None),
-        removed=sum(1 for audience in plan.remove if lists[audience] is None),
-        audiences={audience: lists.get(audience, unchanged) for audience in {*plan.person.memberships, *plan.add}},
+def settle(
+    target: ActiveConnection,
+    plan: Plan,
+    answers: Answers,
+    row: LedgerRow | None,
+    now: datetime,
+    *,
+    is_noted: bool = False,
+) -> Settled:
+    """Say what became of a person of whom all was answered. `is_noted`: see Settled.
+
+    What is desired is remembered whatever the outcome; excluded and failed parts are not applied, so they are tried
+    again.
+    """
+    reasons = _list_reasons(plan, answers)
+    touched = {*answers.joins, *answers.leaves, *plan.held, *plan.spared}
+    known = _row(target, plan, answers, row or LedgerRow(), touched, now)
+    return Settled(plan.person, _outcome(plan, answers, reasons), known, plan, is_noted)
+
+
+def progress(
+    target: ActiveConnection,
+    plan: Plan,
+    answers: Answers,
+    row: LedgerRow | None,
+    now: datetime,
+    *,
+    is_noted: bool = False,
+) -> Progress:
+    """What is known of a person of whom not all was answered; the rest is in doubt. `is_noted`: see Settled."""
+    reasons = _list_reasons(plan, answers)
+    wrote = answers.write is not None and answers.write.code is None and not is_noted
+    touched = {*plan.add, *plan.remove, *plan.held, *plan.spared}
+    return Progress(
+        plan.person,
+        _row(target, plan, answers, in_doubt(plan, row or LedgerRow(), target), touched, now),
+        created=wrote and plan.write is Write.CREATE,
+        updated=wrote and plan.write is Write.UPDATE,
+        added=_added(plan, answers),
+        removed=_removed(plan, answers, reasons),
     )
 
 
-def _without_consent(plan: Plan, answers: Answers, known: LedgerRow) -> Settled:
-    """Excluded and off the lists, which is remembered: what was said before must not bring the person back."""
-    person = plan.person
-    lists = {audience: _list_reason(plan, audience, answers) for audience in plan.remove}
-    failures = {audience: why for audience, why in lists.items() if why is not None and why.outcome is Class.FAILED}
-    outcome = Outcome(
-        reason=next(iter(failures.values()), NO_CONSENT),
-        removed=sum(1 for reason in lists.values() if reason is None),
-        audiences={
-            one.audience: failures.get(one.audience, NO_CONSENT) for unit in person.units for one in unit.memberships
-        },
-    )
-    memberships = {
-        audience: one
-        for audience, one in known.memberships.items()
-        if one.status is MembershipStatus.EXITED or audience in failures
-    }
-    return Settled(person, outcome, replace(known, memberships=memberships), plan)
-
-
-def refused(person: Person, reason: Reason) -> Settled:
-    """A person that ends here, excluded or failed as a whole."""
-    return Settled(person, Outcome(reason, audiences=dict.fromkeys(person.memberships, reason)), None)
+def refused(person: Person, reason: Reason, row: LedgerRow | None = None) -> Settled:
+    """A person that ends for a reason, and nothing is told of it; what is desired is remembered in the `row`."""
+    audiences = {one.audience: reason for unit in person.units for one in unit.memberships}
+    kept = remembering(person, row) if person.key else None
+    return Settled(person, Outcome(reason=reason, audiences=audiences), kept)
 
 
 def refused_unit(unit: Unit, reason: Reason) -> Settled:
@@ -108,11 +128,10 @@ def refused_unit(unit: Unit, reason: Reason) -> Settled:
         key="",
         dedupe_value=None,
         fields={},
-        at=None,
+        said=None,
         memberships={one.audience: one for one in unit.memberships},
         dropped=frozenset(unit.dropped),
         units=(unit,),
-        superseded=frozenset(),
     )
     return refused(person, reason)
 
@@ -132,68 +151,191 @@ def parts(settled: Settled, units: int) -> Iterator[Settled]:
         yield Settled(replace(person, units=person.units[start : start + units]), unchanged, None)
 
 
-def _list_reason(plan: Plan, audience: AudienceKey, answers: Answers) -> Reason | None:
-    """Why a list did not change; None: it did. A lead that is not on the list it leaves has left it."""
-    given = answers.lists.get(audience, ())
-    if audience in plan.remove:
-        refused = [one.code for one in given if one.code is not None and one.code not in GONE_FROM_LIST]
-        if refused:
-            return rejected(refused[0])
-        return None if any(one.code is None for one in given) else NOT_ON_LIST
-    return next((rejected(one.code) for one in given if one.code is not None), None)
+def _outcome(plan: Plan, answers: Answers, reasons: Mapping[AudienceKey, Reason | None]) -> Outcome:
+    """What became of somebody; `reasons`: why each list did not change, None where it did."""
+    person = plan.person
+    refusal = rejected(answers.write.code) if answers.write is not None and answers.write.code is not None else None
+    failures = {audience: why for audience, why in reasons.items() if why is not None and why.outcome is Class.FAILED}
+    added, removed = _added(plan, answers), _removed(plan, answers, reasons)
+    verdict = refusal or plan.verdict
+    if verdict is not None and verdict.outcome in {Class.EXCLUDED, Class.FAILED}:
+        named = {one.audience for unit in person.units for one in unit.memberships}
+        return Outcome(
+            reason=next(iter(failures.values()), verdict),
+            removed=removed,
+            audiences={audience: failures.get(audience, verdict) for audience in named},
+        )
+    wrote = plan.write is not Write.NOTHING
+    unchanged = None if wrote else plan.verdict or ALREADY_DELIVERED
+    changed = wrote or None in reasons.values()
+    reason = None if changed else plan.verdict or next(iter(reasons.values()), ALREADY_DELIVERED)
+    return Outcome(
+        reason=next(iter(failures.values()), reason),
+        created=plan.write is Write.CREATE,
+        updated=plan.write is Write.UPDATE,
+        added=added,
+        removed=removed,
+        audiences={audience: reasons.get(audience, unchanged) for audience in {*person.memberships, *plan.add}},
+    )
 
 
-def _person_reason(plan: Plan, lists: Mapping[AudienceKey, Reason | None], *, wrote: bool) -> Reason | None:
-    if wrote or None in lists.values():
-        return None
-    return plan.verdict or next(iter(lists.values()), ALREADY_DELIVERED)
+def _list_reasons(plan: Plan, answers: Answers) -> dict[AudienceKey, Reason | None]:
+    """Why each list that was to change did not; None: it did. A lead that is not on the list it leaves has left it."""
+    reasons: dict[AudienceKey, Reason | None] = dict.fromkeys(plan.held, ALREADY_DELIVERED)
+    for audience, given in answers.leaves.items():
+        refusals = [one.code for one in given if one.code is not None and one.code not in GONE_FROM_LIST]
+        if refusals:
+            reasons[audience] = rejected(refusals[0])
+        else:
+            reasons[audience] = None if any(one.code is None for one in given) else NOT_ON_LIST
+    for audience, answer in answers.joins.items():
+        failed = reasons.get(audience)
+        if failed is None or failed.outcome is not Class.FAILED:
+            reasons[audience] = None if answer.code is None else rejected(answer.code)
+    return reasons
 
 
-def _memberships(
-    target: ActiveConnection, plan: Plan, known: LedgerRow, lead_id: int | None, failed: Set[AudienceKey]
-) -> dict[AudienceKey, Delivered]:
-    memberships = dict(known.memberships)
-    for audience, one in plan.person.memberships.items():
-        if audience not in failed:
-            told = memberships.get(audience)
-            if told is not None and one.status is MembershipStatus.REALIZED:
-                memberships[audience] = replace(told, status=one.status, at=one.at)
-            else:
-                memberships[audience] = Delivered(one.status, one.at)
-    for audience in plan.add:
-        if audience not in failed:
-            told = memberships[audience]
-            memberships[audience] = Delivered(told.status, told.at, lead_id, target.activations[audience].list_id)
-    return memberships
+def _added(plan: Plan, answers: Answers) -> int:
+    return sum(1 for audience in plan.add if audience in answers.joins and answers.joins[audience].code is None)
+
+
+def _removed(plan: Plan, answers: Answers, reasons: Mapping[AudienceKey, Reason | None]) -> int:
+    """The lists that somebody left; whoever is on one by another lead does not leave it."""
+    return sum(1 for audience in answers.leaves if reasons[audience] is None and not _stays(plan, audience))
+
+
+def _stays(plan: Plan, audience: AudienceKey) -> bool:
+    """Whether somebody is to be on a list by the lead that they are, or are to become."""
+    is_somebody = plan.lead_id is not None or plan.write is Write.CREATE
+    return is_somebody and plan.person.may_be_exported and plan.person.desired[audience].is_realized
+
+
+def remembering(person: Person, row: LedgerRow | None) -> LedgerRow | None:
+    """The row with what the source wants by now; None where it is as it was."""
+    known = row or LedgerRow()
+    consent = person.consent or known.consent
+    if person.desired == known.desired and consent == known.consent:
+        return row
+    return replace(known, desired=person.desired, consent=consent)
 
 
 def _row(
-    connection: Connection,
+    target: ActiveConnection,
     plan: Plan,
+    answers: Answers,
     known: LedgerRow,
-    memberships: Mapping[AudienceKey, Delivered],
-    lead_id: int | None,
+    touched: Collection[AudienceKey],
     now: datetime,
 ) -> LedgerRow:
     person = plan.person
-    known_lead, looked_up_at = known.lead_id, known.looked_up_at
-    if plan.verdict is NOT_ON_LIST:
-        if plan.looked_up:
-            known_lead, looked_up_at = None, now
-        return replace(known, lead_id=known_lead, looked_up_at=looked_up_at, memberships=memberships)
-    if lead_id is not None and not plan.unique:
-        known_lead, looked_up_at = None, None
-    elif lead_id is not None and (known_lead != lead_id or plan.looked_up):
-        known_lead, looked_up_at = lead_id, now
-    told = bool(person.at and person.fields) and (rule_of(connection).updates_fields or plan.write is Write.CREATE)
-    sent = told and plan.write is not Write.NOTHING
+    lead_id = _lead_of(plan, answers)
+    found, looked_up_at = known.lead_id, known.looked_up_at
+    if plan.looked_up:
+        found, looked_up_at = (lead_id, now) if plan.unique or plan.lead_id is None else (None, None)
     return LedgerRow(
-        lead_id=known_lead,
+        desired=person.desired,
+        applied=_applied(target, plan, answers, _settled_doubts(plan, known), touched, lead_id),
+        attributes=_attributes(plan, answers, known, lead_id, now),
+        consent=person.consent or known.consent,
+        lead_id=found,
         looked_up_at=looked_up_at,
-        attributes_hash=person.attributes_hash if sent else known.attributes_hash,
-        attributes_at=person.at if told else known.attributes_at,
-        sent_at=now if sent else known.sent_at,
-        memberships=memberships,
-        consented_at=known.consented_at,
-        withdrawn_at=known.withdrawn_at,
     )
+
+
+def _lead_of(plan: Plan, answers: Answers) -> int | None:
+    """The lead that the person is by now."""
+    if answers.write is not None and answers.write.code is None and answers.write.lead_id is not None:
+        return answers.write.lead_id
+    return plan.lead_id
+
+
+def _attributes(
+    plan: Plan, answers: Answers, known: LedgerRow, lead_id: int | None, now: datetime
+) -> Attributes | None:
+    """Those that were sent: what reached nobody supersedes nothing."""
+    person, sent = plan.person, known.attributes
+    if answers.write is not None and answers.write.code is None and person.said is not None:
+        return Attributes(person.attributes_hash, person.said, now, lead_id)
+    if plan.write is not Write.NOTHING or sent is None or person.said is None or not person.fields:
+        return sent
+    if sent.digest != person.attributes_hash:
+        return sent
+    return Attributes(sent.digest, person.said, sent.sent_at, sent.lead_id)  # Said again, and not sent again.
+
+
+def _settled_doubts(plan: Plan, known: LedgerRow) -> LedgerRow:
+    """Nobody has the key: no lead was made of it when the answer to its creation was lost, and none is on a list."""
+    if plan.lead_id is not None or not plan.looked_up or plan.write is not Write.NOTHING:
+        return known
+    doubtful = {audience for audience, one in known.applied.items() if not (one.leads or one.is_sure)}
+    if not doubtful:
+        return known
+    applied = {one: replace(told, is_sure=told.is_sure or one in doubtful) for one, told in known.applied.items()}
+    return replace(known, applied=applied)
+
+
+def _applied(
+    target: ActiveConnection,
+    plan: Plan,
+    answers: Answers,
+    known: LedgerRow,
+    touched: Collection[AudienceKey],
+    lead_id: int | None,
+) -> Mapping[AudienceKey, Applied]:
+    if not touched:
+        return known.applied
+    applied, joining = dict(known.applied), frozenset(plan.add)
+    for audience in touched:
+        list_id = target.activations[audience].list_id
+        if list_id is not None:
+            before = known.applied.get(audience)
+            before = before if before is not None and before.list_id == list_id else None
+            if _is_refused(plan, answers, audience):
+                continue  # Nothing has changed by it.
+            on, is_sure = _leads_on(plan, answers, audience, before, lead_id, joins=audience in joining)
+            applied[audience] = Applied(list_id, on, is_sure)
+    return applied
+
+
+def _is_refused(plan: Plan, answers: Answers, audience: AudienceKey) -> bool:
+    """Whether Marketo refused all that it was told of a list."""
+    joined, left = answers.joins.get(audience), answers.leaves.get(audience, ())
+    told = len(plan.remove.get(audience, ())) + (audience in plan.add)
+    if audience in plan.held or not 0 < told == len(left) + (joined is not None):
+        return False
+    return (joined is None or joined.code is not None) and all(
+        one.code is not None and one.code not in GONE_FROM_LIST for one in left
+    )
+
+
+def _leads_on(
+    plan: Plan,
+    answers: Answers,
+    audience: AudienceKey,
+    before: Applied | None,
+    lead_id: int | None,
+    *,
+    joins: bool,
+) -> tuple[tuple[int, ...], bool]:
+    """The person's leads that are on a list by now, its own first, and whether that is sure: all was answered."""
+    joined = answers.joins.get(audience)
+    leads_before = before.leads if before is not None else ()
+    was_sure = before is not None and before.is_sure
+    is_sure = len(answers.leaves.get(audience, ())) == len(plan.remove.get(audience, ()))
+    if joins:
+        is_on = joined is None or joined.code is None
+        is_sure = is_sure and joined is not None
+    else:
+        is_on = audience in plan.held or (lead_id in leads_before and _stays(plan, audience))
+    others = _still_on(plan, answers, audience)
+    is_sure = is_sure and all(was_sure and one in leads_before for one in others)
+    if lead_id is None or not is_on:
+        return others, is_sure
+    return (lead_id, *(one for one in others if one != lead_id)), is_sure
+
+
+def _still_on(plan: Plan, answers: Answers, audience: AudienceKey) -> tuple[int, ...]:
+    """Of the leads to be taken off a list those that were not, or of whom it is not known yet."""
+    given = answers.leaves.get(audience, ())
+    gone = {one.lead_id for one in given if one.code is None or one.code in GONE_FROM_LIST}
+    return tuple(one for one in plan.remove.get(audience, ()) if one not in gone)

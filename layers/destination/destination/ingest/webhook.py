@@ -43,7 +43,7 @@ class WebhookError(Exception):
      ├─ UnsupportedTypeError     unsupported-media-type   the content type is not JSON
      ├─ NotJsonError             not-json
      ├─ NoEventsError            no-events                no record of the body is an event; `problems` say why
-     ├─ QueueUnavailableError    unavailable              try again; what was stored already is not delivered twice
+     ├─ QueueUnavailableError    unavailable              try again; events with ids are not told twice
      └─ UnavailableError         unavailable              the connection cannot be read now; try again
     """
 
@@ -123,11 +123,12 @@ class Acceptance:
 
 @dataclass(frozen=True, slots=True)
 class AcceptEvents:
-    """Takes bodies in."""
+    """Takes bodies in. `new_id` is random, and of the form of an envelope's id: by it an event is counted once."""
 
     ingresses: Ingresses
     queue: EventQueue
     clock: Callable[[], datetime]
+    new_id: Callable[[], str]
 
     def __call__(self, submission: Submission) -> Acceptance:
         """Check the request, read its records, queue the good ones.
@@ -178,7 +179,15 @@ class AcceptEvents:
 
     def _store(self, submission: Submission, times: RecordTimes, encoded: Sequence[tuple[int, str]]) -> None:
         texts = (text for _, text in encoded)
-        packed = list(pack(submission.connection_id, times.received_at, texts, submission.correlation_id))
+        packed = list(
+            pack(
+                submission.connection_id,
+                times.received_at,
+                texts,
+                envelope_id=self.new_id(),
+                correlation_id=submission.correlation_id,
+            )
+        )
         lost = set(self.queue.send(submission.connection_id, [body for _, body in packed]))
         if not lost:
             return
@@ -188,7 +197,8 @@ class AcceptEvents:
                 missing += [index for index, _ in encoded[place : place + count]]
             place += count
         raise QueueUnavailableError(
-            f"{len(missing)} of {len(encoded)} records were not stored; send the body again, repeats do no harm.",
+            f"{len(missing)} of {len(encoded)} records were not stored; send the body again. An event with an id that "
+            "was stored already changes nothing; one without an id counts as received anew.",
             [Problem(f"[{index}]", "was not stored") for index in missing],
         )
 

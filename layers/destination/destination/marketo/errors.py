@@ -40,6 +40,9 @@ class CodeInfo:
 
 CREDENTIALS_REFUSED: Final = "401"
 LIST_MISSING: Final = "1013"
+MAY_MEAN_LIST_MISSING: Final = frozenset({LIST_MISSING, "610", "702", "1003"})
+"""Codes that calls about a list were seen to answer where there is none of its id; each has other meanings too."""
+
 NAME_TAKEN: Final = "709"
 NOT_SEARCHABLE: Final = "1011"
 NO_DATA: Final = "702"
@@ -156,7 +159,7 @@ CODES: Final[Mapping[str, CodeInfo]] = {
     "1011": _blocked("the field is not searchable", "Choose one of Marketo's searchable fields."),
     "1012": _rejected("invalid cookie"),
     "1013": _blocked(
-        "the list does not exist any more", "Restore the list, or deactivate and activate the audience again."
+        "the list does not exist any more", "Activate the audience again: it gets a new list, which is filled."
     ),
     "1014": _waits("Marketo could not create the object", 60),
     "1015": _rejected("the lead is not on the list"),
@@ -250,7 +253,11 @@ class ConnectionBlockedError(MarketoError):
 
 
 class ListMissingError(ConnectionBlockedError):
-    """The static list does not exist."""
+    """The static list does not exist. `list_id`: which, where it is known."""
+
+    def __init__(self, code: str, operation: str, list_id: int | None = None) -> None:
+        super().__init__(code, operation)
+        self.list_id = list_id
 
 
 class RequestRejectedError(MarketoError):

@@ -93,8 +93,10 @@ class Leads:
     def __init__(self, client: Client) -> None:
         self._client = client
 
-    def find(self, by: Field, keys: Sequence[str]) -> dict[str, list[Lead]]:
+    def find(self, by: Field, keys: Sequence[str], also: Sequence[Field] = ()) -> dict[str, list[Lead]]:
         """The leads of at most 300 keys (normalised with `dedupe_key`), none for an unknown one; several may share one.
+
+        `also`: fields whose keys each lead brings with it.
 
         Raises MarketoError; RequestRejectedError 1003 where a key has more than 1,000 leads, among other causes.
         """
@@ -112,7 +114,9 @@ class Leads:
             form={
                 "filterType": by.name,
                 "filterValues": ",".join(leads),
-                "fields": ",".join(dict.fromkeys(("id", by.name, "updatedAt", "createdAt"))),
+                "fields": ",".join(
+                    dict.fromkeys(("id", by.name, *(one.name for one in also), "updatedAt", "createdAt"))
+                ),
                 "batchSize": str(CHUNK),
             },
         )
@@ -120,7 +124,8 @@ class Leads:
             for row in page.result:
                 key, lead_id = _key(row, by), row.get("id")
                 if key in leads and isinstance(lead_id, int):
-                    leads[key].append(Lead(lead_id, key, _last_change(row)))
+                    others = tuple(_key(row, one) or None for one in also)
+                    leads[key].append(Lead(lead_id, key, _last_change(row), others))
         return leads
 
     def sync(

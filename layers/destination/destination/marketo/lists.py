@@ -5,14 +5,15 @@ Source: Marketo REST API, "Static lists" and "Folders" (asset API), "Lists" and 
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from urllib.parse import urlencode
 
 from destination.marketo.client import ASSET_TIMEOUT, DEFAULT_TIMEOUT, Client, json_body
 from destination.marketo.errors import (
     LIST_MISSING,
+    MAY_MEAN_LIST_MISSING,
     NAME_TAKEN,
     NO_DATA,
     PARENT_MISSING,
@@ -33,12 +34,17 @@ GROUP_LISTS: Final = "Group Lists"
 
 _NAMES_TRIED: Final = 5
 
+_T = TypeVar("_T")
+
 
 @dataclass(frozen=True, slots=True)
 class StaticList:
+    """`is_new`: it was created just now, so that nobody else has put anybody on it."""
+
     id: int
     name: str
     workspace: str | None
+    is_new: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +77,11 @@ def safe_name(name: str) -> str:
 
 
 class Lists:
-    """The static lists of one instance."""
+    """The static lists of one instance.
+
+    Whether a list is gone is asked, whenever a call about it is refused with a code that may say so: no code of Marketo
+    has this meaning alone, and an unknown list was not answered everywhere with the same one.
+    """
 
     def __init__(self, client: Client) -> None:
         self._client = client
@@ -97,22 +107,29 @@ class Lists:
         """
         ids = list(dict.fromkeys(lead_ids))
         path = f"/rest/v1/lists/{list_id}/leads/ismember.json?{urlencode([('id', lead_id) for lead_id in ids])}"
-        return self._each(Request("is member of list", "GET", path, DEFAULT_TIMEOUT), ids)
+        return self._each(list_id, Request("is member of list", "GET", path, DEFAULT_TIMEOUT), ids)
 
     def members(self, list_id: int, cursor: str | None = None) -> MemberPage:
         """At most 300 of the leads on a list. Raises ListMissingError, or another MarketoError."""
         params = {"fields": "id", "batchSize": str(CHUNK)} | ({"nextPageToken": cursor} if cursor else {})
         path = f"/rest/v1/lists/{list_id}/leads.json"
-        page = self._client.call(Request("list members", "GET", path, DEFAULT_TIMEOUT, params=params))
+        request = Request("list members", "GET", path, DEFAULT_TIMEOUT, params=params)
+        page = self._of_list(list_id, lambda: self._client.call(request))
         lead_ids = tuple(row["id"] for row in page.result if isinstance(row.get("id"), int))
         return MemberPage(lead_ids, page.next_page_token)
 
     def get(self, list_id: int) -> StaticList | None:
-        """The list, None if there is none with this id; raises MarketoError."""
+        """The list, None if there is none with this id; raises MarketoError.
+
+        Whatever code Marketo answers of an id that is not there, a search for it finds nothing.
+        """
         try:
             page = self._client.call(Request("get list", "GET", f"/rest/v1/lists/{list_id}.json", DEFAULT_TIMEOUT))
-        except ListMissingError:
-            return None
+        except (ConnectionBlockedError, RequestRejectedError) as error:
+            if error.code not in MAY_MEAN_LIST_MISSING:
+                raise
+            search = Request("find list", "GET", "/rest/v1/lists.json", DEFAULT_TIMEOUT, params={"id": str(list_id)})
+            page = self._client.call(search)
         return next((_list(row) for row in page.result if row.get("id") == list_id), None)
 
     def find(self, name: str, workspace: str) -> StaticList | None:
@@ -194,22 +211,39 @@ class Lists:
         ids = list(dict.fromkeys(lead_ids))
         path = f"/rest/v1/lists/{list_id}/leads.json"
         body = json_body({"input": [{"id": lead_id} for lead_id in ids]})
-        return self._each(Request(operation, method, path, DEFAULT_TIMEOUT, body=body), ids)
+        return self._each(list_id, Request(operation, method, path, DEFAULT_TIMEOUT, body=body), ids)
 
-    def _each(self, request: Request, ids: Sequence[int]) -> dict[int, RecordResult]:
+    def _each(self, list_id: int, request: Request, ids: Sequence[int]) -> dict[int, RecordResult]:
         if len(ids) > CHUNK:
             raise ValueError(f"one call takes at most {CHUNK}")
         if not ids:
             return {}
-        page = self._client.call(request)
-        results = [RecordResult.of(row) for row in page.result]
-        # A missing list is documented as 1013, but not where the code stands: at the top, in records, or nowhere.
-        if not results or any(result.code == LIST_MISSING for result in results):
-            raise ListMissingError(LIST_MISSING, request.operation)
-        by_id = {result.id: result for result in results}
+
+        def results() -> list[RecordResult]:
+            found = [RecordResult.of(row) for row in self._client.call(request).result]
+            # A missing list is documented as 1013, but not where the code stands: at the top, in records, or nowhere.
+            if not found or any(result.code == LIST_MISSING for result in found):
+                raise ConnectionBlockedError(LIST_MISSING, request.operation)
+            return found
+
+        by_id = {result.id: result for result in self._of_list(list_id, results)}
         if not by_id.keys() >= set(ids):
             raise InstanceWaitsError(UNEXPECTED_ANSWER, request.operation)
         return {lead_id: by_id[lead_id] for lead_id in ids}
+
+    def _of_list(self, list_id: int, call: Callable[[], _T]) -> _T:
+        """Make a call about a list. One that may have been refused as there is no such list: it is asked for.
+
+        Raises ListMissingError, and what the call raises.
+        """
+        try:
+            return call()
+        except (ConnectionBlockedError, RequestRejectedError) as error:
+            if error.code in MAY_MEAN_LIST_MISSING and self.get(list_id) is None:
+                raise ListMissingError(LIST_MISSING, error.operation, list_id) from error
+            if isinstance(error, ListMissingError):
+                raise ConnectionBlockedError(error.code, error.operation) from error
+            raise
 
     def _create(self, name: str, folder: int, description: str, workspace: str) -> StaticList | None:
         """None: a rule for assets is violated, most often because the name is taken."""
@@ -227,7 +261,8 @@ class Lists:
             return None
         for row in page.result:
             if isinstance(row.get("id"), int):
-                return StaticList(row["id"], str(row.get("name", form["name"])), str(row.get("workspace", workspace)))
+                name_now = str(row.get("name", form["name"]))
+                return StaticList(row["id"], name_now, str(row.get("workspace", workspace)), is_new=True)
         raise InstanceWaitsError(UNEXPECTED_ANSWER, request.operation)
 
     def _folder(self, workspace: str) -> int:

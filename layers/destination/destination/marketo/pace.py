@@ -47,6 +47,8 @@ class Pace:
 
     `state` and `state()` hand over what is known of the instance from one process to the next, with times on the wall
     clock. No call begins after `deadline`, and none is waited for after `end`, both in seconds on the monotonic clock.
+    That clock may stand still while a process is frozen, and what the process may do meanwhile ends all the same (a
+    lease is another's then), so no call begins after `until` either, in seconds on the wall clock.
     `daily_calls`: the budget, None for calls that are made without asking how many there were today. Calls that Marketo
     does not count are counted all the same.
     """
@@ -60,6 +62,7 @@ class Pace:
         state: PaceState = NOTHING_KNOWN,
         deadline: float = float("inf"),
         end: float = float("inf"),
+        until: float = float("inf"),
         monotonic: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
@@ -71,6 +74,7 @@ class Pace:
         self._concurrency = concurrency
         self._deadline = deadline
         self._end = end
+        self._until = until
         self._monotonic = monotonic
         self._wall = wall
         self._sleep = sleep
@@ -104,7 +108,7 @@ class Pace:
     def bounded(self, timeout: float) -> float:
         """What may be used of a time-out, in seconds. Raises OutOfTimeError when the end has come."""
         left = self._end - self._monotonic()
-        if left <= 0:
+        if left <= 0 or self._wall() > self._until:
             raise OutOfTimeError("no time is left for an answer")
         return min(timeout, left)
 
@@ -180,7 +184,7 @@ class Pace:
                         self.budget.check()
                     now = self._monotonic()
                     wait = self._wait(now)
-                    if now + wait > self._deadline:
+                    if now + wait > self._deadline or self._wall() + wait > self._until:
                         raise OutOfTimeError("the pace allows no further call before the deadline")
                     if wait <= 0:
                         self._sent.append(now)

@@ -12,12 +12,13 @@ from destination.monitoring.summaries import RunSummary, SummariseRuns
 from destination.monitoring.verifications import ScheduleVerifications
 
 Done = Notice | Verification | RunSummary | Retirement
-"""A change of an alert that was told, a verification that was requested, an hour summed up, a connection at its end."""
+"""A change of an alert that was told, a verification that was requested or queued again, an hour summed up, a
+connection at its end."""
 
 
 @dataclass(frozen=True, slots=True)
 class Monitor:
-    """Alerts come first: after an outage there may be more hours to sum up than there is time."""
+    """Alerts come first: after an outage there may be more hours to sum up, and then to remove, than there is time."""
 
     alerts: EvaluateAlerts
     verifications: ScheduleVerifications
@@ -25,7 +26,8 @@ class Monitor:
     retirement: RetireConnections
 
     def __call__(self, now: datetime, attempt: Attempts, has_time: Callable[[], bool]) -> Iterator[Done]:
-        """Do everything, each thing yielded as it is done; `has_time` is asked before each hour that is summed up.
+        """Do everything, each thing yielded as it is done; `has_time` is asked before each hour that is summed up, and
+        each connection that is removed.
 
         What one connection cannot have does not keep the others from it, nor one part the others. At the end an
         ExceptionGroup is raised of all that failed.
@@ -37,6 +39,6 @@ class Monitor:
         with attempt():
             yield from self.summaries(now, attempt, has_time)
         with attempt():
-            yield from self.retirement(now)
+            yield from self.retirement(now, has_time)
         if attempt.failed:
             raise ExceptionGroup("not everything could be done", attempt.failed)

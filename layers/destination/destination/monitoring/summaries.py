@@ -55,7 +55,8 @@ class Bus(Protocol):
 class RunSummary:
     """One connection and its run of the hour; an hour in which nothing was received has an empty run.
 
-    `news`: what the run's counts have more than when the hour was summed up before, which makes it a correction.
+    `news`: what the run's counts have more, or less, than when the hour was summed up before, which makes it a
+    correction.
     """
 
     connection: Connection
@@ -118,7 +119,9 @@ class SummariseRuns:
                 if run is None or (connection and before is None and self._is_to_come(connection_id, hour)):
                     continue
                 if connection and (before is None or run.version > before.version):
-                    news = run.tally.counts - (before.counts if before else Counter())
+                    # What was counted and is no more, as a failure that was made good, is below zero.
+                    news = Counter(run.tally.counts)
+                    news.subtract(before.counts if before else {})
                     yield from self._announce(RunSummary(connection, run, news, before is not None), now)
                 self.summaries.settle(run)
 

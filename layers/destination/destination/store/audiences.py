@@ -1,6 +1,8 @@
 """ConnectionsTable: the activated audiences of the connections.
 
-    pk = connection id   sk = activation#<namespace>#<audience id>    one activated audience
+    pk = connection id   sk = activation#<namespace>#<audience id>   one activated audience, or a dormant one
+
+Whose a list is stands beside it (claims.py): an activation that has one and the claim are written together.
 
 Reads are strongly consistent. A change by an operator takes what is to be written `beside` it, in the same transaction:
 its audit record.
@@ -8,12 +10,15 @@ its audit record.
 
 import contextlib
 from collections.abc import Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
-from destination.domain.audience import Activation, AudienceKey
-from destination.domain.connection import Status
+from destination.domain.audience import DORMANT_FOR, Activation, AudienceKey, EmptiedTo
+from destination.domain.connection import Connection, Status
+from destination.domain.times import format_time
+from destination.store.claims import Claim
 from destination.store.connections import Connections
-from destination.store.errors import DeletingError, NotFoundError, StaleVersionError
+from destination.store.errors import DeletingError, ListTakenError, NotFoundError, StaleVersionError
 from destination.store.items import (
     ACTIVATION,
     Attributes,
@@ -21,11 +26,13 @@ from destination.store.items import (
     activation_from,
     activation_key,
     connection_key,
+    emptied_attributes,
+    is_dormant,
     item,
     list_attributes,
 )
 from destination.store.transactions import patiently, refused
-from destination.store.versions import AS_READ, change_over
+from destination.store.versions import change_over, change_where
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -33,18 +40,26 @@ if TYPE_CHECKING:
 
 # An audience's time line, and the condition of each of its writes:
 #
-#   off ────put────▶ version 1 ────put────▶ version 2 ───delete───▶ off
-#      _IS_OFF                   AS_READ               AS_READ
+#   off ────put────▶ version 1 ────put────▶ version 2 ───deactivate───▶ dormant, version 3 ────put────▶ version 4
+#      _IS_OFF                   AS_READ               AS_READ          │                   _IS_OFF
+#                                                                       └── DORMANT_FOR (time to live) ──▶ off
 #
 # Its list has a time line of its own, as delivery makes a new one where one is missing, and the version stays:
 #
-#   none ────put────▶ list 1001 ───rebind───▶ list 2002 ────put────▶ list 3003
-#      _HAS_NO_LIST            _HAS_LIST               _HAS_LIST
+#   none ────put────▶ list 1001 ───rebind───▶ list 2002 ────put────▶ list 3003 ───deactivate───▶ none
+#      _HAS_NO_LIST            _HAS_LIST               _HAS_LIST              _HAS_LIST
+#
+# So has what is to be done with it: a list that is due to be filled stays so until that was done for the time at which
+# it became due, and a dormant audience is due when it comes back. Where emptying has come to ends with the list.
+#
+#   nothing ───due: t1───▶ fill_at t1 ───due: t2───▶ fill_at t2 ───filled: t1───▶ fill_at t2 ───filled: t2───▶ nothing
+#         _HAS_LIST              _HAS_LIST               _IS_DUE fails                   _IS_DUE
 #
 # All that an operator does stands beside _TAKES_CHANGES, of the connection that the audience is of.
-_IS_OFF: Final = "attribute_not_exists(pk)"
+_IS_OFF: Final = "attribute_not_exists(pk) OR attribute_exists(deactivated_at)"
 _HAS_NO_LIST: Final = "attribute_not_exists(list_id)"
 _HAS_LIST: Final = "list_id = :bound"
+_IS_DUE: Final = f"{_HAS_LIST} AND fill_at = :due"
 _TAKES_CHANGES: Final = "attribute_exists(pk) AND #status <> :deleting"
 
 
@@ -57,23 +72,21 @@ class Audiences:
         self._connections = Connections(client, table)
 
     def get(self, connection_id: str, audience: AudienceKey) -> Activation:
-        """Raises NotFoundError."""
-        answer = self._client.get_item(
-            TableName=self._table, Key=activation_key(connection_id, audience), ConsistentRead=True
-        )
-        if "Item" not in answer:
+        """Raises NotFoundError, also of a dormant one."""
+        activation = self._find(connection_id, audience)
+        if activation is None:
             raise NotFoundError(f"audience {audience.id} of namespace {audience.namespace} is not activated")
-        return activation_from(answer["Item"])
+        return activation
 
     def list(self, connection_id: str) -> tuple[Activation, ...]:
-        """All of a connection, by namespace and id; empty when the connection does not exist."""
+        """The active ones of a connection, by namespace and id; empty when the connection does not exist."""
         pages = self._client.get_paginator("query").paginate(
             TableName=self._table,
             KeyConditionExpression="pk = :id AND begins_with(sk, :activation)",
             ExpressionAttributeValues={":id": {"S": connection_id}, ":activation": {"S": ACTIVATION}},
             ConsistentRead=True,
         )
-        return tuple(activation_from(found) for page in pages for found in page["Items"])
+        return tuple(activation_from(found) for page in pages for found in page["Items"] if not is_dormant(found))
 
     def put(
         self,
@@ -84,88 +97,175 @@ class Audiences:
     ) -> Activation:
         """Store an activation: a new one, or one in place of that of the same audience that was read before.
 
-        A list that it does not change is left as it stands, so that one that was created again meanwhile is kept.
+        A list that it does not change is left as it stands, so that one that was created again meanwhile is kept; so is
+        the time from when on it is to be filled. The list of an audience that was dormant is to be filled at once, if
+        no other time is given.
 
-        Raises NotFoundError and DeletingError for the connection, and StaleVersionError when the audience was
-        activated, changed, deactivated or given another list since then.
+        Raises NotFoundError and DeletingError for the connection, StaleVersionError when the audience was activated,
+        changed, deactivated or given another list since then, and ListTakenError when the list is that of another.
         """
+        owner = self._connections.get(connection_id)
         write = (
             self._creation(connection_id, activation)
             if before is None
             else self._change(connection_id, activation, before)
         )
-        self._write(connection_id, activation.audience, write, beside)
+        self._write(owner, activation.audience, write, (before.list_id if before else None, activation.list_id), beside)
         return self.get(connection_id, activation.audience)
 
-    def delete(self, connection_id: str, activation: Activation, *beside: "TransactWriteItemTypeDef") -> None:
-        """Remove an activation as it was read. Raises NotFoundError, DeletingError, StaleVersionError."""
-        delete: TransactWriteItemTypeDef = {
-            "Delete": {
-                "TableName": self._table,
-                "Key": activation_key(connection_id, activation.audience),
-                "ConditionExpression": AS_READ,
-                "ExpressionAttributeNames": {"#version": "version"},
-                "ExpressionAttributeValues": item({":read": activation.version}),
-            }
-        }
-        self._write(connection_id, activation.audience, delete, beside)
+    def deactivate(
+        self, connection_id: str, activation: Activation, at: datetime, *beside: "TransactWriteItemTypeDef"
+    ) -> None:
+        """Make an activation dormant as it was read, whatever list it has by now, and let go of the list.
 
-    def rebind(self, connection_id: str, audience: AudienceKey, before: int, list_id: int, list_name: str) -> None:
-        """Give an activated audience another list, unless an operator has done so already.
+        Raises NotFoundError, DeletingError, StaleVersionError.
+        """
+        owner = self._connections.get(connection_id)
+        now = format_time(at)
+        off = {"deactivated_at": now, "fill_at": now, "expires_at": int((at + DORMANT_FOR).timestamp())}
+        without = dict.fromkeys(("list_id", "list_name", "may_hold_others", "emptied_to"))
+        key = activation_key(connection_id, activation.audience)
+        while True:
+            write = change_over(self._table, key, activation.version, without | off, also=_list_as_read(activation))
+            try:
+                self._write(owner, activation.audience, write, (activation.list_id, None), beside)
+            except StaleVersionError:
+                found = self._find(connection_id, activation.audience)
+                if found is None or found.version != activation.version or found.list_id == activation.list_id:
+                    raise
+                activation = found
+            else:
+                return
 
+    def rebind(
+        self,
+        connection_id: str,
+        audience: AudienceKey,
+        before: int,
+        list_id: int,
+        list_name: str,
+        *,
+        may_hold_others: bool,
+        fill_at: datetime | None,
+    ) -> bool:
+        """Give an activated audience another list, that is to be filled from a time on; whether it was given.
+
+        It is not where an operator has given it another one, or none, and where the list is that of another audience.
         The version stays: an operator's configuration did not change.
         """
+        try:
+            owner = self._connections.get(connection_id)
+        except NotFoundError:
+            return False
+        given = {":id": list_id, ":name": list_name, ":others": may_hold_others, ":bound": before}
+        due = "" if fill_at is None else ", fill_at = :fill"
+        forgotten = "emptied_to, fill_at" if fill_at is None else "emptied_to"
+        update: TransactWriteItemTypeDef = {
+            "Update": {
+                "TableName": self._table,
+                "Key": activation_key(connection_id, audience),
+                "UpdateExpression": f"SET list_id = :id, list_name = :name, may_hold_others = :others{due} "
+                f"REMOVE {forgotten}",
+                "ConditionExpression": _HAS_LIST,
+                "ExpressionAttributeValues": item({**given, ":fill": fill_at and format_time(fill_at)}),
+            }
+        }
+        return not refused(self._client, [update, *self._claims(owner, audience, before, list_id)])
+
+    def make_due(self, connection_id: str, audience: AudienceKey, list_id: int, at: datetime) -> None:
+        """Have a list filled from a time on, if the audience still has it. The version stays."""
+        values = {":bound": list_id, ":fill": format_time(at)}
+        self._mark(connection_id, audience, "SET fill_at = :fill", _HAS_LIST, values)
+
+    def filled(self, connection_id: str, audience: AudienceKey, list_id: int, due: datetime) -> None:
+        """Note that a list was filled that was to be from a time on, unless it has become due again since."""
+        self._mark(connection_id, audience, "REMOVE fill_at", _IS_DUE, {":bound": list_id, ":due": format_time(due)})
+
+    def note_emptied(self, connection_id: str, activation: Activation, emptied_to: EmptiedTo | None) -> None:
+        """Keep how far the list was emptied (None: it begins anew), if the audience still has it. The version stays."""
+        values = {
+            ":bound": activation.list_id,
+            **{f":{name}": one for name, one in emptied_attributes(emptied_to).items()},
+        }
+        update = "REMOVE emptied_to" if emptied_to is None else "SET emptied_to = :emptied_to"
+        self._mark(connection_id, activation.audience, update, _HAS_LIST, values)
+
+    def _mark(self, connection_id: str, audience: AudienceKey, update: str, condition: str, values: Attributes) -> None:
         with contextlib.suppress(self._client.exceptions.ConditionalCheckFailedException):
             patiently(
                 lambda: self._client.update_item(
                     TableName=self._table,
                     Key=activation_key(connection_id, audience),
-                    UpdateExpression="SET list_id = :id, list_name = :name",
-                    ConditionExpression=_HAS_LIST,
-                    ExpressionAttributeValues=item({":id": list_id, ":name": list_name, ":bound": before}),
+                    UpdateExpression=update,
+                    ConditionExpression=condition,
+                    ExpressionAttributeValues=item(values),
                 )
             )
 
+    def _find(self, connection_id: str, audience: AudienceKey) -> Activation | None:
+        key = activation_key(connection_id, audience)
+        found = self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True).get("Item")
+        return None if found is None or is_dormant(found) else activation_from(found)
+
     def _creation(self, connection_id: str, activation: Activation) -> "TransactWriteItemTypeDef":
-        new = {**activation_attributes(activation), **list_attributes(activation), "version": 1}
-        return {
-            "Put": {
-                "TableName": self._table,
-                "Item": activation_key(connection_id, activation.audience) | item(new),
-                "ConditionExpression": _IS_OFF,
-            }
-        }
+        new = {**activation_attributes(activation), **list_attributes(activation)}
+        if activation.list_id is None or activation.fill_at is not None:
+            new["fill_at"] = activation.fill_at and format_time(activation.fill_at)
+        key = activation_key(connection_id, activation.audience)
+        return change_where(self._table, key, (_IS_OFF, {}), {**new, "deactivated_at": None, "expires_at": None})
 
     def _change(self, connection_id: str, activation: Activation, before: Activation) -> "TransactWriteItemTypeDef":
-        changes, list_as_read = activation_attributes(activation), None
+        changes, list_as_read = dict(activation_attributes(activation)), None
         if list_attributes(activation) != list_attributes(before):
-            changes = {**changes, **list_attributes(activation)}
+            changes |= {**list_attributes(activation), **emptied_attributes(None)}
             list_as_read = _list_as_read(before)
+        if activation.fill_at != before.fill_at:
+            changes["fill_at"] = activation.fill_at and format_time(activation.fill_at)
         key = activation_key(connection_id, activation.audience)
         return change_over(self._table, key, before.version, changes, also=list_as_read)
 
+    def _claims(
+        self, owner: Connection, audience: AudienceKey, before: int | None, after: int | None
+    ) -> "Sequence[TransactWriteItemTypeDef]":
+        """What has to be written of the claims when an audience gets another list; the new list's stands first."""
+        if before == after:
+            return []
+        new, old = (
+            None if one is None else Claim(owner.munchkin_id, one, owner.id, audience) for one in (after, before)
+        )
+        return [*([new.made(self._table)] if new else ()), *([old.released(self._table)] if old else ())]
+
     def _write(
         self,
-        connection_id: str,
+        owner: Connection,
         audience: AudienceKey,
         write: "TransactWriteItemTypeDef",
+        lists: tuple[int | None, int | None],
         beside: Sequence["TransactWriteItemTypeDef"],
     ) -> None:
+        """`lists`: the list that the audience had, and the one that it gets."""
         takes_changes: TransactWriteItemTypeDef = {
             "ConditionCheck": {
                 "TableName": self._table,
-                "Key": connection_key(connection_id),
+                "Key": connection_key(owner.id),
                 "ConditionExpression": _TAKES_CHANGES,
                 "ExpressionAttributeNames": {"#status": "status"},
                 "ExpressionAttributeValues": item({":deleting": Status.DELETING.value}),
             }
         }
-        places = refused(self._client, [takes_changes, write, *beside])
+        places = refused(self._client, [takes_changes, write, *self._claims(owner, audience, *lists), *beside])
         if 0 in places:
-            self._connections.get(connection_id)
-            raise DeletingError(f"connection {connection_id} is being deleted")
+            self._connections.get(owner.id)
+            raise DeletingError(f"connection {owner.id} is being deleted")
+        if places and 1 not in places and lists[1] is not None:
+            self._refuse_taken(Claim(owner.munchkin_id, lists[1], owner.id, audience))
         if places:
             raise StaleVersionError(f"audience {audience.id} was changed meanwhile")
+
+    def _refuse_taken(self, wanted: Claim) -> None:
+        standing = wanted.standing(self._client, self._table)
+        if standing is not None and standing != wanted:
+            raise ListTakenError(wanted.list_id, standing.connection_id, standing.audience)
 
 
 def _list_as_read(activation: Activation) -> tuple[str, Attributes]:

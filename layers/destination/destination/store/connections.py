@@ -10,6 +10,7 @@ Reads of one connection are strongly consistent: what an operator was told is do
 change by an operator takes what is to be written `beside` it, in the same transaction: its audit record.
 """
 
+import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,24 +18,27 @@ from typing import TYPE_CHECKING, Final
 
 from destination.domain.connection import ActiveConnection, Connection, Status
 from destination.domain.times import format_time
+from destination.store.claims import Claim
 from destination.store.cursors import InvalidCursorError, cursor_of, position_of
 from destination.store.errors import DeletingError, NotFoundError, StaleVersionError
 from destination.store.items import (
     Attributes,
     Item,
     activation_from,
+    audience_of,
     configuration,
     connection_from,
     connection_key,
     is_connection,
+    is_dormant,
     item,
 )
-from destination.store.transactions import refused
+from destination.store.transactions import patiently, refused
 from destination.store.versions import change_over
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_dynamodb.type_defs import QueryInputTypeDef, TransactWriteItemTypeDef
+    from mypy_boto3_dynamodb.type_defs import DeleteTypeDef, QueryInputTypeDef, TransactWriteItemTypeDef
 
 _LISTING: Final = "connections"
 
@@ -46,6 +50,9 @@ _LISTING: Final = "connections"
 # As `update` go `set_status` and `rotate_token`. Delivery's marks leave the version (delivering.py).
 _IS_NEW: Final = "attribute_not_exists(pk)"
 _IS_THERE: Final = "attribute_exists(pk)"
+_IS_DELETING: Final = "#status = :deleting"
+_IS_UNDELIVERED: Final[tuple[str, Attributes]] = ("attribute_not_exists(delivered_at)", {})
+"""Delivery's first mark takes its turn among the versions (delivering.py)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,16 +86,18 @@ class Connections:
 
     def active(self, connection_id: str) -> ActiveConnection:
         """The connection with its activations. Raises NotFoundError."""
-        connection, activations = None, {}
+        connection, activations, dormant = None, {}, set()
         for found in self._query(connection_id):
             if is_connection(found):
                 connection = connection_from(found)
+            elif is_dormant(found):
+                dormant.add(audience_of(found))
             else:
                 activation = activation_from(found)
                 activations[activation.audience] = activation
         if connection is None:
             raise _no_connection(connection_id)
-        return ActiveConnection(connection, activations)
+        return ActiveConnection(connection, activations, frozenset(dormant))
 
     def list(self, cursor: str | None = None, limit: int = 50) -> ConnectionsPage:
         """Connections by Marketo instance; one created a moment ago may not show yet.
@@ -149,13 +158,17 @@ class Connections:
         if refused(self._client, [put, *beside]):
             raise StaleVersionError(f"there is a connection {connection.id}")
 
-    def update(self, connection: Connection, *beside: "TransactWriteItemTypeDef") -> Connection:
+    def update(
+        self, connection: Connection, *beside: "TransactWriteItemTypeDef", undelivered: bool = False
+    ) -> Connection:
         """Store a changed configuration over the version it was read at, and return it as it stands then.
 
-        The status is left as it stands, so that a block that came in between is not undone.
+        The status is left as it stands, so that a block that came in between is not undone. `undelivered`: only as long
+        as nothing was delivered.
         Raises NotFoundError, StaleVersionError.
         """
-        return self._change(connection.id, connection.version, configuration(connection), beside)
+        also = _IS_UNDELIVERED if undelivered else None
+        return self._change(connection.id, connection.version, configuration(connection), beside, also=also)
 
     def set_status(
         self, connection_id: str, version: int, status: Status, *beside: "TransactWriteItemTypeDef"
@@ -164,14 +177,33 @@ class Connections:
         return self._change(connection_id, version, {"status": status.value, "blocked_cause": None}, beside)
 
     def begin_deletion(
-        self, connection_id: str, version: int, since: datetime, *beside: "TransactWriteItemTypeDef"
+        self,
+        connection_id: str,
+        version: int,
+        since: datetime,
+        *beside: "TransactWriteItemTypeDef",
+        discard: bool = False,
     ) -> Connection:
-        """Let nothing in any more; what blocks the connection is still shown.
+        """Let nothing in any more; what blocks the connection is still shown. `discard`: nor deliver what is queued.
 
         Raises NotFoundError, StaleVersionError.
         """
-        changes = {"status": Status.DELETING.value, "deleting_since": format_time(since)}
+        changes = {"status": Status.DELETING.value, "deleting_since": format_time(since), "discarded": discard or None}
         return self._change(connection_id, version, changes, beside)
+
+    def discard(self, connection_id: str) -> None:
+        """Deliver nothing any more of a connection that is being deleted, if it still is there."""
+        with contextlib.suppress(self._client.exceptions.ConditionalCheckFailedException):
+            patiently(
+                lambda: self._client.update_item(
+                    TableName=self._table,
+                    Key=connection_key(connection_id),
+                    UpdateExpression="SET discarded = :yes",
+                    ConditionExpression=_IS_DELETING,
+                    ExpressionAttributeNames={"#status": "status"},
+                    ExpressionAttributeValues=item({":yes": True, ":deleting": Status.DELETING.value}),
+                )
+            )
 
     def rotate_token(
         self,
@@ -189,10 +221,11 @@ class Connections:
         return self._change(connection_id, version, changes, beside, copies={"previous_token_hash": "token_hash"})
 
     def remove(self, connection_id: str, *beside: "TransactWriteItemTypeDef") -> None:
-        """Remove the activations, then the connection, so that it can be repeated; none there is as good."""
-        for found in self._query(connection_id):
-            if not is_connection(found):
-                self._client.delete_item(TableName=self._table, Key={"pk": found["pk"], "sk": found["sk"]})
+        """Remove the activations with their claims, then the connection, so that it can be repeated.
+
+        None there is as good.
+        """
+        self._remove_activations(connection_id)
         delete: TransactWriteItemTypeDef = {
             "Delete": {
                 "TableName": self._table,
@@ -202,6 +235,19 @@ class Connections:
         }
         refused(self._client, [delete, *beside])
 
+    def _remove_activations(self, connection_id: str) -> None:
+        """Again until there is none: a delivery that goes on may have given one of them another list meanwhile."""
+        while True:
+            connections: list[Item] = []
+            activations: list[Item] = []
+            for found in self._query(connection_id):
+                (connections if is_connection(found) else activations).append(found)
+            if not activations:
+                return
+            for found in activations:
+                claims = [_claim_of(found, connection_from(one)) for one in connections if "list_id" in found]
+                refused(self._client, [_removal(self._table, found), *(one.released(self._table) for one in claims)])
+
     def _change(
         self,
         connection_id: str,
@@ -209,13 +255,14 @@ class Connections:
         changes: Attributes,
         beside: Sequence["TransactWriteItemTypeDef"],
         copies: Mapping[str, str] | None = None,
+        also: tuple[str, Attributes] | None = None,
     ) -> Connection:
-        """`copies`: attributes that take the value that another one had before."""
-        update = change_over(self._table, connection_key(connection_id), version, changes, copies=copies)
+        """`copies`: attributes that take the value that another one had before; `also`: a condition that must hold."""
+        update = change_over(self._table, connection_key(connection_id), version, changes, also=also, copies=copies)
         is_stale = refused(self._client, [update, *beside])
         connection = self.get(connection_id)
         if is_stale:
-            raise StaleVersionError(f"connection {connection_id} is no longer at version {version}")
+            raise StaleVersionError(f"connection {connection_id} is no longer as it was at version {version}")
         return connection
 
     def _query(self, connection_id: str) -> Iterator[Item]:
@@ -227,6 +274,24 @@ class Connections:
         )
         for page in pages:
             yield from page["Items"]
+
+
+def _claim_of(activation: Item, connection: Connection) -> Claim:
+    list_id = int(activation["list_id"]["N"])
+    return Claim(connection.munchkin_id, list_id, connection.id, audience_of(activation))
+
+
+def _removal(table: str, activation: Item) -> "TransactWriteItemTypeDef":
+    """The end of an activation while it has the list, or none, that it was found with."""
+    delete: DeleteTypeDef = {
+        "TableName": table,
+        "Key": {"pk": activation["pk"], "sk": activation["sk"]},
+        "ConditionExpression": "attribute_not_exists(list_id)",
+    }
+    if "list_id" in activation:
+        delete["ConditionExpression"] = "list_id = :bound"
+        delete["ExpressionAttributeValues"] = {":bound": activation["list_id"]}
+    return {"Delete": delete}
 
 
 def _cursor_at(found: Item) -> str:

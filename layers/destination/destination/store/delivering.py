@@ -3,6 +3,8 @@
 Its marks leave the version as it is: an operator's configuration did not change.
 """
 
+from collections.abc import Mapping
+from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from destination.domain.audience import AudienceKey
@@ -10,8 +12,10 @@ from destination.domain.connection import DELIVERING, ActiveConnection, Limits, 
 from destination.domain.times import format_time
 from destination.store.audiences import Audiences
 from destination.store.connections import Connections
+from destination.store.errors import NotFoundError
 from destination.store.items import Attributes, connection_key, item
 from destination.store.transactions import patiently
+from destination.store.versions import AS_READ
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -29,6 +33,7 @@ _DELIVERS: Final = "#status IN (:enabled, :blocked)"
 _IS_BLOCKED: Final = "#status = :blocked"
 _IS_DELETING: Final = "#status = :deleting"
 _IS_THERE: Final = "attribute_exists(#status)"
+_STATUS: Final = {"#status": "status"}
 
 
 class DeliveringConnections:
@@ -41,16 +46,52 @@ class DeliveringConnections:
         self._audiences = Audiences(client, table)
 
     def active(self, connection_id: str) -> ActiveConnection:
-        """The connection with its activations. Raises NotFoundError."""
-        return self._connections.active(connection_id)
+        """The connection with its activations. Raises NotFoundError, also of one that is discarded."""
+        target = self._connections.active(connection_id)
+        if target.connection.is_discarded:
+            raise NotFoundError(f"connection {connection_id} is discarded")
+        return target
 
     def limits(self, munchkin_id: str) -> tuple[Limits, ...]:
         """The limits of the connections of an instance that deliver, which they share."""
         return tuple(one.limits for one in self._connections.of_instance(munchkin_id) if one.status in DELIVERING)
 
-    def rebind(self, connection_id: str, audience: AudienceKey, before: int, list_id: int, list_name: str) -> None:
-        """Give an activated audience another list, unless an operator has done so already."""
-        self._audiences.rebind(connection_id, audience, before, list_id, list_name)
+    def rebind(
+        self,
+        connection_id: str,
+        audience: AudienceKey,
+        before: int,
+        list_id: int,
+        list_name: str,
+        *,
+        may_hold_others: bool,
+        fill_at: datetime | None,
+    ) -> bool:
+        """Give an activated audience another list, that is to be filled from a time on; whether it was given.
+
+        It is not where an operator has given it another one, or none, and where the list is that of another audience.
+        """
+        return self._audiences.rebind(
+            connection_id, audience, before, list_id, list_name, may_hold_others=may_hold_others, fill_at=fill_at
+        )
+
+    def filled(self, connection_id: str, audience: AudienceKey, list_id: int, due: datetime) -> None:
+        """Note that a list was filled that was to be from a time on, unless it has become due again since."""
+        self._audiences.filled(connection_id, audience, list_id, due)
+
+    def begin_delivery(self, connection_id: str, version: int, at: datetime) -> bool:
+        """Note when the first event is delivered, before it is, by the configuration of a version.
+
+        From then on what people are found by cannot be changed. False: the configuration has been changed since it was
+        read, or is gone, and the event must not be delivered by it.
+        """
+        return self._mark(
+            connection_id,
+            "SET delivered_at = if_not_exists(delivered_at, :at)",
+            AS_READ,
+            {":at": format_time(at), ":read": version},
+            {"#version": "version"},
+        )
 
     def block(self, connection_id: str, cause: str) -> None:
         """Show that Marketo refuses the connection, and why; only a connection that delivers is blocked.
@@ -84,7 +125,14 @@ class DeliveringConnections:
         times = {"since": format_time(waiting.since), "until": format_time(waiting.until)} if waiting else {}
         self._mark(connection_id, "SET waiting = :waiting", _IS_THERE, {":waiting": times})
 
-    def _mark(self, connection_id: str, update: str, condition: str, values: Attributes) -> bool:
+    def _mark(
+        self,
+        connection_id: str,
+        update: str,
+        condition: str,
+        values: Attributes,
+        names: Mapping[str, str] = _STATUS,
+    ) -> bool:
         """Whether the condition held."""
         try:
             patiently(
@@ -93,7 +141,7 @@ class DeliveringConnections:
                     Key=connection_key(connection_id),
                     UpdateExpression=update,
                     ConditionExpression=condition,
-                    ExpressionAttributeNames={"#status": "status"},
+                    ExpressionAttributeNames=names,
                     ExpressionAttributeValues=item(values),
                 )
             )

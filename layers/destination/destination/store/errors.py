@@ -2,6 +2,8 @@
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from destination.domain.audience import AudienceKey
+
 AWS_ERRORS = (BotoCoreError, ClientError)
 """Trouble of AWS itself: throttling beyond botocore's patience, a missing permission, no network."""
 
@@ -21,6 +23,16 @@ class NotFoundError(StoreError):
 
 class StaleVersionError(StoreError):
     """It has changed since it was read."""
+
+
+class ListTakenError(StoreError):
+    """A list is that of another audience, `audience` of the connection `connection_id`."""
+
+    def __init__(self, list_id: int, connection_id: str, audience: AudienceKey) -> None:
+        super().__init__(f"list {list_id} is that of audience {audience.id} of connection {connection_id}")
+        self.list_id = list_id
+        self.connection_id = connection_id
+        self.audience = audience
 
 
 class DeletingError(StoreError):

@@ -9,7 +9,7 @@ from typing import Any, Final
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
 from destination.domain.alert import Alert, Subscription
-from destination.domain.audience import Activation, AudienceKey, WhenListMissing
+from destination.domain.audience import Activation, AudienceKey, EmptiedTo, WhenListMissing
 from destination.domain.connection import (
     Connection,
     Consent,
@@ -68,8 +68,16 @@ def is_connection(found: Item) -> bool:
     return bool(found["sk"] == {"S": CONNECTION})
 
 
+def is_dormant(found: Item) -> bool:
+    """Whether an activation is one that was deactivated."""
+    return "deactivated_at" in found
+
+
 def configuration(connection: Connection) -> Attributes:
-    """All that an operator configures; the id, version, status and its cause are the store's to write."""
+    """All that an operator configures, and which credentials were given.
+
+    The id, version, status and its cause are the store's to write.
+    """
     return {
         "name": connection.name,
         "description": connection.description,
@@ -105,12 +113,13 @@ def configuration(connection: Connection) -> Attributes:
         "verification": connection.verification
         and {
             "every": int(connection.verification.every.total_seconds()),
-            "repair": connection.verification.repair.value,
+            "repair": sorted(connection.verification.repair),
         },
         "alerts": [
             {"alert": one.alert.value, "threshold": None if one.threshold is None else Decimal(str(one.threshold))}
             for one in connection.alerts
         ],
+        "credentials_version": connection.credentials_version,
     }
 
 
@@ -155,11 +164,14 @@ def connection_from(item: Item) -> Connection:
         alerts=tuple(_subscription(one) for one in stored["alerts"]),
         waiting=_waiting(stored.get("waiting")),
         verification=_schedule(stored.get("verification")),
+        credentials_version=stored.get("credentials_version"),
+        delivered_at=_time(stored.get("delivered_at")),
+        is_discarded=stored.get("discarded", False),
     )
 
 
 def activation_attributes(activation: Activation) -> Attributes:
-    """All that an operator configures; the version and the list are the store's to write."""
+    """All that an operator configures; version, list, and what is to be done with it, are the store's to write."""
     return {
         "namespace": activation.audience.namespace,
         "audience_id": activation.audience.id,
@@ -174,14 +186,30 @@ def activation_attributes(activation: Activation) -> Attributes:
 
 
 def list_attributes(activation: Activation) -> Attributes:
-    return {"list_id": activation.list_id, "list_name": activation.list_name}
+    """The list, and what is known of it."""
+    may_hold_others = None if activation.list_id is None else activation.may_hold_others
+    return {"list_id": activation.list_id, "list_name": activation.list_name, "may_hold_others": may_hold_others}
+
+
+def emptied_attributes(emptied_to: EmptiedTo | None) -> Attributes:
+    stored = emptied_to and {
+        "cursor": emptied_to.cursor,
+        "at": format_time(emptied_to.at),
+        "left": dict(emptied_to.left),
+    }
+    return {"emptied_to": stored}
+
+
+def audience_of(item: Item) -> AudienceKey:
+    """The audience of an activation, dormant or not."""
+    return AudienceKey(item["namespace"]["S"], item["audience_id"]["S"])
 
 
 def activation_from(item: Item) -> Activation:
     stored = attributes(item)
     list_id = stored.get("list_id")
     return Activation(
-        audience=AudienceKey(stored["namespace"], stored["audience_id"]),
+        audience=audience_of(item),
         name=stored["name"],
         data_type=stored["data_type"],
         origin=stored.get("origin"),
@@ -191,8 +219,18 @@ def activation_from(item: Item) -> Activation:
         list_name=stored.get("list_name"),
         when_list_missing=WhenListMissing(stored["when_list_missing"]),
         labels=tuple(stored["labels"]),
+        may_hold_others=stored.get("may_hold_others", True),
+        fill_at=_time(stored.get("fill_at")),
+        emptied_to=_emptied_to(stored.get("emptied_to")),
         version=int(stored["version"]),
     )
+
+
+def _emptied_to(stored: Attributes | None) -> EmptiedTo | None:
+    if stored is None:
+        return None
+    left = sorted((code, int(count)) for code, count in stored["left"].items())
+    return EmptiedTo(stored["cursor"], parse_time(stored["at"]), tuple(left))
 
 
 def _consent(stored: Attributes | None) -> Consent | None:
@@ -215,7 +253,7 @@ def _source_type(text: str | None) -> SourceType | None:
 def _schedule(stored: Attributes | None) -> Schedule | None:
     if stored is None:
         return None
-    return Schedule(timedelta(seconds=int(stored["every"])), Repair(stored["repair"]))
+    return Schedule(timedelta(seconds=int(stored["every"])), frozenset(map(Repair, stored["repair"])))
 
 
 def _time(text: str | None) -> datetime | None:

@@ -1,19 +1,29 @@
 """One writer per Marketo instance: a lease in ConnectionsTable, with a fencing token and the pace.
 
-    pk = instance#<munchkin id>   sk = instance   fence, leased_until, pace, pause
+    pk = instance#<munchkin id>   sk = instance    fence, leased_until, pace, pause
+    pk = instance#<munchkin id>   sk = shard#<n>   fence
 
 Marketo's limits are per instance, and two overlapping upserts of one new key make two leads; so whoever delivers to an
 instance holds its lease. The pace travels with the lease, so that two holders in turn keep one limit.
+
+Transactions that check one item conflict with each other, so every shard of the ledger has a copy of the fence, which
+its own transactions check. A holder copies it before it reads a row of the shard: from then on no holder before writes
+there, and what was read stays as it is.
 """
 
 import json
+import time
+from collections.abc import Callable, Collection
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from destination.domain.pace import NOTHING_KNOWN, DayCount, Lowered, PaceState
 from destination.domain.pause import Pause
+from destination.domain.shard import SHARDS
 from destination.domain.times import format_time, parse_time
+from destination.store.transactions import patiently
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -26,11 +36,24 @@ if TYPE_CHECKING:
 #                acquire        release      acquire                     leased_until      acquire
 #   ├── _IS_FREE ───┤              ├─ _IS_FREE ─┤                             ├ _HAS_RUN_OUT ─┤
 #
-# At leased_until itself the lease is still held. A holder whose lease ran out still writes until somebody takes the
-# next: _IS_OURS holds for the last fence alone.
+# At leased_until itself the lease is still held. A holder whose lease ran out still writes in a shard until the next
+# enters it: _IS_OURS holds for the last fence alone.
 _IS_FREE: Final = "attribute_not_exists(leased_until)"
 _HAS_RUN_OUT: Final = "leased_until < :now"
 _IS_OURS: Final = "fence = :fence"
+
+# A shard's time line:
+#
+#   never entered      holder of fence 1 enters     holder of fence 3 enters     holder of fence 1 would enter again
+#   ──────────────────┬────────────────────────────┬────────────────────────────┬──────────────────────────▶ time
+#   ├ _IS_NOT_FENCED ─┤                            │                            │
+#   ├ _IS_OLDER ───────────────────────────────────┴─ of fences up to one's own ┴ refused
+_IS_NOT_FENCED: Final = "attribute_not_exists(fence)"
+_IS_OLDER: Final = "fence <= :fence"
+
+
+class LeaseLostError(Exception):
+    """Somebody else holds the lease by now; nothing was written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +73,10 @@ class Lease:
 class Leases:
     """The leases of all instances, in their table."""
 
-    def __init__(self, client: "DynamoDBClient", table: str) -> None:
+    def __init__(self, client: "DynamoDBClient", table: str, *, sleep: Callable[[float], None] = time.sleep) -> None:
         self._client = client
         self._table = table
+        self._sleep = sleep
 
     def acquire(self, munchkin_id: str, now: datetime, until: datetime) -> Lease | None:
         """Take the lease until a time beyond which the taker cannot run; None while somebody else holds it.
@@ -117,12 +141,36 @@ class Leases:
         until = answer.get("Item", {}).get("leased_until")
         return until is not None and float(until["N"]) >= now.timestamp()
 
-    def held(self, lease: Lease) -> "TransactWriteItemTypeDef":
-        """A transaction's condition that the lease is still ours."""
+    def enter(self, lease: Lease, shards: Collection[int]) -> None:
+        """Copy the fence into shards, side by side: before one of their rows is read. Raises LeaseLostError.
+
+        It may be done again, and waits for the transactions of a holder before.
+        """
+        with ThreadPoolExecutor(max_workers=SHARDS) as threads:
+            for _ in threads.map(lambda shard: self._enter(lease, shard), sorted(set(shards))):
+                pass
+
+    def _enter(self, lease: Lease, shard: int) -> None:
+        try:
+            patiently(
+                lambda: self._client.update_item(
+                    TableName=self._table,
+                    Key=_shard_key(lease.munchkin_id, shard),
+                    UpdateExpression="SET fence = :fence",
+                    ConditionExpression=f"{_IS_NOT_FENCED} OR {_IS_OLDER}",
+                    ExpressionAttributeValues={":fence": {"N": str(lease.fence)}},
+                ),
+                self._sleep,
+            )
+        except self._client.exceptions.ConditionalCheckFailedException:
+            raise LeaseLostError(f"the lease on {lease.munchkin_id} was lost") from None
+
+    def held(self, lease: Lease, shard: int) -> "TransactWriteItemTypeDef":
+        """A transaction's condition that nobody entered the shard since we did."""
         return {
             "ConditionCheck": {
                 "TableName": self._table,
-                "Key": _key(lease.munchkin_id),
+                "Key": _shard_key(lease.munchkin_id, shard),
                 "ConditionExpression": _IS_OURS,
                 "ExpressionAttributeValues": {":fence": {"N": str(lease.fence)}},
             }
@@ -131,6 +179,10 @@ class Leases:
 
 def _key(munchkin_id: str) -> dict[str, Any]:
     return {"pk": {"S": f"instance#{munchkin_id}"}, "sk": {"S": "instance"}}
+
+
+def _shard_key(munchkin_id: str, shard: int) -> dict[str, Any]:
+    return {"pk": {"S": f"instance#{munchkin_id}"}, "sk": {"S": f"shard#{shard}"}}
 
 
 def _pace(stored: dict[str, Any]) -> PaceState:

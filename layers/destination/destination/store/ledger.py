@@ -1,26 +1,35 @@
-"""LedgerTable: what was last delivered of each person, and which events were counted.
+"""LedgerTable: what is desired and what is applied of each person, and which events were counted.
 
-    connection_id   key = person#<sha256 of the dedupe value>   delivered, expires_at
-    connection_id   key = message#<message id>                  counted, expires_at
+    pk = <connection id>#<shard>   sk = person#<sha256 of the dedupe key>   memberships, rest, maybe expires_at
+                                   sk = envelope#<envelope id>              counted, expires_at
+                                   sk = letter#<envelope id>#<number>       failure, expires_at
+                                   sk = event#<sha256 of the event's id>    received_at, expires_at
 
-Rows of persons, the marks of counted events and the run's counters are written in one transaction, under the lease of
-the instance: after any crash the ledger and the counters agree, and an event that the queue delivers again is known.
+Rows of persons, the marks of counted events and the run's counters are written in one transaction, under the fence of
+their shard: after any crash the ledger and the counters agree, and an event that comes again is known. Transactions of
+two shards have no item in common, so that they may be written side by side.
 """
 
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from destination.domain.audience import AudienceKey
-from destination.domain.event import MembershipStatus
-from destination.domain.person import Delivered, LedgerRow
+from destination.domain.failure import Failure
+from destination.domain.outcome import Class, Reason
+from destination.domain.person import EPOCH, LedgerRow, Origin
 from destination.domain.run import Run
-from destination.domain.times import format_time, parse_time
-from destination.store.leases import Lease, Leases
+from destination.domain.shard import SHARDS, name_of, shard_of
+from destination.store import rows, runs
+from destination.store.cursors import InvalidCursorError, cursor_of, position_of
+from destination.store.items import Item
+from destination.store.leases import Lease, LeaseLostError, Leases
 from destination.store.runs import Runs
 from destination.store.transactions import refused
 
@@ -28,19 +37,32 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
 
-RETENTION = timedelta(days=60)
-"""Beyond the longest replay: 14 days in the queue, 14 days among the dead letters, and a redrive after that."""
+RETENTION: Final = timedelta(days=90)
+"""Of marks, and of rows that do not last: beyond the longest replay, whatever waited before."""
 
-TRANSACTION_ITEMS = 100
+RECEIPT_RETENTION: Final = timedelta(days=14)
+"""How long a sender may repeat an event by its id."""
+
+TRANSACTION_ITEMS: Final = 100
+TRANSACTION_BYTES: Final = 3_500_000
+"""What a transaction is filled up to. It takes 4 MB, reckoned by what items were before as well."""
+
+MARK_BYTES: Final = 250
+RECEIPT_BYTES: Final = 300
+"""What a mark, beside its numbers, and a first receipt take at most."""
+
 _READ_ITEMS = 100
-_PAUSE = 0.05
-"""Seconds until what a batch left unread is read."""
+_WRITE_ITEMS = 25
+ERASED: Final = 500
+"""How many items of a shard are deleted at a time."""
+
+_PAUSES = (0.05, 0.1, 0.2, 0.4, 0.8)
+"""Seconds until what a batch left unread is read; the last one from then on."""
+
+_Name = tuple[int, str]
+"""Of an item: its shard and its sort key."""
 
 _encode = json.JSONEncoder(check_circular=False, separators=(",", ":")).encode
-
-
-class LeaseLostError(Exception):
-    """Somebody else holds the lease by now; nothing was written."""
 
 
 class StaleRunError(Exception):
@@ -48,26 +70,62 @@ class StaleRunError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Member:
-    """Somebody who was put on a list and not taken off; `key` is the row's name in the table."""
+class Page:
+    """Rows by name, some of all; `cursor`: where the next page begins (None: there is none)."""
 
-    key: str
-    row: LedgerRow
-    delivered: Delivered
+    rows: tuple[tuple[str, LedgerRow], ...]
+    cursor: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What one transaction records: rows by dedupe value, numbers of counted events by message, and the runs so far."""
+    """What one transaction records in a shard.
 
+    `rows` are by name, `counted` the numbers of counted events by envelope, `failures` what of them was counted as
+    failed (None: no longer), `receipts` when events were received first, by the id that their sender gave them, and
+    `runs` the shard's parts of runs so far.
+    """
+
+    shard: int
     rows: Mapping[str, LedgerRow] = field(default_factory=dict)
     counted: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    failures: Mapping[Origin, Failure | None] = field(default_factory=dict)
+    receipts: Mapping[str, datetime] = field(default_factory=dict)
     runs: Sequence[Run] = ()
 
     @property
     def items(self) -> int:
-        """How many of a transaction's 100 items it takes; one is the lease's."""
-        return 1 + len(self.rows) + len(self.counted) + len(self.runs)
+        """How many of a transaction's 100 items it takes; one is that of the fence."""
+        return 1 + sum(len(one) for one in (self.rows, self.counted, self.failures, self.receipts, self.runs))
+
+    @property
+    def item_bytes(self) -> list[int]:
+        """How much each of its items takes at most."""
+        return [
+            *(rows.bytes_of(row) for row in self.rows.values()),
+            *(MARK_BYTES + sum(len(number) for number in numbers) for numbers in self.counted.values()),
+            *(failure_bytes(one) for one in self.failures.values()),
+            *(RECEIPT_BYTES for _ in self.receipts),
+            *(runs.bytes_of(run) for run in self.runs),
+        ]
+
+
+def entries_of(given: Mapping[str, LedgerRow]) -> Iterator[Entry]:
+    """Rows by name, alone, in as few transactions as take them."""
+    by_shard: defaultdict[int, dict[str, LedgerRow]] = defaultdict(dict)
+    for name, row in given.items():
+        by_shard[shard_of(name)][name] = row
+    for shard, named in by_shard.items():
+        held: dict[str, LedgerRow] = {}
+        size = 0
+        for name, row in named.items():
+            added = rows.bytes_of(row)
+            if held and (len(held) + 1 == TRANSACTION_ITEMS or size + added > TRANSACTION_BYTES):
+                yield Entry(shard, held)
+                held, size = {}, 0
+            held[name] = row
+            size += added
+        yield Entry(shard, held)
 
 
 class Ledger:
@@ -88,161 +146,214 @@ class Ledger:
         self._runs = runs
         self._sleep = sleep
 
-    def rows(self, connection_id: str, dedupe_keys: Sequence[str]) -> dict[str, LedgerRow]:
-        """The rows there are of these persons."""
-        names = {_person(key): key for key in dedupe_keys}
-        found = self._read(connection_id, list(names))
-        return {names[name]: _row(stored["delivered"]["S"]) for name, stored in found}
+    def rows(
+        self, connection_id: str, keys: Collection[str], audiences: Collection[AudienceKey]
+    ) -> dict[str, LedgerRow]:
+        """The rows there are of these persons, by dedupe key, as far as they are of these audiences."""
+        names = {name_of(key): key for key in keys}
+        return {names[name]: row for name, row in self.rows_by_name(connection_id, names, audiences).items()}
 
-    def counted(self, connection_id: str, message_ids: Sequence[str]) -> dict[str, frozenset[str]]:
-        """The numbers of the events that were counted of each message."""
-        names = {_message(one): one for one in message_ids}
-        found = self._read(connection_id, list(names))
-        return {names[name]: frozenset(stored["counted"]["SS"]) for name, stored in found}
+    def rows_by_name(
+        self, connection_id: str, names: Collection[str], audiences: Collection[AudienceKey]
+    ) -> dict[str, LedgerRow]:
+        """The same by the names of the rows."""
+        codes = rows.by_code(audiences)
+        found = self._read(connection_id, ((shard_of(name), name) for name in names))
+        return {name: rows.decoded(item, codes) for (_, name), item in found}
 
-    def members(self, connection_id: str, audience: AudienceKey) -> Iterator[int]:
-        """The leads that were put on the audience's list and not taken off."""
-        return (one.lead_id for one in self.placed(connection_id, audience) if one.lead_id is not None)
+    def pages(self, connection_id: str, audiences: Collection[AudienceKey], cursor: str | None = None) -> Page:
+        """One page of all rows, as far as they are of these audiences: the first, or where the one before ended.
 
-    def placed(self, connection_id: str, audience: AudienceKey) -> Iterator[Delivered]:
-        """The memberships of those who were put on the audience's list and not taken off."""
-        return (member.delivered for member in self.on_list(connection_id, audience))
-
-    def on_list(self, connection_id: str, audience: AudienceKey) -> Iterator[Member]:
-        """Those who were put on the audience's list and not taken off, with their rows."""
-        pages = self._client.get_paginator("query").paginate(
+        A page takes 1 MB at most, and may hold none though others follow. Who is recorded meanwhile may be in it or
+        not. Raises InvalidCursorError.
+        """
+        shard, start = _position(cursor)
+        partition = _partition(connection_id, shard)
+        request: dict[str, Any] = {"ExclusiveStartKey": {**partition, "sk": {"S": start}}} if start else {}
+        answer = self._client.query(
             TableName=self._table,
-            KeyConditionExpression="connection_id = :connection AND begins_with(#key, :person)",
-            ExpressionAttributeNames={"#key": "key"},
-            ExpressionAttributeValues={":connection": {"S": connection_id}, ":person": {"S": "person#"}},
+            KeyConditionExpression="pk = :pk AND begins_with(sk, :person)",
+            ExpressionAttributeValues={":pk": partition["pk"], ":person": {"S": "person#"}},
             ConsistentRead=True,
+            **request,
         )
-        for page in pages:
-            for stored in page["Items"]:
-                row = _row(stored["delivered"]["S"])
-                delivered = row.memberships.get(audience)
-                if delivered and delivered.status is MembershipStatus.REALIZED:
-                    yield Member(stored["key"]["S"], row, delivered)
+        codes = rows.by_code(audiences)
+        found = tuple((item["sk"]["S"], rows.decoded(item, codes)) for item in answer["Items"])
+        if last := answer.get("LastEvaluatedKey"):
+            return Page(found, cursor_of(f"{shard}:{last['sk']['S']}"))
+        return Page(found, cursor_of(f"{shard + 1}:") if shard + 1 < SHARDS else None)
 
-    def forget(
-        self, connection_id: str, audience: AudienceKey, members: Sequence[Member], lease: Lease, now: datetime
-    ) -> None:
-        """Let it be as if nothing was ever delivered of the members' membership. Raises LeaseLostError."""
-        expires = {"N": str(int((now + RETENTION).timestamp()))}
-        for start in range(0, len(members), TRANSACTION_ITEMS - 1):
-            items: list[TransactWriteItemTypeDef] = [self._leases.held(lease)]
-            for member in members[start : start + TRANSACTION_ITEMS - 1]:
-                left = {one: status for one, status in member.row.memberships.items() if one != audience}
-                items.append(self._put(connection_id, member.key, replace(member.row, memberships=left), expires))
-            self._write(items, lease)
+    def counted(
+        self, connection_id: str, envelopes: Collection[tuple[int, str]]
+    ) -> dict[tuple[int, str], frozenset[str]]:
+        """By shard and envelope the numbers of the events that were counted there."""
+        names = {(shard, _mark(envelope_id)): (shard, envelope_id) for shard, envelope_id in envelopes}
+        return {names[name]: frozenset(item["counted"]["SS"]) for name, item in self._read(connection_id, names)}
 
-    def run(self, connection_id: str, run_id: str) -> Run:
-        """The run as it stands, empty if it has not begun."""
-        return self._runs.get(connection_id, run_id) or Run(connection_id, run_id)
+    def failures(self, connection_id: str, origins: Collection[tuple[int, Origin]]) -> dict[Origin, Failure]:
+        """What was counted as failed of these units, each with its shard."""
+        names = {(shard, _letter(origin)): origin for shard, origin in origins}
+        return {names[name]: _failure(item["failure"]["S"]) for name, item in self._read(connection_id, names)}
+
+    def receipts(self, connection_id: str, events: Collection[tuple[int, str]]) -> dict[tuple[int, str], datetime]:
+        """By shard and the sender's id when an event was received first, as far as it is known there."""
+        names = {(shard, _event(event_id)): (shard, event_id) for shard, event_id in events}
+        return {
+            names[name]: EPOCH + timedelta(microseconds=int(item["received_at"]["N"]))
+            for name, item in self._read(connection_id, names)
+        }
+
+    def run(self, connection_id: str, run_id: str, shard: int) -> Run:
+        """The shard's part of a run as it stands, empty if it has not begun."""
+        return self._runs.part(connection_id, run_id, shard)
 
     def record(self, connection_id: str, entry: Entry, lease: Lease, now: datetime) -> None:
         """Write an entry, all of it or nothing, patiently where the table is busy.
 
-        Raises LeaseLostError, StaleRunError.
+        An entry with runs that is recorded again as its answer was lost is written once; for ten minutes, with the same
+        `now`. Raises LeaseLostError, StaleRunError.
         """
-        expires = {"N": str(int((now + RETENTION).timestamp()))}
-        items: list[TransactWriteItemTypeDef] = [self._leases.held(lease)]
-        items += [self._runs.put(run, now) for run in entry.runs]
-        items += [self._count(connection_id, one, numbers, expires) for one, numbers in entry.counted.items()]
-        items += [self._put(connection_id, _person(key), row, expires) for key, row in entry.rows.items()]
-        self._write(items, lease)
-
-    def _write(self, items: "Sequence[TransactWriteItemTypeDef]", lease: Lease) -> None:
-        """`items`: the lease's condition first; of the others only the runs have one."""
-        places = refused(self._client, items, self._sleep)
+        fence = self._leases.held(lease, entry.shard)
+        items = [fence, *(self._runs.put(run, now) for run in entry.runs), *self._items(connection_id, entry, now)]
+        token = hashlib.sha256(repr(items).encode()).hexdigest()[:36] if entry.runs else None
+        places = refused(self._client, items, self._sleep, token)
         if 0 in places:
             raise LeaseLostError(f"the lease on {lease.munchkin_id} was lost")
         if places:
             raise StaleRunError("a run was written since it was read")
 
-    def _read(self, connection_id: str, names: Sequence[str]) -> Iterator[tuple[str, dict[str, Any]]]:
-        for start in range(0, len(names), _READ_ITEMS):
-            wanted: Any = {
-                self._table: {
-                    "Keys": [_key(connection_id, name) for name in names[start : start + _READ_ITEMS]],
-                    "ConsistentRead": True,
-                }
-            }
-            while wanted:
-                answer = self._client.batch_get_item(RequestItems=wanted)
-                for found in answer["Responses"].get(self._table, []):
-                    yield found["key"]["S"], found
-                wanted = answer.get("UnprocessedKeys")
-                if wanted:
-                    self._sleep(_PAUSE)
+    def erase(self, connection_id: str) -> bool:
+        """Delete some of all that is known of a connection; whether nothing is left.
 
-    def _put(self, connection_id: str, name: str, row: LedgerRow, expires: Any) -> "TransactWriteItemTypeDef":
-        stored = {**_key(connection_id, name), "delivered": {"S": _text(row)}, "expires_at": expires}
-        return {"Put": {"TableName": self._table, "Item": stored}}
+        It is for one of which nothing is delivered any more.
+        """
+        with ThreadPoolExecutor(max_workers=SHARDS) as threads:
+            return all(list(threads.map(lambda shard: self._erase(connection_id, shard), range(SHARDS))))
 
-    def _count(
-        self, connection_id: str, message_id: str, numbers: Iterable[str], expires: Any
-    ) -> "TransactWriteItemTypeDef":
+    def _erase(self, connection_id: str, shard: int) -> bool:
+        partition = _partition(connection_id, shard)
+        answer = self._client.query(
+            TableName=self._table,
+            KeyConditionExpression="pk = :pk",
+            ExpressionAttributeValues={":pk": partition["pk"]},
+            ProjectionExpression="pk, sk",
+            Limit=ERASED,
+            ConsistentRead=True,
+        )
+        found = answer["Items"]
+        for start in range(0, len(found), _WRITE_ITEMS):
+            left: Any = {self._table: [{"DeleteRequest": {"Key": key}} for key in found[start : start + _WRITE_ITEMS]]}
+            pauses = iter(_PAUSES)
+            while left := self._client.batch_write_item(RequestItems=left)["UnprocessedItems"]:
+                self._sleep(next(pauses, _PAUSES[-1]))
+        return "LastEvaluatedKey" not in answer
+
+    def _items(self, connection_id: str, entry: Entry, now: datetime) -> "Iterator[TransactWriteItemTypeDef]":
+        """What is written without a condition."""
+        partition = _partition(connection_id, entry.shard)
+        expires = _expires(now, RETENTION)
+        for envelope_id, numbers in entry.counted.items():
+            yield self._count({**partition, "sk": {"S": _mark(envelope_id)}}, numbers, expires)
+        for name, row in entry.rows.items():
+            yield self._put(partition, name, rows.encoded(row), {} if row.is_lasting else expires)
+        for event_id, received_at in entry.receipts.items():
+            received = {"N": str((received_at - EPOCH) // timedelta(microseconds=1))}
+            yield self._put(partition, _event(event_id), {"received_at": received}, _expires(now, RECEIPT_RETENTION))
+        for origin, failure in entry.failures.items():
+            if failure is None:
+                key = {**partition, "sk": {"S": _letter(origin)}}
+                yield {"Delete": {"TableName": self._table, "Key": key}}
+            else:
+                yield self._put(partition, _letter(origin), {"failure": {"S": _text(failure)}}, expires)
+
+    def _put(self, partition: Item, name: str, stored: Item, expires: Item) -> "TransactWriteItemTypeDef":
+        return {"Put": {"TableName": self._table, "Item": {**partition, "sk": {"S": name}, **stored, **expires}}}
+
+    def _count(self, key: Item, numbers: Iterable[str], expires: Item) -> "TransactWriteItemTypeDef":
         return {
             "Update": {
                 "TableName": self._table,
-                "Key": _key(connection_id, _message(message_id)),
+                "Key": key,
                 "UpdateExpression": "ADD counted :numbers SET expires_at = :expires",
-                "ExpressionAttributeValues": {":numbers": {"SS": sorted(numbers)}, ":expires": expires},
+                "ExpressionAttributeValues": {
+                    ":numbers": {"SS": sorted(numbers)},
+                    ":expires": expires["expires_at"],
+                },
             }
         }
 
+    def _read(self, connection_id: str, names: Iterable[_Name]) -> Iterator[tuple[_Name, Item]]:
+        wanted = [
+            {**_partition(connection_id, shard), "sk": {"S": sort_key}} for shard, sort_key in dict.fromkeys(names)
+        ]
+        for start in range(0, len(wanted), _READ_ITEMS):
+            left: Any = {self._table: {"Keys": wanted[start : start + _READ_ITEMS], "ConsistentRead": True}}
+            pauses = iter(_PAUSES)
+            while left:
+                answer = self._client.batch_get_item(RequestItems=left)
+                for found in answer["Responses"].get(self._table, []):
+                    yield (int(found["pk"]["S"].rpartition("#")[2]), found["sk"]["S"]), found
+                left = answer.get("UnprocessedKeys")
+                if left:
+                    self._sleep(next(pauses, _PAUSES[-1]))
 
-def _key(connection_id: str, name: str) -> dict[str, Any]:
-    return {"connection_id": {"S": connection_id}, "key": {"S": name}}
+
+def failure_bytes(failure: Failure | None) -> int:
+    """How much a failure's item takes at most."""
+    return MARK_BYTES if failure is None else MARK_BYTES + len(_text(failure))
 
 
-def _person(dedupe_key: str) -> str:
-    return f"person#{hashlib.sha256(dedupe_key.encode()).hexdigest()}"
+def _partition(connection_id: str, shard: int) -> Item:
+    return {"pk": {"S": f"{connection_id}#{shard}"}}
 
 
-def _message(message_id: str) -> str:
-    return f"message#{message_id}"
+def _mark(envelope_id: str) -> str:
+    return f"envelope#{envelope_id}"
 
 
-def _text(row: LedgerRow) -> str:
+def _letter(origin: Origin) -> str:
+    return f"letter#{origin.envelope_id}#{origin.number}"
+
+
+def _event(event_id: str) -> str:
+    return f"event#{hashlib.sha256(event_id.encode()).hexdigest()}"
+
+
+def _expires(now: datetime, retention: timedelta) -> Item:
+    return {"expires_at": {"N": str(int((now + retention).timestamp()))}}
+
+
+def _position(cursor: str | None) -> tuple[int, str]:
+    """The shard that is being read, and the name after which it goes on."""
+    if cursor is None:
+        return 0, ""
+    shard, colon, name = position_of(cursor).partition(":")
+    if shard not in map(str, range(SHARDS)) or not colon:
+        raise InvalidCursorError
+    return int(shard), name
+
+
+def _text(failure: Failure) -> str:
+    """A reason is written once, and its place in the list from there on."""
+    places = {failure.reason: 0}
+    for why in failure.audiences.values():
+        if why is not None:
+            places.setdefault(why, len(places))
     return _encode(
         {
-            "lead_id": row.lead_id,
-            "looked_up_at": _time(row.looked_up_at),
-            "attributes_hash": row.attributes_hash,
-            "attributes_at": _time(row.attributes_at),
-            "sent_at": _time(row.sent_at),
-            **({"consented_at": format_time(row.consented_at)} if row.consented_at else {}),
-            **({"withdrawn_at": format_time(row.withdrawn_at)} if row.withdrawn_at else {}),
-            "memberships": [
-                [audience.namespace, audience.id, one.status.value, format_time(one.at), one.lead_id, one.list_id]
-                for audience, one in row.memberships.items()
-            ],
+            "reasons": [[one.outcome, one.code] for one in places],
+            "audiences": [[*one, None if why is None else places[why]] for one, why in failure.audiences.items()],
+            "dropped": failure.dropped,
+            "attempt": failure.attempt,
         }
     )
 
 
-def _row(text: str) -> LedgerRow:
+def _failure(text: str) -> Failure:
     stored = json.loads(text)
-    return LedgerRow(
-        lead_id=stored["lead_id"],
-        looked_up_at=_parsed(stored["looked_up_at"]),
-        attributes_hash=stored["attributes_hash"],
-        attributes_at=_parsed(stored["attributes_at"]),
-        sent_at=_parsed(stored["sent_at"]),
-        memberships={
-            AudienceKey(namespace, audience): Delivered(MembershipStatus(status), parse_time(at), lead_id, list_id)
-            for namespace, audience, status, at, lead_id, list_id in stored["memberships"]
-        },
-        consented_at=_parsed(stored.get("consented_at")),
-        withdrawn_at=_parsed(stored.get("withdrawn_at")),
-    )
-
-
-def _time(time: datetime | None) -> str | None:
-    return None if time is None else format_time(time)
-
-
-def _parsed(text: str | None) -> datetime | None:
-    return None if text is None else parse_time(text)
+    reasons = [Reason(Class(outcome), code) for outcome, code in stored["reasons"]]
+    audiences = {
+        AudienceKey(namespace, audience): None if place is None else reasons[place]
+        for namespace, audience, place in stored["audiences"]
+    }
+    return Failure(reasons[0], audiences, tuple(stored["dropped"]), stored["attempt"])

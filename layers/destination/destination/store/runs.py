@@ -1,6 +1,8 @@
-"""RunsTable: one item an hour and connection, with its counters; kept 90 days.
+"""RunsTable: the counters of an hour and connection, an item for each shard that counted something; kept 90 days.
 
-connection_id   id = 2026-11-21T10:00Z   version, counts, details, expires_at
+connection_id   id = 2026-11-21T10:00Z#<shard>   version, counts, details, expires_at
+
+Reading adds the items of an hour up; that of an older release, which had one an hour, is added as it is.
 
 The details are JSON, terse, as they are written with every transaction: a run with 1,000 audiences, with 200 bytes of
 namespace and id each, takes some 370 KB of the 400 that DynamoDB allows.
@@ -10,27 +12,32 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final
 
 from destination.domain.audience import AudienceKey
 from destination.domain.latency import Latency
 from destination.domain.outcome import OTHER, Class, Reason
-from destination.domain.run import RETENTION, Counters, Run, Tally, hour_of, run_id
+from destination.domain.run import RETENTION, Counters, Run, Tally, hour_of, run_id, whole
+from destination.domain.shard import SHARDS
 from destination.domain.times import format_time, parse_time
-from destination.store.items import attributes, item
+from destination.store.items import Item, attributes, item
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
 
+_BESIDE: Final = 2_000
+"""Bytes that an item takes at most beside its details."""
+
 _encode = json.JSONEncoder(check_circular=False, separators=(",", ":")).encode
 
-# A run's time line, and the condition of each of its writes:
+# A part's time line, and the condition of each of its writes:
 #
 #   no item ──put──▶ version 1 ──put──▶ version 2 ──▶ … (its hour ends) … ──put──▶ version n, late ──▶ expired, no item
 #      _HAS_NOT_BEGUN         _IS_AS_READ                              _IS_AS_READ              _HAS_NOT_BEGUN
 #
-# A run that was read before it began is of version 0.
+# A part that was read before it began is of version 0.
 _HAS_NOT_BEGUN: Final = "attribute_not_exists(version)"
 _IS_AS_READ: Final = "version = :read"
 
@@ -46,42 +53,49 @@ class Runs:
         self._table = table
 
     def get(self, connection_id: str, run_id: str) -> Run | None:
-        answer = self._client.get_item(TableName=self._table, Key=_key(connection_id, run_id), ConsistentRead=True)
-        return _run(answer["Item"]) if "Item" in answer else None
+        return next(self._whole(self._items(connection_id, run_id, run_id, consistent=True)), None)
 
     def between(self, connection_id: str, first: str, last: str) -> Iterator[Run]:
         """The runs from one hour to another, both included, oldest first."""
+        return self._whole(self._items(connection_id, first, last))
+
+    def last_event_at(self, connection_id: str, now: datetime) -> datetime | None:
+        """The end of the last hour in which events were received, or now if that is not over; None: there is none."""
+        items = self._items(connection_id, run_id(now - RETENTION), run_id(now), newest_first=True)
+        found = (_run(one) for one in items)
+        hours = (hour_of(run.id) for run in found if run.tally.counts["received"] or run.tally.counts["ignored"])
+        last = next(hours, None)
+        return None if last is None else min(last + timedelta(hours=1), now)
+
+    def part(self, connection_id: str, run_id: str, shard: int) -> Run:
+        """A shard's part of a run, empty if it has not begun."""
+        key = {"connection_id": {"S": connection_id}, "id": {"S": _name(run_id, shard)}}
+        answer = self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True)
+        return _run(answer["Item"]) if "Item" in answer else Run(connection_id, run_id, shard=shard)
+
+    def _items(
+        self, connection_id: str, first: str, last: str, *, newest_first: bool = False, consistent: bool = False
+    ) -> Iterator[Item]:
+        """What is stored of the runs from one hour to another, shard by shard."""
         pages = self._client.get_paginator("query").paginate(
             TableName=self._table,
             KeyConditionExpression="connection_id = :connection AND id BETWEEN :first AND :last",
             ExpressionAttributeValues={
                 ":connection": {"S": connection_id},
                 ":first": {"S": first},
-                ":last": {"S": last},
+                ":last": {"S": _name(last, SHARDS - 1)},
             },
+            ScanIndexForward=not newest_first,
+            ConsistentRead=consistent,
         )
-        for page in pages:
-            yield from (_run(found) for found in page["Items"])
+        return (found for page in pages for found in page["Items"])
 
-    def last_event_at(self, connection_id: str, now: datetime) -> datetime | None:
-        """The end of the last hour in which events were received, or now if that is not over; None: there is none."""
-        pages = self._client.get_paginator("query").paginate(
-            TableName=self._table,
-            KeyConditionExpression="connection_id = :connection AND id BETWEEN :first AND :last",
-            ExpressionAttributeValues={
-                ":connection": {"S": connection_id},
-                ":first": {"S": run_id(now - RETENTION)},
-                ":last": {"S": run_id(now)},
-            },
-            ScanIndexForward=False,
-        )
-        found = (_run(one) for page in pages for one in page["Items"])
-        hours = (hour_of(run.id) for run in found if run.tally.counts["received"] or run.tally.counts["ignored"])
-        last = next(hours, None)
-        return None if last is None else min(last + timedelta(hours=1), now)
+    def _whole(self, items: Iterable[Item]) -> Iterator[Run]:
+        for _, of_hour in groupby(items, key=lambda found: hour_in(found["id"]["S"])):
+            yield whole({found["id"]["S"]: _run(found) for found in of_hour})
 
     def put(self, run: Run, now: datetime) -> "TransactWriteItemTypeDef":
-        """A transaction's write of a run over the version it was read at; after its hour it is marked as late."""
+        """A transaction's write of a shard's part over the version it was read at; late if its hour is over."""
         return {
             "Put": {
                 "TableName": self._table,
@@ -92,15 +106,25 @@ class Runs:
         }
 
 
-def _key(connection_id: str, run_id: str) -> dict[str, Any]:
-    return {"connection_id": {"S": connection_id}, "id": {"S": run_id}}
+def hour_in(name: str) -> str:
+    """The id of the run that an item is of, by the item's name."""
+    return name.partition("#")[0]
+
+
+def bytes_of(run: Run) -> int:
+    """How much a part's item takes at most."""
+    return _BESIDE + len(_text(run.tally))
+
+
+def _name(run_id: str, shard: int) -> str:
+    return f"{run_id}#{shard}"
 
 
 def _item(run: Run) -> dict[str, Any]:
     return item(
         {
             "connection_id": run.connection_id,
-            "id": run.id,
+            "id": _name(run.id, run.shard),
             "version": run.version + 1,
             "counts": {name: count for name, count in run.tally.counts.items() if count},
             "details": _text(run.tally),
@@ -145,7 +169,8 @@ def _run(found: dict[str, Any]) -> Run:
     stored = attributes(found)
     counts = Counter({name: int(count) for name, count in stored["counts"].items()})
     tally = _detailed(counts, json.loads(stored["details"])) if "details" in stored else _plain(counts, stored)
-    return Run(stored["connection_id"], stored["id"], int(stored["version"]), tally)
+    hour, _, shard = stored["id"].partition("#")
+    return Run(stored["connection_id"], hour, int(stored["version"]), tally, int(shard or 0))
 
 
 def _detailed(counts: Counter[str], details: Mapping[str, Any]) -> Tally:

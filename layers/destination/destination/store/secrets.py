@@ -6,40 +6,103 @@ Names: `<prefix>/credentials/<connection id>` holds `{client_id, client_secret}`
 
 import hashlib
 import json
-from typing import TYPE_CHECKING
+import uuid
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
 
+from destination.domain.connection import Connection
 from destination.domain.credentials import AccessToken, ClientCredentials
 from destination.domain.times import format_time, parse_time
 from destination.store.errors import NotFoundError
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
+    from mypy_boto3_secretsmanager.type_defs import GetSecretValueRequestTypeDef
+
+
+CURRENT: Final = "AWSCURRENT"
+
+
+def _random_version() -> str:
+    return str(uuid.uuid4())
 
 
 class Credentials:
-    """The credentials of the connections, one secret each."""
+    """The credentials of the connections, one secret each, of which the connection names the version that it uses.
 
-    def __init__(self, client: "SecretsManagerClient", prefix: str) -> None:
+    No other version is ever read: of two changes at once each writes a version, and the connection that is stored tells
+    whose counts. So a secret that is rotated in place, in the console or with `put-secret-value`, changes nothing: new
+    credentials are given to the connection.
+
+    Secrets Manager may remove a version that has no staging label, and knows twenty labels of a secret (AWS Secrets
+    Manager, "What's in a Secrets Manager secret?", "Quotas"):
+
+        put ──▶ attempt-0 … attempt-f, by the version's first digit ──▶ the connection names it ──▶ keep ──▶ AWSCURRENT
+
+    The version that was current before is AWSPREVIOUS then, for whoever read the connection just before. What was
+    written and never named keeps its attempt's label until another attempt takes it.
+    """
+
+    def __init__(
+        self, client: "SecretsManagerClient", prefix: str, new_version: Callable[[], str] = _random_version
+    ) -> None:
+        """`new_version` makes UUIDs."""
         self._client = client
         self._prefix = prefix
+        self._new_version = new_version
 
-    def get(self, connection_id: str) -> ClientCredentials:
-        """Raises NotFoundError when the connection has none."""
-        content = _read(self._client, self._name(connection_id))
+    def get(self, connection: Connection) -> ClientCredentials:
+        """Those that the connection names. Raises NotFoundError, with the remedy, when it has none."""
+        return self.at(connection.id, connection.credentials_version)
+
+    def at(self, connection_id: str, version: str | None) -> ClientCredentials:
+        """Those of a version; raises as `get`."""
+        remedy = "give it the client id and client secret of an API-only LaunchPoint service"
+        if version is None:
+            raise NotFoundError(f"connection {connection_id} has no credentials: {remedy}")
+        content = _read(self._client, self._name(connection_id), version)
         if content is None:
-            raise NotFoundError(f"connection {connection_id} has no credentials")
+            raise NotFoundError(f"the credentials of connection {connection_id} are gone from their secret: {remedy}")
         return ClientCredentials(content["client_id"], content["client_secret"])
 
-    def find(self, connection_id: str) -> ClientCredentials | None:
+    def find(self, connection: Connection) -> ClientCredentials | None:
         """None: there are none."""
         try:
-            return self.get(connection_id)
+            return self.get(connection)
         except NotFoundError:
             return None
 
-    def put(self, connection_id: str, credentials: ClientCredentials) -> None:
-        content = {"client_id": credentials.client_id, "client_secret": credentials.client_secret}
-        _write(self._client, self._name(connection_id), content)
+    def put(self, connection_id: str, credentials: ClientCredentials) -> str:
+        """Write a version, which counts for nothing until the connection names it; its id."""
+        name, version = self._name(connection_id), self._new_version()
+        text = json.dumps({"client_id": credentials.client_id, "client_secret": credentials.client_secret})
+        labels = [f"attempt-{version[0]}"]
+
+        def write() -> str:
+            return self._client.put_secret_value(
+                SecretId=name, SecretString=text, ClientRequestToken=version, VersionStages=labels
+            )["VersionId"]
+
+        try:
+            return write()
+        except self._client.exceptions.ResourceNotFoundException:
+            try:
+                return self._client.create_secret(Name=name, SecretString=text, ClientRequestToken=version)["VersionId"]
+            except self._client.exceptions.ResourceExistsException:
+                return write()
+
+    def keep(self, connection_id: str, version: str) -> None:
+        """Make the version that the connection names the current one; one that is gone is left alone."""
+        name = self._name(connection_id)
+        try:
+            labels = self._client.describe_secret(SecretId=name).get("VersionIdsToStages", {})
+        except self._client.exceptions.ResourceNotFoundException:
+            return
+        current = next((one for one, stages in labels.items() if CURRENT in stages), None)
+        if version in labels and current not in {None, version}:
+            self._client.update_secret_version_stage(
+                SecretId=name, VersionStage=CURRENT, MoveToVersionId=version, RemoveFromVersionId=str(current)
+            )
 
     def delete(self, connection_id: str) -> None:
         """Remove the credentials at once, without a recovery window; none there is as good."""
@@ -88,9 +151,13 @@ class TokenSecret:
         _delete(self._client, self._name)
 
 
-def _read(client: "SecretsManagerClient", name: str) -> dict[str, str] | None:
+def _read(client: "SecretsManagerClient", name: str, version: str | None = None) -> dict[str, str] | None:
+    """A version's content; without one, the current version's. None: there is none."""
+    wanted: GetSecretValueRequestTypeDef = {"SecretId": name}
+    if version is not None:
+        wanted["VersionId"] = version
     try:
-        content: dict[str, str] = json.loads(client.get_secret_value(SecretId=name)["SecretString"])
+        content: dict[str, str] = json.loads(client.get_secret_value(**wanted)["SecretString"])
     except client.exceptions.ResourceNotFoundException:
         return None
     return content

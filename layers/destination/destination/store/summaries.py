@@ -1,9 +1,10 @@
 """RunsTable: which hours of a connection were summed up, and with which counts; kept 90 days, as the runs are.
 
 connection_id   id = summary#<hour>   version, counts, expires_at
-index Late      late = late, id = <hour>   runs that were written after their hour, by sync
+index Late      late = late, id = <hour>#<shard>   parts of runs that were written after their hour, by sync
 """
 
+import contextlib
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from destination.domain.run import RETENTION, Run, hour_of
 from destination.store.items import OF_KIND, Item, attributes, item
+from destination.store.runs import hour_in
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -80,23 +82,26 @@ class Summaries:
             KeyConditionExpression="late = :late",
             ExpressionAttributeValues=item({":late": "late"}),
         )
+        told: set[tuple[str, str]] = set()
         for page in pages:
             for found in page["Items"]:
                 stored = attributes(found)
-                yield stored["connection_id"], stored["id"]
+                run = stored["connection_id"], hour_in(stored["id"])
+                if run not in told:
+                    told.add(run)
+                    yield run
 
     def settle(self, run: Run) -> None:
-        """Take a run off the late ones, unless it was written again since it was read."""
-        try:
-            self._client.update_item(
-                TableName=self._table,
-                Key=_key(run.connection_id, run.id),
-                UpdateExpression="REMOVE late",
-                ConditionExpression=_IS_AS_READ,
-                ExpressionAttributeValues=item({":read": run.version}),
-            )
-        except self._client.exceptions.ConditionalCheckFailedException:
-            return
+        """Take a run off the late ones, unless it was written again since it was read: then those parts stay late."""
+        for name, version in run.parts.items():
+            with contextlib.suppress(self._client.exceptions.ConditionalCheckFailedException):
+                self._client.update_item(
+                    TableName=self._table,
+                    Key=_key(run.connection_id, name),
+                    UpdateExpression="REMOVE late",
+                    ConditionExpression=_IS_AS_READ,
+                    ExpressionAttributeValues=item({":read": version}),
+                )
 
 
 def _key(connection_id: str, name: str) -> Item:

@@ -36,10 +36,15 @@ def refused(
     client: "DynamoDBClient",
     items: "Sequence[TransactWriteItemTypeDef]",
     sleep: Callable[[float], None] = time.sleep,
+    token: str | None = None,
 ) -> set[int]:
-    """Write all of it, patiently, or nothing; the places of the items whose condition did not hold, if any."""
+    """Write all of it, patiently, or nothing; the places of the items whose condition did not hold, if any.
+
+    What is written again with the same `token` within ten minutes, as its answer was lost, is written once.
+    """
+    request: dict[str, Any] = {"TransactItems": items} | ({} if token is None else {"ClientRequestToken": token})
     try:
-        patiently(lambda: client.transact_write_items(TransactItems=items), sleep)
+        patiently(lambda: client.transact_write_items(**request), sleep)
     except client.exceptions.TransactionCanceledException as cancelled:
         if places := failed(cancelled):
             return places

@@ -3,24 +3,46 @@
     connection_id   id = verification#<id>                status, repair, position, times, expires_at
     connection_id   id = verified#<id>#<number>           the audience's check
     connection_id   id = read#<id>#<number>#<part>        lead ids, 8 bytes each, compressed
+    connection_id   id = stands#<id>#<number>#<part>      what the ledger says of leads, 37 bytes each
     connection_id   id = out_of_sync                      by audience, what its last verification left out of place
+    connection_id   id = last_verification                the id of the one that was requested last
 
-Ids of verifications begin with their time, so that the newest is found first.
+Ids of verifications begin with their time, so that the newest is found first. Whatever is written of one is written
+over the version that it was read at, so that whoever carries on what is cancelled, or what somebody else carries on as
+well, changes nothing:
+
+    request ──create──▶ version 1, queued ──put──▶ version 2, running ──put_check──▶ … ──put──▶ finished
+                                          └──────────────────── cancel ────────────────▶ cancelled
 """
 
 import json
+import struct
 import zlib
 from array import array
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import asdict
-from datetime import datetime, timedelta
+from dataclasses import asdict, replace
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from destination.domain.audience import AudienceKey
 from destination.domain.run import RETENTION
 from destination.domain.times import format_time, parse_time
-from destination.domain.verification import AudienceCheck, Differences, Phase, Repair, Verification, VerificationStatus
+from destination.domain.verification import (
+    MAX_DURATION,
+    AudienceCheck,
+    Differences,
+    LedgerReading,
+    Phase,
+    Repair,
+    Stand,
+    Standing,
+    Verification,
+    VerificationStatus,
+)
+from destination.store.errors import StaleVersionError
 from destination.store.items import OF_KIND, Item, attributes, item
+from destination.store.transactions import refused
+from destination.store.versions import AS_READ
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -29,10 +51,22 @@ if TYPE_CHECKING:
 PART: Final = 30_000
 """Lead ids to an item: 240 KB before compression, and an item holds 400 KB."""
 
-_KEPT: Final = timedelta(days=2)
+STANDS: Final = 8_000
+"""What the ledger says of so many leads to an item: 296 KB."""
+
+_STAND: Final = struct.Struct(">32sIB")
+_PERSON: Final = "person#"
+
+_KEPT: Final = MAX_DURATION
 """What was read of a list is of no use any longer."""
 
-_HEAD, _CHECK, _READ, _OUT_OF_SYNC = "verification#", "verified#", "read#", "out_of_sync"
+_HEAD, _CHECK, _READ, _STANDS = "verification#", "verified#", "read#", "stands#"
+_OUT_OF_SYNC, _LAST = "out_of_sync", "last_verification"
+
+_IS_LAST: Final = "verification = :last"
+_IS_FIRST: Final = "attribute_not_exists(verification)"
+_VERSION: Final = {"#version": "version"}
+_IS_GOING_ON: Final = "#status IN (:queued, :running)"
 
 
 class Verifications:
@@ -43,20 +77,52 @@ class Verifications:
         self._table = table
 
     def create(
-        self, verification: Verification, checks: Sequence[AudienceCheck], record: "TransactWriteItemTypeDef"
+        self,
+        verification: Verification,
+        checks: Sequence[AudienceCheck],
+        last: str | None,
+        record: "TransactWriteItemTypeDef",
     ) -> None:
-        """Store a new one with its audit record. What it is to check comes first: what can be seen is whole."""
+        """Store a new one with its audit record. What it is to check comes first: what can be seen is whole.
+
+        `last`: the one that was requested last when it was decided that there may be another. Raises StaleVersionError
+        when somebody else requested one since.
+        """
         for number, check in enumerate(checks):
-            self.put_check(verification, number, check)
-        put: TransactWriteItemTypeDef = {"Put": {"TableName": self._table, "Item": _item(verification)}}
-        self._client.transact_write_items(TransactItems=[put, record])
+            self._client.put_item(TableName=self._table, Item=_check_item(verification, number, check))
+        head: TransactWriteItemTypeDef = {"Put": {"TableName": self._table, "Item": _item(verification)}}
+        if refused(self._client, [head, self._becomes_last(verification, last), record]):
+            raise StaleVersionError(f"another verification of connection {verification.connection_id} was requested")
 
-    def put(self, verification: Verification) -> None:
-        self._client.put_item(TableName=self._table, Item=_item(verification))
+    def last(self, connection_id: str) -> str | None:
+        """The id of the one that was requested last; all that were before it are finished."""
+        answer = self._client.get_item(TableName=self._table, Key=_key(connection_id, _LAST), ConsistentRead=True)
+        return str(attributes(answer["Item"])["verification"]) if "Item" in answer else None
 
-    def remove(self, verification: Verification) -> None:
-        """Take one back that nobody will carry out."""
-        self._client.delete_item(TableName=self._table, Key=_key(verification.connection_id, _HEAD + verification.id))
+    def put(self, verification: Verification) -> Verification:
+        """Store it over the version it was read at; it as it stands then. Raises StaleVersionError."""
+        return self._change(verification)
+
+    def cancel(self, verification: Verification, now: datetime, record: "TransactWriteItemTypeDef") -> bool:
+        """Cancel it, with its audit record, at whatever version it is; whether it was not finished yet."""
+        values = {
+            ":cancelled": VerificationStatus.CANCELLED.value,
+            ":queued": VerificationStatus.QUEUED.value,
+            ":running": VerificationStatus.RUNNING.value,
+            ":now": format_time(now),
+            ":one": 1,
+        }
+        update: TransactWriteItemTypeDef = {
+            "Update": {
+                "TableName": self._table,
+                "Key": _key(verification.connection_id, _HEAD + verification.id),
+                "UpdateExpression": "SET #status = :cancelled, finished_at = :now, #version = #version + :one",
+                "ConditionExpression": _IS_GOING_ON,
+                "ExpressionAttributeNames": {"#status": "status", "#version": "version"},
+                "ExpressionAttributeValues": item(values),
+            }
+        }
+        return not refused(self._client, [update, record])
 
     def get(self, connection_id: str, verification_id: str) -> Verification | None:
         key = _key(connection_id, _HEAD + verification_id)
@@ -75,12 +141,12 @@ class Verifications:
         )
         return [_verification(found) for found in answer["Items"]]
 
-    def put_check(self, verification: Verification, number: int, check: AudienceCheck) -> None:
-        stored = {
-            "found": json.dumps(asdict(check)),
-            "expires_at": int((verification.requested_at + RETENTION).timestamp()),
+    def put_check(self, verification: Verification, number: int, check: AudienceCheck) -> Verification:
+        """Store what was found of an audience, as `put` does, beside the verification."""
+        beside: TransactWriteItemTypeDef = {
+            "Put": {"TableName": self._table, "Item": _check_item(verification, number, check)}
         }
-        self._put(verification.connection_id, f"{_CHECK}{verification.id}#{number:04}", item(stored))
+        return self._change(verification, beside)
 
     def checks(self, verification: Verification) -> list[AudienceCheck]:
         """What was found of each audience, in the order in which they are verified."""
@@ -88,21 +154,49 @@ class Verifications:
         return [_check(json.loads(attributes(one)["found"])) for one in found]
 
     def put_read(self, verification: Verification, number: int, part: int, lead_ids: Iterable[int]) -> None:
-        """Keep lead ids that were read of a list, PART at most."""
-        packed = zlib.compress(array("Q", lead_ids).tobytes())
-        stored = {"leads": {"B": packed}} | item({"expires_at": int((verification.requested_at + _KEPT).timestamp())})
-        self._put(verification.connection_id, f"{_READ}{verification.id}#{number:04}#{part:06}", stored)
+        """Keep lead ids that were read of a list, PART at most. Raises StaleVersionError."""
+        self._keep(verification, f"{_READ}{verification.id}#{number:04}#{part:06}", array("Q", lead_ids).tobytes())
+
+    def put_stands(self, verification: Verification, number: int, part: int, stands: Sequence[Stand]) -> None:
+        """Keep what was read of the ledger, STANDS at most. Raises StaleVersionError."""
+        packed = b"".join(_STAND.pack(_hash_of(one.row), one.lead_id, one.standing) for one in stands)
+        self._keep(verification, f"{_STANDS}{verification.id}#{number:04}#{part:06}", packed)
+
+    def stands(self, verification: Verification, number: int, parts: int) -> Iterator[Stand]:
+        """What was read of the ledger about an audience, in so many parts."""
+        for part in range(parts):
+            key = _key(verification.connection_id, f"{_STANDS}{verification.id}#{number:04}#{part:06}")
+            answer = self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True)
+            for row, lead_id, standing in _STAND.iter_unpack(zlib.decompress(answer["Item"]["kept"]["B"])):
+                yield Stand(lead_id, Standing(standing), f"{_PERSON}{row.hex()}")
+
+    def _keep(self, verification: Verification, name: str, content: bytes) -> None:
+        kept_until = item({"expires_at": int((verification.requested_at + _KEPT).timestamp())})
+        stored = {"kept": {"B": zlib.compress(content)}} | kept_until
+        key = _key(verification.connection_id, name)
+        as_read: TransactWriteItemTypeDef = {
+            "ConditionCheck": {
+                "TableName": self._table,
+                "Key": _key(verification.connection_id, _HEAD + verification.id),
+                "ConditionExpression": AS_READ,
+                "ExpressionAttributeNames": _VERSION,
+                "ExpressionAttributeValues": item({":read": verification.version}),
+            }
+        }
+        if refused(self._client, [as_read, {"Put": {"TableName": self._table, "Item": key | stored}}]):
+            raise _stale(verification)
 
     def read(self, verification: Verification, number: int) -> set[int]:
         """All lead ids that were read of a list so far."""
         leads: set[int] = set()
         for found in self._query(verification.connection_id, f"{_READ}{verification.id}#{number:04}#"):
             unpacked = array("Q")
-            unpacked.frombytes(zlib.decompress(found["leads"]["B"]))
+            unpacked.frombytes(zlib.decompress(found["kept"]["B"]))
             leads.update(unpacked)
         return leads
 
     def forget_read(self, verification: Verification, number: int) -> None:
+        """Drop what was read of a list."""
         for found in self._query(verification.connection_id, f"{_READ}{verification.id}#{number:04}#"):
             key = {"connection_id": found["connection_id"], "id": found["id"]}
             self._client.delete_item(TableName=self._table, Key=key)
@@ -129,7 +223,8 @@ class Verifications:
         kept = {name: count for name, count in before.items() if name in unknown or not verification.is_whole}
         known = kept | {_name(one.audience): one.out_of_sync for one in checks if one.code is None}
         stored = {name: count for name, count in known.items() if count}
-        self._put(verification.connection_id, _OUT_OF_SYNC, item({"audiences": stored}))
+        out_of_sync = _key(verification.connection_id, _OUT_OF_SYNC) | item({"audiences": stored})
+        self._client.put_item(TableName=self._table, Item=out_of_sync)
 
     def _out_of_sync(self, connection_id: str) -> dict[str, int] | None:
         key = _key(connection_id, _OUT_OF_SYNC)
@@ -138,8 +233,34 @@ class Verifications:
             return None
         return {name: int(count) for name, count in attributes(answer["Item"])["audiences"].items()}
 
-    def _put(self, connection_id: str, name: str, stored: Item) -> None:
-        self._client.put_item(TableName=self._table, Item=_key(connection_id, name) | stored)
+    def _becomes_last(self, verification: Verification, last: str | None) -> "TransactWriteItemTypeDef":
+        last_one = item({"verification": verification.id, "expires_at": _expires_at(verification)})
+        stored = _key(verification.connection_id, _LAST) | last_one
+        if last is None:
+            return {"Put": {"TableName": self._table, "Item": stored, "ConditionExpression": _IS_FIRST}}
+        return {
+            "Put": {
+                "TableName": self._table,
+                "Item": stored,
+                "ConditionExpression": _IS_LAST,
+                "ExpressionAttributeValues": item({":last": last}),
+            }
+        }
+
+    def _change(self, verification: Verification, *beside: "TransactWriteItemTypeDef") -> Verification:
+        changed = replace(verification, version=verification.version + 1)
+        put: TransactWriteItemTypeDef = {
+            "Put": {
+                "TableName": self._table,
+                "Item": _item(changed),
+                "ConditionExpression": AS_READ,
+                "ExpressionAttributeNames": _VERSION,
+                "ExpressionAttributeValues": item({":read": verification.version}),
+            }
+        }
+        if refused(self._client, [put, *beside]):
+            raise _stale(verification)
+        return changed
 
     def _query(self, connection_id: str, prefix: str) -> Iterator[dict[str, Any]]:
         pages = self._client.get_paginator("query").paginate(
@@ -162,18 +283,36 @@ def _name(audience: AudienceKey) -> str:
 
 def _item(verification: Verification) -> Item:
     stored = {
-        "repair": verification.repair.value,
+        "repair": sorted(verification.repair),
         "status": verification.status.value,
         "audiences": verification.audiences,
         "is_whole": verification.is_whole,
         "position": verification.position,
+        "ledger": json.dumps(asdict(verification.ledger)),
         "requested_at": format_time(verification.requested_at),
         "started_at": verification.started_at and format_time(verification.started_at),
         "finished_at": verification.finished_at and format_time(verification.finished_at),
         "code": verification.code,
-        "expires_at": int((verification.requested_at + RETENTION).timestamp()),
+        "version": verification.version,
+        "touched_at": verification.touched_at and format_time(verification.touched_at),
+        "requeued_at": verification.requeued_at and format_time(verification.requeued_at),
+        "expires_at": _expires_at(verification),
     }
     return _key(verification.connection_id, _HEAD + verification.id) | item(stored)
+
+
+def _check_item(verification: Verification, number: int, check: AudienceCheck) -> Item:
+    found = asdict(check) | {"fill_at": check.fill_at and format_time(check.fill_at)}
+    stored = {"found": json.dumps(found), "expires_at": _expires_at(verification)}
+    return _key(verification.connection_id, f"{_CHECK}{verification.id}#{number:04}") | item(stored)
+
+
+def _expires_at(verification: Verification) -> int:
+    return int((verification.requested_at + RETENTION).timestamp())
+
+
+def _stale(verification: Verification) -> StaleVersionError:
+    return StaleVersionError(f"verification {verification.id} is no longer at version {verification.version}")
 
 
 def _verification(found: Item) -> Verification:
@@ -181,15 +320,19 @@ def _verification(found: Item) -> Verification:
     return Verification(
         id=stored["id"].removeprefix(_HEAD),
         connection_id=stored["connection_id"],
-        repair=Repair(stored["repair"]),
+        repair=frozenset(map(Repair, stored["repair"])),
         requested_at=parse_time(stored["requested_at"]),
         audiences=int(stored["audiences"]),
         is_whole=stored["is_whole"],
         status=VerificationStatus(stored["status"]),
         position=int(stored["position"]),
+        ledger=_reading(json.loads(stored["ledger"])),
         started_at=_time(stored.get("started_at")),
         finished_at=_time(stored.get("finished_at")),
         code=stored.get("code"),
+        version=int(stored["version"]),
+        touched_at=_time(stored.get("touched_at")),
+        requeued_at=_time(stored.get("requeued_at")),
     )
 
 
@@ -197,10 +340,23 @@ def _check(stored: dict[str, Any]) -> AudienceCheck:
     parsed = {
         "audience": AudienceKey(*stored["audience"]),
         "phase": Phase(stored["phase"]),
-        "missing": _differences(stored["missing"]),
-        "unexpected": _differences(stored["unexpected"]),
+        "fill_at": _time(stored["fill_at"]),
+        **{kind: _differences(stored[kind]) for kind in ("missing", "leavers", "foreign", "waiting")},
     }
     return AudienceCheck(**stored | parsed)
+
+
+def _reading(stored: dict[str, Any]) -> LedgerReading:
+    return LedgerReading(
+        stored["is_read"],
+        stored["cursor"],
+        {int(number): parts for number, parts in stored["parts"].items()},
+        {int(number): reasons for number, reasons in stored["unapplied"].items()},
+    )
+
+
+def _hash_of(row: str) -> bytes:
+    return bytes.fromhex(row.removeprefix(_PERSON))
 
 
 def _differences(stored: dict[str, Any]) -> Differences:

@@ -30,8 +30,25 @@ def change_over(
     had before.
     """
     condition, values = also or ("", {})
+    as_read = (" AND ".join(filter(None, (AS_READ, condition))), {**values, ":read": version})
+    return change_where(table, key, as_read, changes, copies=copies)
+
+
+def change_where(
+    table: str,
+    key: Item,
+    condition: tuple[str, Attributes],
+    changes: Attributes,
+    *,
+    copies: Mapping[str, str] | None = None,
+) -> "TransactWriteItemTypeDef":
+    """A transaction's change of attributes where a condition holds, with its values; None removes one.
+
+    It raises the version, and makes the item at version 1 if the condition holds where there is none.
+    """
+    expression, values = condition
     present = {name: value for name, value in changes.items() if value is not None}
-    assignments = ["#version = #version + :one", *(f"#{name} = :{name}" for name in present)]
+    assignments = ["#version = if_not_exists(#version, :none) + :one", *(f"#{name} = :{name}" for name in present)]
     assignments += [f"{name} = {other}" for name, other in (copies or {}).items()]
     absent = [f"#{name}" for name in changes if name not in present]
     remove = f" REMOVE {', '.join(absent)}" if absent else ""
@@ -41,8 +58,8 @@ def change_over(
             "TableName": table,
             "Key": key,
             "UpdateExpression": f"SET {', '.join(assignments)}{remove}",
-            "ConditionExpression": " AND ".join(filter(None, (AS_READ, condition))),
+            "ConditionExpression": expression,
             "ExpressionAttributeNames": {f"#{name}": name for name in ("version", *changes)},
-            "ExpressionAttributeValues": item({**given, **values, ":one": 1, ":read": version}),
+            "ExpressionAttributeValues": item({**given, **values, ":none": 0, ":one": 1}),
         }
     }

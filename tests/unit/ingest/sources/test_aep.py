@@ -64,6 +64,7 @@ def test_a_profile_becomes_an_event() -> None:
                 AudienceKey("CustomerAudienceUpload", "audience-1"), REALIZED, datetime(2026, 11, 19, tzinfo=UTC)
             ),
         ),
+        received_at=NOW,
     )
 
 
@@ -75,9 +76,21 @@ def test_a_profile_may_have_neither_memberships_nor_identities(empty: dict[str, 
     assert (event.memberships, event.identities, event.profile) == ((), {}, {"email": "ada@example.org"})
 
 
-def test_attributes_are_as_new_as_their_place_in_the_body() -> None:
-    parsed = read({}, {}, {})
-    assert [event.at for _, event in parsed.events] == [NOW + timedelta(microseconds=n) for n in range(3)]
+def test_attributes_and_memberships_without_a_time_are_as_new_as_their_place_in_the_body() -> None:
+    entry = {"status": "realized"}
+    parsed = read(*({"segmentMembership": {"ups": {"a": entry, "b": entry}}} for _ in range(3)))
+    places = [NOW + timedelta(microseconds=n) for n in range(3)]
+    assert [event.at for _, event in parsed.events] == places
+    assert [event.received_at for _, event in parsed.events] == places
+    assert [[one.at for one in event.memberships] for _, event in parsed.events] == [[at, at] for at in places]
+
+
+def test_of_the_memberships_of_a_person_in_one_body_the_last_is_the_newest() -> None:
+    statuses = ["realized", "exited", "realized", "exited"]
+    parsed = read(*({"segmentMembership": {"ups": {"a": {"status": status}}}} for status in statuses))
+    said = [one for _, event in parsed.events for one in event.memberships]
+    assert [one.status for one in sorted(said, key=lambda one: one.at)] == statuses
+    assert len({one.at for one in said}) == len(statuses)
 
 
 def test_a_membership_without_a_time_is_as_old_as_its_receipt() -> None:

@@ -49,11 +49,19 @@ def test_an_event_is_read_as_it_is_written() -> None:
             Membership(AudienceKey("crm", "audience-1"), MembershipStatus.REALIZED, HOUR_AGO - timedelta(seconds=2)),
             Membership(AudienceKey("ups", "audience-2"), MembershipStatus.EXITED, HOUR_AGO),
         ),
+        received_at=NOW,
     )
 
 
 def test_everything_may_be_left_out() -> None:
-    assert only(read({})) == ProfileEvent(at=NOW, profile={}, identities={}, memberships=())
+    assert only(read({})) == ProfileEvent(at=NOW, profile={}, identities={}, memberships=(), received_at=NOW)
+
+
+def test_events_without_a_time_are_as_new_as_their_place_in_the_body_and_so_are_their_memberships() -> None:
+    parsed = read(*({"audiences": [{"id": "a", "status": "realized"}]} for _ in range(3)))
+    places = [NOW + timedelta(microseconds=n) for n in range(3)]
+    assert [(event.at, event.received_at) for _, event in parsed.events] == [(at, at) for at in places]
+    assert [one.at for _, event in parsed.events for one in event.memberships] == places
 
 
 @pytest.mark.parametrize("container", ['{{"events":[{0}]}}', "[{0}]", "{0}", "{0}\n{0}"])

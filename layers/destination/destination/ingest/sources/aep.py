@@ -60,7 +60,8 @@ def _event(record: Mapping[str, object], index: int, times: RecordTimes, parsed:
             except RecordError as error:
                 parsed.warnings.append((index, error.problem))
     profile = {name: value for name, value in record.items() if name not in {_MEMBERSHIPS, _IDENTITIES}}
-    return ProfileEvent(times.of(index), profile, identities, tuple(memberships))
+    received_at = times.of(index)
+    return ProfileEvent(received_at, profile, identities, tuple(memberships), received_at)
 
 
 def _membership(audience: AudienceKey, entry: object, path: str, index: int, times: RecordTimes) -> Membership:

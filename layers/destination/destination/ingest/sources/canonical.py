@@ -40,7 +40,8 @@ def _event(record: Mapping[str, object], index: int, times: RecordTimes) -> Prof
     if not isinstance(profile, dict):
         raise RecordError("profile", "must be an object of attributes")
     occurred = record.get("occurred_at")
-    at = times.of(index) if occurred is None else times.time(occurred, index, "occurred_at")
+    received_at = times.of(index)
+    at = received_at if occurred is None else times.time(occurred, index, "occurred_at")
     audiences = record.get("audiences", [])
     if not isinstance(audiences, list):
         raise RecordError("audiences", "must be a list of audience memberships")
@@ -53,7 +54,8 @@ def _event(record: Mapping[str, object], index: int, times: RecordTimes) -> Prof
         status, key, own = _membership(entry, f"audiences[{number}]")
         time = at if own is None else times.time(own, index, f"audiences[{number}].at")
         memberships.append(Membership(key, status, time))
-    return ProfileEvent(at, profile, _identities(record.get("identities", {})), tuple(memberships), event_id)
+    identities = _identities(record.get("identities", {}))
+    return ProfileEvent(at, profile, identities, tuple(memberships), received_at, event_id)
 
 
 def _membership(entry: object, path: str) -> tuple[MembershipStatus, AudienceKey, object]:

@@ -1,0 +1,198 @@
+"""How a row of the ledger is written: in few bytes, since somebody may be in a thousand audiences, and quickly.
+
+    memberships   one entry of 31 bytes an audience:
+                  code of the audience 6 | said at 8 | received at 8 | flags 1 | list id 4 | lead id 4
+    rest          89 bytes; what its flags say that there is not is zero:
+                  flags 1 | lead id 4 | looked up at 8
+                  attributes: digest 32 | said at 8 | received at 8 | sent at 8 | lead id 4
+                  consent: said at 8 | received at 8
+
+Times are microseconds since 1970. Somebody who is put on the list with several leads has an entry for each: all but the
+last say that one more follows. The code is that of an audience's name, which it does not tell, so whoever reads a row
+says which audiences there are; entries of others, which were deactivated long ago, are left out.
+"""
+
+import hashlib
+import struct
+from collections.abc import Collection, Mapping
+from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import Any, Final
+
+from destination.domain.audience import AudienceKey
+from destination.domain.event import MembershipStatus
+from destination.domain.person import EPOCH, Applied, Attributes, ConsentWord, Desired, LedgerRow, Said
+from destination.store.items import Item
+
+_ENTRY: Final = struct.Struct(">6sqqBII")
+_CODE_BYTES: Final = 6
+_REST: Final = struct.Struct(">BIq32sqqqIqq")
+_BESIDE: Final = 600
+"""Bytes that a row takes at most beside its memberships: names, keys and the rest."""
+
+_EXITED, _HAS_DESIRED, _HAS_APPLIED, _IS_SURE, _HAS_LEAD, _MORE_FOLLOW = (1 << place for place in range(6))
+_HAS_ATTRIBUTES, _HAS_DIGEST, _HAS_SENT_LEAD, _HAS_CONSENT, _IS_GIVEN, _HAS_FOUND, _WAS_LOOKED_UP = (
+    1 << place for place in range(7)
+)
+
+_MICROSECOND: Final = timedelta(microseconds=1)
+
+
+def encoded(row: LedgerRow) -> Item:
+    """The row's attributes in its item."""
+    item: Item = {"rest": {"B": _rest(row)}}
+    if entries := b"".join(_entries(row)):
+        item["memberships"] = {"B": entries}
+    return item
+
+
+def decoded(item: Mapping[str, Any], audiences: Mapping[bytes, AudienceKey]) -> LedgerRow:
+    """The row, as far as it is of these audiences, by their codes."""
+    desired: dict[AudienceKey, Desired] = {}
+    applied: dict[AudienceKey, Applied] = {}
+    leads: tuple[int, ...] = ()
+    entries = item["memberships"]["B"] if "memberships" in item else b""
+    for code, at, received_at, flags, list_id, lead_id in _ENTRY.iter_unpack(entries):
+        if flags & _HAS_LEAD:
+            leads = (*leads, lead_id)
+        if flags & _MORE_FOLLOW:
+            continue
+        audience = audiences.get(code)
+        if audience is not None and flags & _HAS_DESIRED:
+            status = MembershipStatus.EXITED if flags & _EXITED else MembershipStatus.REALIZED
+            desired[audience] = Desired(status, Said(_time(at), _time(received_at)))
+        if audience is not None and flags & _HAS_APPLIED:
+            applied[audience] = Applied(list_id, leads, bool(flags & _IS_SURE))
+        leads = ()
+    return _with_rest(desired, applied, item["rest"]["B"])
+
+
+def by_code(audiences: Collection[AudienceKey]) -> dict[bytes, AudienceKey]:
+    """The audiences by the codes that rows know them by."""
+    return {_code(audience): audience for audience in audiences}
+
+
+def bytes_of(row: LedgerRow) -> int:
+    """How much the row's item takes at most."""
+    entries = len(row.desired)
+    for audience, told in row.applied.items():
+        if len(told.leads) > 1:
+            entries += len(told.leads) - 1
+        if audience not in row.desired:
+            entries += 1
+    return _BESIDE + _ENTRY.size * entries
+
+
+@lru_cache(maxsize=16_384)
+def _code(audience: AudienceKey) -> bytes:
+    return hashlib.sha256(f"{audience.namespace}\0{audience.id}".encode()).digest()[:_CODE_BYTES]
+
+
+def _entries(row: LedgerRow) -> list[bytes]:
+    """Written out, for every person that is recorded passes here."""
+    entries: list[bytes] = []
+    for audience, wanted in row.desired.items():
+        at, received_at = wanted.said
+        flags = _HAS_DESIRED if wanted.status is MembershipStatus.REALIZED else _HAS_DESIRED | _EXITED
+        told = row.applied.get(audience)
+        _add_entries(entries, _code(audience), _microseconds(at), _microseconds(received_at), flags, told)
+    if not row.applied.keys() <= row.desired.keys():
+        for audience, told in row.applied.items():
+            if audience not in row.desired:
+                _add_entries(entries, _code(audience), 0, 0, 0, told)
+    return entries
+
+
+def _add_entries(
+    entries: list[bytes], code: bytes, at: int, received_at: int, flags: int, told: Applied | None
+) -> None:
+    """One entry, with what was told, or one for each lead."""
+    if told is None:
+        entries.append(_ENTRY.pack(code, at, received_at, flags, 0, 0))
+        return
+    flags |= _HAS_APPLIED | (_IS_SURE if told.is_sure else 0)
+    entries.extend(
+        _ENTRY.pack(code, at, received_at, flags | _HAS_LEAD | _MORE_FOLLOW, told.list_id, lead_id)
+        for lead_id in told.leads[:-1]
+    )
+    if told.leads:
+        entries.append(_ENTRY.pack(code, at, received_at, flags | _HAS_LEAD, told.list_id, told.leads[-1]))
+    else:
+        entries.append(_ENTRY.pack(code, at, received_at, flags, told.list_id, 0))
+
+
+def _rest(row: LedgerRow) -> bytes:
+    flags = lead_id = looked_up_at = 0
+    digest, attributes_at, attributes_received_at, sent_at, sent_lead = b"", 0, 0, 0, 0
+    consent_at = consent_received_at = 0
+    if row.lead_id is not None:
+        flags |= _HAS_FOUND
+        lead_id = row.lead_id
+    if row.looked_up_at is not None:
+        flags |= _WAS_LOOKED_UP
+        looked_up_at = _microseconds(row.looked_up_at)
+    if (sent := row.attributes) is not None:
+        flags |= _HAS_ATTRIBUTES
+        attributes_at, attributes_received_at = _said(sent.said)
+        sent_at = _microseconds(sent.sent_at)
+        if sent.digest is not None:
+            flags |= _HAS_DIGEST
+            digest = bytes.fromhex(sent.digest)
+        if sent.lead_id is not None:
+            flags |= _HAS_SENT_LEAD
+            sent_lead = sent.lead_id
+    if row.consent is not None:
+        flags |= _HAS_CONSENT | (_IS_GIVEN if row.consent.is_given else 0)
+        consent_at, consent_received_at = _said(row.consent.said)
+    return _REST.pack(
+        flags,
+        lead_id,
+        looked_up_at,
+        digest,
+        attributes_at,
+        attributes_received_at,
+        sent_at,
+        sent_lead,
+        consent_at,
+        consent_received_at,
+    )
+
+
+def _with_rest(
+    desired: Mapping[AudienceKey, Desired], applied: Mapping[AudienceKey, Applied], rest: bytes
+) -> LedgerRow:
+    flags, lead_id, looked_up_at, digest, at, received_at, sent_at, sent_lead, *consent_said = _REST.unpack(rest)
+    attributes = consent = None
+    if flags & _HAS_ATTRIBUTES:
+        attributes = Attributes(
+            digest.hex() if flags & _HAS_DIGEST else None,
+            Said(_time(at), _time(received_at)),
+            _time(sent_at),
+            sent_lead if flags & _HAS_SENT_LEAD else None,
+        )
+    if flags & _HAS_CONSENT:
+        consent = ConsentWord(bool(flags & _IS_GIVEN), Said(*map(_time, consent_said)))
+    return LedgerRow(
+        desired,
+        applied,
+        attributes,
+        consent,
+        lead_id if flags & _HAS_FOUND else None,
+        _time(looked_up_at) if flags & _WAS_LOOKED_UP else None,
+    )
+
+
+def _said(said: Said) -> tuple[int, int]:
+    return _microseconds(said.at), _microseconds(said.received_at)
+
+
+@lru_cache(maxsize=4_096)
+def _microseconds(time: datetime) -> int:
+    """Kept, as `_time` is."""
+    return (time - EPOCH) // _MICROSECOND
+
+
+@lru_cache(maxsize=4_096)
+def _time(microseconds: int) -> datetime:
+    """Kept, as the rows of a batch, and the audiences of a row, have many times in common."""
+    return EPOCH + timedelta(microseconds=microseconds)

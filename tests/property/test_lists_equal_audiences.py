@@ -1,0 +1,719 @@
+"""Lists equal audiences, always: whatever was said in whatever order, whatever somebody did in Marketo or configured.
+
+Events of any times, again and in any order, letters redriven after months; audiences, sync types and schedules that
+change; leads and lists deleted, made, merged and edited by hand; consent given and withdrawn; verifications; workers
+that die between any two effects, and a Marketo that refuses. When all has come to rest, the lists are what the oracle
+says, and the accounts are exact.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from itertools import count
+from random import Random
+from typing import Any
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+
+from destination.domain.audience import Activation, WhenListMissing
+from destination.domain.connection import Consent, Limits, PersonAction, Status, SyncType
+from destination.domain.event import Membership, MembershipStatus, ProfileEvent
+from destination.domain.verification import AudienceCheck, Repair, Verification, VerificationStatus
+from destination.queue import Message, verification_message
+from marketo_simulator import Fault
+from testing.counts import assert_balanced
+from testing.crashes import CrashError, mortal
+from testing.world import START, World, audience, connection
+from tests.property import lists_oracle
+from tests.property.lists_oracle import Instance, ListsOracle, SeenLead, Word
+
+PEOPLE = tuple(f"{name}@example.org" for name in ("ada", "bob"))
+OTHER_KEYS = (*PEOPLE, "nobody@example.org")
+AUDIENCES = ("a", "b", "c")
+PROBE = "z"
+"""An audience that everybody enters or leaves to have them looked up."""
+DORMANT = "c"
+"""The one that is not activated at the start."""
+SEEDED = (
+    {"id": 7, "email": "ada@example.org"},
+    {"id": 8, "email": "bob@example.org"},
+    {"id": 9, "email": "Bob@example.org"},
+)
+POOL = ("spare",)
+LEADS, LISTS = "^/rest/v1/leads.json", "^/rest/v1/lists/"
+REPAIRED = frozenset({Repair.MISSING, Repair.LEAVERS})
+MAX_TIME = timedelta(days=88)
+"""So long nothing expires: neither rows nor marks, nor what is remembered of a dormant audience."""
+
+FAULTS = (
+    *(Fault(code=code, every=1, times=times) for code in ("608", "713", "602") for times in (1, 3)),
+    *(Fault(code=code, path=path) for code in ("611", "604") for path in (LEADS, LISTS)),
+    *(Fault(code="604", executes=True, path=path) for path in (LEADS, LISTS)),
+    *(Fault("http", status=502, executes=executes, path=path) for executes in (True, False) for path in (LEADS, LISTS)),
+    *(Fault("skip", code, records=(0,), path=path) for code in ("1003", "713") for path in (LEADS, LISTS)),
+)
+
+STATUSES = st.sampled_from(MembershipStatus)
+MINUTES_AGO = st.sampled_from([0, 0, 1, 2, 3, 60])
+
+
+class Lists(RuleBasedStateMachine):
+    """One connection over a simulator, and everybody who works on either."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.world = World(connection(limits=Limits(concurrency=1)), SEEDED)
+        extra = [{"name": name, "workspace": "Default"} for name in (PROBE, *POOL)]
+        self.world.simulator.seed({"lists": extra})
+        self.state = self.world.simulator.state
+        self.life = mortal(self.world)
+        self.oracle = ListsOracle()
+        for lead in SEEDED:
+            self.oracle.has(int(str(lead["id"])), str(lead["email"]).lower())
+        self.numbers = count()
+        self.epoch = START
+        self.last_lists: dict[str, int | None] = {name: self._list_named(name) for name in "ab"}
+        self.asks = False
+        self.was_active = set("ab")
+        self.sent: dict[str, ProfileEvent] = {}
+        self.posted: list[ProfileEvent] = []
+        self.first_receipts: dict[str, datetime] = {}
+        self.settled_ids: set[str] = set()
+        self.events_of: dict[str, set[tuple[str, int]]] = {}
+        self.units: set[tuple[str, int]] = set()
+        self.done: dict[str, Message] = {}
+        self.created = 0
+        self.is_exact = True
+        self.is_probe_untold = False
+        self._activate(PROBE, self._list_named(PROBE))
+
+    @initialize(
+        sync_type=st.sampled_from(
+            [SyncType.AUDIENCE_AND_PROFILE, SyncType.AUDIENCE_AND_PROFILE, SyncType.AUDIENCE_ONLY]
+        ),
+        action=st.sampled_from(PersonAction),
+        asks=st.booleans(),
+        when_missing=st.sampled_from(WhenListMissing),
+        is_slow=st.booleans(),
+        at_first=st.frozensets(st.tuples(st.sampled_from(PEOPLE), st.sampled_from("ab"))),
+    )
+    def choose(
+        self,
+        sync_type: SyncType,
+        action: PersonAction,
+        asks: bool,
+        when_missing: WhenListMissing,
+        is_slow: bool,
+        at_first: frozenset[tuple[str, str]],
+    ) -> None:
+        """`is_slow`: the lists answer so late that a verification takes several slices, between which others work."""
+        if is_slow:
+            self.world.simulator.configure(latency_by_path={"/lists/": 25})
+            self.world.ledger.page_rows = 1
+        self.asks = asks
+        self._configure(sync_type=sync_type, person_action=action, consent=Consent("consent", ("y",)) if asks else None)
+        for name in self._active():
+            self._change_audience(name, when_list_missing=when_missing)
+        for key, name in sorted(at_first):
+            self.tell(key, name, MembershipStatus.REALIZED)
+
+    # What is said
+
+    @rule(
+        said=st.lists(
+            st.tuples(
+                st.sampled_from(PEOPLE),
+                st.dictionaries(st.sampled_from(AUDIENCES), st.tuples(STATUSES, MINUTES_AGO), max_size=3),
+                MINUTES_AGO,
+                st.sampled_from("yyn"),
+                st.sampled_from(["complete", "complete", "upper", "nameless", "named"]),
+            ),
+            min_size=1,
+            max_size=3,
+        ),
+        is_delivered=st.booleans(),
+    )
+    def post(
+        self, said: list[tuple[str, dict[str, tuple[MembershipStatus, int]], int, str, str]], is_delivered: bool
+    ) -> None:
+        self._tick()
+        minute = self._minute()
+        self._send(
+            [
+                self._event(
+                    key,
+                    minute - timedelta(minutes=ago),
+                    consent,
+                    how,
+                    {
+                        name: (status, minute - timedelta(minutes=earlier))
+                        for name, (status, earlier) in changes.items()
+                    },
+                )
+                for key, changes, ago, consent, how in said
+            ]
+        )
+        if is_delivered:
+            self.deliver_all()
+
+    @rule(key=st.sampled_from(PEOPLE), name=st.sampled_from(AUDIENCES), status=STATUSES)
+    def tell(self, key: str, name: str, status: MembershipStatus) -> None:
+        """One person enters or leaves one audience, and is delivered."""
+        self._tick()
+        self._send([self._event(key, self._minute(), "y", "complete", {name: (status, self._minute())})])
+        self.deliver_all()
+
+    @precondition(lambda self: self.posted)
+    @rule(data=st.data())
+    def send_again(self, data: st.DataObject) -> None:
+        """The sender sends the same body once more."""
+        again = data.draw(st.sampled_from(self.posted[-8:]))
+        self._tick()
+        if again.id is None or self._may_come_again(again.id):
+            self._send([again])
+
+    @rule()
+    def redrive(self) -> None:
+        self._tick()
+        letters, self.world.dead_letters.letters = self.world.dead_letters.letters, []
+        for letter in letters:
+            self._send_body(letter.body)
+
+    # What is delivered
+
+    @rule(
+        order=st.randoms(use_true_random=False),
+        share=st.sampled_from([0.4, 1.0, 1.0]),
+        again=st.booleans(),
+        moments=st.none() | st.integers(0, 60),
+    )
+    def deliver(self, order: Random, share: float, again: bool, moments: int | None) -> None:
+        batch = [one for one in self.world.queue.waiting.values() if order.random() < share]
+        if again:
+            batch += [one for one in self.done.values() if order.random() < share / 2]
+        order.shuffle(batch)
+        self._deliver(batch, moments)
+
+    @rule()
+    def deliver_all(self) -> None:
+        self._deliver(list(self.world.queue.waiting.values()))
+
+    @rule(fault=st.sampled_from(FAULTS))
+    def disturb(self, fault: Fault) -> None:
+        self.is_exact = self.is_exact and not fault.executes
+        self.world.simulator.script(fault)
+
+    @rule(wait=st.sampled_from([timedelta(minutes=3), timedelta(hours=1), timedelta(hours=25), timedelta(days=80)]))
+    def wait(self, wait: timedelta) -> None:
+        if self.world.now + wait < self.epoch + MAX_TIME - timedelta(days=2):
+            self.world.now += wait
+
+    @precondition(lambda self: self.epoch == START)
+    @rule()
+    def expire(self) -> None:
+        """A quarter of a year without an event: of the ledger only what lasts is left."""
+        self.world.simulator.clear_faults()
+        self._mend_lists(*WhenListMissing)
+        self.redrive()
+        self._drain()
+        assert self.world.dead_letters.letters == []
+        self.world.now = self.epoch = self.world.now + timedelta(days=91)
+        self.posted.clear()
+        self.done.clear()
+        ledger = self.world.ledger
+        for name in [name for name, row in ledger.people.items() if not row.is_lasting]:
+            del ledger.people[name]
+        for marks in (ledger.marks, ledger.failed, ledger.received):
+            marks.clear()
+        stored = self._stored()
+        self.was_active -= {one.id for one in stored.dormant}
+        for (key, of), word in list(self.oracle.words.items()):
+            if audience(of) in stored.dormant:
+                self.oracle.says(key, of, word._replace(is_sure=False))
+        self.world.connections.stored[stored.connection.id] = replace(stored, dormant=frozenset())
+
+    # What operators do
+
+    @rule(name=st.sampled_from(AUDIENCES), data=st.data())
+    def switch(self, name: str, data: st.DataObject) -> None:
+        """An audience is deactivated, or activated: on its list, on another one that is nobody's, or on a new one."""
+        if name in self._active():
+            self.world.connections.deactivate(self.world.connection.id, audience(name))
+        else:
+            free = sorted(self.state.lists.keys() - {one.list_id for one in self._activations().values()})
+            before = [self.last_lists[name]] if self.last_lists.get(name) in free else []
+            self._activate(name, data.draw(st.sampled_from([*before, *before, *free, None])))
+
+    @rule(sync_type=st.sampled_from(SyncType), action=st.sampled_from(PersonAction))
+    def change_connection(self, sync_type: SyncType, action: PersonAction) -> None:
+        self._configure(sync_type=sync_type, person_action=action)
+
+    @rule(
+        name=st.sampled_from(AUDIENCES),
+        start=st.none() | st.sampled_from([-30, 30, 24 * 60]),
+        end=st.none() | st.sampled_from([-10, 60, 24 * 60]),
+    )
+    def change_schedule(self, name: str, start: int | None, end: int | None) -> None:
+        if name in self._active():
+            self._change_audience(
+                name,
+                start=None if start is None else self.world.now + timedelta(minutes=start),
+                end=None if end is None else self.world.now + timedelta(minutes=end),
+            )
+
+    @rule(repair=st.frozensets(st.sampled_from(Repair)))
+    def verify(self, repair: frozenset[Repair]) -> None:
+        self._request(repair)
+
+    # What somebody does in Marketo
+
+    @rule(key=st.sampled_from(OTHER_KEYS))
+    def make_lead(self, key: str) -> None:
+        made = self.state.create_lead({"email": key}, self.state.partitions["Default"].id, self._tick(seconds=1))
+        self.oracle.has(made.id, key)
+
+    @precondition(lambda self: self.state.leads)
+    @rule(data=st.data())
+    def edit_lead(self, data: st.DataObject) -> None:
+        lead = self.state.leads[self._any_lead(data)]
+        self.state.update_lead(lead, {"website": f"https://example.org/{next(self.numbers)}"}, self._tick(seconds=1))
+        self.oracle.has(lead.id, _key(lead))
+
+    @precondition(lambda self: self.state.leads)
+    @rule(data=st.data(), key=st.sampled_from(OTHER_KEYS))
+    def move_key(self, data: st.DataObject, key: str) -> None:
+        lead = self.state.leads[self._any_lead(data)]
+        before = _key(lead)
+        self.state.update_lead(lead, {"email": key}, self._tick(seconds=1))
+        self.oracle.has(lead.id, key)
+        self.oracle.has(lead.id, before)
+
+    @precondition(lambda self: self.state.leads)
+    @rule(data=st.data())
+    def delete_lead(self, data: st.DataObject) -> None:
+        lead = self.state.leads[self._any_lead(data)]
+        self._tick()
+        self.state.delete_lead(lead)
+        self.oracle.deleted(lead.id)
+
+    @precondition(lambda self: len(self.state.leads) > 1)
+    @rule(data=st.data())
+    def merge(self, data: st.DataObject) -> None:
+        """The winner keeps its values and joins the lists of the loser, which is no more."""
+        winner = self.state.leads[self._any_lead(data)]
+        others = sorted(self.state.leads.keys() - {winner.id})
+        loser = self.state.leads[data.draw(st.sampled_from(others))]
+        self.oracle.merged(winner.id, loser.id, self._lists())
+        for one in self.state.lists.values():
+            if loser.id in one.members:
+                one.members.add(winner.id)
+        self.state.delete_lead(loser)
+        merged = {"website": f"https://example.org/{next(self.numbers)}"}
+        self.state.update_lead(winner, merged, self._tick(seconds=1))
+        self.oracle.has(winner.id, _key(winner))
+
+    @precondition(lambda self: self.state.leads and self.state.lists)
+    @rule(data=st.data(), is_put=st.booleans())
+    def change_list(self, data: st.DataObject, is_put: bool) -> None:
+        """Somebody puts a lead on a list, or takes one off."""
+        self._tick()
+        lead_id, list_id = self._any_lead(data), data.draw(st.sampled_from(sorted(self.state.lists)))
+        self._change_list(lists_oracle.Membership(list_id, lead_id), is_put=is_put)
+
+    @rule(name=st.sampled_from(AUDIENCES))
+    def delete_list(self, name: str) -> None:
+        activation = self._active().get(name)
+        if activation is not None and activation.list_id in self.state.lists:
+            del self.state.lists[activation.list_id]
+            self.oracle.list_deleted(activation.list_id)
+
+    # At rest
+
+    @rule(told=st.sampled_from(["company", "probe"]))
+    def at_rest(self, told: str) -> None:
+        self._come_to_rest(told)
+        self._check()
+
+    def teardown(self) -> None:
+        """Every audience is on in the end, and on a list."""
+        self._come_to_rest("probe")
+        self._check()
+        if not self._keeps_lists():
+            self._configure(sync_type=SyncType.AUDIENCE_AND_PROFILE)
+        for name in AUDIENCES:
+            if name in self._active():
+                self._change_audience(name, start=None, end=None)
+            else:
+                taken = {one.list_id for one in self._activations().values()}
+                last = self.last_lists.get(name)
+                self._activate(name, last if last in self.state.lists and last not in taken else None)
+        self._come_to_rest("probe")
+        self._check()
+
+    def _come_to_rest(self, told: str) -> None:
+        """Nothing goes wrong any more, every list is there, nothing waits, and everybody was looked up once more."""
+        self.world.simulator.clear_faults()
+        self._mend_lists(WhenListMissing.BLOCK)
+        for _ in range(3):
+            self._mend_lists(WhenListMissing.BLOCK, WhenListMissing.CREATE)
+            bound = self._bound()
+            for _ in range(1 + (self.is_probe_untold and self._keeps_lists())):
+                self._have_everybody_looked_up(told)
+                self._drain()
+            self.is_probe_untold = not self._keeps_lists()
+            if self._bound() == bound:
+                return
+        raise AssertionError("the audiences get other lists again and again")
+
+    def _drain(self) -> None:
+        for _ in range(40):
+            if not self.world.queue.waiting:
+                return
+            self._deliver(list(self.world.queue.waiting.values()))
+            self.world.now += timedelta(minutes=16)
+        raise AssertionError(f"it does not come to rest: {self._stored().connection.blocked_cause}")
+
+    def _mend_lists(self, *policies: WhenListMissing) -> None:
+        """What an operator does about a list that is gone: the audience is activated again, on a new one."""
+        for name, activation in self._active().items():
+            is_gone = activation.list_id is not None and activation.list_id not in self.state.lists
+            if is_gone and activation.when_list_missing in policies:
+                self.world.connections.deactivate(self.world.connection.id, audience(name))
+                self._activate(name, None)
+        self._configure(status=Status.ENABLED, blocked_cause=None)
+        self._drain()
+
+    def _have_everybody_looked_up(self, told: str) -> None:
+        """By news of an attribute where that is sent, else by the probe, which everybody enters and leaves in turn."""
+        now = self._tick()
+        sends_fields = self._stored().connection.sync_type is not SyncType.AUDIENCE_ONLY
+        events = []
+        for key in sorted(self.oracle.people() | set(PEOPLE)):
+            consent = "y" if self.oracle.may_be_exported(key) else "n"
+            is_in = any(self.oracle.is_wanted(key, name) for name in self._active() if self._is_open(name))
+            by_field = told == "company" and sends_fields and is_in
+            was = self.oracle.words.get((key, PROBE))
+            probe = MembershipStatus.EXITED if was is not None and was.holds else MembershipStatus.REALIZED
+            changes = {} if by_field else {PROBE: (probe, now)}
+            events.append(self._event(key, now, consent, "complete", changes, keeps=False))
+        self._send(events)
+
+    def _verify(self) -> None:
+        """A verification repairs who is missing and who left, and everybody is in place."""
+        made = self._request(REPAIRED)
+        self._drain()
+        if made is not None:
+            assert self.world.verifications.stored[made.id].status is VerificationStatus.COMPLETED
+            self._check(is_verified=True)
+
+    def _check(self, *, is_verified: bool = False) -> None:
+        leads = [SeenLead(one.id, _key(one), one.updated_at) for one in self.state.leads.values()]
+        instance = Instance(leads, self._lists(), self._bound())
+        assert self.oracle.problems(instance, is_verified=is_verified) == []
+        if not is_verified:
+            self._check_creations(instance)
+        self._check_accounts()
+
+    def _check_creations(self, instance: Instance) -> None:
+        """Whoever is in an audience has a lead where the connection creates."""
+        if self._stored().connection.person_action is PersonAction.UPDATE_EXISTING_AND_CREATE_NEW:
+            for name in self._active():
+                if self._is_open(name):
+                    wanted = [one for one in self.oracle.people() if self.oracle.is_wanted(one, name)]
+                    sure = [one for one in wanted if not self.oracle.is_unsure(one, name)]
+                    assert [one for one in sure if instance.newest(one) is None] == []
+
+    def _check_accounts(self) -> None:
+        assert_balanced(self.world)
+        counts = self.world.ledger.total(self.world.connection.id).counts
+        assert counts["received"] + counts["ignored"] == len(self.units)
+        assert min(counts.values(), default=0) >= 0
+        letters = {_origin(letter.body) for letter in self.world.dead_letters.letters}
+        if self.is_exact:
+            assert counts["created"] == self.created
+            assert counts["failed"] == len(letters)
+        assert counts["created"] <= self.created
+        assert counts["failed"] <= len(letters)
+
+    def _may_come_again(self, event_id: str) -> bool:
+        """Whether the event has been delivered and its id is still known."""
+        is_known = self.world.now < self.first_receipts[event_id] + timedelta(days=13)
+        return is_known and event_id in self.settled_ids
+
+    # How it is done
+
+    def _event(
+        self,
+        key: str,
+        at: datetime,
+        consent: str,
+        how: str,
+        changes: dict[str, tuple[MembershipStatus, datetime]],
+        *,
+        keeps: bool = True,
+    ) -> ProfileEvent:
+        number = next(self.numbers)
+        profile: dict[str, object] = {
+            "email": key.upper() if how == "upper" else key,
+            "company": f"Company {number} of {key}",
+            "consent": consent,
+        }
+        if how != "nameless":
+            profile |= {"firstName": "Ada", "lastName": "Lovelace"}
+        memberships = tuple(Membership(audience(name), status, said) for name, (status, said) in changes.items())
+        said = ProfileEvent(at, profile, {}, memberships, at, f"event-{number}" if how == "named" else None)
+        if keeps:
+            self.posted.append(said)
+        return said
+
+    def _send(self, events: Sequence[ProfileEvent]) -> None:
+        for number, said in enumerate(events):
+            self._note(said, self.world.now + timedelta(microseconds=number))
+        before = set(self.world.queue.waiting)
+        self.world.post(*events)
+        for message_id in self.world.queue.waiting.keys() - before:
+            self._note_message(message_id)
+
+    def _send_body(self, body: str) -> None:
+        before = set(self.world.queue.waiting)
+        self.world.queue.send(self.world.connection.id, [body])
+        for message_id in self.world.queue.waiting.keys() - before:
+            self._note_message(message_id)
+
+    def _note_message(self, message_id: str) -> None:
+        message = json.loads(self.world.queue.waiting[message_id].body)
+        self.units |= {(message["id"], message["first"] + number) for number in range(len(message["events"]))}
+
+    def _note(self, said: ProfileEvent, received_at: datetime) -> None:
+        if said.id is not None:
+            received_at = self.first_receipts.setdefault(said.id, received_at)
+        key = str(said.profile["email"]).lower()
+        if self.asks:
+            self.oracle.consents(key, Word(min(said.at, received_at), received_at, said.profile["consent"] == "y"))
+        for one in said.memberships:
+            is_sure = one.audience.id in self.was_active
+            holds = one.status is MembershipStatus.REALIZED
+            self.oracle.says(key, one.audience.id, Word(min(one.at, received_at), received_at, holds, is_sure))
+
+    def _deliver(self, batch: list[Message], moments: int | None = None) -> None:
+        before, owners, fields = self._lists(), self._owners(), self._companies()
+        next_lead = self._next_lead()
+        repairs_foreign = any(
+            Repair.FOREIGN in one.repair and not one.is_finished for one in self.world.verifications.stored.values()
+        )
+        self.life.moments = moments
+        try:
+            report = self.world.sync(batch, timedelta(minutes=5))
+        except CrashError:
+            self.is_exact = False
+            # Its messages and its lease are held until their time is over.
+            self.world.now += timedelta(minutes=30)
+        else:
+            acknowledged = {one.id: one for one in batch if one.id not in report.requeued}
+            self.world.queue.delete(list(acknowledged))
+            self.done |= acknowledged
+            self._settle(acknowledged.values())
+            self._tick(seconds=1)
+        finally:
+            self.life.moments = None
+        self.created += self._next_lead() - next_lead
+        for lead_id in range(next_lead, self._next_lead()):
+            self.oracle.has(lead_id, _key(self.state.leads[lead_id]))
+        self.oracle.delivered(before, self._lists(), owners | self._owners(), repairs_foreign=repairs_foreign)
+        for lead_id, company in self._companies().items():
+            if company != fields.get(lead_id):
+                assert company is not None
+                assert company.endswith(f"of {_key(self.state.leads[lead_id])}"), "somebody else's values were written"
+
+    def _settle(self, messages: Any) -> None:
+        for message in messages:
+            self.settled_ids |= {one["id"] for one in json.loads(message.body)["events"]}
+
+    def _request(self, repair: frozenset[Repair]) -> Verification | None:
+        """As the control plane does: one at a time, of all audiences that have lists."""
+        stored = self.world.verifications.stored
+        lists = {name: one.list_id for name, one in sorted(self._active().items()) if one.list_id is not None}
+        if any(not one.is_finished for one in stored.values()) or not self._keeps_lists() or not lists:
+            return None
+        now = self._tick()
+        made = Verification(
+            f"20261121T{next(self.numbers):012}Z-0a1b2c3d", self.world.connection.id, repair, now, len(lists), True
+        )
+        checks = [AudienceCheck(audience(name), name, list_id, name) for name, list_id in lists.items()]
+        self.world.verifications.create(made, checks)
+        self._send_body(verification_message(self.world.connection.id, made.id, now))
+        return made
+
+    def _activate(self, name: str, list_id: int | None) -> None:
+        stored = self._stored()
+        if list_id is None and (stored.connection.sync_type is not SyncType.PROFILE_ONLY):
+            list_id = self._new_list()
+        for other in self._lists().keys() - {list_id}:
+            self.oracle.moved(name, other)
+        self.last_lists[name] = list_id
+        made = Activation(audience(name), name, list_id=list_id, list_name=self._list_name(list_id))
+        activations = {**stored.activations, made.audience: made}
+        dormant = stored.dormant - {made.audience}
+        self.world.connections.stored[stored.connection.id] = replace(stored, activations=activations, dormant=dormant)
+        self.was_active.add(name)
+
+    def _configure(self, **changes: Any) -> None:
+        stored = self._stored()
+        changed = replace(stored, connection=replace(stored.connection, **changes))
+        self.world.connections.stored[stored.connection.id] = changed
+        if self._keeps_lists():
+            for name, activation in self._active().items():
+                if activation.list_id is None:
+                    list_id = self._new_list()
+                    self._change_audience(name, list_id=list_id, list_name=self._list_name(list_id))
+
+    def _change_audience(self, name: str, **changes: Any) -> None:
+        stored = self._stored()
+        changed = {audience(name): replace(stored.activations[audience(name)], **changes)}
+        activations = {**stored.activations, **changed}
+        self.world.connections.stored[stored.connection.id] = replace(stored, activations=activations)
+
+    def _change_list(self, member: lists_oracle.Membership, *, is_put: bool) -> None:
+        members = self.state.lists[member.list_id].members
+        if is_put and member.lead_id not in members:
+            members.add(member.lead_id)
+            self.oracle.put_on(member, self._owners().get(member.list_id))
+        elif not is_put and member.lead_id in members:
+            members.remove(member.lead_id)
+            self.oracle.taken_off(member)
+
+    # What there is
+
+    def _tick(self, seconds: float = 0.001) -> datetime:
+        self.world.sleep(seconds)
+        return self.world.now
+
+    def _minute(self) -> datetime:
+        """The time to the minute, so that times are equal again and again."""
+        return self.world.now.replace(second=0, microsecond=0)
+
+    def _stored(self) -> Any:
+        return self.world.connections.stored[self.world.connection.id]
+
+    def _activations(self) -> dict[Any, Activation]:
+        return dict(self._stored().activations)
+
+    def _active(self) -> dict[str, Activation]:
+        return {key.id: one for key, one in self._activations().items()}
+
+    def _keeps_lists(self) -> bool:
+        return self._stored().connection.sync_type is not SyncType.PROFILE_ONLY
+
+    def _is_open(self, name: str) -> bool:
+        return self._active()[name].is_scheduled(self.world.now)
+
+    def _bound(self) -> dict[str, int]:
+        """The lists of the audiences whose list is to be right now."""
+        if not self._keeps_lists():
+            return {}
+        bound = {name: one.list_id for name, one in self._active().items() if self._is_open(name)}
+        return {name: list_id for name, list_id in bound.items() if list_id is not None and list_id in self.state.lists}
+
+    def _owners(self) -> dict[int, str]:
+        return {one.list_id: name for name, one in self._active().items() if one.list_id is not None}
+
+    def _lists(self) -> dict[int, set[int]]:
+        return {one.id: set(one.members) for one in self.state.lists.values()}
+
+    def _list_named(self, name: str) -> int:
+        return next(one.id for one in self.state.lists.values() if one.name == name)
+
+    def _list_name(self, list_id: int | None) -> str | None:
+        return None if list_id is None or list_id not in self.state.lists else self.state.lists[list_id].name
+
+    def _new_list(self) -> int:
+        name = f"made {next(self.numbers)}"
+        return self.state.add_list(name, self.state.group_lists("Default"), self.world.now).id
+
+    def _companies(self) -> dict[int, str | None]:
+        return {one.id: one.values.get("company") for one in self.state.leads.values()}  # type: ignore[misc]
+
+    def _next_lead(self) -> int:
+        return self.state._next_lead
+
+    def _any_lead(self, data: st.DataObject) -> int:
+        return data.draw(st.sampled_from(sorted(self.state.leads)))
+
+
+def _key(lead: Any) -> str:
+    return str(lead.values["email"]).lower()
+
+
+def _origin(body: str) -> tuple[str, int]:
+    message = json.loads(body)
+    return message["id"], message["first"]
+
+
+class VerifiedLists(Lists):
+    """What is changed and said while every lead is known and none is touched, a verification makes true by itself."""
+
+    @rule(
+        data=st.data(),
+        changes=st.lists(
+            st.sampled_from(["hand", "bind", "delete", "type", "dormant", "end", "start"]), min_size=1, max_size=4
+        ),
+    )
+    def verified_at_rest(self, data: st.DataObject, changes: list[str]) -> None:
+        self._come_to_rest("probe")
+        self._check()
+        for change in changes:
+            self._disturb(data, change)
+        self._drain()
+        self._verify()
+
+    def _disturb(self, data: st.DataObject, change: str) -> None:
+        name = data.draw(st.sampled_from(sorted(self._active())))
+        if change == "hand" and self.state.leads:
+            self.change_list(data, data.draw(st.booleans()))
+        elif change in {"bind", "delete"}:
+            if change == "delete":
+                self.delete_list(name)
+            self.world.connections.deactivate(self.world.connection.id, audience(name))
+            self.switch(name, data)
+        elif change == "type":
+            before = self._stored().connection.sync_type
+            self._configure(sync_type=SyncType.PROFILE_ONLY)
+            self._say(data, name)
+            self._configure(sync_type=before)
+        elif change == "dormant":
+            list_id = self._active()[name].list_id
+            self.world.connections.deactivate(self.world.connection.id, audience(name))
+            self._say(data, name)
+            self._activate(name, list_id)
+        elif change in {"end", "start"}:
+            before = self._active()[name]
+            moved = (
+                {"end": self.world.now - timedelta(minutes=5)}
+                if change == "end"
+                else {"start": self.world.now + timedelta(minutes=5)}
+            )
+            self._change_audience(name, **moved)
+            self._say(data, name)
+            self._change_audience(name, start=before.start, end=before.end)
+
+    def _say(self, data: st.DataObject, name: str) -> None:
+        """People enter and leave an audience, and all is delivered."""
+        said = data.draw(st.dictionaries(st.sampled_from(PEOPLE), STATUSES, max_size=4))
+        now = self._tick()
+        self._send([self._event(key, now, "y", "complete", {name: (status, now)}) for key, status in said.items()])
+        self._drain()
+
+    def teardown(self) -> None:
+        super().teardown()
+        self._verify()
+
+
+_usual, _steps = settings().max_examples, settings().stateful_step_count * 2 // 5
+TestLists = pytest.mark.timeout(900)(Lists.TestCase)
+TestLists.settings = settings(max_examples=_usual // 4, stateful_step_count=_steps)
+TestVerifiedLists = pytest.mark.timeout(900)(VerifiedLists.TestCase)
+TestVerifiedLists.settings = settings(max_examples=_usual // 8, stateful_step_count=_steps)

@@ -1,0 +1,292 @@
+"""Killed before or after any call to AWS, and asked once more: what was promised holds, and nothing blocks others."""
+
+import contextlib
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from itertools import count
+from typing import Any
+
+import pytest
+
+from destination.control.errors import VerifyingError
+from destination.domain.audience import Activation, AudienceKey
+from destination.domain.audit import AuditAction
+from destination.domain.connection import Connection, Status, SyncType
+from destination.domain.credentials import ClientCredentials
+from destination.domain.verification import VerificationStatus
+from destination.monitoring.attempts import Attempts
+from destination.monitoring.verifications import ScheduleVerifications
+from destination.store.errors import NotFoundError
+from testing.crashes import CrashError, Life, mortal_clients
+from testing.use_cases import AUDIENCE, CREDENTIALS, DRAFT, NOW, Plane, use_cases
+
+OTHERS = ClientCredentials("client", "other")
+CHANGES = {
+    AuditAction.CHANGE_CONNECTION,
+    AuditAction.ENABLE_CONNECTION,
+    AuditAction.DISABLE_CONNECTION,
+    AuditAction.DELETE_CONNECTION,
+    AuditAction.ROTATE_INGEST_TOKEN,
+}
+"""Each makes a version of the connection."""
+
+
+def all_of(plane: Plane) -> list[Connection]:
+    return list(plane.connections.list(None, 50).connections)
+
+
+def audited(plane: Plane, connection_id: str) -> Counter[AuditAction]:
+    records = plane.connections.record.audit.page(connection_id, None, None, None, 100).records
+    return Counter(one.action for one in records)
+
+
+def secrets(plane: Plane) -> list[str]:
+    return [one["Name"] for one in plane.secrets.list_secrets()["SecretList"]]
+
+
+def given(plane: Plane, connection_id: str) -> ClientCredentials | None:
+    return plane.connections.credentials.find(plane.connections.get(connection_id))
+
+
+def assert_whole(plane: Plane) -> None:
+    """What can be seen is what it says, and has a record of each change that was made, and of no other."""
+    for connection in all_of(plane):
+        records = audited(plane, connection.id)
+        assert records[AuditAction.CREATE_CONNECTION] == 1
+        assert connection.version - 1 == sum(records[action] for action in CHANGES)
+        if connection.credentials_version is not None and connection.status is not Status.DELETING:
+            assert plane.connections.credentials.get(connection)
+        if connection.status is not Status.DELETING:
+            verified = plane.verifications.newest(connection.id)
+            assert len(verified) == records[AuditAction.REQUEST_VERIFICATION]
+            cancelled = [one for one in verified if one.status is VerificationStatus.CANCELLED]
+            assert len(cancelled) == records[AuditAction.CANCEL_VERIFICATION]
+
+
+@dataclass(frozen=True)
+class Story:
+    """What is there before, what is done to it, twice if the first time breaks off, and what is promised then."""
+
+    before: Callable[[Plane], str]
+    act: Callable[[Plane, str], Any]
+    promised: Callable[[Plane, str, Any], None]
+    calls: int
+    """How many calls to AWS it takes at least, so that a harness that kills nobody shows."""
+
+
+def without_credentials(plane: Plane) -> str:
+    return plane.connections.create(DRAFT, None).connection.id
+
+
+def verifiable(plane: Plane) -> str:
+    connection_id = plane.draft()
+    plane.audiences.activate(connection_id, Activation(AUDIENCE, "Webinar"))
+    plane.connections.enable(connection_id)
+    return connection_id
+
+
+def verifying(plane: Plane) -> str:
+    connection_id = verifiable(plane)
+    plane.verifications.request(connection_id, None, frozenset())
+    plane.sqs.purge_queue(QueueUrl=plane.verifications.queue.url)
+    return connection_id
+
+
+def change(
+    plane: Plane, connection_id: str, credentials: ClientCredentials | None = None, **changes: Any
+) -> Connection:
+    before = plane.connections.get(connection_id)
+    return plane.connections.change(before, replace(before, **changes), credentials)
+
+
+def assert_created(plane: Plane, _: str, made: Any) -> None:
+    assert given(plane, made.connection.id) == CREDENTIALS
+    assert plane.connections.get(made.connection.id) == made.connection
+    assert all(given(plane, one.id) == CREDENTIALS for one in all_of(plane))
+
+
+def assert_new_credentials(plane: Plane, connection_id: str, _: Any) -> None:
+    assert given(plane, connection_id) == OTHERS
+    named = plane.connections.get(connection_id)
+    assert named.name == "Renamed"
+    secret = plane.secrets.get_secret_value(SecretId=f"dest/credentials/{connection_id}", VersionStage="AWSCURRENT")
+    assert secret["VersionId"] == named.credentials_version
+
+
+def assert_status(status: Status) -> Callable[[Plane, str, Any], None]:
+    def assert_it(plane: Plane, connection_id: str, _: Any) -> None:
+        assert plane.connections.get(connection_id).status is status
+        assert given(plane, connection_id) == CREDENTIALS
+
+    return assert_it
+
+
+def assert_rotated(plane: Plane, connection_id: str, rotated: Any) -> None:
+    ingress = plane.ingresses.get(connection_id)
+    assert ingress is not None
+    assert ingress.token_hash == hashlib.sha256(rotated.token.encode()).hexdigest()
+
+
+def assert_gone(plane: Plane, connection_id: str, _: Any) -> None:
+    with pytest.raises(NotFoundError):
+        plane.connections.get(connection_id)
+    assert secrets(plane) == []
+    assert audited(plane, connection_id)[AuditAction.DELETE_CONNECTION] == 1
+    assert audited(plane, connection_id)[AuditAction.REMOVE_CONNECTION] >= 1
+    items = plane.dynamodb.scan(TableName="ConnectionsTable")["Items"]
+    assert [one for one in items if one["pk"]["S"] == connection_id] == []
+
+
+def delete(plane: Plane, connection_id: str) -> None:
+    with contextlib.suppress(NotFoundError):
+        plane.connections.delete(connection_id, discard=True)
+
+
+def request(plane: Plane, connection_id: str) -> None:
+    with contextlib.suppress(VerifyingError):
+        plane.verifications.request(connection_id, None, frozenset())
+
+
+def cancel(plane: Plane, connection_id: str) -> None:
+    [newest] = plane.verifications.newest(connection_id, 1)
+    plane.verifications.cancel(connection_id, newest.id)
+
+
+def watch(plane: Plane, _: str, after: timedelta = timedelta(minutes=15)) -> None:
+    """What the monitor does with verifications."""
+    manage = replace(plane.verifications, clock=lambda: NOW + after)
+    attempts = Attempts(lambda *_: None)
+    list(ScheduleVerifications(plane.connections.connections, manage)(NOW + after, attempts))
+    assert attempts.failed == []
+
+
+def assert_goes_on(plane: Plane, connection_id: str, _: Any) -> None:
+    """At the latest when the monitor was there again."""
+    watch(plane, connection_id, after=timedelta(hours=1))
+    [made] = plane.verifications.newest(connection_id)
+    assert made.status is VerificationStatus.QUEUED
+    assert len(plane.verifications.get(connection_id, made.id)[1]) == 1
+    answer = plane.sqs.receive_message(QueueUrl=plane.verifications.queue.url, MaxNumberOfMessages=10)
+    messages = [json.loads(one["Body"]) for one in answer.get("Messages", [])]
+    queued_at = made.queued_at.isoformat().replace("+00:00", "Z")
+    assert (made.id, queued_at) in {(one["verification"], one["received_at"]) for one in messages}
+
+
+def assert_free(plane: Plane, connection_id: str, _: Any) -> None:
+    assert [one.status for one in plane.verifications.newest(connection_id)] == ["cancelled"]
+    plane.verifications.request(connection_id, None, frozenset())
+    assert len(plane.verifications.newest(connection_id)) == 2
+
+
+def dormant(plane: Plane) -> str:
+    """Its audience was switched off; whoever comes in between is in the ledger."""
+    connection_id = verifiable(plane)
+    plane.delivering.begin_delivery(connection_id, plane.connections.get(connection_id).version, NOW)
+    plane.audiences.deactivate(connection_id, AUDIENCE)
+    return connection_id
+
+
+def assert_filled_or_due(plane: Plane, connection_id: str, _: Any) -> None:
+    """Its list is being filled, or will be when the monitor was there again."""
+    watch(plane, connection_id, after=timedelta(hours=1))
+    activation = plane.audiences.get(connection_id, AUDIENCE)
+    assert activation.fill_at is not None
+    [made] = plane.verifications.newest(connection_id)
+    [check] = plane.verifications.get(connection_id, made.id)[1]
+    assert (check.audience, check.list_id, check.fill_at) == (AUDIENCE, activation.list_id, activation.fill_at)
+    assert_goes_on(plane, connection_id, _)
+
+
+def without_lists(plane: Plane) -> str:
+    """Its audience has kept a list, and one that is new has none."""
+    connection_id = verifiable(plane)
+    change(plane, connection_id, sync_type=SyncType.PROFILE_ONLY)
+    plane.audiences.activate(connection_id, Activation(AudienceKey("ups", "aud-2"), "New"))
+    return connection_id
+
+
+def assert_all_due(plane: Plane, connection_id: str, _: Any) -> None:
+    assert plane.connections.get(connection_id).sync_type is SyncType.AUDIENCE_ONLY
+    for one in plane.audiences.list(connection_id):
+        assert one.list_id is not None
+        assert one.fill_at is not None
+
+
+STORIES = {
+    "activate a dormant audience": Story(
+        dormant,
+        lambda plane, one: plane.audiences.activate(one, Activation(AUDIENCE, "Webinar")),
+        assert_filled_or_due,
+        8,
+    ),
+    "come to keep lists": Story(
+        without_lists, lambda plane, one: change(plane, one, sync_type=SyncType.AUDIENCE_ONLY), assert_all_due, 8
+    ),
+    "create": Story(lambda _: "", lambda plane, _: plane.connections.create(DRAFT, CREDENTIALS), assert_created, 3),
+    "give first credentials": Story(
+        without_credentials,
+        lambda plane, one: change(plane, one, OTHERS, name="Renamed"),
+        assert_new_credentials,
+        6,
+    ),
+    "replace credentials": Story(
+        Plane.draft, lambda plane, one: change(plane, one, OTHERS, name="Renamed"), assert_new_credentials, 8
+    ),
+    "replace those of an enabled one": Story(
+        verifiable, lambda plane, one: change(plane, one, CREDENTIALS), assert_status(Status.ENABLED), 8
+    ),
+    "change": Story(
+        Plane.draft,
+        lambda plane, one: change(plane, one, sync_type=SyncType.AUDIENCE_ONLY, name="Renamed"),
+        assert_status(Status.DRAFT),
+        3,
+    ),
+    "enable": Story(
+        lambda plane: plane.connections.disable(verifiable(plane)).id,
+        lambda plane, one: plane.connections.enable(one),
+        assert_status(Status.ENABLED),
+        5,
+    ),
+    "disable": Story(verifiable, lambda plane, one: plane.connections.disable(one), assert_status(Status.DISABLED), 3),
+    "rotate the token": Story(
+        Plane.draft,
+        lambda plane, one: plane.connections.rotate_ingest_token(one, timedelta(hours=1)),
+        assert_rotated,
+        3,
+    ),
+    "delete a draft": Story(Plane.draft, delete, assert_gone, 8),
+    "delete at once": Story(verifiable, delete, assert_gone, 8),
+    "delete once what is queued is delivered": Story(
+        verifiable, lambda plane, one: plane.connections.delete(one), assert_status(Status.DELETING), 3
+    ),
+    "request a verification": Story(verifiable, request, assert_goes_on, 5),
+    "queue a verification again": Story(verifying, watch, assert_goes_on, 5),
+    "cancel a verification": Story(verifying, cancel, assert_free, 5),
+}
+
+
+@pytest.mark.parametrize("name", STORIES)
+def test_what_is_promised_holds_after_a_crash_at_any_call(name: str) -> None:
+    story = STORIES[name]
+    for moments in count():
+        with use_cases() as plane:
+            connection_id = story.before(plane)
+            died = False
+            answer = None
+            with mortal_clients(Life(moments), plane.dynamodb, plane.secrets, plane.sqs):
+                try:
+                    answer = story.act(plane, connection_id)
+                except CrashError:
+                    died = True
+            assert_whole(plane)
+            if died:
+                answer = story.act(plane, connection_id)
+                assert_whole(plane)
+            story.promised(plane, connection_id, answer)
+        if not died:
+            break
+    assert moments >= 2 * story.calls

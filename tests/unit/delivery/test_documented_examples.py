@@ -1,0 +1,58 @@
+"""The examples of docs/delivery.md end as it says."""
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+
+from destination.domain.event import ProfileEvent
+from destination.ingest.sources.body import RecordTimes
+from destination.ingest.sources.canonical import parse
+from testing.counts import reasons
+from testing.template import ROOT
+from testing.world import START, World
+
+ADA: Mapping[str, object] = {"id": 7, "email": "ada@example.org", "leadScore": 3}
+HOUR = timedelta(hours=1)
+
+
+def example(heading: str, number: int = 0) -> Sequence[ProfileEvent]:
+    """The events of an example below a heading, received an hour after the start."""
+    _, _, below = (ROOT / "docs/delivery.md").read_text().partition(f"# {heading}\n")
+    section, *_ = re.split(r"^#+ ", below, maxsplit=1, flags=re.MULTILINE)
+    body = re.findall(r"^```json\n(.*?)^```", section, re.DOTALL | re.MULTILINE)[number]
+    parsed = parse(body.replace("aud-1", "a").encode(), RecordTimes(START + HOUR))
+    assert not parsed.rejected
+    return [event for _, event in parsed.events]
+
+
+def delivered(*batches: Sequence[ProfileEvent], leads: Sequence[Mapping[str, object]] = ()) -> World:
+    world = World(leads=leads)
+    world.now += HOUR
+    for batch in batches:
+        world.deliver(*batch)
+    return world
+
+
+def test_two_incomplete_events_complete_each_other_in_one_batch_alone() -> None:
+    first, second = example("Where grouping still decides")
+    together = delivered([first, second])
+    [lead] = together.leads_now().values()
+    assert (lead["firstName"], lead["lastName"]) == ("Ada", "Lovelace")
+    assert together.members("a") == [lead["id"]]
+    apart = delivered([first], [second])
+    assert apart.leads_now() == {}
+    assert reasons(apart) == {"MISSING_REQUIRED_ATTRIBUTE": 2}
+
+
+def test_an_older_value_is_sent_before_a_newer_invalid_one_is_known() -> None:
+    first, second = example("Where grouping still decides", 1)
+    assert delivered([first, second], leads=[ADA]).leads_now()[7]["leadScore"] == 3
+    assert delivered([first], [second], leads=[ADA]).leads_now()[7]["leadScore"] == 5
+
+
+def test_an_exit_takes_the_old_address_off() -> None:
+    (left,) = example("When somebody's address changes")
+    world = delivered(leads=[{"id": 8, "email": "old@example.org"}, ADA])
+    world.simulator.state.lists[1001].members.update({7, 8})
+    world.deliver(left)
+    assert world.members("a") == [7]
