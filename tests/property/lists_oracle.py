@@ -219,8 +219,8 @@ class ListsOracle:
         if tag == Ours(audience):
             return "left, put there by us" if has_left else "put there by us"
         is_newest = instance.newest(lead.key) == lead.id
-        if tag is By.HAND and has_left and is_newest:
-            return "left, put there by hand before"
+        if tag is By.HAND and has_left and is_newest and lead.key not in self.withdrawn:
+            return "left, put there by hand before"  # A withdrawal takes off whom we put there (decision 11).
         if is_verified and has_left:
             return "left, and a verification repaired leavers"
         return None

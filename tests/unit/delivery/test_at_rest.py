@@ -1,4 +1,4 @@
-"""Courses of things after which a list was not its audience; each found by tests/property/test_lists_equal_audiences."""
+"""Courses of things after which a list was not its audience, found by test_lists_equal_audiences in tests/property."""
 
 from datetime import timedelta
 
