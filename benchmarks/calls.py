@@ -86,7 +86,7 @@ def run(say: Say) -> list[BenchmarkRow]:
         BenchmarkRow(
             "calls per 1,000 changed profiles, lead ids known",
             changed.total(),
-            8,
+            4,
             "calls",
             _how(changed, _floor(1000, 1)),
         ),

@@ -72,6 +72,7 @@ def connection(limits: Limits = LIMITLESS, munchkin_id: str = MUNCHKIN) -> Conne
         mapping=MAPPING,
         limits=limits,
         lead_cache=timedelta(hours=24),
+        credentials_version="00000000-0000-0000-0000-000000000001",
     )
 
 

@@ -262,7 +262,8 @@ class Demo:
             )
             self.expect(f"the drift of {email}", answer.json().get("success"), True)
         self.expect("the drifted list", self.members()["Newsletter"], DRIFTED)
-        repaired = _command("verify", connection_id, "--repair", "both", "--wait")
+        repairs = (option for one in ("missing", "leavers", "foreign") for option in ("--repair", one))
+        repaired = _command("verify", connection_id, *repairs, "--wait")
         self.expect("the exit code of destination verify", repaired, 0)
         self.expect("list members after the repair", self.members(), EXPECTED_MEMBERS)
 

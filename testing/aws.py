@@ -20,6 +20,7 @@ from mypy_boto3_secretsmanager import SecretsManagerClient
 from mypy_boto3_sqs import SQSClient
 from mypy_boto3_sqs.type_defs import MessageTypeDef
 
+from testing.serial import one_call_at_a_time
 from testing.template import source, tables
 
 TABLES = tables(source())
@@ -88,6 +89,7 @@ def _clients() -> tuple[DynamoDBClient, SQSClient, SecretsManagerClient]:
 @contextmanager
 def aws() -> Iterator[Aws]:
     """An account with the stack's tables and queues, and nothing in them."""
+    one_call_at_a_time()
     with mock_aws():
         dynamodb, sqs, secrets = _clients()
         for table in TABLES.values():

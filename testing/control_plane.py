@@ -31,6 +31,7 @@ from marketo_simulator import Simulator
 from marketo_simulator.server import serve
 from testing.aws import Context
 from testing.composition import composed
+from testing.serial import one_call_at_a_time
 from testing.template import ROOT, source, tables
 
 PREFIX = "dest"
@@ -79,6 +80,7 @@ def fresh(simulator: Simulator) -> Iterator[None]:
     """AWS and Marketo as they are before anything was done."""
     simulator.reset()
     paces.cache_clear()
+    one_call_at_a_time()
     with mock_aws():
         for name in ("ConnectionsTable", "LedgerTable", "RunsTable"):
             dynamodb().create_table(**_TABLES[name])

@@ -23,7 +23,7 @@ MAPPING = [
 
 
 @dataclass(frozen=True)
-class Stack:
+class RunningStack:
     """People are called by their names, which are in their addresses too; there is an audience `aud-1`."""
 
     aws: Aws
@@ -71,8 +71,8 @@ class Stack:
 
 
 @contextmanager
-def stack(seed: Mapping[str, object]) -> Iterator[Stack]:
+def stack(seed: Mapping[str, object]) -> Iterator[RunningStack]:
     """Nothing but what Marketo is seeded with."""
     simulator = Simulator(seed=seed)
     with aws() as account, serve(simulator) as server, composed(account.environment(server.url)):
-        yield Stack(account, simulator)
+        yield RunningStack(account, simulator)

@@ -42,6 +42,7 @@ from destination.store.secrets import Credentials, TokenSecret
 from destination.store.verifications import Verifications
 from marketo_simulator import Simulator
 from marketo_simulator.adapter import SimulatorAdapter
+from testing.serial import one_call_at_a_time
 from testing.template import source, tables
 
 NOW = datetime(2026, 11, 21, 10, 30, tzinfo=UTC)
@@ -101,6 +102,7 @@ def use_cases(clock: Callable[[], datetime] = lambda: NOW) -> Iterator[Plane]:
     simulator = Simulator(clock=clock)
     http = requests.Session()
     http.mount("https://", SimulatorAdapter(simulator))
+    one_call_at_a_time()
     with mock_aws():
         dynamodb, secretsmanager, sqs = _clients()
         for name in ("ConnectionsTable", "LedgerTable", "RunsTable"):

@@ -104,12 +104,7 @@ def plan(
     if give_credentials and wanted.credentials is None:
         raise ConfigurationError([Problem("credentials", "must be in the file, as --credentials is given")])
     if present is None:
-        properties = {name: value for name, value in wanted.properties.items() if value is not None}
-        configured = ConnectionIn.read(properties).draft()
-        _refuse(connection_problems(configured))
-        audiences = [*_audience_steps(wanted, configured, {}, prune=prune)]
-        return (Create(properties), *audiences, *([Enable()] if wanted.enabled else []))
-
+        return _creation(wanted, prune=prune)
     status = Status(present.connection["status"])
     if status is Status.DELETING:
         raise ConfigurationError([Problem("name", "names a connection that is being deleted; wait until it is gone")])
@@ -123,6 +118,14 @@ def plan(
     unfinished = status is Status.DRAFT and bool(changes or audiences or enable)
     credentials = [GiveCredentials()] if wanted.credentials and (give_credentials or unfinished) else []
     return (*disable, *changes, *credentials, *audiences, *enable)
+
+
+def _creation(wanted: Wanted, *, prune: bool) -> tuple[Step, ...]:
+    properties = {name: value for name, value in wanted.properties.items() if value is not None}
+    configured = ConnectionIn.read(properties).draft()
+    _refuse(connection_problems(configured))
+    audiences = _audience_steps(wanted, configured, {}, prune=prune)
+    return (Create(properties), *audiences, *([Enable()] if wanted.enabled else []))
 
 
 def differences(before: object, after: object, path: str = "") -> Iterator[Difference]:

@@ -78,13 +78,19 @@ def _told(one: Done, time: datetime) -> dict[str, int]:
             logger.info("run summary", extra={**names, **details})
             _measure(one)
             return {"summaries": 1}
-        case Retirement(connection_id, is_gone, None):
-            how = "connection removed" if is_gone else "connection removed in part"
-            logger.info(how, extra={"connection_id": connection_id})
-            return {"removed": 1} if is_gone else {}
-        case Retirement(connection_id, _, cause):
-            logger.error("connection not removed", extra={"connection_id": connection_id, "cause": cause})
-            return {}
+        case Retirement():
+            return _told_of_removal(one)
+
+
+def _told_of_removal(one: Retirement) -> dict[str, int]:
+    if one.cause is not None:
+        logger.error("connection not removed", extra={"connection_id": one.connection_id, "cause": one.cause})
+        return {}
+    if one.is_gone:
+        logger.info("connection removed", extra={"connection_id": one.connection_id})
+        return {"removed": 1}
+    logger.info("connection removed in part", extra={"connection_id": one.connection_id})
+    return {}
 
 
 def _shown(run: Run, time: datetime, waiting: Waiting | None) -> dict[str, Any]:

@@ -48,7 +48,7 @@ EVERYTHING: dict[str, Any] = {
     "marketing_actions": ["emailTargeting"],
     "consent": {"source": "consents.marketing.email.val", "allowed": ["y", "vi"]},
     "propagate_renames": True,
-    "verification": {"every": "P1D", "repair": "both"},
+    "verification": {"every": "P1D", "repair": ["foreign", "missing"]},
     "alerts": [{"alert": "failure_rate", "threshold": 0.05}, {"alert": "no_events"}],
 }
 LEGACY_ALONE = ("generation", "ecid_field")

@@ -180,6 +180,23 @@ def test_a_verification_is_requested_and_listed(console: Stack) -> None:
     console.done("verify", made)
     assert [one[1] for one in rows(console.done("verifications", made))[1:]] == ["queued", "cancelled"]
     assert "needs --audience" in console.refused("verify", made, "--namespace", "ups")
+    assert "repairs nothing" in console.refused("verify", made, "--report-only", "--repair", "missing")
+
+
+@pytest.mark.parametrize(
+    ("options", "repairs"),
+    [
+        ([], "leavers, missing"),
+        (["--report-only"], "nothing"),
+        (["--repair", "foreign"], "foreign"),
+        (["--repair", "missing", "--repair", "foreign"], "foreign, missing"),
+    ],
+)
+def test_what_is_to_be_repaired_is_named_or_nothing_is(console: Stack, options: list[str], repairs: str) -> None:
+    made = connection(console)
+    console.done("verify", made, *options)
+    [row] = rows(console.done("verifications", made))[1:]
+    assert row[-2] == repairs
 
 
 @pytest.mark.parametrize(

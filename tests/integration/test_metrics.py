@@ -54,10 +54,11 @@ def stack() -> Iterator[Aws]:
     """One connection with an event in the queue that is delivered, one that is not, and a run of an hour ago."""
     seed = {"lists": [{"name": "a", "id": 1001}]}
     with aws() as stack, serve(Simulator(seed=seed)) as server, composed(stack.environment(server.url)):
-        Connections(stack.dynamodb, "ConnectionsTable").create(connection(), hashlib.sha256(b"token").hexdigest())
+        given = Credentials(stack.secrets, SECRETS_PREFIX).put("connection-1", ClientCredentials("client", "secret"))
+        made = connection(credentials_version=given)
+        Connections(stack.dynamodb, "ConnectionsTable").create(made, hashlib.sha256(b"token").hexdigest())
         activation = Activation(audience("a"), "a", list_id=1001)
         Audiences(stack.dynamodb, "ConnectionsTable").put("connection-1", activation)
-        Credentials(stack.secrets, SECRETS_PREFIX).put("connection-1", ClientCredentials("client", "secret"))
         people = [event(email, ("a", MembershipStatus.REALIZED)) for email in ("ada@example.org", None)]
         bodies = [body for _, body in pack("connection-1", START, map(encode_event, people), envelope_id="e-1")]
         EventQueue(stack.sqs, stack.queue_url).send("connection-1", bodies)

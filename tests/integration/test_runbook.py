@@ -6,14 +6,14 @@ from typing import Any
 import pytest
 
 from testing.control_plane import audience_path, call
-from testing.stack import MAPPING, Stack, stack
+from testing.stack import MAPPING, RunningStack, stack
 
 Connected = tuple[str, str]
 """A connection's id, and its token."""
 
 
 @pytest.fixture(name="stack")
-def _stack() -> Iterator[Stack]:
+def _stack() -> Iterator[RunningStack]:
     seed = {
         "fields": [{"name": "customerKey", "searchable": True}],
         "workspaces": [{"name": "EMEA"}],
@@ -34,7 +34,7 @@ def enable(connection: Connected) -> None:
     assert (answer.status, answer.json["status"]) == (200, "enabled")
 
 
-def delivering(stack: Stack, *people: str, **changes: object) -> tuple[Connected, int]:
+def delivering(stack: RunningStack, *people: str, **changes: object) -> tuple[Connected, int]:
     """A connection that has delivered people to its list; and the list."""
     connection = stack.connect(mapping=MAPPING, **changes)
     list_id = activate(connection)
@@ -45,7 +45,7 @@ def delivering(stack: Stack, *people: str, **changes: object) -> tuple[Connected
     return connection, list_id
 
 
-def verified(stack: Stack, connection: Connected, **request: object) -> dict[str, Any]:
+def verified(stack: RunningStack, connection: Connected, **request: object) -> dict[str, Any]:
     """What a verification found of the audience, after all that waits."""
     assert stack.deliver() == set()
     made = call("POST", f"/connections/{connection[0]}/verifications", request)
@@ -58,7 +58,7 @@ def verified(stack: Stack, connection: Connected, **request: object) -> dict[str
     return of_audience
 
 
-def test_a_list_that_was_deleted_in_marketo(stack: Stack) -> None:
+def test_a_list_that_was_deleted_in_marketo(stack: RunningStack) -> None:
     connection, before = delivering(stack, "Ada", "Bob", "Cy")
     del stack.marketo.state.lists[before]
     assert stack.post(connection, ("Dan", "realized"), ("Cy", "exited")) == 202
@@ -78,7 +78,7 @@ def test_a_list_that_was_deleted_in_marketo(stack: Stack) -> None:
     assert stack.members(after) == {"Ada", "Bob", "Dan"}
 
 
-def test_somebody_left_and_is_on_the_list(stack: Stack) -> None:
+def test_somebody_left_and_is_on_the_list(stack: RunningStack) -> None:
     connection, list_id = delivering(stack, "Ada", "Bob")
     assert stack.post(connection, ("Bob", "exited")) == 202
     assert stack.deliver() == set()
@@ -91,7 +91,7 @@ def test_somebody_left_and_is_on_the_list(stack: Stack) -> None:
     assert stack.members(list_id) == {"Ada"}
 
 
-def test_somebody_was_put_on_the_list_by_others(stack: Stack) -> None:
+def test_somebody_was_put_on_the_list_by_others(stack: RunningStack) -> None:
     connection, list_id = delivering(stack, "Ada")
     stack.marketo.seed({"leads": [{"id": 4711, "email": "eve@example.org", "firstName": "Eve"}]})
     stack.marketo.state.lists[list_id].members.add(4711)
@@ -101,7 +101,7 @@ def test_somebody_was_put_on_the_list_by_others(stack: Stack) -> None:
     assert stack.members(list_id) == {"Ada"}
 
 
-def test_an_audience_that_comes_back_has_who_is_in_it_by_then(stack: Stack) -> None:
+def test_an_audience_that_comes_back_has_who_is_in_it_by_then(stack: RunningStack) -> None:
     connection, list_id = delivering(stack, "Ada", "Bob")
     assert call("DELETE", audience_path(connection[0], "aud-1")).status == 204
     assert stack.post(connection, ("Bob", "exited"), ("Ada", "realized"), ("Cy", "realized")) == 202
@@ -116,7 +116,7 @@ def test_an_audience_that_comes_back_has_who_is_in_it_by_then(stack: Stack) -> N
     assert stack.members(list_id) == {"Ada", "Cy"}
 
 
-def test_lists_in_another_workspace(stack: Stack) -> None:
+def test_lists_in_another_workspace(stack: RunningStack) -> None:
     connection, before = delivering(stack, "Ada", "Bob")
     path = f"/connections/{connection[0]}"
     assert call("PATCH", path, {"workspace": "EMEA"}).status == 422
@@ -133,7 +133,7 @@ def test_lists_in_another_workspace(stack: Stack) -> None:
     assert (stack.members(after), stack.members(before)) == ({"Ada"}, {"Ada", "Bob"})
 
 
-def test_somebody_whose_address_has_changed(stack: Stack) -> None:
+def test_somebody_whose_address_has_changed(stack: RunningStack) -> None:
     connection, list_id = delivering(stack, "old")
     profile = {"email": "new@example.org", "firstName": "new", "lastName": "Lovelace"}
     assert stack.send(connection, {"profile": profile, "audiences": [{"id": "aud-1", "status": "realized"}]}) == 202
@@ -145,7 +145,7 @@ def test_somebody_whose_address_has_changed(stack: Stack) -> None:
     assert stack.members(list_id) == {"new"}
 
 
-def test_with_a_key_that_stays_an_address_is_a_field_that_changes(stack: Stack) -> None:
+def test_with_a_key_that_stays_an_address_is_a_field_that_changes(stack: RunningStack) -> None:
     by_key = [
         {"source": "key", "target": "DedupeField"},
         *MAPPING[1:3],
@@ -164,7 +164,7 @@ def test_with_a_key_that_stays_an_address_is_a_field_that_changes(stack: Stack) 
     assert stack.members(list_id) == {"Ada"}
 
 
-def test_of_two_leads_that_are_merged_one_is_gone(stack: Stack) -> None:
+def test_of_two_leads_that_are_merged_one_is_gone(stack: RunningStack) -> None:
     connection, list_id = delivering(stack, "old", "new")
     leads = stack.marketo.state.leads
     (loser,) = (lead for lead in leads.values() if lead.values["firstName"] == "old")

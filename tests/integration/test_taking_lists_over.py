@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from testing.control_plane import audience_path, call
-from testing.stack import MAPPING, Stack, stack
+from testing.stack import MAPPING, RunningStack, stack
 
 LIST = 4711
 EMAIL = {"source": "email", "target": "email"}
@@ -14,7 +14,7 @@ BY_KEY = [{"source": "key", "target": "DedupeField"}, EMAIL, *MAPPING[1:3]]
 
 
 @pytest.fixture(name="stack")
-def _stack() -> Iterator[Stack]:
+def _stack() -> Iterator[RunningStack]:
     seed = {
         "fields": [{"name": "customerKey", "searchable": True}],
         "lists": [{"name": "Webinar", "id": LIST, "workspace": "Default"}],
@@ -28,7 +28,7 @@ def activate(connection_id: str, **properties: object) -> int:
     return call("POST", f"/connections/{connection_id}/audiences", body).status
 
 
-def test_another_connection_takes_a_list_over_with_its_people(stack: Stack) -> None:
+def test_another_connection_takes_a_list_over_with_its_people(stack: RunningStack) -> None:
     old = stack.connect(mapping=MAPPING)
     assert activate(old[0]) == 201
     assert call("POST", f"/connections/{old[0]}/enable").status == 200

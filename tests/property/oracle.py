@@ -102,7 +102,8 @@ class Wish:
     """What is to be done about one person of a batch.
 
     `before`: what was known (None: nothing). `counting`: its events that end as the person does, `apart` how many end
-    for a reason of their own. `fields`: those that are newer than what was sent, and when they were said.
+    for a reason of their own. `fields`: those that are newer than what was sent, and when they were said. `is_bad`:
+    some could not be taken.
     """
 
     key: tuple[str, str]
@@ -115,6 +116,7 @@ class Wish:
     fields: dict[str, object]
     pair: Pair | None
     exports: bool
+    is_bad: bool
     lead: OracleLead | None = None
     is_found_out: bool = False
     joins: dict[str, OracleLead] = field(default_factory=dict)
@@ -298,14 +300,17 @@ class Oracle:
                 counting.append(said)
         told = None if nobody_was_told else known.told_pair
         newer = [one for one in counting if told is None or one.pair > told]
+        is_bad = any(said.bad for said in counting)
         fields, helpful = _newest_fields(newer)
         helpful |= set(news.values())
+        if withdrawals and memory.consent is not None:  # Consent given again brings back what is desired.
+            helpful |= {one for one in counting if one.pair == memory.consent[0]}
         if exports:
             overtaken = [one for one in counting if (one.attributes or one.audiences) and one not in helpful]
             apart["unchanged"] += len(overtaken)
             counting = [one for one in counting if one not in overtaken]
         pair = newer[-1].pair if newer else None
-        return Wish(key, ordered, before, memory, received, counting, apart, fields, pair, exports)
+        return Wish(key, ordered, before, memory, received, counting, apart, fields, pair, exports, is_bad)
 
     def _exports(self, memory: Memory) -> bool:
         return self.connection.consent is None or memory.consent is None or memory.consent[1]
@@ -450,7 +455,7 @@ class Oracle:
             return ""
         if not (creates and realized):
             return "excluded"
-        if self._bad_fails and any(said.bad for said in wish.counting):
+        if self._bad_fails and wish.is_bad:
             return "failed"
         fields = {name: value for name, value in wish.fields.items() if value is not None}
         fields[self.connection.dedupe_field] = wish.ordered[-1].email
@@ -477,39 +482,44 @@ class Oracle:
         """Let nobody leave or join a list by a lead by which another person is, or is to be, on it; keep the rest."""
         of_batch = {one.key: one for one in wishes}
         standing = {key: self._places(memory) for key, memory in self.memories.items() if key not in of_batch}
-        planned = {
-            one.key: {(name, one.lead) for name in self._wanted(one.memory)}
-            if one.lead is not None and one.exports
-            else self._places(replace(one.memory, applied=one.known.applied))
-            for one in wishes
-        }
+        planned = {one.key: self._planned(one) for one in wishes}
         touched = {one.key: {*one.joins, *one.leaves} for one in wishes}
-        taken_over: list[tuple[tuple[str, str], str, OracleLead]] = []
+        taken_over = self._stay(of_batch, standing | planned)
         for one in wishes:
-            for name, leads in one.leaves.items():
-                for lead in list(leads):
-                    for other in self._keys(lead) - {one.key}:
-                        is_there = (name, lead) in (standing | planned).get(other, set())
-                        if not is_there and self._may_claim(of_batch.get(other), other, name):
-                            taken_over.append((other, name, lead))
-                            is_there = True
-                        if is_there and lead in leads:
-                            leads.remove(lead)
-        for one in wishes:
-            before_it = dict(standing)
             for name, lead in list(one.joins.items()):
-                if one.lead is lead and any(
-                    (name, lead) in before_it.get(key, set()) for key in self._keys(lead) - {one.key}
-                ):
+                if any((name, lead) in standing.get(other, set()) for other in self._keys(lead) - {one.key}):
                     del one.joins[name]
             standing[one.key] = planned[one.key]
-        for one in wishes:
             self._apply(one, touched[one.key])
-        for other, name, lead in taken_over:
-            memory = self.memories[other]
-            if name not in touched.get(other, set()):
+        for key, name, lead in taken_over:
+            memory = self.memories[key]
+            if name not in touched.get(key, set()):
                 memory.applied[name] = [*memory.applied.get(name, []), lead]
                 memory.doubted.add(name)
+
+    def _stay(
+        self, of_batch: Mapping[tuple[str, str], Wish], places: Mapping[tuple[str, str], set[tuple[str, OracleLead]]]
+    ) -> list[tuple[tuple[str, str], str, OracleLead]]:
+        """Let nobody leave by a lead that another person has; the places of which the other did not know."""
+        taken_over = []
+        leaves = [
+            (one, name, lead) for one in of_batch.values() for name, all_of in one.leaves.items() for lead in all_of
+        ]
+        for one, name, lead in leaves:
+            for other in self._keys(lead) - {one.key}:
+                is_there = (name, lead) in places.get(other, set())
+                if not is_there and self._may_claim(of_batch.get(other), other, name):
+                    taken_over.append((other, name, lead))
+                    is_there = True
+                if is_there and lead in one.leaves[name]:
+                    one.leaves[name] = [each for each in one.leaves[name] if each is not lead]
+        return taken_over
+
+    def _planned(self, wish: Wish) -> set[tuple[str, OracleLead]]:
+        """Where somebody is to be after the batch."""
+        if wish.lead is None or not wish.exports:
+            return self._places(replace(wish.memory, applied=wish.known.applied))
+        return {(name, wish.lead) for name in self._wanted(wish.memory)}
 
     def _apply(self, wish: Wish, touched: set[str]) -> None:
         """Remember by which lead the person is on each list of which Marketo was told, or somebody else keeps it."""

@@ -43,4 +43,4 @@ def test_a_row_takes_no_more_than_was_reckoned(row: LedgerRow) -> None:
     """With the names of its attributes, and keys of 64 and 71 characters."""
     item = encoded(row)
     names = len("pkskmembershipsrestexpires_at") + 64 + 2 + 71 + 21
-    assert names + len(item.get("memberships", {"B": b""})["B"]) + len(item["rest"]["S"]) <= bytes_of(row)
+    assert names + len(item.get("memberships", {"B": b""})["B"]) + len(item["rest"]["B"]) <= bytes_of(row)

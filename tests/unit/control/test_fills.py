@@ -298,3 +298,15 @@ def test_a_list_that_we_made_holds_nobody_else_and_one_that_was_found_may(world:
     world.plane.audiences.deactivate(world.id, A)
     world.plane.audiences.activate(world.id, Activation(A, "a"))
     assert world.activation(A).may_hold_others
+
+
+def test_an_audience_that_was_dormant_is_due_whatever_was_known_when_it_was_activated(world: Whole) -> None:
+    """The connection may have been read before its first delivery, and the audience been on and off since."""
+    world.make()
+    world.plane.audiences.deactivate(world.id, A)
+    off_since = world.clock.now
+    world.clock.sleep(60)
+    again, _ = world.plane.audiences.activate(world.id, Activation(A, "a"))
+    assert again.fill_at == off_since
+    world.carry_out()
+    assert world.activation().fill_at is None

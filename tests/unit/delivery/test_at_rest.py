@@ -1,4 +1,4 @@
-"""Courses of things after which a list was not its audience, found by test_lists_equal_audiences in tests/property."""
+"""Courses of things after which a list was not its audience, each found by a search through random ones."""
 
 from datetime import timedelta
 

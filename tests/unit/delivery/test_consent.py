@@ -320,6 +320,16 @@ def test_a_newer_consent_brings_back_what_is_desired_whichever_audience_it_names
     assert_balanced(world)
 
 
+@pytest.mark.parametrize("sync_type", [SyncType.AUDIENCE_ONLY, SyncType.AUDIENCE_AND_PROFILE])
+def test_a_newer_consent_brings_back_what_is_desired_although_all_else_of_its_event_is_old(sync_type: SyncType) -> None:
+    world = asking(sync_type=sync_type)
+    world.deliver(yes(("a", REALIZED), ("b", REALIZED), minute=2))
+    world.deliver(no(minute=3))
+    world.deliver(replace(yes(minute=4), memberships=yes(("a", EXITED), minute=1).memberships))
+    assert lists(world) == ([7], [7])
+    assert outcomes(world) == {"activated": 2, "excluded": 1}
+
+
 def test_what_was_left_while_there_was_no_consent_is_not_brought_back() -> None:
     world = asking()
     world.deliver(yes(("a", REALIZED), ("b", REALIZED)))

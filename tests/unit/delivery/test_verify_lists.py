@@ -31,6 +31,7 @@ from destination.domain.verification import (
     Differences,
     Phase,
     Repair,
+    Stand,
     Verification,
     VerificationStatus,
 )
@@ -39,7 +40,7 @@ from destination.store.ledger import Page
 from marketo_simulator import Fault
 from testing.crashes import CrashError, mortal
 from testing.meddler import meddle
-from testing.memory import MemoryLedger
+from testing.memory import MemoryLedger, MemoryVerifications
 from testing.persons import in_audience, on, out_of_audience, sent, word
 from testing.world import START, World, audience, connection, event
 
@@ -454,6 +455,28 @@ def test_it_goes_on_where_it_was_whatever_border_a_slice_ends_at(latency: float,
     assert len(pages) == -(-1_600 // 300)
     assert number > max(seconds * len(ledger.read), latency * len(pages)) / (2 * SLICE.total_seconds())
     assert differences(verified_again(world, repair=ALL)) == {}
+
+
+@dataclass
+class CountedVerifications(MemoryVerifications):
+    """Counts how often what was kept of the ledger is gone through."""
+
+    readings: int = 0
+
+    def stands(self, verification: Verification, number: int, parts: int) -> Iterator[Stand]:
+        self.readings += 1
+        return super().stands(verification, number, parts)
+
+
+def test_what_was_kept_of_the_ledger_is_gone_through_twice_however_many_are_out_of_place() -> None:
+    world = populated(3_000)
+    for number in range(1, 3_001):
+        know(world, number, applied={})
+    world.verifications = counted = CountedVerifications()
+    world.sync = world.delivery()
+    request(world, "a", repair=MISSING)
+    assert sum(1 for _ in slices(world)) == 1
+    assert (len(world.members("a")), counted.readings) == (3_000, 2)
 
 
 def test_what_is_delivered_between_two_slices_counts_whatever_was_read_before() -> None:

@@ -311,6 +311,25 @@ def test_a_list_that_refuses_fails_the_person_and_the_rest_is_remembered() -> No
     assert row_of(one).desired == {A: in_audience(at=0), B: in_audience(at=0)}, "so that it is tried again"
 
 
+@pytest.mark.parametrize(
+    "applied",
+    [{}, on("a", 7), on("a", 7, is_sure=False), on("a", 7, 3, is_sure=False), on("a", 7, list_id=4)],
+    ids=["nothing known", "on it", "in doubt", "several in doubt", "on another list"],
+)
+def test_a_leave_that_was_refused_says_nothing_of_where_anybody_is(applied: Mapping[AudienceKey, Applied]) -> None:
+    known = row(applied=applied)
+    answers = [Answer(one, "1003") for one in planned(unit(0, *left("a")), [lead()], known).remove[A]]
+    one = settled(unit(0, *left("a")), [lead()], told(leaves={A: answers}), known)
+    assert one.outcome.audiences == {A: rejected("1003")}
+    assert row_of(one).applied == applied
+
+
+def test_a_lead_that_may_have_been_on_a_list_may_be_on_it_still_if_it_is_not_taken_off() -> None:
+    known = row(applied=on("a", 7, 3, is_sure=False))
+    one = settled(unit(0, *entered("a")), [lead()], told(joins={A: Answer(7)}, leaves={A: [Answer(3, "1003")]}), known)
+    assert row_of(one).applied == on("a", 7, 3, is_sure=False)
+
+
 @pytest.mark.parametrize("applied", [{}, on("a"), on("a", 7, is_sure=False), on("a", list_id=2001)], ids=str)
 def test_a_join_that_was_refused_takes_nobody_off(applied: Mapping[AudienceKey, Applied]) -> None:
     """Whoever was there before it may be there still: what was known stays, and an exit takes off by it."""

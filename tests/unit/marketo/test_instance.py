@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -211,8 +212,10 @@ def test_a_list_is_made_once_in_its_workspace(clock: FakeClock) -> None:
     marketo = connect(sim, clock)
     made = marketo.lists.ensure("Berlin, Paris", "EMEA", "From an audience")
     assert (made.name, made.workspace) == ("Berlin; Paris", "EMEA")
-    assert marketo.lists.ensure("Berlin, Paris", "EMEA") == made
-    assert marketo.lists.get(made.id) == made
+    assert made.is_new
+    found = replace(made, is_new=False)
+    assert marketo.lists.ensure("Berlin, Paris", "EMEA") == found
+    assert marketo.lists.get(made.id) == found
     assert marketo.lists.workspaces() == ["Default", "EMEA"]
     assert len(sim.dump()["lists"]) == 1
 

@@ -142,7 +142,8 @@ def _plain(value: Any) -> Any:
         case timedelta():
             return f"PT{value.total_seconds():.0f}S"
         case tuple() | list() | frozenset():
-            return [_plain(one) for one in (sorted(value) if isinstance(value, frozenset) else value)]
+            plain = [_plain(one) for one in value]
+            return sorted(plain) if isinstance(value, frozenset) else plain
         case _ if is_dataclass(value):
             properties = {one.name: _plain(getattr(value, one.name)) for one in fields(value)}
             return {name: entry for name, entry in properties.items() if entry not in (None, [])}

@@ -242,24 +242,10 @@ class Accounts:
             tallies[run] = tallies[run].plus(tally)
         for tally in tallies.values():
             tally.happened(now)
-        origins = [origin for posting in batch for origin in posting.origins]
-        counted: defaultdict[str, set[str]] = defaultdict(set)
-        receipts: dict[str, datetime] = {}
-        for origin in origins:
-            counted[origin.envelope_id].add(origin.number)
-        for event_id, at in (one for posting in batch for one in posting.receipts.items()):
-            receipts[event_id] = min(at, receipts.get(event_id, at))
-        entry = Entry(
-            shard,
-            rows={name: row for posting in batch for name, row in posting.rows.items()},
-            counted={one: frozenset(numbers) for one, numbers in counted.items()},
-            failures={one: failure for posting in batch for one, failure in posting.failures.items()},
-            receipts=receipts,
-        )
-        self._record(entry, {one for posting in batch for one in posting.again}, tallies, now)
+        self._record(_entry(shard, batch), {one for posting in batch for one in posting.again}, tallies, now)
         with self._lock:
             self.tallies += tallies.values()
-            for origin in origins:
+            for origin in (origin for posting in batch for origin in posting.origins):
                 for open_message in self._messages.get((origin.envelope_id, origin.number), ()):
                     (open_message.pending or set()).discard(origin.number)
 
@@ -325,6 +311,24 @@ class Accounts:
     def _tallies(self, settled: Iterable[Settled], now: datetime) -> defaultdict[str, Tally]:
         waits = {one.envelope.id: _milliseconds(now - one.envelope.received_at) for one in self.open_messages}
         return tally_persons(settled, waits, self.name_of)
+
+
+def _entry(shard: int, batch: Sequence[Posting]) -> Entry:
+    """What a transaction writes of postings, runs aside."""
+    counted: defaultdict[str, set[str]] = defaultdict(set)
+    receipts: dict[str, datetime] = {}
+    for posting in batch:
+        for origin in posting.origins:
+            counted[origin.envelope_id].add(origin.number)
+        for event_id, at in posting.receipts.items():
+            receipts[event_id] = min(at, receipts.get(event_id, at))
+    return Entry(
+        shard,
+        rows={name: row for posting in batch for name, row in posting.rows.items()},
+        counted={one: frozenset(numbers) for one, numbers in counted.items()},
+        failures={one: failure for posting in batch for one, failure in posting.failures.items()},
+        receipts=receipts,
+    )
 
 
 def _milliseconds(waited: timedelta) -> int:

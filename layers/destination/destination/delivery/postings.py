@@ -47,34 +47,36 @@ class Posting:
     receipts: Mapping[str, datetime] = field(default_factory=dict)
 
     @property
-    def items(self) -> set[tuple[str, str]]:
-        """The items of a transaction that it takes, runs aside."""
-        items = {("row", name) for name in self.rows}
-        items |= {("envelope", one.envelope_id) for one in self.origins}
+    def items(self) -> set[str]:
+        """The items of a transaction that it takes, runs aside: names that tell rows, envelopes and others apart."""
+        items = {*self.rows, *[one.envelope_id for one in self.origins]}
         if self.failures or self.receipts:
-            items |= {("letter", f"{one.envelope_id}#{one.number}") for one in self.failures}
-            items |= {("event", event_id) for event_id in self.receipts}
+            items.update([f"letter#{one.envelope_id}#{one.number}" for one in self.failures])
+            items.update([f"event#{event_id}" for event_id in self.receipts])
         return items
 
     @property
     def bytes(self) -> int:
         """How much of a transaction it takes at most, runs aside."""
-        size = RECEIPT_BYTES * len(self.receipts) + sum([failure_bytes(one) for one in self.failures.values()])
+        size = RECEIPT_BYTES * len(self.receipts)
         for row in self.rows.values():
             size += rows.bytes_of(row)
         for origin in self.origins:
             size += MARK_BYTES + len(origin.number)
+        for failure in self.failures.values():
+            size += failure_bytes(failure)
         return size
 
     @property
     def growth(self) -> dict[str, int]:
         """By run how much its item grows by it at most, in bytes."""
-        names = dict.fromkeys((one.run_id for one in self.origins), 1)
+        growth = dict.fromkeys([one.run_id for one in self.origins], _NAME_BYTES)
         for run, tally in self.tallies:
-            names[run] = names.get(run, 0) + 1 + len(tally.audiences)
+            growth[run] = growth.get(run, 0) + _NAME_BYTES * (1 + len(tally.audiences))
         for unit in self.settled.person.units if self.settled else ():
-            names[unit.origin.run_id] += len(unit.memberships) + len(unit.unscheduled) + len(unit.dropped)
-        return {run: number * _NAME_BYTES for run, number in names.items()}
+            names = len(unit.memberships) + len(unit.unscheduled) + len(unit.dropped)
+            growth[unit.origin.run_id] += _NAME_BYTES * names
+        return growth
 
 
 def of_progress(progress: Progress) -> Posting:
@@ -130,7 +132,7 @@ class _Batch:
     """What one transaction takes; `run_bytes`: what the items of its runs take at most, afterwards."""
 
     postings: list[Posting] = field(default_factory=list)
-    items: set[tuple[str, str]] = field(default_factory=set)
+    items: set[str] = field(default_factory=set)
     bytes: int = 0
     run_bytes: dict[str, int] = field(default_factory=dict)
 
@@ -138,11 +140,10 @@ class _Batch:
         """Take the posting in, if there is room for it or nothing else is in."""
         items = posting.items - self.items
         size = self.bytes + posting.bytes
-        grown = {
-            run: min((self.run_bytes[run] if run in self.run_bytes else bytes_of_run(run)) + growth, MAX_ITEM_BYTES)
-            for run, growth in posting.growth.items()
-        }
-        run_bytes = {**self.run_bytes, **grown}
+        run_bytes = self.run_bytes.copy()
+        for run, growth in posting.growth.items():
+            before = run_bytes[run] if run in run_bytes else bytes_of_run(run)
+            run_bytes[run] = min(before + growth, MAX_ITEM_BYTES)
         has_room = 1 + len(self.items) + len(items) + len(run_bytes) <= TRANSACTION_ITEMS
         if self.postings and not (has_room and size + sum(run_bytes.values()) <= TRANSACTION_BYTES):
             return False
@@ -166,12 +167,12 @@ def _fits(posting: Posting) -> bool:
 
 def _posting(settled: Settled, before: Mapping[Origin, Failure], tally_of: Callable[[Settled], Tally]) -> Posting:
     units = settled.person.units
-    origins = tuple(unit.origin for unit in units)
+    origins = tuple([unit.origin for unit in units])
     may_fail = bool(before) or settled.outcome.outcome is Class.FAILED
     return Posting(
         shard_of_unit(units[0]),
         origins,
-        again := tuple(one for one in origins if one in before),
+        again := tuple([one for one in origins if one in before]) if before else (),
         settled,
         rows={} if settled.row is None else {name_of(settled.person.key): settled.row},
         tallies=_taken_back(again, before),
@@ -189,4 +190,4 @@ def _receipts(units: Sequence[Unit]) -> dict[str, datetime]:
 
 
 def _taken_back(origins: Sequence[Origin], before: Mapping[Origin, Failure]) -> tuple[tuple[str, Tally], ...]:
-    return tuple((one.run_id, before[one].taken_back()) for one in origins)
+    return tuple([(one.run_id, before[one].taken_back()) for one in origins])

@@ -69,11 +69,20 @@ PART: Final = 30_000
 STANDS: Final = 8_000
 """Entries of a stored part: of members' ids, and of what the ledger says of leads."""
 
+NAMED: Final = 30_000
+"""Leads out of place whose rows are looked for at once: more than a slice comes to look at."""
+
 MEMBER, NO_MEMBER = "memberof", "notmemberof"
 _LEAD_ID: Final = Field("id", "integer")
 
 _Rows = Mapping[int, Mapping[str, LedgerRow]]
 """By lead the rows that tell of it, by their names."""
+
+_Names = Mapping[int, Sequence[str]]
+"""By lead the names of its rows."""
+
+_Look = Callable[[int, Sequence[int], _Names], None]
+"""Looks at leads of the audience with a number, and repairs."""
 
 
 class Verifications(Protocol):
@@ -326,23 +335,26 @@ class _Slice:
             in_doubt=len(by_standing[Standing.DOUBT]),
             unapplied=reading.unapplied.get(number, {}),
         )
-        kinds: Sequence[tuple[set[int], Differences, Callable[[int, Sequence[int]], None]]] = (
+        known: Sequence[tuple[set[int], Differences, _Look]] = (
             (by_standing[Standing.ON] - found, check.missing, self._put_back),
             (by_standing[Standing.WAITING], check.waiting, self._fill),
             (by_standing[Standing.OFF] & found, check.leavers, self._take_off),
-            (found - stands.keys(), check.foreign, self._look_at_foreign),
         )
-        for leads, before, look in kinds:
-            for part in chunks(sorted(one for one in leads if one > before.after)):
+        for leads, before, look in known:
+            for part, names in self._named(number, _after(leads, before)):
                 if not self._has_time():
                     return False
-                look(number, part)
+                look(number, part, names)
+        for part in chunks(_after(found - stands.keys(), check.foreign)):
+            if not self._has_time():
+                return False
+            self._look_at_foreign(number, part)
         self._note(number, replace(self.checks[number], phase=Phase.DONE))
         return True
 
-    def _put_back(self, number: int, leads: Sequence[int]) -> None:
+    def _put_back(self, number: int, leads: Sequence[int], names: _Names) -> None:
         """Those who were put on the list, and are not on it."""
-        check, rows = self.checks[number], self._rows(number, leads)
+        check, rows = self.checks[number], self._rows(leads, names)
         asked = self._asked(check, leads, rows, Standing.ON)
         absent, gone = _with_status(asked, NO_MEMBER), _gone(asked)
         results = self.marketo.lists.add(check.list_id, absent) if absent and self._repairs(Repair.MISSING) else {}
@@ -352,9 +364,9 @@ class _Slice:
         noted = check.missing.more(missing, len(_done(results)), leads[-1])
         self._note(number, replace(check, missing=noted, gone=check.gone + len(gone)))
 
-    def _fill(self, number: int, leads: Sequence[int]) -> None:
+    def _fill(self, number: int, leads: Sequence[int], names: _Names) -> None:
         """Those who are in the audience, and were never put on the list, though their lead is known."""
-        check, rows = self.checks[number], self._rows(number, leads)
+        check, rows = self.checks[number], self._rows(leads, names)
         asked = self._asked(check, leads, rows, Standing.WAITING)
         absent, gone = _with_status(asked, NO_MEMBER), _gone(asked)
         results = self.marketo.lists.add(check.list_id, absent) if absent and self._repairs(Repair.MISSING) else {}
@@ -366,9 +378,9 @@ class _Slice:
         noted = check.waiting.more(waiting, len(there), leads[-1])
         self._note(number, replace(check, waiting=noted, gone=check.gone + len(gone)))
 
-    def _take_off(self, number: int, leads: Sequence[int]) -> None:
+    def _take_off(self, number: int, leads: Sequence[int], names: _Names) -> None:
         """Those who left, or may not be exported any more, and are on the list."""
-        check, rows = self.checks[number], self._rows(number, leads)
+        check, rows = self.checks[number], self._rows(leads, names)
         present = _with_status(self._asked(check, leads, rows, Standing.OFF), MEMBER)
         if present and self._repairs(Repair.LEAVERS):
             present = self._strangers(check, present)
@@ -397,17 +409,26 @@ class _Slice:
     def _repairs(self, repair: Repair) -> bool:
         return repair in self.verification.repair
 
-    def _rows(self, number: int, leads: Sequence[int]) -> _Rows:
-        """The rows of these leads as they are now: deliveries may have changed them since they were read."""
-        wanted, names = set(leads), defaultdict[int, list[str]](list)
+    def _named(self, number: int, leads: Sequence[int]) -> Iterator[tuple[Sequence[int], _Names]]:
+        """The leads, as many as Marketo is asked of at once, with the names of their rows.
+
+        What was kept of the ledger is gone through once for as many of them as a slice can look at.
+        """
         parts = self.verification.ledger.parts.get(number, 0)
-        for one in self.use_case.verifications.stands(self.verification, number, parts):
-            if one.lead_id in wanted:
-                names[one.lead_id].append(one.row)
+        for start in range(0, len(leads), NAMED):
+            wanted, names = set(leads[start : start + NAMED]), defaultdict[int, list[str]](list)
+            for one in self.use_case.verifications.stands(self.verification, number, parts):
+                if one.lead_id in wanted:
+                    names[one.lead_id].append(one.row)
+            for part in chunks(leads[start : start + NAMED]):
+                yield part, names
+
+    def _rows(self, leads: Sequence[int], names: _Names) -> _Rows:
+        """The rows of these leads as they are now: deliveries may have changed them since they were read."""
         known = self.use_case.ledger.rows_by_name(
-            self.target.connection.id, {name for of_lead in names.values() for name in of_lead}, self.target.known
+            self.target.connection.id, {name for one in leads for name in names.get(one, ())}, self.target.known
         )
-        return {lead_id: {name: known[name] for name in found if name in known} for lead_id, found in names.items()}
+        return {one: {name: known[name] for name in names.get(one, ()) if name in known} for one in leads}
 
     def _asked(
         self, check: AudienceCheck, leads: Sequence[int], rows: _Rows, standing: Standing
@@ -473,6 +494,11 @@ class _Keeping:
         self.verifications.put_stands(self.verification, number, part, self.held[number])
         self.parts[number] = part + 1
         self.held[number] = []
+
+
+def _after(leads: Iterable[int], before: Differences) -> list[int]:
+    """Those that were not looked at yet, in their order."""
+    return sorted(one for one in leads if one > before.after)
 
 
 def _with_status(results: Mapping[int, RecordResult], status: str) -> list[int]:

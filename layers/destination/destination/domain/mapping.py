@@ -304,6 +304,8 @@ def _attribute_at(event: ProfileEvent, path: tuple[str, ...]) -> object:
         if not isinstance(value, dict):
             return None
         value = value.get(name)
+    if isinstance(value, str):
+        return value
     if isinstance(value, list):
         return next((one for one in value if one is not None), None)
     return None if value == {} else value

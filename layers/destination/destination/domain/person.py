@@ -178,6 +178,10 @@ class Reach:
     every_profile: bool = False
     strangers: bool = False
 
+    def wants(self, desired: Mapping[AudienceKey, Desired]) -> bool:
+        """Whether events of somebody concern the connection, whatever they name."""
+        return self.every_profile or self.realized(desired)
+
     def realized(self, desired: Mapping[AudienceKey, Desired]) -> bool:
         """Whether somebody is in one of the audiences."""
         return any(one.is_realized and audience in self.audiences for audience, one in desired.items())
@@ -250,25 +254,20 @@ def coalesce(key: str, units: Sequence[Unit], row: LedgerRow | None, reach: Reac
     known = row or LedgerRow()
     ordered = sorted(units, key=_said) if len(units) > 1 else units
     words = _newest_words(ordered, known)
-    desired = known.desired
-    if words:
-        desired = {**desired, **{one: Desired(word.membership.status, word.said) for one, word in words.items()}}
+    desired = _desired(known, words)
     consent, withdrawn = _consent(ordered, known)
-    is_wanted = reach.every_profile or reach.realized(desired)
-    withdraws = row is not None or reach.strangers
-    received = [one for one in ordered if is_wanted or one.names_audience or (one.consents is False and withdraws)]
+    is_wanted = reach.wants(desired)
+    received = ordered if is_wanted else _received(ordered, withdraws=row is not None or reach.strangers)
     aside = {one.origin: why for one in received if (why := _why_aside(one, consent, withdrawn, is_wanted=is_wanted))}
     counting = [one for one in received if one.origin not in aside] if aside else received
-    newer = [one for one in counting if known.attributes is None or one.said > known.attributes.said]
+    newer = counting if known.attributes is None else _newer(counting, known.attributes.said)
     fields, contributed = _newest_fields(newer)
-    origins = {one.origin for one in counting}
-    memberships: dict[AudienceKey, Membership] = {}
-    for audience, word in words.items():
-        if word.origin in origins:
-            memberships[audience] = word.membership
-            contributed.add(word.origin)
-    if (consent is None or consent.is_given) and len(contributed) < len(counting):
-        aside |= dict.fromkeys(_overtaken(counting, contributed, known), SUPERSEDED)
+    memberships = _counting_memberships(words, counting, contributed)
+    if consent is None or consent.is_given:
+        if consent is not None and withdrawn is not None:  # It brings back what is desired.
+            contributed |= {one.origin for one in counting if one.said == consent.said}
+        if len(contributed) < len(counting):
+            aside |= dict.fromkeys(_overtaken(counting, contributed, known), SUPERSEDED)
     last = ordered[-1]
     return Person(
         key=key,
@@ -276,14 +275,53 @@ def coalesce(key: str, units: Sequence[Unit], row: LedgerRow | None, reach: Reac
         fields=fields,
         said=newer[-1].said if newer else None,
         memberships=memberships,
-        dropped=frozenset([name for unit in counting for name in unit.dropped]),
+        dropped=_dropped(counting),
         units=tuple(received),
         desired=desired,
         aside=aside,
-        ignored=tuple([one for one in ordered if one not in received]) if len(received) < len(ordered) else (),
+        ignored=_ignored(ordered, received),
         consent=consent,
-        ecid=last.ecid if len(ordered) == 1 else _last_ecid(ordered),
+        ecid=_last_ecid(ordered),
     )
+
+
+def _desired(known: LedgerRow, words: Mapping[AudienceKey, _Word]) -> Mapping[AudienceKey, Desired]:
+    if not words:
+        return known.desired
+    return {**known.desired, **{one: Desired(word.membership.status, word.said) for one, word in words.items()}}
+
+
+def _received(ordered: Sequence[Unit], *, withdraws: bool) -> Sequence[Unit]:
+    """Those that concern the connection though the person is in none of its audiences."""
+    return [one for one in ordered if one.names_audience or (one.consents is False and withdraws)]
+
+
+def _ignored(ordered: Sequence[Unit], received: Sequence[Unit]) -> tuple[Unit, ...]:
+    if len(received) == len(ordered):
+        return ()
+    origins = {one.origin for one in received}
+    return tuple([one for one in ordered if one.origin not in origins])
+
+
+def _newer(counting: Sequence[Unit], than: Said) -> Sequence[Unit]:
+    return [one for one in counting if one.said > than]
+
+
+def _dropped(counting: Sequence[Unit]) -> frozenset[str]:
+    return frozenset([name for unit in counting for name in unit.dropped])
+
+
+def _counting_memberships(
+    words: Mapping[AudienceKey, _Word], counting: Sequence[Unit], contributed: set[Origin]
+) -> dict[AudienceKey, Membership]:
+    """The new memberships of units that count, which join those that `contributed`."""
+    origins = {one.origin for one in counting}
+    memberships: dict[AudienceKey, Membership] = {}
+    for audience, word in words.items():
+        if word.origin is not None and word.origin in origins:
+            memberships[audience] = word.membership
+            contributed.add(word.origin)
+    return memberships
 
 
 def _said(unit: Unit) -> Said:
@@ -338,6 +376,8 @@ def _why_aside(unit: Unit, consent: ConsentWord | None, withdrawn: Said | None, 
 
 
 def _last_ecid(ordered: Sequence[Unit]) -> FieldValue:
+    if len(ordered) == 1:
+        return ordered[0].ecid
     return next((one.ecid for one in reversed(ordered) if one.ecid is not None), None)
 
 
@@ -368,7 +408,7 @@ def _overtaken(counting: Sequence[Unit], contributed: Set[Origin], known: Ledger
 def _is_known(unit: Unit, row: LedgerRow) -> bool:
     """Whether the unit says again what is known, rather than something that was overtaken."""
     told = [(row.desired.get(one.audience), one) for one in unit.memberships]
-    again = [known is None or known == Desired(one.status, Said(one.at, unit.received_at)) for known, one in told]
+    again = [known == Desired(one.status, Said(one.at, unit.received_at)) for known, one in told]
     if any(again):
         return True
     is_overtaken = unit.fields and row.attributes is not None and unit.said < row.attributes.said

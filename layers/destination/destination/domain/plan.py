@@ -341,6 +341,8 @@ def in_doubt(plan: Plan, row: LedgerRow, target: ActiveConnection) -> LedgerRow:
     attributes = row.attributes
     if plan.write is not Write.NOTHING and attributes is not None:
         attributes = Attributes(None, attributes.said, attributes.sent_at, attributes.lead_id)
+    if not (plan.add or plan.remove):
+        return replace(row, attributes=attributes)
     applied = dict(row.applied)
     for audience in dict.fromkeys((*plan.add, *plan.remove)):
         list_id = target.activations[audience].list_id

@@ -174,10 +174,10 @@ def _datetime(value: object) -> str:
 
 def _text(value: object) -> str:
     match value:
-        case bool():
-            return "true" if value else "false"
         case str():
             return value.strip()
+        case bool():
+            return "true" if value else "false"
         case int():
             return str(value)
         case float() if math.isfinite(value):

@@ -37,8 +37,9 @@ class Answers:
                 return False
             if self.write.code is not None:
                 return True
-        left = all(len(self.leaves.get(audience, ())) == len(leads) for audience, leads in plan.remove.items())
-        return left and all(audience in self.joins for audience in plan.add)
+        if not self.joins.keys() >= set(plan.add):
+            return False
+        return all(len(self.leaves.get(audience, ())) == len(leads) for audience, leads in plan.remove.items())
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +167,7 @@ def _outcome(plan: Plan, answers: Answers, reasons: Mapping[AudienceKey, Reason 
         )
     wrote = plan.write is not Write.NOTHING
     unchanged = None if wrote else plan.verdict or ALREADY_DELIVERED
-    changed = wrote or any(why is None for why in reasons.values())
+    changed = wrote or None in reasons.values()
     reason = None if changed else plan.verdict or next(iter(reasons.values()), ALREADY_DELIVERED)
     return Outcome(
         reason=next(iter(failures.values()), reason),
@@ -257,8 +258,9 @@ def _attributes(
         return Attributes(person.attributes_hash, person.said, now, lead_id)
     if plan.write is not Write.NOTHING or sent is None or person.said is None or not person.fields:
         return sent
-    # Said again, and not sent again.
-    return replace(sent, said=person.said) if sent.digest == person.attributes_hash else sent
+    if sent.digest != person.attributes_hash:
+        return sent
+    return Attributes(sent.digest, person.said, sent.sent_at, sent.lead_id)  # Said again, and not sent again.
 
 
 def _settled_doubts(plan: Plan, known: LedgerRow) -> LedgerRow:
@@ -288,33 +290,45 @@ def _applied(
         if list_id is not None:
             before = known.applied.get(audience)
             before = before if before is not None and before.list_id == list_id else None
-            joined = answers.joins.get(audience)
-            if joined is not None and joined.code is not None and audience not in plan.remove:
+            if _is_refused(plan, answers, audience):
                 continue  # Nothing has changed by it.
-            leads = before.leads if before is not None else ()
-            on, is_sure = _leads_on(plan, answers, audience, leads, lead_id, joins=audience in joining)
+            on, is_sure = _leads_on(plan, answers, audience, before, lead_id, joins=audience in joining)
             applied[audience] = Applied(list_id, on, is_sure)
     return applied
+
+
+def _is_refused(plan: Plan, answers: Answers, audience: AudienceKey) -> bool:
+    """Whether Marketo refused all that it was told of a list."""
+    joined, left = answers.joins.get(audience), answers.leaves.get(audience, ())
+    told = len(plan.remove.get(audience, ())) + (audience in plan.add)
+    if audience in plan.held or not 0 < told == len(left) + (joined is not None):
+        return False
+    return (joined is None or joined.code is not None) and all(
+        one.code is not None and one.code not in GONE_FROM_LIST for one in left
+    )
 
 
 def _leads_on(
     plan: Plan,
     answers: Answers,
     audience: AudienceKey,
-    before: tuple[int, ...],
+    before: Applied | None,
     lead_id: int | None,
     *,
     joins: bool,
 ) -> tuple[tuple[int, ...], bool]:
     """The person's leads that are on a list by now, its own first, and whether that is sure: all was answered."""
     joined = answers.joins.get(audience)
+    leads_before = before.leads if before is not None else ()
+    was_sure = before is not None and before.is_sure
     is_sure = len(answers.leaves.get(audience, ())) == len(plan.remove.get(audience, ()))
     if joins:
         is_on = joined is None or joined.code is None
         is_sure = is_sure and joined is not None
     else:
-        is_on = audience in plan.held or (lead_id in before and _stays(plan, audience))
+        is_on = audience in plan.held or (lead_id in leads_before and _stays(plan, audience))
     others = _still_on(plan, answers, audience)
+    is_sure = is_sure and all(was_sure and one in leads_before for one in others)
     if lead_id is None or not is_on:
         return others, is_sure
     return (lead_id, *(one for one in others if one != lead_id)), is_sure

@@ -78,19 +78,18 @@ class Credentials:
         text = json.dumps({"client_id": credentials.client_id, "client_secret": credentials.client_secret})
         labels = [f"attempt-{version[0]}"]
 
-        def write() -> None:
-            self._client.put_secret_value(
+        def write() -> str:
+            return self._client.put_secret_value(
                 SecretId=name, SecretString=text, ClientRequestToken=version, VersionStages=labels
-            )
+            )["VersionId"]
 
         try:
-            write()
+            return write()
         except self._client.exceptions.ResourceNotFoundException:
             try:
-                self._client.create_secret(Name=name, SecretString=text, ClientRequestToken=version)
+                return self._client.create_secret(Name=name, SecretString=text, ClientRequestToken=version)["VersionId"]
             except self._client.exceptions.ResourceExistsException:
-                write()
-        return version
+                return write()
 
     def keep(self, connection_id: str, version: str) -> None:
         """Make the version that the connection names the current one; one that is gone is left alone."""
