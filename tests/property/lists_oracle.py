@@ -74,7 +74,7 @@ class Instance:
 
 @dataclass
 class ListsOracle:
-    """All that was said and done. `may_miss`: members that somebody took off by hand, which no event finds out."""
+    """All that was said and done. `may_miss`: members that may have been taken off without their person's events finding out."""
 
     words: dict[tuple[str, str], Word] = field(default_factory=dict)
     consent: dict[str, Word] = field(default_factory=dict)
@@ -125,6 +125,16 @@ class ListsOracle:
         for member, tag in self.tags.items():
             if tag is By.HAND and member.lead_id in of_key and self._is_known(key):
                 self.tags[member] = By.UNSURE
+
+    def moves(self, lead_id: int, key: str, lists: Collection[int]) -> None:
+        """A lead gets another key.
+
+        If it had the key before, it may have been taken off lists for the person it was meanwhile. No event of the
+        first person finds that out, as the ledger knows leads by persons; a verification does.
+        """
+        if key in self.keys[lead_id]:
+            self.may_miss |= {Membership(list_id, lead_id) for list_id in lists}
+        self.has(lead_id, key)
 
     def put_on(self, member: Membership, audience: str | None) -> None:
         self.may_miss.discard(member)
@@ -219,8 +229,8 @@ class ListsOracle:
         if tag == Ours(audience):
             return "left, put there by us" if has_left else "put there by us"
         is_newest = instance.newest(lead.key) == lead.id
-        if tag is By.HAND and has_left and is_newest:
-            return "left, put there by hand before"
+        if tag is By.HAND and has_left and is_newest and lead.key not in self.withdrawn:
+            return "left, put there by hand before"  # A withdrawal takes off whom we put there (decision 11).
         if is_verified and has_left:
             return "left, and a verification repaired leavers"
         return None

@@ -289,7 +289,7 @@ class Lists(RuleBasedStateMachine):
         lead = self.state.leads[self._any_lead(data)]
         before = _key(lead)
         self.state.update_lead(lead, {"email": key}, self._tick(seconds=1))
-        self.oracle.has(lead.id, key)
+        self.oracle.moves(lead.id, key, self.state.lists)
         self.oracle.has(lead.id, before)
 
     @precondition(lambda self: self.state.leads)
