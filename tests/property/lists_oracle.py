@@ -74,7 +74,7 @@ class Instance:
 
 @dataclass
 class ListsOracle:
-    """All that was said and done. `may_miss`: members that may have been taken off without their person's events finding out."""
+    """All that was said and done. `may_miss`: members whose being taken off no event of their person finds out."""
 
     words: dict[tuple[str, str], Word] = field(default_factory=dict)
     consent: dict[str, Word] = field(default_factory=dict)
@@ -93,6 +93,15 @@ class ListsOracle:
         before = self.words.get((key, audience))
         if before is None or word[:2] >= before[:2]:
             self.words[key, audience] = word
+
+    def forgets(self, audience: str) -> None:
+        """It was not activated for so long that nothing is remembered of it: who was on its list may stay there."""
+        for (key, of), word in list(self.words.items()):
+            if of == audience:
+                self.words[key, of] = word._replace(is_sure=False)
+        for member, tag in self.tags.items():
+            if tag == Ours(audience):
+                self.tags[member] = By.UNSURE
 
     def consents(self, key: str, word: Word) -> None:
         if not word.holds:

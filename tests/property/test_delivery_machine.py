@@ -203,7 +203,10 @@ class Delivery(RuleBasedStateMachine):
         self._assert_newest_attributes("ada@example.org")
 
     def _assert_newest_membership(self, email: str, name: str) -> None:
-        on_list = {one["id"] for one in self.world.leads_by_email(email)} & set(self.world.members(name))
+        leads = self.world.leads_by_email(email)
+        if not leads and self._was_withdrawn(email):
+            return  # Of whom all was said without consent, or before its withdrawal, no lead can be made.
+        on_list = {one["id"] for one in leads} & set(self.world.members(name))
         assert len(on_list) == int(self._is_to_be_on(email, name))
 
     def _is_to_be_on(self, email: str, name: str) -> bool:
@@ -225,6 +228,9 @@ class Delivery(RuleBasedStateMachine):
                 [lead] = self.world.leads_by_email(email)
                 assert lead["company"] in allowed
                 return
+
+    def _was_withdrawn(self, email: str) -> bool:
+        return any(self._lacks_consent(one) for one in self.posted if one.profile["email"] == email)
 
     def _lacks_consent(self, said: ProfileEvent) -> bool:
         return self.asks and said.profile["consent"] == "n"

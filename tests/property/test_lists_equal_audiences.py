@@ -231,9 +231,8 @@ class Lists(RuleBasedStateMachine):
             marks.clear()
         stored = self._stored()
         self.was_active -= {one.id for one in stored.dormant}
-        for (key, of), word in list(self.oracle.words.items()):
-            if audience(of) in stored.dormant:
-                self.oracle.says(key, of, word._replace(is_sure=False))
+        for of in stored.dormant:
+            self.oracle.forgets(of.id)
         self.world.connections.stored[stored.connection.id] = replace(stored, dormant=frozenset())
 
     # What operators do

@@ -272,6 +272,23 @@ def test_who_is_in_the_audience_and_was_never_put_on_the_list_waits(
         assert (verified_again(world).expected, left(world)) == (2, {})
 
 
+@pytest.mark.parametrize("repair", [MISSING, REPAIRED_BY_DEFAULT], ids=["missing", "by-default"])
+def test_who_is_another_lead_by_now_is_put_on_the_list_and_the_lead_of_before_is_not_forgotten(
+    repair: frozenset[Repair],
+) -> None:
+    """The person was looked up while the audience was outside its schedule, and found to be another lead."""
+    world = populated(2)
+    know(world, 1, applied=on("a", 1), lead_id=2)
+    put(world, A, 1)
+    state = world.simulator.state
+    state.update_lead(state.leads[1], {"email": "nobody@example.com"}, world.now)
+    check = verified(world, repair=repair)
+    takes_off = Repair.LEAVERS in repair
+    assert differences(check) == {"waiting": (1, 1), "leavers": (1, int(takes_off))}
+    assert world.members("a") == ([2] if takes_off else [1, 2])
+    assert known(world, 1).applied == on("a", 2) if takes_off else on("a", 2, 1)
+
+
 def test_who_waits_and_is_there_already_is_known_to_be_there_from_then_on() -> None:
     world = populated(1)
     know(world, 1, applied={})

@@ -165,10 +165,13 @@ class Accounts:
         """
         before = failures or {}
         self._messages = self._by_unit()
+        ended = list(settled)
+        lettered = self._with_letters(ended)
+        waiting = {one.person.key for one in ended} - {one.person.key for one in lettered}
         postings = [
             *map(of_progress, progress),
-            *(part for one in self._with_letters(list(settled)) for part in of_person(one, before, self._tally_of)),
-            *(of_ignored(shard_of_unit(unit), [unit.origin], before) for unit in ignored),
+            *(part for one in lettered for part in of_person(one, before, self._tally_of)),
+            *(of_ignored(shard_of_unit(unit), [unit.origin], before) for unit in ignored if unit.key not in waiting),
             *(
                 of_ignored(shard_of_envelope(one.envelope.id), left, before)
                 for one in self.open_messages

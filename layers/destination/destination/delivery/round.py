@@ -87,7 +87,7 @@ class Delivery:
         return Result(
             tuple(settled),
             self.conversation.halt,
-            ignored=tuple(unit for one in wanted for unit in one.ignored),
+            ignored=_ignored(wanted, settled),
             progress=tuple(unsettled),
             kept=_kept(wanted, rows),
         )
@@ -259,6 +259,15 @@ class Delivery:
 def _not_found(person: Person, code: str, row: LedgerRow | None) -> Settled:
     """A person whose leads Marketo cannot answer for."""
     return refused(person, TOO_MANY_MATCHES if code == INVALID_DATA else rejected(code), row)
+
+
+def _ignored(persons: Iterable[Person], settled: Iterable[Settled]) -> tuple[Unit, ...]:
+    """The units that do not concern the connection; not those of persons who wait.
+
+    What such a unit says is remembered in the person's row, which is written when the person is settled.
+    """
+    done = {one.person.key for one in settled}
+    return tuple(unit for one in persons if not one.units or one.key in done for unit in one.ignored)
 
 
 def _kept(persons: Iterable[Person], rows: Rows) -> dict[str, LedgerRow]:

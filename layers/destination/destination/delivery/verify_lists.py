@@ -372,7 +372,7 @@ class _Slice:
         results = self.marketo.lists.add(check.list_id, absent) if absent and self._repairs(Repair.MISSING) else {}
         there = {*_with_status(asked, MEMBER), *_done(results)}
         gone |= _gone(results)
-        self._write(rows, there, lambda row: _applied(row, check, [one for one in [row.lead_id] if one in there]))
+        self._write(rows, there, lambda row: _filled(row, check, there))
         self._write(rows, gone, lambda row: _forgotten(row, check, gone))
         waiting = [one for one in asked if one not in gone]
         noted = check.waiting.more(waiting, len(there), leads[-1])
@@ -520,6 +520,14 @@ def _others(row: LedgerRow, check: AudienceCheck, done: Set[int]) -> Sequence[in
 
 def _applied(row: LedgerRow, check: AudienceCheck, leads: Sequence[int]) -> LedgerRow:
     return replace(row, applied={**row.applied, check.audience: Applied(check.list_id, tuple(leads))})
+
+
+def _filled(row: LedgerRow, check: AudienceCheck, there: Set[int]) -> LedgerRow:
+    """The row with its lead on the list, beside others that were put there for the person and were not taken off."""
+    before = row.applied.get(check.audience)
+    others = before.leads if before is not None and before.list_id == check.list_id else ()
+    own = [one for one in [row.lead_id] if one is not None and one in there]
+    return _applied(row, check, [*own, *others])
 
 
 def _forgotten(row: LedgerRow, check: AudienceCheck, gone: Set[int]) -> LedgerRow:

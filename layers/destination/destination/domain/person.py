@@ -194,7 +194,8 @@ class Person:
     `desired`: what the source wants of every audience by now; `memberships` are those that are new, of units that
     count. `fields`, and when they were `said`: those newer than what was sent (None: there are none). `consent`: the
     newest word (None: the connection has no consent rule). `aside` are the units that end for a reason of their own,
-    `ignored` those that do not concern the connection; they are none of the `units`. `attributes_hash` is the digest of
+    `ignored` those that do not concern the connection; they are none of the `units`. `is_revived`: units that were said
+    without consent bring memberships that stand, as consent was given later. `attributes_hash` is the digest of
     `fields`, made once.
     """
 
@@ -210,6 +211,7 @@ class Person:
     ignored: tuple[Unit, ...] = ()
     consent: ConsentWord | None = None
     ecid: FieldValue = None
+    is_revived: bool = False
     attributes_hash: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -222,8 +224,8 @@ class Person:
 
     @property
     def is_aside(self) -> bool:
-        """Whether every unit of it ends for a reason of its own."""
-        return len(self.aside) == len(self.units)
+        """Whether every unit of it ends for a reason of its own, and nothing else is wanted by them."""
+        return len(self.aside) == len(self.units) and not self.is_revived
 
     def without(self, names: Set[str]) -> Self:
         """The person without fields that Marketo turned out not to have."""
@@ -269,6 +271,7 @@ def coalesce(key: str, units: Sequence[Unit], row: LedgerRow | None, reach: Reac
         if len(contributed) < len(counting):
             aside |= dict.fromkeys(_overtaken(counting, contributed, known), SUPERSEDED)
     last = ordered[-1]
+    is_given = consent is not None and consent.is_given
     return Person(
         key=key,
         dedupe_value=last.dedupe_value,
@@ -282,6 +285,13 @@ def coalesce(key: str, units: Sequence[Unit], row: LedgerRow | None, reach: Reac
         ignored=_ignored(ordered, received),
         consent=consent,
         ecid=_last_ecid(ordered),
+        is_revived=is_given and _any_aside_for_consent(words.values(), aside),
+    )
+
+
+def _any_aside_for_consent(words: Iterable[_Word], aside: Mapping[Origin, Reason]) -> bool:
+    return bool(aside) and any(
+        one.origin is not None and aside.get(one.origin) in {NO_CONSENT, SUPERSEDED} for one in words
     )
 
 

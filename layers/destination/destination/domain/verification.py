@@ -77,7 +77,7 @@ class Standing(IntEnum):
 
     `ON`: Marketo was told that it is there. `OFF`: its person left, or has no consent. `DOUBT`: Marketo is just being
     told, or the audience is outside its schedule, so that nothing is expected. `WAITING`: its person is in the audience
-    and was never put on this list.
+    and was never put on this list by this lead.
     """
 
     ON = 1
@@ -110,10 +110,10 @@ def standing_of(row: "LedgerRow", audience: AudienceKey, list_id: int, *, is_ope
     if not is_wanted(row, audience):
         known = (row.lead_id,) if row.lead_id is not None else ()
         return dict.fromkeys((*leads, *known), Standing.OFF)
-    if leads:
-        first, *others = leads
-        return {**dict.fromkeys(others, Standing.OFF), first: Standing.ON}
-    return {} if row.lead_id is None else {row.lead_id: Standing.WAITING}
+    own = row.lead_id if row.lead_id is not None else next(iter(leads), None)
+    if own is None:
+        return {}
+    return {**dict.fromkeys(leads, Standing.OFF), own: Standing.ON if own in leads else Standing.WAITING}
 
 
 _DECIDES: Final = (Standing.ON, Standing.DOUBT, Standing.WAITING, Standing.OFF)
