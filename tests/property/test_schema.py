@@ -14,6 +14,7 @@ from destination.domain.schema import (
     coerce,
     dedupe_key,
     dedupe_value,
+    plain_length,
 )
 from destination.domain.times import format_time, parse_time
 
@@ -68,6 +69,15 @@ def test_what_was_made_to_fit_fits_as_it_is(value: object, field: Field) -> None
     except InvalidValueError:
         return
     assert coerce(sent, field) == sent
+
+
+@given(
+    st.text(max_size=310).map(str.strip),
+    FIELDS | st.builds(Field, st.just("field"), st.just("string"), updateable=st.booleans()),
+)
+def test_plain_text_is_what_the_field_takes_as_it_is(text: str, field: Field) -> None:
+    if text and text.isprintable() and len(text) <= plain_length(field):
+        assert coerce(text, field) == text
 
 
 @given(VALUES, FIELDS)

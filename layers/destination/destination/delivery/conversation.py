@@ -283,7 +283,7 @@ def lead_of(plan: Plan, written: Answer | None) -> int | None:
 
 def _writes(action: SyncAction, plans: Sequence[Plan]) -> Iterator[tuple[SyncAction, Sequence[Plan]]]:
     start = 0
-    for chunk in record_chunks(_record(plan) for plan in plans):
+    for chunk in record_chunks([plan.fields for plan in plans]):
         yield action, plans[start : start + len(chunk)]
         start += len(chunk)
 

@@ -223,7 +223,9 @@ class Delivery:
         listed = self.conversation.change_lists(plans, written)
         return {
             plan.person.key: Answers(
-                written.get(plan.person.key), listed.joins[plan.person.key], listed.leaves[plan.person.key]
+                written.get(plan.person.key),
+                listed.joins.get(plan.person.key, {}),
+                listed.leaves.get(plan.person.key, {}),
             )
             for plan in plans
         }

@@ -6,7 +6,7 @@ Source: Adobe, "Marketo Engage destination", mapping requirements and supported 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 from destination.domain.connection import (
     DEDUPE_TARGET,
@@ -41,6 +41,7 @@ from destination.domain.schema import (
     coerce,
     dedupe_value,
     key_of,
+    plain_length,
 )
 
 _IDENTITIES = "identitymap"
@@ -51,7 +52,10 @@ _BY_ECID = "ecid,"
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """A row of the mapping; `namespace`: that of the identity that it takes, if it takes one."""
+    """A row of the mapping; `namespace`: that of the identity that it takes, if it takes one.
+
+    `plain_length`: how long printable text may be to be taken as it is, without a look at the field's other limits.
+    """
 
     path: tuple[str, ...]
     namespace: str | None
@@ -59,6 +63,7 @@ class _Row:
     into: Field
     clears: bool
     sends_empty: bool
+    plain_length: int
 
 
 class _Identity(NamedTuple):
@@ -123,7 +128,7 @@ class Mapper:
             now,
             dedupe_path,
             schema.fields.get(by, Field(by, "string")),
-            tuple(rows),
+            tuple(sorted(rows, key=lambda row: row.name)),
             tuple(unknown),
             fails_for_dropped=connection.on_invalid is OnInvalid.FAIL and rule.updates_fields,
             consent=connection.consent,
@@ -226,13 +231,15 @@ class Mapper:
         fields: dict[str, FieldValue] = {}
         dropped: list[str] = []
         for row in self.rows:
-            value = _value_at(event, row)
+            value = _attribute_at(event, row.path) if row.namespace is None else _value_at(event, row)
             if value is None:
                 if row.clears:
                     fields[row.name] = None
-            elif type(value) is str and not value.strip():
+            elif type(value) is str and not (text := value.strip()):
                 if row.sends_empty:
                     fields[row.name] = ""
+            elif type(value) is str and len(text) <= row.plain_length and text.isprintable():
+                fields[row.name] = text
             else:
                 try:
                     fields[row.name] = coerce(value, row.into)
@@ -261,6 +268,7 @@ def _prepared(row: MappingRow, path: tuple[str, ...], into: Field) -> _Row:
         into,
         clears=clears and into.updateable,
         sends_empty=sends_empty and into.updateable,
+        plain_length=plain_length(into),
     )
 
 
@@ -299,13 +307,14 @@ def _value_at(event: ProfileEvent, row: _Row) -> object:
 
 def _attribute_at(event: ProfileEvent, path: tuple[str, ...]) -> object:
     """A list attribute has one value here, its first; only identities stand for a person each."""
-    value: object = event.profile
-    for name in path:
-        if not isinstance(value, dict):
-            return None
-        value = value.get(name)
-    if isinstance(value, str):
+    value: Any = event.profile
+    try:
+        for name in path:
+            value = value[name]
+    except (KeyError, TypeError):  # Absent, or below what is no object.
+        return None
+    if type(value) is str:
         return value
-    if isinstance(value, list):
+    if type(value) is list:
         return next((one for one in value if one is not None), None)
     return None if value == {} else value

@@ -225,7 +225,8 @@ class Planner:
 
     def _for_nobody(self, person: Person, row: LedgerRow, *, looked_up: bool) -> Plan:
         """Nobody has the dedupe value: whoever was put on a list for it has another one by now, or is gone."""
-        applied = ((audience, self._applied(audience, row)) for audience in self._audiences(person))
+        audiences = self._audiences(person)
+        applied = ((audience, self._applied(audience, row)) for audience in audiences)
         remove = {audience: told.leads for audience, told in applied if told is not None and told.leads}
         is_realized = self.reach.realized(person.desired) or any(
             person.desired[one].is_realized for one in person.memberships
@@ -242,7 +243,7 @@ class Planner:
             invalid = not person.dropped.isdisjoint(missing)
             verdict = INVALID_REQUIRED_ATTRIBUTE if invalid else MISSING_REQUIRED_ATTRIBUTE
             return Plan(person, verdict=verdict, looked_up=looked_up, remove=remove)
-        add = tuple(one for one in self._audiences(person) if person.desired[one].is_realized)
+        add = tuple([one for one in audiences if person.desired[one].is_realized])
         return Plan(person, write=Write.CREATE, fields=fields, unique=True, looked_up=looked_up, add=add, remove=remove)
 
     def _new_lead(self, person: Person) -> dict[str, FieldValue]:

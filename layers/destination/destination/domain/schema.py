@@ -18,6 +18,10 @@ FieldValue = str | int | float | bool | None
 
 TEXT_BYTES: Final = 30_000
 STRING_LENGTH: Final = 255
+_LONG_TEXTS: Final = frozenset({"text", "textarea"})
+_UTF8_BYTES: Final = 4
+"""Of one character at most."""
+
 INTEGER_BOUND: Final = 2**63
 INVALID_VALUE: Final = "INVALID_VALUE"
 TOO_LONG: Final = "TOO_LONG"
@@ -77,6 +81,13 @@ def coerce(value: object, into: Field) -> FieldValue:
     return _convert(value, into)
 
 
+def plain_length(into: Field) -> int:
+    """So many characters of printable text without surrounding space `coerce` leaves as they are; 0: it may not."""
+    if not into.updateable or _CONVERTERS.get(into.data_type) is not _text:
+        return 0
+    return TEXT_BYTES // _UTF8_BYTES if into.data_type in _LONG_TEXTS else into.length or STRING_LENGTH
+
+
 def dedupe_value(value: object, by: Field) -> FieldValue:
     """Turn a profile's value into one that can identify a lead; the field may be read-only.
 
@@ -114,7 +125,7 @@ def _convert(value: object, into: Field) -> FieldValue:
 
 
 def _check_length(text: str, into: Field) -> None:
-    if into.data_type in {"text", "textarea"}:
+    if into.data_type in _LONG_TEXTS:
         if len(text.encode()) > TEXT_BYTES:
             raise InvalidValueError(f"longer than {TEXT_BYTES} bytes", TOO_LONG)
     elif len(text) > (into.length or STRING_LENGTH):

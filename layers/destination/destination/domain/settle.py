@@ -288,6 +288,9 @@ def _applied(
     for audience in touched:
         list_id = target.activations[audience].list_id
         if list_id is not None:
+            if lead_id is not None and _only_joined(plan, answers, audience):
+                applied[audience] = Applied(list_id, (lead_id,))
+                continue
             before = known.applied.get(audience)
             before = before if before is not None and before.list_id == list_id else None
             if _is_refused(plan, answers, audience):
@@ -295,6 +298,12 @@ def _applied(
             on, is_sure = _leads_on(plan, answers, audience, before, lead_id, joins=audience in joining)
             applied[audience] = Applied(list_id, on, is_sure)
     return applied
+
+
+def _only_joined(plan: Plan, answers: Answers, audience: AudienceKey) -> bool:
+    """Whether the lead was put on a list and nobody was to be taken off it, as nearly always."""
+    joined = answers.joins.get(audience)
+    return joined is not None and joined.code is None and audience not in plan.remove
 
 
 def _is_refused(plan: Plan, answers: Answers, audience: AudienceKey) -> bool:

@@ -26,6 +26,9 @@ CHUNK: Final = 300
 BODY_BYTES: Final = 900_000
 """Marketo takes bodies of 1 MB."""
 
+_MOST_BYTES: Final = 6
+"""What a character takes in JSON at most: a control character is written as six."""
+
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 T = TypeVar("T")
@@ -72,13 +75,21 @@ def chunks(items: Sequence[T], size: int = CHUNK) -> Iterator[Sequence[T]]:
         yield items[start : start + size]
 
 
-def record_chunks(records: Iterable[Record]) -> Iterator[list[Record]]:
+def record_chunks(records: Sequence[Record]) -> Iterator[Sequence[Record]]:
     """The records in runs that one Sync Leads call takes, by number and by size; one that is too large stays alone."""
+    for chunk in chunks(records):
+        if _MOST_BYTES * len(repr(chunk)) <= BODY_BYTES:  # Nearly always, so that nothing is encoded to be measured.
+            yield chunk
+        else:
+            yield from _by_size(chunk)
+
+
+def _by_size(records: Iterable[Record]) -> Iterator[list[Record]]:
     chunk: list[Record] = []
     size = 0
     for record in records:
         length = len(json_body(record)) + 1
-        if chunk and (len(chunk) == CHUNK or size + length > BODY_BYTES):
+        if chunk and size + length > BODY_BYTES:
             yield chunk
             chunk, size = [], 0
         chunk.append(record)

@@ -215,7 +215,7 @@ class Ledger:
         """
         fence = self._leases.held(lease, entry.shard)
         items = [fence, *(self._runs.put(run, now) for run in entry.runs), *self._items(connection_id, entry, now)]
-        token = hashlib.sha256(repr(items).encode()).hexdigest()[:36] if entry.runs else None
+        token = _token(connection_id, entry, lease, now) if entry.runs else None
         places = refused(self._client, items, self._sleep, token)
         if 0 in places:
             raise LeaseLostError(f"the lease on {lease.munchkin_id} was lost")
@@ -296,6 +296,14 @@ class Ledger:
                 left = answer.get("UnprocessedKeys")
                 if left:
                     self._sleep(next(pauses, _PAUSES[-1]))
+
+
+def _token(connection_id: str, entry: Entry, lease: Lease, now: datetime) -> str:
+    """What an entry is known by when it is recorded again: what it counts, on top of which versions of the runs."""
+    counted = sorted((envelope_id, sorted(numbers)) for envelope_id, numbers in entry.counted.items())
+    versions = [(run.id, run.version) for run in entry.runs]
+    known = (connection_id, entry.shard, lease.fence, now.isoformat(), versions, counted, [*entry.rows])
+    return hashlib.sha256(repr(known).encode()).hexdigest()[:36]
 
 
 def failure_bytes(failure: Failure | None) -> int:

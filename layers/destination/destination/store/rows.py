@@ -111,14 +111,14 @@ def _add_entries(
         entries.append(_ENTRY.pack(code, at, received_at, flags, 0, 0))
         return
     flags |= _HAS_APPLIED | (_IS_SURE if told.is_sure else 0)
-    entries.extend(
-        _ENTRY.pack(code, at, received_at, flags | _HAS_LEAD | _MORE_FOLLOW, told.list_id, lead_id)
-        for lead_id in told.leads[:-1]
-    )
-    if told.leads:
-        entries.append(_ENTRY.pack(code, at, received_at, flags | _HAS_LEAD, told.list_id, told.leads[-1]))
-    else:
+    if not told.leads:
         entries.append(_ENTRY.pack(code, at, received_at, flags, told.list_id, 0))
+        return
+    flags |= _HAS_LEAD
+    *others, last = told.leads
+    for lead_id in others:
+        entries.append(_ENTRY.pack(code, at, received_at, flags | _MORE_FOLLOW, told.list_id, lead_id))
+    entries.append(_ENTRY.pack(code, at, received_at, flags, told.list_id, last))
 
 
 def _rest(row: LedgerRow) -> bytes:
