@@ -267,7 +267,6 @@ def coalesce(key: str, units: Sequence[Unit], row: LedgerRow | None, reach: Reac
         if len(contributed) < len(counting):
             aside |= dict.fromkeys(_overtaken(counting, contributed, known), SUPERSEDED)
     last = ordered[-1]
-    is_given = consent is not None and consent.is_given
     return Person(
         key=key,
         dedupe_value=last.dedupe_value,
@@ -281,14 +280,15 @@ def coalesce(key: str, units: Sequence[Unit], row: LedgerRow | None, reach: Reac
         ignored=_ignored(ordered, received),
         consent=consent,
         ecid=_last_ecid(ordered),
-        is_revived=is_given and _any_aside_for_consent(words.values(), aside),
+        is_revived=bool(aside) and _is_revived(words.values(), aside, consent),
     )
 
 
-def _any_aside_for_consent(words: Iterable[_Word], aside: Mapping[Origin, Reason]) -> bool:
-    return bool(aside) and any(
-        one.origin is not None and aside.get(one.origin) in {NO_CONSENT, SUPERSEDED} for one in words
-    )
+def _is_revived(words: Iterable[_Word], aside: Mapping[Origin, Reason], consent: ConsentWord | None) -> bool:
+    """Whether units that ended for consent's sake bring memberships, and consent was given all the same."""
+    if consent is None or not consent.is_given:
+        return False
+    return any(one.origin is not None and aside.get(one.origin) in {NO_CONSENT, SUPERSEDED} for one in words)
 
 
 def _desired(known: LedgerRow, words: Mapping[AudienceKey, _Word]) -> Mapping[AudienceKey, Desired]:

@@ -116,8 +116,8 @@ def _add_entries(
         return
     flags |= _HAS_LEAD
     *others, last = told.leads
-    for lead_id in others:
-        entries.append(_ENTRY.pack(code, at, received_at, flags | _MORE_FOLLOW, told.list_id, lead_id))
+    if others:
+        entries += [_ENTRY.pack(code, at, received_at, flags | _MORE_FOLLOW, told.list_id, one) for one in others]
     entries.append(_ENTRY.pack(code, at, received_at, flags, told.list_id, last))
 
 
