@@ -85,6 +85,15 @@ class MemoryConnections:
         self.stored[connection_id] = replace(target, activations={**target.activations, audience: bound})
         return True
 
+    def rename_audience(
+        self, connection_id: str, audience: AudienceKey, before: str, name: str, list_name: str | None, at: datetime
+    ) -> None:
+        target = self.stored.get(connection_id)
+        activation = target.activations.get(audience) if target else None
+        if target is not None and activation is not None and activation.name == before:
+            renamed = replace(activation, name=name, list_name=list_name, named_at=at)
+            self.stored[connection_id] = replace(target, activations={**target.activations, audience: renamed})
+
     def filled(self, connection_id: str, audience: AudienceKey, list_id: int, due: datetime) -> None:
         target = self.stored.get(connection_id)
         activation = target.activations.get(audience) if target else None

@@ -36,7 +36,7 @@ EVENT = ProfileEvent(
     identities={"email": ("zoe@example.org", "z@example.org"), "crmid": ()},
     memberships=(
         Membership(AudienceKey("ups", "a#1"), MembershipStatus.REALIZED, NOW - timedelta(days=1)),
-        Membership(AudienceKey("Customer Upload", "ü"), MembershipStatus.EXITED, NOW),
+        Membership(AudienceKey("Customer Upload", "ü"), MembershipStatus.EXITED, NOW, "Käufer"),
     ),
     received_at=NOW,
     id="event-1",
@@ -227,7 +227,8 @@ MEMBERSHIP = ("ups", "a", "realized", "2026-11-21T10:00:00Z")
             for place in range(4)
             for wrong in shapes(None, 7, ["x"], {}, "\ud800")
         ),
-        wire(audiences=[[*MEMBERSHIP, "more"]]),
+        *(wire(audiences=[[*MEMBERSHIP, wrong]]) for wrong in shapes(None, 7, ["x"], {}, "\ud800")),
+        wire(audiences=[[*MEMBERSHIP, "a name", "more"]]),
     ],
 )
 def test_a_message_with_an_event_of_a_wrong_shape_is_refused(event: str) -> None:

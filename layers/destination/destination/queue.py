@@ -128,7 +128,9 @@ def encode_event(event: ProfileEvent) -> str:
             "profile": event.profile,
             "identities": event.identities,
             "audiences": [
-                [one.audience.namespace, one.audience.id, one.status.value, format_time(one.at)]
+                [one.audience.namespace, one.audience.id, one.status.value, format_time(one.at), one.name]
+                if one.name is not None
+                else [one.audience.namespace, one.audience.id, one.status.value, format_time(one.at)]
                 for one in event.memberships
             ],
         }
@@ -244,10 +246,13 @@ def _event(one: Mapping[str, Any], received_at: datetime) -> ProfileEvent:
         identities[namespace] = tuple(ids)
     memberships = []
     for entry in audiences:
-        namespace, audience, status, at = entry
+        namespace, audience, status, at, *names = entry
         if type(entry) is not list or type(namespace) is not str or type(audience) is not str:
             raise TypeError("not a membership")
-        memberships.append(Membership(AudienceKey(namespace, audience), _STATUSES[status], parse_time(at)))
+        if names and (len(names) > 1 or type(names[0]) is not str):
+            raise TypeError("not the name of an audience")
+        name = names[0] if names else None
+        memberships.append(Membership(AudienceKey(namespace, audience), _STATUSES[status], parse_time(at), name))
     return ProfileEvent(parse_time(one["at"]), profile, identities, tuple(memberships), received_at, event_id)
 
 

@@ -268,6 +268,18 @@ def test_a_list_was_filled_for_the_time_at_which_it_was_due_and_for_no_other(sta
     assert stand.connections.active("connection-1").activations[BOUND.audience] == BOUND
 
 
+@pytest.mark.parametrize("bound", [BOUND, BARE], ids=["with a list", "without a list"])
+def test_an_audience_is_renamed_once_and_keeps_its_list(stand: ConnectionsStand, bound: Activation) -> None:
+    stand.store(connection(), bound)
+    list_name = bound.list_name and "Summer"
+    for name in ("Summer", "Too late"):
+        stand.connections.rename_audience("connection-1", bound.audience, bound.name, name, list_name, FILL)
+    stand.connections.rename_audience("connection-1", audience("b"), "b", "Not there", None, FILL)
+    stand.connections.rename_audience("c-9", bound.audience, bound.name, "Not there", None, FILL)
+    renamed = replace(bound, name="Summer", list_name=list_name, named_at=FILL)
+    assert dict(stand.connections.active("connection-1").activations) == {bound.audience: renamed}
+
+
 def test_nothing_is_delivered_of_what_is_discarded(stand: ConnectionsStand) -> None:
     stand.store(connection(), BOUND)
     stand.discard("connection-1")

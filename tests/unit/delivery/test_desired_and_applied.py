@@ -95,7 +95,7 @@ def sent_again(world: World, *events: ProfileEvent) -> None:
     """Events of a source without times come, each a minute after the one before."""
     for one in events:
         world.now += MINUTE
-        memberships = tuple(replace(each, at=world.now) for each in one.memberships)
+        memberships = tuple(each._replace(at=world.now) for each in one.memberships)
         world.deliver(replace(one, at=world.now, memberships=memberships))
 
 

@@ -333,7 +333,7 @@ def test_the_same_id_in_another_namespace_is_another_audience() -> None:
     made = World()
     said = event(ADA, ("a", REALIZED))
     [membership] = said.memberships
-    other = replace(membership, audience=membership.audience._replace(namespace="aep"))
+    other = membership._replace(audience=membership.audience._replace(namespace="aep"))
     made.deliver(replace(said, memberships=(other,)))
     assert made.leads_now() == {}
     assert made.ledger.total(made.connection.id).counts["ignored"] == 1

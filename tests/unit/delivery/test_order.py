@@ -155,7 +155,7 @@ def test_reposting_a_body_costs_no_marketo_call(sync_type: SyncType, later: time
     state, calls = world.simulator.dump(), len(world.calls())
     again = [
         replace(
-            one, at=one.at + later, memberships=tuple(replace(each, at=each.at + later) for each in one.memberships)
+            one, at=one.at + later, memberships=tuple(each._replace(at=each.at + later) for each in one.memberships)
         )
         for one in body
     ]

@@ -260,7 +260,7 @@ def test_before_marketo_is_told_the_ledger_holds_in_doubt_what_is_known_of_the_p
     ledger = Ledger(of, rows={ADA: row(applied={})})
     ledger.deliver(ada(fields={**NAMED, "company": "New"}))
     [(rows, calls)] = ledger.doubts
-    assert rows == {ADA: row(applied=on("a", 7, is_sure=False), attributes=replace(sent(), digest=None))}
+    assert rows == {ADA: row(applied=on("a", 7, is_sure=False), attributes=sent()._replace(digest=None))}
     assert calls == ["GET /rest/v1/leads.json"]
     assert ledger.rows[ADA].applied == on("a", 7)
 

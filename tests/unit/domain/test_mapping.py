@@ -208,7 +208,7 @@ def test_audiences_that_are_not_activated_ride_along_unseen() -> None:
 def test_an_audience_of_another_namespace_is_another_audience() -> None:
     one = event(ADA, ("a", REALIZED))
     (membership,) = one.memberships
-    foreign = replace(one, memberships=(replace(membership, audience=membership.audience._replace(namespace="crm")),))
+    foreign = replace(one, memberships=(membership._replace(audience=membership.audience._replace(namespace="crm")),))
     assert only(mapper().units(foreign, ORIGIN)).memberships == ()
 
 

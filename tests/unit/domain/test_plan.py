@@ -331,7 +331,7 @@ def test_attributes_that_were_sent_to_another_lead_are_sent_again() -> None:
 
 
 def test_attributes_of_which_no_answer_came_are_sent_again() -> None:
-    known = row(attributes=replace(sent(), digest=None))
+    known = row(attributes=sent()._replace(digest=None))
     assert looks_up(news(), known)
     assert planned(news(), ONE, known).write is Write.UPDATE
 

@@ -106,7 +106,7 @@ def test_a_created_person_is_remembered_with_its_lead_attributes_and_list() -> N
     one = settled(news(*entered("a")), [], told(Answer(8), {A: Answer(8)}))
     assert one.outcome == Outcome(created=True, added=1, audiences={A: None})
     assert one.outcome.outcome is Class.ACTIVATED
-    assert one.row == LedgerRow({A: in_audience(at=0)}, on("a", 8), replace(NEW, lead_id=8), None, 8, START)
+    assert one.row == LedgerRow({A: in_audience(at=0)}, on("a", 8), NEW._replace(lead_id=8), None, 8, START)
 
 
 def test_an_updated_person_keeps_the_time_of_a_lookup_that_was_not_needed() -> None:
@@ -144,7 +144,7 @@ def test_what_was_told_before_is_unchanged_and_its_times_move_on() -> None:
     one = settled(news(*entered("a")), None, told(), row())
     assert one.outcome == Outcome(ALREADY_DELIVERED, audiences={A: ALREADY_DELIVERED})
     before = minute(-60)
-    assert one.row == row(desired={A: in_audience(at=0)}, attributes=replace(NEW, sent_at=before))
+    assert one.row == row(desired={A: in_audience(at=0)}, attributes=NEW._replace(sent_at=before))
 
 
 def test_attributes_that_were_not_sent_supersede_nothing() -> None:
@@ -393,7 +393,7 @@ def test_a_creation_is_counted_before_the_lists_are_changed_and_once() -> None:
     plan = planned(news(*entered("a")), [])
     one = progress(TARGET, plan, told(Answer(8)), None, START)
     assert (one.created, one.updated, one.added) == (True, False, 0)
-    assert one.row == LedgerRow(plan.person.desired, on("a", 8, is_sure=False), replace(NEW, lead_id=8), None, 8, START)
+    assert one.row == LedgerRow(plan.person.desired, on("a", 8, is_sure=False), NEW._replace(lead_id=8), None, 8, START)
     assert not progress(TARGET, plan, told(Answer(8)), None, START, is_noted=True).created
 
 
@@ -402,7 +402,7 @@ def test_attributes_without_an_answer_are_in_doubt() -> None:
     plan = planned(news(fields={"company": "New"}), [lead()], known)
     assert plan.write is Write.UPDATE
     one = progress(TARGET, plan, told(), known, START)
-    assert row_of(one).attributes == replace(sent(), digest=None)
+    assert row_of(one).attributes == sent()._replace(digest=None)
     assert (one.updated, row_of(one).applied) == (False, on("a", 7, is_sure=False))
 
 

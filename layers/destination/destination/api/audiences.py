@@ -74,6 +74,7 @@ class AudienceIn(Audience):
             may_hold_others=activation.may_hold_others,
             fill_at=activation.fill_at,
             emptied_to=activation.emptied_to,
+            named_at=activation.named_at,
             version=activation.version,
         )
 

@@ -195,6 +195,7 @@ class ManageAudiences:
                 list_name=present.list_name,
                 may_hold_others=present.may_hold_others,
             )
+        activation = self._named(present, activation)
         changes = differences(present, activation)
         if present is not None and not changes:
             return present, False
@@ -230,6 +231,7 @@ class ManageAudiences:
         self.governance.admit_audience(connection, after)
         if after.list_id is not None and _renames_list(connection, before, after):
             after = replace(after, list_name=self.lists.rename(connection, after.list_id, after.name))
+        after = self._named(before, after)
         changes = differences(before, after)
         if not changes:
             return before
@@ -257,6 +259,12 @@ class ManageAudiences:
             self.emptying(connection, activation, credentials)
         record = self.record(AuditAction.DEACTIVATE_AUDIENCE, connection_id, differences(activation, None), audience)
         self.audiences.deactivate(connection_id, activation, self.clock(), record)
+
+    def _named(self, before: Activation | None, after: Activation) -> Activation:
+        """The activation with the time of its name: what events said of it before that is old."""
+        if before is not None and before.name == after.name:
+            return replace(after, named_at=before.named_at)
+        return replace(after, named_at=self.clock())
 
     def _due(self, connection: Connection, before: Activation | None, after: Activation) -> Activation:
         """The activation with the time from when on its list is to be filled."""

@@ -33,6 +33,7 @@ _NOT_CONFIGURED: Final = frozenset(
         "may_hold_others",
         "fill_at",
         "emptied_to",
+        "named_at",
     }
 )
 """Properties of connections and activations that no caller sets."""

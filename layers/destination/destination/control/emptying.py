@@ -175,7 +175,7 @@ class _Pass:
         audience = self.activation.audience
         told = row.applied[audience]
         leads = tuple(one for one in told.leads if one not in off)
-        told = replace(told, leads=leads, is_sure=told.is_sure or not leads)
+        told = told._replace(leads=leads, is_sure=told.is_sure or not leads)
         return replace(row, applied={**row.applied, audience: told})
 
 

@@ -11,6 +11,7 @@ from destination.delivery.accounts import Accounts, DeadLetters, Ledger
 from destination.delivery.conversation import Conversation, schema_for
 from destination.delivery.missing_lists import make_missing_lists
 from destination.delivery.open_message import OpenMessage
+from destination.delivery.renamed_audiences import rename_audiences
 from destination.delivery.requeue import Requeue
 from destination.delivery.round import Delivery
 from destination.domain.audience import Activation, AudienceKey
@@ -60,6 +61,9 @@ class Connections(Protocol):
         may_hold_others: bool,
         fill_at: datetime | None,
     ) -> bool: ...
+    def rename_audience(
+        self, connection_id: str, audience: AudienceKey, before: str, name: str, list_name: str | None, at: datetime
+    ) -> None: ...
     def begin_delivery(self, connection_id: str, version: int, at: datetime) -> bool: ...
     def block(self, connection_id: str, cause: str) -> None: ...
     def unblock(self, connection_id: str) -> None: ...
@@ -151,6 +155,8 @@ class DeliverConnection:
             events = []
         try:
             if events:
+                said = (event for open_message in events for event in open_message.envelope.events)
+                rename_audiences(target, said, marketo, self.connections)
                 self._deliver(events, marketo, accounts)
         except ListMissingError:
             if not self._make_missing_lists(target, marketo):

@@ -70,12 +70,12 @@ class Posting:
     @property
     def growth(self) -> dict[str, int]:
         """By run how much its item grows by it at most, in bytes."""
-        growth = dict.fromkeys([one.run_id for one in self.origins], _NAME_BYTES)
+        growth: dict[str, int] = {}
+        for unit in self.settled.person.units if self.settled else ():
+            names = 1 + len(unit.memberships) + len(unit.unscheduled) + len(unit.dropped)
+            growth[unit.origin.run_id] = growth.get(unit.origin.run_id, 0) + _NAME_BYTES * names
         for run, tally in self.tallies:
             growth[run] = growth.get(run, 0) + _NAME_BYTES * (1 + len(tally.audiences))
-        for unit in self.settled.person.units if self.settled else ():
-            names = len(unit.memberships) + len(unit.unscheduled) + len(unit.dropped)
-            growth[unit.origin.run_id] += _NAME_BYTES * names
         return growth
 
 

@@ -41,6 +41,7 @@ class Activation:
 
     `may_hold_others`: whether others may have put people on the list, as it was there before the audience was
     activated. `fill_at`: from when on the list is to be filled with those whom the ledger knows (None: it is not).
+    `named_at`: when it got its name (None: at the beginning); what was said of its name before that is old.
     `emptied_to`: how far it was emptied, if it is to be deactivated empty. `version`: grows with every change by an
     operator; 0 as long as it is not stored.
     """
@@ -58,6 +59,7 @@ class Activation:
     may_hold_others: bool = True
     fill_at: datetime | None = None
     emptied_to: EmptiedTo | None = None
+    named_at: datetime | None = None
     version: int = 0
 
     def is_scheduled(self, at: datetime) -> bool:

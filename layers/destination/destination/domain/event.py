@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Self
+from typing import NamedTuple, Self
 
 from destination.domain.audience import AudienceKey
 
@@ -14,13 +14,16 @@ class MembershipStatus(StrEnum):
     EXITED = "exited"
 
 
-@dataclass(frozen=True, slots=True)
-class Membership:
-    """A profile entered or left an audience at a time."""
+class Membership(NamedTuple):
+    """A profile entered or left an audience at a time; `name`: what the source calls the audience, where it says so.
+
+    A tuple, as several are made for every event.
+    """
 
     audience: AudienceKey
     status: MembershipStatus
     at: datetime
+    name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,5 +48,5 @@ class ProfileEvent:
         Its own times stay; those that it has from a receipt, or that lay in the future then, become the first
         receipt's. Hence an event that is sent again with the same id says nothing newer than it said before.
         """
-        memberships = tuple([one if one.at <= at else replace(one, at=at) for one in self.memberships])
+        memberships = tuple([one if one.at <= at else one._replace(at=at) for one in self.memberships])
         return replace(self, at=min(self.at, at), memberships=memberships, received_at=at)

@@ -79,9 +79,8 @@ class Unit:
         return bool(self.memberships or self.unscheduled)
 
 
-@dataclass(frozen=True, slots=True)
-class Desired:
-    """What the source said last of a person's membership in an audience."""
+class Desired(NamedTuple):
+    """What the source said last of a person's membership in an audience; a tuple, as several are made for a person."""
 
     status: MembershipStatus
     said: Said
@@ -91,8 +90,7 @@ class Desired:
         return self.status is MembershipStatus.REALIZED
 
 
-@dataclass(frozen=True, slots=True)
-class Applied:
+class Applied(NamedTuple):
     """What Marketo was told of a person's membership in an audience: the leads that were put on a list.
 
     `leads` is empty for somebody who was taken off. Where it `is_sure` of nothing, Marketo is just being told, and each
@@ -104,8 +102,7 @@ class Applied:
     is_sure: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Attributes:
+class Attributes(NamedTuple):
     """The attributes that were sent last: their digest (None: they are being sent), when, and to which lead."""
 
     digest: str | None
@@ -145,10 +142,10 @@ class LedgerRow:
         sent = self.attributes
         return replace(
             self,
-            applied={at: replace(one, is_sure=one.is_sure and not one.leads) for at, one in self.applied.items()},
+            applied={at: one._replace(is_sure=one.is_sure and not one.leads) for at, one in self.applied.items()},
             lead_id=None,
             looked_up_at=None,
-            attributes=None if sent is None else replace(sent, digest=None),
+            attributes=None if sent is None else sent._replace(digest=None),
         )
 
     @property

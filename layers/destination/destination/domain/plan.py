@@ -337,13 +337,13 @@ def partition_for(connection: Connection) -> str:
 
 def in_doubt(plan: Plan, row: LedgerRow, target: ActiveConnection) -> LedgerRow:
     """What the ledger is to hold while the plan is carried out, which may end without our learning of it."""
-    if plan.write is Write.CREATE:
-        row = replace(row, looked_up_at=None)  # That nobody is there is no longer to be trusted.
+    # That nobody is there is no longer to be trusted once somebody is created.
+    looked_up_at = None if plan.write is Write.CREATE else row.looked_up_at
     attributes = row.attributes
     if plan.write is not Write.NOTHING and attributes is not None:
         attributes = Attributes(None, attributes.said, attributes.sent_at, attributes.lead_id)
     if not (plan.add or plan.remove):
-        return replace(row, attributes=attributes)
+        return LedgerRow(row.desired, row.applied, attributes, row.consent, row.lead_id, looked_up_at)
     applied = dict(row.applied)
     for audience in dict.fromkeys((*plan.add, *plan.remove)):
         list_id = target.activations[audience].list_id
@@ -355,4 +355,4 @@ def in_doubt(plan: Plan, row: LedgerRow, target: ActiveConnection) -> LedgerRow:
         applied[audience] = Applied(
             list_id, tuple(dict.fromkeys((*leads, *joining, *plan.remove.get(audience, ())))), is_sure=False
         )
-    return replace(row, attributes=attributes, applied=applied)
+    return LedgerRow(row.desired, applied, attributes, row.consent, row.lead_id, looked_up_at)

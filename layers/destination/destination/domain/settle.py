@@ -270,7 +270,7 @@ def _settled_doubts(plan: Plan, known: LedgerRow) -> LedgerRow:
     doubtful = {audience for audience, one in known.applied.items() if not (one.leads or one.is_sure)}
     if not doubtful:
         return known
-    applied = {one: replace(told, is_sure=told.is_sure or one in doubtful) for one, told in known.applied.items()}
+    applied = {one: told._replace(is_sure=told.is_sure or one in doubtful) for one, told in known.applied.items()}
     return replace(known, applied=applied)
 
 

@@ -9,9 +9,9 @@ its audit record.
 """
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from destination.domain.audience import DORMANT_FOR, Activation, AudienceKey, EmptiedTo
 from destination.domain.connection import Connection, Status
@@ -59,6 +59,7 @@ if TYPE_CHECKING:
 _IS_OFF: Final = "attribute_not_exists(pk) OR attribute_exists(deactivated_at)"
 _HAS_NO_LIST: Final = "attribute_not_exists(list_id)"
 _HAS_LIST: Final = "list_id = :bound"
+_HAS_NAME: Final = "#name = :before"
 _IS_DUE: Final = f"{_HAS_LIST} AND fill_at = :due"
 _TAKES_CHANGES: Final = "attribute_exists(pk) AND #status <> :deleting"
 
@@ -172,6 +173,18 @@ class Audiences:
         }
         return not refused(self._client, [update, *self._claims(owner, audience, before, list_id)])
 
+    def rename(
+        self, connection_id: str, audience: AudienceKey, before: str, name: str, list_name: str | None, at: datetime
+    ) -> None:
+        """Give an activated audience the name that it had at a time, if it still has the name from before.
+
+        The version stays: an operator's configuration did not change.
+        """
+        values = {":before": before, ":name": name, ":list_name": list_name, ":at": format_time(at)}
+        of_list = "" if list_name is None else ", list_name = :list_name"
+        update = f"SET #name = :name, named_at = :at{of_list}"
+        self._mark(connection_id, audience, update, _HAS_NAME, values, {"#name": "name"})
+
     def make_due(self, connection_id: str, audience: AudienceKey, list_id: int, at: datetime) -> None:
         """Have a list filled from a time on, if the audience still has it. The version stays."""
         values = {":bound": list_id, ":fill": format_time(at)}
@@ -190,7 +203,16 @@ class Audiences:
         update = "REMOVE emptied_to" if emptied_to is None else "SET emptied_to = :emptied_to"
         self._mark(connection_id, activation.audience, update, _HAS_LIST, values)
 
-    def _mark(self, connection_id: str, audience: AudienceKey, update: str, condition: str, values: Attributes) -> None:
+    def _mark(
+        self,
+        connection_id: str,
+        audience: AudienceKey,
+        update: str,
+        condition: str,
+        values: Attributes,
+        names: Mapping[str, str] | None = None,
+    ) -> None:
+        named: dict[str, Any] = {"ExpressionAttributeNames": names} if names else {}
         with contextlib.suppress(self._client.exceptions.ConditionalCheckFailedException):
             patiently(
                 lambda: self._client.update_item(
@@ -199,6 +221,7 @@ class Audiences:
                     UpdateExpression=update,
                     ConditionExpression=condition,
                     ExpressionAttributeValues=item(values),
+                    **named,
                 )
             )
 

@@ -75,6 +75,12 @@ class DeliveringConnections:
             connection_id, audience, before, list_id, list_name, may_hold_others=may_hold_others, fill_at=fill_at
         )
 
+    def rename_audience(
+        self, connection_id: str, audience: AudienceKey, before: str, name: str, list_name: str | None, at: datetime
+    ) -> None:
+        """Note the name that an audience had at a time, and that of its list, unless it was renamed meanwhile."""
+        self._audiences.rename(connection_id, audience, before, name, list_name, at)
+
     def filled(self, connection_id: str, audience: AudienceKey, list_id: int, due: datetime) -> None:
         """Note that a list was filled that was to be from a time on, unless it has become due again since."""
         self._audiences.filled(connection_id, audience, list_id, due)

@@ -182,6 +182,7 @@ def activation_attributes(activation: Activation) -> Attributes:
         "end": activation.end and format_time(activation.end),
         "when_list_missing": activation.when_list_missing.value,
         "labels": list(activation.labels),
+        "named_at": activation.named_at and format_time(activation.named_at),
     }
 
 
@@ -222,6 +223,7 @@ def activation_from(item: Item) -> Activation:
         may_hold_others=stored.get("may_hold_others", True),
         fill_at=_time(stored.get("fill_at")),
         emptied_to=_emptied_to(stored.get("emptied_to")),
+        named_at=_time(stored.get("named_at")),
         version=int(stored["version"]),
     )
 

@@ -58,7 +58,12 @@ def test_a_profile_becomes_an_event() -> None:
         profile={name: PROFILE[name] for name in ("person", "personalEmail", "_tenant")},
         identities={"ecid": ("2041",), "email": ("ada@example.org", "a@b.example")},
         memberships=(
-            Membership(AudienceKey("ups", "audience-1"), REALIZED, datetime(2026, 11, 21, 8, 15, 42, tzinfo=UTC)),
+            Membership(
+                AudienceKey("ups", "audience-1"),
+                REALIZED,
+                datetime(2026, 11, 21, 8, 15, 42, tzinfo=UTC),
+                "Webinar attendees",
+            ),
             Membership(AudienceKey("ups", "audience-2"), EXITED, datetime(2026, 11, 20, 2, 41, 50, tzinfo=UTC)),
             Membership(
                 AudienceKey("CustomerAudienceUpload", "audience-1"), REALIZED, datetime(2026, 11, 19, tzinfo=UTC)
@@ -206,3 +211,13 @@ def test_one_broken_record_among_a_thousand_is_named() -> None:
     parsed = parse("\n".join(lines).encode(), RecordTimes(NOW))
     assert (len(parsed.events), [index for index, _ in parsed.rejected]) == (999, [417])
     assert isinstance(parsed.rejected[0][1], Problem)
+
+
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [(" Spring ", "Spring"), ("x" * 255, "x" * 255), ("x" * 256, None), ("", None), (7, None), ("a\nb", None)],
+)
+def test_an_audiences_name_is_taken_where_it_can_be_one(given: object, name: str | None) -> None:
+    entry = {"status": "realized", "name": given}
+    ((_, event),) = read({"segmentMembership": {"ups": {"a": entry}}}).events
+    assert [one.name for one in event.memberships] == [name]

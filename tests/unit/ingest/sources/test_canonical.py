@@ -108,7 +108,7 @@ def audience(**changes: object) -> dict[str, object]:
         (audience(status=None), "audiences[1].status"),
         (audience(status=["realized"]), "audiences[1].status"),
         (audience(at=7), "audiences[1].at"),
-        (audience(name="Webinar"), "audiences[1].name"),
+        (audience(title="Webinar"), "audiences[1].title"),
         ({"identities": []}, "identities"),
         ({"identities": None}, "identities"),
         ({"identities": {"email": "ada@example.org"}}, "identities.email"),
@@ -138,3 +138,9 @@ def test_a_long_name_is_cut_in_a_path() -> None:
     long, cut = "n" * 101, "n" * 100 + "…"
     parsed = read({long: 1}, {"audiences": [{long: 1}]}, {"identities": {long: 7}})
     assert [one.path for _, one in parsed.rejected] == [cut, f"audiences[0].{cut}", f"identities.{cut}"]
+
+
+@pytest.mark.parametrize(("given", "name"), [("Spring", "Spring"), (None, None), (["Spring"], None)])
+def test_an_audiences_name_is_taken_where_it_can_be_one(given: object, name: str | None) -> None:
+    event = only(read({"audiences": [{"id": "a", "status": "realized", "name": given}]}))
+    assert [one.name for one in event.memberships] == [name]

@@ -12,6 +12,7 @@ from destination.ingest.sources.body import (
     RecordError,
     RecordTimes,
     as_object,
+    audience_name,
     check_audiences,
     distinct,
     records,
@@ -72,7 +73,7 @@ def _membership(audience: AudienceKey, entry: object, path: str, index: int, tim
         raise RecordError(f"{path}.status", "must be realized or exited (existing counts as realized)")
     time = entry.get("lastQualificationTime")
     at = times.of(index) if time is None else times.time(time, index, f"{path}.lastQualificationTime")
-    return Membership(audience, _STATUSES[status], at)
+    return Membership(audience, _STATUSES[status], at, audience_name(entry.get("name")))
 
 
 def _identities(value: object) -> dict[str, tuple[str, ...]]:

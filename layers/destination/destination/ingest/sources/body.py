@@ -36,6 +36,9 @@ MAX_IDENTITIES = 100
 MAX_AUDIENCES = 1_000
 """How many audience entries a record may have; every one that is left out of its event is a problem to be told."""
 
+MAX_AUDIENCE_NAME = 255
+"""A longer one is no name that an audience, or its list, could have."""
+
 MAX_NAME_LENGTH = 100
 """How much of a name is shown in a problem's path; names are the sender's, and may be as long as the body."""
 
@@ -114,6 +117,12 @@ def distinct(ids: Iterable[str], path: str) -> tuple[str, ...]:
     if len(found) > MAX_IDENTITIES:
         raise RecordError(path, f"must not have more than {MAX_IDENTITIES} identities")
     return found
+
+
+def audience_name(given: object) -> str | None:
+    """What a sender calls an audience; None where that can be no name, for nothing else depends on it."""
+    name = given.strip() if isinstance(given, str) else ""
+    return name if name.isprintable() and 0 < len(name) <= MAX_AUDIENCE_NAME else None
 
 
 def check_audiences(count: int, path: str) -> None:

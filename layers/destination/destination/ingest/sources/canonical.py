@@ -9,6 +9,7 @@ from destination.ingest.sources.body import (
     RecordError,
     RecordTimes,
     as_object,
+    audience_name,
     check_audiences,
     distinct,
     records,
@@ -17,7 +18,7 @@ from destination.ingest.sources.body import (
 
 _EVENT = frozenset({"id", "occurred_at", "profile", "identities", "audiences"})
 _STATUSES = frozenset(MembershipStatus)
-_AUDIENCE = frozenset({"id", "namespace", "status", "at"})
+_AUDIENCE = frozenset({"id", "namespace", "status", "at", "name"})
 
 
 def parse(body: bytes, times: RecordTimes) -> Parsed:
@@ -51,14 +52,14 @@ def _event(record: Mapping[str, object], index: int, times: RecordTimes) -> Prof
         raise RecordError("id", "must be a string")
     memberships = []
     for number, entry in enumerate(audiences):
-        status, key, own = _membership(entry, f"audiences[{number}]")
+        status, key, own, name = _membership(entry, f"audiences[{number}]")
         time = at if own is None else times.time(own, index, f"audiences[{number}].at")
-        memberships.append(Membership(key, status, time))
+        memberships.append(Membership(key, status, time, name))
     identities = _identities(record.get("identities", {}))
     return ProfileEvent(at, profile, identities, tuple(memberships), received_at, event_id)
 
 
-def _membership(entry: object, path: str) -> tuple[MembershipStatus, AudienceKey, object]:
+def _membership(entry: object, path: str) -> tuple[MembershipStatus, AudienceKey, object, str | None]:
     if not isinstance(entry, dict):
         raise RecordError(path, "must be an object with id and status")
     _refuse_unknown(entry, _AUDIENCE, f"{path}.")
@@ -70,7 +71,8 @@ def _membership(entry: object, path: str) -> tuple[MembershipStatus, AudienceKey
     status = entry.get("status")
     if not isinstance(status, str) or status not in _STATUSES:
         raise RecordError(f"{path}.status", "must be realized or exited")
-    return MembershipStatus(status), AudienceKey(namespace, audience_id), entry.get("at")
+    name = audience_name(entry.get("name"))
+    return MembershipStatus(status), AudienceKey(namespace, audience_id), entry.get("at"), name
 
 
 def _identities(value: object) -> dict[str, tuple[str, ...]]:
