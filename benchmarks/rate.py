@@ -51,7 +51,7 @@ class _Load:
 
 USUAL: Final = _Load(30_000, 7_500)
 """Batches of the queue, 6 MB each."""
-BY_AUDIENCES: Final = ((15_000, 7_500, 1), (4_500, 1_500, 20), (900, 450, 100))
+BY_AUDIENCES: Final = ((15_000, 7_500, 1), (4_500, 1_500, 20), (900, 300, 100))
 """Persons, those of a batch, and audiences of each person: batches that the queue's 6 MB hold, for several windows."""
 TRANSACTIONS: Final = {"123-ABC-456": 0.015, "456-DEF-789": 0.05, "789-GHI-012": 0.1}
 """Seconds, each on an instance of its own, at the same time."""
