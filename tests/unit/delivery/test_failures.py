@@ -145,7 +145,7 @@ def status_of(world: World) -> Status:
 
 
 @every_stage
-@pytest.mark.parametrize("code", ["603", "1009", "1013"])
+@pytest.mark.parametrize("code", ["603", "1011", "1013"])
 def test_a_blocked_connection_keeps_its_messages_says_why_and_goes_on_by_itself(stage: Stage, code: str) -> None:
     world = stage.disturbed(Fault(code=code))
     counted = received(world)

@@ -22,10 +22,12 @@ from destination.marketo.errors import (
     INVALID_DATA,
     LIST_MISSING,
     NOT_SEARCHABLE,
+    OF_PARTITION,
     ConnectionBlockedError,
     FailureClass,
     InstanceWaitsError,
     ListMissingError,
+    MarketoError,
     RequestRejectedError,
     classify,
     error_for,
@@ -137,7 +139,9 @@ class Conversation:
         results = self._each(calls, lambda call: [*zip(call[1], self._sync(*call, last=last), strict=True)])
         answered = [one for of_call in results for one in of_call]
         self._refused_by_schema = self._refused_by_schema or any(one.code in BY_SCHEMA for _, one in answered)
-        answers = ((plan.person.key, self._answer(result)) for plan, result in answered)
+        answers = (
+            (plan.person.key, self._answer(result, creates=plan.write is Write.CREATE)) for plan, result in answered
+        )
         return {key: answer for key, answer in answers if answer is not None}
 
     def change_lists(self, plans: Sequence[Plan], written: Mapping[str, Answer]) -> Listed:
@@ -191,7 +195,9 @@ class Conversation:
         def tell(part: Sequence[Plan]) -> list[RecordResult]:
             try:
                 return self.marketo.leads.sync(action, lookup_field, [_record(plan) for plan in part], partition)
-            except RequestRejectedError as error:
+            except (RequestRejectedError, ConnectionBlockedError) as error:
+                if error.code in OF_PARTITION:
+                    raise _of_partition(error, action) from error
                 if last or len(part) == 1 or error.code not in BY_SCHEMA:
                     raise
                 return [RecordResult(None, _OF_CALL, error.code)] * len(part)
@@ -207,7 +213,12 @@ class Conversation:
         change = self.marketo.lists.add if joins else self.marketo.lists.remove
 
         def tell(part: Sequence[tuple[str, int]]) -> list[tuple[str, RecordResult]]:
-            results = change(list_id, [lead_id for _, lead_id in part])
+            try:
+                results = change(list_id, [lead_id for _, lead_id in part])
+            except ConnectionBlockedError as error:
+                if error.code in OF_PARTITION:
+                    raise _of_partition(error) from error
+                raise
             return [(key, results[lead_id]) for key, lead_id in part]
 
         return self._ask(members, tell, lambda one, code: (one[0], RecordResult(one[1], "skipped", code)))
@@ -234,11 +245,15 @@ class Conversation:
         half = len(items) // 2
         return [part for side in (items[:half], items[half:]) for part in self._ask(side, call, refused)]
 
-    def _answer(self, result: RecordResult) -> Answer | None:
+    def _answer(self, result: RecordResult, *, creates: bool = False) -> Answer | None:
         """The domain's view of a record's result; None where the record is to be tried later."""
         if result.code is None:
             return Answer(result.id)
-        if classify(result.code) is FailureClass.RECORD_REJECTED or result.code in self.given_up:
+        if creates and result.code in OF_PARTITION:
+            self._stop(ConnectionBlockedError(result.code, "create a lead"))  # Nobody else can be created there either.
+            return None
+        is_rejected = classify(result.code) is FailureClass.RECORD_REJECTED or result.code in OF_PARTITION
+        if is_rejected or result.code in self.given_up:
             return Answer(result.id, result.code, is_of_call=result.status == _OF_CALL)
         error = error_for(result.code, "a record")
         if isinstance(error, _HALTS):
@@ -277,6 +292,12 @@ class Conversation:
 
 def _may_be_executed(error: HaltError) -> bool:
     return isinstance(error, InstanceWaitsError) and error.executed_unknown
+
+
+def _of_partition(error: MarketoError, action: SyncAction | None = None) -> MarketoError:
+    """A refusal of a whole call for a partition, as the connection's where leads are created, else as its records'."""
+    refusal = ConnectionBlockedError if action is SyncAction.CREATE_ONLY else RequestRejectedError
+    return refusal(error.code, error.operation)
 
 
 def lead_of(plan: Plan, written: Answer | None) -> int | None:

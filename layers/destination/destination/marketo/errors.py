@@ -50,6 +50,9 @@ PARENT_MISSING: Final = "710"
 WRONG_FOLDER: Final = "711"
 ACCESS_DENIED: Final = "603"
 PARTITION_DENIED: Final = "1008"
+OF_PARTITION: Final = frozenset({PARTITION_DENIED, "1009"})
+"""Answered to a creation they are about the partition that the connection creates in; else about where the lead is."""
+
 RATE_REACHED: Final = "606"
 QUOTA_REACHED: Final = "607"
 CONCURRENCY_REACHED: Final = "615"
