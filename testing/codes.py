@@ -26,6 +26,8 @@ REPRESENTATIVES: Mapping[str, str] = {
     "1004": "rejected: the lead is gone",
     "1005": "rejected: somebody else made the lead",
     "1006": "rejected: the field is gone",
+    "1008": "a partition: blocked where a lead is created, else rejected",
+    "1009": "the same",
     "1015": "rejected: not on the list",
     "1018": "rejected",
     "SKIPPED": "rejected: a record without a reason",

@@ -290,6 +290,15 @@ def test_a_marketo_that_does_not_answer_is_told_and_left_alone(marketo: Simulato
     assert len(marketo.log()) <= 5
 
 
+@pytest.mark.parametrize("path", ["^/identity", "^/rest"])
+@pytest.mark.parametrize("status", [404, 302])
+def test_a_page_of_another_host_is_no_reason_to_try_again(marketo: Simulator, status: int, path: str) -> None:
+    connection_id = created()
+    marketo.script(Fault("http", status=status, path=path, every=1))
+    failed = next(one for one in checked(connection_id)["checks"] if one["ok"] is not True)
+    assert (failed["ok"], failed["hint"]) == (False, "Check the Munchkin ID.")
+
+
 def test_without_time_left_the_checks_say_so(monkeypatch: pytest.MonkeyPatch) -> None:
     connection_id = created()
     monkeypatch.setattr(composition, "LAST_ANSWER", 0.0)

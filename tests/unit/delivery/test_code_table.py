@@ -84,6 +84,8 @@ def rejected(code: str, call: str) -> Effect:
 
 
 def expected(code: str, call: str, *, in_record: bool) -> Effect:
+    if code in {"1008", "1009"} and call != "look up":
+        return blocked() if call == "create" else failed(f"MARKETO_{code}")
     match classify(code):
         case FailureClass.RECORD_REJECTED:
             return rejected(code, call)

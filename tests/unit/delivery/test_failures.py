@@ -50,7 +50,6 @@ DISTURBANCES: dict[str, Fault] = {
     "HTTP 502 executed": Fault("http", status=502, executes=True),
     "HTTP 200 with HTML": Fault("http", status=200, body=HTML),
     "HTTP 200 with HTML executed": Fault("http", status=200, body=HTML, executes=True),
-    "HTTP 302": Fault("http", status=302, body=""),
     "dropped": Fault("drop"),
     "dropped after it was executed": Fault("drop", executes=True),
     "unknown code": Fault(code=UNKNOWN),
@@ -146,7 +145,7 @@ def status_of(world: World) -> Status:
 
 
 @every_stage
-@pytest.mark.parametrize("code", ["603", "1009", "1013"])
+@pytest.mark.parametrize("code", ["603", "1011", "1013"])
 def test_a_blocked_connection_keeps_its_messages_says_why_and_goes_on_by_itself(stage: Stage, code: str) -> None:
     world = stage.disturbed(Fault(code=code))
     counted = received(world)
@@ -199,6 +198,21 @@ def test_a_permission_that_was_taken_away_blocks() -> None:
     clients["client"] = client
     world.deliver()
     assert outcomes(world) == {"activated": 1}
+
+
+@every_stage
+@pytest.mark.parametrize("status", [302, 403, 404])
+def test_a_page_of_another_host_blocks_until_it_is_marketo_again_and_nothing_is_lost(stage: Stage, status: int) -> None:
+    world = stage.disturbed(Fault("http", status=status))
+    world.deliver(stage.event)
+    assert status_of(world) is Status.BLOCKED
+    assert "Check" in (world.connections.stored[world.connection.id].connection.blocked_cause or "")
+    assert len(world.queue.waiting) == 1
+    calm(world)
+    world.now += RETRY_BLOCKED
+    world.deliver()
+    assert status_of(world) is Status.ENABLED
+    assert_as_if_nothing_had_happened(world, stage)
 
 
 def test_a_list_deleted_in_marketo_blocks_until_it_is_there_again() -> None:

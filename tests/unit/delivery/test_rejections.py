@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from requests import PreparedRequest
 
 from destination.domain.connection import Limits, MappingRow, SyncType
 from marketo_simulator import Fault
@@ -153,6 +154,51 @@ def test_a_field_removed_in_marketo_is_dropped_and_the_rest_arrives() -> None:
     assert [lead["leadScore"] for lead in world.leads_now().values()] == [5, 5]
     assert outcomes(world) == {"activated": 3}
     assert world.ledger.total(world.connection.id).counts["warnings"] == 2
+
+
+TIER = (*EMAIL_MAPPING, MappingRow("tier", "tier"))
+
+
+def writes_tier(request: PreparedRequest) -> bool:
+    return b'"tier"' in (request.body if isinstance(request.body, bytes) else b"")
+
+
+def test_calls_that_are_refused_for_a_field_that_is_gone_are_made_once_more_without_it() -> None:
+    world = World(connection(mapping=TIER))
+    world.simulator.seed({"fields": [{"name": "tier"}]})
+    world.deliver(event(ADA, ("a", REALIZED), tier="gold"))
+    world.simulator.seed({"fields": [{"name": "tier", "rest": False}]})
+    disturb(world, writes_tier, Fault(code="1003"))
+    people = [f"p{number}@example.org" for number in range(300)]
+    before = len(world.calls())
+    world.deliver(*(event(one, ("a", REALIZED), at=START + MINUTE, tier="gold") for one in people))
+    assert outcomes(world) == {"activated": 301}
+    assert world.ledger.total(world.connection.id).counts["warnings"] == 300
+    # Looked up, refused, the schema read anew, created, put on the list.
+    assert len(world.calls()) - before <= 6
+
+
+@pytest.mark.parametrize("kind", ["integer", "date", "boolean"])
+def test_a_value_that_no_longer_fits_its_field_is_dropped_and_the_rest_arrives(kind: str) -> None:
+    world = World(connection(mapping=TIER))
+    world.simulator.seed({"fields": [{"name": "tier"}]})
+    world.deliver(event(ADA, ("a", REALIZED), tier="gold"))
+    world.simulator.seed({"fields": [{"name": "tier", "data_type": kind}]})
+    world.deliver(*(event(one, ("a", REALIZED), at=START + MINUTE, tier="gold", score=5) for one in (BOB, CARL)))
+    assert outcomes(world) == {"activated": 3}
+    assert world.ledger.total(world.connection.id).counts["warnings"] == 2
+    assert [lead["leadScore"] for lead in world.leads_now().values() if lead["email"] != ADA] == [5, 5]
+
+
+def test_a_call_that_is_refused_for_one_persons_value_fails_that_person_alone() -> None:
+    world = World(connection(mapping=TIER))
+    world.simulator.seed({"fields": [{"name": "tier"}]})
+    disturb(world, lambda request: writes_tier(request) and b"poison" in (request.body or b""), Fault(code="1003"))
+    people = [f"p{number}@example.org" for number in range(300)]
+    world.deliver(*(event(one, ("a", REALIZED), tier="poison" if one == people[7] else "gold") for one in people))
+    assert outcomes(world) == {"activated": 299, "failed": 1}
+    assert reasons(world) == {"MARKETO_1003": 1}
+    assert world.leads_by_email(people[7]) == []
 
 
 def test_an_unknown_code_is_waited_out_a_few_times_and_then_fails_the_record() -> None:

@@ -398,16 +398,46 @@ def test_whoever_was_never_found_is_counted_with_the_reason() -> None:
     assert (differences(check), left(world)) == ({}, {})
 
 
-@pytest.mark.parametrize("status", [REALIZED, EXITED])
-def test_whoever_is_in_doubt_is_left_alone(status: MembershipStatus) -> None:
-    world = seeded(4)
+@pytest.mark.parametrize(
+    ("status", "repair", "members", "found"),
+    [
+        (REALIZED, NOTHING, [2, 3], {"waiting": (1, 0)}),
+        (REALIZED, MISSING, [1, 2, 3], {"waiting": (1, 1)}),
+        (EXITED, NOTHING, [2, 3], {"leavers": (1, 0)}),
+        (EXITED, LEAVERS, [3], {"leavers": (1, 1)}),
+    ],
+)
+def test_of_whom_a_delivery_left_in_doubt_it_is_found_out_where_they_are(
+    status: MembershipStatus, repair: frozenset[Repair], members: list[int], found: dict[str, tuple[int, int]]
+) -> None:
+    """Marketo was being told of 1 and 2 when a worker died; 2 is on the list, and 1 is not."""
+    world = seeded(3)
     is_in = in_audience() if status is REALIZED else out_of_audience()
     for number in (1, 2):
         know(world, number, desired={audience("a"): is_in}, applied=on("a", number, is_sure=False))
     world.simulator.state.lists[A].members.discard(1)
-    check = verified(world, repair=ALL)
-    assert (check.expected, check.in_doubt, check.found, differences(check)) == (2, 2, 3, {})
-    assert world.members("a") == [2, 3, 4]
+    check = verified(world, repair=repair)
+    assert (check.expected, check.in_doubt, differences(check)) == (1, 0, found)
+    assert world.members("a") == members
+    for number in (1, 2):
+        assert known(world, number).applied == (on("a", number) if number in members else on("a"))
+
+
+def test_of_somebody_in_doubt_by_several_leads_those_that_are_on_the_list_are_known() -> None:
+    world = seeded(3)
+    know(world, 1, applied=on("a", 1, 2, is_sure=False))
+    know(world, 2, desired={}, applied={}, lead_id=None)
+    world.simulator.state.lists[A].members.discard(2)
+    assert differences(verified(world)) == {}
+    assert known(world, 1).applied == on("a", 1)
+
+
+def test_a_lead_in_doubt_that_is_gone_is_forgotten() -> None:
+    world = seeded(2)
+    know(world, 1, applied=on("a", 1, is_sure=False))
+    delete(world, 1)
+    check = verified(world, repair=REPAIRED_BY_DEFAULT)
+    assert (check.gone, check.in_doubt, known(world, 1).lead_id) == (1, 0, None)
 
 
 def test_outside_its_schedule_nothing_is_expected_of_an_audience() -> None:

@@ -8,6 +8,7 @@ import pytest
 from destination.domain.event import MembershipStatus
 from destination.domain.outcome import INVALID_ATTRIBUTE, MISSING_DEDUPE_VALUE, OUTSIDE_SCHEDULE, SUPERSEDED, Reason
 from destination.domain.person import Applied, Attributes, LedgerRow, Origin, Reach, by_key, hash_of
+from destination.domain.schema import Field
 from testing.persons import (
     activation,
     active,
@@ -294,15 +295,38 @@ def test_equal_attributes_have_equal_hashes_whatever_events_they_come_from() -> 
     assert hash_of({"a": 1}) != hash_of({"a": 1, "b": None})
 
 
+NAMES = {name: Field(name, "string") for name in ("company", "firstName")}
+
+
 def test_a_field_that_marketo_does_not_have_is_dropped_from_the_person_and_its_units() -> None:
     units = [unit(0, *entered("a"), fields={"company": "A", "gone": 1}), unit(1, at=1, fields={"firstName": "Ada"})]
     person = adding_up(*units)
-    without = person.without(frozenset({"gone", "never"}))
+    without = person.fitted(NAMES)
     assert without.fields == {"company": "A", "firstName": "Ada"}
     assert without.dropped == {"gone"}
     assert [one.dropped for one in without.units] == [("gone",), ()]
     assert without.attributes_hash == hash_of({"company": "A", "firstName": "Ada"})
-    assert person.without(frozenset({"never"})) is person
+    assert person.fitted(NAMES | {"gone": Field("gone", "integer"), "never": Field("never", "string")}) is person
+
+
+@pytest.mark.parametrize(
+    ("into", "fits"),
+    [
+        (Field("score", "string"), {"score": "5", "company": "Engines"}),
+        (Field("score", "integer"), {"score": 5, "company": "Engines"}),
+        (Field("score", "date"), {"company": "Engines"}),
+        (Field("score", "integer", updateable=False), {"company": "Engines"}),
+    ],
+)
+def test_a_value_is_what_its_field_takes_by_now(into: Field, fits: dict[str, object]) -> None:
+    person = adding_up(unit(0, *entered("a"), fields={"company": "Engines", "score": 5}))
+    assert person.fitted(NAMES | {"score": into}).fields == fits
+
+
+@pytest.mark.parametrize("value", [None, ""])
+def test_what_clears_a_field_fits_whatever_its_type(value: str | None) -> None:
+    person = adding_up(unit(0, *entered("a"), fields={"company": value}))
+    assert person.fitted({"company": Field("company", "integer")}) is person
 
 
 def test_a_forgotten_lead_leaves_what_was_desired_and_the_times_by_which_old_events_are_known() -> None:

@@ -8,7 +8,7 @@ from urllib3.exceptions import MaxRetryError, NewConnectionError, ProtocolError,
 
 from destination.delivery.batch import INSTANCES_AT_ONCE
 from destination.marketo.client import base_url, json_body
-from destination.marketo.errors import InstanceWaitsError, MarketoError, TokenRefusedError
+from destination.marketo.errors import ConnectionBlockedError, InstanceWaitsError, MarketoError, TokenRefusedError
 from destination.marketo.pace import OutOfTimeError
 from destination.marketo.transport import Call, Request, session
 from testing.marketo import URL, FakeClock, ScriptedAnswer, ScriptedMarketo, client, ok, pace, refused
@@ -123,9 +123,6 @@ def test_failures_of_the_network_wait(failure: Exception, code: str) -> None:
     [
         (ScriptedAnswer(b"<html>maintenance</html>"), "NOT_JSON"),
         (ScriptedAnswer(b""), "NOT_JSON"),
-        (ScriptedAnswer(b"<html>moved</html>", 302, {"Location": "https://example.com/"}), "NOT_JSON"),
-        (ScriptedAnswer(b"<html>denied</html>", 403), "NOT_JSON"),
-        (ScriptedAnswer({}, 302), "302"),
         (ScriptedAnswer([]), "UNEXPECTED_ANSWER"),
         (ScriptedAnswer({}), "UNEXPECTED_ANSWER"),
         (ScriptedAnswer({"success": True, "result": "?"}), "UNEXPECTED_ANSWER"),
@@ -135,10 +132,13 @@ def test_answers_that_are_none_wait(answer: ScriptedAnswer, code: str) -> None:
     assert code_of(READ, answer) == code
 
 
-def test_redirects_are_not_followed() -> None:
-    marketo = ScriptedMarketo(ScriptedAnswer(b"", 307, {"Location": "https://example.com/steal"}), ok())
-    with pytest.raises(InstanceWaitsError):
+@pytest.mark.parametrize("status", [301, 302, 307])
+@pytest.mark.parametrize("body", [b"", b"<html>moved</html>", {}])
+def test_redirects_are_not_followed_and_are_a_wrong_host(status: int, body: object) -> None:
+    marketo = ScriptedMarketo(ScriptedAnswer(body, status, {"Location": "https://example.com/steal"}), ok())
+    with pytest.raises(ConnectionBlockedError) as raised:
         client(marketo).call(READ)
+    assert (raised.value.code, raised.value.remedy) == (str(status), "Check the Munchkin ID.")
     assert len(marketo.sent) == 1
 
 

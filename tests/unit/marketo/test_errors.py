@@ -105,8 +105,9 @@ def test_every_status_raises_its_error_whatever_the_body(code: str) -> None:
 
 
 @pytest.mark.parametrize("code", ["403", "404"])
-def test_access_denied_in_json_blocks_the_connection(code: str) -> None:
-    error = fails_with(ScriptedAnswer({"errors": []}, int(code)))
+@pytest.mark.parametrize("body", [{"errors": []}, b"<html>", b""])
+def test_no_access_and_a_wrong_host_block_the_connection_whatever_the_body(code: str, body: object) -> None:
+    error = fails_with(ScriptedAnswer(body, int(code)))
     assert isinstance(error, ConnectionBlockedError)
     assert error.code == code
 

@@ -141,6 +141,14 @@ def test_wrong_credentials_block_the_connection(clock: FakeClock, status: int) -
     assert "client secret" in raised.value.remedy
 
 
+@pytest.mark.parametrize("body", [b"<html>", b"", {"error": "not here"}])
+@pytest.mark.parametrize("status", [301, 403, 404])
+def test_an_identity_service_that_is_not_there_is_a_wrong_host(clock: FakeClock, status: int, body: object) -> None:
+    with pytest.raises(ConnectionBlockedError) as raised:
+        tokens(ScriptedMarketo(identity=[ScriptedAnswer(body, status)]), clock).current()
+    assert raised.value.code == str(status)
+
+
 @pytest.mark.parametrize(
     ("answer", "code"),
     [

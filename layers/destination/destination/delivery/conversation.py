@@ -18,20 +18,25 @@ from destination.domain.schema import Field, FieldValue, Schema
 from destination.domain.settle import Answer
 from destination.marketo.describe import Describe
 from destination.marketo.errors import (
-    FIELD_UNKNOWN,
+    BY_SCHEMA,
     INVALID_DATA,
     LIST_MISSING,
     NOT_SEARCHABLE,
+    OF_PARTITION,
     ConnectionBlockedError,
     FailureClass,
     InstanceWaitsError,
     ListMissingError,
+    MarketoError,
     RequestRejectedError,
     classify,
     error_for,
 )
 from destination.marketo.leads import Record, RecordResult, SyncAction, chunks, record_chunks
 from destination.marketo.pace import OutOfTimeError
+
+_OF_CALL: Final = "refused"
+"""The status of records whose whole call was refused."""
 
 HaltError = InstanceWaitsError | ConnectionBlockedError | OutOfTimeError
 """What nothing goes on after: the instance waits, the connection is blocked, or the time is up."""
@@ -105,7 +110,7 @@ class Conversation:
     marketo: Instance
     given_up: frozenset[str] = frozenset()
     halt: HaltError | None = field(default=None, init=False)
-    _refused_a_field: bool = field(default=False, init=False)
+    _refused_by_schema: bool = field(default=False, init=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
 
     def find(self, by: Field, keys: Sequence[str], also: Sequence[Field] = ()) -> Found:
@@ -125,14 +130,18 @@ class Conversation:
     def write(self, plans: Sequence[Plan], *, last: bool) -> dict[str, Answer]:
         """Create and update leads; the answers by the person's key.
 
-        `last`: whether an unknown field is to be traced to the records that have it. Before that it is answered for all
-        of a call, as they are tried again without it.
+        `last`: whether a field or a value that Marketo refuses a call for is to be traced to the records that have it.
+        Before that it is answered for all of the call, as they are tried again by the instance's fields as they are.
         """
         updates = [plan for plan in plans if plan.write is Write.UPDATE]
         creations = [plan for plan in plans if plan.write is Write.CREATE]
         calls = [*_writes(SyncAction.UPDATE_ONLY, updates), *_writes(SyncAction.CREATE_ONLY, creations)]
         results = self._each(calls, lambda call: [*zip(call[1], self._sync(*call, last=last), strict=True)])
-        answers = ((plan.person.key, self._answer(result)) for answered in results for plan, result in answered)
+        answered = [one for of_call in results for one in of_call]
+        self._refused_by_schema = self._refused_by_schema or any(one.code in BY_SCHEMA for _, one in answered)
+        answers = (
+            (plan.person.key, self._answer(result, creates=plan.write is Write.CREATE)) for plan, result in answered
+        )
         return {key: answer for key, answer in answers if answer is not None}
 
     def change_lists(self, plans: Sequence[Plan], written: Mapping[str, Answer]) -> Listed:
@@ -149,17 +158,16 @@ class Conversation:
                     listed.leaves[key].setdefault(audience, []).append(answer)
         return listed
 
-    def missing_fields(self) -> frozenset[str]:
-        """The mapped fields that Marketo does not have any more, if it refused a field; they are asked for at once."""
-        if not self._refused_a_field or self.halt is not None:
-            return frozenset()
+    def fields_by_now(self) -> Mapping[str, Field] | None:
+        """The instance's fields, read anew, if Marketo refused a field or a value that is to be written; else None."""
+        if not self._refused_by_schema or self.halt is not None:
+            return None
         self.marketo.describe.refresh()
         try:
-            fields = self.marketo.describe.schema().fields
+            return self.marketo.describe.schema().fields
         except _HALTS as error:
             self._stop(error)
-            return frozenset()
-        return frozenset(row.target for row in self._connection.mapping if row.target not in fields)
+            return None
 
     @property
     def _connection(self) -> Connection:
@@ -185,10 +193,16 @@ class Conversation:
         partition = partition_for(self._connection)
 
         def tell(part: Sequence[Plan]) -> list[RecordResult]:
-            return self.marketo.leads.sync(action, lookup_field, [_record(plan) for plan in part], partition)
+            try:
+                return self.marketo.leads.sync(action, lookup_field, [_record(plan) for plan in part], partition)
+            except (RequestRejectedError, ConnectionBlockedError) as error:
+                if error.code in OF_PARTITION:
+                    raise _of_partition(error, action) from error
+                if last or len(part) == 1 or error.code not in BY_SCHEMA:
+                    raise
+                return [RecordResult(None, _OF_CALL, error.code)] * len(part)
 
-        of_all = frozenset() if last else frozenset({FIELD_UNKNOWN})
-        return self._ask(plans, tell, lambda _, code: RecordResult(None, "skipped", code), of_all)
+        return self._ask(plans, tell, lambda _, code: RecordResult(None, "skipped", code))
 
     def _change_list(
         self, joins: bool, audience: AudienceKey, members: Sequence[tuple[str, int]]
@@ -199,7 +213,12 @@ class Conversation:
         change = self.marketo.lists.add if joins else self.marketo.lists.remove
 
         def tell(part: Sequence[tuple[str, int]]) -> list[tuple[str, RecordResult]]:
-            results = change(list_id, [lead_id for _, lead_id in part])
+            try:
+                results = change(list_id, [lead_id for _, lead_id in part])
+            except ConnectionBlockedError as error:
+                if error.code in OF_PARTITION:
+                    raise _of_partition(error) from error
+                raise
             return [(key, results[lead_id]) for key, lead_id in part]
 
         return self._ask(members, tell, lambda one, code: (one[0], RecordResult(one[1], "skipped", code)))
@@ -209,32 +228,33 @@ class Conversation:
         items: Sequence[T],
         call: Callable[[Sequence[T]], list[R]],
         refused: Callable[[T, str], R],
-        of_all: frozenset[str] = frozenset(),
     ) -> list[R]:
         """Call for a set. One that is refused as a whole is halved until what it is refused for is alone.
 
-        `refused` makes the answer of an item from a code; `of_all` are codes that are no single item's. Raises what
-        halts the conversation.
+        `refused` makes the answer of an item from a code. Raises what halts the conversation.
         """
         try:
             return call(items)
         except RequestRejectedError as error:
-            if len(items) == 1 or error.code in of_all:
+            if len(items) == 1:
                 return [refused(item, error.code) for item in items]
         except InstanceWaitsError as error:
             if error.code not in self.given_up:
                 raise
             return [refused(item, error.code) for item in items]
         half = len(items) // 2
-        return [part for side in (items[:half], items[half:]) for part in self._ask(side, call, refused, of_all)]
+        return [part for side in (items[:half], items[half:]) for part in self._ask(side, call, refused)]
 
-    def _answer(self, result: RecordResult) -> Answer | None:
+    def _answer(self, result: RecordResult, *, creates: bool = False) -> Answer | None:
         """The domain's view of a record's result; None where the record is to be tried later."""
         if result.code is None:
             return Answer(result.id)
-        self._refused_a_field = self._refused_a_field or result.code == FIELD_UNKNOWN
-        if classify(result.code) is FailureClass.RECORD_REJECTED or result.code in self.given_up:
-            return Answer(result.id, result.code)
+        if creates and result.code in OF_PARTITION:
+            self._stop(ConnectionBlockedError(result.code, "create a lead"))  # Nobody else can be created there either.
+            return None
+        is_rejected = classify(result.code) is FailureClass.RECORD_REJECTED or result.code in OF_PARTITION
+        if is_rejected or result.code in self.given_up:
+            return Answer(result.id, result.code, is_of_call=result.status == _OF_CALL)
         error = error_for(result.code, "a record")
         if isinstance(error, _HALTS):
             self._stop(error)
@@ -272,6 +292,12 @@ class Conversation:
 
 def _may_be_executed(error: HaltError) -> bool:
     return isinstance(error, InstanceWaitsError) and error.executed_unknown
+
+
+def _of_partition(error: MarketoError, action: SyncAction | None = None) -> MarketoError:
+    """A refusal of a whole call for a partition, as the connection's where leads are created, else as its records'."""
+    refusal = ConnectionBlockedError if action is SyncAction.CREATE_ONLY else RequestRejectedError
+    return refusal(error.code, error.operation)
 
 
 def lead_of(plan: Plan, written: Answer | None) -> int | None:

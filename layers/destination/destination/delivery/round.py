@@ -18,7 +18,7 @@ from destination.domain.person import LedgerRow, Person, Unit, coalesce
 from destination.domain.plan import Place, Plan, Planner, Write, in_doubt
 from destination.domain.schema import Field, dedupe_key
 from destination.domain.settle import Answer, Answers, Progress, Settled, progress, refused, remembering, settle
-from destination.marketo.errors import FIELD_UNKNOWN, INVALID_DATA, LEAD_GONE, SOMEBODY_ELSE_CREATED_IT
+from destination.marketo.errors import BY_SCHEMA, FIELD_UNKNOWN, INVALID_DATA, LEAD_GONE, SOMEBODY_ELSE_CREATED_IT
 
 _LEAD_ID: Final = Field("id", "integer")
 
@@ -66,7 +66,7 @@ class Delivery:
     remember: Callable[[Rows], None]
     note: Callable[[Sequence[Person]], None]
     ecid_field: Field | None = None
-    _missing: frozenset[str] = field(default=frozenset(), init=False)
+    _fields: Mapping[str, Field] | None = field(default=None, init=False)
     _noted: set[str] = field(default_factory=set, init=False)
 
     def __call__(self, persons: Mapping[str, Sequence[Unit]], rows: Rows) -> Result:
@@ -76,11 +76,8 @@ class Delivery:
         first = self._round([one for one in wanted if one.units], rows, last=False)
         settled, unsettled = first.settled, first.progress
         if first.again:
-            self._missing = self.conversation.missing_fields()
             known = {**rows, **{key: rows.get(key, LedgerRow()).forgetting_lead() for key in first.again}}
-            again = [
-                coalesce(key, persons[key], known[key], planner.reach).without(self._missing) for key in first.again
-            ]
+            again = [self._fitted(coalesce(key, persons[key], known[key], planner.reach)) for key in first.again]
             known |= {one.person.key: one.row for one in settled if one.row is not None}
             second = self._round(again, known, last=True)
             settled, unsettled = settled + second.settled, unsettled + second.progress
@@ -104,11 +101,25 @@ class Delivery:
         rows = {**rows, **taken_over} if taken_over else rows
         self._doubt(plans, rows)
         answers = self._act(plans, last=last)
+        if not last:
+            self._fields = self.conversation.fields_by_now()
         result = self._settle(plans, answers, rows, planner.now, last=last)
         for one in persons:
             if one.key in found.failed:
                 result.settled.append(_not_found(one, found.failed[one.key], rows.get(one.key)))
         return result
+
+    def _fitted(self, person: Person) -> Person:
+        """The person as it fits the instance's fields by now, if they were read anew."""
+        return person if self._fields is None else person.fitted(self._fields)
+
+    def _may_fit(self, plan: Plan, answers: Answers) -> bool:
+        """Whether Marketo refused what was written for a field or a value, and it can be told otherwise, or alone."""
+        write = answers.write
+        if write is None or write.code not in BY_SCHEMA:
+            return False
+        may_be_another = write.code == FIELD_UNKNOWN or write.is_of_call
+        return may_be_another or self._fitted(plan.person).fields != plan.person.fields
 
     def _look_up(self, persons: Sequence[Person]) -> Found:
         """The leads of each person. Who is in neither part of the answer could not be asked for yet."""
@@ -136,7 +147,7 @@ class Delivery:
             # Somebody without a lead has none of the attributes that were sent, however new they were.
             units = (*person.units, *person.ignored)
             anew = coalesce(person.key, units, replace(row, attributes=None), planner.reach)
-            person = anew.without(self._missing)
+            person = self._fitted(anew)
         return planner.decide(person, row, matches)
 
     def _spared(
@@ -251,7 +262,7 @@ class Delivery:
             if not given.are_all_of(plan):
                 if given.write is not None or given.joins or given.leaves:
                     result.progress.append(progress(self.target, plan, given, row, now, is_noted=is_noted))
-            elif not last and _is_stale(plan, given):
+            elif not last and (_is_stale(plan, given) or self._may_fit(plan, given)):
                 result.again.append(key)
             else:
                 result.settled.append(settle(self.target, plan, given, row, now, is_noted=is_noted))
@@ -284,10 +295,10 @@ def _kept(persons: Iterable[Person], rows: Rows) -> dict[str, LedgerRow]:
 
 
 def _is_stale(plan: Plan, answers: Answers) -> bool:
-    """Whether the lead is gone, somebody else made one since it was looked up, or a field is no longer there."""
+    """Whether the lead is gone, or somebody else made one since it was looked up."""
     if answers.write is not None and answers.write.code is not None:
         stale = {LEAD_GONE} if plan.write is Write.UPDATE else SOMEBODY_ELSE_CREATED_IT
-        return answers.write.code in {*stale, FIELD_UNKNOWN}
+        return answers.write.code in stale
     joined = {one.lead_id for one in answers.joins.values() if one.code == LEAD_GONE}
     left = {one.lead_id for given in answers.leaves.values() for one in given if one.code == LEAD_GONE}
     return plan.lead_id in joined | left or (plan.verdict is NO_CONSENT and bool(left))

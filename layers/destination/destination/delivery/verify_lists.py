@@ -290,9 +290,11 @@ class _Slice:
                 kept.count(number, why_waiting(row))
 
     def _standings(self, row: LedgerRow, check: AudienceCheck) -> dict[int, Standing]:
+        return standing_of(row, check.audience, check.list_id, is_open=self._is_open(check))
+
+    def _is_open(self, check: AudienceCheck) -> bool:
         activation = self.target.activations.get(check.audience)
-        is_open = activation is not None and activation.is_scheduled(self.use_case.clock())
-        return standing_of(row, check.audience, check.list_id, is_open=is_open)
+        return activation is not None and activation.is_scheduled(self.use_case.clock())
 
     def _compare_lists(self) -> bool:
         """Compare audience after audience, as far as the time goes; whether all were."""
@@ -328,17 +330,20 @@ class _Slice:
         by_standing: defaultdict[Standing, set[int]] = defaultdict(set)
         for lead_id, standing in stands.items():
             by_standing[standing].add(lead_id)
+        doubtful = by_standing[Standing.DOUBT] if self._is_open(self.checks[number]) else set[int]()
         check = self.checks[number] = replace(
             self.checks[number],
             expected=len(by_standing[Standing.ON]),
             found=len(found),
-            in_doubt=len(by_standing[Standing.DOUBT]),
+            in_doubt=len(by_standing[Standing.DOUBT] - doubtful),
             unapplied=reading.unapplied.get(number, {}),
         )
+        # Of whom there is doubt it is found out first whether they are there, then they are looked at like the others.
         known: Sequence[tuple[set[int], Differences, _Look]] = (
+            (doubtful, Differences(), self._settle_doubts),
             (by_standing[Standing.ON] - found, check.missing, self._put_back),
-            (by_standing[Standing.WAITING], check.waiting, self._fill),
-            (by_standing[Standing.OFF] & found, check.leavers, self._take_off),
+            (by_standing[Standing.WAITING] | doubtful, check.waiting, self._fill),
+            (by_standing[Standing.OFF] & found | doubtful, check.leavers, self._take_off),
         )
         for leads, before, look in known:
             for part, names in self._named(number, _after(leads, before)):
@@ -351,6 +356,17 @@ class _Slice:
             self._look_at_foreign(number, part)
         self._note(number, replace(self.checks[number], phase=Phase.DONE))
         return True
+
+    def _settle_doubts(self, number: int, leads: Sequence[int], names: _Names) -> None:
+        """Those whom Marketo was being told of when a delivery ended: nobody tells anything now, so it can be asked."""
+        check, rows = self.checks[number], self._rows(leads, names)
+        of_leads = (named for of_lead in rows.values() for named in of_lead.items())
+        doubtful = {name: row for name, row in of_leads if _is_doubtful(row, check)}
+        asked = sorted({one for row in doubtful.values() for one in row.applied[check.audience].leads})
+        there: set[int] = set()
+        for part in chunks(asked):
+            there |= set(_with_status(self.marketo.lists.membership(check.list_id, part), MEMBER))
+        self._record({name: _on_of(row, check, there) for name, row in doubtful.items()})
 
     def _put_back(self, number: int, leads: Sequence[int], names: _Names) -> None:
         """Those who were put on the list, and are not on it."""
@@ -445,7 +461,9 @@ class _Slice:
 
     def _write(self, rows: _Rows, leads: Set[int], change: Callable[[LedgerRow], LedgerRow]) -> None:
         """Write the rows of leads as they are after a repair."""
-        changed = {name: change(row) for lead_id in leads for name, row in rows.get(lead_id, {}).items()}
+        self._record({name: change(row) for lead_id in leads for name, row in rows.get(lead_id, {}).items()})
+
+    def _record(self, changed: Mapping[str, LedgerRow]) -> None:
         for entry in entries_of(changed):
             self.use_case.ledger.record(self.target.connection.id, entry, self.lease, self.use_case.clock())
 
@@ -520,6 +538,16 @@ def _others(row: LedgerRow, check: AudienceCheck, done: Set[int]) -> Sequence[in
 
 def _applied(row: LedgerRow, check: AudienceCheck, leads: Sequence[int]) -> LedgerRow:
     return replace(row, applied={**row.applied, check.audience: Applied(check.list_id, tuple(leads))})
+
+
+def _is_doubtful(row: LedgerRow, check: AudienceCheck) -> bool:
+    told = row.applied.get(check.audience)
+    return told is not None and told.list_id == check.list_id and not told.is_sure
+
+
+def _on_of(row: LedgerRow, check: AudienceCheck, there: Set[int]) -> LedgerRow:
+    """The row with those of its leads on the list that are there, of which there is no doubt any more."""
+    return _applied(row, check, [one for one in row.applied[check.audience].leads if one in there])
 
 
 def _filled(row: LedgerRow, check: AudienceCheck, there: Set[int]) -> LedgerRow:

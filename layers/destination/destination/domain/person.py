@@ -1,5 +1,6 @@
 """Units, and the persons they add up to: what a connection wants to be true of one dedupe value."""
 
+import contextlib
 import hashlib
 from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
@@ -9,7 +10,7 @@ from typing import NamedTuple, Self
 from destination.domain.audience import AudienceKey
 from destination.domain.event import Membership, MembershipStatus
 from destination.domain.outcome import NO_CONSENT, OUTSIDE_SCHEDULE, SUPERSEDED, Reason
-from destination.domain.schema import FieldValue
+from destination.domain.schema import Field, FieldValue, InvalidValueError, coerce
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -220,16 +221,31 @@ class Person:
         """Whether every unit of it ends for a reason of its own, and nothing else is wanted by them."""
         return len(self.aside) == len(self.units) and not self.is_revived
 
-    def without(self, names: Set[str]) -> Self:
-        """The person without fields that Marketo turned out not to have."""
-        if names.isdisjoint(self.fields):
+    def fitted(self, known: Mapping[str, Field]) -> Self:
+        """The person with its fields as Marketo takes them by now; what it does not take any more is dropped.
+
+        `known`: the instance's fields by name.
+        """
+        fields = _fits(self.fields, known)
+        if fields == self.fields:
             return self
+        gone = self.fields.keys() - fields.keys()
         return replace(
             self,
-            fields={name: value for name, value in self.fields.items() if name not in names},
-            dropped=self.dropped | (names & self.fields.keys()),
-            units=tuple(replace(one, dropped=(*one.dropped, *(names & one.fields.keys()))) for one in self.units),
+            fields=fields,
+            dropped=self.dropped | gone,
+            units=tuple(replace(one, dropped=(*one.dropped, *(gone & one.fields.keys()))) for one in self.units),
         )
+
+
+def _fits(fields: Mapping[str, FieldValue], known: Mapping[str, Field]) -> dict[str, FieldValue]:
+    """The values as the fields take them by now, without those that they do not take."""
+    fits: dict[str, FieldValue] = {}
+    for name, value in fields.items():
+        if name in known:
+            with contextlib.suppress(InvalidValueError):
+                fits[name] = value if value in (None, "") else coerce(value, known[name])
+    return fits
 
 
 class _Word(NamedTuple):

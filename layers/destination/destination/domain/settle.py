@@ -16,10 +16,14 @@ GONE_FROM_LIST = frozenset({"1015", "1004"})
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Marketo's answer for one record: the lead id, or the code it was skipped with."""
+    """Marketo's answer for one record: the lead id, or the code it was skipped with.
+
+    `is_of_call`: the code is that of its whole call, and may be owed to another record.
+    """
 
     lead_id: int | None = None
     code: str | None = None
+    is_of_call: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,9 +75,9 @@ class Phase(StrEnum):
 class Standing(IntEnum):
     """What the ledger says of a lead and a list.
 
-    `ON`: Marketo was told that it is there. `OFF`: its person left, or has no consent. `DOUBT`: Marketo is just being
-    told, or the audience is outside its schedule, so that nothing is expected. `WAITING`: its person is in the audience
-    and was never put on this list by this lead.
+    `ON`: Marketo was told that it is there. `OFF`: its person left, or has no consent. `DOUBT`: Marketo was just being
+    told when a delivery ended, or the audience is outside its schedule, so that nothing is expected. `WAITING`: its
+    person is in the audience and was never put on this list by this lead.
     """
 
     ON = 1

@@ -50,7 +50,7 @@ class Describe:
         return self._partitions[1]
 
     def refresh(self) -> None:
-        """Forget what was read: a field was refused (1006), so the description is out of date."""
+        """Forget what was read: a field or a value was refused (1006, 1003), so it may be out of date."""
         self._schema = self._partitions = None
 
 

@@ -50,12 +50,18 @@ PARENT_MISSING: Final = "710"
 WRONG_FOLDER: Final = "711"
 ACCESS_DENIED: Final = "603"
 PARTITION_DENIED: Final = "1008"
+OF_PARTITION: Final = frozenset({PARTITION_DENIED, "1009"})
+"""Answered to a creation they are about the partition that the connection creates in; else about where the lead is."""
+
 RATE_REACHED: Final = "606"
 QUOTA_REACHED: Final = "607"
 CONCURRENCY_REACHED: Final = "615"
 INVALID_DATA: Final = "1003"
 LEAD_GONE: Final = "1004"
 FIELD_UNKNOWN: Final = "1006"
+BY_SCHEMA: Final = frozenset({INVALID_DATA, FIELD_UNKNOWN})
+"""Codes that a write is refused with for a field or a value, maybe as the schema is not what it was."""
+
 SOMEBODY_ELSE_CREATED_IT: Final = frozenset({"1005", "1007", "1010"})
 """Codes that a creation is refused with because there is such a lead by now."""
 
@@ -92,7 +98,7 @@ _PERMISSION = "Check the permissions of the API user's role."
 _REPORT = "This is a defect of this destination: report it."
 
 CODES: Final[Mapping[str, CodeInfo]] = {
-    # HTTP status; 5xx that are not listed mean the same as 503
+    # HTTP status; 5xx that are not listed mean the same as 503, and 3xx the same as 404: Marketo redirects nobody
     "401": _authenticate("Marketo does not accept the credentials"),
     "403": _blocked("access denied", _PERMISSION),
     "404": _blocked("resource not found", "Check the Munchkin ID."),
@@ -197,7 +203,8 @@ def explain(code: str) -> CodeInfo:
     """What the code means, whatever the level it came at."""
     if code in CODES:
         return CODES[code]
-    return CODES["503"] if len(code) == 3 and code.startswith("5") else _UNKNOWN
+    of_http = len(code) == 3 and CODES.get({"3": "404", "5": "503"}.get(code[0], ""))
+    return of_http or _UNKNOWN
 
 
 def classify(code: str) -> FailureClass:

@@ -19,6 +19,7 @@ from destination.marketo.errors import (
     UNEXPECTED_ANSWER,
     ConnectionBlockedError,
     InstanceWaitsError,
+    error_for,
 )
 from destination.marketo.transport import Request, Watch, decode, send, unwatched, watched
 
@@ -128,7 +129,10 @@ class Tokens:
             answer = send(self._http, self._base_url, request, call)
             if answer.status_code in {400, 401}:
                 raise ConnectionBlockedError(CREDENTIALS_REFUSED, IDENTITY)
-            match decode(answer, IDENTITY):
+            content = decode(answer, IDENTITY)
+            if answer.status_code >= 300:
+                raise error_for(str(answer.status_code), IDENTITY)
+            match content:
                 case {"access_token": str() as access_token, "expires_in": int() as seconds} if access_token:
                     return access_token, timedelta(seconds=seconds)
             raise InstanceWaitsError(UNEXPECTED_ANSWER, IDENTITY)

@@ -16,8 +16,10 @@ from destination.marketo.errors import (
     CONNECTION_LOST,
     NOT_JSON,
     TIMED_OUT,
+    FailureClass,
     InstanceWaitsError,
     MarketoError,
+    classify,
     error_for,
 )
 
@@ -123,7 +125,8 @@ def decode(answer: requests.Response, operation: str) -> Any:
     """The JSON of an answer.
 
     Raises the error of the HTTP status where that decides, else InstanceWaitsError NOT_JSON for a body that is not
-    JSON: gateways answer HTML, or nothing.
+    JSON: gateways answer HTML, or nothing. What is not JSON says nothing beside its status: a page that is not there is
+    a wrong host, and one that is forbidden no access.
     """
     status = answer.status_code
     if status in _DECIDED_BY_STATUS or status >= 500:
@@ -131,7 +134,8 @@ def decode(answer: requests.Response, operation: str) -> Any:
     try:
         return json.loads(answer.content)
     except ValueError as error:
-        raise InstanceWaitsError(NOT_JSON, operation) from error
+        code = NOT_JSON if classify(str(status)) is FailureClass.UNKNOWN else str(status)
+        raise error_for(code, operation) from error
 
 
 def _anonymous(request: requests.PreparedRequest) -> requests.PreparedRequest:
