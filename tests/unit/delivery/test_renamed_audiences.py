@@ -3,8 +3,10 @@
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+import pytest
+
 from destination.domain.audience import Activation
-from destination.domain.connection import SyncType
+from destination.domain.connection import Status, SyncType
 from destination.domain.event import MembershipStatus, ProfileEvent
 from marketo_simulator import Fault
 from testing.world import START, World, audience, connection, event
@@ -82,13 +84,23 @@ def test_a_list_that_cannot_be_renamed_keeps_its_name_and_events_are_delivered()
     assert world.members("a") == [7]
 
 
-def test_a_list_that_was_renamed_by_a_call_whose_answer_was_lost_is_known_by_its_name() -> None:
+@pytest.mark.parametrize("code", ["603", "611", "709", "1003"])
+def test_no_delivery_is_held_up_for_a_name(code: str) -> None:
     world = worlds()
-    world.simulator.script(Fault("drop", executes=True, path="^/rest/asset/v1/staticList/"))
-    world.post(named("Anew"))
-    for _ in range(3):
-        world.deliver()
-        world.now += 15 * MINUTE
+    world.simulator.script(Fault(code=code, path="^/rest/asset/v1/staticList/", every=1))
+    world.deliver(named("Anew"))
+    assert (world.members("a"), world.queue.waiting) == ([7], {})
+    assert world.connections.stored[world.connection.id].connection.status is Status.ENABLED
+
+
+@pytest.mark.parametrize("fault", [Fault("drop", executes=True), Fault(code="611"), Fault("http", status=503)])
+def test_a_renaming_that_has_to_wait_is_done_with_the_next_event_that_says_the_name(fault: Fault) -> None:
+    world = worlds()
+    world.simulator.script(replace(fault, path="^/rest/asset/v1/staticList/"))
+    world.deliver(named("Anew"))
+    assert world.queue.waiting == {}
+    world.now += MINUTE
+    world.deliver(named("Anew", at=world.now))
     assert names(world) == ("Anew", "Anew", "Anew")
     assert world.members("Anew") == [7]
 

@@ -155,9 +155,9 @@ class DeliverConnection:
             events = []
         try:
             if events:
+                self._deliver(events, marketo, accounts)
                 said = (event for open_message in events for event in open_message.envelope.events)
                 rename_audiences(target, said, marketo, self.connections)
-                self._deliver(events, marketo, accounts)
         except ListMissingError:
             if not self._make_missing_lists(target, marketo):
                 raise

@@ -1,5 +1,6 @@
 """Audiences that have another name by now, as events say: where the connection wants it, their lists get it too."""
 
+import contextlib
 from collections.abc import Iterable
 from datetime import datetime
 from typing import NamedTuple, Protocol
@@ -7,8 +8,10 @@ from typing import NamedTuple, Protocol
 from destination.domain.audience import Activation, AudienceKey
 from destination.domain.connection import ActiveConnection
 from destination.domain.event import ProfileEvent
-from destination.marketo.errors import RequestRejectedError
+from destination.marketo.errors import NAME_TAKEN, ConnectionBlockedError, InstanceWaitsError, RequestRejectedError
 from destination.marketo.instance import Marketo
+from destination.marketo.lists import StaticList
+from destination.marketo.pace import OutOfTimeError
 
 
 class Audiences(Protocol):
@@ -32,17 +35,19 @@ def rename_audiences(
     """Give audiences, and their lists in Marketo, the names that events say they have by now.
 
     The name that was received last counts; one that was received before the audience got its present name is old. A
-    list that Marketo refuses to rename, as another one has the name, keeps its own.
+    list that Marketo refuses to rename keeps its own, as where another one has the name; what only has to wait is done
+    with the next event that says the name. So no delivery is held up for a name.
 
-    Raises MarketoError, OutOfTimeError and AWS's errors.
+    Raises AWS's errors.
     """
     if not target.connection.propagate_renames:
         return
     for audience, (at, name) in _newest_names(events).items():
         activation = target.activations.get(audience)
         if activation is not None and activation.name != name and _is_newer(at, activation):
-            list_name = _renamed_list(activation, name, marketo)
-            audiences.rename_audience(target.connection.id, audience, activation.name, name, list_name, at)
+            with contextlib.suppress(InstanceWaitsError, OutOfTimeError):
+                list_name = _renamed_list(activation, name, marketo)
+                audiences.rename_audience(target.connection.id, audience, activation.name, name, list_name, at)
 
 
 def _newest_names(events: Iterable[ProfileEvent]) -> dict[AudienceKey, _Name]:
@@ -63,8 +68,10 @@ def _renamed_list(activation: Activation, name: str, marketo: Marketo) -> str | 
     """The name that the audience's list has then, if it has a list."""
     if activation.list_id is None:
         return activation.list_name
+    found: StaticList | None = None
     try:
         found = marketo.lists.rename(activation.list_id, name)
-    except RequestRejectedError:
-        found = marketo.lists.get(activation.list_id)
+    except (RequestRejectedError, ConnectionBlockedError) as error:
+        if error.code == NAME_TAKEN:  # Maybe by the list itself, where the answer to its renaming was lost.
+            found = marketo.lists.get(activation.list_id)
     return found.name if found is not None else activation.list_name
