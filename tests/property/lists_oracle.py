@@ -103,6 +103,12 @@ class ListsOracle:
             if tag == Ours(audience):
                 self.tags[member] = By.UNSURE
 
+    def forgets_exits(self) -> None:
+        """Nothing was said for so long that whoever left may be nobody the ledger knows."""
+        for place, word in list(self.words.items()):
+            if not word.holds:
+                self.words[place] = word._replace(is_sure=False)
+
     def consents(self, key: str, word: Word) -> None:
         if not word.holds:
             self.withdrawn.add(key)

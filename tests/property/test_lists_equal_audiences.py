@@ -231,6 +231,7 @@ class Lists(RuleBasedStateMachine):
             marks.clear()
         stored = self._stored()
         self.was_active -= {one.id for one in stored.dormant}
+        self.oracle.forgets_exits()
         for of in stored.dormant:
             self.oracle.forgets(of.id)
         self.world.connections.stored[stored.connection.id] = replace(stored, dormant=frozenset())

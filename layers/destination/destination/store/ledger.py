@@ -299,10 +299,9 @@ class Ledger:
 
 
 def _token(connection_id: str, entry: Entry, lease: Lease, now: datetime) -> str:
-    """What an entry is known by when it is recorded again: what it counts, on top of which versions of the runs."""
+    """What an entry is known by when it is recorded again; of its rows the names do, as what it counts is with them."""
     counted = sorted((envelope_id, sorted(numbers)) for envelope_id, numbers in entry.counted.items())
-    versions = [(run.id, run.version) for run in entry.runs]
-    known = (connection_id, entry.shard, lease.fence, now.isoformat(), versions, counted, [*entry.rows])
+    known = (connection_id, entry.shard, lease.fence, now.isoformat(), entry.runs, counted, [*entry.rows])
     return hashlib.sha256(repr(known).encode()).hexdigest()[:36]
 
 
