@@ -152,9 +152,10 @@ class ListsOracle:
         self.has(lead_id, key)
 
     def put_on(self, member: Membership, audience: str | None) -> None:
+        """Somebody puts a lead on a list, which is that of an audience, or of none that is activated."""
         self.may_miss.discard(member)
         keys = self.keys[member.lead_id]
-        left = any((key, audience) in self.exited or key in self.withdrawn for key in keys)
+        left = any(key in keys and audience in {None, of} for key, of in self.exited) or bool(keys & self.withdrawn)
         self.tags[member] = By.UNSURE if left else By.HAND
 
     def taken_off(self, member: Membership) -> None:

@@ -656,6 +656,7 @@ def _origin(body: str) -> tuple[str, int]:
 class VerifiedLists(Lists):
     """What is changed and said while every lead is known and none is touched, a verification makes true by itself."""
 
+    @precondition(lambda self: self._active())
     @rule(
         data=st.data(),
         changes=st.lists(
