@@ -44,8 +44,20 @@ def test_two_incomplete_events_complete_each_other_in_one_batch_alone() -> None:
     assert reasons(apart) == {"MISSING_REQUIRED_ATTRIBUTE": 2}
 
 
+def test_an_older_incomplete_event_that_comes_last_counts_in_the_same_batch_alone() -> None:
+    newer, older = example("Where grouping still decides", 1)
+
+    def names(*batches: Sequence[ProfileEvent]) -> tuple[object, object]:
+        lead = delivered(*batches, leads=[ADA]).leads_now()[7]
+        return lead.get("firstName"), lead.get("lastName")
+
+    assert names([newer, older]) == names([older], [newer]) == ("Ada", "Lovelace")
+    assert names([newer], [older]) == (None, "Lovelace")
+    assert reasons(delivered([newer], [older], leads=[ADA])) == {"SUPERSEDED": 1}
+
+
 def test_an_older_value_is_sent_before_a_newer_invalid_one_is_known() -> None:
-    first, second = example("Where grouping still decides", 1)
+    first, second = example("Where grouping still decides", 2)
     assert delivered([first, second], leads=[ADA]).leads_now()[7]["leadScore"] == 3
     assert delivered([first], [second], leads=[ADA]).leads_now()[7]["leadScore"] == 5
 
