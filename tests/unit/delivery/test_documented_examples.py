@@ -2,7 +2,10 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
+
+import pytest
 
 from destination.domain.event import ProfileEvent
 from destination.ingest.sources.body import RecordTimes
@@ -31,6 +34,23 @@ def delivered(*batches: Sequence[ProfileEvent], leads: Sequence[Mapping[str, obj
     for batch in batches:
         world.deliver(*batch)
     return world
+
+
+@pytest.mark.parametrize("in_one_batch", [True, False])
+def test_a_repetition_without_id_and_times_is_news(*, in_one_batch: bool) -> None:
+    events = example("Order")
+
+    def members(*said: ProfileEvent) -> list[int]:
+        return delivered(*([said] if in_one_batch else ([one] for one in said)), leads=[ADA]).members("a")
+
+    assert members(*events) == [7]
+    entry, exited, again = events
+    assert members(replace(entry, id="evt-1"), exited, replace(again, id="evt-1")) == []
+    timed = [
+        replace(one, memberships=tuple(joined._replace(at=at) for joined in one.memberships))
+        for one, at in zip(events, (START, START + HOUR / 2, START), strict=True)
+    ]
+    assert members(*timed) == []
 
 
 def test_two_incomplete_events_complete_each_other_in_one_batch_alone() -> None:
