@@ -112,6 +112,8 @@ def preview(context: typer.Context, connection_id: ConnectionId, file: ReadableF
         for record in answer[said]:
             for problem in record["errors"]:
                 render.text(f"{said}: [{record['index']}] {problem['path']}: {problem['message']}", style="yellow")
+    for note in answer["notes"]:
+        render.text(note)
     render.text()
     render.properties({**answer["summary"], "marketo_calls": answer["calls"]})
 

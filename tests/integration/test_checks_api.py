@@ -384,6 +384,19 @@ def test_warnings_come_with_the_checks_and_never_fail_them() -> None:
     ]
 
 
+def test_it_is_told_what_withdrawals_cost_where_lists_may_hold_people_of_others() -> None:
+    rule = {"consent": {"source": "consents.marketing.email.val", "allowed": ["y"]}}
+    asking, free, without = created(**rule), created(**rule), created()
+    for one in (asking, without):
+        call("POST", f"/connections/{one}/audiences", {"id": "aud-2", "name": "A list of its own"})
+    assert activated(asking).json["list"]["id"] == 1001
+    (warning,) = checked(asking)["warnings"]
+    assert warning["path"] == "consent"
+    assert warning["message"].startswith("1 of its lists were there before their audience was activated")
+    assert call("POST", f"/connections/{free}/audiences", {"id": "aud-1", "name": "Its own as well"}).status == 201
+    assert [checked(one)["warnings"] for one in (free, without)] == [[], []]
+
+
 # Enabling, and changes of what is enabled
 
 

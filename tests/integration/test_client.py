@@ -354,6 +354,8 @@ def test_a_preview_tells_what_would_be_done_and_does_nothing(console: Stack) -> 
     assert second[:3] == ["1", "2", "excluded"]
     assert "rejected: [2] profil: " in shown
     assert "activated.created\t1" in shown
+    assert "trigger Added to List run for people who are added: 1 times.\n" in shown
+    assert "Removed from List" not in shown
     assert leads(console) == []
 
 

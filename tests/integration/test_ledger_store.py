@@ -1,11 +1,13 @@
 """What the ledger leaves in its table, and its patience with it; what it does is in tests/contract/stores."""
 
 import json
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from math import ceil
 from typing import Any
 
 import pytest
@@ -27,6 +29,7 @@ from destination.store.leases import Lease, LeaseLostError, Leases
 from destination.store.ledger import TRANSACTION_BYTES, Entry, Ledger, StaleRunError, entries_of, failure_bytes
 from destination.store.runs import Runs, bytes_of
 from testing.aws import Aws, aws
+from testing.template import ROOT
 
 NOW = datetime(2026, 11, 21, 10, tzinfo=UTC)
 UNTIL = NOW + timedelta(minutes=6)
@@ -247,6 +250,20 @@ def test_somebody_in_as_many_audiences_as_there_can_be_takes_31_bytes_for_each(
 def test_what_a_row_takes_is_reckoned_from_above(stack: Aws, ledger: Ledger, lease: Lease, row: LedgerRow) -> None:
     ledger.record("c" * 64, Entry(shard_of(ADA), {ADA: row}), lease, NOW)
     assert size_of(stored(stack)["person"]) <= rows.bytes_of(row) < size_of(stored(stack)["person"]) + 600
+
+
+def test_a_row_takes_as_many_units_as_the_runbook_says(stack: Aws, ledger: Ledger, lease: Lease) -> None:
+    def units(audiences: int) -> int:
+        keys = [AudienceKey("ups", str(number)) for number in range(audiences)]
+        desired = dict.fromkeys(keys, Desired(EXITED, SAID))
+        row = replace(ROW, desired=desired, applied=dict.fromkeys(keys, Applied(1001, ())))
+        ledger.record("c" * 36, Entry(shard_of(ADA), {ADA: row}), lease, NOW)
+        return ceil(size_of(stored(stack)["person"]) / 1024)
+
+    said = r"a person in (\d+) audiences or fewer takes one, in 1,000 it takes (\d+)\."
+    (numbers,) = re.findall(said, (ROOT / "docs/operations.md").read_text())
+    most, of_thousand = map(int, numbers)
+    assert (units(most), units(most + 1), units(1_000)) == (1, 2, of_thousand)
 
 
 def test_what_else_is_written_is_reckoned_from_above(stack: Aws, ledger: Ledger, lease: Lease) -> None:

@@ -172,3 +172,55 @@ def test_of_two_leads_that_are_merged_one_is_gone(stack: RunningStack) -> None:
     check = verified(stack, connection)
     assert (check["gone"], check["missing"]["count"], check["foreign"]["count"]) == (1, 0, 0)
     assert stack.members(list_id) == {"new"}
+
+
+def test_a_list_that_is_gone_is_renamed_once_the_audience_is_activated_again(stack: RunningStack) -> None:
+    """As the problem says; so do those below."""
+    connection, before = delivering(stack, "Ada", propagate_renames=True)
+    path = audience_path(connection[0], "aud-1")
+    del stack.marketo.state.lists[before]
+    refused = call("PATCH", path, {"name": "Seminar"})
+    assert (refused.status, list(refused.errors)) == (422, ["name"])
+    assert refused.errors["name"].endswith("activate the audience again first")
+
+    after = activate(connection)
+    assert call("PATCH", path, {"name": "Seminar"}).json["list"] == {"id": after, "name": "Seminar"}
+    verified(stack, connection)
+    assert (stack.marketo.state.lists[after].name, stack.members(after)) == ("Seminar", {"Ada"})
+
+
+def test_an_audience_without_a_list_has_one_once_it_is_activated_again(stack: RunningStack) -> None:
+    connection = stack.connect(mapping=MAPPING, sync_type="profile_only")
+    path = f"/connections/{connection[0]}"
+    assert call("POST", f"{path}/audiences", {"id": "aud-1", "name": "Webinar"}).json["list"] is None
+    enable(connection)
+    assert call("POST", f"{path}/disable").status == 200
+    assert call("PATCH", path, {"sync_type": "audience_and_profile"}).status == 200
+    refused = call("POST", f"{path}/enable")
+    assert (refused.status, refused.errors["audiences"]) == (409, "audience aud-1 (ups) has no list: activate it again")
+
+    list_id = activate(connection)
+    enable(connection)
+    assert stack.post(connection, ("Ada", "realized")) == 202
+    assert stack.deliver() == set()
+    assert stack.members(list_id) == {"Ada"}
+
+
+def test_an_audience_has_another_list_once_it_was_deactivated(stack: RunningStack) -> None:
+    connection, before = delivering(stack, "Ada")
+    path = audience_path(connection[0], "aud-1")
+    other = {"id": 1999, "name": "Other", "workspace": "Default"}
+    stack.marketo.seed({"lists": [other]})
+    refused = call("PATCH", path, {"list": {"id": 1999}})
+    assert (refused.status, refused.errors["list"]) == (
+        422,
+        "cannot be changed: deactivate the audience, then activate it again",
+    )
+    again = {"id": "aud-1", "name": "Webinar", "list": {"id": 1999}}
+    refused = call("POST", f"/connections/{connection[0]}/audiences", again)
+    assert (refused.status, "deactivate it first" in refused.json["detail"]) == (409, True)
+
+    assert call("DELETE", path).status == 204
+    assert activate(connection, list={"id": 1999}) == 1999
+    verified(stack, connection)
+    assert stack.members(1999) == stack.members(before) == {"Ada"}

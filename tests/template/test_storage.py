@@ -60,7 +60,7 @@ def test_tables_are_on_demand_and_encrypted(template: Template, table: str) -> N
     assert properties(template, table)["SSESpecification"] == {"SSEEnabled": True, "SSEType": "KMS"}
 
 
-@pytest.mark.parametrize("table", ["ConnectionsTable", "RunsTable"])
+@pytest.mark.parametrize("table", TABLES)
 def test_what_cannot_be_made_anew_is_backed_up_and_outlives_the_stack(template: Template, table: str) -> None:
     resource = template["Resources"][table]
 
@@ -69,7 +69,7 @@ def test_what_cannot_be_made_anew_is_backed_up_and_outlives_the_stack(template: 
     assert resource["UpdateReplacePolicy"] == "Retain"
 
 
-@pytest.mark.parametrize("table", ["ConnectionsTable", "LedgerTable", "RunsTable"])
+@pytest.mark.parametrize("table", TABLES)
 def test_rows_that_grow_old_expire(template: Template, table: str) -> None:
     assert properties(template, table)["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
 

@@ -11,6 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from destination.api.audiences import AudienceIn
+from destination.api.connections import ConnectionIn
+from destination.api.previews import PreviewOut
 from destination.domain.outcome import MESSAGES
 from destination.domain.schema import INVALID_VALUE, READ_ONLY, RESTRICTED, TOO_LONG, UNKNOWN_FIELD
 from testing.template import source
@@ -82,6 +85,13 @@ def test_every_reason_is_documented(code: str) -> None:
 @pytest.mark.parametrize("code", [INVALID_VALUE, TOO_LONG, READ_ONLY, UNKNOWN_FIELD, RESTRICTED])
 def test_every_reason_for_leaving_a_field_out_is_documented(code: str) -> None:
     assert f"| `{code}` |" in CONFIGURATION
+
+
+@pytest.mark.parametrize(
+    "name", sorted({name for shape in (ConnectionIn, AudienceIn, PreviewOut) for name in shape.model_fields})
+)
+def test_every_property_of_what_is_configured_and_of_previews_is_documented(name: str) -> None:
+    assert re.search(rf"[`\"]{name}[`\":.]", CONFIGURATION)
 
 
 @pytest.mark.parametrize("name", source()["Parameters"])

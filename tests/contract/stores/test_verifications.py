@@ -48,6 +48,7 @@ DONE = AudienceCheck(
     unapplied={"LEAD_UNKNOWN": 2, "PERSON_NOT_FOUND": 1},
     cursor="next",
     parts=2,
+    fill_at=NOW - timedelta(hours=1, microseconds=1),
 )
 PENDING = AudienceCheck(B, "Autumn", 1002, "Autumn")
 

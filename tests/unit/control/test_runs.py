@@ -14,6 +14,7 @@ from destination.domain.audience import AudienceKey
 from destination.domain.outcome import ALREADY_DELIVERED, PERSON_NOT_FOUND, Reason, rejected
 from destination.domain.problem import ConfigurationError
 from destination.domain.run import Run, Tally, hour_of, run_id
+from destination.domain.shard import SHARDS
 from destination.store.connections import Connections
 from destination.store.cursors import InvalidCursorError
 from destination.store.errors import NotFoundError
@@ -165,6 +166,39 @@ def test_no_page_reads_or_tells_more_than_an_answer_holds(past: ReadRuns, monkey
     assert [ids(page) for page in pages(past, ALL_DAY)] == [[hour] for hour in HOURS]
     monkeypatch.setattr(runs, "MAX_READ", 3)
     assert [ids(page) for page in pages(past, replace(ALL_DAY, with_excluded=True))] == [[], []]
+
+
+@pytest.mark.parametrize(("most", "read"), [(4, 4), (5, 2), (9, 2), (10, 2), (14, 2), (15, 1)])
+def test_what_is_read_for_a_page_is_bounded_by_lines_too(
+    past: ReadRuns, monkeypatch: pytest.MonkeyPatch, most: int, read: int
+) -> None:
+    put(past, *(run_of(hour, rejected("1003"), A, B) for hour in HOURS))  # 5 lines each
+    monkeypatch.setattr(runs, "MAX_LINES_READ", most)
+    assert len(list(pages(past, replace(ALL_DAY, with_excluded=True)))) == read
+    assert [hour for page in pages(past, ALL_DAY) for hour in ids(page)] == list(HOURS)
+
+
+@pytest.mark.parametrize(("limit", "sizes"), [(32, [32, 4]), (200, [36])])
+def test_a_page_has_as_many_runs_as_are_asked_for_whatever_their_parts(
+    past: ReadRuns, monkeypatch: pytest.MonkeyPatch, limit: int, sizes: list[int]
+) -> None:
+    """Ninety days of hours that all shards counted in, where DynamoDB's pages end between the parts of an hour."""
+    hours = [run_id(NOW - timedelta(hours=60 * back)) for back in range(36, 0, -1)]
+    parts = [replace(run_of(hour, rejected("1003"), A), shard=shard) for hour in hours for shard in range(SHARDS)]
+    dynamodb = boto3.client("dynamodb")
+    for start in range(0, len(parts), 25):
+        items = [past.runs.put(one, hour_of(one.id))["Put"]["Item"] for one in parts[start : start + 25]]
+        dynamodb.batch_write_item(RequestItems={"RunsTable": [{"PutRequest": {"Item": one}} for one in items]})
+    query = "provide-client-params.dynamodb.Query"
+    dynamodb.meta.events.register(query, lambda params, **_: params.update(Limit=50))
+    past = replace(past, runs=Runs(dynamodb, "RunsTable"))
+    ninety_days = RunQuery(NOW - timedelta(days=90), NOW, limit=limit)
+    read = list(pages(past, ninety_days))
+    assert [len(page.runs) for page in read] == sizes
+    assert [hour for page in read for hour in ids(page)] == hours
+    assert {run.tally.counts["received"] for page in read for run in page.runs} == {SHARDS}
+    monkeypatch.setattr(runs, "MAX_READ", 20)  # runs, not parts
+    assert [ids(page) for page in pages(past, replace(ninety_days, with_excluded=True))] == [[], []]
 
 
 def test_a_month_of_runs_is_read_in_order(past: ReadRuns) -> None:

@@ -2,7 +2,10 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
+
+import pytest
 
 from destination.domain.event import ProfileEvent
 from destination.ingest.sources.body import RecordTimes
@@ -33,6 +36,23 @@ def delivered(*batches: Sequence[ProfileEvent], leads: Sequence[Mapping[str, obj
     return world
 
 
+@pytest.mark.parametrize("in_one_batch", [True, False])
+def test_a_repetition_without_id_and_times_is_news(*, in_one_batch: bool) -> None:
+    events = example("Order")
+
+    def members(*said: ProfileEvent) -> list[int]:
+        return delivered(*([said] if in_one_batch else ([one] for one in said)), leads=[ADA]).members("a")
+
+    assert members(*events) == [7]
+    entry, exited, again = events
+    assert members(replace(entry, id="evt-1"), exited, replace(again, id="evt-1")) == []
+    timed = [
+        replace(one, memberships=tuple(joined._replace(at=at) for joined in one.memberships))
+        for one, at in zip(events, (START, START + HOUR / 2, START), strict=True)
+    ]
+    assert members(*timed) == []
+
+
 def test_two_incomplete_events_complete_each_other_in_one_batch_alone() -> None:
     first, second = example("Where grouping still decides")
     together = delivered([first, second])
@@ -44,8 +64,20 @@ def test_two_incomplete_events_complete_each_other_in_one_batch_alone() -> None:
     assert reasons(apart) == {"MISSING_REQUIRED_ATTRIBUTE": 2}
 
 
+def test_an_older_incomplete_event_that_comes_last_counts_in_the_same_batch_alone() -> None:
+    newer, older = example("Where grouping still decides", 1)
+
+    def names(*batches: Sequence[ProfileEvent]) -> tuple[object, object]:
+        lead = delivered(*batches, leads=[ADA]).leads_now()[7]
+        return lead.get("firstName"), lead.get("lastName")
+
+    assert names([newer, older]) == names([older], [newer]) == ("Ada", "Lovelace")
+    assert names([newer], [older]) == (None, "Lovelace")
+    assert reasons(delivered([newer], [older], leads=[ADA])) == {"SUPERSEDED": 1}
+
+
 def test_an_older_value_is_sent_before_a_newer_invalid_one_is_known() -> None:
-    first, second = example("Where grouping still decides", 1)
+    first, second = example("Where grouping still decides", 2)
     assert delivered([first, second], leads=[ADA]).leads_now()[7]["leadScore"] == 3
     assert delivered([first], [second], leads=[ADA]).leads_now()[7]["leadScore"] == 5
 

@@ -11,11 +11,12 @@ from destination.api.audiences import AudienceIn
 from destination.api.connections import ConnectionIn
 from destination.domain.audience import Activation, AudienceKey
 from destination.domain.audience_rules import activation_change_problems, activation_problems, room_problems
-from destination.domain.connection import ActiveConnection, Connection, PersonAction, SyncType
+from destination.domain.connection import ActiveConnection, Connection, Consent, PersonAction, SyncType
 from destination.domain.connection_rules import (
     change_problems,
     connection_problems,
     connection_warnings,
+    consent_warnings,
     missing_to_enable,
 )
 from destination.domain.problem import ConfigurationError, Problem
@@ -284,6 +285,24 @@ def test_an_audience_needs_a_list_where_lists_are_kept() -> None:
     assert [(problem.path, "activate it again" in problem.message) for problem in missing] == [("audiences", True)]
     assert missing_to_enable(active(draft(sync_type=SyncType.PROFILE_ONLY), listless), has_credentials=True) == []
     assert missing_to_enable(active(draft(), replace(listless, list_id=1001)), has_credentials=True) == []
+
+
+@pytest.mark.parametrize(
+    ("sync_type", "has_rule", "others", "is_told"),
+    [
+        (SyncType.AUDIENCE_ONLY, True, True, True),
+        (SyncType.AUDIENCE_ONLY, True, False, False),
+        (SyncType.AUDIENCE_ONLY, False, True, False),
+        (SyncType.PROFILE_ONLY, True, True, False),
+    ],
+)
+def test_a_consent_rule_has_a_price_where_a_list_may_hold_people_of_others(
+    sync_type: SyncType, *, has_rule: bool, others: bool, is_told: bool
+) -> None:
+    rule = Consent("consents.marketing.email.val", ("y",)) if has_rule else None
+    activation = Activation(AudienceKey("ups", "a"), "A", list_id=1001, may_hold_others=others)
+    told = consent_warnings(active(draft(sync_type=sync_type, consent=rule), activation))
+    assert [one.path for one in told] == ["consent"] * is_told
 
 
 def test_a_connection_has_at_most_a_thousand_audiences() -> None:

@@ -564,7 +564,7 @@ def test_a_place_that_another_person_holds_is_left_as_it_is() -> None:
     plan = Plan(person(*entered("a")), lead_id=7, add=(A, B), remove={A: (3, 4), B: (5,)})
     assert plan.joining == {(A, 7), (B, 7)}
     assert plan.leaving == {(A, 3), (A, 4), (B, 5)}
-    assert plan.strangers == {3, 4, 5}
+    assert plan.former_leads == {3, 4, 5}
     assert plan.sparing({(A, 4), (B, 5), (B, 7)}) == replace(
         plan, add=(A,), remove={A: (3,)}, held=frozenset({B}), spared=frozenset({A, B})
     )
@@ -573,5 +573,5 @@ def test_a_place_that_another_person_holds_is_left_as_it_is() -> None:
 
 def test_whoever_is_to_be_created_holds_no_place_and_joins_none() -> None:
     plan = Plan(person(*entered("a")), write=Write.CREATE, add=(A,), remove={A: (7,)})
-    assert (plan.joining, plan.strangers) == (set(), {7})
+    assert (plan.joining, plan.former_leads) == (set(), {7})
     assert plan.sparing({(A, 7)}) == replace(plan, remove={}, spared=frozenset({A}))

@@ -368,7 +368,7 @@ def test_a_list_that_a_lead_stays_on_for_another_person_was_left() -> None:
     assert row_of(one).applied == on("a")
 
 
-def test_a_stranger_that_another_person_has_stays_and_is_forgotten() -> None:
+def test_a_former_lead_that_another_person_has_stays_and_is_forgotten() -> None:
     known = row()
     plan = planned(unit(0), [lead(8)], known).sparing({(A, 7)})
     one = settle(TARGET, plan, told(joins={A: Answer(8)}), known, START)

@@ -24,7 +24,7 @@ from destination.domain.check import (
     workspace_problems,
 )
 from destination.domain.connection import Connection
-from destination.domain.connection_rules import connection_warnings
+from destination.domain.connection_rules import connection_warnings, consent_warnings
 from destination.domain.credentials import ClientCredentials
 from destination.domain.event import ProfileEvent
 from destination.domain.matching import rule_of
@@ -86,8 +86,8 @@ class CheckConnections:
         events = () if sample is None else self._events(active.connection, sample)
         examination = self._examination(active.connection, self.credentials.find(active.connection), events)
         report = examination.report(EVERY_CHECK)
-        warnings = (*connection_warnings(active.connection, len(active.activations)), *report.warnings)
-        return replace(report, warnings=warnings)
+        of_connection = connection_warnings(active.connection, len(active.activations))
+        return replace(report, warnings=(*of_connection, *consent_warnings(active), *report.warnings))
 
     def admit(self, connection: Connection) -> None:
         """Let a connection be enabled. Raises ChecksFailedError, and what Marketo halts for."""

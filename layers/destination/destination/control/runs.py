@@ -17,7 +17,11 @@ from destination.store.runs import Runs
 
 DEFAULT_PERIOD: Final = timedelta(days=1)
 MAX_READ: Final = 500
-"""Runs that are read for a page; with as many audiences as there can be, they are 200 MB."""
+"""Runs that are read for a page, each with the parts of all shards."""
+
+MAX_LINES_READ: Final = 100_000
+"""Audiences and reasons of the runs that are read for a page: with eight parts a run and names as long as can be, which
+are repeated in each, they are 200 MB."""
 
 MAX_LINES: Final = 10_000
 """Audiences and reasons on a page: Lambda answers 6 MB at most (Lambda quotas)."""
@@ -84,12 +88,14 @@ class ReadRuns:
         connection = self.connections.get(connection_id)
         first, last = self._hours(wanted)
         found: list[Run] = []
-        lines = 0
+        lines = lines_read = 0
         for read, run in enumerate(self.runs.between(connection_id, first, last) if first <= last else ()):
             of_run = wanted.of(run)
             lines += _lines(of_run) if of_run else 0
-            if read == MAX_READ or len(found) == wanted.limit or (found and lines > MAX_LINES):
+            has_read_enough = read == MAX_READ or lines_read > MAX_LINES_READ
+            if has_read_enough or len(found) == wanted.limit or (found and lines > MAX_LINES):
                 return RunsPage(connection, tuple(found), cursor=run.id)
+            lines_read += _lines(run)
             found += [of_run] if of_run else []
         return RunsPage(connection, tuple(found))
 

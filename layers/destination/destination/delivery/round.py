@@ -159,7 +159,7 @@ class Delivery:
         lead that other person is to be on the list, it takes this one over in its row, one of those that are returned.
         On a `legacy_v2` connection several persons may be one lead.
         """
-        owners = self._owners({lead_id for plan in plans for lead_id in plan.strangers}, found)
+        owners = self._owners({lead_id for plan in plans for lead_id in plan.former_leads}, found)
         if not owners:
             return list(plans), {}
         of_batch = {
@@ -194,15 +194,15 @@ class Delivery:
             standing[key] = of_batch[key]
         return spared, {key: planner.taking_over(known[key], places) for key, places in taken_over.items()}
 
-    def _owners(self, strangers: Collection[int], found: Found) -> dict[int, set[str]]:
-        """By lead the keys of the persons that it may be: of strangers, and on a `legacy_v2` connection of all."""
+    def _owners(self, former_leads: Collection[int], found: Found) -> dict[int, set[str]]:
+        """By lead the keys of the persons that it may be: of former leads, and on a `legacy_v2` connection of all."""
         owners: defaultdict[int, set[str]] = defaultdict(set)
         if self.ecid_field is not None:
             for key, matches in found.leads.items():
                 for lead in matches:
                     owners[lead.id] |= {key, *keys_of(lead)}
-        if strangers:
-            asked = self.conversation.find(_LEAD_ID, [str(one) for one in sorted(strangers)], self._identities)
+        if former_leads:
+            asked = self.conversation.find(_LEAD_ID, [str(one) for one in sorted(former_leads)], self._identities)
             for matches in asked.leads.values():
                 for lead in matches:
                     owners[lead.id] |= keys_of(lead)

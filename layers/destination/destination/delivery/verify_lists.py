@@ -399,7 +399,7 @@ class _Slice:
         check, rows = self.checks[number], self._rows(leads, names)
         present = _with_status(self._asked(check, leads, rows, Standing.OFF), MEMBER)
         if present and self._repairs(Repair.LEAVERS):
-            present = self._strangers(check, present)
+            present = self._unclaimed(check, present)
         results = self.marketo.lists.remove(check.list_id, present) if present and self._repairs(Repair.LEAVERS) else {}
         done = {one for one, result in results.items() if result.code is None or result.code in GONE_FROM_LIST}
         self._write(rows, done, lambda row: _applied(row, check, _others(row, check, done)))
@@ -412,12 +412,12 @@ class _Slice:
         present = _with_status(asked, MEMBER)
         done = 0
         if present and self._repairs(Repair.FOREIGN):
-            present = self._strangers(check, present)
+            present = self._unclaimed(check, present)
             results = self.marketo.lists.remove(check.list_id, present) if present else {}
             done = len(_done(results))
         self._note(number, replace(check, foreign=check.foreign.more(present, done, leads[-1])))
 
-    def _strangers(self, check: AudienceCheck, leads: Sequence[int]) -> list[int]:
+    def _unclaimed(self, check: AudienceCheck, leads: Sequence[int]) -> list[int]:
         """The leads that are nobody's who is in the audience: one may have come to be another person's by a merge."""
         known = self.use_case.known(self.target, self.marketo, check, leads)
         return [one for one in leads if one not in known]

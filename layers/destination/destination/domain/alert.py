@@ -114,8 +114,9 @@ RULES: Final[Mapping[Alert, AlertRule]] = {
         0,
         0,
         1_000_000,
-        "The number of people that the last verification found missing from the lists, or on them without reason.",
-        "Verify again with repair, and find out who changes the lists in Marketo.",
+        "The number of people whom the last verification left missing from the lists, or on them though they left.",
+        "Verify with the default repair, which puts missing people on the lists, takes leavers off, and leaves foreign "
+        "people alone. Then find out who changes the lists in Marketo.",
     ),
 }
 
@@ -144,7 +145,7 @@ class Situation:
 
     `received`, `excluded` and `failed` count persons of this hour and the one before. `delivers`: it is enabled or
     blocked. `waiting_since`: when its oldest event that was requeued was received. `used`: the calls of Marketo's
-    day, of `daily_calls`. `out_of_sync`: what the last verification found.
+    day, of `daily_calls`. `out_of_sync`: whom the last verification left so.
     """
 
     delivers: bool

@@ -146,6 +146,17 @@ def connection_warnings(connection: Connection, audiences: int = 0) -> list[Prob
     return warnings
 
 
+def consent_warnings(active: ActiveConnection) -> list[Problem]:
+    """What a consent rule costs where lists may hold people whom others put there."""
+    lists = sum(one.may_hold_others for one in active.activations.values())
+    if active.connection.consent is None or not lists or not rule_of(active.connection).keeps_lists:
+        return []
+    there = f"{lists} of its lists were there before their audience was activated, and may hold people of others"
+    calls = "one call for 300 people, and for those whom Marketo has one more for each of these lists"
+    message = f"{there}: who has no consent is looked up once and taken off them, which takes {calls}"
+    return [Problem("consent", f"{message}. Audiences with lists of their own cost nothing of this")]
+
+
 def missing_to_enable(active: ActiveConnection, *, has_credentials: bool) -> list[Problem]:
     """What a connection still needs before it can deliver."""
     connection, missing = active.connection, []

@@ -64,7 +64,7 @@ class Plan:
         return self.write is not Write.NOTHING or bool(self.add or self.remove)
 
     @property
-    def strangers(self) -> set[int]:
+    def former_leads(self) -> set[int]:
         """The leads to be taken off that are not the person's any more, and may be another person's."""
         return {lead_id for leads in self.remove.values() for lead_id in leads if lead_id != self.lead_id}
 
@@ -269,7 +269,6 @@ class Planner:
         """The audiences whose lists somebody without consent may be on, and was not taken off."""
         if not self.rule.keeps_lists:
             return []
-        is_stranger = not row.applied
         return [
             audience
             for audience, activation in sorted(self.target.activations.items())
@@ -278,7 +277,7 @@ class Planner:
                 applied is None
                 and (
                     ((desired := row.desired.get(audience)) is not None and desired.is_realized)
-                    or (is_stranger and activation.may_hold_others)
+                    or (not row.applied and activation.may_hold_others)
                 )
             )
         ]
