@@ -4,9 +4,9 @@
 
     accepted        the number of events queued
     rejected        [{"index", "errors": [{"path", "message"}]}] for records that are no events; `index` counts from 0
-    warnings        of the same form, for audience entries left out of good records; absent when there are none
+    warnings        of the same form, for parts of good records that could not be read; absent when there are none
     rejected_count  the number of all rejected records; only when `rejected` does not list them all
-    warning_count   the number of all entries left out; only when `warnings` does not list them all
+    warning_count   the number of all parts left out; only when `warnings` does not list them all
 
 Everything else answers a problem, as `destination.api.problem_kinds` says; a path in its `errors` begins with the
 record's place, as in `[0].profile`.
@@ -97,8 +97,8 @@ def _accepted(acceptance: Acceptance, correlation_id: str) -> dict[str, Any]:
         answer["warnings"] = by_record(warnings)
     if len(rejected) < len(acceptance.rejected):
         answer["rejected_count"] = len(acceptance.rejected)
-    if len(warnings) < len(acceptance.warnings):
-        answer["warning_count"] = len(acceptance.warnings)
+    if len(warnings) < acceptance.warning_count:
+        answer["warning_count"] = acceptance.warning_count
     return _response(202, "application/json", answer, correlation_id)
 
 

@@ -95,7 +95,7 @@ def test_the_messages_of_a_body_are_one_envelope_and_number_its_events() -> None
     webhook = Webhook()
     large = {"text": "x" * (MAX_EVENT_BYTES // 2 - 500)}
     records: list[object] = [{"id": str(number), "profile": large} for number in range(5)]
-    records[1] = {"id": 7}
+    records[1] = 7
     webhook.ingest(submission(records))
     webhook.ingest(submission(records[:1]))
     found = [decode(body) for body in webhook.sqs.bodies()]
@@ -264,10 +264,12 @@ def test_a_broken_record_is_named_and_never_loses_the_good_ones() -> None:
     webhook = Webhook()
     records: list[object] = [{"id": str(number)} for number in range(1000)]
     records[417] = {"id": "417", "audiences": [{"id": "a", "status": "paused"}]}
+    records[418] = {"id": "418", "audiences": [{"id": "a", "status": "paused"}], "profile": {"firstName": "Ada"}}
     acceptance = webhook.ingest(submission(records))
     assert acceptance.accepted == 999
     ((index, problem),) = acceptance.rejected
     assert (index, problem.path) == (417, "audiences[0].status")
+    assert [(index, problem.path) for index, problem in acceptance.warnings] == [(418, "audiences[0].status")]
     assert webhook.queued() == [str(number) for number in range(1000) if number != 417]
 
 
@@ -276,20 +278,22 @@ def test_records_that_no_message_can_hold_are_rejected_in_their_place() -> None:
     records = [
         {"id": "0"},
         {"id": "1", "profile": {"text": "x" * MAX_EVENT_BYTES}},
-        {"id": "2", "profile": {"text": "\ud800"}},
-        {"id": 3},
+        {"id": "2", "profile": {"text": "\ud800", "more": 1}},
+        3,
         {"id": "4"},
     ]
     acceptance = webhook.ingest(submission(records))
-    assert [index for index, _ in acceptance.rejected] == [1, 2, 3]
-    assert webhook.queued() == ["0", "4"]
+    assert [index for index, _ in acceptance.rejected] == [1, 3]
+    assert webhook.queued() == ["0", "2", "4"]
 
 
 def test_audience_entries_left_out_are_warned_of() -> None:
     webhook = Webhook(source_format="aep")
-    acceptance = webhook.ingest(submission([{}, {"segmentMembership": {"ups": {"a": {"status": "paused"}}}}]))
+    record = {"email": "a@b.example", "segmentMembership": {"ups": {"a": {"status": "paused"}}}}
+    acceptance = webhook.ingest(submission([{}, record]))
     assert acceptance.accepted == 2
     assert [(index, problem.path) for index, problem in acceptance.warnings] == [(1, "segmentMembership.ups.a.status")]
+    assert acceptance.warning_count == 1
 
 
 def test_a_body_without_any_event_is_refused_with_every_record() -> None:

@@ -113,12 +113,13 @@ class Submission:
 class Acceptance:
     """What became of a body: the number of events queued, the records refused, and what was left out of good ones.
 
-    Each problem stands with the index of its record in the body.
+    Each problem stands with the index of its record in the body. `warnings` are the first of `warning_count`.
     """
 
     accepted: int
     rejected: tuple[tuple[int, Problem], ...]
     warnings: tuple[tuple[int, Problem], ...]
+    warning_count: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +148,8 @@ class AcceptEvents:
         if parsed.rejected and not texts:
             raise NoEventsError("No record of the body is an event.", [_in_body(*one) for one in parsed.rejected])
         self._store(submission, times, texts)
-        return Acceptance(len(texts), tuple(sorted(parsed.rejected, key=_index)), tuple(parsed.warnings))
+        rejected = tuple(sorted(parsed.rejected, key=_index))
+        return Acceptance(len(texts), rejected, tuple(parsed.warnings), parsed.warning_count)
 
     def _admit(self, submission: Submission) -> str:
         ingress = self._ingress(submission.connection_id)
@@ -207,15 +209,10 @@ def encoded(parsed: Parsed) -> list[tuple[int, str]]:
     """The events' wire form, with their indices; those that no message can hold join the rejected ones."""
     texts = []
     for index, event in parsed.events:
-        try:
-            text = encode_event(event)
-        except ValueError:
-            parsed.rejected.append((index, Problem("", "has a string that is not valid Unicode (a lone surrogate)")))
-            continue
+        text = encode_event(event)
         if len(text) > MAX_EVENT_BYTES:
-            parsed.rejected.append(
-                (index, Problem("", f"is larger than {MAX_EVENT_BYTES} bytes; map fewer attributes"))
-            )
+            message = f"must not be larger than {MAX_EVENT_BYTES} bytes as it is stored; map fewer attributes"
+            parsed.rejected.append((index, Problem("", message)))
         else:
             texts.append((index, text))
     return texts
