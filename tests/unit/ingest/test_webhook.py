@@ -26,7 +26,7 @@ from destination.ingest.webhook import (
     UnsupportedTypeError,
     WebhookError,
 )
-from destination.queue import MAX_EVENT_BYTES, EventQueue, decode
+from destination.queue import MAX_EVENT_BYTES, MAX_MESSAGE_BYTES, EventQueue, decode
 from destination.store.ingress import Ingress, Ingresses
 from testing.sqs import FakeSqs
 
@@ -93,7 +93,7 @@ def test_events_are_queued_in_order_with_the_time_of_their_receipt() -> None:
 
 def test_the_messages_of_a_body_are_one_envelope_and_number_its_events() -> None:
     webhook = Webhook()
-    large = {"text": "x" * (MAX_EVENT_BYTES // 2 - 500)}
+    large = {"text": "x" * (MAX_MESSAGE_BYTES // 2 - 500)}
     records: list[object] = [{"id": str(number), "profile": large} for number in range(5)]
     records[1] = 7
     webhook.ingest(submission(records))

@@ -9,6 +9,7 @@ from typing import Any
 
 from destination.domain.audience import AudienceKey
 from destination.domain.event import Membership, ProfileEvent
+from destination.ingest.sources import lookalikes
 from destination.ingest.sources.body import (
     HALF,
     HALF_MESSAGE,
@@ -54,6 +55,9 @@ def parse(body: bytes, times: RecordTimes) -> Parsed:
 def _event(
     record: Mapping[str, object], index: int, times: RecordTimes, parsed: Parsed, losses: Losses, halves: bool
 ) -> ProfileEvent:
+    looks = lookalikes.as_aep(record)
+    if looks:
+        raise RecordError("", looks)
     memberships = _memberships(record.get(_MEMBERSHIPS), index, times, parsed, losses)
     found = identities(record.get(_IDENTITIES), _IDENTITIES, losses, _id, _WANTED)
     mapped = {name: value for name, value in record.items() if name not in {_MEMBERSHIPS, _IDENTITIES}}

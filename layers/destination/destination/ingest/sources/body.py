@@ -14,6 +14,7 @@ from typing import Any
 from destination.domain.event import MembershipStatus, ProfileEvent
 from destination.domain.problem import Problem
 from destination.domain.times import parse_time
+from destination.ingest.sources.lookalikes import AGGREGATED
 
 MAX_DEPTH = 32
 """How deep attributes may nest; profiles are a handful of levels deep."""
@@ -281,7 +282,7 @@ def _records(body: bytes, container: str) -> list[object]:
         if all(isinstance(one, Broken) for one in found):
             raise UnreadableBodyError(f"the body is not JSON ({_where(error)})") from error
         return found
-    if isinstance(root, dict) and isinstance(root.get(container), list) and _AGGREGATED.isdisjoint(root):
+    if isinstance(root, dict) and isinstance(root.get(container), list) and AGGREGATED.isdisjoint(root):
         root = root[container]
     return root if isinstance(root, list) else [root]
 
@@ -432,9 +433,6 @@ def _integer(digits: str) -> float:
 
 _DECODER = JSONDecoder(parse_int=_integer)
 """It takes NaN, Infinity and endless integers, so that they cost their record and not the body."""
-
-_AGGREGATED = frozenset({"audienceId", "audience_id", "segmentId", "segment_id", "segmentStatus", "action"})
-"""Of which audience, and whether they join or leave it: said once for all whom a body holds."""
 
 _STATUSES = {
     "realized": MembershipStatus.REALIZED,

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from destination.domain.audience import DEFAULT_NAMESPACE, AudienceKey
 from destination.domain.event import Membership, ProfileEvent
+from destination.ingest.sources import lookalikes
 from destination.ingest.sources.body import (
     Losses,
     Parsed,
@@ -48,6 +49,9 @@ def parse(body: bytes, times: RecordTimes) -> Parsed:
 def _event(
     record: Mapping[str, object], index: int, times: RecordTimes, parsed: Parsed, losses: Losses, halves: bool
 ) -> ProfileEvent:
+    looks = lookalikes.as_canonical(record)
+    if looks:
+        raise RecordError("", looks)
     _warn_of_unknown(record, _EVENT, "", losses)
     profile = record.get("profile")
     if profile is not None and not isinstance(profile, dict):
