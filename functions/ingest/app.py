@@ -75,6 +75,7 @@ def _submission(event: dict[str, Any], correlation_id: str) -> Submission:
         content_type=headers.get("content-type"),
         content_encoding=headers.get("content-encoding"),
         body=_body(event),
+        is_text=not event.get("isBase64Encoded"),
         correlation_id=correlation_id,
     )
 

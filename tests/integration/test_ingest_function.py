@@ -119,6 +119,19 @@ def test_a_body_may_come_encoded_in_base64(stack: Aws, body: str | bytes) -> Non
     assert [event.id for event in envelope.events] == ["é"]
 
 
+def test_a_body_in_another_charset_arrives_whole_or_not_at_all(stack: Aws) -> None:
+    headers = {**HEADERS, "Content-Type": "application/json; charset=ISO-8859-1"}
+    raw = json.dumps({"id": "Jörg"}, ensure_ascii=False).encode("latin-1")
+    assert post(raw, to="canonical", headers=headers, is_base64=True)["statusCode"] == 202
+    (envelope,) = queued(stack)
+    assert [event.id for event in envelope.events] == ["Jörg"]
+    replaced = post(raw.decode(errors="replace"), to="canonical", headers=headers)
+    assert "send UTF-8" in assert_problem(replaced, 400, "not-json")["detail"]
+    assert_problem(post(raw, to="canonical", is_base64=True), 400, "not-json")
+    unknown = post(raw, to="canonical", headers={**headers, "Content-Type": "text/json; charset=x"}, is_base64=True)
+    assert_problem(unknown, 415, "unsupported-media-type")
+
+
 def test_headers_are_known_in_any_case(stack: Aws) -> None:
     headers = {"AUTHORIZATION": f"bearer {TOKEN}", "content-TYPE": "application/x-ndjson"}
     assert post('{"id":"1"}\n{"id":"2"}', to="canonical", headers=headers)["statusCode"] == 202

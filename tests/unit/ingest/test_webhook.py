@@ -247,6 +247,24 @@ def test_other_content_is_refused(content_type: str) -> None:
         Webhook().ingest(submission(content_type=content_type))
 
 
+def test_a_body_is_read_in_the_charset_that_it_announces() -> None:
+    webhook = Webhook()
+    body = json.dumps([{"id": "Jörg"}], ensure_ascii=False).encode("latin-1")
+    assert webhook.ingest(submission(body, content_type="application/json; charset=ISO-8859-1")).accepted == 1
+    assert webhook.queued() == ["Jörg"]
+
+
+def test_a_charset_that_is_unknown_or_not_that_of_the_body_is_refused() -> None:
+    webhook = Webhook()
+    with pytest.raises(UnsupportedTypeError, match=r"utf-8, utf-16, iso-8859-1, windows-1252"):
+        webhook.ingest(submission([{}], content_type="application/json; charset=EBCDIC"))
+    with pytest.raises(NotJsonError, match="charset"):
+        webhook.ingest(submission(b"[{}", content_type="application/json; charset=utf-16"))
+    with pytest.raises(NotJsonError, match="charset"):
+        webhook.ingest(submission('[{"id": "Jörg"}]'.encode("latin-1")))
+    assert webhook.sqs.sent == []
+
+
 @pytest.mark.parametrize("encoding", ["gzip", "br", "deflate"])
 def test_a_body_that_is_encoded_is_refused(encoding: str) -> None:
     with pytest.raises(UnsupportedTypeError, match="Content-Encoding"):

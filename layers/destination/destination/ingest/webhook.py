@@ -11,6 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from destination.domain.connection import OPEN
 from destination.domain.problem import Problem
+from destination.ingest.charset import CHARSETS, UnknownCharsetError, WrongCharsetError, in_utf8
 from destination.ingest.sources import FORMATS
 from destination.ingest.sources.body import (
     MAX_RECORDS,
@@ -40,7 +41,7 @@ class WebhookError(Exception):
      ├─ UnauthorizedError        unauthorized             no ingest token, or a wrong one
      ├─ NotEnabledError          not-enabled              the connection is a draft or disabled
      ├─ BodyTooLargeError        too-large
-     ├─ UnsupportedTypeError     unsupported-media-type   the content type is not JSON
+     ├─ UnsupportedTypeError     unsupported-media-type   the content type is not JSON, or of an unknown charset
      ├─ NotJsonError             not-json
      ├─ NoEventsError            no-events                no record of the body is an event; `problems` say why
      ├─ QueueUnavailableError    unavailable              try again; events with ids are not told twice
@@ -99,7 +100,10 @@ class UnavailableError(WebhookError):
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """A request to the webhook. `correlation_id`: what its events are followed by, through the queue to Marketo."""
+    """A request to the webhook. `correlation_id`: what its events are followed by, through the queue to Marketo.
+
+    `is_text`: the body was read as UTF-8 before it came here, and written as UTF-8 again.
+    """
 
     connection_id: str
     authorization: str | None
@@ -107,6 +111,7 @@ class Submission:
     body: bytes
     content_encoding: str | None = None
     correlation_id: str | None = None
+    is_text: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,8 +144,11 @@ class AcceptEvents:
         source_format = self._admit(submission)
         times = RecordTimes(self.clock())
         try:
-            parsed = FORMATS[source_format](submission.body, times)
-        except UnreadableBodyError as error:
+            body = in_utf8(submission.body, submission.content_type, is_text=submission.is_text)
+            parsed = FORMATS[source_format](body, times)
+        except UnknownCharsetError as error:
+            raise UnsupportedTypeError(f"Send one of the charsets {', '.join(CHARSETS)}.") from error
+        except (UnreadableBodyError, WrongCharsetError) as error:
             raise NotJsonError(f"{error}.") from error
         except TooManyRecordsError as error:
             raise BodyTooLargeError(f"The body has more than {MAX_RECORDS} records; send fewer at a time.") from error

@@ -272,7 +272,9 @@ def _records(body: bytes, container: str) -> list[object]:
     try:
         text = body.decode("utf-8-sig").strip()
     except UnicodeDecodeError as error:
-        raise UnreadableBodyError(f"the body is not UTF-8 (byte {error.start}); send JSON in UTF-8") from error
+        raise UnreadableBodyError(
+            f"the body is not UTF-8 (byte {error.start}); send UTF-8, or say its charset in the content type"
+        ) from error
     if not text:
         raise UnreadableBodyError("the body is empty; send a JSON object, an array of objects, or one object a line")
     try:
