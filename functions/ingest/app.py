@@ -1,4 +1,4 @@
-"""The webhook: `POST /connections/{connection_id}/events`.
+"""The webhook: `POST /connections/{connection_id}/events`; other methods are answered 405, whatever the connection.
 
 202 answers `{"accepted", "rejected", "warnings"}`:
 
@@ -29,6 +29,7 @@ from destination.composition.ingest import ingest, settings
 from destination.ingest.sources.body import MAX_NAME_LENGTH
 from destination.ingest.webhook import (
     Acceptance,
+    MethodNotAllowedError,
     NotJsonError,
     Submission,
     UnavailableError,
@@ -36,6 +37,8 @@ from destination.ingest.webhook import (
 )
 from destination.observation import measure
 from destination.queue import CORRELATION_ID
+
+METHOD = "POST"
 
 logger = Logger()
 metrics = Metrics()
@@ -46,7 +49,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     correlation_id = _correlation_id(event, context)
     logger.set_correlation_id(correlation_id)
     try:
-        submission = _submission(event, correlation_id)
+        submission = _submission(_posted(event), correlation_id)
         logger.append_keys(connection_id=submission.connection_id[:MAX_NAME_LENGTH])
         acceptance = ingest()(submission)
     except WebhookError as refused:
@@ -54,7 +57,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         status = KINDS[refused.kind].status
         logger.warning("events refused", extra={"status": status, "detail": refused.detail, **cause})
         measure(metrics, {"refused": 1}, {"stack": settings().stack_name, "status": str(status)})
-        return _refused(refused, correlation_id)
+        return _refused(refused, correlation_id, event.get("httpMethod"))
     counts = {"accepted": acceptance.accepted, "rejected": len(acceptance.rejected)}
     logger.info("events accepted", extra=counts)
     measure(metrics, counts, {"stack": settings().stack_name})
@@ -65,6 +68,13 @@ def _correlation_id(event: dict[str, Any], context: LambdaContext) -> str:
     """API Gateway's id of the request, which its access log has too; Lambda's where there is none."""
     request_id = (event.get("requestContext") or {}).get("requestId") or ""
     return request_id if CORRELATION_ID.fullmatch(request_id) else context.aws_request_id
+
+
+def _posted(event: dict[str, Any]) -> dict[str, Any]:
+    """The request, if it is a POST; all else is refused before the connection is looked at, and tells nothing of it."""
+    if event.get("httpMethod") != METHOD:
+        raise MethodNotAllowedError(f"Use {METHOD}.")
+    return event
 
 
 def _submission(event: dict[str, Any], correlation_id: str) -> Submission:
@@ -103,9 +113,14 @@ def _accepted(acceptance: Acceptance, correlation_id: str) -> dict[str, Any]:
     return _response(202, "application/json", answer, correlation_id)
 
 
-def _refused(refused: WebhookError, correlation_id: str) -> dict[str, Any]:
+def _refused(refused: WebhookError, correlation_id: str, method: str | None) -> dict[str, Any]:
     answer = problem(KINDS[refused.kind], refused.detail, refused.problems, correlation_id)
-    return _response(answer["status"], CONTENT_TYPE, answer, correlation_id)
+    response = _response(answer["status"], CONTENT_TYPE, answer, correlation_id)
+    if isinstance(refused, MethodNotAllowedError):
+        response["headers"]["Allow"] = METHOD
+    if method == "HEAD":  # answered like GET, without a body (RFC 9110)
+        response["body"] = ""
+    return response
 
 
 def _response(status: int, content_type: str, body: dict[str, Any], correlation_id: str) -> dict[str, Any]:

@@ -261,6 +261,27 @@ def test_a_body_too_large_is_413(stack: Aws) -> None:
     assert_problem(post(b"[" + b" " * 6_000_000 + b"]", is_base64=True), 413, "too-large")
 
 
+@pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS", "post"])
+def test_another_method_is_405_and_tells_nothing_of_the_connection(stack: Aws, method: str) -> None:
+    answers = [
+        app.handler(webhook_request(connection_id, None, headers) | {"httpMethod": method}, Context())
+        for connection_id in ("aep", "aep-disabled", "elsewhere", "a/b")
+        for headers in (HEADERS, {})
+    ]
+    assert all(answer == answers[0] for answer in answers)
+    assert answers[0]["headers"]["Allow"] == "POST"
+    if method == "HEAD":
+        assert (answers[0]["statusCode"], answers[0]["body"]) == (405, "")
+        assert answers[0]["headers"]["Content-Type"] == "application/problem+json"
+        return
+    assert assert_problem(answers[0], 405, "method-not-allowed")["detail"] == "Use POST."
+    assert queued(stack) == []
+
+
+def test_a_refused_post_says_nothing_of_other_methods(stack: Aws) -> None:
+    assert "Allow" not in post(PROFILE, headers={})["headers"]
+
+
 def test_other_content_is_415(stack: Aws) -> None:
     assert_problem(post("<a/>", headers={**HEADERS, "Content-Type": "application/xml"}), 415, "unsupported-media-type")
 

@@ -343,4 +343,4 @@ def test_a_queue_that_stored_some_of_a_body_says_which_were_not() -> None:
 
 def test_every_refusal_is_of_a_kind_that_the_interface_has() -> None:
     statuses = [KINDS[error.kind].status for error in WebhookError.__subclasses__()]
-    assert sorted(statuses) == [400, 400, 401, 404, 409, 413, 415, 503, 503]
+    assert sorted(statuses) == [400, 400, 401, 404, 405, 409, 413, 415, 503, 503]

@@ -38,6 +38,7 @@ class WebhookError(Exception):
 
     WebhookError
      ├─ UnknownConnectionError   not-found
+     ├─ MethodNotAllowedError    method-not-allowed       not a POST
      ├─ UnauthorizedError        unauthorized             no ingest token, or a wrong one
      ├─ NotEnabledError          not-enabled              the connection is a draft or disabled
      ├─ BodyTooLargeError        too-large
@@ -58,6 +59,10 @@ class WebhookError(Exception):
 
 class UnknownConnectionError(WebhookError):
     kind = "not-found"
+
+
+class MethodNotAllowedError(WebhookError):
+    kind = "method-not-allowed"
 
 
 class UnauthorizedError(WebhookError):
