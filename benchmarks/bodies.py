@@ -7,6 +7,8 @@ from benchmarks import workload
 from destination.ingest.webhook import MAX_BODY_BYTES
 
 _AUDIENCES: Final = {"segmentMembership": {"ups": {f"audience-{number}": 0 for number in range(1000)}}}
+_MEMBERSHIPS: Final[workload.Payload] = {"segmentMembership": {"ups": {str(number): {} for number in range(10_000)}}}
+_IDENTITIES: Final = {"a": 0, "identityMap": {str(number): [0.5] for number in range(1000)}}
 
 
 def bodies() -> Iterator[tuple[str, bytes]]:
@@ -18,6 +20,10 @@ def bodies() -> Iterator[tuple[str, bytes]]:
     yield "a record that breaks off in each line", _filled(b"", b'{"a":[' + b"0," * 145 + b"}\n", b"")
     yield "a record that goes deeper with each line", _filled(b"", b'{"a":' + b" " * 294 + b"\n", b"")
     yield "1,000 unreadable audiences a record", _full(workload.body([_AUDIENCES] * 350))
+    yield "10,000 memberships of a few bytes a record", _full(workload.body([_MEMBERSHIPS] * 60))
+    yield "numbers that are none", _filled(b'{"a":[', b"NaN,", b"0]}")
+    yield "halves of characters", _filled(b'{"a":[', rb'"\ud800",', b"0]}")
+    yield "identities that are none", _full(workload.body([_IDENTITIES] * 480))
     yield "nested lists", _filled(b'{"a":[', b"[" * 30 + b"]" * 30 + b",", b"0]}")
     yield "500,000 attributes", b"{" + b",".join(b'"%d":0' % number for number in range(500_000)) + b"}"
     yield (

@@ -271,7 +271,7 @@ _WEBHOOK: Final[Document] = {
     "requestBody": _EVENTS | {"description": "Events in the format of the connection's source, at most 6 MB."},
     "responses": {
         "202": {
-            "description": "The accepted events are queued. `warnings` are audience entries left out of good records.",
+            "description": "The accepted events are queued. `warnings` are parts of good records that were left out.",
             "content": {
                 "application/json": {
                     "schema": {

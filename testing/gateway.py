@@ -67,7 +67,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(content)
 
-    do_GET = do_POST = do_PATCH = do_PUT = do_DELETE = _answer  # noqa: N815 (names http.server looks for)
+    do_GET = do_HEAD = do_POST = do_PATCH = do_PUT = do_DELETE = _answer  # noqa: N815 (names http.server looks for)
 
     def log_message(self, format: str, *args: object) -> None:
         """Quiet: `seen` has the requests."""
@@ -114,7 +114,7 @@ def _handled(request: Seen) -> tuple[int, Mapping[str, str], str]:
         "body": request.body.decode() or None,
         "isBase64Encoded": False,
     }
-    handler = webhook.handler if found and request.method == "POST" else control_plane.handler
+    handler = webhook.handler if found else control_plane.handler
     answer = handler(event, Context())
     headers = answer.get("headers") or {name: ",".join(each) for name, each in answer["multiValueHeaders"].items()}
     return answer["statusCode"], headers, answer["body"]

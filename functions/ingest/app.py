@@ -1,12 +1,12 @@
-"""The webhook: `POST /connections/{connection_id}/events`.
+"""The webhook: `POST /connections/{connection_id}/events`; other methods are answered 405, whatever the connection.
 
 202 answers `{"accepted", "rejected", "warnings"}`:
 
     accepted        the number of events queued
     rejected        [{"index", "errors": [{"path", "message"}]}] for records that are no events; `index` counts from 0
-    warnings        of the same form, for audience entries left out of good records; absent when there are none
+    warnings        of the same form, for parts of good records that could not be read; absent when there are none
     rejected_count  the number of all rejected records; only when `rejected` does not list them all
-    warning_count   the number of all entries left out; only when `warnings` does not list them all
+    warning_count   the number of all parts left out; only when `warnings` does not list them all
 
 Everything else answers a problem, as `destination.api.problem_kinds` says; a path in its `errors` begins with the
 record's place, as in `[0].profile`.
@@ -29,6 +29,7 @@ from destination.composition.ingest import ingest, settings
 from destination.ingest.sources.body import MAX_NAME_LENGTH
 from destination.ingest.webhook import (
     Acceptance,
+    MethodNotAllowedError,
     NotJsonError,
     Submission,
     UnavailableError,
@@ -36,6 +37,8 @@ from destination.ingest.webhook import (
 )
 from destination.observation import measure
 from destination.queue import CORRELATION_ID
+
+METHOD = "POST"
 
 logger = Logger()
 metrics = Metrics()
@@ -46,7 +49,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     correlation_id = _correlation_id(event, context)
     logger.set_correlation_id(correlation_id)
     try:
-        submission = _submission(event, correlation_id)
+        submission = _submission(_posted(event), correlation_id)
         logger.append_keys(connection_id=submission.connection_id[:MAX_NAME_LENGTH])
         acceptance = ingest()(submission)
     except WebhookError as refused:
@@ -54,7 +57,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         status = KINDS[refused.kind].status
         logger.warning("events refused", extra={"status": status, "detail": refused.detail, **cause})
         measure(metrics, {"refused": 1}, {"stack": settings().stack_name, "status": str(status)})
-        return _refused(refused, correlation_id)
+        return _refused(refused, correlation_id, event.get("httpMethod"))
     counts = {"accepted": acceptance.accepted, "rejected": len(acceptance.rejected)}
     logger.info("events accepted", extra=counts)
     measure(metrics, counts, {"stack": settings().stack_name})
@@ -67,6 +70,13 @@ def _correlation_id(event: dict[str, Any], context: LambdaContext) -> str:
     return request_id if CORRELATION_ID.fullmatch(request_id) else context.aws_request_id
 
 
+def _posted(event: dict[str, Any]) -> dict[str, Any]:
+    """The request, if it is a POST; all else is refused before the connection is looked at, and tells nothing of it."""
+    if event.get("httpMethod") != METHOD:
+        raise MethodNotAllowedError(f"Use {METHOD}.")
+    return event
+
+
 def _submission(event: dict[str, Any], correlation_id: str) -> Submission:
     headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
     return Submission(
@@ -75,6 +85,7 @@ def _submission(event: dict[str, Any], correlation_id: str) -> Submission:
         content_type=headers.get("content-type"),
         content_encoding=headers.get("content-encoding"),
         body=_body(event),
+        is_text=not event.get("isBase64Encoded"),
         correlation_id=correlation_id,
     )
 
@@ -97,14 +108,19 @@ def _accepted(acceptance: Acceptance, correlation_id: str) -> dict[str, Any]:
         answer["warnings"] = by_record(warnings)
     if len(rejected) < len(acceptance.rejected):
         answer["rejected_count"] = len(acceptance.rejected)
-    if len(warnings) < len(acceptance.warnings):
-        answer["warning_count"] = len(acceptance.warnings)
+    if len(warnings) < acceptance.warning_count:
+        answer["warning_count"] = acceptance.warning_count
     return _response(202, "application/json", answer, correlation_id)
 
 
-def _refused(refused: WebhookError, correlation_id: str) -> dict[str, Any]:
+def _refused(refused: WebhookError, correlation_id: str, method: str | None) -> dict[str, Any]:
     answer = problem(KINDS[refused.kind], refused.detail, refused.problems, correlation_id)
-    return _response(answer["status"], CONTENT_TYPE, answer, correlation_id)
+    response = _response(answer["status"], CONTENT_TYPE, answer, correlation_id)
+    if isinstance(refused, MethodNotAllowedError):
+        response["headers"]["Allow"] = METHOD
+    if method == "HEAD":  # answered like GET, without a body (RFC 9110)
+        response["body"] = ""
+    return response
 
 
 def _response(status: int, content_type: str, body: dict[str, Any], correlation_id: str) -> dict[str, Any]:

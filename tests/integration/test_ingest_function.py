@@ -85,10 +85,13 @@ def test_every_body_is_an_envelope_of_its_own(stack: Aws) -> None:
 
 def test_one_broken_record_among_a_thousand_is_named_and_the_others_are_queued_in_order(stack: Aws) -> None:
     records: list[dict[str, Any]] = [{"id": str(number), "profile": {"text": "x" * 900}} for number in range(1000)]
-    records[417]["audiences"] = [{"id": "a", "status": "paused"}]
+    records[417] = {"audiences": [{"id": "a", "status": "paused"}]}
     answer = post(records, to="canonical")
     assert answer["statusCode"] == 202
-    error = {"path": "audiences[0].status", "message": "must be realized or exited"}
+    error = {
+        "path": "audiences[0].status",
+        "message": "must be realized or exited (existing counts as realized)",
+    }
     assert as_json(answer) == {"accepted": 999, "rejected": [{"index": 417, "errors": [error]}]}
     messages = stack.receive()
     assert all(len(one["Body"].encode()) <= MAX_MESSAGE_BYTES for one in messages)
@@ -99,7 +102,7 @@ def test_one_broken_record_among_a_thousand_is_named_and_the_others_are_queued_i
 
 
 def test_audience_entries_left_out_are_warned_of(stack: Aws) -> None:
-    record = {"segmentMembership": {"ups": {"a": {"status": "paused"}, "b": "x"}}}
+    record = {"email": "a@b.example", "segmentMembership": {"ups": {"a": {"status": "paused"}, "b": "x"}}}
     answer = post([PROFILE, record])
     assert as_json(answer)["accepted"] == 2
     ((warning),) = as_json(answer)["warnings"]
@@ -114,6 +117,19 @@ def test_a_body_may_come_encoded_in_base64(stack: Aws, body: str | bytes) -> Non
     assert post(body, to="canonical", is_base64=True)["statusCode"] == 202
     (envelope,) = queued(stack)
     assert [event.id for event in envelope.events] == ["é"]
+
+
+def test_a_body_in_another_charset_arrives_whole_or_not_at_all(stack: Aws) -> None:
+    headers = {**HEADERS, "Content-Type": "application/json; charset=ISO-8859-1"}
+    raw = json.dumps({"id": "Jörg"}, ensure_ascii=False).encode("latin-1")
+    assert post(raw, to="canonical", headers=headers, is_base64=True)["statusCode"] == 202
+    (envelope,) = queued(stack)
+    assert [event.id for event in envelope.events] == ["Jörg"]
+    replaced = post(raw.decode(errors="replace"), to="canonical", headers=headers)
+    assert "send UTF-8" in assert_problem(replaced, 400, "not-json")["detail"]
+    assert_problem(post(raw, to="canonical", is_base64=True), 400, "not-json")
+    unknown = post(raw, to="canonical", headers={**headers, "Content-Type": "text/json; charset=x"}, is_base64=True)
+    assert_problem(unknown, 415, "unsupported-media-type")
 
 
 def test_headers_are_known_in_any_case(stack: Aws) -> None:
@@ -172,14 +188,14 @@ LIMIT = 6 * 1024 * 1024
 def test_the_worst_of_records_have_an_answer_that_fits(stack: Aws) -> None:
     name = "\U0001f600" * 400
     entries = {f"{number}{name}": None for number in range(1_000)}
-    worst = {"segmentMembership": {name: entries}}
+    worst = {"email": "a@b.example", "segmentMembership": {name: entries}}
     answer = post([worst, *[7] * 10_000])
     assert answer["statusCode"] == 202
     assert len(answer["body"].encode()) < LIMIT
     found = as_json(answer)
     assert (found["accepted"], found["rejected_count"], found["warning_count"]) == (1, 10_000, 1_000)
     assert [len(found["rejected"]), found["warnings"]] == [1_000, []]
-    alone = post([worst, {"segmentMembership": {name: {name: None}}}])
+    alone = post([worst, {"email": "a@b.example", "segmentMembership": {name: {name: None}}}])
     assert len(alone["body"].encode()) < LIMIT
     assert "rejected_count" not in as_json(alone)
     assert (as_json(alone)["warning_count"], as_json(alone)["rejected"]) == (1_001, [])
@@ -188,9 +204,10 @@ def test_the_worst_of_records_have_an_answer_that_fits(stack: Aws) -> None:
 
 def test_problems_are_all_listed_up_to_the_limit_rejected_records_first(stack: Aws) -> None:
     entries = {str(number): None for number in range(MAX_ERRORS - 1)}
-    full = as_json(post([7, {"segmentMembership": {"ups": entries}}]))
+    record = {"email": "a@b.example", "segmentMembership": {"ups": entries}}
+    full = as_json(post([7, record]))
     assert full.keys() == {"accepted", "rejected", "warnings"}
-    cut = as_json(post([7, 7, {"segmentMembership": {"ups": entries}}]))
+    cut = as_json(post([7, 7, record]))
     assert cut.keys() == {"accepted", "rejected", "warnings", "warning_count"}
     assert (len(cut["rejected"]), len(cut["warnings"][0]["errors"])) == (2, MAX_ERRORS - 2)
     assert cut["warning_count"] == MAX_ERRORS - 1
@@ -199,7 +216,7 @@ def test_problems_are_all_listed_up_to_the_limit_rejected_records_first(stack: A
 def test_a_record_with_hundreds_of_thousands_of_audiences_is_rejected_as_one(stack: Aws) -> None:
     entries = {f"{number:06}": 0 for number in range(400_000)}
     answer = post([{}, {"segmentMembership": {"ups": entries}}], is_base64=True)
-    error = {"path": "segmentMembership", "message": "must not have more than 1000 audiences"}
+    error = {"path": "segmentMembership", "message": "must not have more than 10000 audiences"}
     assert as_json(answer) == {"accepted": 1, "rejected": [{"index": 1, "errors": [error]}]}
 
 
@@ -242,6 +259,27 @@ def test_disabling_holds_for_the_next_event(stack: Aws) -> None:
 
 def test_a_body_too_large_is_413(stack: Aws) -> None:
     assert_problem(post(b"[" + b" " * 6_000_000 + b"]", is_base64=True), 413, "too-large")
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS", "post"])
+def test_another_method_is_405_and_tells_nothing_of_the_connection(stack: Aws, method: str) -> None:
+    answers = [
+        app.handler(webhook_request(connection_id, None, headers) | {"httpMethod": method}, Context())
+        for connection_id in ("aep", "aep-disabled", "elsewhere", "a/b")
+        for headers in (HEADERS, {})
+    ]
+    assert all(answer == answers[0] for answer in answers)
+    assert answers[0]["headers"]["Allow"] == "POST"
+    if method == "HEAD":
+        assert (answers[0]["statusCode"], answers[0]["body"]) == (405, "")
+        assert answers[0]["headers"]["Content-Type"] == "application/problem+json"
+        return
+    assert assert_problem(answers[0], 405, "method-not-allowed")["detail"] == "Use POST."
+    assert queued(stack) == []
+
+
+def test_a_refused_post_says_nothing_of_other_methods(stack: Aws) -> None:
+    assert "Allow" not in post(PROFILE, headers={})["headers"]
 
 
 def test_other_content_is_415(stack: Aws) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 from testing.template import Template, of_type
 
-WEBHOOK = ("POST", "/connections/{connection_id}/events")
+WEBHOOK = ("X-AMAZON-APIGATEWAY-ANY-METHOD", "/connections/{connection_id}/events")
 
 ROUTES = {
     WEBHOOK: "IngestFunction",

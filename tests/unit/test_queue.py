@@ -9,8 +9,9 @@ import pytest
 from destination.domain.audience import AudienceKey
 from destination.domain.event import Membership, MembershipStatus, ProfileEvent
 from destination.domain.times import format_time
-from destination.ingest.sources.body import MAX_DEPTH, as_object
+from destination.ingest.sources.body import MAX_DEPTH, Losses, attributes
 from destination.queue import (
+    MAX_BATCH_BYTES,
     MAX_EVENT_BYTES,
     MAX_FIRST,
     MAX_MESSAGE_BYTES,
@@ -81,7 +82,7 @@ def test_the_events_of_a_body_are_numbered_through_its_messages_and_received_in_
 def test_the_largest_event_fits_beside_the_longest_ids() -> None:
     text = json.dumps("x" * (MAX_EVENT_BYTES - 2))
     ((_, body),) = pack("c" * 64, NOW, [text], envelope_id="e" * 64, first=MAX_FIRST - 1, correlation_id="r" * 64)
-    assert len(body) <= MAX_MESSAGE_BYTES
+    assert len(body) <= MAX_BATCH_BYTES
     assert DeadLetter(body, "", "").group == "c" * 64
 
 
@@ -123,9 +124,29 @@ def test_messages_are_filled_to_the_limit_in_order() -> None:
 def test_the_largest_event_there_may_be_fits_into_a_message_of_its_own() -> None:
     largest = json.dumps("x" * (MAX_EVENT_BYTES - 2))
     assert len(largest) == MAX_EVENT_BYTES
-    found = packed(largest, largest)
-    assert [count for count, _ in found] == [1, 1]
-    assert all(len(body) <= MAX_MESSAGE_BYTES for _, body in found)
+    found = packed("1", largest, largest, "2", "3")
+    assert [count for count, _ in found] == [1, 1, 1, 2]
+    assert all(len(body) <= MAX_BATCH_BYTES for _, body in found)
+
+
+def test_a_dead_letter_of_the_largest_event_is_stored_with_its_reason() -> None:
+    ((_, body),) = packed(json.dumps("x" * (MAX_EVENT_BYTES - 2)))
+    sqs = FakeSqs()
+    assert DeadLetters(sqs.client(), "https://letters").send([DeadLetter(body, "FAILED", "x" * 10_000)] * 2) == []
+    assert sqs.calls == [1, 1]
+
+
+def test_an_event_of_a_profile_in_all_audiences_of_a_sandbox_fits() -> None:
+    memberships = tuple(
+        Membership(
+            AudienceKey("ups", f"c3d0a6a1-5b7e-4c57-9a40-{number:012}"), MembershipStatus.REALIZED, NOW, "x" * 40
+        )
+        for number in range(4_000)
+    )
+    text = encode_event(replace(EVENT, memberships=memberships))
+    assert len(text) <= MAX_EVENT_BYTES
+    ((_, body),) = packed(text)
+    assert decode(body).events[0].memberships == memberships
 
 
 @pytest.mark.parametrize("first", [0, 8, 9, 99_999])
@@ -273,7 +294,7 @@ def test_a_text_that_no_parser_likes_is_refused(body: str) -> None:
 
 def test_a_profile_may_nest_as_deep_as_sources_let_it() -> None:
     deepest = json.loads('{"n":[' * (MAX_DEPTH // 2) + "]}" * (MAX_DEPTH // 2))
-    assert as_object(deepest) == deepest
+    assert attributes(deepest, "", Losses(), may_hold_halves=False) is deepest
     ((_, body),) = packed(encode_event(ProfileEvent(NOW, deepest, {}, (), NOW)))
     assert decode(body).events[0].profile == deepest
 

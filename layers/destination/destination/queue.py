@@ -31,10 +31,11 @@ if TYPE_CHECKING:
 
 VERSION = 1
 MAX_MESSAGE_BYTES = 256 * 1024
-MAX_EVENT_BYTES = MAX_MESSAGE_BYTES - 1024
-"""What one event may take: a message less its envelope."""
+"""Up to which messages are filled."""
 MAX_BATCH_BYTES = 1000 * 1024
 """Of bodies in one call: SQS takes 1 MiB, message attributes included."""
+MAX_EVENT_BYTES = MAX_BATCH_BYTES - 1024
+"""What one event may take: the largest message there may be, which it then has to itself, less its envelope."""
 MAX_BATCH_ENTRIES = 10
 SEND_ATTEMPTS = 3
 MAX_VISIBILITY_SECONDS = 43_200
@@ -150,9 +151,10 @@ def pack(
     attempt: int = 0,
     correlation_id: str | None = None,
 ) -> Iterator[tuple[int, str]]:
-    """Pack encoded events, in order, into as few messages as the size limit allows: (number of events, body).
+    """Pack encoded events, in order, into as few messages of MAX_MESSAGE_BYTES as take them: (number of events, body).
 
-    The events are numbered from `first` on; `attempt`: how often they have been dead letters.
+    An event that is larger has a message of its own. The events are numbered from `first` on; `attempt`: how often
+    they have been dead letters.
     """
     properties = {
         "v": VERSION,

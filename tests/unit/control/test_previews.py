@@ -209,7 +209,7 @@ def test_records_are_rejected_as_at_the_webhook() -> None:
     world.now += timedelta(hours=1)
     body = [{"profile": []}, {"profile": {"email": "a\ud800"}}, {"profile": {"email": "ada@example.org"}}]
     shown = previews(world)("connection-1", json.dumps(body).encode())
-    assert [(index, one.path) for index, one in sorted(shown.rejected)] == [(0, "profile"), (1, "")]
+    assert [(index, one.path) for index, one in sorted(shown.rejected)] == [(0, "profile"), (1, "profile.email")]
     assert shown.ignored == (2,)
 
 

@@ -26,7 +26,7 @@ from destination.ingest.webhook import (
     UnsupportedTypeError,
     WebhookError,
 )
-from destination.queue import MAX_EVENT_BYTES, EventQueue, decode
+from destination.queue import MAX_EVENT_BYTES, MAX_MESSAGE_BYTES, EventQueue, decode
 from destination.store.ingress import Ingress, Ingresses
 from testing.sqs import FakeSqs
 
@@ -93,9 +93,9 @@ def test_events_are_queued_in_order_with_the_time_of_their_receipt() -> None:
 
 def test_the_messages_of_a_body_are_one_envelope_and_number_its_events() -> None:
     webhook = Webhook()
-    large = {"text": "x" * (MAX_EVENT_BYTES // 2 - 500)}
+    large = {"text": "x" * (MAX_MESSAGE_BYTES // 2 - 500)}
     records: list[object] = [{"id": str(number), "profile": large} for number in range(5)]
-    records[1] = {"id": 7}
+    records[1] = 7
     webhook.ingest(submission(records))
     webhook.ingest(submission(records[:1]))
     found = [decode(body) for body in webhook.sqs.bodies()]
@@ -247,6 +247,24 @@ def test_other_content_is_refused(content_type: str) -> None:
         Webhook().ingest(submission(content_type=content_type))
 
 
+def test_a_body_is_read_in_the_charset_that_it_announces() -> None:
+    webhook = Webhook()
+    body = json.dumps([{"id": "Jörg"}], ensure_ascii=False).encode("latin-1")
+    assert webhook.ingest(submission(body, content_type="application/json; charset=ISO-8859-1")).accepted == 1
+    assert webhook.queued() == ["Jörg"]
+
+
+def test_a_charset_that_is_unknown_or_not_that_of_the_body_is_refused() -> None:
+    webhook = Webhook()
+    with pytest.raises(UnsupportedTypeError, match=r"utf-8, utf-16, iso-8859-1, windows-1252"):
+        webhook.ingest(submission([{}], content_type="application/json; charset=EBCDIC"))
+    with pytest.raises(NotJsonError, match="charset"):
+        webhook.ingest(submission(b"[{}", content_type="application/json; charset=utf-16"))
+    with pytest.raises(NotJsonError, match="charset"):
+        webhook.ingest(submission('[{"id": "Jörg"}]'.encode("latin-1")))
+    assert webhook.sqs.sent == []
+
+
 @pytest.mark.parametrize("encoding", ["gzip", "br", "deflate"])
 def test_a_body_that_is_encoded_is_refused(encoding: str) -> None:
     with pytest.raises(UnsupportedTypeError, match="Content-Encoding"):
@@ -264,10 +282,12 @@ def test_a_broken_record_is_named_and_never_loses_the_good_ones() -> None:
     webhook = Webhook()
     records: list[object] = [{"id": str(number)} for number in range(1000)]
     records[417] = {"id": "417", "audiences": [{"id": "a", "status": "paused"}]}
+    records[418] = {"id": "418", "audiences": [{"id": "a", "status": "paused"}], "profile": {"firstName": "Ada"}}
     acceptance = webhook.ingest(submission(records))
     assert acceptance.accepted == 999
     ((index, problem),) = acceptance.rejected
     assert (index, problem.path) == (417, "audiences[0].status")
+    assert [(index, problem.path) for index, problem in acceptance.warnings] == [(418, "audiences[0].status")]
     assert webhook.queued() == [str(number) for number in range(1000) if number != 417]
 
 
@@ -276,20 +296,22 @@ def test_records_that_no_message_can_hold_are_rejected_in_their_place() -> None:
     records = [
         {"id": "0"},
         {"id": "1", "profile": {"text": "x" * MAX_EVENT_BYTES}},
-        {"id": "2", "profile": {"text": "\ud800"}},
-        {"id": 3},
+        {"id": "2", "profile": {"text": "\ud800", "more": 1}},
+        3,
         {"id": "4"},
     ]
     acceptance = webhook.ingest(submission(records))
-    assert [index for index, _ in acceptance.rejected] == [1, 2, 3]
-    assert webhook.queued() == ["0", "4"]
+    assert [index for index, _ in acceptance.rejected] == [1, 3]
+    assert webhook.queued() == ["0", "2", "4"]
 
 
 def test_audience_entries_left_out_are_warned_of() -> None:
     webhook = Webhook(source_format="aep")
-    acceptance = webhook.ingest(submission([{}, {"segmentMembership": {"ups": {"a": {"status": "paused"}}}}]))
+    record = {"email": "a@b.example", "segmentMembership": {"ups": {"a": {"status": "paused"}}}}
+    acceptance = webhook.ingest(submission([{}, record]))
     assert acceptance.accepted == 2
     assert [(index, problem.path) for index, problem in acceptance.warnings] == [(1, "segmentMembership.ups.a.status")]
+    assert acceptance.warning_count == 1
 
 
 def test_a_body_without_any_event_is_refused_with_every_record() -> None:
@@ -321,4 +343,4 @@ def test_a_queue_that_stored_some_of_a_body_says_which_were_not() -> None:
 
 def test_every_refusal_is_of_a_kind_that_the_interface_has() -> None:
     statuses = [KINDS[error.kind].status for error in WebhookError.__subclasses__()]
-    assert sorted(statuses) == [400, 400, 401, 404, 409, 413, 415, 503, 503]
+    assert sorted(statuses) == [400, 400, 401, 404, 405, 409, 413, 415, 503, 503]

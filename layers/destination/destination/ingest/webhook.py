@@ -11,6 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from destination.domain.connection import OPEN
 from destination.domain.problem import Problem
+from destination.ingest.charset import CHARSETS, UnknownCharsetError, WrongCharsetError, in_utf8
 from destination.ingest.sources import FORMATS
 from destination.ingest.sources.body import (
     MAX_RECORDS,
@@ -37,10 +38,11 @@ class WebhookError(Exception):
 
     WebhookError
      ├─ UnknownConnectionError   not-found
+     ├─ MethodNotAllowedError    method-not-allowed       not a POST
      ├─ UnauthorizedError        unauthorized             no ingest token, or a wrong one
      ├─ NotEnabledError          not-enabled              the connection is a draft or disabled
      ├─ BodyTooLargeError        too-large
-     ├─ UnsupportedTypeError     unsupported-media-type   the content type is not JSON
+     ├─ UnsupportedTypeError     unsupported-media-type   the content type is not JSON, or of an unknown charset
      ├─ NotJsonError             not-json
      ├─ NoEventsError            no-events                no record of the body is an event; `problems` say why
      ├─ QueueUnavailableError    unavailable              try again; events with ids are not told twice
@@ -57,6 +59,10 @@ class WebhookError(Exception):
 
 class UnknownConnectionError(WebhookError):
     kind = "not-found"
+
+
+class MethodNotAllowedError(WebhookError):
+    kind = "method-not-allowed"
 
 
 class UnauthorizedError(WebhookError):
@@ -99,7 +105,10 @@ class UnavailableError(WebhookError):
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """A request to the webhook. `correlation_id`: what its events are followed by, through the queue to Marketo."""
+    """A request to the webhook. `correlation_id`: what its events are followed by, through the queue to Marketo.
+
+    `is_text`: the body was read as UTF-8 before it came here, and written as UTF-8 again.
+    """
 
     connection_id: str
     authorization: str | None
@@ -107,18 +116,20 @@ class Submission:
     body: bytes
     content_encoding: str | None = None
     correlation_id: str | None = None
+    is_text: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Acceptance:
     """What became of a body: the number of events queued, the records refused, and what was left out of good ones.
 
-    Each problem stands with the index of its record in the body.
+    Each problem stands with the index of its record in the body. `warnings` are the first of `warning_count`.
     """
 
     accepted: int
     rejected: tuple[tuple[int, Problem], ...]
     warnings: tuple[tuple[int, Problem], ...]
+    warning_count: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,8 +149,11 @@ class AcceptEvents:
         source_format = self._admit(submission)
         times = RecordTimes(self.clock())
         try:
-            parsed = FORMATS[source_format](submission.body, times)
-        except UnreadableBodyError as error:
+            body = in_utf8(submission.body, submission.content_type, is_text=submission.is_text)
+            parsed = FORMATS[source_format](body, times)
+        except UnknownCharsetError as error:
+            raise UnsupportedTypeError(f"Send one of the charsets {', '.join(CHARSETS)}.") from error
+        except (UnreadableBodyError, WrongCharsetError) as error:
             raise NotJsonError(f"{error}.") from error
         except TooManyRecordsError as error:
             raise BodyTooLargeError(f"The body has more than {MAX_RECORDS} records; send fewer at a time.") from error
@@ -147,7 +161,8 @@ class AcceptEvents:
         if parsed.rejected and not texts:
             raise NoEventsError("No record of the body is an event.", [_in_body(*one) for one in parsed.rejected])
         self._store(submission, times, texts)
-        return Acceptance(len(texts), tuple(sorted(parsed.rejected, key=_index)), tuple(parsed.warnings))
+        rejected = tuple(sorted(parsed.rejected, key=_index))
+        return Acceptance(len(texts), rejected, tuple(parsed.warnings), parsed.warning_count)
 
     def _admit(self, submission: Submission) -> str:
         ingress = self._ingress(submission.connection_id)
@@ -207,15 +222,10 @@ def encoded(parsed: Parsed) -> list[tuple[int, str]]:
     """The events' wire form, with their indices; those that no message can hold join the rejected ones."""
     texts = []
     for index, event in parsed.events:
-        try:
-            text = encode_event(event)
-        except ValueError:
-            parsed.rejected.append((index, Problem("", "has a string that is not valid Unicode (a lone surrogate)")))
-            continue
+        text = encode_event(event)
         if len(text) > MAX_EVENT_BYTES:
-            parsed.rejected.append(
-                (index, Problem("", f"is larger than {MAX_EVENT_BYTES} bytes; map fewer attributes"))
-            )
+            message = f"must not be larger than {MAX_EVENT_BYTES} bytes as it is stored; map fewer attributes"
+            parsed.rejected.append((index, Problem("", message)))
         else:
             texts.append((index, text))
     return texts

@@ -1,6 +1,7 @@
 """Experience Platform's HTTP API destination: memberships, identities and attributes as it exports them."""
 
 import json
+import math
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
@@ -10,7 +11,18 @@ from destination.domain.audience import AudienceKey
 from destination.domain.event import Membership, MembershipStatus, ProfileEvent
 from destination.domain.problem import Problem
 from destination.ingest.sources.aep import parse
-from destination.ingest.sources.body import MAX_AUDIENCES, Parsed, RecordTimes
+from destination.ingest.sources.body import (
+    MAX_AUDIENCES,
+    MAX_AUDIENCES_OF_BODY,
+    MAX_ENTRIES,
+    MAX_IDENTITIES,
+    MAX_NAMESPACES,
+    MAX_PATH_LENGTH,
+    MAX_WARNINGS,
+    Parsed,
+    RecordTimes,
+)
+from destination.queue import encode_event
 
 NOW = datetime(2026, 11, 21, 10, tzinfo=UTC)
 REALIZED, EXITED = MembershipStatus.REALIZED, MembershipStatus.EXITED
@@ -126,13 +138,29 @@ def test_namespaces_of_identities_are_one_in_either_case() -> None:
 
 
 @pytest.mark.parametrize(
+    ("entry", "status"),
+    [
+        ({}, REALIZED),
+        ({"status": None}, REALIZED),
+        ({"lastQualificationTime": "2026-11-20T10:00:00Z"}, REALIZED),
+        ({"status": "Realized"}, REALIZED),
+        ({"status": "EXISTING"}, REALIZED),
+        ({"status": "Exited"}, EXITED),
+    ],
+)
+def test_a_status_is_realized_unless_it_says_otherwise_in_any_case(entry: object, status: MembershipStatus) -> None:
+    parsed = read({"segmentMembership": {"ups": {"a": entry}}})
+    assert [one.status for one in only(parsed).memberships] == [status]
+    assert not parsed.warnings
+
+
+@pytest.mark.parametrize(
     ("entry", "path"),
     [
         ({"status": "paused"}, ".status"),
-        ({"status": "Realized"}, ".status"),
-        ({"status": None}, ".status"),
+        ({"status": ""}, ".status"),
         ({"status": ["realized"]}, ".status"),
-        ({}, ".status"),
+        ({"status": "exi\ud83d"}, ".status"),
         ("realized", ""),
         (None, ""),
         ([], ""),
@@ -158,19 +186,101 @@ def test_an_audience_entry_that_is_wrong_is_left_out_with_a_warning(entry: objec
         ({"identityMap": {"email": "ada@example.org"}}, "identityMap.email"),
         ({"identityMap": {"email": {"id": "ada@example.org"}}}, "identityMap.email"),
         ({"identityMap": {"email": ["ada@example.org"]}}, "identityMap.email[0]"),
-        ({"identityMap": {"email": [{"id": "a@b.example"}, {"id": 7}]}}, "identityMap.email[1]"),
         ({"identityMap": {"email": [{}]}}, "identityMap.email[0]"),
+        ({"identityMap": {"email": [{"id": "half \ud83d"}]}}, "identityMap.email[0]"),
+        ({"identityMap": {"half \ud83d": [{"id": "a@b.example"}]}}, "identityMap.half \ufffd"),
+        ({"segmentMembership": {"ups": {"half \ud83d": {}}}}, "segmentMembership.ups.half \ufffd"),
+        ({"note": "half \ud83d"}, "note"),
+        ({"half \ud83d": "note"}, "half \ufffd"),
+        ({"score": math.nan}, "score"),
         ("profile", ""),
         (None, ""),
         ([PROFILE], ""),
     ],
 )
-def test_a_record_that_is_wrong_is_rejected_by_itself(record: object, path: str) -> None:
+def test_a_record_of_which_nothing_can_be_read_is_rejected_by_itself(record: object, path: str) -> None:
     parsed = read(PROFILE, record, PROFILE)
     assert [index for index, _ in parsed.events] == [0, 2]
     ((index, problem),) = parsed.rejected
     assert (index, problem.path) == (1, path)
-    assert problem.message.startswith("must be")
+    assert problem.message.startswith("must")
+    assert not parsed.warnings
+
+
+@pytest.mark.parametrize(
+    ("part", "path"),
+    [
+        ({"segmentMembership": []}, "segmentMembership"),
+        ({"segmentMembership": {"ups": ["a"], "crm": {}}}, "segmentMembership.ups"),
+        ({"segmentMembership": {"ups": {"a": "realized"}}}, "segmentMembership.ups.a"),
+        ({"segmentMembership": {"\ud83d": {"a": {}}}}, "segmentMembership.\ufffd.a"),
+        ({"identityMap": "ada"}, "identityMap"),
+        ({"identityMap": {"email": {"id": "ada@example.org"}}}, "identityMap.email"),
+        ({"identityMap": {"crm": [{"xid": "x"}]}}, "identityMap.crm[0]"),
+        ({"identityMap": {"crm": [{"id": True}]}}, "identityMap.crm[0]"),
+        ({"identityMap": {"crm": [{"id": 1.5}]}}, "identityMap.crm[0]"),
+        ({"identityMap": {"crm": [{"id": 1e300}]}}, "identityMap.crm[0]"),
+        ({"_tenant": {"note": "great \ud83d", "good": "\U0001f600"}}, "_tenant.note"),
+        ({"_tenant": {"notes": ["a", "\udc00"]}}, "_tenant.notes[1]"),
+        ({"_tenant": {"amount": math.inf}}, "_tenant.amount"),
+        ({"_tenant": json.loads("[" * 40 + "]" * 40)}, "_tenant" + "[0]" * 31),
+    ],
+)
+def test_a_part_that_is_wrong_is_left_out_with_a_warning(part: Mapping[str, object], path: str) -> None:
+    parsed = read(PROFILE, {"email": "ada@example.org", **part})
+    assert parsed.events[1][1].profile["email"] == "ada@example.org"
+    assert [(index, problem.path) for index, problem in parsed.warnings] == [(1, path)]
+    assert parsed.warning_count == 1
+    assert not parsed.rejected
+    encode_event(parsed.events[1][1])
+
+
+def test_what_is_left_of_attributes_stays_in_its_place() -> None:
+    notes = ["a", "\ud83d", {"b": math.nan, "c": 1}]
+    event = only(read({"_tenant": {"note": "\ud83d", "notes": notes}, "name": "Zoë \U0001f600"}))
+    assert event.profile == {"_tenant": {"notes": ["a", None, {"c": 1}]}, "name": "Zoë \U0001f600"}
+
+
+def test_a_whole_number_as_an_id_is_its_text() -> None:
+    ids = [{"id": 12345}, {"id": 417.0}, {"id": -1}, {"id": 10**30}, {"id": True}, {"id": "12345"}]
+    assert only(read({"identityMap": {"crmid": ids}})).identities == {"crmid": ("12345", "417", "-1", f"{10**30}")}
+
+
+def test_identities_that_are_too_many_are_left_out_with_a_warning() -> None:
+    ids = [{"id": str(number)} for number in range(MAX_IDENTITIES + 1)]
+    parsed = read({"identityMap": {"crm": ids}})
+    assert only(parsed).identities == {"crm": tuple(one["id"] for one in ids[:MAX_IDENTITIES])}
+    assert [problem.path for _, problem in parsed.warnings] == ["identityMap.crm"]
+    parsed = read({"identityMap": {"crm": [{"id": "1"}] * (MAX_ENTRIES + 1)}})
+    assert only(parsed).identities == {"crm": ("1",)}
+    assert [problem.path for _, problem in parsed.warnings] == [f"identityMap.crm[{MAX_ENTRIES}]"]
+    parsed = read({"identityMap": {str(number): [{"id": "1"}] for number in range(MAX_NAMESPACES + 1)}})
+    assert len(only(parsed).identities) == MAX_NAMESPACES
+    assert [problem.path for _, problem in parsed.warnings] == ["identityMap"]
+
+
+def test_warnings_are_kept_up_to_a_number_and_counted_beyond_it() -> None:
+    bad = {"segmentMembership": {"ups": {f"{number}": 7 for number in range(MAX_WARNINGS - 1)}}, "email": "a@b.example"}
+    parsed = read(bad, bad)
+    assert (len(parsed.warnings), parsed.warning_count) == (MAX_WARNINGS, 2 * MAX_WARNINGS - 2)
+    assert [index for index, _ in parsed.warnings] == [0] * (MAX_WARNINGS - 1) + [1]
+
+
+def test_a_profile_may_be_in_all_audiences_of_a_sandbox() -> None:
+    entry = {"lastQualificationTime": "2026-11-20T10:00:00Z", "status": "realized"}
+    audiences = {f"c3d0a6a1-5b7e-4c57-9a40-6f1f2f8e{number:04}": entry for number in range(4_000)}
+    event = only(read({**PROFILE, "segmentMembership": {"ups": audiences}}))
+    assert [one.audience.id for one in event.memberships] == list(audiences)
+
+
+def test_a_body_may_have_so_many_audience_entries_and_no_more() -> None:
+    many: dict[str, object] = {"segmentMembership": {"ups": {str(number): {} for number in range(MAX_AUDIENCES)}}}
+    count = MAX_AUDIENCES_OF_BODY // MAX_AUDIENCES
+    parsed = read(*[many] * count, {"segmentMembership": {"ups": {"a": {}}}}, {"email": "a@b.example"})
+    assert [index for index, _ in parsed.events] == [*range(count), count + 1]
+    ((index, problem),) = parsed.rejected
+    assert (index, problem.path) == (count, "segmentMembership")
+    assert "send fewer" in problem.message
 
 
 def test_a_record_may_have_so_many_audiences_and_no_more() -> None:
@@ -189,11 +299,13 @@ def test_a_long_name_is_cut_in_a_path() -> None:
         {"segmentMembership": {long: 7}},
         {"identityMap": {long: 7}},
     )
-    assert [one.path for _, one in parsed.warnings] == [
+    assert [one.path for _, one in parsed.rejected] == [
         f"segmentMembership.{cut}.{cut}",
-        f"segmentMembership.{cut}.{'n' * 100}",
+        f"segmentMembership.{cut}",
+        f"identityMap.{cut}",
     ]
-    assert [one.path for _, one in parsed.rejected] == [f"segmentMembership.{cut}", f"identityMap.{cut}"]
+    deep = read({"a": 1, **json.loads(f'{{"{"n" * 99}":' * 5 + "NaN" + "}" * 5)})
+    assert [len(one.path) for _, one in deep.warnings] == [MAX_PATH_LENGTH + 1]
 
 
 def test_problems_never_show_a_value() -> None:

@@ -1,6 +1,7 @@
 """A body into records: every container that sources use, and what is left of a body that is broken."""
 
 import json
+import math
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -8,14 +9,19 @@ import pytest
 from destination.ingest.sources.body import (
     MAX_DEPTH,
     MAX_IDENTITIES,
+    MAX_INNER,
     MAX_RECORDS,
     Broken,
+    Losses,
     RecordError,
     RecordTimes,
     TooManyRecordsError,
     UnreadableBodyError,
     as_object,
+    attributes,
     distinct,
+    identifier,
+    may_hold_halves,
     records,
 )
 
@@ -89,12 +95,21 @@ def test_a_broken_array_with_a_record_a_line_keeps_the_others_and_their_numbers(
     assert [one if isinstance(one, dict) else type(one) for one in found] == [ONE, Broken, {"n": {"m": []}}]
 
 
-def test_a_number_that_json_does_not_have_costs_its_own_record_only() -> None:
-    found = records(b'[{"n":1},{"n":NaN},{"n":-Infinity},{"n":1e999},{"n":[{"m":[NaN]}]},{"n":2}]', "profiles")
-    assert [as_object(found[0]), as_object(found[5])] == [ONE, TWO]
-    for one in found[1:5]:
-        with pytest.raises(RecordError, match="NaN"):
-            as_object(one)
+def read(record: object, losses: Losses, *, may_hold_halves: bool = False) -> dict[str, object]:
+    assert isinstance(record, dict)
+    return attributes(record, "", losses, may_hold_halves=may_hold_halves)
+
+
+@pytest.mark.parametrize("number", ["NaN", "-Infinity", "1e999", "9" * 400])
+def test_a_number_that_json_does_not_have_costs_itself_alone(number: str) -> None:
+    (record,) = records(f'[{{"n":{number},"m":[{{"n":{number}}},{number}],"o":1}}]'.encode(), "profiles")
+    losses = Losses()
+    if number.startswith("9"):
+        assert read(record, losses) is record
+        return
+    assert read(record, losses) == {"m": [{}, None], "o": 1}
+    assert [one.path for one in losses.problems] == ["n", "m[0].n", "m[1]"]
+    assert all("NaN" in one.message for one in losses.problems)
 
 
 @pytest.mark.parametrize("record", [None, True, 7, "text", [], [{"n": 1}], Broken("not JSON")])
@@ -103,11 +118,57 @@ def test_a_record_is_an_object(record: object) -> None:
         as_object(record)
 
 
-def test_a_record_nests_to_a_bounded_depth() -> None:
+def test_attributes_nest_to_a_bounded_depth() -> None:
     deepest = json.loads('{"n":[' * (MAX_DEPTH // 2) + "]}" * (MAX_DEPTH // 2))
-    assert as_object(deepest) == deepest
-    with pytest.raises(RecordError, match=f"{MAX_DEPTH} levels"):
-        as_object({"n": deepest})
+    losses = Losses()
+    assert read(deepest, losses) is deepest
+    found = read({"m": [deepest], "o": 1}, losses)
+    assert found["o"] == 1
+    assert json.dumps(found).count("{") + json.dumps(found).count("[") == MAX_DEPTH
+    (problem,) = losses.problems
+    assert f"{MAX_DEPTH} levels" in problem.message
+
+
+def test_attributes_may_hold_so_many_objects_and_lists_and_no_more() -> None:
+    most: dict[str, object] = {"n": [[]] * (MAX_INNER - 1)}
+    assert read(most, Losses()) is most
+    with pytest.raises(RecordError, match=f"{MAX_INNER} objects"):
+        read({"n": [math.nan, *[[]] * MAX_INNER]}, Losses())
+
+
+def test_attributes_are_looked_at_for_halves_only_where_the_body_can_hold_any() -> None:
+    assert [may_hold_halves(body) for body in (b"{}", b'"\\uD83D"', b'"\\ud83d"', "😀".encode())] == [
+        False,
+        True,
+        True,
+        False,
+    ]
+    whole, half = {"a": "😀", "b": 1}, {"a": "\ud83d", "b": 1}
+    losses = Losses()
+    assert read(whole, losses, may_hold_halves=True) is whole
+    assert losses.count == 0
+    assert read(half, losses, may_hold_halves=True) == {"b": 1}
+    assert losses.count == 1
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("C-17", "C-17"),
+        ("é", "é"),
+        ("\ud83d", None),
+        (17, "17"),
+        (17.0, "17"),
+        (float(2**53), None),
+        (1.5, None),
+        (math.inf, None),
+        (True, None),
+        (None, None),
+        ([17], None),
+    ],
+)
+def test_an_id_is_text_or_a_whole_number(value: object, text: str | None) -> None:
+    assert identifier(value) == text
 
 
 @pytest.mark.timeout(10)
@@ -147,16 +208,19 @@ def test_a_body_may_have_so_many_records_and_no_more() -> None:
 
 def test_a_namespace_may_have_so_many_identities_and_no_more() -> None:
     ids = [str(number) for number in range(MAX_IDENTITIES)]
-    assert distinct([*ids, *ids], "identities.crm") == tuple(ids)
-    with pytest.raises(RecordError, match="100 identities"):
-        distinct([*ids, "one more"], "identities.crm")
+    losses = Losses()
+    assert distinct([*ids, *ids], "identities.crm", losses) == tuple(ids)
+    assert losses.count == 0
+    assert distinct([*ids, "one more"], "identities.crm", losses) == tuple(ids)
+    assert [one.path for one in losses.problems] == ["identities.crm"]
 
 
-def test_an_endless_integer_costs_its_record_alone() -> None:
-    good, endless = records(b'[{"a": 1}, {"a": ' + b"9" * 5_000 + b"}]", "events")
-    assert as_object(good) == {"a": 1}
-    with pytest.raises(RecordError, match="range"):
-        as_object(endless)
+def test_an_endless_integer_costs_itself_alone() -> None:
+    (record,) = records(b'{"a": 1, "b": ' + b"9" * 5_000 + b"}", "events")
+    losses = Losses()
+    assert read(record, losses) == {"a": 1}
+    assert [one.path for one in losses.problems] == ["b"]
+    assert "range" in losses.problems[0].message
 
 
 def test_a_record_in_a_row_may_stand_on_several_lines() -> None:

@@ -92,39 +92,101 @@ def audience(**changes: object) -> dict[str, object]:
     ("record", "path"),
     [
         ({"profile": []}, "profile"),
-        ({"profile": None}, "profile"),
+        ({"profile": {"note": "\ud83d"}}, "profile.note"),
         ({"profile": "ada"}, "profile"),
-        ({"id": 7}, "id"),
+        ({"id": 1.5}, "id"),
+        ({"id": "\ud83d"}, "id"),
         ({"occurred_at": 1762000000}, "occurred_at"),
         ({"occurred_at": "2026-11-21"}, "occurred_at"),
         ({"audiences": {}}, "audiences"),
-        ({"audiences": None}, "audiences"),
         ({"audiences": ["a"]}, "audiences[0]"),
-        (audience(id=""), "audiences[1].id"),
-        (audience(id=7), "audiences[1].id"),
-        (audience(namespace=""), "audiences[1].namespace"),
-        (audience(namespace=None), "audiences[1].namespace"),
-        (audience(status="existing"), "audiences[1].status"),
-        (audience(status=None), "audiences[1].status"),
-        (audience(status=["realized"]), "audiences[1].status"),
-        (audience(at=7), "audiences[1].at"),
-        (audience(title="Webinar"), "audiences[1].title"),
         ({"identities": []}, "identities"),
-        ({"identities": None}, "identities"),
         ({"identities": {"email": "ada@example.org"}}, "identities.email"),
-        ({"identities": {"email": [7]}}, "identities.email"),
-        ({"profiles": []}, "profiles"),
+        ({"identities": {"email": [{"id": "ada@example.org"}]}}, "identities.email[0]"),
+        ({"profil": {}}, "profil"),
         (None, ""),
         ([], ""),
         ("event", ""),
     ],
 )
-def test_a_record_that_is_wrong_is_rejected_by_itself_with_its_path(record: object, path: str) -> None:
+def test_a_record_of_which_nothing_can_be_read_is_rejected_by_itself(record: object, path: str) -> None:
     parsed = read(EVENT, record, EVENT)
     assert [index for index, _ in parsed.events] == [0, 2]
     ((index, problem),) = parsed.rejected
     assert (index, problem.path) == (1, path)
     assert problem.message
+    assert not parsed.warnings
+
+
+@pytest.mark.parametrize(
+    ("changes", "path"),
+    [
+        ({"id": ""}, ".id"),
+        ({"id": 1.5}, ".id"),
+        ({"id": "\ud83d"}, ".id"),
+        ({"namespace": ""}, ".namespace"),
+        ({"namespace": ["ups"]}, ".namespace"),
+        ({"status": "paused"}, ".status"),
+        ({"status": ["realized"]}, ".status"),
+        ({"at": 7}, ".at"),
+    ],
+)
+def test_a_membership_that_is_wrong_is_left_out_with_a_warning(changes: dict[str, object], path: str) -> None:
+    parsed = read(EVENT, audience(**changes))
+    assert [one.audience.id for one in parsed.events[1][1].memberships] == ["a"]
+    assert [(index, one.path) for index, one in parsed.warnings] == [(1, f"audiences[1]{path}")]
+    assert not parsed.rejected
+
+
+@pytest.mark.parametrize(
+    ("part", "path"),
+    [
+        ({"profile": "ada"}, "profile"),
+        ({"profile": {"email": "a@b.example", "notes": ["\ud83d"]}}, "profile.notes[0]"),
+        ({"audiences": {}}, "audiences"),
+        ({"identities": []}, "identities"),
+        ({"identities": {"email": "ada@example.org", "crm": ["C-17"]}}, "identities.email"),
+        ({"identities": {"crm": [True, "C-17"]}}, "identities.crm[0]"),
+        ({"occurred_at": 1762000000}, "occurred_at"),
+        ({"id": ["event-1"]}, "id"),
+    ],
+)
+def test_a_part_that_is_wrong_is_left_out_with_a_warning(part: Mapping[str, object], path: str) -> None:
+    parsed = read({**EVENT, **part})
+    event = only(parsed)
+    assert sum(map(bool, (event.profile, event.memberships, event.identities))) >= 2
+    assert [one.path for _, one in parsed.warnings] == [path]
+
+
+def test_an_unreadable_time_of_an_event_counts_as_that_of_its_receipt() -> None:
+    assert only(read({**EVENT, "occurred_at": "2026-11-21"})).at == NOW
+
+
+def test_whole_numbers_are_ids() -> None:
+    event = only(read({"id": 7, "identities": {"crm": [17, 17.0, "17"]}, "audiences": [{"id": 4410}]}))
+    assert (event.id, event.identities) == ("7", {"crm": ("17",)})
+    assert event.memberships == (Membership(AudienceKey("ups", "4410"), MembershipStatus.REALIZED, NOW),)
+
+
+def test_null_is_as_good_as_nothing() -> None:
+    nothing = dict.fromkeys(("id", "occurred_at", "profile", "identities", "audiences"))
+    parsed = read(nothing, {"audiences": [{"id": "a", "namespace": None, "status": None, "at": None, "name": None}]})
+    assert [len(event.memberships) for _, event in parsed.events] == [0, 1]
+    assert (parsed.rejected, parsed.warnings) == ([], [])
+
+
+@pytest.mark.parametrize(("word", "status"), [("Existing", "realized"), ("REALIZED", "realized"), ("Exited", "exited")])
+def test_status_words_are_known_in_any_case(word: str, status: str) -> None:
+    assert [one.status for one in only(read({"audiences": [{"id": "a", "status": word}]})).memberships] == [status]
+
+
+def test_an_unknown_property_is_warned_of_with_the_known_ones() -> None:
+    parsed = read({"profile": {"a": 1}, "audience": [], "audiences": [{"id": "a", "titel": "Webinar"}]})
+    assert len(only(parsed).memberships) == 1
+    assert [(one.path, one.message) for _, one in parsed.warnings] == [
+        ("audience", "is not a known property; known are audiences, id, identities, occurred_at, profile"),
+        ("audiences[0].titel", "is not a known property; known are at, id, name, namespace, status"),
+    ]
 
 
 def test_a_record_may_have_so_many_audiences_and_no_more() -> None:
@@ -137,7 +199,9 @@ def test_a_record_may_have_so_many_audiences_and_no_more() -> None:
 def test_a_long_name_is_cut_in_a_path() -> None:
     long, cut = "n" * 101, "n" * 100 + "…"
     parsed = read({long: 1}, {"audiences": [{long: 1}]}, {"identities": {long: 7}})
-    assert [one.path for _, one in parsed.rejected] == [cut, f"audiences[0].{cut}", f"identities.{cut}"]
+    assert [one.path for _, one in parsed.rejected] == [cut, "audiences[0].id", f"identities.{cut}"]
+    parsed = read({long: 1, "audiences": [{"id": "a", long: 1}]})
+    assert [one.path for _, one in parsed.warnings] == [cut, f"audiences[0].{cut}"]
 
 
 @pytest.mark.parametrize(("given", "name"), [("Spring", "Spring"), (None, None), (["Spring"], None)])

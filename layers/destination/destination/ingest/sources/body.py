@@ -1,8 +1,9 @@
 """What all source formats have in common: a body of JSON records, each an event or rejected by itself."""
 
+import json
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import islice
@@ -10,13 +11,16 @@ from json import JSONDecodeError, JSONDecoder
 from math import isfinite
 from typing import Any
 
-from destination.domain.event import ProfileEvent
+from destination.domain.event import MembershipStatus, ProfileEvent
 from destination.domain.problem import Problem
 from destination.domain.times import parse_time
+from destination.ingest.sources.lookalikes import AGGREGATED
 
 MAX_DEPTH = 32
-"""How deep a record may nest; profiles are a handful of levels deep."""
+"""How deep attributes may nest; profiles are a handful of levels deep."""
 
+MAX_INNER = 100_000
+"""How many objects and lists attributes may hold; a thousand times what a profile has, and no message is larger."""
 
 MAX_RECORD_LENGTH = 400_000
 """Characters, white space included, of a record that is one among others in a row."""
@@ -33,14 +37,37 @@ MAX_RECORDS = 20_000
 MAX_IDENTITIES = 100
 """How many ids a profile may have in a namespace; each may become a person (Adobe's identity graphs hold 50)."""
 
-MAX_AUDIENCES = 1_000
-"""How many audience entries a record may have; every one that is left out of its event is a problem to be told."""
+MAX_ENTRIES = 1_000
+"""How many ids of a namespace are looked at, the same one again included."""
+
+MAX_EXACT = 2**53
+"""Below it a double tells every whole number from its neighbours."""
+
+MAX_NAMESPACES = 1_000
+"""How many namespaces of identities are read of a record; Adobe's sandboxes have some dozens."""
+
+MAX_AUDIENCES = 10_000
+"""How many audience entries a record may have; a sandbox has 4,000 audiences (Real-Time CDP guardrails)."""
+
+MAX_AUDIENCES_OF_BODY = 100_000
+"""How many audience entries a body may have; each becomes several times as long as the shortest in which it is sent."""
+
+MAX_WARNINGS = 1_000
+"""How many warnings of a body are kept; the others are counted."""
 
 MAX_AUDIENCE_NAME = 255
 """A longer one is no name that an audience, or its list, could have."""
 
 MAX_NAME_LENGTH = 100
 """How much of a name is shown in a problem's path; names are the sender's, and may be as long as the body."""
+
+MAX_PATH_LENGTH = 250
+"""How much of a path is shown."""
+
+HALF = re.compile("[\ud800-\udfff]")
+"""Half a surrogate pair: no character, though JSON can write it. Senders cut texts in the middle of one."""
+
+HALF_MESSAGE = "must be valid Unicode; it has half a character (an unpaired surrogate)"
 
 
 class UnreadableBodyError(Exception):
@@ -67,15 +94,58 @@ class Broken:
 
 
 @dataclass(slots=True)
+class Losses:
+    """What could not be read of a record and was left out: the first `limit` problems, and the number of all."""
+
+    limit: int = MAX_WARNINGS
+    problems: list[Problem] = field(default_factory=list)
+    count: int = 0
+
+    def add(self, path: str, message: str) -> None:
+        self.count += 1
+        if self.count <= self.limit:
+            shortened = path if len(path) <= MAX_PATH_LENGTH else f"{path[:MAX_PATH_LENGTH]}…"
+            self.problems.append(Problem(shortened, message))
+
+
+@dataclass(slots=True)
 class Parsed:
     """A body's events and rejected records, each with its index in the body.
 
-    `warnings` name audience entries that were left out of an event that is otherwise good.
+    `warnings` name the first MAX_WARNINGS parts that were left out of events; `warning_count` is the number of all.
     """
 
     events: list[tuple[int, ProfileEvent]] = field(default_factory=list)
     rejected: list[tuple[int, Problem]] = field(default_factory=list)
     warnings: list[tuple[int, Problem]] = field(default_factory=list)
+    warning_count: int = 0
+    audience_count: int = 0
+
+    def losses(self) -> Losses:
+        """For the next record: with room for what is still kept, and for the reason why it may be rejected."""
+        return Losses(max(1, MAX_WARNINGS - len(self.warnings)))
+
+    def take(self, index: int, event: ProfileEvent, losses: Losses) -> None:
+        """Take what was read of a record, with warnings of what was lost; reject it if that was all there was."""
+        if losses.count:
+            if not (event.profile or event.memberships or any(event.identities.values())):
+                self.rejected.append((index, losses.problems[0]))
+                return
+            self.warning_count += losses.count
+            room = MAX_WARNINGS - len(self.warnings)
+            self.warnings += [(index, problem) for problem in losses.problems[:room]]
+        self.events.append((index, event))
+
+    def admit_audiences(self, count: int, path: str) -> None:
+        """Raises RecordError when a record has too many audience entries, or the body has with it."""
+        if count > MAX_AUDIENCES:
+            raise RecordError(path, f"must not have more than {MAX_AUDIENCES} audiences")
+        if self.audience_count + count > MAX_AUDIENCES_OF_BODY:
+            raise RecordError(
+                path,
+                f"must not bring the body over {MAX_AUDIENCES_OF_BODY} audience entries; send fewer records at a time",
+            )
+        self.audience_count += count
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +168,9 @@ class RecordTimes:
 
 
 def records(body: bytes, container: str) -> list[object]:
-    """Split a body into records: an object, an array, an object whose only list is `container`, or objects in a row.
+    """Split a body into records: an object, an array, an object that holds them as `container`, or objects in a row.
+
+    An object that also says what is to be done with those whom it holds, as aggregated templates do, is one record.
 
     Objects in a row may stand on lines of their own (NDJSON) or follow one another without a separator. A record that
     is not JSON becomes `Broken`, and reading goes on at the next line.
@@ -111,12 +183,77 @@ def records(body: bytes, container: str) -> list[object]:
     return found
 
 
-def distinct(ids: Iterable[str], path: str) -> tuple[str, ...]:
-    """The ids of a namespace, each once. Raises RecordError when there are too many."""
+def distinct(ids: Iterable[str], path: str, losses: Losses) -> tuple[str, ...]:
+    """The ids of a namespace, each once; those beyond MAX_IDENTITIES are lost."""
     found = tuple(dict.fromkeys(ids))
     if len(found) > MAX_IDENTITIES:
-        raise RecordError(path, f"must not have more than {MAX_IDENTITIES} identities")
+        losses.add(path, f"must not have more than {MAX_IDENTITIES} identities; the others were left out")
+        return found[:MAX_IDENTITIES]
     return found
+
+
+def identifier(value: object) -> str | None:
+    """An id as text; None for what is none. Senders write ids as numbers, too, of which the whole ones are exact."""
+    if type(value) is str:
+        return value if value.isascii() or not HALF.search(value) else None
+    if type(value) is int or (type(value) is float and value.is_integer() and abs(value) < MAX_EXACT):
+        return str(int(value))
+    return None
+
+
+def identities(
+    value: object, path: str, losses: Losses, id_of: Callable[[Any], object], wanted: str
+) -> dict[str, tuple[str, ...]]:
+    """Ids by namespace in lower case, for sources write it in either.
+
+    `id_of` takes the id out of an entry, `wanted` says what an entry must be. What is none, or beyond the bounds, is
+    lost.
+    """
+    if not isinstance(value, dict):
+        if value is not None:
+            losses.add(path, "must be an object with a list of ids for each namespace")
+        return {}
+    if len(value) > MAX_NAMESPACES:
+        losses.add(path, f"must not have more than {MAX_NAMESPACES} namespaces; the others were left out")
+    found: dict[str, tuple[str, ...]] = {}
+    for namespace, entries in islice(value.items(), MAX_NAMESPACES):
+        if not isinstance(entries, list):
+            losses.add(f"{path}.{shown(namespace)}", f"must be a list, in which each {wanted}")
+        elif not namespace.isascii() and HALF.search(namespace):
+            losses.add(f"{path}.{shown(namespace)}", HALF_MESSAGE)
+        else:
+            ids = _ids(entries, f"{path}.{shown(namespace)}", losses, id_of, wanted)
+            name = namespace.lower()
+            known = found.get(name)
+            whole = ids if known is None else (*known, *ids)
+            found[name] = tuple(whole) if len(whole) < 2 else distinct(whole, f"{path}.{shown(namespace)}", losses)
+    return found
+
+
+def _ids(entries: list[Any], path: str, losses: Losses, id_of: Callable[[Any], object], wanted: str) -> list[str]:
+    if len(entries) > MAX_ENTRIES:
+        losses.add(f"{path}[{MAX_ENTRIES}]", f"must not have more than {MAX_ENTRIES} entries; the others were left out")
+    ids = []
+    for number, entry in enumerate(entries[:MAX_ENTRIES]):
+        one = identifier(id_of(entry))
+        if one is None:
+            losses.add(f"{path}[{number}]", wanted)
+        else:
+            ids.append(one)
+    return ids
+
+
+def status_of(value: object, path: str) -> MembershipStatus:
+    """What a membership's status says, without regard to case; none is `realized`, XDM's default.
+
+    Raises RecordError for a word that is none.
+    """
+    if value is None:
+        return MembershipStatus.REALIZED
+    status = _STATUSES.get(value.lower()) if isinstance(value, str) else None
+    if status is None:
+        raise RecordError(path, "must be realized or exited (existing counts as realized)")
+    return status
 
 
 def audience_name(given: object) -> str | None:
@@ -125,22 +262,19 @@ def audience_name(given: object) -> str | None:
     return name if name.isprintable() and 0 < len(name) <= MAX_AUDIENCE_NAME else None
 
 
-def check_audiences(count: int, path: str) -> None:
-    """Raises RecordError when a record has too many audience entries."""
-    if count > MAX_AUDIENCES:
-        raise RecordError(path, f"must not have more than {MAX_AUDIENCES} audiences")
-
-
 def shown(name: str) -> str:
     """A name of the sender's, as it stands in a path."""
-    return name if len(name) <= MAX_NAME_LENGTH else f"{name[:MAX_NAME_LENGTH]}…"
+    cut = name if len(name) <= MAX_NAME_LENGTH else f"{name[:MAX_NAME_LENGTH]}…"
+    return cut if cut.isascii() else HALF.sub("\ufffd", cut)
 
 
 def _records(body: bytes, container: str) -> list[object]:
     try:
         text = body.decode("utf-8-sig").strip()
     except UnicodeDecodeError as error:
-        raise UnreadableBodyError(f"the body is not UTF-8 (byte {error.start}); send JSON in UTF-8") from error
+        raise UnreadableBodyError(
+            f"the body is not UTF-8 (byte {error.start}); send UTF-8, or say its charset in the content type"
+        ) from error
     if not text:
         raise UnreadableBodyError("the body is empty; send a JSON object, an array of objects, or one object a line")
     try:
@@ -150,19 +284,36 @@ def _records(body: bytes, container: str) -> list[object]:
         if all(isinstance(one, Broken) for one in found):
             raise UnreadableBodyError(f"the body is not JSON ({_where(error)})") from error
         return found
-    if isinstance(root, dict) and isinstance(root.get(container), list):
+    if isinstance(root, dict) and isinstance(root.get(container), list) and AGGREGATED.isdisjoint(root):
         root = root[container]
     return root if isinstance(root, list) else [root]
 
 
 def as_object(record: object) -> Mapping[str, object]:
-    """The record as a JSON object of bounded depth, with finite numbers. Raises RecordError when it is none."""
+    """The record as a JSON object. Raises RecordError when it is none."""
     if isinstance(record, Broken):
         raise RecordError("", record.message)
     if not isinstance(record, dict):
         raise RecordError("", "must be a JSON object")
-    _check(record)
     return record
+
+
+def may_hold_halves(body: bytes) -> bool:
+    """Whether a body can hold half a character at all, which only an escape can bring into UTF-8."""
+    return b"\\ud" in body or b"\\uD" in body
+
+
+def attributes(found: dict[str, Any], path: str, losses: Losses, *, may_hold_halves: bool) -> dict[str, Any]:
+    """Of attributes, what can be stored and delivered: finite numbers, whole characters, MAX_DEPTH levels.
+
+    What is left out of a list leaves null in its place, so that the others keep theirs.
+
+    Raises RecordError when they hold more than MAX_INNER objects and lists.
+    """
+    if _is_shallow_and_finite(found) and not (may_hold_halves and _holds_halves(found)):
+        return found
+    readable: dict[str, Any] = _readable(found, path, MAX_DEPTH, losses)
+    return readable
 
 
 def _in_a_row(text: str) -> Iterator[object]:
@@ -212,9 +363,10 @@ def _where(error: ValueError | RecursionError) -> str:
     return "nested too deeply" if isinstance(error, RecursionError) else str(error)
 
 
-def _check(record: Mapping[str, object]) -> None:
+def _is_shallow_and_finite(found: Mapping[str, object]) -> bool:
     """Level by level: a call for each value would take as long as all the rest that is done with a body."""
-    level: list[Any] = [record]
+    level: list[Any] = [found]
+    count, is_finite = 0, True
     for _ in range(MAX_DEPTH):
         inner: list[Any] = []
         for one in level:
@@ -223,12 +375,58 @@ def _check(record: Mapping[str, object]) -> None:
                 if kind is dict or kind is list:
                     inner.append(value)
                 elif kind is float and not isfinite(value):
-                    raise RecordError(
-                        "", "must not have numbers beyond a double's range, nor NaN or Infinity, which are not JSON"
-                    )
+                    is_finite = False
+        if not inner:
+            return is_finite
         level = inner
-    if level:
-        raise RecordError("", f"must not nest deeper than {MAX_DEPTH} levels")
+        count += len(inner)
+        if count > MAX_INNER:
+            raise RecordError("", f"must not have attributes of more than {MAX_INNER} objects and lists")
+    return False
+
+
+def _holds_halves(found: Mapping[str, object]) -> bool:
+    try:
+        json.dumps(found, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return True
+    return False
+
+
+def _readable(found: Any, path: str, levels: int, losses: Losses) -> Any:
+    """A copy of an object or list without what is lost of it, of so many levels."""
+    if type(found) is dict:
+        kept = {}
+        for name, value in found.items():
+            here = f"{path}.{shown(name)}" if path else shown(name)
+            message = HALF_MESSAGE if HALF.search(name) else _fault(value, levels)
+            if message:
+                losses.add(here, message)
+            else:
+                is_inner = type(value) is dict or type(value) is list
+                kept[name] = _readable(value, here, levels - 1, losses) if is_inner else value
+        return kept
+    items: list[Any] = []
+    for number, value in enumerate(found):
+        message = _fault(value, levels)
+        if message:
+            losses.add(f"{path}[{number}]", message)
+            items.append(None)
+        else:
+            is_inner = type(value) is dict or type(value) is list
+            items.append(_readable(value, f"{path}[{number}]", levels - 1, losses) if is_inner else value)
+    return items
+
+
+def _fault(value: object, levels: int) -> str | None:
+    """Why a value cannot be kept, in an object or list that has so many levels at most."""
+    if type(value) is str:
+        return None if value.isascii() or not HALF.search(value) else HALF_MESSAGE
+    if type(value) is float and not isfinite(value):
+        return "must be a number within a double's range; NaN and Infinity are not JSON"
+    if levels == 1 and (type(value) is dict or type(value) is list):
+        return f"must not nest deeper than {MAX_DEPTH} levels"
+    return None
 
 
 def _integer(digits: str) -> float:
@@ -237,6 +435,13 @@ def _integer(digits: str) -> float:
 
 _DECODER = JSONDecoder(parse_int=_integer)
 """It takes NaN, Infinity and endless integers, so that they cost their record and not the body."""
+
+_STATUSES = {
+    "realized": MembershipStatus.REALIZED,
+    "existing": MembershipStatus.REALIZED,
+    "exited": MembershipStatus.EXITED,
+}
+"""`existing` is deprecated and means realized."""
 
 _SPACE = re.compile(r"[\s,]*")
 _OPENING = re.compile(r'(?:\{\s*"\w+"\s*:\s*)?\[[ \t\r]*\n\s*')

@@ -1,94 +1,123 @@
 """The canonical event: this system's own format, for sources that can be told what to send."""
 
 from collections.abc import Mapping
+from datetime import datetime
 
 from destination.domain.audience import DEFAULT_NAMESPACE, AudienceKey
-from destination.domain.event import Membership, MembershipStatus, ProfileEvent
+from destination.domain.event import Membership, ProfileEvent
+from destination.ingest.sources import lookalikes
 from destination.ingest.sources.body import (
+    Losses,
     Parsed,
     RecordError,
     RecordTimes,
     as_object,
+    attributes,
     audience_name,
-    check_audiences,
-    distinct,
+    identifier,
+    identities,
+    may_hold_halves,
     records,
     shown,
+    status_of,
 )
 
 _EVENT = frozenset({"id", "occurred_at", "profile", "identities", "audiences"})
-_STATUSES = frozenset(MembershipStatus)
 _AUDIENCE = frozenset({"id", "namespace", "status", "at", "name"})
 
 
 def parse(body: bytes, times: RecordTimes) -> Parsed:
     """Read a body: one event, an array, `{"events": […]}`, one event a line, or events in a row.
 
+    A part that cannot be read is left out with a warning; a record is rejected if nothing else is in it.
+
     Raises UnreadableBodyError when the body is not JSON, TooManyRecordsError when it has too many records.
     """
     parsed = Parsed()
+    halves = may_hold_halves(body)
     for index, record in enumerate(records(body, "events")):
+        losses = parsed.losses()
         try:
-            parsed.events.append((index, _event(as_object(record), index, times)))
+            event = _event(as_object(record), index, times, parsed, losses, halves)
         except RecordError as error:
             parsed.rejected.append((index, error.problem))
+        else:
+            parsed.take(index, event, losses)
     return parsed
 
 
-def _event(record: Mapping[str, object], index: int, times: RecordTimes) -> ProfileEvent:
-    _refuse_unknown(record, _EVENT, "")
-    profile = record.get("profile", {})
-    if not isinstance(profile, dict):
-        raise RecordError("profile", "must be an object of attributes")
-    occurred = record.get("occurred_at")
+def _event(
+    record: Mapping[str, object], index: int, times: RecordTimes, parsed: Parsed, losses: Losses, halves: bool
+) -> ProfileEvent:
+    looks = lookalikes.as_canonical(record)
+    if looks:
+        raise RecordError("", looks)
+    _warn_of_unknown(record, _EVENT, "", losses)
+    profile = record.get("profile")
+    if profile is not None and not isinstance(profile, dict):
+        losses.add("profile", "must be an object of attributes")
+    event_id = identifier(record.get("id"))
+    if event_id is None and record.get("id") is not None:
+        losses.add("id", "must be a string or a whole number; without it, the event sent again is another one")
     received_at = times.of(index)
-    at = received_at if occurred is None else times.time(occurred, index, "occurred_at")
-    audiences = record.get("audiences", [])
-    if not isinstance(audiences, list):
-        raise RecordError("audiences", "must be a list of audience memberships")
-    check_audiences(len(audiences), "audiences")
-    event_id = record.get("id")
-    if event_id is not None and not isinstance(event_id, str):
-        raise RecordError("id", "must be a string")
+    at = _occurred_at(record, index, times, losses)
+    memberships = _memberships(record.get("audiences"), index, at, times, parsed, losses)
+    found = identities(
+        record.get("identities"), "identities", losses, lambda one: one, "must be a string or a whole number"
+    )
+    kept = attributes(profile, "profile", losses, may_hold_halves=halves) if isinstance(profile, dict) else {}
+    return ProfileEvent(at, kept, found, memberships, received_at, event_id)
+
+
+def _occurred_at(record: Mapping[str, object], index: int, times: RecordTimes, losses: Losses) -> datetime:
+    occurred = record.get("occurred_at")
+    if occurred is None:
+        return times.of(index)
+    try:
+        return times.time(occurred, index, "occurred_at")
+    except RecordError as error:
+        losses.add("occurred_at", f"{error.problem.message}; the time of receipt counts")
+        return times.of(index)
+
+
+def _memberships(
+    value: object, index: int, at: datetime, times: RecordTimes, parsed: Parsed, losses: Losses
+) -> tuple[Membership, ...]:
+    if not isinstance(value, list):
+        if value is not None:
+            losses.add("audiences", "must be a list of audience memberships")
+        return ()
+    parsed.admit_audiences(len(value), "audiences")
     memberships = []
-    for number, entry in enumerate(audiences):
-        status, key, own, name = _membership(entry, f"audiences[{number}]")
-        time = at if own is None else times.time(own, index, f"audiences[{number}].at")
-        memberships.append(Membership(key, status, time, name))
-    identities = _identities(record.get("identities", {}))
-    return ProfileEvent(at, profile, identities, tuple(memberships), received_at, event_id)
+    for number, entry in enumerate(value):
+        path = f"audiences[{number}]"
+        try:
+            memberships.append(_membership(entry, path, index, at, times, losses))
+        except RecordError as error:
+            losses.add(error.problem.path, error.problem.message)
+    return tuple(memberships)
 
 
-def _membership(entry: object, path: str) -> tuple[MembershipStatus, AudienceKey, object, str | None]:
+def _membership(entry: object, path: str, index: int, at: datetime, times: RecordTimes, losses: Losses) -> Membership:
     if not isinstance(entry, dict):
-        raise RecordError(path, "must be an object with id and status")
-    _refuse_unknown(entry, _AUDIENCE, f"{path}.")
-    audience_id, namespace = entry.get("id"), entry.get("namespace", DEFAULT_NAMESPACE)
-    if not isinstance(audience_id, str) or not audience_id:
+        raise RecordError(path, "must be an object with the audience's id")
+    audience_id, namespace = identifier(entry.get("id")), entry.get("namespace")
+    if not audience_id:
         raise RecordError(f"{path}.id", "must be the audience's id, a string")
-    if not isinstance(namespace, str) or not namespace:
-        raise RecordError(f"{path}.namespace", "must be a string; leave it out for ups")
-    status = entry.get("status")
-    if not isinstance(status, str) or status not in _STATUSES:
-        raise RecordError(f"{path}.status", "must be realized or exited")
-    name = audience_name(entry.get("name"))
-    return MembershipStatus(status), AudienceKey(namespace, audience_id), entry.get("at"), name
+    namespace = DEFAULT_NAMESPACE if namespace is None else identifier(namespace)
+    if not namespace:
+        raise RecordError(f"{path}.namespace", f"must be a string; leave it out for {DEFAULT_NAMESPACE}")
+    status = status_of(entry.get("status"), f"{path}.status")
+    own = entry.get("at")
+    time = at if own is None else times.time(own, index, f"{path}.at")
+    _warn_of_unknown(entry, _AUDIENCE, f"{path}.", losses)
+    return Membership(AudienceKey(namespace, audience_id), status, time, audience_name(entry.get("name")))
 
 
-def _identities(value: object) -> dict[str, tuple[str, ...]]:
-    if not isinstance(value, dict):
-        raise RecordError("identities", 'must be an object such as {"email": ["…"]}')
-    identities = {}
-    for namespace, ids in value.items():
-        if not isinstance(ids, list) or not all(isinstance(one, str) for one in ids):
-            raise RecordError(f"identities.{shown(namespace)}", "must be a list of strings")
-        identities[namespace.lower()] = distinct(ids, f"identities.{shown(namespace)}")
-    return identities
-
-
-def _refuse_unknown(given: Mapping[str, object], known: frozenset[str], prefix: str) -> None:
+def _warn_of_unknown(given: Mapping[str, object], known: frozenset[str], prefix: str, losses: Losses) -> None:
+    if given.keys() <= known:
+        return
+    names = ", ".join(sorted(known))
     for name in given:
         if name not in known:
-            raise RecordError(
-                f"{prefix}{shown(name)}", f"is not a known property; known are {', '.join(sorted(known))}"
-            )
+            losses.add(f"{prefix}{shown(name)}", f"is not a known property; known are {names}")

@@ -1,0 +1,158 @@
+"""Bodies of other senders and other formats: refused with what they look like and what to change, or taken."""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+import pytest
+
+from destination.ingest.sources import FORMATS
+from destination.ingest.sources.body import Parsed, RecordTimes
+
+NOW = datetime(2026, 11, 21, 10, tzinfo=UTC)
+
+FIRST_NAME = {"firstName": "Ines"}
+CALL = {"userId": "usr_1", "traits": {"email": "ines@example.org"}, "context": {}}
+FOREIGN: Mapping[str, tuple[object, str]] = {
+    "standard template": (
+        {
+            "profiles": [
+                {
+                    "attributes": FIRST_NAME,
+                    "identities": [{"type": "email", "id": "ines@example.org"}],
+                    "AdobeExperiencePlatformSegments": {"add": ["a"], "remove": []},
+                }
+            ]
+        },
+        "Destination SDK template",
+    ),
+    "memberships of a template": ({"AdobeExperiencePlatformSegments": {"add": ["a"]}}, "Destination SDK template"),
+    "attributes of a template": ({"attributes": {"firstName": {"value": "Ines"}}}, "Destination SDK template"),
+    "input of a template": ({"input": {"profile": {"attributes": FIRST_NAME}}}, "Destination SDK template"),
+    "one audience, many profiles": (
+        {"audienceId": "a", "audienceNamespace": "ups", "profiles": [FIRST_NAME]},
+        "aggregated body of a Destination SDK template",
+    ),
+    "an action, many profiles": ({"profiles": [FIRST_NAME], "action": "REMOVE"}, "aggregated body"),
+    "streaming ingestion": (
+        {"header": {"imsOrgId": "o"}, "body": {"xdmMeta": {}, "xdmEntity": {"_id": "1"}}},
+        "streaming ingestion",
+    ),
+    "identify": ({"type": "identify", **CALL}, "Segment"),
+    "track": ({"type": "track", "event": "Audience Entered", "properties": {}, **CALL}, "Segment"),
+    "record": ({"type": "record", "action": "insert", "fields": FIRST_NAME, "recordId": "1"}, "RudderStack"),
+    "mParticle": (
+        {"type": "audience_membership_change_request", "firehose_version": "3.2.0", "user_profiles": []},
+        "mParticle",
+    ),
+    "JSON-RPC": ({"jsonrpc": "2.0", "id": "1", "method": "add", "params": {"rows": []}}, "JSON-RPC"),
+    "SNS": ({"Type": "Notification", "TopicArn": "arn:…", "Message": "{}"}, "raw message delivery"),
+    "SNS confirmation": ({"Type": "SubscriptionConfirmation", "TopicArn": "arn:…", "Token": "t"}, "Amazon SNS"),
+    "EventBridge": ({"version": "0", "id": "1", "detail-type": "Profile", "detail": {}}, "InputPath"),
+    "CloudEvents": ({"specversion": "1.0", "id": "1", "source": "/crm", "type": "t", "data": {}}, "CloudEvents"),
+    "SQS": ({"Records": [{"body": "{}"}]}, "Lambda"),
+}
+CANONICAL: Mapping[str, object] = {
+    "id": "event-1",
+    "occurred_at": "2026-11-21T09:00:00Z",
+    "profile": {"email": "ada@example.org"},
+    "audiences": [{"id": "a", "status": "realized"}],
+}
+AEP: Mapping[str, object] = {
+    "personalEmail": {"address": "ada@example.org"},
+    "segmentMembership": {"ups": {"a": {"status": "realized"}}},
+    "identityMap": {"Email": [{"id": "ada@example.org"}]},
+}
+
+
+def read(source_format: str, body: object) -> Parsed:
+    return FORMATS[source_format](json.dumps(body).encode(), RecordTimes(NOW))
+
+
+def why(parsed: Parsed) -> str:
+    ((index, problem),) = parsed.rejected
+    assert (index, problem.path, parsed.events, parsed.warnings) == (0, "", [], [])
+    return problem.message
+
+
+@pytest.mark.parametrize("source_format", sorted(FORMATS))
+@pytest.mark.parametrize("name", FOREIGN)
+def test_another_senders_body_is_rejected_with_what_it_looks_like(name: str, source_format: str) -> None:
+    body, says = FOREIGN[name]
+    message = why(read(source_format, body))
+    assert message.startswith("looks like ")
+    assert says in message
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        CANONICAL,
+        {"events": [CANONICAL]},
+        {"occurred_at": "2026-11-21T09:00:00Z", "email": "ada@example.org"},
+        {"audiences": [{"id": "a", "status": "exited"}]},
+        {"id": "event-1", "profile": {"email": "ada@example.org"}},
+    ],
+)
+def test_a_canonical_event_at_an_aep_connection_names_the_setting(body: object) -> None:
+    message = why(read("aep", body))
+    assert "canonical event" in message
+    assert "source.format" in message
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        AEP,
+        {"profiles": [AEP, AEP]},
+        {"profiles": []},
+        {"profiles": [7]},
+        {"segmentMembership": {"ups": {}}},
+        {"identityMap": {"Email": []}},
+    ],
+)
+def test_a_profile_at_a_canonical_connection_names_the_setting(body: object) -> None:
+    message = why(read("canonical", body))
+    assert "source.format" in message
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        {},
+        {"email": "ada@example.org"},
+        {"id": 7, "email": ["a@b.example"]},
+        {"type": "customer", "action": "buys", "profile": {"tier": "gold"}},
+        {"source": "web", "detail": {"a": 1}},
+        {"attributes": {"firstName": {"value": "Ada"}}, **AEP},
+        {"type": "identify", "userId": "usr_1", **AEP},
+        {"audiences": "many", "input": "web"},
+    ],
+)
+def test_a_profile_without_hallmarks_of_its_own_or_of_others_is_taken(record: object) -> None:
+    parsed = read("aep", record)
+    assert (len(parsed.events), parsed.rejected, parsed.warnings) == (1, [], [])
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        {"segmentMembership": {}, **CANONICAL},
+        {"type": "track", "messageId": "m", **CANONICAL},
+        {"attributes": {}, "identities": {"crm": ["C-17"]}},
+    ],
+)
+def test_a_canonical_event_with_more_in_it_is_taken_with_warnings(record: object) -> None:
+    parsed = read("canonical", record)
+    assert (len(parsed.events), parsed.rejected) == (1, [])
+    assert parsed.warnings
+
+
+def test_a_body_that_says_the_audience_once_for_all_its_events_is_rejected() -> None:
+    assert "in each of them" in why(read("canonical", {"audience_id": "a", "events": [CANONICAL]}))
+
+
+def test_one_foreign_record_costs_itself_alone() -> None:
+    parsed = read("aep", [AEP, {"type": "identify", **CALL}, AEP])
+    assert [index for index, _ in parsed.events] == [0, 2]
+    assert [index for index, _ in parsed.rejected] == [1]
