@@ -36,6 +36,8 @@ _NEVER_WRITTEN: Final = frozenset({"id", "leadPartitionId"})
 
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _FRACTION = re.compile(r"[.eE]")
+_WHOLE = re.compile(r"([+-]?[0-9]+)\.0*")
+_BOOLEANS: Final = {"true": True, "false": False, "1": True, "0": False, "1.0": True, "0.0": False}
 _EMAIL = re.compile(r"[^@\s,;<>()\[\]\\\"]+@[^@\s.,;<>()\[\]\\\"]+(?:\.[^@\s.,;<>()\[\]\\\"]+)+")
 
 
@@ -152,10 +154,10 @@ def _boolean(value: object) -> bool:
     match value:
         case bool():
             return value
-        case int() if value in (0, 1):
+        case int() | float() if value in (0, 1):
             return value == 1
-        case str() if value.strip().lower() in {"true", "false"}:
-            return value.strip().lower() == "true"
+        case str() if (written := value.strip().lower()) in _BOOLEANS:
+            return _BOOLEANS[written]
     raise InvalidValueError("not true or false")
 
 
@@ -192,7 +194,7 @@ def _text(value: object) -> str:
         case int():
             return str(value)
         case float() if math.isfinite(value):
-            return repr(value)
+            return repr(_whole(value))
     raise InvalidValueError("not text")
 
 
@@ -202,13 +204,27 @@ def _number(value: object) -> int | float:
     match value:
         case int() | float() if not isinstance(value, bool):
             number = value
-        case str() if _NUMBER.fullmatch(value.strip()):
-            number = float(value) if _FRACTION.search(value) or len(value) > STRING_LENGTH else int(value)
+        case str() if _NUMBER.fullmatch(text := value.strip()):
+            number = _written(text)
         case _:
             raise InvalidValueError("not a number")
     if not -sys.float_info.max <= number <= sys.float_info.max:
         raise InvalidValueError("not a finite number")
-    return number
+    return _whole(number) if isinstance(number, float) else number
+
+
+def _written(text: str) -> int | float:
+    """The number in a text; whole ones keep all their digits, also with a `.0`."""
+    if len(text) <= STRING_LENGTH:
+        whole = _WHOLE.fullmatch(text)
+        if whole is not None or not _FRACTION.search(text):
+            return int(whole[1] if whole is not None else text)
+    return float(text)
+
+
+def _whole(number: float) -> int | float:
+    """Senders write whole numbers as doubles (`417.0`): the same number without a fraction, within 64 bits."""
+    return int(number) if number.is_integer() and -INTEGER_BOUND <= number < INTEGER_BOUND else number
 
 
 _CONVERTERS: Mapping[str, Callable[[object], FieldValue]] = {
