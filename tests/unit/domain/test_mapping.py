@@ -112,9 +112,25 @@ def test_an_empty_text_is_sent_only_where_the_row_says_so(empty: str) -> None:
         assert (unit.fields, unit.dropped) == (fields, ())
 
 
+@pytest.mark.parametrize("there", [{}, {"out": None}, {"out": ""}])
+def test_a_boolean_is_never_emptied(there: dict[str, object]) -> None:
+    row = MappingRow("out", "unsubscribed", WhenMissing.CLEAR, WhenEmpty.SEND)
+    unit = only(units((MappingRow("email", "DedupeField"), row), {"email": "ada@example.org", **there}))
+    assert (unit.fields, unit.dropped) == ({}, ())
+
+
 def test_an_empty_text_does_not_clear_what_only_absence_clears() -> None:
     rows = (MappingRow("email", "DedupeField"), MappingRow("company", "company", when_missing=WhenMissing.CLEAR))
     assert only(units(rows, {"email": "ada@example.org", "company": ""})).fields == {}
+
+
+@pytest.mark.parametrize(("value", "taken"), [("Ac\x00me\x1b", "Acme"), ("\x00 \x01", ""), ("Ac\ud83dme", "Acme")])
+def test_control_characters_are_taken_out_and_what_has_nothing_else_is_empty(value: str, taken: str) -> None:
+    for when_empty in WhenEmpty:
+        rows = (MappingRow("email", "DedupeField"), MappingRow("company", "company", when_empty=when_empty))
+        unit = only(units(rows, {"email": "ada@example.org", "company": value}))
+        sent = {"company": taken} if taken or when_empty is WhenEmpty.SEND else {}
+        assert (unit.fields, unit.dropped) == (sent, ())
 
 
 def test_what_marketo_cannot_take_is_dropped_and_named_and_the_rest_arrives() -> None:
@@ -148,7 +164,19 @@ def test_without_a_dedupe_value_there_is_no_person(there: dict[str, object]) -> 
     assert [one.audience for one in unit.memberships] == [audience("a")]
 
 
-@pytest.mark.parametrize("value", ["ada", 7, True, {"address": "ada@example.org"}, "ada@example.org,b@example.org"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        "ada",
+        7,
+        True,
+        {"address": "ada@example.org"},
+        "ada@example.org,b@example.org",
+        "ada\x00@example.org",
+        "\u202eada@example.org",
+        "mailto:ada@example.org",
+    ],
+)
 def test_an_unfit_dedupe_value_is_no_person_whatever_on_invalid_says(value: object) -> None:
     for on_invalid in OnInvalid:
         unit = only(units({"DedupeField": "email"}, {"email": value}, on_invalid=on_invalid))

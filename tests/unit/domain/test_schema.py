@@ -28,6 +28,12 @@ TAKEN: list[tuple[str, object, FieldValue]] = [
     ("string", False, "false"),
     ("string", "x" * 255, "x" * 255),
     ("string", "ü" * 255, "ü" * 255),
+    ("string", "A\x00d\x1ba\x7f\x85", "Ada"),
+    ("string", "Ada\ud83d", "Ada"),
+    ("string", "Ada\tL.\r\nx", "Ada\tL.\r\nx"),
+    ("string", "\x00 \x01", ""),
+    ("string", "क्\u200dष", "क्\u200dष"),
+    ("textarea", "\x00" + "x" * TEXT_BYTES, "x" * TEXT_BYTES),
     ("phone", "+49 30 1", "+49 30 1"),
     ("phone", 493012345600.0, "493012345600"),
     ("url", "https://example.org", "https://example.org"),
@@ -35,6 +41,9 @@ TAKEN: list[tuple[str, object, FieldValue]] = [
     ("textarea", "x" * 256, "x" * 256),
     ("email", " Ada@Example.org ", "Ada@Example.org"),
     ("email", "o'brien+news@mail.example.co", "o'brien+news@mail.example.co"),
+    ("email", "ada.m@x-y.example", "ada.m@x-y.example"),
+    ("email", "{a}_!@1.example", "{a}_!@1.example"),
+    ("email", "ada\x00@example.org", "ada@example.org"),
     ("integer", 0, 0),
     ("integer", "42", 42),
     ("integer", " -42 ", -42),
@@ -88,6 +97,20 @@ REFUSED: list[tuple[str, object]] = [
     ("email", "ada@.example.org"),
     ("email", f"{'a' * 250}@example.org"),
     ("email", 7),
+    ("email", "mailto:ada@example.org"),
+    ("email", "ada.@example.org"),
+    ("email", ".ada@example.org"),
+    ("email", "ada..m@example.org"),
+    ("email", "ada@example..org"),
+    ("email", "ada@example.org."),
+    ("email", "ada@-example.org"),
+    ("email", "ada@example-.org"),
+    ("email", "ada@exa_mple.org"),
+    ("email", "ada@example.org:25"),
+    ("email", "<ada@example.org>"),
+    ("email", '"ada"@example.org'),
+    ("email", "ada@[192.0.2.1]"),
+    ("email", "ada@example.org\nx"),
     ("integer", 3.5),
     ("integer", True),
     ("integer", ""),
@@ -175,3 +198,20 @@ def test_other_values_compare_by_their_type() -> None:
 def test_what_cannot_be_looked_up_cannot_identify(value: object) -> None:
     with pytest.raises(InvalidValueError):
         dedupe_key(value, Field("crmId", "string"))
+
+
+@pytest.mark.parametrize(
+    "unseen",
+    ["\x00", "\x1f", "\t", "\n", "\x7f", "\x85", "\ud83d", "\u200b", "\u202e", "\u2066", "\ufeff", "\xad", "\u2028"],
+)
+@pytest.mark.parametrize("data_type", ["string", "email"])
+def test_characters_that_nobody_sees_identify_nobody(unseen: str, data_type: str) -> None:
+    by = Field("field", data_type)
+    for value in (f"ada{unseen}@example.org", *([] if unseen in "\t\n" else [f"ada@example.org{unseen}"])):
+        with pytest.raises(InvalidValueError):
+            dedupe_value(value, by)
+
+
+@pytest.mark.parametrize("value", ["Zoë-1", "٣٤", "客户-7", " C\xa01\t", "C-1\r\n"])
+def test_values_of_any_script_identify(value: str) -> None:
+    assert dedupe_value(value, Field("crmId", "string")) == value.strip()

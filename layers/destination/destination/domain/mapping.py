@@ -33,6 +33,7 @@ from destination.domain.outcome import (
 )
 from destination.domain.person import Origin, Unit
 from destination.domain.schema import (
+    BOOLEAN,
     UNKNOWN_FIELD,
     Field,
     FieldValue,
@@ -242,9 +243,12 @@ class Mapper:
                 fields[row.name] = text
             else:
                 try:
-                    fields[row.name] = coerce(value, row.into)
+                    taken = coerce(value, row.into)
                 except InvalidValueError:
                     dropped.append(row.name)
+                else:
+                    if taken != "" or row.sends_empty:
+                        fields[row.name] = taken
         return fields, (*dropped, *self.unknown)
 
 
@@ -260,14 +264,15 @@ def keys_of(lead: Lead) -> set[str]:
 
 
 def _prepared(row: MappingRow, path: tuple[str, ...], into: Field) -> _Row:
+    can_be_empty = into.updateable and into.data_type != BOOLEAN
     clears, sends_empty = row.when_missing is WhenMissing.CLEAR, row.when_empty is WhenEmpty.SEND
     return _Row(
         path,
         _namespace_of(path),
         into.name,
         into,
-        clears=clears and into.updateable,
-        sends_empty=sends_empty and into.updateable,
+        clears=clears and can_be_empty,
+        sends_empty=sends_empty and can_be_empty,
         plain_length=plain_length(into),
     )
 

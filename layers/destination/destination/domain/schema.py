@@ -18,6 +18,7 @@ FieldValue = str | int | float | bool | None
 
 TEXT_BYTES: Final = 30_000
 STRING_LENGTH: Final = 255
+BOOLEAN: Final = "boolean"
 _LONG_TEXTS: Final = frozenset({"text", "textarea"})
 _UTF8_BYTES: Final = 4
 """Of one character at most."""
@@ -38,7 +39,20 @@ _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _FRACTION = re.compile(r"[.eE]")
 _WHOLE = re.compile(r"([+-]?[0-9]+)\.0*")
 _BOOLEANS: Final = {"true": True, "false": False, "1": True, "0": False, "1.0": True, "0.0": False}
-_EMAIL = re.compile(r"[^@\s,;<>()\[\]\\\"]+@[^@\s.,;<>()\[\]\\\"]+(?:\.[^@\s.,;<>()\[\]\\\"]+)+")
+_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
+_LABEL = r"(?!-)[A-Za-z0-9-]+(?<!-)"
+_EMAIL = re.compile(rf"{_ATOM}(?:\.{_ATOM})*@{_LABEL}(?:\.{_LABEL})+")
+"""The plain form of an address: dot-separated atoms (RFC 5322, 3.2.3) at a host name (RFC 1123, 2.1)."""
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
+"""Control characters but tabs and line ends, and halves of characters, which no text may hold."""
+
+_UNSEEN = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff]"
+)
+"""What makes two values look alike: control characters, invisible ones, and those that turn the direction of text."""
+
+_PADDING: Final = " \t\r\n"
 
 
 class InvalidValueError(ValueError):
@@ -74,7 +88,7 @@ class Schema:
 
 
 def coerce(value: object, into: Field) -> FieldValue:
-    """Turn a profile's value into what the field takes.
+    """Turn a profile's value into what the field takes; texts lose their control characters, which may leave "".
 
     Raises InvalidValueError when the field is read-only, computed, or cannot take the value.
     """
@@ -93,9 +107,15 @@ def plain_length(into: Field) -> int:
 def dedupe_value(value: object, by: Field) -> FieldValue:
     """Turn a profile's value into one that can identify a lead; the field may be read-only.
 
-    Raises InvalidValueError when it is of the wrong type, empty, or holds a comma, which Marketo's filter values cannot
-    express (Marketo REST API, "Get Leads by Filter Type").
+    Raises InvalidValueError when it is of the wrong type, empty, holds characters that nobody sees, or a comma, which
+    Marketo's filter values cannot express (Marketo REST API, "Get Leads by Filter Type").
     """
+    if (
+        isinstance(value, str)
+        and not (value.isascii() and value.isprintable())
+        and _UNSEEN.search(value.strip(_PADDING))
+    ):
+        raise InvalidValueError("a value with control or invisible characters identifies nobody")
     converted = _convert(value, by)
     if converted == "" or "," in str(converted):
         raise InvalidValueError("a value that is empty or has a comma cannot be looked up in Marketo")
@@ -136,7 +156,7 @@ def _check_length(text: str, into: Field) -> None:
 
 def _email(value: object) -> str:
     text = _text(value)
-    if not text.isascii() or not _EMAIL.fullmatch(text):
+    if not _EMAIL.fullmatch(text):
         raise InvalidValueError("not an e-mail address")
     return text
 
@@ -188,7 +208,7 @@ def _datetime(value: object) -> str:
 def _text(value: object) -> str:
     match value:
         case str():
-            return value.strip()
+            return _CONTROL.sub("", value).strip()
         case bool():
             return "true" if value else "false"
         case int():
@@ -239,7 +259,7 @@ _CONVERTERS: Mapping[str, Callable[[object], FieldValue]] = {
     "percent": _integer,
     "float": _number,
     "currency": _number,
-    "boolean": _boolean,
+    BOOLEAN: _boolean,
     "date": _date,
     "datetime": _datetime,
 }
