@@ -163,6 +163,11 @@ INVALID: list[tuple[Mapping[str, Any], str, str]] = [
     (mapping({**DEDUPE, "source": ".email"}, FIRST, LAST), "mapping[0].source", "dotted path"),
     (mapping({**DEDUPE, "when_missing": "clear"}, FIRST, LAST), "mapping[0].when_missing", "must be ignore"),
     (mapping({**DEDUPE, "when_empty": "send"}, FIRST, LAST), "mapping[0].when_empty", "must be ignore"),
+    *(
+        (mapping(DEDUPE, FIRST, LAST, {"source": "out", "target": target, name: value}), f"mapping[3].{name}", "be no")
+        for target in ("unsubscribed", "doNotCall", "marketingSuspended", "blackListed")
+        for name, value in (("when_missing", "clear"), ("when_empty", "send"))
+    ),
 ]
 
 

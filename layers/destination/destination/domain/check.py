@@ -13,12 +13,12 @@ from enum import StrEnum
 from typing import Final
 
 from destination.domain.connection import DEFAULT_PARTITION, Connection
-from destination.domain.connection_rules import identity_fields
+from destination.domain.connection_rules import clearing_problems, identity_fields
 from destination.domain.event import ProfileEvent
 from destination.domain.mapping import values_at
 from destination.domain.matching import is_lead_id_or_ecid, rule_of
 from destination.domain.problem import Problem
-from destination.domain.schema import Field, InvalidValueError, Schema, coerce, dedupe_value
+from destination.domain.schema import BOOLEAN, Field, InvalidValueError, Schema, coerce, dedupe_value
 from destination.domain.xdm import loss, mismatch
 
 _CLOSE: Final = 0.7
@@ -96,7 +96,7 @@ def dedupe_problems(connection: Connection, schema: Schema) -> list[Problem]:
 
 
 def mapping_problems(connection: Connection, schema: Schema) -> list[Problem]:
-    """Targets that Marketo does not have or does not let be written, and types that do not go together."""
+    """Targets that Marketo lacks or does not let be written, types that do not go together, booleans that are emptied."""
     problems = []
     compared = identity_fields(connection)
     for index, row in enumerate(connection.mapping):
@@ -111,6 +111,8 @@ def mapping_problems(connection: Connection, schema: Schema) -> list[Problem]:
             problems.append(Problem(f"{path}.target", message))
         elif row.source_type is not None and (why := mismatch(row.source_type, into)):
             problems.append(Problem(f"{path}.source_type", why))
+        if into is not None and into.data_type == BOOLEAN:
+            problems.extend(clearing_problems(path, row))
     return problems
 
 

@@ -16,6 +16,9 @@ EMAIL_TARGET = "Email"
 ECID_TARGET = "ECID"
 """The identities of a `legacy_v2` connection: the lead's `email` (its `dedupe_field`), and then its `ecid_field`."""
 
+OPT_OUTS = frozenset({"unsubscribed", "doNotCall", "marketingSuspended", "blackListed"})
+"""The lead fields by which somebody opts out; in Marketo too, where no event says so (Marketo, "Lead fields")."""
+
 DEFAULT_PARTITION = "Default"
 
 NEVER_EXPORTED = "C12"

@@ -17,6 +17,7 @@ from destination.domain.connection import (
     DEDUPE_TARGET,
     ECID_TARGET,
     EMAIL_TARGET,
+    OPT_OUTS,
     ActiveConnection,
     Connection,
     Generation,
@@ -339,6 +340,8 @@ def _mapping_problems(connection: Connection) -> Iterator[Problem]:
             yield Problem(f"{path}.source_type", why)
         if row.target in identities(connection):
             yield from _identity_row_problems(path, row)
+        if row.target in OPT_OUTS:
+            yield from clearing_problems(path, row)
 
 
 def _identity_row_problems(path: str, row: MappingRow) -> Iterator[Problem]:
@@ -346,6 +349,15 @@ def _identity_row_problems(path: str, row: MappingRow) -> Iterator[Problem]:
         yield Problem(f"{path}.when_missing", "must be ignore: an identity cannot be cleared")
     if row.when_empty is not WhenEmpty.IGNORE:
         yield Problem(f"{path}.when_empty", "must be ignore: an empty value identifies nobody")
+
+
+def clearing_problems(path: str, row: MappingRow) -> Iterator[Problem]:
+    """What empties a boolean field; `path`: that of the row."""
+    why = f"Marketo turns an emptied boolean into no, so that {row.target} would be no for everybody without a value"
+    if row.when_missing is not WhenMissing.IGNORE:
+        yield Problem(f"{path}.when_missing", f"must be ignore: {why}")
+    if row.when_empty is not WhenEmpty.IGNORE:
+        yield Problem(f"{path}.when_empty", f"must be ignore: {why}")
 
 
 def _consent_problems(connection: Connection) -> Iterator[Problem]:
