@@ -13,6 +13,7 @@ from destination.domain.connection import (
     Generation,
     MappingRow,
     OnInvalid,
+    OptIn,
     Scope,
     WhenEmpty,
     WhenMissing,
@@ -34,6 +35,7 @@ SCHEMA = Schema(
             Field("company", "string", 10),
             Field("leadScore", "integer"),
             Field("unsubscribed", "boolean"),
+            Field("isVip", "boolean"),
             Field("mktoName", "string", updateable=False),
             Field("crmId", "string", 50),
         )
@@ -93,9 +95,22 @@ def test_a_path_through_something_that_is_no_object_finds_nothing(there: object)
 
 
 def test_zero_and_false_are_values() -> None:
-    mapping = {"DedupeField": "email", "leadScore": "score", "unsubscribed": "out"}
+    mapping = {"DedupeField": "email", "leadScore": "score", "isVip": "out"}
     unit = only(units(mapping, {"email": "ada@example.org", "score": 0, "out": False}))
-    assert unit.fields == {"leadScore": 0, "unsubscribed": False}
+    assert unit.fields == {"leadScore": 0, "isVip": False}
+
+
+@pytest.mark.parametrize("opt_in", [*OptIn, None])
+@pytest.mark.parametrize(("value", "means"), [(True, True), ("1", True), (False, False), (0.0, False)])
+def test_an_opt_out_is_taken_back_only_where_somebody_decided_so(
+    opt_in: OptIn | None, value: object, *, means: bool
+) -> None:
+    rows = (MappingRow("email", "DedupeField"), MappingRow("out", "unsubscribed", opt_in=opt_in))
+    unit = only(units(rows, {"email": "ada@example.org", "out": value}, on_invalid=OnInvalid.FAIL))
+    is_sent = means or opt_in is OptIn.SEND
+    assert unit.fields == ({"unsubscribed": means} if is_sent else {})
+    assert unit.warned == (() if is_sent else (("unsubscribed", "OPT_IN_KEPT"),))
+    assert (unit.dropped, unit.refusal) == ((), None)
 
 
 @pytest.mark.parametrize("there", [{}, {"company": None}, {"company": {}}, {"company": []}])
@@ -114,7 +129,7 @@ def test_an_empty_text_is_sent_only_where_the_row_says_so(empty: str) -> None:
 
 @pytest.mark.parametrize("there", [{}, {"out": None}, {"out": ""}])
 def test_a_boolean_is_never_emptied(there: dict[str, object]) -> None:
-    row = MappingRow("out", "unsubscribed", WhenMissing.CLEAR, WhenEmpty.SEND)
+    row = MappingRow("out", "isVip", WhenMissing.CLEAR, WhenEmpty.SEND)
     unit = only(units((MappingRow("email", "DedupeField"), row), {"email": "ada@example.org", **there}))
     assert (unit.fields, unit.dropped) == ({}, ())
 

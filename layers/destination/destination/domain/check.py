@@ -96,7 +96,7 @@ def dedupe_problems(connection: Connection, schema: Schema) -> list[Problem]:
 
 
 def mapping_problems(connection: Connection, schema: Schema) -> list[Problem]:
-    """Targets that Marketo lacks or does not let be written, types that do not go together, booleans that are emptied."""
+    """Targets that Marketo lacks or does not let be written, types that do not go together, emptied booleans."""
     problems = []
     compared = identity_fields(connection)
     for index, row in enumerate(connection.mapping):

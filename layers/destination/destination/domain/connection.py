@@ -96,6 +96,13 @@ class WhenEmpty(StrEnum):
     SEND = "send"
 
 
+class OptIn(StrEnum):
+    """What a profile that did not opt out does to the lead's opt-out: it is sent, or the lead keeps what it has."""
+
+    SEND = "send"
+    KEEP = "keep"
+
+
 class OnInvalid(StrEnum):
     """What a value that Marketo's schema cannot take does to the person."""
 
@@ -115,6 +122,7 @@ class MappingRow:
     """One profile attribute (dotted path, or `identityMap.<namespace>`) and the lead field that it fills.
 
     `labels`: the data usage labels of the source, such as `C2` or `I1`. `source_type`: its XDM type, if it was told.
+    `opt_in`: of one of OPT_OUTS; None: nobody has decided yet.
     """
 
     source: str
@@ -123,6 +131,12 @@ class MappingRow:
     when_empty: WhenEmpty = WhenEmpty.IGNORE
     labels: tuple[str, ...] = ()
     source_type: SourceType | None = None
+    opt_in: OptIn | None = None
+
+    @property
+    def keeps_opt_outs(self) -> bool:
+        """Whether it sends `true` only: an opt-out is taken back where somebody decided so."""
+        return self.target in OPT_OUTS and self.opt_in is not OptIn.SEND
 
     @property
     def is_exported(self) -> bool:

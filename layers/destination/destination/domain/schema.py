@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 from destination.domain.times import format_time, parse_time
 
@@ -30,6 +30,14 @@ READ_ONLY: Final = "READ_ONLY"
 UNKNOWN_FIELD: Final = "UNKNOWN_FIELD"
 RESTRICTED: Final = "RESTRICTED"
 """Why an attribute is dropped."""
+
+OPT_IN_KEPT: Final = "OPT_IN_KEPT"
+"""What is told of an attribute that fits: it would have taken an opt-out back, and was not sent."""
+
+WARNINGS: Final[Mapping[str, str]] = {
+    OPT_IN_KEPT: "The profile has not opted out, and opt_in is keep: the lead keeps what Marketo has.",
+}
+"""By code, for people."""
 
 _READ_ONLY = "the field is read-only in Marketo"
 _NEVER_WRITTEN: Final = frozenset({"id", "leadPartitionId"})
@@ -53,6 +61,13 @@ _UNSEEN = re.compile(
 """What makes two values look alike: control characters, invisible ones, and those that turn the direction of text."""
 
 _PADDING: Final = " \t\r\n"
+
+
+class AttributeWarning(NamedTuple):
+    """An attribute that fits its lead field, and the code of what is told of it."""
+
+    field: str
+    code: str
 
 
 class InvalidValueError(ValueError):
