@@ -203,3 +203,11 @@ def test_an_opt_out_stands_when_the_same_batch_says_later_that_there_is_none() -
     later = START + timedelta(minutes=1)
     made.deliver(event(ADA, ("a", REALIZED), out=True), event(ADA, ("a", REALIZED), at=later, out=False))
     assert [one["unsubscribed"] for one in made.leads_now().values()] == [True]
+
+
+def test_an_emoji_arrives_with_a_warning_and_fails_nobody() -> None:
+    made = World(connection(mapping=EMAIL_MAPPING, on_invalid=OnInvalid.FAIL))
+    made.deliver(event(ADA, ("a", REALIZED), company="Café 👍 Ltd."))
+    assert [one["company"] for one in made.leads_now().values()] == ["Café 👍 Ltd."]
+    run = made.ledger.total(made.connection.id)
+    assert (run.counts["warnings"], run.warned) == (1, {("company", "MAY_BE_CUT"): 1})

@@ -139,6 +139,16 @@ def test_an_empty_text_does_not_clear_what_only_absence_clears() -> None:
     assert only(units(rows, {"email": "ada@example.org", "company": ""})).fields == {}
 
 
+@pytest.mark.parametrize(
+    ("value", "is_warned_of"),
+    [("Café 👍", True), ("\U0001d49cda", True), ("👍\x00", True), ("Café ✓", False), ("客户", False)],
+)
+def test_what_marketo_may_cut_is_sent_as_it_is_and_warned_of(value: str, *, is_warned_of: bool) -> None:
+    unit = only(units({"DedupeField": "email", "company": "company"}, {"email": "ada@example.org", "company": value}))
+    assert (unit.fields, unit.dropped) == ({"company": value.replace("\x00", "")}, ())
+    assert unit.warned == ((("company", "MAY_BE_CUT"),) if is_warned_of else ())
+
+
 @pytest.mark.parametrize(("value", "taken"), [("Ac\x00me\x1b", "Acme"), ("\x00 \x01", ""), ("Ac\ud83dme", "Acme")])
 def test_control_characters_are_taken_out_and_what_has_nothing_else_is_empty(value: str, taken: str) -> None:
     for when_empty in WhenEmpty:

@@ -202,7 +202,23 @@ def test_what_cannot_be_looked_up_cannot_identify(value: object) -> None:
 
 @pytest.mark.parametrize(
     "unseen",
-    ["\x00", "\x1f", "\t", "\n", "\x7f", "\x85", "\ud83d", "\u200b", "\u202e", "\u2066", "\ufeff", "\xad", "\u2028"],
+    [
+        "\x00",
+        "\x1f",
+        "\t",
+        "\n",
+        "\x7f",
+        "\x85",
+        "\ud83d",
+        "\u200b",
+        "\u202e",
+        "\u2066",
+        "\ufeff",
+        "\xad",
+        "\u2028",
+        "👍",
+        "\U0001d49c",
+    ],
 )
 @pytest.mark.parametrize("data_type", ["string", "email"])
 def test_characters_that_nobody_sees_identify_nobody(unseen: str, data_type: str) -> None:

@@ -34,6 +34,7 @@ from destination.domain.outcome import (
 from destination.domain.person import Origin, Unit
 from destination.domain.schema import (
     BOOLEAN,
+    MAY_BE_CUT,
     OPT_IN_KEPT,
     UNKNOWN_FIELD,
     AttributeWarning,
@@ -44,6 +45,7 @@ from destination.domain.schema import (
     coerce,
     dedupe_value,
     key_of,
+    may_be_cut,
     plain_length,
 )
 
@@ -247,7 +249,7 @@ class Mapper:
             elif type(value) is str and not (text := value.strip()):
                 if row.sends_empty:
                     fields[row.name] = ""
-            elif type(value) is str and len(text) <= row.plain_length and text.isprintable():
+            elif type(value) is str and len(text) <= row.plain_length and text.isascii() and text.isprintable():
                 fields[row.name] = text
             else:
                 _add_coerced(value, row, fields, dropped, warned)
@@ -293,6 +295,8 @@ def _add_coerced(
         warned.append(AttributeWarning(row.name, OPT_IN_KEPT))
     elif taken != "" or row.sends_empty:
         fields[row.name] = taken
+        if isinstance(taken, str) and may_be_cut(taken):
+            warned.append(AttributeWarning(row.name, MAY_BE_CUT))
 
 
 def _namespace_of(path: tuple[str, ...]) -> str | None:

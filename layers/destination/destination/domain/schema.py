@@ -32,10 +32,12 @@ RESTRICTED: Final = "RESTRICTED"
 """Why an attribute is dropped."""
 
 OPT_IN_KEPT: Final = "OPT_IN_KEPT"
-"""What is told of an attribute that fits: it would have taken an opt-out back, and was not sent."""
+MAY_BE_CUT: Final = "MAY_BE_CUT"
+"""What is told of an attribute that fits: it would have taken an opt-out back, and was not sent; Marketo may cut it."""
 
 WARNINGS: Final[Mapping[str, str]] = {
     OPT_IN_KEPT: "The profile has not opted out, and opt_in is keep: the lead keeps what Marketo has.",
+    MAY_BE_CUT: "It is sent with an emoji, or another character beyond U+FFFF, where Marketo may cut the text off.",
 }
 """By code, for people."""
 
@@ -55,10 +57,12 @@ _EMAIL = re.compile(rf"{_ATOM}(?:\.{_ATOM})*@{_LABEL}(?:\.{_LABEL})+")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 """Control characters but tabs and line ends, and halves of characters, which no text may hold."""
 
-_UNSEEN = re.compile(
-    r"[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff]"
+_CONFUSING = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff\U00010000-\U0010ffff]"
 )
-"""What makes two values look alike: control characters, invisible ones, and those that turn the direction of text."""
+"""What makes two values look alike: control characters, invisible ones, those that turn the direction of text, and
+those at which Marketo may cut a text off.
+"""
 
 _PADDING: Final = " \t\r\n"
 
@@ -119,18 +123,24 @@ def plain_length(into: Field) -> int:
     return TEXT_BYTES // _UTF8_BYTES if into.data_type in _LONG_TEXTS else into.length or STRING_LENGTH
 
 
+def may_be_cut(text: str) -> bool:
+    """Whether it has a character beyond the Basic Multilingual Plane, where Marketo is reported to end the text."""
+    return not text.isascii() and max(text) > "\uffff"
+
+
 def dedupe_value(value: object, by: Field) -> FieldValue:
     """Turn a profile's value into one that can identify a lead; the field may be read-only.
 
-    Raises InvalidValueError when it is of the wrong type, empty, holds characters that nobody sees, or a comma, which
-    Marketo's filter values cannot express (Marketo REST API, "Get Leads by Filter Type").
+    Raises InvalidValueError when it is of the wrong type, empty, holds characters that nobody sees or that Marketo may
+    cut it off at, or a comma, which Marketo's filter values cannot express (Marketo REST API, "Get Leads by Filter
+    Type").
     """
     if (
         isinstance(value, str)
         and not (value.isascii() and value.isprintable())
-        and _UNSEEN.search(value.strip(_PADDING))
+        and _CONFUSING.search(value.strip(_PADDING))
     ):
-        raise InvalidValueError("a value with control or invisible characters identifies nobody")
+        raise InvalidValueError("a value with control characters, invisible ones or emoji identifies nobody")
     converted = _convert(value, by)
     if converted == "" or "," in str(converted):
         raise InvalidValueError("a value that is empty or has a comma cannot be looked up in Marketo")
