@@ -2,12 +2,13 @@
 
 import pytest
 
-from destination.domain.check import mapping_problems
+from destination.domain.check import mapping_problems, mapping_warnings
 from destination.domain.connection import MappingRow, WhenEmpty, WhenMissing
 from destination.domain.schema import Field, Schema
 from testing.persons import connection
 
 SCHEMA = Schema({one.name: one for one in (Field("isVip", "boolean"), Field("company", "string", 255))})
+MANAGED = Schema({"email": Field("email", "email", 255, crm_managed=True), **SCHEMA.fields})
 DEDUPE = MappingRow("email", "DedupeField")
 
 
@@ -31,3 +32,11 @@ def test_a_boolean_cannot_be_emptied(name: str, row: MappingRow) -> None:
 def test_others_can_be_emptied() -> None:
     assert found(MappingRow("company", "company", WhenMissing.CLEAR, WhenEmpty.SEND)) == {}
     assert found(MappingRow("vip", "isVip")) == {}
+
+
+@pytest.mark.parametrize(("target", "paths"), [("email", ["mapping[1].target"]), ("company", [])])
+def test_a_field_that_the_crm_writes_too_is_warned_of(target: str, paths: list[str]) -> None:
+    """That people are found by one changes nothing in it."""
+    of = connection(mapping=(DEDUPE, MappingRow("x", target)))
+    assert [one.path for one in mapping_warnings(of, MANAGED)] == paths
+    assert mapping_problems(of, MANAGED) == []

@@ -117,7 +117,7 @@ def mapping_problems(connection: Connection, schema: Schema) -> list[Problem]:
 
 
 def mapping_warnings(connection: Connection, schema: Schema) -> list[Problem]:
-    """Where a type fits and values may lose something all the same."""
+    """Where a type fits and values may lose something all the same, and where somebody else writes the field too."""
     compared = identity_fields(connection)
     warnings = []
     for index, row in enumerate(connection.mapping):
@@ -125,6 +125,9 @@ def mapping_warnings(connection: Connection, schema: Schema) -> list[Problem]:
         if into is not None and row.source_type is not None and (why := loss(row.source_type, into)):
             path = f"mapping[{index}].source_type"
             warnings.append(Problem(path, f"an XDM {row.source_type} in {into.name}, a {into.data_type}: {why}"))
+        if into is not None and into.crm_managed and row.target not in compared:
+            message = f"{into.name} is managed by the CRM that Marketo is synchronised with, which may overwrite it"
+            warnings.append(Problem(f"mapping[{index}].target", f"{message}; choose a field of Marketo's own, if so"))
     return warnings
 
 

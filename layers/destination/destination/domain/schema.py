@@ -84,13 +84,17 @@ class InvalidValueError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A lead field: its REST name, Marketo's data type, its length (characters; None where Marketo states none)."""
+    """A lead field: its REST name, Marketo's data type, its length (characters; None where Marketo states none).
+
+    `crm_managed`: a CRM that Marketo is synchronised with fills it.
+    """
 
     name: str
     data_type: str
     length: int | None = None
     updateable: bool = True
     display_name: str = ""
+    crm_managed: bool = False
 
     @property
     def is_writable(self) -> bool:
