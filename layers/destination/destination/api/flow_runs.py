@@ -8,6 +8,7 @@ itself. Properties of Adobe's organisation (imsOrgId, sandboxName, …), and siz
 none.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Literal, Self
@@ -264,7 +265,7 @@ def _records(run: Run, message_of: Callable[[str], str], *, of_audience: bool) -
         ]
         + [
             FlowInfo(code=one.code, message=f"{one.field}: {WARNINGS[one.code]}", count=number)
-            for one, number in tally.warned.most_common()
+            for one, number in Counter(tally.warned).most_common()
         ],
     )
 

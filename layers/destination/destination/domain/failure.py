@@ -39,7 +39,7 @@ class Failure:
         counts, reasons = _less(self.reason)
         if self.dropped or self.warned:
             counts["warnings"] -= 1
-        dropped, warned = Counter(dict.fromkeys(self.dropped, -1)), Counter(dict.fromkeys(self.warned, -1))
+        dropped, warned = Counter(dict.fromkeys(self.dropped, -1)), dict.fromkeys(self.warned, -1)
         return Tally(counts, reasons, audiences=audiences, dropped=dropped, warned=warned)
 
     def left_of(self, unit: Unit) -> Unit:

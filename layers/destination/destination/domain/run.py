@@ -105,7 +105,7 @@ class Tally(Counters):
     latency: Latency = field(default_factory=Latency)
     first_at: datetime | None = None
     last_at: datetime | None = None
-    warned: Counter[AttributeWarning] = field(default_factory=Counter)
+    warned: dict[AttributeWarning, int] = field(default_factory=dict)
 
     def plus(self, other: "Tally") -> "Tally":
         """Both together. Neither changes; what only one of them has is shared with it."""
@@ -116,7 +116,7 @@ class Tally(Counters):
             examples=self.examples.copy(),
             audiences=self.audiences.copy(),
             dropped=self.dropped.copy(),
-            warned=self.warned.copy(),
+            warned=dict(self.warned),
             latency=self.latency.plus(other.latency),
         )
         Counters.add(total, other, MAX_REASONS, MAX_REASONS)
@@ -150,7 +150,8 @@ class Tally(Counters):
         if unit.dropped or unit.warned:
             self.counts["warnings"] += 1
             self.dropped.update(unit.dropped)
-            self.warned.update(unit.warned)
+            for one in unit.warned:
+                _add(self.warned, one, 1)
         for membership in unit.memberships:
             audience = membership.audience
             why = audiences[audience] if audience in audiences else _overtaken(unit, membership, known.get(audience))
@@ -188,8 +189,8 @@ class Run:
     parts: Mapping[str, int] = field(default_factory=dict, compare=False)
 
 
-def _add(counts: Counter[_Name], name: _Name, number: int) -> None:
-    counts[name] += number
+def _add(counts: dict[_Name, int], name: _Name, number: int) -> None:
+    counts[name] = counts.get(name, 0) + number
     if not counts[name]:
         del counts[name]
 

@@ -190,7 +190,7 @@ def _detailed(counts: Counter[str], details: Mapping[str, Any]) -> Tally:
         Latency(Counter(dict(buckets)), total, least, most),
         _time(details["first_at"]),
         _time(details["last_at"]),
-        Counter({AttributeWarning(name, code): count for name, code, count in details["warned"]}),
+        {AttributeWarning(name, code): count for name, code, count in details["warned"]},
     )
 
 
