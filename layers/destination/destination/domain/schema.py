@@ -99,7 +99,7 @@ class Field:
     @property
     def is_writable(self) -> bool:
         """Whether a value can be sent at all: the field is neither read-only nor computed, nor the lead's own id."""
-        return self.updateable and self.data_type in _CONVERTERS and self.name not in _NEVER_WRITTEN
+        return self.updateable and self.data_type in WRITABLE_TYPES and self.name not in _NEVER_WRITTEN
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,7 +237,7 @@ def _datetime(value: object) -> str:
 def _text(value: object) -> str:
     match value:
         case str():
-            return _CONTROL.sub("", value).strip()
+            return (value if value.isprintable() else _CONTROL.sub("", value)).strip()
         case bool():
             return "true" if value else "false"
         case int():
@@ -293,3 +293,5 @@ _CONVERTERS: Mapping[str, Callable[[object], FieldValue]] = {
     "datetime": _datetime,
 }
 """By Marketo's data type; what is not here (reference, formula, lead_function, array) is computed or an internal id."""
+
+WRITABLE_TYPES: Final = frozenset(_CONVERTERS)
