@@ -184,6 +184,8 @@ def _check_length(text: str, into: Field) -> None:
 
 
 def _email(value: object) -> str:
+    if isinstance(value, str) and _EMAIL.fullmatch(address := value.strip()):
+        return address  # There is nothing in it that has to be taken out.
     text = _text(value)
     if not _EMAIL.fullmatch(text):
         raise InvalidValueError("not an e-mail address")
