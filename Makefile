@@ -46,6 +46,7 @@ check: $(READY)  ## Check style, complexity, types, the template, and that gener
 	@$(RUN) -m mypy
 	@$(RUN) -m testing.template
 	@$(RUN) -m docs.openapi --check
+	@$(RUN) -m docs.field_types --check
 
 mutants: $(READY)  ## Change the code in small ways, and count what its tests notice (PART=domain/person.py; all is long)
 	@$(RUN) -m testing.mutants $(PART)
@@ -64,8 +65,9 @@ soak: $(READY)  ## Deliver 100,000 events with faults on, and thousands of rando
 build: $(READY)  ## Build for deployment (for arm64, or ARCHITECTURE=x86_64)
 	@LAYER_ARCHITECTURE=$(ARCHITECTURE) $(RUN) -m samcli build --parameter-overrides Architecture=$(ARCHITECTURE)
 
-openapi: $(READY)  ## Generate docs/openapi.json
+openapi: $(READY)  ## Generate docs/openapi.json, and the table of field types
 	@$(RUN) -m docs.openapi
+	@$(RUN) -m docs.field_types
 
 lock: $(READY)  ## Lock the requirements again
 	@$(LOCK) requirements-dev.in -o requirements-dev.txt

@@ -93,7 +93,7 @@ def preview(context: typer.Context, connection_id: ConnectionId, file: ReadableF
         render.as_json(answer)
         return
     render.table(
-        ("record", "person", "outcome", "reason", "lead", "fields", "left out", "audiences"),
+        ("record", "person", "outcome", "reason", "lead", "fields", "left out", "warnings", "audiences"),
         [
             (
                 one["index"],
@@ -103,6 +103,7 @@ def preview(context: typer.Context, connection_id: ConnectionId, file: ReadableF
                 one["lead_id"],
                 ", ".join(one["fields"]) or None,
                 "; ".join(f"{dropped['field']}: {dropped['message']}" for dropped in one["dropped"]) or None,
+                "; ".join(f"{warned['field']}: {warned['message']}" for warned in one["warned"]) or None,
                 "; ".join(_membership(audience) for audience in one["audiences"]) or None,
             )
             for one in answer["persons"]

@@ -16,6 +16,7 @@ from destination.domain.connection import Status
 from destination.domain.latency import Latency
 from destination.domain.outcome import MISSING_DEDUPE_VALUE, Class
 from destination.domain.run import Run, RunStatus, Tally
+from destination.domain.schema import AttributeWarning
 from destination.marketo.reasons import message_of
 from destination.monitoring import alerts, summaries
 from destination.notify import SOURCE
@@ -35,6 +36,7 @@ BUSY = Run(
         Counter({MISSING_DEDUPE_VALUE: 2}),
         {MISSING_DEDUPE_VALUE: "30ae69f6780684f3"},
         dropped=Counter(company=1),
+        warned=Counter({AttributeWarning("unsubscribed", "OPT_IN_KEPT"): 3}),
         latency=Latency.of(Counter({800: 7})),
         first_at=NOW,
         last_at=NOW,

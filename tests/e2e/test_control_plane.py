@@ -143,7 +143,13 @@ def test_the_mapping_is_replaced_and_a_wrong_one_changes_nothing(system: System,
         {"source": "last", "target": "lastName"},
         {"source": "tier", "target": "company", "when_missing": "clear"},
     ]
-    plain: dict[str, object] = {"when_missing": "ignore", "when_empty": "ignore", "labels": [], "source_type": None}
+    plain: dict[str, object] = {
+        "when_missing": "ignore",
+        "when_empty": "ignore",
+        "labels": [],
+        "source_type": None,
+        "opt_in": None,
+    }
     assert system.call("PUT", path, rows) == [plain | row for row in rows]
     named = problem(system.request("PUT", path, rows[1:]), 422)
     assert list(named) == ["mapping"]

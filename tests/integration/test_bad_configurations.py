@@ -649,7 +649,9 @@ INSTANCE: list[Case] = [
         ),
     ),
     (
-        mapping(DEDUPE, FIRST, LAST, {"source": "x", "target": "unsubscribed", "source_type": "string"}),
+        mapping(
+            DEDUPE, FIRST, LAST, {"source": "x", "target": "unsubscribed", "opt_in": "keep", "source_type": "string"}
+        ),
         "mapping[3].source_type",
         (
             "unsubscribed is of Marketo's type boolean, which does not take an XDM string; map it to a field "
@@ -658,7 +660,9 @@ INSTANCE: list[Case] = [
         ),
     ),
     (
-        mapping(DEDUPE, FIRST, LAST, {"source": "x", "target": "unsubscribed", "source_type": "integer"}),
+        mapping(
+            DEDUPE, FIRST, LAST, {"source": "x", "target": "unsubscribed", "opt_in": "keep", "source_type": "integer"}
+        ),
         "mapping[3].source_type",
         (
             "unsubscribed is of Marketo's type boolean, which does not take an XDM integer; map it to a "

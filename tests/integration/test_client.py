@@ -350,7 +350,7 @@ def test_a_preview_tells_what_would_be_done_and_does_nothing(console: Stack) -> 
     shown = console.done("preview", console.connection()["id"], console.file(json.dumps(people), "events.json"))
     first, second = (line.split("\t") for line in shown.splitlines()[1:3])
     assert first[:6] == ["0", "1", "created", "-", "-", "firstName, lastName, email"]
-    assert first[7].startswith("Spring: ")
+    assert first[8].startswith("Spring: ")
     assert second[:3] == ["1", "2", "excluded"]
     assert "rejected: [2] profil: " in shown
     assert "activated.created\t1" in shown

@@ -17,6 +17,7 @@ from destination.domain.connection import (
     Limits,
     MappingRow,
     OnInvalid,
+    OptIn,
     PersonAction,
     Scope,
     Status,
@@ -50,6 +51,7 @@ CONNECTION = Connection(
     mapping=(
         MappingRow("personalEmail.address", "DedupeField"),
         MappingRow("person.name.firstName", "firstName", WhenMissing.CLEAR, WhenEmpty.SEND),
+        MappingRow("optOut", "unsubscribed", opt_in=OptIn.KEEP),
     ),
     limits=Limits(calls_per_20s=50, concurrency=3, daily_calls=1000),
     scope=Scope.ALL_PROFILES,

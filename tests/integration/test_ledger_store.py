@@ -22,6 +22,7 @@ from destination.domain.failure import Failure
 from destination.domain.outcome import MISSING_DEDUPE_VALUE, rejected
 from destination.domain.person import Applied, Attributes, ConsentWord, Desired, LedgerRow, Origin, Said
 from destination.domain.run import Run, Tally
+from destination.domain.schema import AttributeWarning
 from destination.domain.shard import SHARDS, name_of, shard_of
 from destination.store import rows
 from destination.store.cursors import InvalidCursorError, cursor_of
@@ -46,7 +47,8 @@ ROW = LedgerRow(
     looked_up_at=NOW,
 )
 ORIGIN = Origin("e-1", "0", HOUR)
-FAILURE = Failure(rejected("1006"), {A: rejected("1006"), B: None}, ("company",))
+WARNED = (AttributeWarning("unsubscribed", "OPT_IN_KEPT"),)
+FAILURE = Failure(rejected("1006"), {A: rejected("1006"), B: None}, ("company",), warned=WARNED)
 RECEIPT = {"evt-1": NOW}
 AUDIENCES = [AudienceKey("ups", f"{number:036}") for number in range(MAX_ACTIVATIONS)]
 """As many as a connection can have, with ids as long as Experience Platform's."""
@@ -269,7 +271,9 @@ def test_a_row_takes_as_many_units_as_the_runbook_says(stack: Aws, ledger: Ledge
 def test_what_else_is_written_is_reckoned_from_above(stack: Aws, ledger: Ledger, lease: Lease) -> None:
     envelope = "3f2504e0-4f89-41d3-9a0c-0305e82c3301"
     origin = Origin(envelope, "123456.7", HOUR)
-    failure = Failure(rejected("1006"), {one: rejected("1003") for one in AUDIENCES}, ("company", "ü" * 64))
+    failure = Failure(
+        rejected("1006"), {one: rejected("1003") for one in AUDIENCES}, ("company", "ü" * 64), warned=WARNED
+    )
     part = replace(run(1), connection_id="c" * 64)
     for audience in AUDIENCES:
         part.tally.audiences[audience].count(rejected("1006"), "ada", lambda _: "0" * 16)

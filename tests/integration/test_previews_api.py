@@ -52,6 +52,7 @@ def test_a_preview_tells_what_a_draft_would_do_and_writes_nothing(marketo: Simul
             "partition": None,
             "fields": ["firstName"],
             "dropped": [{"field": "lastName", "code": "TOO_LONG", "message": "longer than 255 characters."}],
+            "warned": [],
             "audiences": [
                 {
                     "id": "aud-1",

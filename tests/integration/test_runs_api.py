@@ -19,6 +19,7 @@ from destination.domain.outcome import (
     rejected,
 )
 from destination.domain.run import Counters, Run, Tally, hour_of
+from destination.domain.schema import WARNINGS, AttributeWarning
 from destination.store.delivering import DeliveringConnections
 from destination.store.runs import Runs
 from testing.control_plane import call, created, dynamodb
@@ -55,6 +56,7 @@ def tally() -> Tally:
         Counter({PERSON_NOT_FOUND: 2, MISSING_DEDUPE_VALUE: 1, rejected("1003"): 1, ALREADY_DELIVERED: 1}),
         {PERSON_NOT_FOUND: "5f0c5f0c5f0c5f0c"},
         dropped=Counter(company=2),
+        warned=Counter({AttributeWarning("unsubscribed", "OPT_IN_KEPT"): 3}),
         latency=Latency.of({1000: 3, 20_000: 3, 60_000: 1}),
         first_at=START.replace(second=20),
         last_at=START.replace(minute=59),
@@ -99,6 +101,7 @@ def test_a_run_shows_its_counters_and_reasons() -> None:
         "warnings": 2,
         "ignored": 5,
         "dropped": [{"field": "company", "count": 2}],
+        "warned": [{"field": "unsubscribed", "code": "OPT_IN_KEPT", "count": 3}],
         "reasons": [
             {**not_found, "count": 2, "example": "5f0c5f0c5f0c5f0c"},
             {**delivered, "count": 1, "example": None},
@@ -281,7 +284,8 @@ def test_a_flow_run_has_the_shape_of_adobes() -> None:
             ],
             "failedInfo": [{"code": "MARKETO_1003", "message": INVALID, "count": 1}],
             "warningInfo": [
-                {"code": "ATTRIBUTE_DROPPED", "message": "Marketo cannot take values of company.", "count": 2}
+                {"code": "ATTRIBUTE_DROPPED", "message": "Marketo cannot take values of company.", "count": 2},
+                {"code": "OPT_IN_KEPT", "message": f"unsubscribed: {WARNINGS['OPT_IN_KEPT']}", "count": 3},
             ],
         },
         "statusSummary": {

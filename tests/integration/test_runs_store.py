@@ -22,6 +22,7 @@ from destination.domain.outcome import (
     rejected,
 )
 from destination.domain.run import MAX_REASONS, Counters, Run, Tally, hour_of, total_of
+from destination.domain.schema import AttributeWarning
 from destination.domain.shard import SHARDS
 from destination.store.runs import Runs
 from testing.aws import Aws, aws
@@ -44,6 +45,7 @@ def tally() -> Tally:
         Counter({rejected("1006"): 2, MISSING_DEDUPE_VALUE: 1, ALREADY_DELIVERED: 3}),
         {rejected("1006"): "5f0c", ALREADY_DELIVERED: "93ab"},
         dropped=Counter(company=3, leadScore=1),
+        warned=Counter({AttributeWarning("unsubscribed", "OPT_IN_KEPT"): 3}),
         latency=Latency.of({900: 1, 21_000: 1, 3_600_000: 1}),
         first_at=datetime(2026, 11, 21, 10, 0, 21, 500_000, UTC),
         last_at=datetime(2026, 11, 21, 11, 0, tzinfo=UTC),
@@ -105,7 +107,11 @@ def test_the_greatest_run_fits_into_an_item(stack: Aws) -> None:
     audiences = [AudienceKey("n" * 64, f"{number:0136}") for number in range(MAX_ACTIVATIONS)]
     run = Run("c-1", "2026-11-21T10:00Z")
     for code in range(60):
-        part = Tally(dropped=Counter({f"{code:0255}": millions}), latency=Latency.of({2**code % 10**9: millions}))
+        part = Tally(
+            dropped=Counter({f"{code:0255}": millions}),
+            warned=Counter({AttributeWarning(f"{code:0255}", "OPT_IN_KEPT"): millions}),
+            latency=Latency.of({2**code % 10**9: millions}),
+        )
         for outcome in (Class.UNCHANGED, Class.EXCLUDED, Class.FAILED):
             reason = Reason(outcome, f"MARKETO_{code:05}")
             for one in (part, *(part.audiences[audience] for audience in audiences)):

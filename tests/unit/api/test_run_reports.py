@@ -8,6 +8,7 @@ from destination.api.run_reports import report
 from destination.domain.latency import Latency
 from destination.domain.outcome import MESSAGES, MISSING_DEDUPE_VALUE, rejected
 from destination.domain.run import Run, Tally
+from destination.domain.schema import AttributeWarning
 from testing.world import START, audience, name_of
 
 A, B = audience("a"), audience("b")
@@ -33,6 +34,7 @@ def test_the_report_has_the_published_shape() -> None:
         Counter({rejected("1006"): 5, MISSING_DEDUPE_VALUE: 15}),
         {rejected("1006"): "5f0c"},
         dropped=Counter(company=2),
+        warned=Counter({AttributeWarning("unsubscribed", "OPT_IN_KEPT"): 3}),
         latency=Latency.of({1500: 94, 40_000: 1}),
         first_at=START,
         last_at=START + timedelta(minutes=59),
@@ -51,6 +53,7 @@ def test_the_report_has_the_published_shape() -> None:
         "ignored": 7,
         "warnings": 2,
         "dropped": [{"field": "company", "count": 2}],
+        "warned": [{"field": "unsubscribed", "code": "OPT_IN_KEPT", "count": 3}],
         "reasons": [
             {
                 "code": "MISSING_DEDUPE_VALUE",

@@ -14,6 +14,7 @@ from destination.domain.connection import (
     Consent,
     MappingRow,
     OnInvalid,
+    OptIn,
     PersonAction,
     Status,
     SyncType,
@@ -166,6 +167,15 @@ def test_an_attribute_that_does_not_fit_is_left_out_and_told_why() -> None:
     failed = only(preview(World(connection(mapping=rows, on_invalid=OnInvalid.FAIL), leads=[ADA]), of))
     assert (failed.outcome, failed.reason and failed.reason.code) == (Class.FAILED, "INVALID_ATTRIBUTE")
     assert failed.dropped.keys() == person.dropped.keys()
+
+
+def test_an_opt_out_that_is_kept_is_told() -> None:
+    for opt_in, fields, warned in ((OptIn.KEEP, 0, [("unsubscribed", "OPT_IN_KEPT")]), (OptIn.SEND, 1, [])):
+        rows = (*EMAIL_MAPPING, MappingRow("out", "unsubscribed", opt_in=opt_in))
+        person = only(
+            preview(World(connection(mapping=rows), leads=[ADA]), event("ada@example.org", ("a", REALIZED), out=False))
+        )
+        assert (person.fields.count("unsubscribed"), list(person.warned), person.dropped) == (fields, warned, {})
 
 
 def test_an_attribute_that_must_not_be_exported_is_named() -> None:

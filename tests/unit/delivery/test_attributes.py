@@ -1,12 +1,14 @@
 """The attributes of a profile: what a person needs, what is sent of it, and what Marketo cannot take."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from destination.domain.connection import (
     MappingRow,
     OnInvalid,
+    OptIn,
     PersonAction,
     SyncType,
     WhenEmpty,
@@ -71,7 +73,7 @@ def test_a_required_value_that_marketo_cannot_take_excludes_a_new_person_only() 
 
 
 def test_zero_and_false_are_values() -> None:
-    mapping = (*EMAIL_MAPPING, MappingRow("unsubscribed", "unsubscribed"))
+    mapping = (*EMAIL_MAPPING, MappingRow("unsubscribed", "unsubscribed", opt_in=OptIn.SEND))
     made = World(connection(mapping=mapping), [{"id": 7, "email": ADA, "leadScore": 5, "unsubscribed": True}])
     made.deliver(event(ADA, ("a", REALIZED), score=0, unsubscribed=False))
     assert (made.leads_now()[7]["leadScore"], made.leads_now()[7]["unsubscribed"]) == (0, False)
@@ -171,3 +173,41 @@ def test_paths_lead_into_the_profile_and_identities_give_their_first_value_elsew
     made.deliver(said)
     [lead] = made.leads_now().values()
     assert (lead["email"], lead["firstName"], lead["company"], lead["department"]) == (ADA, "Ada", "gold", "first")
+
+
+@pytest.mark.parametrize("field", ["unsubscribed", "doNotCall", "marketingSuspended"])
+def test_who_opts_out_in_marketo_stays_out_whatever_the_source_still_says(field: str) -> None:
+    rows = (*EMAIL_MAPPING, MappingRow("out", field, opt_in=OptIn.KEEP))
+    made = World(connection(mapping=rows), [{"id": 7, "email": ADA, field: True}])
+    made.deliver(event(ADA, ("a", REALIZED), out=False))
+    made.deliver(event(ADA, ("a", REALIZED), at=START + timedelta(minutes=1), out=False, score=3))
+    assert (made.leads_now()[7][field], made.leads_now()[7]["leadScore"]) == (True, 3)
+    run = made.ledger.total(made.connection.id)
+    assert (run.counts["warnings"], run.warned, run.dropped) == (2, {(field, "OPT_IN_KEPT"): 2}, {})
+
+
+def test_an_opt_out_is_sent_and_keeping_others_fails_nobody() -> None:
+    mapping = (*EMAIL_MAPPING, MappingRow("out", "unsubscribed", opt_in=OptIn.KEEP))
+    made = World(connection(mapping=mapping, on_invalid=OnInvalid.FAIL))
+    made.deliver(event(ADA, ("a", REALIZED), out="1"), event("bob@example.org", ("a", REALIZED), out="0"))
+    assert {one["email"]: one.get("unsubscribed") for one in made.leads_now().values()} == {
+        ADA: True,
+        "bob@example.org": None,
+    }
+    assert outcomes(made) == {"activated": 2}
+    assert made.ledger.total(made.connection.id).counts["warnings"] == 1
+
+
+def test_an_opt_out_stands_when_the_same_batch_says_later_that_there_is_none() -> None:
+    made = World(connection(mapping=(*EMAIL_MAPPING, MappingRow("out", "unsubscribed", opt_in=OptIn.KEEP))))
+    later = START + timedelta(minutes=1)
+    made.deliver(event(ADA, ("a", REALIZED), out=True), event(ADA, ("a", REALIZED), at=later, out=False))
+    assert [one["unsubscribed"] for one in made.leads_now().values()] == [True]
+
+
+def test_an_emoji_arrives_with_a_warning_and_fails_nobody() -> None:
+    made = World(connection(mapping=EMAIL_MAPPING, on_invalid=OnInvalid.FAIL))
+    made.deliver(event(ADA, ("a", REALIZED), company="Café 👍 Ltd."))
+    assert [one["company"] for one in made.leads_now().values()] == ["Café 👍 Ltd."]
+    run = made.ledger.total(made.connection.id)
+    assert (run.counts["warnings"], run.warned) == (1, {("company", "MAY_BE_CUT"): 1})

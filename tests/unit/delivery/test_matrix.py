@@ -303,6 +303,13 @@ def test_a_number_identifies_however_it_is_written() -> None:
     assert [(one["customerNumber"], one["email"]) for one in made.leads_now().values()] == [(17, "ada@example.com")]
 
 
+def test_a_number_in_a_text_field_identifies_as_a_double_too() -> None:
+    made = custom_world()
+    made.simulator.seed({"leads": [{"id": 7, "customerNumber": "417", "email": ADA}]})
+    made.deliver(event(ADA, ("a", REALIZED), customer=417.0))
+    assert (list(made.leads_now()), made.members("a")) == ([7], [7])
+
+
 def test_an_identity_with_several_values_is_one_person_each() -> None:
     mapping = (MappingRow("identityMap.Email", "DedupeField"), *EMAIL_MAPPING[1:])
     made = World(connection(mapping=mapping), [{"id": 7, "email": "bob@example.org"}])

@@ -164,6 +164,13 @@ INVALID: list[tuple[Mapping[str, Any], str, str]] = [
     (mapping({**DEDUPE, "source": ".email"}, FIRST, LAST), "mapping[0].source", "dotted path"),
     (mapping({**DEDUPE, "when_missing": "clear"}, FIRST, LAST), "mapping[0].when_missing", "must be ignore"),
     (mapping({**DEDUPE, "when_empty": "send"}, FIRST, LAST), "mapping[0].when_empty", "must be ignore"),
+    *(
+        (mapping(DEDUPE, FIRST, LAST, {"source": "out", "target": target, name: value}), f"mapping[3].{name}", "be no")
+        for target in ("unsubscribed", "doNotCall", "marketingSuspended", "blackListed")
+        for name, value in (("when_missing", "clear"), ("when_empty", "send"))
+    ),
+    (mapping(DEDUPE, {**FIRST, "opt_in": "keep"}, LAST), "mapping[1].opt_in", "leave it out: it is for blackListed"),
+    (mapping(DEDUPE, FIRST, {**LAST, "opt_in": "yes"}), "mapping[2].opt_in", "'send' or 'keep'"),
 ]
 
 
@@ -272,6 +279,21 @@ def active(connection: Connection, *activations: Activation) -> ActiveConnection
 def test_a_bare_draft_lacks_credentials_mapping_and_audiences() -> None:
     missing = missing_to_enable(active(draft(mapping=())), has_credentials=False)
     assert [problem.path for problem in missing] == ["credentials", "mapping", "audiences"]
+
+
+@pytest.mark.parametrize("target", ["unsubscribed", "doNotCall", "marketingSuspended", "blackListed"])
+def test_whether_opt_outs_may_be_taken_back_is_decided_before_a_connection_is_enabled(target: str) -> None:
+    bound = Activation(AudienceKey("ups", "aud-1"), "Webinar", list_id=1001)
+    row = {"source": "out", "target": target}
+    undecided = ConnectionIn.read({**FULL, **mapping(DEDUPE, FIRST, LAST, row)}).draft()
+    assert connection_problems(undecided) == []
+    [missing] = missing_to_enable(active(undecided, bound), has_credentials=True)
+    assert missing.path == "mapping[3].opt_in"
+    assert "say keep" in missing.message
+    for decided in ({"opt_in": "keep"}, {"opt_in": "send"}, {"labels": ["C12"]}):
+        found = ConnectionIn.read({**FULL, **mapping(DEDUPE, FIRST, LAST, {**row, **decided})}).draft()
+        assert connection_problems(found) == []
+        assert missing_to_enable(active(found, bound), has_credentials=True) == []
 
 
 def test_a_connection_for_all_profiles_needs_no_audience() -> None:

@@ -19,6 +19,7 @@ from destination.domain.outcome import (
 )
 from destination.domain.person import Origin, Person, Unit
 from destination.domain.run import MAX_DROPPED, MAX_REASONS, Tally, tally_persons
+from destination.domain.schema import OPT_IN_KEPT, AttributeWarning
 from destination.domain.settle import Settled
 from testing.world import START, audience, name_of
 
@@ -55,6 +56,16 @@ def test_what_failed_and_was_taken_back_leaves_nothing() -> None:
     left = tally_of(one).plus(failure.taken_back())
     assert left == Tally(Counter(), audiences=left.audiences)
     assert left.audiences == {}
+
+
+def test_what_was_warned_of_is_taken_back_too() -> None:
+    warned = (AttributeWarning("unsubscribed", OPT_IN_KEPT),)
+    one = settled(FAILED.outcome, replace(UNIT, dropped=(), warned=warned))
+    ((_, failure),) = failures_of(one, {}, tally_of)
+    assert failure is not None
+    assert (failure.warned, tally_of(one).warned) == (warned, Counter(warned))
+    left = tally_of(one).plus(failure.taken_back())
+    assert (left.counts, left.warned) == (Counter(), Counter())
 
 
 def test_it_does_not_matter_which_comes_first() -> None:
@@ -112,6 +123,12 @@ def test_fields_that_were_dropped_as_others_are_taken_back_from_others() -> None
     run = run.plus(Tally(dropped=Counter(company=2)))
     assert run.dropped[OTHER] == 2
     assert run.plus(Failure(REFUSED, dropped=("company",)).taken_back()).dropped[OTHER] == 1
+
+
+def test_a_run_tells_so_many_warnings_and_counts_the_rest_by_their_code() -> None:
+    run = Tally(warned=Counter({AttributeWarning(f"field{number}", OPT_IN_KEPT): 1 for number in range(MAX_DROPPED)}))
+    run = run.plus(Tally(warned=Counter({AttributeWarning("doNotCall", OPT_IN_KEPT): 2})))
+    assert run.warned[AttributeWarning(OTHER, OPT_IN_KEPT)] == 2
 
 
 @pytest.mark.parametrize("reason", [REFUSED, rejected("1003")])

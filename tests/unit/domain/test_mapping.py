@@ -13,6 +13,7 @@ from destination.domain.connection import (
     Generation,
     MappingRow,
     OnInvalid,
+    OptIn,
     Scope,
     WhenEmpty,
     WhenMissing,
@@ -34,6 +35,7 @@ SCHEMA = Schema(
             Field("company", "string", 10),
             Field("leadScore", "integer"),
             Field("unsubscribed", "boolean"),
+            Field("isVip", "boolean"),
             Field("mktoName", "string", updateable=False),
             Field("crmId", "string", 50),
         )
@@ -93,9 +95,22 @@ def test_a_path_through_something_that_is_no_object_finds_nothing(there: object)
 
 
 def test_zero_and_false_are_values() -> None:
-    mapping = {"DedupeField": "email", "leadScore": "score", "unsubscribed": "out"}
+    mapping = {"DedupeField": "email", "leadScore": "score", "isVip": "out"}
     unit = only(units(mapping, {"email": "ada@example.org", "score": 0, "out": False}))
-    assert unit.fields == {"leadScore": 0, "unsubscribed": False}
+    assert unit.fields == {"leadScore": 0, "isVip": False}
+
+
+@pytest.mark.parametrize("opt_in", [*OptIn, None])
+@pytest.mark.parametrize(("value", "means"), [(True, True), ("1", True), (False, False), (0.0, False)])
+def test_an_opt_out_is_taken_back_only_where_somebody_decided_so(
+    opt_in: OptIn | None, value: object, *, means: bool
+) -> None:
+    rows = (MappingRow("email", "DedupeField"), MappingRow("out", "unsubscribed", opt_in=opt_in))
+    unit = only(units(rows, {"email": "ada@example.org", "out": value}, on_invalid=OnInvalid.FAIL))
+    is_sent = means or opt_in is OptIn.SEND
+    assert unit.fields == ({"unsubscribed": means} if is_sent else {})
+    assert unit.warned == (() if is_sent else (("unsubscribed", "OPT_IN_KEPT"),))
+    assert (unit.dropped, unit.refusal) == ((), None)
 
 
 @pytest.mark.parametrize("there", [{}, {"company": None}, {"company": {}}, {"company": []}])
@@ -112,9 +127,35 @@ def test_an_empty_text_is_sent_only_where_the_row_says_so(empty: str) -> None:
         assert (unit.fields, unit.dropped) == (fields, ())
 
 
+@pytest.mark.parametrize("there", [{}, {"out": None}, {"out": ""}])
+def test_a_boolean_is_never_emptied(there: dict[str, object]) -> None:
+    row = MappingRow("out", "isVip", WhenMissing.CLEAR, WhenEmpty.SEND)
+    unit = only(units((MappingRow("email", "DedupeField"), row), {"email": "ada@example.org", **there}))
+    assert (unit.fields, unit.dropped) == ({}, ())
+
+
 def test_an_empty_text_does_not_clear_what_only_absence_clears() -> None:
     rows = (MappingRow("email", "DedupeField"), MappingRow("company", "company", when_missing=WhenMissing.CLEAR))
     assert only(units(rows, {"email": "ada@example.org", "company": ""})).fields == {}
+
+
+@pytest.mark.parametrize(
+    ("value", "is_warned_of"),
+    [("Café 👍", True), ("\U0001d49cda", True), ("👍\x00", True), ("Café ✓", False), ("客户", False)],
+)
+def test_what_marketo_may_cut_is_sent_as_it_is_and_warned_of(value: str, *, is_warned_of: bool) -> None:
+    unit = only(units({"DedupeField": "email", "company": "company"}, {"email": "ada@example.org", "company": value}))
+    assert (unit.fields, unit.dropped) == ({"company": value.replace("\x00", "")}, ())
+    assert unit.warned == ((("company", "MAY_BE_CUT"),) if is_warned_of else ())
+
+
+@pytest.mark.parametrize(("value", "taken"), [("Ac\x00me\x1b", "Acme"), ("\x00 \x01", ""), ("Ac\ud83dme", "Acme")])
+def test_control_characters_are_taken_out_and_what_has_nothing_else_is_empty(value: str, taken: str) -> None:
+    for when_empty in WhenEmpty:
+        rows = (MappingRow("email", "DedupeField"), MappingRow("company", "company", when_empty=when_empty))
+        unit = only(units(rows, {"email": "ada@example.org", "company": value}))
+        sent = {"company": taken} if taken or when_empty is WhenEmpty.SEND else {}
+        assert (unit.fields, unit.dropped) == (sent, ())
 
 
 def test_what_marketo_cannot_take_is_dropped_and_named_and_the_rest_arrives() -> None:
@@ -148,7 +189,19 @@ def test_without_a_dedupe_value_there_is_no_person(there: dict[str, object]) -> 
     assert [one.audience for one in unit.memberships] == [audience("a")]
 
 
-@pytest.mark.parametrize("value", ["ada", 7, True, {"address": "ada@example.org"}, "ada@example.org,b@example.org"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        "ada",
+        7,
+        True,
+        {"address": "ada@example.org"},
+        "ada@example.org,b@example.org",
+        "ada\x00@example.org",
+        "\u202eada@example.org",
+        "mailto:ada@example.org",
+    ],
+)
 def test_an_unfit_dedupe_value_is_no_person_whatever_on_invalid_says(value: object) -> None:
     for on_invalid in OnInvalid:
         unit = only(units({"DedupeField": "email"}, {"email": value}, on_invalid=on_invalid))

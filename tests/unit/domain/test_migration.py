@@ -220,6 +220,7 @@ def test_the_legacy_generation_finds_people_by_ecid() -> None:
         (selector("$._acme.tier", "tier"), "carried_over", {"tier": "_acme.tier"}),
         (selector("identityMap.CRMID", "crmId"), "carried_over", {"crmId": "identityMap.crmid"}),
         (selector("_acme.tier", "tier", sourceType="ATTRIBUTE"), "carried_over", {"tier": "_acme.tier"}),
+        (selector("_acme.out", "unsubscribed"), "needs_person", {"unsubscribed": "_acme.out"}),
         (selector("personalEmail.address", "email"), "changed", {}),
         (selector("_acme.tier", "tier", sourceType="EXPRESSION"), "cannot_carry", {}),
         (selector("_acme.tier", "tier", transformation="SHA256"), "cannot_carry", {}),

@@ -29,6 +29,7 @@ from destination.domain.run import (
     tally_persons,
     tally_progress,
 )
+from destination.domain.schema import OPT_IN_KEPT, AttributeWarning
 from destination.domain.settle import Progress, Settled
 from testing.persons import (
     RUN,
@@ -129,6 +130,8 @@ def test_events_count_in_the_hour_of_their_receipt_and_changes_with_the_newest()
 def test_warnings_count_events_with_attributes_that_were_dropped() -> None:
     tally = counted(settled(Outcome(), saying(0, dropped=("company", "leadScore")), saying(1, minute=1)))[RUN]
     assert tally.counts["warnings"] == 1
+    warned = replace(saying(0), warned=(AttributeWarning("unsubscribed", OPT_IN_KEPT),))
+    assert counted(settled(Outcome(), warned))[RUN].counts["warnings"] == 1
 
 
 def test_classes_add_up_to_received_in_all_and_per_audience() -> None:

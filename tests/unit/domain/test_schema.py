@@ -19,22 +19,40 @@ TAKEN: list[tuple[str, object, FieldValue]] = [
     ("string", 7, "7"),
     ("string", 0, "0"),
     ("string", 1.5, "1.5"),
+    ("string", 417.0, "417"),
+    ("string", -0.0, "0"),
+    ("string", 1e17, "100000000000000000"),
+    ("string", 1e300, "1e+300"),
+    ("string", "417.0", "417.0"),
     ("string", True, "true"),
     ("string", False, "false"),
     ("string", "x" * 255, "x" * 255),
     ("string", "ü" * 255, "ü" * 255),
+    ("string", "A\x00d\x1ba\x7f\x85", "Ada"),
+    ("string", "Ada\ud83d", "Ada"),
+    ("string", "Ada\tL.\r\nx", "Ada\tL.\r\nx"),
+    ("string", "\x00 \x01", ""),
+    ("string", "क्\u200dष", "क्\u200dष"),
+    ("textarea", "\x00" + "x" * TEXT_BYTES, "x" * TEXT_BYTES),
     ("phone", "+49 30 1", "+49 30 1"),
+    ("phone", 493012345600.0, "493012345600"),
     ("url", "https://example.org", "https://example.org"),
     ("text", "é" * (TEXT_BYTES // 2), "é" * (TEXT_BYTES // 2)),
     ("textarea", "x" * 256, "x" * 256),
     ("email", " Ada@Example.org ", "Ada@Example.org"),
     ("email", "o'brien+news@mail.example.co", "o'brien+news@mail.example.co"),
+    ("email", "ada.m@x-y.example", "ada.m@x-y.example"),
+    ("email", "{a}_!@1.example", "{a}_!@1.example"),
+    ("email", "ada\x00@example.org", "ada@example.org"),
     ("integer", 0, 0),
     ("integer", "42", 42),
     ("integer", " -42 ", -42),
     ("integer", 3.0, 3),
     ("integer", "3.0", 3),
     ("integer", "1e3", 1000),
+    ("integer", 493012345600.0, 493012345600),
+    ("integer", "9007199254740993.0", 9007199254740993),
+    ("integer", "+7.", 7),
     ("integer", 2**63 - 1, 2**63 - 1),
     ("integer", -(2**63), -(2**63)),
     ("score", 10, 10),
@@ -44,10 +62,18 @@ TAKEN: list[tuple[str, object, FieldValue]] = [
     ("float", ".5", 0.5),
     ("currency", "12.50", 12.5),
     ("currency", 12, 12),
+    ("currency", 12.0, 12),
+    ("float", "12.0", 12),
     ("boolean", True, True),
     ("boolean", False, False),
     ("boolean", 0, False),
     ("boolean", 1, True),
+    ("boolean", 0.0, False),
+    ("boolean", 1.0, True),
+    ("boolean", "1", True),
+    ("boolean", " 0 ", False),
+    ("boolean", "1.0", True),
+    ("boolean", "0.0", False),
     ("boolean", " TRUE ", True),
     ("date", "1988-03-14", "1988-03-14"),
     ("date", " 1988-03-14T23:00:00-05:00", "1988-03-14"),
@@ -71,6 +97,20 @@ REFUSED: list[tuple[str, object]] = [
     ("email", "ada@.example.org"),
     ("email", f"{'a' * 250}@example.org"),
     ("email", 7),
+    ("email", "mailto:ada@example.org"),
+    ("email", "ada.@example.org"),
+    ("email", ".ada@example.org"),
+    ("email", "ada..m@example.org"),
+    ("email", "ada@example..org"),
+    ("email", "ada@example.org."),
+    ("email", "ada@-example.org"),
+    ("email", "ada@example-.org"),
+    ("email", "ada@exa_mple.org"),
+    ("email", "ada@example.org:25"),
+    ("email", "<ada@example.org>"),
+    ("email", '"ada"@example.org'),
+    ("email", "ada@[192.0.2.1]"),
+    ("email", "ada@example.org\nx"),
     ("integer", 3.5),
     ("integer", True),
     ("integer", ""),
@@ -96,6 +136,10 @@ REFUSED: list[tuple[str, object]] = [
     ("boolean", 2),
     ("boolean", "yes"),
     ("boolean", 0.5),
+    ("boolean", "2"),
+    ("boolean", "01"),
+    ("boolean", ""),
+    ("boolean", NAN),
     ("date", "21.11.2026"),
     ("date", "2026-02-30"),
     ("date", "2026-11-21 or later"),
@@ -146,6 +190,7 @@ def test_emails_compare_without_case_and_surrounding_space() -> None:
 def test_other_values_compare_by_their_type() -> None:
     assert dedupe_key(" C-1 ", Field("crmId", "string")) == "C-1"
     assert dedupe_key("c-1", Field("crmId", "string")) != dedupe_key("C-1", Field("crmId", "string"))
+    assert dedupe_key(417.0, Field("crmId", "string")) == dedupe_key(417, Field("crmId", "string")) == "417"
     assert dedupe_key("007", Field("number", "integer")) == dedupe_key(7.0, Field("number", "integer")) == "7"
 
 
@@ -153,3 +198,36 @@ def test_other_values_compare_by_their_type() -> None:
 def test_what_cannot_be_looked_up_cannot_identify(value: object) -> None:
     with pytest.raises(InvalidValueError):
         dedupe_key(value, Field("crmId", "string"))
+
+
+@pytest.mark.parametrize(
+    "unseen",
+    [
+        "\x00",
+        "\x1f",
+        "\t",
+        "\n",
+        "\x7f",
+        "\x85",
+        "\ud83d",
+        "\u200b",
+        "\u202e",
+        "\u2066",
+        "\ufeff",
+        "\xad",
+        "\u2028",
+        "👍",
+        "\U0001d49c",
+    ],
+)
+@pytest.mark.parametrize("data_type", ["string", "email"])
+def test_characters_that_nobody_sees_identify_nobody(unseen: str, data_type: str) -> None:
+    by = Field("field", data_type)
+    for value in (f"ada{unseen}@example.org", *([] if unseen in "\t\n" else [f"ada@example.org{unseen}"])):
+        with pytest.raises(InvalidValueError):
+            dedupe_value(value, by)
+
+
+@pytest.mark.parametrize("value", ["Zoë-1", "٣٤", "客户-7", " C\xa01\t", "C-1\r\n"])
+def test_values_of_any_script_identify(value: str) -> None:
+    assert dedupe_value(value, Field("crmId", "string")) == value.strip()

@@ -13,7 +13,7 @@ DESCRIPTION = ok(
         "fields": [
             {"name": "email", "displayName": "Email Address", "dataType": "email", "length": 255, "updateable": True},
             {"name": "ecids", "dataType": "string", "length": 255, "updateable": False, "crmManaged": False},
-            {"name": "score", "displayName": None, "dataType": "integer"},
+            {"name": "score", "displayName": None, "dataType": "integer", "crmManaged": True},
             {"displayName": "no name"},
             "nonsense",
         ],
@@ -33,7 +33,7 @@ def test_fields_and_searchable_fields() -> None:
     assert schema.fields == {
         "email": Field("email", "email", 255, updateable=True, display_name="Email Address"),
         "ecids": Field("ecids", "string", 255, updateable=False, display_name="ecids"),
-        "score": Field("score", "integer", None, updateable=True, display_name="score"),
+        "score": Field("score", "integer", None, updateable=True, display_name="score", crm_managed=True),
     }
     assert schema.searchable == {"email", "customerKey", "phone"}
     assert marketo.sent[0].path == "/rest/v1/leads/describe2.json"

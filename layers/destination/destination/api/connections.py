@@ -17,6 +17,7 @@ from destination.domain.connection import (
     Limits,
     MappingRow,
     OnInvalid,
+    OptIn,
     PersonAction,
     Scope,
     SourceType,
@@ -67,6 +68,11 @@ class MappingRowBody(Representation):
     when_empty: WhenEmpty = WhenEmpty.IGNORE
     labels: Labels = Field(default_factory=list, description="Data usage labels of the source, such as C2 or I1.")
     source_type: SourceType | None = Field(None, description="The source's XDM type, compared with the target's type.")
+    opt_in: OptIn | None = Field(
+        None,
+        description="Of unsubscribed, doNotCall, marketingSuspended and blackListed, which cannot do without it: "
+        "whether false is sent too, or true only.",
+    )
 
     @classmethod
     def of(cls, row: MappingRow) -> Self:

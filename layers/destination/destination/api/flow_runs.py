@@ -8,6 +8,7 @@ itself. Properties of Adobe's organisation (imsOrgId, sandboxName, …), and siz
 none.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Literal, Self
@@ -21,6 +22,7 @@ from destination.domain.audience import DEFAULT_NAMESPACE, AudienceKey
 from destination.domain.connection import Waiting
 from destination.domain.outcome import Class
 from destination.domain.run import Counters, Run, RunStatus, hour_of, status_at
+from destination.domain.schema import WARNINGS
 
 Status = Literal["success", "processing"]
 
@@ -260,6 +262,10 @@ def _records(run: Run, message_of: Callable[[str], str], *, of_audience: bool) -
         warning_info=[
             FlowInfo(code=ATTRIBUTE_DROPPED, message=f"Marketo cannot take values of {name}.", count=number)
             for name, number in tally.dropped.most_common()
+        ]
+        + [
+            FlowInfo(code=one.code, message=f"{one.field}: {WARNINGS[one.code]}", count=number)
+            for one, number in Counter(tally.warned).most_common()
         ],
     )
 

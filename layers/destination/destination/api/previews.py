@@ -13,6 +13,7 @@ from destination.domain.outcome import Class, Reason
 from destination.domain.preview import AudiencePreview, CallKind, MembershipChange, PersonPreview, Preview
 from destination.domain.problem import Problem
 from destination.domain.run import ACTIVATED, Tally
+from destination.domain.schema import WARNINGS
 
 Explain = Callable[[str], str]
 """Gives the sentence for a reason code."""
@@ -30,6 +31,12 @@ class Why(Representation):
 
 class DroppedField(Why):
     """A mapped field that would not be sent."""
+
+    field: str
+
+
+class WarnedField(Why):
+    """A mapped field that is told something of, though its value fits."""
 
     field: str
 
@@ -66,6 +73,7 @@ class PersonPreviewOut(Representation):
     partition: str | None = Field(description="Where a created person would go.")
     fields: list[str] = Field(description="The fields that would be sent.")
     dropped: list[DroppedField]
+    warned: list[WarnedField]
     audiences: list[AudiencePreviewOut]
 
     @classmethod
@@ -83,6 +91,7 @@ class PersonPreviewOut(Representation):
             dropped=[
                 DroppedField(field=name, code=why.code, message=f"{why}.") for name, why in person.dropped.items()
             ],
+            warned=[WarnedField(field=name, code=code, message=WARNINGS[code]) for name, code in person.warned],
             audiences=[_audience(one, explain) for one in person.audiences],
         )
 

@@ -33,6 +33,7 @@ def report(run: Run, now: datetime, message_of: Callable[[str], str], waiting: W
         "ignored": counts["ignored"],
         "warnings": counts["warnings"],
         "dropped": [{"field": name, "count": number} for name, number in _most(tally.dropped, str)],
+        "warned": [{**one._asdict(), "count": number} for one, number in _most(tally.warned, lambda one: one)],
         "reasons": _reasons(tally, message_of),
         "audiences": [
             _audience(audience, counters, message_of)

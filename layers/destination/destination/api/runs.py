@@ -53,6 +53,12 @@ class DroppedValues(Representation):
     count: int
 
 
+class WarnedValues(DroppedValues):
+    """Values of a lead field that Marketo takes, and the code of what is told of them."""
+
+    code: str
+
+
 class LatencyOut(Representation):
     """From the receipt of activated events to the record of their delivery; percentiles are less than 10 % too high."""
 
@@ -64,8 +70,8 @@ class LatencyOut(Representation):
 class RunOut(Representation):
     """One hour, by the time of receipt: received = activated.persons + unchanged + excluded + failed.
 
-    `ignored` events named no activated audience; `warnings` counts persons with an attribute that was dropped. Of a run
-    that is shown for one audience, `received` to `failed` and `reasons` are the audience's.
+    `ignored` events named no activated audience; `warnings` counts persons with an attribute that was dropped or
+    warned of. Of a run that is shown for one audience, `received` to `failed` and `reasons` are the audience's.
     """
 
     id: str = Field(examples=["2026-11-21T10:00Z"])
@@ -78,6 +84,7 @@ class RunOut(Representation):
     warnings: int | None = Field(description=UNKNOWN)
     ignored: int | None = Field(description=UNKNOWN)
     dropped: list[DroppedValues]
+    warned: list[WarnedValues]
     reasons: list[ReasonOut]
     audiences: list[AudienceCounts]
     latency: LatencyOut | None = Field(description="Null while nothing was activated, and for one audience.")

@@ -72,7 +72,7 @@ class Posting:
         """By run how much its item grows by it at most, in bytes."""
         growth: dict[str, int] = {}
         for unit in self.settled.person.units if self.settled else ():
-            names = 1 + len(unit.memberships) + len(unit.unscheduled) + len(unit.dropped)
+            names = 1 + len(unit.memberships) + len(unit.unscheduled) + len(unit.dropped) + len(unit.warned)
             growth[unit.origin.run_id] = growth.get(unit.origin.run_id, 0) + _NAME_BYTES * names
         for run, tally in self.tallies:
             growth[run] = growth.get(run, 0) + _NAME_BYTES * (1 + len(tally.audiences))

@@ -13,12 +13,12 @@ from enum import StrEnum
 from typing import Final
 
 from destination.domain.connection import DEFAULT_PARTITION, Connection
-from destination.domain.connection_rules import identity_fields
+from destination.domain.connection_rules import clearing_problems, identity_fields
 from destination.domain.event import ProfileEvent
 from destination.domain.mapping import values_at
 from destination.domain.matching import is_lead_id_or_ecid, rule_of
 from destination.domain.problem import Problem
-from destination.domain.schema import Field, InvalidValueError, Schema, coerce, dedupe_value
+from destination.domain.schema import BOOLEAN, Field, InvalidValueError, Schema, coerce, dedupe_value
 from destination.domain.xdm import loss, mismatch
 
 _CLOSE: Final = 0.7
@@ -96,7 +96,7 @@ def dedupe_problems(connection: Connection, schema: Schema) -> list[Problem]:
 
 
 def mapping_problems(connection: Connection, schema: Schema) -> list[Problem]:
-    """Targets that Marketo does not have or does not let be written, and types that do not go together."""
+    """Targets that Marketo lacks or does not let be written, types that do not go together, emptied booleans."""
     problems = []
     compared = identity_fields(connection)
     for index, row in enumerate(connection.mapping):
@@ -111,11 +111,13 @@ def mapping_problems(connection: Connection, schema: Schema) -> list[Problem]:
             problems.append(Problem(f"{path}.target", message))
         elif row.source_type is not None and (why := mismatch(row.source_type, into)):
             problems.append(Problem(f"{path}.source_type", why))
+        if into is not None and into.data_type == BOOLEAN:
+            problems.extend(clearing_problems(path, row))
     return problems
 
 
 def mapping_warnings(connection: Connection, schema: Schema) -> list[Problem]:
-    """Where a type fits and values may lose something all the same."""
+    """Where a type fits and values may lose something all the same, and where somebody else writes the field too."""
     compared = identity_fields(connection)
     warnings = []
     for index, row in enumerate(connection.mapping):
@@ -123,6 +125,9 @@ def mapping_warnings(connection: Connection, schema: Schema) -> list[Problem]:
         if into is not None and row.source_type is not None and (why := loss(row.source_type, into)):
             path = f"mapping[{index}].source_type"
             warnings.append(Problem(path, f"an XDM {row.source_type} in {into.name}, a {into.data_type}: {why}"))
+        if into is not None and into.crm_managed and row.target not in compared:
+            message = f"{into.name} is managed by the CRM that Marketo is synchronised with, which may overwrite it"
+            warnings.append(Problem(f"mapping[{index}].target", f"{message}; choose a field of Marketo's own, if so"))
     return warnings
 
 

@@ -16,6 +16,9 @@ EMAIL_TARGET = "Email"
 ECID_TARGET = "ECID"
 """The identities of a `legacy_v2` connection: the lead's `email` (its `dedupe_field`), and then its `ecid_field`."""
 
+OPT_OUTS = frozenset({"unsubscribed", "doNotCall", "marketingSuspended", "blackListed"})
+"""The lead fields by which somebody opts out; in Marketo too, where no event says so (Marketo, "Lead fields")."""
+
 DEFAULT_PARTITION = "Default"
 
 NEVER_EXPORTED = "C12"
@@ -93,6 +96,13 @@ class WhenEmpty(StrEnum):
     SEND = "send"
 
 
+class OptIn(StrEnum):
+    """What a profile that did not opt out does to the lead's opt-out: it is sent, or the lead keeps what it has."""
+
+    SEND = "send"
+    KEEP = "keep"
+
+
 class OnInvalid(StrEnum):
     """What a value that Marketo's schema cannot take does to the person."""
 
@@ -112,6 +122,7 @@ class MappingRow:
     """One profile attribute (dotted path, or `identityMap.<namespace>`) and the lead field that it fills.
 
     `labels`: the data usage labels of the source, such as `C2` or `I1`. `source_type`: its XDM type, if it was told.
+    `opt_in`: of one of OPT_OUTS; None: nobody has decided yet.
     """
 
     source: str
@@ -120,6 +131,12 @@ class MappingRow:
     when_empty: WhenEmpty = WhenEmpty.IGNORE
     labels: tuple[str, ...] = ()
     source_type: SourceType | None = None
+    opt_in: OptIn | None = None
+
+    @property
+    def keeps_opt_outs(self) -> bool:
+        """Whether it sends `true` only: an opt-out is taken back where somebody decided so."""
+        return self.target in OPT_OUTS and self.opt_in is not OptIn.SEND
 
     @property
     def is_exported(self) -> bool:

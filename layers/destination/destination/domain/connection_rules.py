@@ -17,6 +17,7 @@ from destination.domain.connection import (
     DEDUPE_TARGET,
     ECID_TARGET,
     EMAIL_TARGET,
+    OPT_OUTS,
     ActiveConnection,
     Connection,
     Generation,
@@ -167,6 +168,7 @@ def missing_to_enable(active: ActiveConnection, *, has_credentials: bool) -> lis
     if not connection.mapping:
         wanted = " or ".join(identities(connection))
         missing.append(Problem("mapping", f"map a source to {wanted}, and the attributes to be delivered"))
+    missing.extend(_undecided(connection))
     if not active.activations and connection.scope is Scope.ACTIVATED_AUDIENCES:
         missing.append(Problem("audiences", "activate an audience"))
     if rule_of(connection).keeps_lists:
@@ -178,6 +180,15 @@ def missing_to_enable(active: ActiveConnection, *, has_credentials: bool) -> lis
             if one.list_id is None
         )
     return missing
+
+
+def _undecided(connection: Connection) -> Iterator[Problem]:
+    """Opt-outs are decided, not inherited: a source that lags behind would take back what somebody said in Marketo."""
+    for index, row in enumerate(connection.mapping):
+        if row.target in OPT_OUTS and row.opt_in is None and row.is_exported:
+            keep = f"keep, so that only true is sent and no event takes back {row.target}"
+            message = f"say {keep}; or send, so that false is sent too, also to those who opted out in Marketo"
+            yield Problem(f"mapping[{index}].opt_in", message)
 
 
 def change_problems(
@@ -350,6 +361,10 @@ def _mapping_problems(connection: Connection) -> Iterator[Problem]:
             yield Problem(f"{path}.source_type", why)
         if row.target in identities(connection):
             yield from _identity_row_problems(path, row)
+        if row.target in OPT_OUTS:
+            yield from clearing_problems(path, row)
+        elif row.opt_in is not None:
+            yield Problem(f"{path}.opt_in", f"leave it out: it is for {', '.join(sorted(OPT_OUTS))} only")
 
 
 def _identity_row_problems(path: str, row: MappingRow) -> Iterator[Problem]:
@@ -357,6 +372,15 @@ def _identity_row_problems(path: str, row: MappingRow) -> Iterator[Problem]:
         yield Problem(f"{path}.when_missing", "must be ignore: an identity cannot be cleared")
     if row.when_empty is not WhenEmpty.IGNORE:
         yield Problem(f"{path}.when_empty", "must be ignore: an empty value identifies nobody")
+
+
+def clearing_problems(path: str, row: MappingRow) -> Iterator[Problem]:
+    """What empties a boolean field; `path`: that of the row."""
+    why = f"Marketo turns an emptied boolean into no, so that {row.target} would be no for everybody without a value"
+    if row.when_missing is not WhenMissing.IGNORE:
+        yield Problem(f"{path}.when_missing", f"must be ignore: {why}")
+    if row.when_empty is not WhenEmpty.IGNORE:
+        yield Problem(f"{path}.when_empty", f"must be ignore: {why}")
 
 
 def _consent_problems(connection: Connection) -> Iterator[Problem]:

@@ -8,6 +8,7 @@ from destination.domain.audience import AudienceKey
 from destination.domain.outcome import Class, Reason
 from destination.domain.person import Origin, Person, Unit
 from destination.domain.run import Counters, Tally
+from destination.domain.schema import AttributeWarning
 from destination.domain.settle import Settled
 
 
@@ -16,14 +17,15 @@ class Failure:
     """What a run counted of a unit that failed: why, and why each of its audiences did not change.
 
     An audience of which the list did change has no reason (None): it stays counted as activated, whatever becomes of
-    the rest. `dropped`: the lead fields whose values Marketo cannot take. `attempt`: which
-    attempt failed; only a later one takes it back.
+    the rest. `dropped`: the lead fields whose values Marketo cannot take; `warned`: what else was told
+    of attributes. `attempt`: which attempt failed; only a later one takes it back.
     """
 
     reason: Reason
     audiences: Mapping[AudienceKey, Reason | None] = field(default_factory=dict)
     dropped: tuple[str, ...] = ()
     attempt: int = 0
+    warned: tuple[AttributeWarning, ...] = ()
 
     @property
     def activated(self) -> Mapping[AudienceKey, None]:
@@ -35,9 +37,10 @@ class Failure:
             Counters, {one: Counters(*_less(why)) for one, why in self.audiences.items() if why is not None}
         )
         counts, reasons = _less(self.reason)
-        if self.dropped:
+        if self.dropped or self.warned:
             counts["warnings"] -= 1
-        return Tally(counts, reasons, audiences=audiences, dropped=Counter(dict.fromkeys(self.dropped, -1)))
+        dropped, warned = Counter(dict.fromkeys(self.dropped, -1)), dict.fromkeys(self.warned, -1)
+        return Tally(counts, reasons, audiences=audiences, dropped=dropped, warned=warned)
 
     def left_of(self, unit: Unit) -> Unit:
         """The unit as it is to be counted now: without the audiences that stay counted."""
@@ -59,10 +62,8 @@ def failures_of(
             kept = known.activated if known else {}
             tally = tally_of(replace(settled, person=replace(person, units=(unit,))))
             why = {one: next(iter(counters.reasons), None) for one, counters in tally.audiences.items()}
-            yield (
-                unit.origin,
-                Failure(next(iter(tally.reasons)), {**kept, **why}, tuple(tally.dropped), unit.origin.attempt),
-            )
+            reason, dropped, warned = next(iter(tally.reasons)), tuple(tally.dropped), tuple(tally.warned)
+            yield unit.origin, Failure(reason, {**kept, **why}, dropped, unit.origin.attempt, warned)
         elif known:
             yield unit.origin, None
 

@@ -33,7 +33,11 @@ from destination.domain.outcome import (
 )
 from destination.domain.person import Origin, Unit
 from destination.domain.schema import (
+    BOOLEAN,
+    MAY_BE_CUT,
+    OPT_IN_KEPT,
     UNKNOWN_FIELD,
+    AttributeWarning,
     Field,
     FieldValue,
     InvalidValueError,
@@ -41,6 +45,7 @@ from destination.domain.schema import (
     coerce,
     dedupe_value,
     key_of,
+    may_be_cut,
     plain_length,
 )
 
@@ -63,6 +68,7 @@ class _Row:
     into: Field
     clears: bool
     sends_empty: bool
+    keeps_opt_outs: bool
     plain_length: int
 
 
@@ -152,11 +158,12 @@ class Mapper:
             identities = [one for one in identities if one.key is not None]
         fields: dict[str, FieldValue] = {}
         dropped: tuple[str, ...] = ()
+        warned: tuple[AttributeWarning, ...] = ()
         refused: Reason | None = None
         if consents is False:
             identities = [_Identity(None, None, NO_CONSENT) if one.key is None else one for one in identities]
         elif identities:
-            fields, dropped = self._fields(event)
+            fields, dropped, warned = self._fields(event)
             if dropped and self.fails_for_dropped:
                 refused = INVALID_ATTRIBUTE
         return [
@@ -175,6 +182,7 @@ class Mapper:
                 ecid=ecid.value if ecid else None,
                 received_at=event.received_at,
                 event_id=event.id,
+                warned=warned,
             )
             for number, (key, value, refusal) in enumerate(identities)
         ]
@@ -227,9 +235,12 @@ class Mapper:
         value = next((one for one in values_at(event, self.ecid_path) if not _is_blank(one)), None)
         return None if value is None or self.ecid_field is None else _identity(value, self.ecid_field)
 
-    def _fields(self, event: ProfileEvent) -> tuple[dict[str, FieldValue], tuple[str, ...]]:
+    def _fields(
+        self, event: ProfileEvent
+    ) -> tuple[dict[str, FieldValue], tuple[str, ...], tuple[AttributeWarning, ...]]:
         fields: dict[str, FieldValue] = {}
         dropped: list[str] = []
+        warned: list[AttributeWarning] = []
         for row in self.rows:
             value = _attribute_at(event, row.path) if row.namespace is None else _value_at(event, row)
             if value is None:
@@ -238,14 +249,11 @@ class Mapper:
             elif type(value) is str and not (text := value.strip()):
                 if row.sends_empty:
                     fields[row.name] = ""
-            elif type(value) is str and len(text) <= row.plain_length and text.isprintable():
+            elif type(value) is str and len(text) <= row.plain_length and text.isascii() and text.isprintable():
                 fields[row.name] = text
             else:
-                try:
-                    fields[row.name] = coerce(value, row.into)
-                except InvalidValueError:
-                    dropped.append(row.name)
-        return fields, (*dropped, *self.unknown)
+                _add_coerced(value, row, fields, dropped, warned)
+        return fields, (*dropped, *self.unknown), tuple(warned)
 
 
 def key_by_ecid(ecid: str) -> str:
@@ -260,16 +268,35 @@ def keys_of(lead: Lead) -> set[str]:
 
 
 def _prepared(row: MappingRow, path: tuple[str, ...], into: Field) -> _Row:
+    can_be_empty = into.updateable and into.data_type != BOOLEAN
     clears, sends_empty = row.when_missing is WhenMissing.CLEAR, row.when_empty is WhenEmpty.SEND
     return _Row(
         path,
         _namespace_of(path),
         into.name,
         into,
-        clears=clears and into.updateable,
-        sends_empty=sends_empty and into.updateable,
+        clears=clears and can_be_empty,
+        sends_empty=sends_empty and can_be_empty,
+        keeps_opt_outs=row.keeps_opt_outs,
         plain_length=plain_length(into),
     )
+
+
+def _add_coerced(
+    value: object, row: _Row, fields: dict[str, FieldValue], dropped: list[str], warned: list[AttributeWarning]
+) -> None:
+    """Add what a row makes of a value that may not be taken as it is."""
+    try:
+        taken = coerce(value, row.into)
+    except InvalidValueError:
+        dropped.append(row.name)
+        return
+    if row.keeps_opt_outs and taken is not True:
+        warned.append(AttributeWarning(row.name, OPT_IN_KEPT))
+    elif taken != "" or row.sends_empty:
+        fields[row.name] = taken
+        if isinstance(taken, str) and may_be_cut(taken):
+            warned.append(AttributeWarning(row.name, MAY_BE_CUT))
 
 
 def _namespace_of(path: tuple[str, ...]) -> str | None:

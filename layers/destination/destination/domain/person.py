@@ -10,7 +10,7 @@ from typing import NamedTuple, Self
 from destination.domain.audience import AudienceKey
 from destination.domain.event import Membership, MembershipStatus
 from destination.domain.outcome import NO_CONSENT, OUTSIDE_SCHEDULE, SUPERSEDED, Reason
-from destination.domain.schema import Field, FieldValue, InvalidValueError, coerce
+from destination.domain.schema import AttributeWarning, Field, FieldValue, InvalidValueError, coerce
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -48,10 +48,10 @@ class Unit:
 
     `memberships` are those of activated audiences, `unscheduled` those of them that came outside the audience's start
     and end, `dormant` those of audiences that were deactivated lately; `dropped` names the lead fields whose values
-    Marketo cannot take; `refusal` is set where the unit can be no part of a person. `consents`: whether the profile has
-    consent (None: the connection has no consent rule); without it the unit has no fields. `ecid`: on a `legacy_v2`
-    connection what else the person is known by. `received_at`: when the event was received first; `event_id`: what its
-    sender calls it, if anything.
+    Marketo cannot take, and `warned` those of which something else is told; `refusal` is set where the unit can be no
+    part of a person. `consents`: whether the profile has consent (None: the connection has no consent rule); without it
+    the unit has no fields. `ecid`: on a `legacy_v2` connection what else the person is known by. `received_at`: when
+    the event was received first; `event_id`: what its sender calls it, if anything.
     """
 
     origin: Origin
@@ -68,6 +68,7 @@ class Unit:
     ecid: FieldValue = None
     received_at: datetime = EPOCH
     event_id: str | None = None
+    warned: tuple[AttributeWarning, ...] = ()
 
     @property
     def said(self) -> Said:

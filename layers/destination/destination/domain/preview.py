@@ -14,7 +14,7 @@ from destination.domain.person import Unit
 from destination.domain.plan import partition_for
 from destination.domain.problem import Problem
 from destination.domain.run import Tally
-from destination.domain.schema import RESTRICTED, InvalidValueError
+from destination.domain.schema import RESTRICTED, AttributeWarning, InvalidValueError
 from destination.domain.settle import Settled
 
 
@@ -54,7 +54,8 @@ class PersonPreview:
     """What would become of one event's person, where `index` is the event's record.
 
     Events with the same number of the `person` add up, and each shows what would become of it. `lead_id`: the matched
-    lead. `fields` names what would be sent, `dropped` tells why a mapped attribute would not.
+    lead. `fields` names what would be sent, `dropped` tells why a mapped attribute would not, `warned` what else
+    is told of one.
     """
 
     index: int
@@ -68,6 +69,7 @@ class PersonPreview:
     fields: tuple[str, ...]
     dropped: Mapping[str, InvalidValueError]
     audiences: tuple[AudiencePreview, ...]
+    warned: tuple[AttributeWarning, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +128,7 @@ def _person(
         fields=tuple(plan.fields) if plan else (),
         dropped=_restricted(target) | {name: why_dropped[name] for name in unit.dropped},
         audiences=tuple(_audiences(target, unit, settled, aside)),
+        warned=unit.warned,
     )
 
 

@@ -17,6 +17,7 @@ from destination.domain.event import Membership
 from destination.domain.latency import Latency
 from destination.domain.outcome import ALREADY_DELIVERED, OTHER, OUTSIDE_SCHEDULE, SUPERSEDED, Class, Reason
 from destination.domain.person import Desired, Person, Said, Unit
+from destination.domain.schema import AttributeWarning
 from destination.domain.settle import Progress, Settled
 
 ACTIVATED = Class.ACTIVATED.value
@@ -39,7 +40,7 @@ OTHER of its class, so that the sums stay exact.
 """
 
 
-_Name = TypeVar("_Name", str, Reason)
+_Name = TypeVar("_Name", str, Reason, AttributeWarning)
 
 
 class RunStatus(StrEnum):
@@ -95,7 +96,8 @@ class Tally(Counters):
     `counts` are keyed by class, and by `received`, `ignored`, `warnings`, `created`, `updated`, `added`, `removed`,
     `new`, `left` and `marketo_calls`. Classes, `received` and `warnings` count events' persons; `created` to `removed`
     count what Marketo was told. Of the activated, `new` are those that became leads with this event, and `left` those
-    that were taken off lists and nothing else. `dropped` counts the values that Marketo cannot take, by lead field.
+    that were taken off lists and nothing else. `dropped` counts the values that Marketo cannot take, by lead field,
+    `warned` those of which something else is told.
     """
 
     audiences: defaultdict[AudienceKey, Counters] = field(default_factory=lambda: defaultdict(Counters))
@@ -103,6 +105,7 @@ class Tally(Counters):
     latency: Latency = field(default_factory=Latency)
     first_at: datetime | None = None
     last_at: datetime | None = None
+    warned: dict[AttributeWarning, int] = field(default_factory=dict)
 
     def plus(self, other: "Tally") -> "Tally":
         """Both together. Neither changes; what only one of them has is shared with it."""
@@ -113,15 +116,16 @@ class Tally(Counters):
             examples=self.examples.copy(),
             audiences=self.audiences.copy(),
             dropped=self.dropped.copy(),
+            warned=dict(self.warned),
             latency=self.latency.plus(other.latency),
         )
         Counters.add(total, other, MAX_REASONS, MAX_REASONS)
         total._add_audiences(other.audiences)
         for name, number in other.dropped.items():
-            kept = _kept(name, OTHER, number, total.dropped, MAX_DROPPED)
-            total.dropped[kept] += number
-            if not total.dropped[kept]:
-                del total.dropped[kept]
+            _add(total.dropped, _kept(name, OTHER, number, total.dropped, MAX_DROPPED), number)
+        for one, number in other.warned.items():
+            kept = _kept(one, one._replace(field=OTHER), number, total.warned, MAX_DROPPED)
+            _add(total.warned, kept, number)
         for at in (other.first_at, other.last_at):
             if at is not None:
                 total.happened(at)
@@ -143,9 +147,11 @@ class Tally(Counters):
         """Count one unit, in all and for each of its audiences; `known` is what is desired of them by now."""
         key = unit.key
         self.count(reason, key, name_of)
-        if unit.dropped:
+        if unit.dropped or unit.warned:
             self.counts["warnings"] += 1
             self.dropped.update(unit.dropped)
+            for one in unit.warned:
+                _add(self.warned, one, 1)
         for membership in unit.memberships:
             audience = membership.audience
             why = audiences[audience] if audience in audiences else _overtaken(unit, membership, known.get(audience))
@@ -181,6 +187,12 @@ class Run:
     tally: Tally = field(default_factory=Tally)
     shard: int = 0
     parts: Mapping[str, int] = field(default_factory=dict, compare=False)
+
+
+def _add(counts: dict[_Name, int], name: _Name, number: int) -> None:
+    counts[name] = counts.get(name, 0) + number
+    if not counts[name]:
+        del counts[name]
 
 
 def _kept(name: _Name, other: _Name, number: int, known: Mapping[_Name, int], room: int) -> _Name:

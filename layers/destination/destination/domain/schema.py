@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 from destination.domain.times import format_time, parse_time
 
@@ -18,6 +18,7 @@ FieldValue = str | int | float | bool | None
 
 TEXT_BYTES: Final = 30_000
 STRING_LENGTH: Final = 255
+BOOLEAN: Final = "boolean"
 _LONG_TEXTS: Final = frozenset({"text", "textarea"})
 _UTF8_BYTES: Final = 4
 """Of one character at most."""
@@ -30,13 +31,47 @@ UNKNOWN_FIELD: Final = "UNKNOWN_FIELD"
 RESTRICTED: Final = "RESTRICTED"
 """Why an attribute is dropped."""
 
+OPT_IN_KEPT: Final = "OPT_IN_KEPT"
+MAY_BE_CUT: Final = "MAY_BE_CUT"
+"""What is told of an attribute that fits: it would have taken an opt-out back, and was not sent; Marketo may cut it."""
+
+WARNINGS: Final[Mapping[str, str]] = {
+    OPT_IN_KEPT: "The profile has not opted out, and opt_in is keep: the lead keeps what Marketo has.",
+    MAY_BE_CUT: "It is sent with an emoji, or another character beyond U+FFFF, where Marketo may cut the text off.",
+}
+"""By code, for people."""
+
 _READ_ONLY = "the field is read-only in Marketo"
 _NEVER_WRITTEN: Final = frozenset({"id", "leadPartitionId"})
 """Described as updateable, although the one names the lead and the other is changed by a call of its own."""
 
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _FRACTION = re.compile(r"[.eE]")
-_EMAIL = re.compile(r"[^@\s,;<>()\[\]\\\"]+@[^@\s.,;<>()\[\]\\\"]+(?:\.[^@\s.,;<>()\[\]\\\"]+)+")
+_WHOLE = re.compile(r"([+-]?[0-9]+)\.0*")
+_BOOLEANS: Final = {"true": True, "false": False, "1": True, "0": False, "1.0": True, "0.0": False}
+_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
+_LABEL = r"(?!-)[A-Za-z0-9-]+(?<!-)"
+_EMAIL = re.compile(rf"{_ATOM}(?:\.{_ATOM})*@{_LABEL}(?:\.{_LABEL})+")
+"""The plain form of an address: dot-separated atoms (RFC 5322, 3.2.3) at a host name (RFC 1123, 2.1)."""
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
+"""Control characters but tabs and line ends, and halves of characters, which no text may hold."""
+
+_CONFUSING = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff\U00010000-\U0010ffff]"
+)
+"""What makes two values look alike: control characters, invisible ones, those that turn the direction of text, and
+those at which Marketo may cut a text off.
+"""
+
+_PADDING: Final = " \t\r\n"
+
+
+class AttributeWarning(NamedTuple):
+    """An attribute that fits its lead field, and the code of what is told of it."""
+
+    field: str
+    code: str
 
 
 class InvalidValueError(ValueError):
@@ -49,18 +84,22 @@ class InvalidValueError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A lead field: its REST name, Marketo's data type, its length (characters; None where Marketo states none)."""
+    """A lead field: its REST name, Marketo's data type, its length (characters; None where Marketo states none).
+
+    `crm_managed`: a CRM that Marketo is synchronised with fills it.
+    """
 
     name: str
     data_type: str
     length: int | None = None
     updateable: bool = True
     display_name: str = ""
+    crm_managed: bool = False
 
     @property
     def is_writable(self) -> bool:
         """Whether a value can be sent at all: the field is neither read-only nor computed, nor the lead's own id."""
-        return self.updateable and self.data_type in _CONVERTERS and self.name not in _NEVER_WRITTEN
+        return self.updateable and self.data_type in WRITABLE_TYPES and self.name not in _NEVER_WRITTEN
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +111,7 @@ class Schema:
 
 
 def coerce(value: object, into: Field) -> FieldValue:
-    """Turn a profile's value into what the field takes.
+    """Turn a profile's value into what the field takes; texts lose their control characters, which may leave "".
 
     Raises InvalidValueError when the field is read-only, computed, or cannot take the value.
     """
@@ -88,12 +127,24 @@ def plain_length(into: Field) -> int:
     return TEXT_BYTES // _UTF8_BYTES if into.data_type in _LONG_TEXTS else into.length or STRING_LENGTH
 
 
+def may_be_cut(text: str) -> bool:
+    """Whether it has a character beyond the Basic Multilingual Plane, where Marketo is reported to end the text."""
+    return not text.isascii() and max(text) > "\uffff"
+
+
 def dedupe_value(value: object, by: Field) -> FieldValue:
     """Turn a profile's value into one that can identify a lead; the field may be read-only.
 
-    Raises InvalidValueError when it is of the wrong type, empty, or holds a comma, which Marketo's filter values cannot
-    express (Marketo REST API, "Get Leads by Filter Type").
+    Raises InvalidValueError when it is of the wrong type, empty, holds characters that nobody sees or that Marketo may
+    cut it off at, or a comma, which Marketo's filter values cannot express (Marketo REST API, "Get Leads by Filter
+    Type").
     """
+    if (
+        isinstance(value, str)
+        and not (value.isascii() and value.isprintable())
+        and _CONFUSING.search(value.strip(_PADDING))
+    ):
+        raise InvalidValueError("a value with control characters, invisible ones or emoji identifies nobody")
     converted = _convert(value, by)
     if converted == "" or "," in str(converted):
         raise InvalidValueError("a value that is empty or has a comma cannot be looked up in Marketo")
@@ -133,8 +184,10 @@ def _check_length(text: str, into: Field) -> None:
 
 
 def _email(value: object) -> str:
+    if isinstance(value, str) and _EMAIL.fullmatch(address := value.strip()):
+        return address  # There is nothing in it that has to be taken out.
     text = _text(value)
-    if not text.isascii() or not _EMAIL.fullmatch(text):
+    if not _EMAIL.fullmatch(text):
         raise InvalidValueError("not an e-mail address")
     return text
 
@@ -152,10 +205,10 @@ def _boolean(value: object) -> bool:
     match value:
         case bool():
             return value
-        case int() if value in (0, 1):
+        case int() | float() if value in (0, 1):
             return value == 1
-        case str() if value.strip().lower() in {"true", "false"}:
-            return value.strip().lower() == "true"
+        case str() if (written := value.strip().lower()) in _BOOLEANS:
+            return _BOOLEANS[written]
     raise InvalidValueError("not true or false")
 
 
@@ -186,13 +239,13 @@ def _datetime(value: object) -> str:
 def _text(value: object) -> str:
     match value:
         case str():
-            return value.strip()
+            return (value if value.isprintable() else _CONTROL.sub("", value)).strip()
         case bool():
             return "true" if value else "false"
         case int():
             return str(value)
         case float() if math.isfinite(value):
-            return repr(value)
+            return repr(_whole(value))
     raise InvalidValueError("not text")
 
 
@@ -202,13 +255,27 @@ def _number(value: object) -> int | float:
     match value:
         case int() | float() if not isinstance(value, bool):
             number = value
-        case str() if _NUMBER.fullmatch(value.strip()):
-            number = float(value) if _FRACTION.search(value) or len(value) > STRING_LENGTH else int(value)
+        case str() if _NUMBER.fullmatch(text := value.strip()):
+            number = _written(text)
         case _:
             raise InvalidValueError("not a number")
     if not -sys.float_info.max <= number <= sys.float_info.max:
         raise InvalidValueError("not a finite number")
-    return number
+    return _whole(number) if isinstance(number, float) else number
+
+
+def _written(text: str) -> int | float:
+    """The number in a text; whole ones keep all their digits, also with a `.0`."""
+    if len(text) <= STRING_LENGTH:
+        whole = _WHOLE.fullmatch(text)
+        if whole is not None or not _FRACTION.search(text):
+            return int(whole[1] if whole is not None else text)
+    return float(text)
+
+
+def _whole(number: float) -> int | float:
+    """Senders write whole numbers as doubles (`417.0`): the same number without a fraction, within 64 bits."""
+    return int(number) if number.is_integer() and -INTEGER_BOUND <= number < INTEGER_BOUND else number
 
 
 _CONVERTERS: Mapping[str, Callable[[object], FieldValue]] = {
@@ -223,8 +290,10 @@ _CONVERTERS: Mapping[str, Callable[[object], FieldValue]] = {
     "percent": _integer,
     "float": _number,
     "currency": _number,
-    "boolean": _boolean,
+    BOOLEAN: _boolean,
     "date": _date,
     "datetime": _datetime,
 }
 """By Marketo's data type; what is not here (reference, formula, lead_function, array) is computed or an internal id."""
+
+WRITABLE_TYPES: Final = frozenset(_CONVERTERS)

@@ -77,6 +77,7 @@ def _field(row: Mapping[str, Any]) -> Field:
         length=length if isinstance(length, int) else None,
         updateable=row.get("updateable") is not False,
         display_name=str(row.get("displayName") or row["name"]),
+        crm_managed=row.get("crmManaged") is True,
     )
 
 

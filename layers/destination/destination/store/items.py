@@ -17,6 +17,7 @@ from destination.domain.connection import (
     Limits,
     MappingRow,
     OnInvalid,
+    OptIn,
     PersonAction,
     Scope,
     SourceType,
@@ -96,6 +97,7 @@ def configuration(connection: Connection) -> Attributes:
                 "when_empty": row.when_empty.value,
                 "labels": list(row.labels),
                 "source_type": row.source_type and row.source_type.value,
+                "opt_in": row.opt_in and row.opt_in.value,
             }
             for row in connection.mapping
         ],
@@ -146,6 +148,7 @@ def connection_from(item: Item) -> Connection:
                 WhenEmpty(row["when_empty"]),
                 tuple(row["labels"]),
                 _source_type(row["source_type"]),
+                _opt_in(row["opt_in"]),
             )
             for row in stored["mapping"]
         ),
@@ -250,6 +253,10 @@ def _waiting(stored: Attributes | None) -> Waiting | None:
 
 def _source_type(text: str | None) -> SourceType | None:
     return None if text is None else SourceType(text)
+
+
+def _opt_in(text: str | None) -> OptIn | None:
+    return None if text is None else OptIn(text)
 
 
 def _schedule(stored: Attributes | None) -> Schedule | None:

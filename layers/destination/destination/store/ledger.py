@@ -25,6 +25,7 @@ from destination.domain.failure import Failure
 from destination.domain.outcome import Class, Reason
 from destination.domain.person import EPOCH, LedgerRow, Origin
 from destination.domain.run import Run
+from destination.domain.schema import AttributeWarning
 from destination.domain.shard import SHARDS, name_of, shard_of
 from destination.store import rows, runs
 from destination.store.cursors import InvalidCursorError, cursor_of, position_of
@@ -351,6 +352,7 @@ def _text(failure: Failure) -> str:
             "reasons": [[one.outcome, one.code] for one in places],
             "audiences": [[*one, None if why is None else places[why]] for one, why in failure.audiences.items()],
             "dropped": failure.dropped,
+            "warned": failure.warned,
             "attempt": failure.attempt,
         }
     )
@@ -363,4 +365,5 @@ def _failure(text: str) -> Failure:
         AudienceKey(namespace, audience): None if place is None else reasons[place]
         for namespace, audience, place in stored["audiences"]
     }
-    return Failure(reasons[0], audiences, tuple(stored["dropped"]), stored["attempt"])
+    warned = tuple(AttributeWarning(*one) for one in stored["warned"])
+    return Failure(reasons[0], audiences, tuple(stored["dropped"]), stored["attempt"], warned)

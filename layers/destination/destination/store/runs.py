@@ -19,6 +19,7 @@ from destination.domain.audience import AudienceKey
 from destination.domain.latency import Latency
 from destination.domain.outcome import OTHER, Class, Reason
 from destination.domain.run import RETENTION, Counters, Run, Tally, hour_of, run_id, whole
+from destination.domain.schema import AttributeWarning
 from destination.domain.shard import SHARDS
 from destination.domain.times import format_time, parse_time
 from destination.store.items import Item, attributes, item
@@ -150,6 +151,7 @@ def _text(tally: Tally) -> str:
             "reasons": _placed(tally, places),
             "audiences": audiences,
             "dropped": tally.dropped,
+            "warned": [[*one, count] for one, count in tally.warned.items()],
             "latency": [latency.total_ms, latency.min_ms, latency.max_ms, list(latency.buckets.items())],
             "first_at": tally.first_at and format_time(tally.first_at),
             "last_at": tally.last_at and format_time(tally.last_at),
@@ -188,6 +190,7 @@ def _detailed(counts: Counter[str], details: Mapping[str, Any]) -> Tally:
         Latency(Counter(dict(buckets)), total, least, most),
         _time(details["first_at"]),
         _time(details["last_at"]),
+        {AttributeWarning(name, code): count for name, code, count in details["warned"]},
     )
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from destination.domain.connection import DEDUPE_TARGET, ECID_TARGET, EMAIL_TARGET, Generation, MappingRow
+from destination.domain.connection import DEDUPE_TARGET, ECID_TARGET, EMAIL_TARGET, OPT_OUTS, Generation, MappingRow
 from destination.domain.connection_rules import MAX_MAPPING_ROWS, MAX_STRING_LENGTH, NEVER_WRITTEN
 from destination.domain.migration.export import Node
 from destination.domain.migration.report import MigrationReport
@@ -206,6 +206,9 @@ def _add_attribute(mapping: LegacyMapping, row: _Source, shown: str, report: Mig
         mapping.attributes[target] = MappingRow(row.source, target)
         if target != row.target:
             report.changed(row.item, f"{shown}: the field's REST name is {target}")
+        elif target in OPT_OUTS:
+            remedy = "decide opt_in: keep sends true only; send takes opt-outs back too, as the legacy destination does"
+            report.needs_person(row.item, f"{shown}: whether opt-outs may be taken back is to be decided", remedy)
         else:
             _mapped(row, shown, report)
 
