@@ -5,10 +5,12 @@ from typing import Any
 
 from testing.template import Template, of_type
 
-WEBHOOK = ("X-AMAZON-APIGATEWAY-ANY-METHOD", "/connections/{connection_id}/events")
+WEBHOOK = ("POST", "/connections/{connection_id}/events")
+OTHER_METHODS = ("X-AMAZON-APIGATEWAY-ANY-METHOD", "/connections/{connection_id}/events")
 
 ROUTES = {
     WEBHOOK: "IngestFunction",
+    OTHER_METHODS: "IngestFunction",
     ("POST", "/connections"): "ConnectionsFunction",
     ("GET", "/connections"): "ConnectionsFunction",
     ("GET", "/connections/{connection_id}"): "ConnectionsFunction",
@@ -72,7 +74,7 @@ def test_every_route_leads_to_its_function(template: Template) -> None:
 
 def test_the_control_plane_is_signed_and_the_webhook_is_left_to_its_bearer_token(template: Template) -> None:
     for route, operation in operations(template).items():
-        assert operation["security"] == [{"NONE" if route == WEBHOOK else "AWS_IAM": []}], route
+        assert operation["security"] == [{"NONE" if route in {WEBHOOK, OTHER_METHODS} else "AWS_IAM": []}], route
 
 
 def test_the_api_calls_functions_as_itself(template: Template) -> None:

@@ -10,7 +10,7 @@ import pytest
 from requests import PreparedRequest
 
 from destination.domain.audience import Activation
-from destination.domain.connection import ActiveConnection, Connection, MappingRow, WhenEmpty
+from destination.domain.connection import OPT_OUTS, ActiveConnection, Connection, MappingRow, OptIn, WhenEmpty
 from destination.domain.credentials import ClientCredentials
 from destination.domain.event import MembershipStatus
 from destination.domain.outcome import Class
@@ -168,7 +168,8 @@ def test_an_address_is_looked_up_as_it_is(address: str) -> None:
 )
 def test_zero_false_and_empty_text_survive_the_mapping(name: str, target: str, value: object, held: object) -> None:
     """Segment's `value || ''` lost them."""
-    mapping = (*EMAIL_MAPPING[:3], MappingRow(name, target, when_empty=WhenEmpty.SEND))
+    opt_in = OptIn.SEND if target in OPT_OUTS else None
+    mapping = (*EMAIL_MAPPING[:3], MappingRow(name, target, when_empty=WhenEmpty.SEND, opt_in=opt_in))
     before = {"leadScore": 5, "unsubscribed": True, "company": "Old", "site": "Old"}
     world = World(connection(mapping=mapping), [{"id": 7, "email": ADA, **before}])
     world.deliver(having(event(ADA, ("a", REALIZED)), {name: value}))
