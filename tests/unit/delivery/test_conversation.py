@@ -222,8 +222,19 @@ def test_whose_lead_is_nobody_any_more_leaves_and_joins_nothing() -> None:
     assert of.members["a"] == []
 
 
-@pytest.mark.parametrize("written", [{}, {address(1): Answer(None, "1006")}], ids=["no answer", "refused"])
-def test_the_lists_of_a_lead_that_was_not_written_are_left_alone(written: dict[str, Answer]) -> None:
+def test_the_lists_of_a_lead_whose_update_was_refused_change_all_the_same() -> None:
+    marketo = Picky("", set())
+    plans = [replace(plan(1, Write.UPDATE), remove={B: (1, 3)})]
+    listed = talk(marketo).change_lists(plans, {address(1): Answer(None, "1018")})
+    assert (set(listed.joins[address(1)]), listed.leaves[address(1)]) == ({A}, {B: [Answer(1), Answer(3)]})
+
+
+@pytest.mark.parametrize(
+    "written",
+    [{}, {address(1): Answer(None, "1004")}, {address(1): Answer(None, "1006", is_of_call=True)}],
+    ids=["no answer", "the lead is gone", "refused with others"],
+)
+def test_the_lists_of_a_lead_that_is_looked_at_again_are_left_alone(written: dict[str, Answer]) -> None:
     marketo = Picky("", set())
     listed = talk(marketo).change_lists([replace(plan(1, Write.UPDATE), remove={B: (1, 3)})], written)
     assert (listed.joins, listed.leaves, marketo.calls) == ({}, {}, [])

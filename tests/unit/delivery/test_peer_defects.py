@@ -298,7 +298,8 @@ def test_skipped_is_not_success(code: str) -> None:
     world.simulator.script(Fault("skip", code, path=LEADS, nth=2))
     world.deliver(event(ADA, ("a", REALIZED)))
     assert outcomes(world) == {"failed": 1}
-    assert world.members("a") == []
+    assert "firstName" not in world.leads_now()[7]
+    assert world.members("a") == [7]
 
 
 def test_a_dead_token_means_one_new_one_one_repetition_and_then_a_loud_stop() -> None:

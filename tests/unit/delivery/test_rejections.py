@@ -11,7 +11,7 @@ from requests import PreparedRequest
 from destination.domain.connection import Limits, MappingRow, SyncType
 from marketo_simulator import Fault
 from testing.counts import assert_balanced, changes, outcomes, outcomes_of, reasons
-from testing.meddler import creates, disturb, meddle
+from testing.meddler import calm, creates, disturb, meddle
 from testing.stages import ADA, BOB, CARL, EXITED, LEADS, LISTS, MINUTE, REALIZED, held
 from testing.world import EMAIL_MAPPING, START, World, connection, event
 
@@ -64,11 +64,27 @@ def test_a_rejected_update_fails_that_person_alone(code: str) -> None:
     world = World(leads=[{"id": 7, "email": BOB}, {"id": 8, "email": CARL}])
     world.simulator.script(skip(code, 0, path=LEADS, nth=2))
     world.deliver(event(BOB, ("a", REALIZED)), event(CARL, ("a", REALIZED)))
-    assert world.members("a") == [8]
+    assert world.members("a") == [7, 8], "lists do not wait for attributes"
     assert outcomes(world) == {"activated": 1, "failed": 1}
+    assert_balanced(world)
     redrive(world)
     assert world.members("a") == [7, 8]
     assert world.leads_now()[7]["firstName"] == "Ada"
+
+
+def test_whoever_leaves_is_taken_off_though_the_update_is_refused() -> None:
+    world = World(leads=[{"id": 7, "email": BOB}])
+    world.deliver(event(BOB, ("a", REALIZED)))
+    disturb(world, writes_leads, Fault("skip", "1018"))
+    world.deliver(event(BOB, ("a", EXITED), ("b", REALIZED), at=START + MINUTE, company="New"))
+    assert (world.members("a"), world.members("b")) == ([], [7])
+    assert reasons(world) == {"MARKETO_1018": 1}
+    assert_balanced(world)
+    calm(world)
+    redrive(world)
+    assert (world.members("a"), world.members("b"), world.leads_now()[7]["company"]) == ([], [7], "New")
+    assert reasons(world) == {}
+    assert_balanced(world)
 
 
 @pytest.mark.parametrize("code", ["413", *REJECTED])
@@ -157,6 +173,10 @@ def test_a_field_removed_in_marketo_is_dropped_and_the_rest_arrives() -> None:
 
 
 TIER = (*EMAIL_MAPPING, MappingRow("tier", "tier"))
+
+
+def writes_leads(request: PreparedRequest) -> bool:
+    return b'"updateOnly"' in (request.body if isinstance(request.body, bytes) else b"")
 
 
 def writes_tier(request: PreparedRequest) -> bool:

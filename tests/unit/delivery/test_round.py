@@ -201,7 +201,8 @@ def test_a_lead_of_somebody_who_is_to_be_there_is_taken_over_until_their_next_ev
 def test_a_lead_that_nobody_else_has_there_is_taken_off(bob: LedgerRow | None) -> None:
     of = Simulated({"id": 7, "email": BOB})
     of.marketo.lists.add(1001, [7])
-    ledger = Ledger(of, rows={ADA: row()} | ({BOB: bob} if bob else {}))
+    asking = active(lead_cache=0 * HOUR, consent=Consent("consent", ("y",)))
+    ledger = Ledger(of, asking, rows={ADA: row()} | ({BOB: bob} if bob else {}))
     result = ledger.deliver(ada(*left("a"), at=1))
     assert (changes(result), of.members["a"]) == ((0, 0, 0, 1), [])
 

@@ -13,7 +13,7 @@ from destination.delivery.connection import RETRY_BLOCKED
 from destination.delivery.requeue import EAGER_RECEIVES
 from destination.delivery.verify_lists import RESERVE_WAIT, SLICE
 from destination.domain.audience import Activation, AudienceKey
-from destination.domain.connection import Limits, PersonAction, Status
+from destination.domain.connection import Consent, Limits, PersonAction, Status
 from destination.domain.event import MembershipStatus
 from destination.domain.pace import DayCount, PaceState
 from destination.domain.pause import MAX_PAUSE, MAX_SPREAD
@@ -215,6 +215,7 @@ LEFT: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("why", LEFT)
 def test_a_leaver_that_is_still_on_the_list(why: str, repair: frozenset[Repair], repaired: int) -> None:
     world = seeded(3)
+    world.reconfigure(consent=Consent("consent", ("y",)))
     know(world, 1, **LEFT[why])
     check = verified(world, repair=repair)
     assert (differences(check), check.expected, check.out_of_sync) == ({"leavers": (1, repaired)}, 2, 1 - repaired)
@@ -222,6 +223,15 @@ def test_a_leaver_that_is_still_on_the_list(why: str, repair: frozenset[Repair],
     assert world.members("a") == ([2, 3] if repaired else [1, 2, 3])
     assert left(world) == ({} if repaired else {audience("a"): 1})
     assert differences(verified_again(world, repair=NOTHING)) == ({} if repaired else {"leavers": (1, 0)})
+
+
+def test_a_withdrawal_is_nothing_to_a_connection_that_asks_for_no_consent_any_more() -> None:
+    """Else a verification would take off whom the next event puts on again, for ever."""
+    world = seeded(2)
+    know(world, 1, consent=word(given=False))
+    world.deliver(event(address(1), ("a", REALIZED), at=world.now))
+    assert differences(verified(world, repair=ALL)) == {}
+    assert world.members("a") == [1, 2]
 
 
 def test_a_leaver_who_was_taken_off_is_known_to_be_off() -> None:
@@ -390,6 +400,7 @@ def test_of_a_lead_that_is_gone_nothing_is_waited_for() -> None:
 def test_whoever_was_never_found_is_counted_with_the_reason() -> None:
     world = World(connection(person_action=PersonAction.UPDATE_EXISTING_ONLY), leads=[{"id": 1, "email": address(1)}])
     world.deliver(*(event(address(number), ("a", REALIZED)) for number in range(1, 4)))
+    world.reconfigure(consent=Consent("consent", ("y",)))
     know(world, 4, applied={}, lead_id=None, looked_up_at=None)
     know(world, 5, desired={audience("a"): out_of_audience()}, applied={}, lead_id=None, looked_up_at=None)
     know(world, 6, applied={}, lead_id=None, looked_up_at=None, consent=word(given=False))

@@ -8,7 +8,7 @@ from itertools import product
 import pytest
 
 from destination.domain.audience import AudienceKey
-from destination.domain.connection import ActiveConnection, OnInvalid, PersonAction, Scope, SyncType
+from destination.domain.connection import ActiveConnection, Consent, OnInvalid, PersonAction, Scope, SyncType
 from destination.domain.event import Membership, MembershipStatus
 from destination.domain.matching import Lead
 from destination.domain.outcome import (
@@ -555,9 +555,19 @@ def test_by_the_ledger_somebody_is_where_they_were_put_and_are_wanted(
     assert Planner.of(active(), START).places_by_ledger(known) == places
 
 
-@pytest.mark.parametrize(("given", "places"), [(True, {(A, 7)}), (False, set())])
-def test_without_consent_nobody_holds_a_place(*, given: bool, places: set[tuple[AudienceKey, int]]) -> None:
-    assert Planner.of(active(), START).places_by_ledger(row(consent=word(given=given))) == places
+@pytest.mark.parametrize(
+    ("given", "rule", "places"),
+    [
+        (True, Consent("consent", ("y",)), {(A, 7)}),
+        (False, Consent("consent", ("y",)), set()),
+        (False, None, {(A, 7)}),
+    ],
+)
+def test_without_consent_nobody_holds_a_place_of_a_connection_that_asks_for_it(
+    *, given: bool, rule: Consent | None, places: set[tuple[AudienceKey, int]]
+) -> None:
+    planner = Planner.of(active(consent=rule), START)
+    assert planner.places_by_ledger(row(consent=word(given=given))) == places
 
 
 def test_a_place_that_another_person_holds_is_left_as_it_is() -> None:

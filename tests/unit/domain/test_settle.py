@@ -445,7 +445,13 @@ def test_what_was_answered_is_all_when_every_record_of_the_plan_was() -> None:
     assert not replace(whole, write=None).are_all_of(plan)
     assert not replace(whole, joins={}).are_all_of(plan)
     assert not replace(whole, leaves={B: [Answer(7)]}).are_all_of(plan)
-    assert told(Answer(None, "1006")).are_all_of(plan), "of a lead that was refused nothing else is asked"
+    assert replace(whole, write=Answer(None, "1018")).are_all_of(plan)
+    assert not told(Answer(None, "1018")).are_all_of(plan), "lists do not wait for attributes"
+    for looked_at_again in (Answer(None, "1004"), Answer(None, "1006", is_of_call=True)):
+        assert told(looked_at_again).are_all_of(plan)
+    creation = replace(plan, write=Write.CREATE, lead_id=None, remove={B: (3,)})
+    assert told(Answer(None, "1018"), leaves={B: [Answer(3)]}).are_all_of(creation)
+    assert not told(Answer(None, "1018")).are_all_of(creation), "former leads leave all the same"
     assert told().are_all_of(Plan(plan.person))
 
 

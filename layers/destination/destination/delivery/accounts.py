@@ -143,7 +143,7 @@ class Accounts:
     def note(self, persons: Iterable[Person]) -> None:
         """Count those of whom a lead was created, before anything else is asked for. Raises as `record`."""
         shard = min(self._entered)
-        self._post(shard, [Posting(shard, tallies=tuple(tally_created(persons).items()))])
+        self._post(shard, [Posting(shard, tallies=(one,)) for one in tally_created(persons).items()])
 
     def record(
         self,

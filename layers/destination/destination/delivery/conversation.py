@@ -15,7 +15,7 @@ from destination.domain.connection import ActiveConnection, Connection
 from destination.domain.matching import Lead
 from destination.domain.plan import Plan, Write, partition_for
 from destination.domain.schema import Field, FieldValue, Schema
-from destination.domain.settle import Answer
+from destination.domain.settle import Answer, puts_on, takes_off
 from destination.marketo.describe import Describe
 from destination.marketo.errors import (
     BY_SCHEMA,
@@ -301,8 +301,8 @@ def _of_partition(error: MarketoError, action: SyncAction | None = None) -> Mark
 
 
 def lead_of(plan: Plan, written: Answer | None) -> int | None:
-    """The lead whose lists change: none until it is written, if it is to be written."""
-    if plan.write is Write.NOTHING:
+    """The lead that is put on lists: none until it is created, if it is to be created."""
+    if plan.write is not Write.CREATE:
         return plan.lead_id
     return written.lead_id if written is not None and written.code is None else None
 
@@ -325,16 +325,16 @@ def _changes(
 ) -> list[tuple[tuple[bool, AudienceKey], list[tuple[str, int]]]]:
     """By (whether leads join, audience) the persons' keys and leads, leaves first.
 
-    A lead that is to be written, and was not, joins nothing; those that are not the person's any more leave all the
-    same, once it was answered for.
+    Nothing is changed before it was answered for a lead that is to be written; one that could not be created joins
+    nothing, and those that are not the person's any more leave all the same.
     """
     changes: defaultdict[tuple[bool, AudienceKey], list[tuple[str, int]]] = defaultdict(list)
     for plan in plans:
         answer = written.get(plan.person.key)
-        if plan.write is not Write.NOTHING and (answer is None or answer.code is not None):
+        if not takes_off(plan, answer):
             continue
         lead_id = lead_of(plan, answer)
-        if lead_id is not None:
+        if lead_id is not None and puts_on(plan, answer):
             for audience in plan.add:
                 changes[True, audience].append((plan.person.key, lead_id))
         for audience, leads in plan.remove.items():

@@ -171,7 +171,7 @@ class VerifyLists:
         keys = {lead.id: keys_of(lead) for leads in found.values() for lead in leads}
         wanted = [key for of_lead in keys.values() for key in of_lead]
         rows = self.ledger.rows(connection.id, wanted, target.known)
-        return {one for one, of_lead in keys.items() if any(_wants(rows.get(key), check) for key in of_lead)}
+        return {one for one, of_lead in keys.items() if any(_wants(rows.get(key), check, target) for key in of_lead)}
 
 
 @dataclass(slots=True)
@@ -286,11 +286,11 @@ class _Slice:
             standings = self._standings(row, self.checks[number])
             for lead_id, standing in standings.items():
                 kept.add(number, Stand(lead_id, standing, name))
-            if not standings and is_wanted(row, audience):
+            if not standings and is_wanted(row, audience, asks=_asks(self.target)):
                 kept.count(number, why_waiting(row))
 
     def _standings(self, row: LedgerRow, check: AudienceCheck) -> dict[int, Standing]:
-        return standing_of(row, check.audience, check.list_id, is_open=self._is_open(check))
+        return standing_of(row, check.audience, check.list_id, is_open=self._is_open(check), asks=_asks(self.target))
 
     def _is_open(self, check: AudienceCheck) -> bool:
         activation = self.target.activations.get(check.audience)
@@ -564,5 +564,9 @@ def _forgotten(row: LedgerRow, check: AudienceCheck, gone: Set[int]) -> LedgerRo
     return replace(row.forgetting_lead() if row.lead_id in gone else row, applied=kept)
 
 
-def _wants(row: LedgerRow | None, check: AudienceCheck) -> bool:
-    return row is not None and is_wanted(row, check.audience)
+def _wants(row: LedgerRow | None, check: AudienceCheck, target: ActiveConnection) -> bool:
+    return row is not None and is_wanted(row, check.audience, asks=_asks(target))
+
+
+def _asks(target: ActiveConnection) -> bool:
+    return target.connection.consent is not None

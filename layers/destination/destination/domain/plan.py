@@ -161,7 +161,8 @@ class Planner:
 
     def wanted_by_ledger(self, row: LedgerRow) -> set[AudienceKey]:
         """The audiences whose lists somebody is to be on by the ledger alone."""
-        if not self.rule.keeps_lists or (row.consent is not None and not row.consent.is_given):
+        asks = self._connection.consent is not None
+        if not self.rule.keeps_lists or (asks and row.consent is not None and not row.consent.is_given):
             return set()
         return {
             audience for audience, one in row.desired.items() if one.is_realized and audience in self.reach.audiences

@@ -10,7 +10,10 @@ from destination.domain.outcome import ALREADY_DELIVERED, NOT_ON_LIST, Class, Ou
 from destination.domain.person import Applied, Attributes, LedgerRow, Person, Unit
 from destination.domain.plan import Plan, Write, in_doubt
 
-GONE_FROM_LIST = frozenset({"1015", "1004"})
+LEAD_GONE = "1004"
+"""Marketo's code for a lead that there is not, or that the API user cannot see."""
+
+GONE_FROM_LIST = frozenset({"1015", LEAD_GONE})
 """Marketo's codes that mean a lead to be taken off a list is not on it: not in the list, or no such lead."""
 
 
@@ -35,15 +38,29 @@ class Answers:
     leaves: Mapping[AudienceKey, Sequence[Answer]] = field(default_factory=dict)
 
     def are_all_of(self, plan: Plan) -> bool:
-        """Whether everything that the plan says was answered; of a lead that was refused nothing else is asked."""
-        if plan.write is not Write.NOTHING:
-            if self.write is None:
-                return False
-            if self.write.code is not None:
-                return True
-        if not self.joins.keys() >= set(plan.add):
+        """Whether everything that the plan says was answered, as far as it was to be asked."""
+        if plan.write is not Write.NOTHING and self.write is None:
             return False
+        if puts_on(plan, self.write) and not self.joins.keys() >= set(plan.add):
+            return False
+        if not takes_off(plan, self.write):
+            return True
         return all(len(self.leaves.get(audience, ())) == len(leads) for audience, leads in plan.remove.items())
+
+
+def puts_on(plan: Plan, write: Answer | None) -> bool:
+    """Whether the lead is put on lists, by what was answered to its being written (None: nothing yet).
+
+    A lead whose update is refused is still the person's: lists do not wait for attributes.
+    """
+    return takes_off(plan, write) and not (plan.write is Write.CREATE and write is not None and write.code is not None)
+
+
+def takes_off(plan: Plan, write: Answer | None) -> bool:
+    """Whether leads are taken off lists; not where the person is to be looked at once more."""
+    if plan.write is Write.NOTHING:
+        return True
+    return write is not None and not write.is_of_call and write.code != LEAD_GONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,10 +181,12 @@ def _outcome(plan: Plan, answers: Answers, reasons: Mapping[AudienceKey, Reason 
     verdict = refusal or plan.verdict
     if verdict is not None and verdict.outcome in {Class.EXCLUDED, Class.FAILED}:
         named = {one.audience for unit in person.units for one in unit.memberships}
+        told = failures if refusal is None else reasons  # Lists change where an update is refused.
         return Outcome(
-            reason=next(iter(failures.values()), verdict),
+            reason=refusal or next(iter(failures.values()), verdict),
+            added=added,
             removed=removed,
-            audiences={audience: failures.get(audience, verdict) for audience in named},
+            audiences={audience: told.get(audience, verdict) for audience in named},
         )
     wrote = plan.write is not Write.NOTHING
     unchanged = None if wrote else plan.verdict or ALREADY_DELIVERED

@@ -99,7 +99,9 @@ LEAD_UNKNOWN: Final = "LEAD_UNKNOWN"
 """Why somebody waits for the next event to be put on a list: nobody was found, or it is not known who it is."""
 
 
-def standing_of(row: "LedgerRow", audience: AudienceKey, list_id: int, *, is_open: bool) -> dict[int, Standing]:
+def standing_of(
+    row: "LedgerRow", audience: AudienceKey, list_id: int, *, is_open: bool, asks: bool
+) -> dict[int, Standing]:
     """What a person's row says of its leads and the audience's list; empty for somebody whose lead is not known."""
     applied = row.applied.get(audience)
     if applied is not None and applied.list_id != list_id:
@@ -107,7 +109,7 @@ def standing_of(row: "LedgerRow", audience: AudienceKey, list_id: int, *, is_ope
     leads = applied.leads if applied is not None else ()
     if not is_open or (applied is not None and not applied.is_sure):
         return dict.fromkeys(leads, Standing.DOUBT)
-    if not is_wanted(row, audience):
+    if not is_wanted(row, audience, asks=asks):
         known = (row.lead_id,) if row.lead_id is not None else ()
         return dict.fromkeys((*leads, *known), Standing.OFF)
     own = row.lead_id if row.lead_id is not None else next(iter(leads), None)
@@ -128,10 +130,10 @@ def standings(stands: Iterable[Stand]) -> dict[int, Standing]:
     return found
 
 
-def is_wanted(row: "LedgerRow", audience: AudienceKey) -> bool:
-    """Whether the person is in the audience, and may be exported."""
+def is_wanted(row: "LedgerRow", audience: AudienceKey, *, asks: bool) -> bool:
+    """Whether the person is in the audience, and may be exported; `asks`: whether the connection asks for consent."""
     desired = row.desired.get(audience)
-    may_be_exported = row.consent is None or row.consent.is_given
+    may_be_exported = not asks or row.consent is None or row.consent.is_given
     return may_be_exported and desired is not None and desired.is_realized
 
 
