@@ -114,7 +114,9 @@ class Demo:
         self.seed()
         connection_id, token = self.connect()
         profiles = (PAYLOADS / "aep-profiles.json").read_bytes()
-        self.post(connection_id, token, "eight profiles and a broken record", profiles, accepted=8, rejected=[8])
+        self.post(
+            connection_id, token, "eight profiles and a record of another format", profiles, accepted=8, rejected=[8]
+        )
         self.wait(connection_id, received=7)
         self.post(connection_id, token, "Grace leaves the webinar audience", _payload("aep-exit.json"), accepted=1)
         self.wait(connection_id, received=8)
