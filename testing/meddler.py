@@ -1,6 +1,8 @@
 """What happens in Marketo just while a call is on its way."""
 
+import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from requests import PreparedRequest, Response
@@ -38,6 +40,35 @@ class Disturber(SimulatorAdapter):
         if self._meant(request):
             self._faults.add(self._fault)
         return super().send(request, *args, **kwargs)
+
+
+class Poisoned(SimulatorAdapter):
+    """Lets a fault happen to every call that is meant and has a word in it, or to the records of it that have."""
+
+    def __init__(
+        self, simulator: Simulator, meant: Callable[[PreparedRequest], bool], word: bytes, fault: Fault
+    ) -> None:
+        super().__init__(simulator)
+        self._faults = simulator.faults
+        self._meant = meant
+        self._word = word
+        self._fault = fault
+
+    def send(self, request: PreparedRequest, *args: Any, **kwargs: Any) -> Response:
+        body = request.body.encode() if isinstance(request.body, str) else request.body or b""
+        if self._meant(request) and self._word in body:
+            self._faults.add(replace(self._fault, records=self._records(body)))
+        return super().send(request, *args, **kwargs)
+
+    def _records(self, body: bytes) -> tuple[int, ...]:
+        if self._fault.effect != "skip":
+            return ()
+        return tuple(at for at, one in enumerate(json.loads(body)["input"]) if self._word in json.dumps(one).encode())
+
+
+def poison(world: World, meant: Callable[[PreparedRequest], bool], word: str, fault: Fault) -> None:
+    """Let a fault happen to the calls that are meant and have a word in them. They must come one at a time."""
+    world.http.mount("https://", Poisoned(world.simulator, meant, word.encode(), fault))
 
 
 def disturb(world: World, meant: Callable[[PreparedRequest], bool], fault: Fault) -> None:

@@ -7,7 +7,7 @@ import copy
 import itertools
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -21,6 +21,7 @@ from destination.domain.failure import Failure
 from destination.domain.pace import PaceState
 from destination.domain.pause import Pause
 from destination.domain.person import LedgerRow, Origin
+from destination.domain.refusal import Circuit
 from destination.domain.run import RETENTION, Run, Tally, hour_of, run_id, total_of, whole
 from destination.domain.shard import name_of
 from destination.domain.verification import AudienceCheck, Stand, Verification
@@ -152,6 +153,7 @@ class MemoryLeases:
     held: dict[str, Lease] = field(default_factory=dict)
     paces: dict[str, PaceState] = field(default_factory=dict)
     pauses: dict[str, Pause | None] = field(default_factory=dict)
+    circuits: dict[str, Mapping[str, Circuit]] = field(default_factory=dict)
     fences: defaultdict[str, int] = field(default_factory=lambda: defaultdict(int))
     entered: dict[tuple[str, int], int] = field(default_factory=dict)
 
@@ -160,15 +162,19 @@ class MemoryLeases:
             return None
         self.fences[munchkin_id] += 1
         pace, pause = self.paces.get(munchkin_id, PaceState()), self.pauses.get(munchkin_id)
-        lease = Lease(munchkin_id, self.fences[munchkin_id], until, pace, pause)
+        circuits = self.circuits.get(munchkin_id, {})
+        lease = Lease(munchkin_id, self.fences[munchkin_id], until, pace, pause, circuits)
         self.held[munchkin_id] = lease
         return lease
 
-    def release(self, lease: Lease, pace: PaceState, pause: Pause | None) -> None:
+    def release(
+        self, lease: Lease, pace: PaceState, pause: Pause | None, circuits: Mapping[str, Circuit] | None = None
+    ) -> None:
         if self.fences[lease.munchkin_id] == lease.fence:
             self.held.pop(lease.munchkin_id, None)
             self.paces[lease.munchkin_id] = pace
             self.pauses[lease.munchkin_id] = pause
+            self.circuits[lease.munchkin_id] = lease.circuits if circuits is None else circuits
 
     def enter(self, lease: Lease, shards: Collection[int]) -> None:
         for shard in shards:

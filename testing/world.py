@@ -158,6 +158,28 @@ class World:
         self.queue.delete([message.id for message in waiting if message.id not in report.requeued])
         return report
 
+    def deliver_beside(self, *events: ProfileEvent) -> BatchReport:
+        """Post events and deliver them alone, whatever else waits."""
+        before = set(self.queue.waiting)
+        self.post(*events)
+        received = [message for message in self.queue.waiting.values() if message.id not in before]
+        report = self.sync(received, timedelta(minutes=5))
+        self.queue.delete([message.id for message in received if message.id not in report.requeued])
+        return report
+
+    def run(self, until: datetime) -> None:
+        """Let time pass; what waits is delivered when it is visible, as much as is at a time."""
+        visible_at = dict.fromkeys(self.queue.waiting, self.now)
+        while visible_at and min(visible_at.values()) <= until:
+            self.now = max(self.now, min(visible_at.values()))
+            received = [self.queue.waiting[one] for one, at in visible_at.items() if at <= self.now]
+            report = self.sync(received, timedelta(minutes=5))
+            self.queue.delete([one.id for one in received if one.id not in report.requeued])
+            visible_at = {one: at for one, at in visible_at.items() if one in self.queue.waiting}
+            for one in report.requeued:
+                visible_at[one] = self.now + timedelta(seconds=self.queue.invisible_for.pop(one, 0))
+        self.now = max(self.now, until)
+
     def leads_now(self) -> dict[int, dict[str, Any]]:
         state: dict[str, Any] = self.simulator.dump()
         return {one["id"]: one for one in state["leads"]}

@@ -78,7 +78,7 @@ class Stage:
         self.aws.dynamodb.update_item(
             TableName="ConnectionsTable",
             Key={"pk": {"S": f"instance#{MUNCHKIN}"}, "sk": {"S": "instance"}},
-            UpdateExpression="REMOVE pause",
+            UpdateExpression="REMOVE pause, circuits",
         )
 
     def post(self, *events: ProfileEvent, connection_id: str = "connection-1") -> None:

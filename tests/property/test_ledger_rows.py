@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from destination.domain.audience import AudienceKey
 from destination.domain.event import MembershipStatus
 from destination.domain.person import Applied, Attributes, ConsentWord, Desired, LedgerRow, Said
+from destination.domain.refusal import Refusals
 from destination.store.rows import by_code, bytes_of, decoded, encoded
 
 AUDIENCES = [AudienceKey(namespace, name) for namespace in ("ups", "crm", "") for name in ("a", "a#1", "ü" * 64)]
@@ -15,6 +16,7 @@ AUDIENCE = st.sampled_from(AUDIENCES)
 TIME = st.datetimes(timezones=st.just(UTC), min_value=datetime(1900, 1, 1), max_value=datetime(2262, 1, 1))  # noqa: DTZ001
 SAID = st.builds(Said, TIME, TIME)
 ID = st.integers(1, 2**32 - 1)
+COUNT = st.integers(0, 300)
 ROW = st.builds(
     LedgerRow,
     desired=st.dictionaries(AUDIENCE, st.builds(Desired, st.sampled_from(MembershipStatus), SAID)),
@@ -25,6 +27,11 @@ ROW = st.builds(
     consent=st.none() | st.builds(ConsentWord, st.booleans(), SAID),
     lead_id=st.none() | ID,
     looked_up_at=st.none() | TIME,
+    refusals=st.none()
+    | st.dictionaries(
+        st.sampled_from(["create", "update", "look up by", "add to list", "remove from list"]),
+        st.builds(Refusals, st.sampled_from(["611", "UNEXPECTED_ANSWER"]), TIME, TIME, COUNT, COUNT),
+    ),
 )
 
 
@@ -36,11 +43,13 @@ def test_a_row_reads_as_it_was_written(row: LedgerRow, dropped: set[AudienceKey]
     assert read.applied == {audience: one for audience, one in row.applied.items() if audience in left}
     assert (read.attributes, read.consent) == (row.attributes, row.consent)
     assert (read.lead_id, read.looked_up_at) == (row.lead_id, row.looked_up_at)
+    assert (read.refusals or None) == (row.refusals or None)
 
 
 @given(row=ROW)
 def test_a_row_takes_no_more_than_was_reckoned(row: LedgerRow) -> None:
     """With the names of its attributes, and keys of 64 and 71 characters."""
     item = encoded(row)
-    names = len("pkskmembershipsrestexpires_at") + 64 + 2 + 71 + 21
-    assert names + len(item.get("memberships", {"B": b""})["B"]) + len(item["rest"]["B"]) <= bytes_of(row)
+    names = len("pkskmembershipsrestrefusalsexpires_at") + 64 + 2 + 71 + 21
+    entries, refusals = item.get("memberships", {"B": b""})["B"], item.get("refusals", {"S": ""})["S"]
+    assert names + len(entries) + len(item["rest"]["B"]) + len(refusals) <= bytes_of(row)

@@ -7,6 +7,7 @@ import pytest
 from destination.delivery.turn import Leases as DeliveryLeases
 from destination.domain.pace import DayCount, Lowered, PaceState
 from destination.domain.pause import Pause
+from destination.domain.refusal import Circuit
 from destination.domain.shard import SHARDS
 from destination.store.leases import Lease, LeaseLostError, Leases
 from testing.memory import MemoryLeases
@@ -57,6 +58,18 @@ def test_the_pause_goes_along_with_the_lease(leases: DeliveryLeases) -> None:
     assert held.pause == PAUSE
     leases.release(held, PaceState(), None)
     assert acquired(leases).pause is None
+
+
+def test_the_circuits_go_along_with_the_lease_until_others_are_given(leases: DeliveryLeases) -> None:
+    circuits = {"create": Circuit(NOW, PAUSE, None), "add to list 7": Circuit(NOW, None, AFTER)}
+    leases.release(acquired(leases), PaceState(), None, circuits)
+    held = acquired(leases)
+    assert held.circuits == circuits
+    leases.release(held, PaceState(), None)
+    held = acquired(leases)
+    assert held.circuits == circuits
+    leases.release(held, PaceState(), None, {})
+    assert acquired(leases).circuits == {}
 
 
 def test_a_lease_of_somebody_who_died_runs_out_and_hands_over_what_was_known_before(leases: DeliveryLeases) -> None:

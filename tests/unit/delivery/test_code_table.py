@@ -16,10 +16,10 @@ from requests import PreparedRequest, Response
 
 from destination.delivery.batch import BatchReport
 from destination.domain.connection import Limits, Status
-from destination.marketo.errors import FailureClass, classify, explain
+from destination.marketo.errors import OF_INSTANCE, FailureClass, classify, explain
 from marketo_simulator import Fault, Simulator
 from marketo_simulator.adapter import SimulatorAdapter
-from testing.codes import REPRESENTATIVES, UNKNOWN
+from testing.codes import REPRESENTATIVES
 from testing.counts import applied, assert_balanced, assert_known, counted, outcomes, reasons
 from testing.meddler import disturb
 from testing.stages import ADA, BOB, REALIZED, STAGES
@@ -53,13 +53,19 @@ class Effect:
     letters: tuple[str, ...] = ()
     is_blocked: bool = False
     pause: str | None = None
+    circuit: str | None = None
 
 
 def waits(code: str, call: str, seconds: int) -> Effect:
-    if not explain(code).ambiguous:
-        return Effect(invisible=(seconds, seconds), pause=code)
-    # If it was to create, nothing is done before Marketo must have ended it.
-    return Effect(invisible=(95 if call == "create" else seconds, 95), pause=code)
+    """Nobody at the instance is served."""
+    return Effect(invisible=(seconds, seconds), pause=code)
+
+
+def is_held(code: str, call: str) -> Effect:
+    """Calls of one kind are refused, as far as anybody can tell."""
+    if call == "create" and explain(code).ambiguous:
+        return Effect(invisible=(95, 95), circuit=code)  # Marketo may still be creating.
+    return Effect(invisible=(60, 60), circuit=code)
 
 
 def failed(reason: str) -> Effect:
@@ -91,9 +97,9 @@ def expected(code: str, call: str, *, in_record: bool) -> Effect:
             return rejected(code, call)
         case FailureClass.CONNECTION_BLOCKED:
             return blocked()
-    if code == "607" and not in_record:
-        return waits(code, call, 6 * 3600)
-    return waits(code, call, seconds_of(code))
+    if in_record or code not in OF_INSTANCE:
+        return is_held(code, call)
+    return waits(code, call, 6 * 3600 if code == "607" else seconds_of(code))
 
 
 def seconds_of(code: str) -> int:
@@ -127,6 +133,10 @@ def assert_effect(world: World, report: BatchReport, before: World, effect: Effe
     # The instance
     assert (pause.code if pause else None) == effect.pause
     assert pause is None or pause.failures == 1
+    circuits = world.leases.circuits.get(MUNCHKIN, {})
+    assert [one.pause and (one.pause.code, one.pause.failures) for one in circuits.values()] == (
+        [] if effect.circuit is None else [(effect.circuit, 1)]
+    )
 
 
 @functools.cache
@@ -201,22 +211,6 @@ def test_a_refused_token_is_renewed_once_and_nothing_is_seen_of_it(code: str, ca
     assert world.deliver(stage.event).requeued == ()
     assert outcomes(world) == outcomes(undisturbed)
     assert [applied(world, one, "a") for one in (ADA, BOB)] == [applied(undisturbed, one, "a") for one in (ADA, BOB)]
-
-
-@pytest.mark.parametrize(("effect", "call"), [("error", one) for one in CALLS] + [("skip", one) for one in CALLS[1:]])
-def test_a_code_in_no_table_holds_five_turns_up_and_then_fails_the_persons(effect: str, call: str) -> None:
-    stage = STAGES[call]
-    world = stage.disturbed(Fault(effect, UNKNOWN))
-    report = world.deliver(stage.event)
-    for failures in range(1, 6):
-        pause = world.leases.pauses[MUNCHKIN]
-        assert pause is not None
-        assert (pause.code, pause.failures) == (UNKNOWN, failures)
-        assert len(report.requeued) == 1
-        world.sleep(max(world.queue.invisible_for.values()))
-        world.queue.invisible_for.clear()
-        report = world.deliver()
-    assert_effect(world, report, undelivered(call), failed(f"MARKETO_{UNKNOWN}"))
 
 
 def test_a_token_that_has_ended_when_it_is_handed_out_is_waited_for() -> None:

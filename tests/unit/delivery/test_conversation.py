@@ -1,5 +1,6 @@
-"""The conversation with Marketo: sets that are refused as a whole, codes that were given up, and what halts it."""
+"""The conversation with Marketo: sets that are refused as a whole, and what halts it."""
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -9,6 +10,8 @@ from typing import TypeVar
 import pytest
 from botocore.exceptions import ClientError
 
+from destination.delivery.calls import Caller
+from destination.delivery.circuits import Circuits
 from destination.delivery.conversation import Conversation
 from destination.domain.matching import Lead
 from destination.domain.person import Person
@@ -24,7 +27,6 @@ from testing.simulated import Simulated
 
 EMAIL = Field("email", "email", 255)
 A, B = audience("a"), audience("b")
-UNKNOWN_CODE = "9999"
 CULPRITS = {7, 150, 151}
 
 T = TypeVar("T")
@@ -86,8 +88,12 @@ def address(of: int) -> str:
     return f"{of}@example.org"
 
 
-def talk(instance: Picky, given_up: frozenset[str] = frozenset()) -> Conversation:
-    return Conversation(active(activation("a"), activation("b")), instance, given_up)
+def calls() -> Caller:
+    return Caller(Circuits(lambda: START), 5)
+
+
+def talk(instance: Picky) -> Conversation:
+    return Conversation(active(activation("a"), activation("b")), instance, calls())
 
 
 def plan(of: int, write: Write = Write.NOTHING) -> Plan:
@@ -133,14 +139,6 @@ def test_whoever_a_set_is_refused_for_is_told_from_all_others(kind: Kind) -> Non
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_code_that_was_given_up_counts_against_all_of_its_set_at_once(kind: Kind) -> None:
-    marketo = Picky(UNKNOWN_CODE, {0})
-    to = talk(marketo, frozenset({UNKNOWN_CODE}))
-    assert kind(to, range(3)) == dict.fromkeys(range(3), UNKNOWN_CODE)
-    assert (to.halt, marketo.calls) == (None, [3])
-
-
-@pytest.mark.parametrize("kind", KINDS)
 def test_an_instance_that_waits_halts_the_conversation_and_nobody_has_an_answer(kind: Kind) -> None:
     marketo = Picky("606", {0})
     to = talk(marketo)
@@ -175,7 +173,7 @@ def test_who_has_too_many_leads_is_told_from_the_others() -> None:
     """The simulator answers 1003 for more than 1,000 matches, as Marketo does."""
     crowd = [{"email": f"{key}@example.org"} for key in "abcd" for _ in range(400)]
     of = Simulated(*crowd, *({"email": "endless@example.org"} for _ in range(1_001)))
-    to = Conversation(active(), of.marketo)
+    to = Conversation(active(), of.marketo, calls())
     keys = [f"{key}@example.org" for key in "abcd"]
     answer = to.find(EMAIL, [*keys, "endless@example.org"])
     assert {key: len(leads) for key, leads in answer.leads.items()} == dict.fromkeys(keys, 400)
@@ -184,7 +182,7 @@ def test_who_has_too_many_leads_is_told_from_the_others() -> None:
 
 def test_a_lead_tells_its_other_keys_where_they_are_asked_for() -> None:
     of = Simulated({"id": 7, "email": "Ada@example.org"}, {"id": 8})
-    to = Conversation(active(), of.marketo)
+    to = Conversation(active(), of.marketo, calls())
     found_by_id = to.find(Field("id", "integer"), ["7", "8", "9"], (EMAIL,)).leads
     assert {key: [(one.id, one.others) for one in leads] for key, leads in found_by_id.items()} == {
         "7": [(7, ("ada@example.org",))],
@@ -195,7 +193,7 @@ def test_a_lead_tells_its_other_keys_where_they_are_asked_for() -> None:
 
 def test_leads_are_created_and_put_on_lists_by_the_ids_they_got() -> None:
     of = Simulated()
-    to = Conversation(active(), of.marketo)
+    to = Conversation(active(), of.marketo, calls())
     plans = [plan(one, Write.CREATE) for one in range(3)]
     written = to.write(plans, last=False)
     listed = to.change_lists(plans, written)
@@ -207,7 +205,7 @@ def test_who_moves_leaves_by_every_lead_and_joins_by_the_one() -> None:
     of = Simulated(*({"id": one, "email": address(one)} for one in (3, 4, 7)))
     of.marketo.lists.add(1001, [3])
     moving = replace(plan(7), add=(A, B), remove={A: (3, 4)})
-    listed = Conversation(active(), of.marketo).change_lists([moving], {})
+    listed = Conversation(active(), of.marketo, calls()).change_lists([moving], {})
     assert listed.joins == {address(7): {A: Answer(7), B: Answer(7)}}
     assert listed.leaves == {address(7): {A: [Answer(3), Answer(4, "1015")]}}
     assert of.members == {"a": [7], "b": [7]}
@@ -217,7 +215,7 @@ def test_whose_lead_is_nobody_any_more_leaves_and_joins_nothing() -> None:
     of = Simulated({"id": 3})
     of.marketo.lists.add(1001, [3])
     nobody = replace(plan(0), lead_id=None, remove={A: (3,)})
-    listed = Conversation(active(), of.marketo).change_lists([nobody], {})
+    listed = Conversation(active(), of.marketo, calls()).change_lists([nobody], {})
     assert (listed.joins, listed.leaves) == ({}, {address(0): {A: [Answer(3)]}})
     assert of.members["a"] == []
 
@@ -244,10 +242,10 @@ def test_a_record_that_has_to_be_tried_later_has_no_answer_and_those_of_others_s
     of = Simulated(*({"id": one, "email": address(one)} for one in (3, 7)))
     of.marketo.lists.add(1001, [3, 7])
     of.simulator.script(Fault("skip", code="611", records=(0,), method="DELETE"))
-    to = Conversation(active(), of.marketo)
+    to = Conversation(active(), of.marketo, calls())
     listed = to.change_lists([replace(plan(7), add=(), remove={A: (7, 3)})], {})
     assert listed.leaves == {address(7): {A: [Answer(3)]}}
-    assert isinstance(to.halt, InstanceWaitsError)
+    assert (to.halt, set(to.calls.held)) == (None, {address(7)})
 
 
 @dataclass
@@ -276,17 +274,10 @@ THROTTLED = ClientError({"Error": {"Code": "ThrottlingException"}}, "GetSecretVa
 
 
 @pytest.mark.parametrize("last", [SyncAction.UPDATE_ONLY, SyncAction.CREATE_ONLY])
-def test_a_creation_whose_answer_was_lost_is_what_halts_whatever_ends_beside_it(last: SyncAction) -> None:
-    ends: dict[SyncAction, Exception] = {SyncAction.UPDATE_ONLY: FAILED, SyncAction.CREATE_ONLY: LOST}
+@pytest.mark.parametrize("other", [FAILED, THROTTLED, error_for("606", "update")], ids=["fails", "AWS", "606"])
+def test_a_creation_whose_answer_was_lost_is_known_whatever_ends_beside_it(other: Exception, last: SyncAction) -> None:
+    ends: dict[SyncAction, Exception] = {SyncAction.UPDATE_ONLY: other, SyncAction.CREATE_ONLY: LOST}
     to = talk(Crossing("", set(), ends=ends, last=last))
-    assert to.write(UPDATE_AND_CREATION, last=False) == {}
-    assert to.halt is LOST
-
-
-@pytest.mark.parametrize("last", [SyncAction.UPDATE_ONLY, SyncAction.CREATE_ONLY])
-def test_trouble_of_aws_does_not_hide_a_creation_whose_answer_was_lost(last: SyncAction) -> None:
-    ends: dict[SyncAction, Exception] = {SyncAction.UPDATE_ONLY: THROTTLED, SyncAction.CREATE_ONLY: LOST}
-    to = talk(Crossing("", set(), ends=ends, last=last))
-    with pytest.raises(ClientError):
-        to.write(UPDATE_AND_CREATION, last=False)
-    assert to.halt is LOST
+    with pytest.raises(ClientError) if other is THROTTLED else contextlib.nullcontext():
+        assert to.write(UPDATE_AND_CREATION, last=False) == {}
+    assert to.calls.lost is LOST

@@ -482,7 +482,7 @@ def test_creations_are_counted_as_such_although_the_turn_halts_after_them(status
     world = World()
     fault = {
         "halted": Fault(code="611", path="^/rest/v1/lists/"),
-        "blocked": Fault(code="603", path="^/rest/v1/lists/"),
+        "blocked": Fault(code="1011", path="^/rest/v1/lists/"),
     }
     if status in fault:
         world.simulator.script(fault[status])

@@ -221,20 +221,6 @@ def test_a_call_that_is_refused_for_one_persons_value_fails_that_person_alone() 
     assert world.leads_by_email(people[7]) == []
 
 
-def test_an_unknown_code_is_waited_out_a_few_times_and_then_fails_the_record() -> None:
-    world = World()
-    disturb(world, creates, Fault("skip", "9999", records=(0,)))
-    world.post(event(ADA, ("a", REALIZED)))
-    deliveries = 0
-    while world.queue.waiting:
-        world.deliver()
-        deliveries += 1
-        world.sleep(max(world.queue.invisible_for.values()))
-    assert 2 <= deliveries <= 10
-    assert outcomes(world) == {"failed": 1}
-    assert reasons(world) == {"MARKETO_9999": 1}
-
-
 # The lead is gone, or somebody else made one
 
 

@@ -9,6 +9,7 @@ from destination.marketo.errors import (
     ConnectionBlockedError,
     InstanceWaitsError,
     ListMissingError,
+    MarketoError,
     QuotaReachedError,
     RequestRejectedError,
 )
@@ -106,9 +107,17 @@ def test_whether_a_list_is_gone_is_asked_whatever_a_call_answers(answer: Scripte
 @pytest.mark.parametrize("answer", MAY_MEAN_MISSING)
 @pytest.mark.parametrize("call", CALLS)
 def test_a_list_that_is_there_is_never_taken_for_missing(answer: ScriptedAnswer, call: str) -> None:
-    with pytest.raises((ConnectionBlockedError, RequestRejectedError)) as refusal:
+    with pytest.raises(MarketoError) as refusal:
         CALLS[call](lists(ScriptedMarketo(answer, ok(found(7)))))
     assert not isinstance(refusal.value, ListMissingError)
+
+
+@pytest.mark.parametrize("answer", [ok(), ScriptedAnswer({"success": True})])
+@pytest.mark.parametrize("call", CALLS)
+def test_a_success_without_a_result_of_a_list_that_is_there_is_none(answer: ScriptedAnswer, call: str) -> None:
+    with pytest.raises(InstanceWaitsError) as refusal:
+        CALLS[call](lists(ScriptedMarketo(answer, ok(found(7)))))
+    assert refusal.value.code == "UNEXPECTED_ANSWER"
 
 
 @pytest.mark.parametrize("code", ["1013", "610", "702", "1003"])

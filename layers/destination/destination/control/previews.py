@@ -13,6 +13,8 @@ from typing import Final, Protocol
 
 from destination.control.errors import IncompleteError, TooLargeError, UnreadableError
 from destination.control.rehearsal import Rehearsal, with_lists
+from destination.delivery.calls import Caller
+from destination.delivery.circuits import Circuits
 from destination.delivery.conversation import Conversation, schema_for
 from destination.delivery.round import Delivery, Result
 from destination.domain.audience import AudienceKey
@@ -126,9 +128,10 @@ class PreviewEvents:
         def rows_of(keys: Collection[str]) -> dict[str, LedgerRow]:
             return self.ledger.rows(target.connection.id, keys, target.known)
 
+        calls = Caller(Circuits(self.clock), target.connection.limits.concurrency)
         delivery = Delivery(
             target,
-            Conversation(target, rehearsal),
+            Conversation(target, rehearsal, calls),
             mapper.dedupe_field,
             self.clock,
             rows_of=rows_of,
@@ -137,8 +140,9 @@ class PreviewEvents:
             ecid_field=mapper.ecid_field,
         )
         result = delivery(persons, rows_of(persons))
-        if result.halt is not None:
-            raise result.halt
+        trouble = result.halt or calls.later
+        if trouble is not None:
+            raise trouble
         return result
 
 

@@ -1,6 +1,7 @@
 """One connection's part of a turn: its events are delivered and accounted for, then its verifications carried on."""
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Protocol
@@ -8,6 +9,8 @@ from typing import Final, Protocol
 from botocore.exceptions import BotoCoreError, ClientError
 
 from destination.delivery.accounts import Accounts, DeadLetters, Ledger
+from destination.delivery.calls import Caller
+from destination.delivery.circuits import Circuits, Held
 from destination.delivery.conversation import Conversation, schema_for
 from destination.delivery.missing_lists import make_missing_lists
 from destination.delivery.open_message import OpenMessage
@@ -18,7 +21,8 @@ from destination.domain.audience import Activation, AudienceKey
 from destination.domain.connection import ActiveConnection, Connection
 from destination.domain.mapping import Mapper
 from destination.domain.pause import waited_out
-from destination.domain.person import by_key
+from destination.domain.person import Origin, by_key
+from destination.domain.refusal import CREATE
 from destination.domain.run import Tally
 from destination.domain.schema import Schema
 from destination.domain.settle import refused_unit
@@ -103,9 +107,12 @@ class DeliverConnection:
     sleep: Callable[[float], None]
 
     def __call__(
-        self, open_messages: Sequence[OpenMessage], marketo: Marketo, lease: Lease, until: datetime
+        self, open_messages: Sequence[OpenMessage], marketo: Marketo, lease: Lease, circuits: Circuits, until: datetime
     ) -> ConnectionResult:
-        """Deliver under the instance's lease, with calls until a time. What is done when this returns is recorded."""
+        """Deliver under the instance's lease, with calls until a time. What is done when this returns is recorded.
+
+        `circuits`: those of the instance, which change with what is refused.
+        """
         connection = open_messages[0].target.connection
         events = [one for one in open_messages if one.envelope.verification is None]
         accounts = Accounts(
@@ -124,7 +131,7 @@ class DeliverConnection:
         blocked: ConnectionBlockedError | None = None
         halt: InstanceHalt | None = None
         try:
-            for requeue in self._serve(open_messages, marketo, accounts, until):
+            for requeue in self._serve(open_messages, marketo, accounts, circuits, until):
                 requeues.append(requeue)  # noqa: PERF402 - what came before an error counts
         except ConnectionBlockedError as error:
             blocked = error
@@ -144,9 +151,14 @@ class DeliverConnection:
         return None
 
     def _serve(
-        self, open_messages: Sequence[OpenMessage], marketo: Marketo, accounts: Accounts, until: datetime
+        self,
+        open_messages: Sequence[OpenMessage],
+        marketo: Marketo,
+        accounts: Accounts,
+        circuits: Circuits,
+        until: datetime,
     ) -> Iterator[Requeue]:
-        """Deliver events, then carry verifications on; gives the verifications that are not finished."""
+        """Deliver events, then carry verifications on; gives what is to be requeued by itself."""
         target = open_messages[0].target
         calls_before = marketo.calls
         events = [open_message for open_message in open_messages if open_message.envelope.verification is None]
@@ -155,7 +167,7 @@ class DeliverConnection:
             events = []
         try:
             if events:
-                self._deliver(events, marketo, accounts)
+                yield from self._deliver(events, marketo, accounts, circuits)
                 said = (event for open_message in events for event in open_message.envelope.events)
                 rename_audiences(target, said, marketo, self.connections)
         except ListMissingError:
@@ -175,17 +187,22 @@ class DeliverConnection:
             return True
         return self.connections.begin_delivery(connection.id, connection.version, self.clock())
 
-    def _deliver(self, open_messages: Sequence[OpenMessage], marketo: Marketo, accounts: Accounts) -> None:
-        """Deliver the events and record what became of them. Raises what held them up, once the rest is recorded."""
+    def _deliver(
+        self, open_messages: Sequence[OpenMessage], marketo: Marketo, accounts: Accounts, circuits: Circuits
+    ) -> Iterator[Requeue]:
+        """Deliver the events and record what became of them; gives the messages of those who are held.
+
+        Raises what held up others, once the rest is recorded.
+        """
         target = open_messages[0].target
         calls_before = marketo.calls
-        given_up = _given_up(accounts.lease)
-        mapper = Mapper.of(target, _schema(target.connection, marketo, given_up), self.clock())
+        mapper = Mapper.of(target, _schema(target.connection, marketo, _given_up(accounts.lease)), self.clock())
         units, failures = accounts.left_of(open_messages, mapper)
         persons = by_key(units)
         audiences = target.known
         rows = accounts.rows(list(persons), audiences)
-        conversation = Conversation(target, marketo, given_up)
+        calls = Caller(circuits, target.connection.limits.concurrency)
+        conversation = Conversation(target, marketo, calls)
         delivery = Delivery(
             target,
             conversation,
@@ -208,12 +225,16 @@ class DeliverConnection:
                 failures=failures,
             )
         except (LeaseLostError, StaleRunError, *AWS_ERRORS) as error:
-            # The pause that Marketo asks for must be kept, above all after a creation of which the answer was lost.
-            if isinstance(conversation.halt, InstanceWaitsError):
-                raise conversation.halt from error
+            # What Marketo asks for must be kept, above all after a creation of which the answer was lost.
+            if calls.lost is not None:
+                circuits.fail(CREATE, calls.lost, str(calls.lost), unknown_creation=True)
+            if isinstance(calls.halt, InstanceWaitsError):
+                raise calls.halt from error
             raise
-        if conversation.halt is not None:
-            raise conversation.halt
+        held = {unit.origin: one for key, one in result.held.items() for unit in persons[key]}
+        yield from _requeues(open_messages, held, self.clock())
+        if calls.halt is not None:
+            raise calls.halt
 
     def _verify(
         self, open_message: OpenMessage, verification: str, marketo: Marketo, lease: Lease, until: datetime
@@ -242,6 +263,18 @@ class DeliverConnection:
             )
 
         return make_missing_lists(target, marketo, rebind)
+
+
+def _requeues(open_messages: Iterable[OpenMessage], held: Mapping[Origin, Held], now: datetime) -> Iterator[Requeue]:
+    """Messages all of whose pending events are held come back with the first of them."""
+    by_event: defaultdict[tuple[str, str], list[Held]] = defaultdict(list)
+    for origin, one in held.items():
+        by_event[origin.envelope_id, origin.number].append(one)
+    for open_message in open_messages:
+        pending = [by_event[open_message.envelope.id, number] for number in open_message.pending or ()]
+        if pending and all(pending):
+            first = min((one for found in pending for one in found), key=lambda one: one.until)
+            yield Requeue(open_message, max(first.until - now, timedelta(0)), first.cause)
 
 
 def _why_blocked(target: ActiveConnection, blocked: ConnectionBlockedError) -> str:

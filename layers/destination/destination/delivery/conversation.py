@@ -1,19 +1,19 @@
-"""The conversation with Marketo in a delivery: questions and changes, a few calls at a time, until something halts it.
+"""The conversation with Marketo in a delivery: questions and changes, in sets of persons.
 
 What Marketo answers for a record is returned as the domain sees it; a record that has to be tried later has none.
 """
 
-import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Protocol, TypeVar
+from typing import Final, Protocol
 
+from destination.delivery.calls import Caller, HaltError, Work
 from destination.domain.audience import AudienceKey
 from destination.domain.connection import ActiveConnection, Connection
 from destination.domain.matching import Lead
 from destination.domain.plan import Plan, Write, partition_for
+from destination.domain.refusal import CREATE, UPDATE, KindOfCalls
 from destination.domain.schema import Field, FieldValue, Schema
 from destination.domain.settle import Answer, puts_on, takes_off
 from destination.marketo.describe import Describe
@@ -24,12 +24,10 @@ from destination.marketo.errors import (
     NOT_SEARCHABLE,
     OF_PARTITION,
     ConnectionBlockedError,
-    FailureClass,
     InstanceWaitsError,
     ListMissingError,
     MarketoError,
     RequestRejectedError,
-    classify,
     error_for,
 )
 from destination.marketo.leads import Record, RecordResult, SyncAction, chunks, record_chunks
@@ -38,13 +36,11 @@ from destination.marketo.pace import OutOfTimeError
 _OF_CALL: Final = "refused"
 """The status of records whose whole call was refused."""
 
-HaltError = InstanceWaitsError | ConnectionBlockedError | OutOfTimeError
-"""What nothing goes on after: the instance waits, the connection is blocked, or the time is up."""
+_GIVEN_UP: Final = "given up"
+"""The status of records that are not tried any more, though others are taken."""
 
-_HALTS: Final = (InstanceWaitsError, ConnectionBlockedError, OutOfTimeError)
-
-T = TypeVar("T")
-R = TypeVar("R")
+_Change = tuple[bool, AudienceKey, str]
+"""Whether somebody joins, which audience, and who."""
 
 
 class Leads(Protocol):
@@ -101,30 +97,40 @@ def schema_for(connection: Connection, describe: Describe) -> Schema:
 
 @dataclass(slots=True)
 class Conversation:
-    """What one delivery asks and tells. `halt`: what ended it early; nothing is asked or told after it.
-
-    `given_up`: codes that no table knows and that were waited out often enough; they count against the records.
-    """
+    """What one delivery asks and tells. `calls`: how, and what became of what could not be answered."""
 
     target: ActiveConnection
     marketo: Instance
-    given_up: frozenset[str] = frozenset()
-    halt: HaltError | None = field(default=None, init=False)
+    calls: Caller
     _refused_by_schema: bool = field(default=False, init=False)
-    _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
 
-    def find(self, by: Field, keys: Sequence[str], also: Sequence[Field] = ()) -> Found:
-        """The leads of each key, `also` with their keys by other fields.
+    def find(
+        self,
+        by: Field,
+        keys: Sequence[str],
+        also: Sequence[Field] = (),
+        persons_of: Callable[[str], Collection[str]] = lambda key: (key,),
+    ) -> Found:
+        """The leads of each key, `also` with their keys by other fields. `persons_of`: whom a key is of.
 
         What is in neither part of the answer could not be asked for yet.
         """
+        work: Work[str, tuple[str, list[Lead] | str]] = Work(
+            KindOfCalls("look up by", by.name),
+            keys,
+            sets=chunks,
+            call=lambda part: self._find(by, part, also),
+            persons_of=persons_of,
+            code_of=lambda _: None,
+            give_up=lambda key, code: (key, code),
+            name="look up leads",
+        )
         found = Found()
-        for answered in self._each(chunks(keys), lambda chunk: self._find_chunk(by, chunk, also)):
-            for key, answer in answered:
-                if isinstance(answer, str):
-                    found.failed[key] = answer
-                else:
-                    found.leads[key] = answer
+        for key, answer in self.calls.make([work]):
+            if isinstance(answer, str):
+                found.failed[key] = answer
+            else:
+                found.leads[key] = answer
         return found
 
     def write(self, plans: Sequence[Plan], *, last: bool) -> dict[str, Answer]:
@@ -133,11 +139,12 @@ class Conversation:
         `last`: whether a field or a value that Marketo refuses a call for is to be traced to the records that have it.
         Before that it is answered for all of the call, as they are tried again by the instance's fields as they are.
         """
-        updates = [plan for plan in plans if plan.write is Write.UPDATE]
-        creations = [plan for plan in plans if plan.write is Write.CREATE]
-        calls = [*_writes(SyncAction.UPDATE_ONLY, updates), *_writes(SyncAction.CREATE_ONLY, creations)]
-        results = self._each(calls, lambda call: [*zip(call[1], self._sync(*call, last=last), strict=True)])
-        answered = [one for of_call in results for one in of_call]
+        answered = self.calls.make(
+            [
+                self._writing(action, [plan for plan in plans if plan.write is write], last=last)
+                for write, action in ((Write.UPDATE, SyncAction.UPDATE_ONLY), (Write.CREATE, SyncAction.CREATE_ONLY))
+            ]
+        )
         self._refused_by_schema = self._refused_by_schema or any(one.code in BY_SCHEMA for _, one in answered)
         answers = (
             (plan.person.key, self._answer(result, creates=plan.write is Write.CREATE)) for plan, result in answered
@@ -146,152 +153,118 @@ class Conversation:
 
     def change_lists(self, plans: Sequence[Plan], written: Mapping[str, Answer]) -> Listed:
         """Put leads on lists and take them off, once they are written."""
-        calls = [(*change, chunk) for change, members in _changes(plans, written) for chunk in chunks(members)]
         listed = Listed()
-        for joins, audience, results in self._each(calls, lambda call: (*call[:2], self._change_list(*call))):
-            for key, result in results:
-                if (answer := self._answer(result)) is None:
-                    continue
-                if joins:
-                    listed.joins[key][audience] = answer
-                else:
-                    listed.leaves[key].setdefault(audience, []).append(answer)
+        works = [self._changing(*change) for change in _changes(plans, written)]
+        for (joins, audience, key), result in self.calls.make(works):
+            if (answer := self._answer(result)) is None:
+                continue
+            if joins:
+                listed.joins[key][audience] = answer
+            else:
+                listed.leaves[key].setdefault(audience, []).append(answer)
         return listed
 
     def fields_by_now(self) -> Mapping[str, Field] | None:
         """The instance's fields, read anew, if Marketo refused a field or a value that is to be written; else None."""
-        if not self._refused_by_schema or self.halt is not None:
+        if not self._refused_by_schema or self.calls.halt is not None:
             return None
         self.marketo.describe.refresh()
         try:
             return self.marketo.describe.schema().fields
-        except _HALTS as error:
-            self._stop(error)
+        except (InstanceWaitsError, ConnectionBlockedError, OutOfTimeError) as error:
+            self.calls.stop(error)
             return None
+
+    @property
+    def halt(self) -> HaltError | None:
+        """What ended the conversation early."""
+        return self.calls.halt
 
     @property
     def _connection(self) -> Connection:
         return self.target.connection
 
-    def _find_chunk(self, by: Field, keys: Sequence[str], also: Sequence[Field]) -> list[tuple[str, list[Lead] | str]]:
-        """Each key with its leads, or with the code that it cannot be answered for, as of more than 1,000 leads."""
+    def _find(self, by: Field, keys: Sequence[str], also: Sequence[Field]) -> list[tuple[str, list[Lead] | str]]:
+        """Each key with its leads."""
+        try:
+            leads = self.marketo.leads.find(by, keys, also)
+        except RequestRejectedError as error:
+            # 1003 has several meanings, among them "too many leads match": fewer keys have fewer leads.
+            if error.code == INVALID_DATA:
+                raise
+            raise ConnectionBlockedError(error.code, error.operation) from error
+        return [(key, leads[key]) for key in keys]
 
-        def ask(part: Sequence[str]) -> list[tuple[str, list[Lead] | str]]:
-            try:
-                leads = self.marketo.leads.find(by, part, also)
-            except RequestRejectedError as error:
-                # 1003 has several meanings, among them "too many leads match": fewer keys have fewer leads.
-                if error.code == INVALID_DATA:
-                    raise
-                raise ConnectionBlockedError(error.code, error.operation) from error
-            return [(key, leads[key]) for key in part]
+    def _writing(
+        self, action: SyncAction, plans: Sequence[Plan], *, last: bool
+    ) -> Work[Plan, tuple[Plan, RecordResult]]:
+        updates = action is SyncAction.UPDATE_ONLY
+        return Work(
+            UPDATE if updates else CREATE,
+            plans,
+            sets=_sets,
+            call=lambda part: [*zip(part, self._sync(action, part, last=last), strict=True)],
+            persons_of=lambda plan: (plan.person.key,),
+            code_of=lambda one: one[1].code,
+            give_up=lambda plan, code: (plan, RecordResult(None, _GIVEN_UP, code)),
+            name="update leads" if updates else "create leads",
+        )
 
-        return self._ask(keys, ask, lambda key, code: (key, code))
-
-    def _sync(self, action: SyncAction, plans: Sequence[Plan], *, last: bool) -> list[RecordResult]:
+    def _sync(self, action: SyncAction, plans: Sequence[Plan], *, last: bool) -> Sequence[RecordResult]:
         lookup_field = "id" if action is SyncAction.UPDATE_ONLY else self._connection.dedupe_field
         partition = partition_for(self._connection)
+        try:
+            return self.marketo.leads.sync(action, lookup_field, [_record(plan) for plan in plans], partition)
+        except (RequestRejectedError, ConnectionBlockedError) as error:
+            if error.code in OF_PARTITION:
+                raise _of_partition(error, action) from error
+            if last or len(plans) == 1 or error.code not in BY_SCHEMA:
+                raise
+            return [RecordResult(None, _OF_CALL, error.code)] * len(plans)
 
-        def tell(part: Sequence[Plan]) -> list[RecordResult]:
-            try:
-                return self.marketo.leads.sync(action, lookup_field, [_record(plan) for plan in part], partition)
-            except (RequestRejectedError, ConnectionBlockedError) as error:
-                if error.code in OF_PARTITION:
-                    raise _of_partition(error, action) from error
-                if last or len(part) == 1 or error.code not in BY_SCHEMA:
-                    raise
-                return [RecordResult(None, _OF_CALL, error.code)] * len(part)
-
-        return self._ask(plans, tell, lambda _, code: RecordResult(None, "skipped", code))
-
-    def _change_list(
+    def _changing(
         self, joins: bool, audience: AudienceKey, members: Sequence[tuple[str, int]]
-    ) -> list[tuple[str, RecordResult]]:
-        list_id = self.target.activations[audience].list_id
-        if list_id is None:
-            raise ListMissingError(LIST_MISSING, "change a list")
+    ) -> Work[tuple[str, int], tuple[_Change, RecordResult]]:
+        activation = self.target.activations[audience]
+        list_id = activation.list_id
         change = self.marketo.lists.add if joins else self.marketo.lists.remove
 
-        def tell(part: Sequence[tuple[str, int]]) -> list[tuple[str, RecordResult]]:
+        def tell(part: Sequence[tuple[str, int]]) -> list[tuple[_Change, RecordResult]]:
+            if list_id is None:
+                raise ListMissingError(LIST_MISSING, "change a list")
             try:
                 results = change(list_id, [lead_id for _, lead_id in part])
             except ConnectionBlockedError as error:
                 if error.code in OF_PARTITION:
                     raise _of_partition(error) from error
                 raise
-            return [(key, results[lead_id]) for key, lead_id in part]
+            return [((joins, audience, key), results[lead_id]) for key, lead_id in part]
 
-        return self._ask(members, tell, lambda one, code: (one[0], RecordResult(one[1], "skipped", code)))
-
-    def _ask(
-        self,
-        items: Sequence[T],
-        call: Callable[[Sequence[T]], list[R]],
-        refused: Callable[[T, str], R],
-    ) -> list[R]:
-        """Call for a set. One that is refused as a whole is halved until what it is refused for is alone.
-
-        `refused` makes the answer of an item from a code. Raises what halts the conversation.
-        """
-        try:
-            return call(items)
-        except RequestRejectedError as error:
-            if len(items) == 1:
-                return [refused(item, error.code) for item in items]
-        except InstanceWaitsError as error:
-            if error.code not in self.given_up:
-                raise
-            return [refused(item, error.code) for item in items]
-        half = len(items) // 2
-        return [part for side in (items[:half], items[half:]) for part in self._ask(side, call, refused)]
+        of_list = f"list {activation.list_name!r} ({list_id}) of audience {audience.id} ({audience.namespace})"
+        return Work(
+            KindOfCalls("add to list" if joins else "remove from list", str(list_id)),
+            members,
+            sets=chunks,
+            call=tell,
+            persons_of=lambda one: (one[0],),
+            code_of=lambda one: one[1].code,
+            give_up=lambda one, code: ((joins, audience, one[0]), RecordResult(one[1], _GIVEN_UP, code)),
+            name=f"{'add to' if joins else 'remove from'} {of_list}",
+        )
 
     def _answer(self, result: RecordResult, *, creates: bool = False) -> Answer | None:
-        """The domain's view of a record's result; None where the record is to be tried later."""
+        """The domain's view of a record's result; None where the connection is blocked by it."""
         if result.code is None:
             return Answer(result.id)
         if creates and result.code in OF_PARTITION:
-            self._stop(ConnectionBlockedError(result.code, "create a lead"))  # Nobody else can be created there either.
+            self.calls.stop(ConnectionBlockedError(result.code, "create a lead"))  # Nobody else can be created there.
             return None
-        is_rejected = classify(result.code) is FailureClass.RECORD_REJECTED or result.code in OF_PARTITION
-        if is_rejected or result.code in self.given_up:
-            return Answer(result.id, result.code, is_of_call=result.status == _OF_CALL)
         error = error_for(result.code, "a record")
-        if isinstance(error, _HALTS):
-            self._stop(error)
-        return None
-
-    def _each(self, inputs: Iterable[T], call: Callable[[T], R]) -> list[R]:
-        """Make calls, a few at a time, until one of them says that the instance or the connection cannot go on."""
-
-        def one(given: T) -> tuple[R] | None:
-            if self.halt is not None:
-                return None
-            try:
-                return (call(given),)
-            except _HALTS as error:
-                self._stop(error)
-                return None
-
-        work = list(inputs)
-        if len(work) <= 1:
-            answers = [one(given) for given in work]
-        else:
-            with ThreadPoolExecutor(self._connection.limits.concurrency) as threads:
-                answers = list(threads.map(one, work))
-        return [answer[0] for answer in answers if answer is not None]
-
-    def _stop(self, error: HaltError) -> None:
-        """Halt, at once and for all threads; what halted it first counts.
-
-        A creation that Marketo may still be carrying out weighs more: nothing may be created before it has ended.
-        """
-        with self._lock:
-            if self.halt is None or (_may_be_executed(error) and not _may_be_executed(self.halt)):
-                self.halt = error
-
-
-def _may_be_executed(error: HaltError) -> bool:
-    return isinstance(error, InstanceWaitsError) and error.executed_unknown
+        is_of_record = result.status == _GIVEN_UP or result.code in OF_PARTITION
+        if isinstance(error, ConnectionBlockedError) and not is_of_record:
+            self.calls.stop(error)
+            return None
+        return Answer(result.id, result.code, is_of_call=result.status == _OF_CALL)
 
 
 def _of_partition(error: MarketoError, action: SyncAction | None = None) -> MarketoError:
@@ -307,10 +280,10 @@ def lead_of(plan: Plan, written: Answer | None) -> int | None:
     return written.lead_id if written is not None and written.code is None else None
 
 
-def _writes(action: SyncAction, plans: Sequence[Plan]) -> Iterator[tuple[SyncAction, Sequence[Plan]]]:
+def _sets(plans: Sequence[Plan]) -> Iterator[Sequence[Plan]]:
     start = 0
     for chunk in record_chunks([plan.fields for plan in plans]):
-        yield action, plans[start : start + len(chunk)]
+        yield plans[start : start + len(chunk)]
         start += len(chunk)
 
 
@@ -322,8 +295,8 @@ def _record(plan: Plan) -> dict[str, FieldValue]:
 
 def _changes(
     plans: Sequence[Plan], written: Mapping[str, Answer]
-) -> list[tuple[tuple[bool, AudienceKey], list[tuple[str, int]]]]:
-    """By (whether leads join, audience) the persons' keys and leads, leaves first.
+) -> list[tuple[bool, AudienceKey, list[tuple[str, int]]]]:
+    """Whether leads join, the audience, and the persons' keys and leads; leaves first.
 
     Nothing is changed before it was answered for a lead that is to be written; one that could not be created joins
     nothing, and those that are not the person's any more leave all the same.
@@ -339,4 +312,4 @@ def _changes(
                 changes[True, audience].append((plan.person.key, lead_id))
         for audience, leads in plan.remove.items():
             changes[False, audience] += [(plan.person.key, one) for one in leads]
-    return sorted(changes.items())
+    return [(*change, members) for change, members in sorted(changes.items())]

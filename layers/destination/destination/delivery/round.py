@@ -10,7 +10,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from destination.delivery.conversation import Conversation, Found, HaltError, lead_of
+from destination.delivery.calls import HaltError
+from destination.delivery.circuits import Held
+from destination.delivery.conversation import Conversation, Found, lead_of
 from destination.domain.connection import ActiveConnection
 from destination.domain.mapping import keys_of
 from destination.domain.outcome import NO_CONSENT, TOO_MANY_MATCHES, rejected
@@ -28,10 +30,10 @@ Rows = Mapping[str, LedgerRow]
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """The persons that are settled; those missing from it were held up by `halt` and are to be tried later.
+    """The persons that are settled; those missing from it were `held`, or held up by `halt`, and are to be tried later.
 
     `progress`: what Marketo has answered of those all the same. `ignored` are units that do not concern the connection,
-    `kept` the rows of persons who have no others, with what is desired of them.
+    `kept` the rows of persons who have no others, with what is desired of them, and with what they were refused.
     """
 
     settled: tuple[Settled, ...]
@@ -39,6 +41,7 @@ class Result:
     ignored: tuple[Unit, ...] = ()
     progress: tuple[Progress, ...] = ()
     kept: Rows = field(default_factory=dict)
+    held: Mapping[str, Held] = field(default_factory=dict)
 
 
 class _Round(NamedTuple):
@@ -71,6 +74,8 @@ class Delivery:
 
     def __call__(self, persons: Mapping[str, Sequence[Unit]], rows: Rows) -> Result:
         """Deliver what is wanted of each person, by key, given the ledger's rows."""
+        calls = self.conversation.calls
+        calls.known = {key: row.refusals for key, row in rows.items() if row.refusals}
         planner = Planner.of(self.target, self.clock())
         wanted = [coalesce(key, units, rows.get(key), planner.reach) for key, units in persons.items()]
         first = self._round([one for one in wanted if one.units], rows, last=False)
@@ -86,8 +91,23 @@ class Delivery:
             self.conversation.halt,
             ignored=_ignored(wanted, settled),
             progress=tuple(unsettled),
-            kept=_kept(wanted, rows),
+            kept=_kept(wanted, rows) | self._refused(wanted, settled, unsettled, rows),
+            held={key: one for key, one in calls.held.items() if key not in {each.person.key for each in settled}},
         )
+
+    def _refused(
+        self, wanted: Iterable[Person], settled: Iterable[Settled], unsettled: Iterable[Progress], rows: Rows
+    ) -> dict[str, LedgerRow]:
+        """The rows of persons who were refused something, and of whom nothing else is recorded."""
+        refusals = self.conversation.calls.refusals
+        if not refusals:
+            return {}
+        recorded = {one.person.key for one in settled} | {one.person.key for one in unsettled}
+        left = [one for one in wanted if one.key in refusals and one.key not in recorded]
+        rows_by_now = {one.key: remembering(one, rows.get(one.key)) or LedgerRow() for one in left}
+        return {
+            key: replace(row, refusals={**(row.refusals or {}), **refusals[key]}) for key, row in rows_by_now.items()
+        }
 
     def _round(self, persons: Sequence[Person], rows: Rows, *, last: bool) -> _Round:
         """Settle the persons that can be; `last`: nobody is tried once more with what is true by now."""
@@ -96,7 +116,10 @@ class Delivery:
         found = self._look_up(unknown)
         held_up = {one.key for one in unknown} - found.leads.keys()
         plans = [self._plan(planner, one, rows, found) for one in persons if one.key not in held_up]
-        plans, taken_over = self._spared(planner, plans, rows, found)
+        owners, held_too = self._owners(_former_of(plans), found)
+        plans, taken_over = self._spared(
+            planner, [one for one in plans if one.person.key not in held_too], rows, owners
+        )
         self.remember(taken_over)
         rows = {**rows, **taken_over} if taken_over else rows
         self._doubt(plans, rows)
@@ -131,7 +154,7 @@ class Delivery:
         for one in persons:
             if one.ecid is not None and (one.dedupe_value is None or found.leads.get(one.key) == []):
                 by_ecid[dedupe_key(one.ecid, self.ecid_field)].append(one.key)
-        second = self.conversation.find(self.ecid_field, list(by_ecid), self._identities)
+        second = self.conversation.find(self.ecid_field, list(by_ecid), self._identities, by_ecid.__getitem__)
         for ecid, keys in by_ecid.items():
             for key in keys:
                 found.leads.pop(key, None)
@@ -151,15 +174,14 @@ class Delivery:
         return planner.decide(person, row, matches)
 
     def _spared(
-        self, planner: Planner, plans: Sequence[Plan], rows: Rows, found: Found
+        self, planner: Planner, plans: Sequence[Plan], rows: Rows, owners: Mapping[int, set[str]]
     ) -> tuple[list[Plan], dict[str, LedgerRow]]:
         """The plans, less what would take a lead off that another person has by now, or put one on that is there.
 
         A lead that is no longer the person's may be another's: Marketo says whose it is. Where it is not known by which
         lead that other person is to be on the list, it takes this one over in its row, one of those that are returned.
-        On a `legacy_v2` connection several persons may be one lead.
+        On a `legacy_v2` connection several persons may be one lead. `owners`: by lead whose it may be.
         """
-        owners = self._owners({lead_id for plan in plans for lead_id in plan.former_leads}, found)
         if not owners:
             return list(plans), {}
         of_batch = {
@@ -194,19 +216,24 @@ class Delivery:
             standing[key] = of_batch[key]
         return spared, {key: planner.taking_over(known[key], places) for key, places in taken_over.items()}
 
-    def _owners(self, former_leads: Collection[int], found: Found) -> dict[int, set[str]]:
-        """By lead the keys of the persons that it may be: of former leads, and on a `legacy_v2` connection of all."""
+    def _owners(self, former_of: Mapping[str, Collection[str]], found: Found) -> tuple[dict[int, set[str]], set[str]]:
+        """By lead the keys of the persons that it may be: of former leads, and on a `legacy_v2` connection of all.
+
+        `former_of`: by the former lead whose it was. With those of whom it could not be asked.
+        """
         owners: defaultdict[int, set[str]] = defaultdict(set)
         if self.ecid_field is not None:
             for key, matches in found.leads.items():
                 for lead in matches:
                     owners[lead.id] |= {key, *keys_of(lead)}
-        if former_leads:
-            asked = self.conversation.find(_LEAD_ID, [str(one) for one in sorted(former_leads)], self._identities)
+        unknown: set[str] = set()
+        if former_of:
+            asked = self.conversation.find(_LEAD_ID, sorted(former_of), self._identities, former_of.__getitem__)
+            unknown.update(*(former_of[one] for one in former_of.keys() - asked.leads.keys() - asked.failed.keys()))
             for matches in asked.leads.values():
                 for lead in matches:
                     owners[lead.id] |= keys_of(lead)
-        return dict(owners)
+        return dict(owners), unknown
 
     @property
     def _identities(self) -> tuple[Field, ...]:
@@ -260,13 +287,26 @@ class Delivery:
             key = plan.person.key
             row, given, is_noted = rows.get(key), answers[key], key in self._noted
             if not given.are_all_of(plan):
-                if given.write is not None or given.joins or given.leaves:
-                    result.progress.append(progress(self.target, plan, given, row, now, is_noted=is_noted))
+                refusals = self.conversation.calls.refusals.get(key)
+                if given.write is not None or given.joins or given.leaves or refusals is not None:
+                    known = {**((row and row.refusals) or {}), **(refusals or {})}
+                    result.progress.append(
+                        progress(self.target, plan, given, row, now, is_noted=is_noted, refusals=known)
+                    )
             elif not last and (_is_stale(plan, given) or self._may_fit(plan, given)):
                 result.again.append(key)
             else:
                 result.settled.append(settle(self.target, plan, given, row, now, is_noted=is_noted))
         return result
+
+
+def _former_of(plans: Iterable[Plan]) -> dict[str, set[str]]:
+    """By lead that is no longer somebody's, whose it was."""
+    former_of: defaultdict[str, set[str]] = defaultdict(set)
+    for plan in plans:
+        for lead_id in plan.former_leads:
+            former_of[str(lead_id)].add(plan.person.key)
+    return dict(former_of)
 
 
 def _not_found(person: Person, code: str, row: LedgerRow | None) -> Settled:

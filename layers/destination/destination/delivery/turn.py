@@ -5,19 +5,21 @@ lease ─▶ is it paused? ─▶ pace of the strictest limits ─▶ one connec
 
 import contextlib
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from destination.delivery.circuits import Circuits
 from destination.delivery.connection import RETRY_BLOCKED, SETTLING, ConnectionResult, DeliverConnection, InstanceHalt
 from destination.delivery.open_message import OpenMessage
 from destination.delivery.requeue import Requeue, requeue
 from destination.domain.connection import Connection, Limits
 from destination.domain.pace import PaceState
 from destination.domain.pause import Pause, pause_after
+from destination.domain.refusal import Circuit
 from destination.domain.run import Tally
 from destination.marketo.errors import InstanceWaitsError
 from destination.marketo.instance import Marketo
@@ -51,7 +53,9 @@ class Leases(Protocol):
 
     def acquire(self, munchkin_id: str, now: datetime, until: datetime) -> Lease | None: ...
     def enter(self, lease: Lease, shards: Collection[int]) -> None: ...
-    def release(self, lease: Lease, pace: PaceState, pause: Pause | None) -> None: ...
+    def release(
+        self, lease: Lease, pace: PaceState, pause: Pause | None, circuits: Mapping[str, Circuit] | None = None
+    ) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,8 +133,9 @@ class TakeTurn:
     def _under(self, lease: Lease, ready: Sequence[_Ready], last_call: datetime) -> TurnResult:
         """Deliver under the lease, and hand it over with what is known of the instance by then."""
         if lease.pause is not None and lease.pause.until > self.clock():
-            self._release(lease, lease.pace, lease.pause)
+            self._release(lease, lease.pace, lease.pause, lease.circuits)
             return TurnResult(requeue(_messages(ready), lease.pause.until - self.clock(), lease.pause.cause))
+        circuits = Circuits(self.clock, self.chance, lease.circuits)
         pace: Pace | None = None
         halt: InstanceHalt | None = None
         results: list[ConnectionResult] = []
@@ -138,12 +143,12 @@ class TakeTurn:
             pace = self.pace(self._limits(lease, ready), lease.pace, last_call - self.clock())
             for open_messages, marketo in ready:
                 marketo.pace = pace
-                results.append(self.deliver(open_messages, marketo, lease, last_call))
+                results.append(self.deliver(open_messages, marketo, lease, circuits, last_call))
                 if (halt := results[-1].halt) is not None:
                     break
         finally:
             pause = lease.pause if pace is None else _pause(lease, halt, self.clock(), self.chance())
-            self._release(lease, lease.pace if pace is None else pace.state(), pause)
+            self._release(lease, lease.pace if pace is None else pace.state(), pause, circuits.by_now())
         return TurnResult(
             requeues=tuple(self._requeues(lease, ready, results, halt)),
             tallies=tuple(tally for result in results for tally in result.tallies),
@@ -156,9 +161,9 @@ class TakeTurn:
         in_batch = (open_messages[0].target.connection.limits for open_messages, _ in ready)
         return strictest((*in_batch, *self.connections.limits(lease.munchkin_id)))
 
-    def _release(self, lease: Lease, pace: PaceState, pause: Pause | None) -> None:
+    def _release(self, lease: Lease, pace: PaceState, pause: Pause | None, circuits: Mapping[str, Circuit]) -> None:
         with contextlib.suppress(*AWS_ERRORS):  # What was delivered stands; the lease expires by itself.
-            self.leases.release(lease, pace, pause)
+            self.leases.release(lease, pace, pause, circuits)
 
     def _requeues(
         self, lease: Lease, ready: Sequence[_Ready], results: Sequence[ConnectionResult], halt: InstanceHalt | None

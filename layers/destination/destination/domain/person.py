@@ -10,6 +10,7 @@ from typing import NamedTuple, Self
 from destination.domain.audience import AudienceKey
 from destination.domain.event import Membership, MembershipStatus
 from destination.domain.outcome import NO_CONSENT, OUTSIDE_SCHEDULE, SUPERSEDED, Reason
+from destination.domain.refusal import Refusals
 from destination.domain.schema import AttributeWarning, Field, FieldValue, InvalidValueError, coerce
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -126,7 +127,8 @@ class LedgerRow:
     """The ledger's row of one person: what the source wants, and what Marketo was told. It carries no profile data.
 
     `desired` and `applied` are by audience, activated or deactivated lately. `lead_id` is kept only where exactly one
-    lead matched, with the time it was looked up at; without a lead that time says when nobody was found.
+    lead matched, with the time it was looked up at; without a lead that time says when nobody was found. `refusals`: by
+    the name of calls what is known of those that this person was refused; whoever is settled has none.
     """
 
     desired: Mapping[AudienceKey, Desired] = field(default_factory=dict)
@@ -135,6 +137,7 @@ class LedgerRow:
     consent: ConsentWord | None = None
     lead_id: int | None = None
     looked_up_at: datetime | None = None
+    refusals: Mapping[str, Refusals] | None = None
 
     def forgetting_lead(self) -> Self:
         """The row without the lead, which Marketo no longer has: what was sent to it must be sent again.

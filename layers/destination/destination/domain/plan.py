@@ -343,7 +343,7 @@ def in_doubt(plan: Plan, row: LedgerRow, target: ActiveConnection) -> LedgerRow:
     if plan.write is not Write.NOTHING and attributes is not None:
         attributes = Attributes(None, attributes.said, attributes.sent_at, attributes.lead_id)
     if not (plan.add or plan.remove):
-        return LedgerRow(row.desired, row.applied, attributes, row.consent, row.lead_id, looked_up_at)
+        return LedgerRow(row.desired, row.applied, attributes, row.consent, row.lead_id, looked_up_at, row.refusals)
     applied = dict(row.applied)
     for audience in dict.fromkeys((*plan.add, *plan.remove)):
         list_id = target.activations[audience].list_id
@@ -355,4 +355,4 @@ def in_doubt(plan: Plan, row: LedgerRow, target: ActiveConnection) -> LedgerRow:
         applied[audience] = Applied(
             list_id, tuple(dict.fromkeys((*leads, *joining, *plan.remove.get(audience, ())))), is_sure=False
         )
-    return LedgerRow(row.desired, applied, attributes, row.consent, row.lead_id, looked_up_at)
+    return LedgerRow(row.desired, applied, attributes, row.consent, row.lead_id, looked_up_at, row.refusals)

@@ -9,6 +9,7 @@ from destination.domain.connection import ActiveConnection
 from destination.domain.outcome import ALREADY_DELIVERED, NOT_ON_LIST, Class, Outcome, Reason, rejected
 from destination.domain.person import Applied, Attributes, LedgerRow, Person, Unit
 from destination.domain.plan import Plan, Write, in_doubt
+from destination.domain.refusal import Refusals
 
 LEAD_GONE = "1004"
 """Marketo's code for a lead that there is not, or that the API user cannot see."""
@@ -121,14 +122,20 @@ def progress(
     now: datetime,
     *,
     is_noted: bool = False,
+    refusals: Mapping[str, Refusals] | None = None,
 ) -> Progress:
-    """What is known of a person of whom not all was answered; the rest is in doubt. `is_noted`: see Settled."""
+    """What is known of a person of whom not all was answered; the rest is in doubt. `is_noted`: see Settled.
+
+    `refusals`: of which calls it is known that the person was refused.
+    """
     reasons = _list_reasons(plan, answers)
     wrote = answers.write is not None and answers.write.code is None and not is_noted
     touched = {*plan.add, *plan.remove, *plan.held, *plan.spared}
+    doubtful = in_doubt(plan, row or LedgerRow(), target)
+    known = _row(target, plan, answers, doubtful, touched, now)
     return Progress(
         plan.person,
-        _row(target, plan, answers, in_doubt(plan, row or LedgerRow(), target), touched, now),
+        replace(known, refusals=refusals or doubtful.refusals),
         created=wrote and plan.write is Write.CREATE,
         updated=wrote and plan.write is Write.UPDATE,
         added=_added(plan, answers),
@@ -140,6 +147,8 @@ def refused(person: Person, reason: Reason, row: LedgerRow | None = None) -> Set
     """A person that ends for a reason, and nothing is told of it; what is desired is remembered in the `row`."""
     audiences = {one.audience: reason for unit in person.units for one in unit.memberships}
     kept = remembering(person, row) if person.key else None
+    if kept is not None and kept.refusals:
+        kept = replace(kept, refusals=None)
     return Settled(person, Outcome(reason=reason, audiences=audiences), kept)
 
 

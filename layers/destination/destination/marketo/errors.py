@@ -56,6 +56,9 @@ OF_PARTITION: Final = frozenset({PARTITION_DENIED, "1009"})
 RATE_REACHED: Final = "606"
 QUOTA_REACHED: Final = "607"
 CONCURRENCY_REACHED: Final = "615"
+BY_SEVERAL: Final = frozenset({ACCESS_DENIED, "609"})
+"""Codes that one record may cause as well; the connection cannot work where several sets are refused with them."""
+
 INVALID_DATA: Final = "1003"
 LEAD_GONE: Final = "1004"
 FIELD_UNKNOWN: Final = "1006"
@@ -73,6 +76,14 @@ UNEXPECTED_ANSWER: Final = "UNEXPECTED_ANSWER"
 TOKEN_EXPIRING: Final = "TOKEN_EXPIRING"  # noqa: S105 - a code, not a secret
 SKIPPED: Final = "SKIPPED"
 BUDGET_REACHED: Final = "BUDGET_REACHED"
+
+OF_INSTANCE: Final = frozenset(
+    {
+        *(CREDENTIALS_REFUSED, "600", "601", "602", TOKEN_EXPIRING),
+        *(RATE_REACHED, CONCURRENCY_REACHED, "429", QUOTA_REACHED, BUDGET_REACHED),
+    }
+)
+"""Codes that say that nobody can be served now, whatever is asked and of whom."""
 
 
 def _authenticate(meaning: str) -> CodeInfo:

@@ -222,11 +222,13 @@ class Lists:
         def results() -> list[RecordResult]:
             found = [RecordResult.of(row) for row in self._client.call(request).result]
             # A missing list is documented as 1013, but not where the code stands: at the top, in records, or nowhere.
-            if not found or any(result.code == LIST_MISSING for result in found):
+            if any(result.code == LIST_MISSING for result in found):
                 raise ConnectionBlockedError(LIST_MISSING, request.operation)
             return found
 
         by_id = {result.id: result for result in self._of_list(list_id, results)}
+        if not by_id and self.get(list_id) is None:
+            raise ListMissingError(LIST_MISSING, request.operation, list_id)
         if not by_id.keys() >= set(ids):
             raise InstanceWaitsError(UNEXPECTED_ANSWER, request.operation)
         return {lead_id: by_id[lead_id] for lead_id in ids}

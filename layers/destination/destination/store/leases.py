@@ -1,6 +1,6 @@
 """One writer per Marketo instance: a lease in ConnectionsTable, with a fencing token and the pace.
 
-    pk = instance#<munchkin id>   sk = instance    fence, leased_until, pace, pause
+    pk = instance#<munchkin id>   sk = instance    fence, leased_until, pace, pause, circuits
     pk = instance#<munchkin id>   sk = shard#<n>   fence
 
 Marketo's limits are per instance, and two overlapping upserts of one new key make two leads; so whoever delivers to an
@@ -13,14 +13,15 @@ there, and what was read stays as it is.
 
 import json
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from destination.domain.pace import NOTHING_KNOWN, DayCount, Lowered, PaceState
 from destination.domain.pause import Pause
+from destination.domain.refusal import Circuit
 from destination.domain.shard import SHARDS
 from destination.domain.times import format_time, parse_time
 from destination.store.transactions import patiently
@@ -61,6 +62,7 @@ class Lease:
     """The right to deliver to an instance until a time. `fence` grows with every lease of the instance.
 
     `pace`: what the holders before knew of the use of the instance's limits. `pause`: the last one, over or not.
+    `circuits`: what is known of kinds of calls, by their names.
     """
 
     munchkin_id: str
@@ -68,6 +70,7 @@ class Lease:
     until: datetime
     pace: PaceState = NOTHING_KNOWN
     pause: Pause | None = None
+    circuits: Mapping[str, Circuit] = field(default_factory=dict)
 
 
 class Leases:
@@ -106,19 +109,28 @@ class Leases:
         stored: dict[str, Any] = answer["Attributes"]
         pace = _pace(json.loads(stored["pace"]["S"])) if "pace" in stored else NOTHING_KNOWN
         pause = _pause(json.loads(stored["pause"]["S"])) if "pause" in stored else None
-        return Lease(munchkin_id, int(stored["fence"]["N"]), until, pace, pause)
+        circuits = json.loads(stored["circuits"]["S"]) if "circuits" in stored else {}
+        known = {kind: _circuit(one) for kind, one in circuits.items()}
+        return Lease(munchkin_id, int(stored["fence"]["N"]), until, pace, pause, known)
 
-    def release(self, lease: Lease, pace: PaceState, pause: Pause | None) -> None:
-        """Hand the lease over at once, with the pace and the pause; a lease that was lost is left alone."""
+    def release(
+        self, lease: Lease, pace: PaceState, pause: Pause | None, circuits: Mapping[str, Circuit] | None = None
+    ) -> None:
+        """Hand the lease over at once, with the pace and the pause; a lease that was lost is left alone.
+
+        `circuits`: None leaves them as they were.
+        """
+        given = lease.circuits if circuits is None else circuits
         try:
             self._client.update_item(
                 TableName=self._table,
                 Key=_key(lease.munchkin_id),
-                UpdateExpression="SET pace = :pace, pause = :pause REMOVE leased_until",
+                UpdateExpression="SET pace = :pace, pause = :pause, circuits = :circuits REMOVE leased_until",
                 ConditionExpression=_IS_OURS,
                 ExpressionAttributeValues={
                     ":pace": {"S": json.dumps(asdict(pace))},
-                    ":pause": {"S": json.dumps(pause and {**asdict(pause), "until": format_time(pause.until)})},
+                    ":pause": {"S": json.dumps(_stored(pause))},
+                    ":circuits": {"S": json.dumps({kind: _stored_circuit(one) for kind, one in given.items()})},
                     ":fence": {"N": str(lease.fence)},
                 },
             )
@@ -192,6 +204,25 @@ def _pace(stored: dict[str, Any]) -> PaceState:
         share=share and Lowered(**share),
         concurrency=concurrency and Lowered(**concurrency),
         today=today and DayCount(**today),
+    )
+
+
+def _stored(pause: Pause | None) -> dict[str, Any] | None:
+    return None if pause is None else {**asdict(pause), "until": format_time(pause.until)}
+
+
+def _stored_circuit(circuit: Circuit) -> dict[str, Any]:
+    return {
+        "refused_at": format_time(circuit.refused_at),
+        "pause": _stored(circuit.pause),
+        "worked_at": circuit.worked_at and format_time(circuit.worked_at),
+    }
+
+
+def _circuit(stored: dict[str, Any]) -> Circuit:
+    worked_at = stored["worked_at"]
+    return Circuit(
+        parse_time(stored["refused_at"]), _pause(stored["pause"]), None if worked_at is None else parse_time(worked_at)
     )
 
 

@@ -6,6 +6,8 @@
                   flags 1 | lead id 4 | looked up at 8
                   attributes: digest 32 | said at 8 | received at 8 | sent at 8 | lead id 4
                   consent: said at 8 | received at 8
+    refusals      JSON, of those whom calls are refused for: by the name of the calls the code, since when and when
+                  last, how often while others were served, and among how many
 
 Times are microseconds since 1970. Somebody who is put on the list with several leads has an entry for each: all but the
 last say that one more follows. The code is that of an audience's name, which it does not tell, so whoever reads a row
@@ -13,8 +15,10 @@ says which audiences there are; entries of others, which were deactivated long a
 """
 
 import hashlib
+import json
 import struct
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any, Final
@@ -22,6 +26,7 @@ from typing import Any, Final
 from destination.domain.audience import AudienceKey
 from destination.domain.event import MembershipStatus
 from destination.domain.person import EPOCH, Applied, Attributes, ConsentWord, Desired, LedgerRow, Said
+from destination.domain.refusal import Refusals
 from destination.store.items import Item
 
 _ENTRY: Final = struct.Struct(">6sqqBII")
@@ -29,6 +34,9 @@ _CODE_BYTES: Final = 6
 _REST: Final = struct.Struct(">BIq32sqqqIqq")
 _BESIDE: Final = 600
 """Bytes that a row takes at most beside its memberships: names, keys and the rest."""
+
+_REFUSALS_BYTES: Final = 200
+"""What is known of calls of one name that somebody was refused."""
 
 _EXITED, _HAS_DESIRED, _HAS_APPLIED, _IS_SURE, _HAS_LEAD, _MORE_FOLLOW = (1 << place for place in range(6))
 _HAS_ATTRIBUTES, _HAS_DIGEST, _HAS_SENT_LEAD, _HAS_CONSENT, _IS_GIVEN, _HAS_FOUND, _WAS_LOOKED_UP = (
@@ -41,6 +49,8 @@ _MICROSECOND: Final = timedelta(microseconds=1)
 def encoded(row: LedgerRow) -> Item:
     """The row's attributes in its item."""
     item: Item = {"rest": {"B": _rest(row)}}
+    if row.refusals:
+        item["refusals"] = {"S": _refusals(row.refusals)}
     if entries := b"".join(_entries(row)):
         item["memberships"] = {"B": entries}
     return item
@@ -64,7 +74,8 @@ def decoded(item: Mapping[str, Any], audiences: Mapping[bytes, AudienceKey]) -> 
         if audience is not None and flags & _HAS_APPLIED:
             applied[audience] = Applied(list_id, leads, bool(flags & _IS_SURE))
         leads = ()
-    return _with_rest(desired, applied, item["rest"]["B"])
+    row = _with_rest(desired, applied, item["rest"]["B"])
+    return replace(row, refusals=_refusals_of(item["refusals"]["S"])) if "refusals" in item else row
 
 
 def by_code(audiences: Collection[AudienceKey]) -> dict[bytes, AudienceKey]:
@@ -80,7 +91,7 @@ def bytes_of(row: LedgerRow) -> int:
             entries += len(told.leads) - 1
         if audience not in row.desired:
             entries += 1
-    return _BESIDE + _ENTRY.size * entries
+    return _BESIDE + _ENTRY.size * entries + _REFUSALS_BYTES * len(row.refusals or ())
 
 
 @lru_cache(maxsize=16_384)
@@ -180,6 +191,22 @@ def _with_rest(
         lead_id if flags & _HAS_FOUND else None,
         _time(looked_up_at) if flags & _WAS_LOOKED_UP else None,
     )
+
+
+def _refusals(refusals: Mapping[str, Refusals]) -> str:
+    return json.dumps(
+        {
+            call: [one.code, _microseconds(one.since), _microseconds(one.at), one.times, one.among]
+            for call, one in refusals.items()
+        }
+    )
+
+
+def _refusals_of(stored: str) -> dict[str, Refusals]:
+    return {
+        call: Refusals(code, _time(since), _time(at), times, among)
+        for call, (code, since, at, times, among) in json.loads(stored).items()
+    }
 
 
 def _said(said: Said) -> tuple[int, int]:

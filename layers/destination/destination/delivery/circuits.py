@@ -1,0 +1,134 @@
+"""The circuits of one instance during a turn: which kinds of calls may be tried, and which of them work.
+
+closed ──a call is refused, and none succeeds──▶ open ──its pause is over──▶ half open ──one call succeeds──▶ closed
+                                                  ▲                              │
+                                                  └────────it is refused─────────┘
+"""
+
+import threading
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Final, NamedTuple
+
+from destination.domain.pause import Pause, pause_after
+from destination.domain.refusal import MAX_WAIT, Circuit, KindOfCalls
+from destination.marketo.errors import InstanceWaitsError
+
+MAX_IN_A_ROW: Final = 12
+"""Refusals with no success in between after which a kind no longer works: 300 people are halved nine times."""
+
+MAX_KINDS: Final = 3
+"""So many lists of which no call succeeds stand for all: it is not for the lists."""
+
+
+@dataclass(slots=True)
+class Circuits:
+    """What is known of the kinds of calls, by their names, before a turn and as it goes on. Safe for threads.
+
+    `chance`: a number from 0 to 1, by which pauses of several instances are spread.
+    """
+
+    clock: Callable[[], datetime]
+    chance: Callable[[], float] = lambda: 0.0
+    known: Mapping[str, Circuit] = field(default_factory=dict)
+    _changed: dict[str, Circuit] = field(default_factory=dict, init=False)
+    _in_a_row: Counter[KindOfCalls] = field(default_factory=Counter, init=False)
+    _working: set[KindOfCalls] = field(default_factory=set, init=False)
+    _refused: defaultdict[str, set[KindOfCalls]] = field(default_factory=lambda: defaultdict(set), init=False)
+    _failed: set[KindOfCalls] = field(default_factory=set, init=False)
+    _lock: threading.RLock = field(default_factory=threading.RLock, init=False, repr=False)
+
+    def of(self, kind: KindOfCalls) -> Circuit | None:
+        """What was known of the kind before the turn."""
+        return self.known.get(kind.name)
+
+    def pause(self, kind: KindOfCalls) -> Pause | None:
+        """The kind's pause, which may be over; of a kind like others that all fail, the longest of theirs."""
+        with self._lock:
+            alike = (self._by_now(one) for one in (kind, *self._failing_like(kind)))
+            pauses = [one.pause for one in alike if one is not None and one.pause is not None]
+            return max(pauses, key=lambda one: one.until, default=None)
+
+    def is_half_open(self, kind: KindOfCalls) -> bool:
+        """Whether it failed before, and is to be tried with a single call."""
+        one = self.of(kind)
+        return one is not None and one.pause is not None and not self.works(kind)
+
+    def may_try(self, kind: KindOfCalls) -> bool:
+        """Whether a call may be made: not while the kind is paused, nor after one that failed where none succeeded."""
+        with self._lock:
+            if kind in self._working:
+                return self._in_a_row[kind] < MAX_IN_A_ROW
+            one = self.of(kind)
+            if one is not None and one.pause is not None and one.pause.until > self.clock():
+                return False
+            return kind not in self._refused[kind.call] and not self._failing_like(kind)
+
+    def works(self, kind: KindOfCalls) -> bool:
+        """Whether calls of the kind succeed in this turn, so that what is refused is refused for what is in it."""
+        with self._lock:
+            return kind in self._working and self._in_a_row[kind] < MAX_IN_A_ROW
+
+    def worked(self, kind: KindOfCalls) -> None:
+        """A call succeeded, for one of its records at least."""
+        with self._lock:
+            self._working.add(kind)
+            self._in_a_row[kind] = 0
+            self._failed.discard(kind)
+            if (one := self._by_now(kind)) is not None:
+                self._changed[kind.name] = Circuit(one.refused_at, None, self.clock())
+
+    def refused(self, kind: KindOfCalls) -> None:
+        """A call was refused that may succeed later."""
+        with self._lock:
+            self._refused[kind.call].add(kind)
+            self._in_a_row[kind] += 1
+
+    def fail(self, kind: KindOfCalls, error: InstanceWaitsError, cause: str, *, unknown_creation: bool) -> None:
+        """No call of the kind succeeds: nothing of it is tried for a while. Counted once a turn."""
+        with self._lock:
+            if kind in self._failed:
+                return
+            self._failed.add(kind)
+            before, now = self.of(kind), self.clock()
+            pause = pause_after(
+                None if before is None else before.pause,
+                code=error.code,
+                cause=cause,
+                wait=min(error.wait, MAX_WAIT),
+                unknown_creation=unknown_creation,
+                now=now,
+                chance=self.chance(),
+            )
+            self._changed[kind.name] = Circuit(now, pause, None if before is None else before.worked_at)
+
+    def remember(self, kind: KindOfCalls) -> None:
+        """Somebody was refused what others may get: from now on it is known when the kind works."""
+        with self._lock:
+            before, now = self._by_now(kind), self.clock()
+            self._changed[kind.name] = Circuit(now) if before is None else replace(before, refused_at=now)
+
+    def by_now(self) -> dict[str, Circuit]:
+        """What is known of them by now, to be handed over with the lease."""
+        with self._lock:
+            now = self.clock()
+            return {name: one for name, one in {**self.known, **self._changed}.items() if one.is_kept(now)}
+
+    def _by_now(self, kind: KindOfCalls) -> Circuit | None:
+        return self._changed.get(kind.name) or self.known.get(kind.name)
+
+    def _failing_like(self, kind: KindOfCalls) -> set[KindOfCalls]:
+        """The kinds whose calls do the same and none of which succeeded, if they are enough to stand for all."""
+        refused = self._refused[kind.call]
+        if len(refused) < MAX_KINDS or any(one.call == kind.call for one in self._working):
+            return set()
+        return refused
+
+
+class Held(NamedTuple):
+    """When somebody who could not be settled is tried again, and what held it up."""
+
+    until: datetime
+    cause: str
