@@ -11,6 +11,7 @@ from destination.domain.audience import AudienceKey
 from destination.domain.event import Membership, MembershipStatus
 from destination.domain.outcome import NO_CONSENT, OUTSIDE_SCHEDULE, SUPERSEDED, Reason
 from destination.domain.schema import AttributeWarning, Field, FieldValue, InvalidValueError, coerce
+from destination.domain.value_object import value_object
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -42,7 +43,7 @@ class Said(NamedTuple):
     received_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
+@value_object
 class Unit:
     """One event's person: the unit of accounting.
 
@@ -113,7 +114,7 @@ class Attributes(NamedTuple):
     lead_id: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value_object
 class ConsentWord:
     """The newest word on a person's consent."""
 
@@ -121,7 +122,7 @@ class ConsentWord:
     said: Said
 
 
-@dataclass(frozen=True, slots=True)
+@value_object
 class LedgerRow:
     """The ledger's row of one person: what the source wants, and what Marketo was told. It carries no profile data.
 
@@ -182,7 +183,7 @@ class Reach:
         return any(one.is_realized and audience in self.audiences for audience, one in desired.items())
 
 
-@dataclass(frozen=True, slots=True)
+@value_object
 class Person:
     """What is wanted of one dedupe value, by the ledger and by all units of it.
 

@@ -23,6 +23,7 @@ from destination.domain.outcome import (
 )
 from destination.domain.person import Applied, Attributes, LedgerRow, Person, Reach
 from destination.domain.schema import FieldValue
+from destination.domain.value_object import value_object
 
 Place = tuple[AudienceKey, int]
 """A lead on the list of an audience."""
@@ -36,7 +37,7 @@ class Write(StrEnum):
     UPDATE = "update"
 
 
-@dataclass(frozen=True, slots=True)
+@value_object
 class Plan:
     """What is to be done about one person.
 

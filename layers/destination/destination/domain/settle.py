@@ -1,7 +1,7 @@
 """From a plan and Marketo's answers to the outcome, and to the row that the ledger keeps of it."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime
 
 from destination.domain.audience import AudienceKey
@@ -9,6 +9,7 @@ from destination.domain.connection import ActiveConnection
 from destination.domain.outcome import ALREADY_DELIVERED, NOT_ON_LIST, Class, Outcome, Reason, rejected
 from destination.domain.person import Applied, Attributes, LedgerRow, Person, Unit
 from destination.domain.plan import Plan, Write, in_doubt
+from destination.domain.value_object import value_object
 
 LEAD_GONE = "1004"
 """Marketo's code for a lead that there is not, or that the API user cannot see."""
@@ -17,7 +18,7 @@ GONE_FROM_LIST = frozenset({"1015", LEAD_GONE})
 """Marketo's codes that mean a lead to be taken off a list is not on it: not in the list, or no such lead."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_object
 class Answer:
     """Marketo's answer for one record: the lead id, or the code it was skipped with.
 
@@ -29,7 +30,7 @@ class Answer:
     is_of_call: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@value_object
 class Answers:
     """What Marketo answered to a plan's calls; what was never asked, or could not be answered yet, is missing."""
 
@@ -63,7 +64,7 @@ def takes_off(plan: Plan, write: Answer | None) -> bool:
     return write is not None and not write.is_of_call and write.code != LEAD_GONE
 
 
-@dataclass(frozen=True, slots=True)
+@value_object
 class Settled:
     """A person with its outcome; `row` is what the ledger is to hold from now on (None: it stays as it was).
 
@@ -81,7 +82,7 @@ class Settled:
         return self.person.aside.get(unit.origin, self.outcome.reason)
 
 
-@dataclass(frozen=True, slots=True)
+@value_object
 class Progress:
     """What Marketo has answered of a person that is not settled yet: the row of it, and the changes to be counted."""
 
