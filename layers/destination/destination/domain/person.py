@@ -165,6 +165,10 @@ class LedgerRow:
         )
 
 
+UNKNOWN: Final = LedgerRow()
+"""The row of somebody who has none."""
+
+
 @dataclass(frozen=True, slots=True)
 class Reach:
     """Which events concern a connection at a moment, by what their persons are.
@@ -268,7 +272,7 @@ def coalesce(key: str, units: Sequence[Unit], row: LedgerRow | None, reach: Reac
     What is not newer than the ledger's row counts for nothing. Memberships are desired whatever else becomes of their
     unit; attributes count only where the unit concerns the connection, is refused for nothing and may be exported.
     """
-    known = row or LedgerRow()
+    known = row or UNKNOWN
     ordered = sorted(units, key=_said) if len(units) > 1 else units
     words = _newest_words(ordered, known)
     desired = _desired(known, words)

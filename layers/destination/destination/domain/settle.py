@@ -7,7 +7,7 @@ from datetime import datetime
 from destination.domain.audience import AudienceKey
 from destination.domain.connection import ActiveConnection
 from destination.domain.outcome import ALREADY_DELIVERED, NOT_ON_LIST, Class, Outcome, Reason, rejected
-from destination.domain.person import Applied, Attributes, LedgerRow, Person, Unit
+from destination.domain.person import UNKNOWN, Applied, Attributes, LedgerRow, Person, Unit
 from destination.domain.plan import Plan, Write, in_doubt
 from destination.domain.value_object import value_object
 
@@ -110,7 +110,7 @@ def settle(
     """
     reasons = _list_reasons(plan, answers)
     touched = {*answers.joins, *answers.leaves, *plan.held, *plan.spared}
-    known = _row(target, plan, answers, row or LedgerRow(), touched, now)
+    known = _row(target, plan, answers, row or UNKNOWN, touched, now)
     return Settled(plan.person, _outcome(plan, answers, reasons), known, plan, is_noted)
 
 
@@ -129,7 +129,7 @@ def progress(
     touched = {*plan.add, *plan.remove, *plan.held, *plan.spared}
     return Progress(
         plan.person,
-        _row(target, plan, answers, in_doubt(plan, row or LedgerRow(), target), touched, now),
+        _row(target, plan, answers, in_doubt(plan, row or UNKNOWN, target), touched, now),
         created=wrote and plan.write is Write.CREATE,
         updated=wrote and plan.write is Write.UPDATE,
         added=_added(plan, answers),
@@ -236,7 +236,7 @@ def _stays(plan: Plan, audience: AudienceKey) -> bool:
 
 def remembering(person: Person, row: LedgerRow | None) -> LedgerRow | None:
     """The row with what the source wants by now; None where it is as it was."""
-    known = row or LedgerRow()
+    known = row or UNKNOWN
     consent = person.consent or known.consent
     if person.desired == known.desired and consent == known.consent:
         return row
