@@ -19,6 +19,9 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _BY_VALUE: Final = 2
 """The version of `marshal` that knows no references, so that equal values are written alike."""
 
+_REALIZED: Final = MembershipStatus.REALIZED
+"""By a name of its own, as Python 3.11 takes long to find a member of an enumeration."""
+
 
 class Origin(NamedTuple):
     """Where a unit came from: the envelope's own id, the event's number in it, and the hour it was received in.
@@ -94,7 +97,7 @@ class Desired(NamedTuple):
 
     @property
     def is_realized(self) -> bool:
-        return self.status is MembershipStatus.REALIZED
+        return self.status is _REALIZED
 
 
 class Applied(NamedTuple):
@@ -158,11 +161,13 @@ class LedgerRow:
     @property
     def is_lasting(self) -> bool:
         """Whether it must not expire: it ends with the exit, the connection or an erasure."""
-        return (
-            any(one.is_realized for one in self.desired.values())
-            or any(one.leads or not one.is_sure for one in self.applied.values())
-            or (self.consent is not None and not self.consent.is_given)
-        )
+        for wanted in self.desired.values():
+            if wanted.is_realized:
+                return True
+        for told in self.applied.values():
+            if told.leads or not told.is_sure:
+                return True
+        return self.consent is not None and not self.consent.is_given
 
 
 UNKNOWN: Final = LedgerRow()
@@ -188,7 +193,10 @@ class Reach:
 
     def realized(self, desired: Mapping[AudienceKey, Desired]) -> bool:
         """Whether somebody is in one of the audiences."""
-        return any(one.is_realized and audience in self.audiences for audience, one in desired.items())
+        for audience, one in desired.items():  # noqa: SIM110 - a generator takes longer than all of the rest
+            if one.is_realized and audience in self.audiences:
+                return True
+        return False
 
 
 @value_object
@@ -317,7 +325,10 @@ def _is_revived(words: Iterable[_Word], aside: Mapping[Origin, Reason], consent:
 def _desired(known: LedgerRow, words: Mapping[AudienceKey, _Word]) -> Mapping[AudienceKey, Desired]:
     if not words:
         return known.desired
-    return {**known.desired, **{one: Desired(word.membership.status, word.said) for one, word in words.items()}}
+    desired = dict(known.desired)
+    for audience, word in words.items():
+        desired[audience] = Desired(word.membership.status, word.said)
+    return desired
 
 
 def _received(ordered: Sequence[Unit], *, withdraws: bool) -> Sequence[Unit]:
@@ -361,14 +372,25 @@ def _newest_words(ordered: Iterable[Unit], known: LedgerRow) -> dict[AudienceKey
     """By audience its newest membership that is newer than the ledger's."""
     words: dict[AudienceKey, _Word] = {}
     for unit in ordered:
-        for memberships, origin in ((unit.memberships, unit.origin), (unit.unscheduled, None), (unit.dormant, None)):
-            for one in memberships:
-                said = Said(one.at, unit.received_at)
-                before = known.desired.get(one.audience)
-                newest = words.get(one.audience)
-                if (before is None or said > before.said) and (newest is None or said >= newest.said):
-                    words[one.audience] = _Word(one, said, origin)
+        _hear(words, known, unit, unit.memberships, unit.origin)
+        if unit.unscheduled or unit.dormant:
+            _hear(words, known, unit, (*unit.unscheduled, *unit.dormant), None)
     return words
+
+
+def _hear(
+    words: dict[AudienceKey, _Word],
+    known: LedgerRow,
+    unit: Unit,
+    memberships: Iterable[Membership],
+    origin: Origin | None,
+) -> None:
+    for one in memberships:
+        said = Said(one.at, unit.received_at)
+        before = known.desired.get(one.audience)
+        newest = words.get(one.audience)
+        if (before is None or said > before.said) and (newest is None or said >= newest.said):
+            words[one.audience] = _Word(one, said, origin)
 
 
 def _consent(ordered: Iterable[Unit], known: LedgerRow) -> tuple[ConsentWord | None, Said | None]:

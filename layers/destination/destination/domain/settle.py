@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import field, replace
 from datetime import datetime
+from typing import Final
 
 from destination.domain.audience import AudienceKey
 from destination.domain.connection import ActiveConnection
@@ -16,6 +17,11 @@ LEAD_GONE = "1004"
 
 GONE_FROM_LIST = frozenset({"1015", LEAD_GONE})
 """Marketo's codes that mean a lead to be taken off a list is not on it: not in the list, or no such lead."""
+
+_NOTHING: Final = Write.NOTHING
+_CREATE: Final = Write.CREATE
+_UPDATE: Final = Write.UPDATE
+"""By names of their own, as Python 3.11 takes long to find a member of an enumeration."""
 
 
 @value_object
@@ -40,11 +46,11 @@ class Answers:
 
     def are_all_of(self, plan: Plan) -> bool:
         """Whether everything that the plan says was answered, as far as it was to be asked."""
-        if plan.write is not Write.NOTHING and self.write is None:
+        if plan.write is not _NOTHING and self.write is None:
             return False
-        if puts_on(plan, self.write) and not self.joins.keys() >= set(plan.add):
+        if plan.add and puts_on(plan, self.write) and not self.joins.keys() >= set(plan.add):
             return False
-        if not takes_off(plan, self.write):
+        if not (plan.remove and takes_off(plan, self.write)):
             return True
         return all(len(self.leaves.get(audience, ())) == len(leads) for audience, leads in plan.remove.items())
 
@@ -54,12 +60,12 @@ def puts_on(plan: Plan, write: Answer | None) -> bool:
 
     A lead whose update is refused is still the person's: lists do not wait for attributes.
     """
-    return takes_off(plan, write) and not (plan.write is Write.CREATE and write is not None and write.code is not None)
+    return takes_off(plan, write) and not (plan.write is _CREATE and write is not None and write.code is not None)
 
 
 def takes_off(plan: Plan, write: Answer | None) -> bool:
     """Whether leads are taken off lists; not where the person is to be looked at once more."""
-    if plan.write is Write.NOTHING:
+    if plan.write is _NOTHING:
         return True
     return write is not None and not write.is_of_call and write.code != LEAD_GONE
 
@@ -130,8 +136,8 @@ def progress(
     return Progress(
         plan.person,
         _row(target, plan, answers, in_doubt(plan, row or UNKNOWN, target), touched, now),
-        created=wrote and plan.write is Write.CREATE,
-        updated=wrote and plan.write is Write.UPDATE,
+        created=wrote and plan.write is _CREATE,
+        updated=wrote and plan.write is _UPDATE,
         added=_added(plan, answers),
         removed=_removed(plan, answers, reasons),
     )
@@ -189,14 +195,14 @@ def _outcome(plan: Plan, answers: Answers, reasons: Mapping[AudienceKey, Reason 
             removed=removed,
             audiences={audience: told.get(audience, verdict) for audience in named},
         )
-    wrote = plan.write is not Write.NOTHING
+    wrote = plan.write is not _NOTHING
     unchanged = None if wrote else plan.verdict or ALREADY_DELIVERED
     changed = wrote or None in reasons.values()
     reason = None if changed else plan.verdict or next(iter(reasons.values()), ALREADY_DELIVERED)
     return Outcome(
         reason=next(iter(failures.values()), reason),
-        created=plan.write is Write.CREATE,
-        updated=plan.write is Write.UPDATE,
+        created=plan.write is _CREATE,
+        updated=plan.write is _UPDATE,
         added=added,
         removed=removed,
         audiences={audience: reasons.get(audience, unchanged) for audience in {*person.memberships, *plan.add}},
@@ -220,17 +226,21 @@ def _list_reasons(plan: Plan, answers: Answers) -> dict[AudienceKey, Reason | No
 
 
 def _added(plan: Plan, answers: Answers) -> int:
+    if not plan.add:
+        return 0
     return sum(1 for audience in plan.add if audience in answers.joins and answers.joins[audience].code is None)
 
 
 def _removed(plan: Plan, answers: Answers, reasons: Mapping[AudienceKey, Reason | None]) -> int:
     """The lists that somebody left; whoever is on one by another lead does not leave it."""
+    if not answers.leaves:
+        return 0
     return sum(1 for audience in answers.leaves if reasons[audience] is None and not _stays(plan, audience))
 
 
 def _stays(plan: Plan, audience: AudienceKey) -> bool:
     """Whether somebody is to be on a list by the lead that they are, or are to become."""
-    is_somebody = plan.lead_id is not None or plan.write is Write.CREATE
+    is_somebody = plan.lead_id is not None or plan.write is _CREATE
     return is_somebody and plan.person.may_be_exported and plan.person.desired[audience].is_realized
 
 
@@ -280,7 +290,7 @@ def _attributes(
     person, sent = plan.person, known.attributes
     if answers.write is not None and answers.write.code is None and person.said is not None:
         return Attributes(person.attributes_hash, person.said, now, lead_id)
-    if plan.write is not Write.NOTHING or sent is None or person.said is None or not person.fields:
+    if plan.write is not _NOTHING or sent is None or person.said is None or not person.fields:
         return sent
     if sent.digest != person.attributes_hash:
         return sent
@@ -289,7 +299,7 @@ def _attributes(
 
 def _settled_doubts(plan: Plan, known: LedgerRow) -> LedgerRow:
     """Nobody has the key: no lead was made of it when the answer to its creation was lost, and none is on a list."""
-    if plan.lead_id is not None or not plan.looked_up or plan.write is not Write.NOTHING:
+    if plan.lead_id is not None or not plan.looked_up or plan.write is not _NOTHING:
         return known
     doubtful = {audience for audience, one in known.applied.items() if not (one.leads or one.is_sure)}
     if not doubtful:
