@@ -1,5 +1,6 @@
 """Several events of one person, in any order: what they add up to, and which of them said nothing new."""
 
+import sys
 from dataclasses import replace
 from itertools import permutations
 
@@ -293,6 +294,14 @@ def test_equal_attributes_have_equal_hashes_whatever_events_they_come_from() -> 
         assert adding_up(*order, reach=ANYBODY).attributes_hash == whole.attributes_hash
     assert len({hash_of({"a": value}) for value in (1, "1", True, None, "")}) == 5
     assert hash_of({"a": 1}) != hash_of({"a": 1, "b": None})
+
+
+@pytest.mark.parametrize("text", ["London", "Zürich", "東京", "x" * 300, "\ud83d"])
+def test_the_hash_depends_on_what_values_are_and_not_on_which_objects_they_are(text: str) -> None:
+    one, other = text[:1] + text[1:], "".join([*text])
+    same, twice = {"city": one, "company": one}, {"city": one, "company": other}
+    assert hash_of(same) == hash_of(twice) == hash_of({sys.intern("city"): sys.intern(text), "company": text})
+    assert hash_of(same) != hash_of({"city": one, "company": f"{one}."})
 
 
 NAMES = {name: Field(name, "string") for name in ("company", "firstName")}

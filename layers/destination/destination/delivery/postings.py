@@ -15,6 +15,7 @@ from destination.domain.person import LedgerRow, Origin, Person, Unit
 from destination.domain.run import Tally, tally_ignored, tally_progress
 from destination.domain.settle import Progress, Settled, parts
 from destination.domain.shard import name_of, shard_of, shard_of_unit
+from destination.domain.value_object import value_object
 from destination.store import rows
 from destination.store.ledger import MARK_BYTES, RECEIPT_BYTES, TRANSACTION_BYTES, TRANSACTION_ITEMS, failure_bytes
 
@@ -28,7 +29,7 @@ _NAME_BYTES: Final = 1_600
 """By how much a run grows at most with an audience or a field: its name, counts, a reason and its example."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_object
 class Posting:
     """What is recorded together or not at all, in a shard.
 

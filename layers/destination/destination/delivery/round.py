@@ -339,6 +339,8 @@ def _is_stale(plan: Plan, answers: Answers) -> bool:
     if answers.write is not None and answers.write.code is not None:
         stale = {LEAD_GONE} if plan.write is Write.UPDATE else SOMEBODY_ELSE_CREATED_IT
         return answers.write.code in stale
+    if not (answers.joins or answers.leaves):
+        return False
     joined = {one.lead_id for one in answers.joins.values() if one.code == LEAD_GONE}
     left = {one.lead_id for given in answers.leaves.values() for one in given if one.code == LEAD_GONE}
     return plan.lead_id in joined | left or (plan.verdict is NO_CONSENT and bool(left))

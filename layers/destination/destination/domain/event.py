@@ -1,12 +1,13 @@
 """One profile with its attributes, identities and audience memberships at a time."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple, Self
 
 from destination.domain.audience import AudienceKey
+from destination.domain.value_object import value_object
 
 
 class MembershipStatus(StrEnum):
@@ -26,7 +27,7 @@ class Membership(NamedTuple):
     name: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value_object
 class ProfileEvent:
     """What a source said of one profile.
 

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from destination.domain.connection import Connection, PersonAction, SyncType
+from destination.domain.value_object import value_object
 
 
-@dataclass(frozen=True, slots=True)
+@value_object
 class Lead:
     """A lead as a lookup returns it; `key` is its dedupe value, normalised like the person's.
 

@@ -1,11 +1,12 @@
 """What became of a person, of each of its audiences, and why."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import NamedTuple
 
 from destination.domain.audience import AudienceKey
+from destination.domain.value_object import value_object
 
 
 class Class(StrEnum):
@@ -65,7 +66,7 @@ def rejected(code: str) -> Reason:
     return Reason(Class.FAILED, f"{MARKETO_CODE}{code}")
 
 
-@dataclass(frozen=True, slots=True)
+@value_object
 class Outcome:
     """What became of one person: its reasons, the changes made in Marketo, and what became of each audience.
 

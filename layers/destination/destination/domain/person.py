@@ -2,18 +2,26 @@
 
 import contextlib
 import hashlib
+import marshal
 from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import NamedTuple, Self
+from typing import Final, NamedTuple, Self
 
 from destination.domain.audience import AudienceKey
 from destination.domain.event import Membership, MembershipStatus
 from destination.domain.outcome import NO_CONSENT, OUTSIDE_SCHEDULE, SUPERSEDED, Reason
 from destination.domain.refusal import Refusals
 from destination.domain.schema import AttributeWarning, Field, FieldValue, InvalidValueError, coerce
+from destination.domain.value_object import value_object
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+_BY_VALUE: Final = 2
+"""The version of `marshal` that knows no references, so that equal values are written alike."""
+
+_REALIZED: Final = MembershipStatus.REALIZED
+"""By a name of its own, as Python 3.11 takes long to find a member of an enumeration."""
 
 
 class Origin(NamedTuple):
@@ -43,7 +51,7 @@ class Said(NamedTuple):
     received_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
+@value_object
 class Unit:
     """One event's person: the unit of accounting.
 
@@ -90,7 +98,7 @@ class Desired(NamedTuple):
 
     @property
     def is_realized(self) -> bool:
-        return self.status is MembershipStatus.REALIZED
+        return self.status is _REALIZED
 
 
 class Applied(NamedTuple):
@@ -114,7 +122,7 @@ class Attributes(NamedTuple):
     lead_id: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value_object
 class ConsentWord:
     """The newest word on a person's consent."""
 
@@ -122,7 +130,7 @@ class ConsentWord:
     said: Said
 
 
-@dataclass(frozen=True, slots=True)
+@value_object
 class LedgerRow:
     """The ledger's row of one person: what the source wants, and what Marketo was told. It carries no profile data.
 
@@ -156,11 +164,17 @@ class LedgerRow:
     @property
     def is_lasting(self) -> bool:
         """Whether it must not expire: it ends with the exit, the connection or an erasure."""
-        return (
-            any(one.is_realized for one in self.desired.values())
-            or any(one.leads or not one.is_sure for one in self.applied.values())
-            or (self.consent is not None and not self.consent.is_given)
-        )
+        for wanted in self.desired.values():
+            if wanted.is_realized:
+                return True
+        for told in self.applied.values():
+            if told.leads or not told.is_sure:
+                return True
+        return self.consent is not None and not self.consent.is_given
+
+
+UNKNOWN: Final = LedgerRow()
+"""The row of somebody who has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,10 +196,13 @@ class Reach:
 
     def realized(self, desired: Mapping[AudienceKey, Desired]) -> bool:
         """Whether somebody is in one of the audiences."""
-        return any(one.is_realized and audience in self.audiences for audience, one in desired.items())
+        for audience, one in desired.items():  # noqa: SIM110 - a generator takes longer than all of the rest
+            if one.is_realized and audience in self.audiences:
+                return True
+        return False
 
 
-@dataclass(frozen=True, slots=True)
+@value_object
 class Person:
     """What is wanted of one dedupe value, by the ledger and by all units of it.
 
@@ -266,7 +283,7 @@ def coalesce(key: str, units: Sequence[Unit], row: LedgerRow | None, reach: Reac
     What is not newer than the ledger's row counts for nothing. Memberships are desired whatever else becomes of their
     unit; attributes count only where the unit concerns the connection, is refused for nothing and may be exported.
     """
-    known = row or LedgerRow()
+    known = row or UNKNOWN
     ordered = sorted(units, key=_said) if len(units) > 1 else units
     words = _newest_words(ordered, known)
     desired = _desired(known, words)
@@ -311,7 +328,10 @@ def _is_revived(words: Iterable[_Word], aside: Mapping[Origin, Reason], consent:
 def _desired(known: LedgerRow, words: Mapping[AudienceKey, _Word]) -> Mapping[AudienceKey, Desired]:
     if not words:
         return known.desired
-    return {**known.desired, **{one: Desired(word.membership.status, word.said) for one, word in words.items()}}
+    desired = dict(known.desired)
+    for audience, word in words.items():
+        desired[audience] = Desired(word.membership.status, word.said)
+    return desired
 
 
 def _received(ordered: Sequence[Unit], *, withdraws: bool) -> Sequence[Unit]:
@@ -355,14 +375,25 @@ def _newest_words(ordered: Iterable[Unit], known: LedgerRow) -> dict[AudienceKey
     """By audience its newest membership that is newer than the ledger's."""
     words: dict[AudienceKey, _Word] = {}
     for unit in ordered:
-        for memberships, origin in ((unit.memberships, unit.origin), (unit.unscheduled, None), (unit.dormant, None)):
-            for one in memberships:
-                said = Said(one.at, unit.received_at)
-                before = known.desired.get(one.audience)
-                newest = words.get(one.audience)
-                if (before is None or said > before.said) and (newest is None or said >= newest.said):
-                    words[one.audience] = _Word(one, said, origin)
+        _hear(words, known, unit, unit.memberships, unit.origin)
+        if unit.unscheduled or unit.dormant:
+            _hear(words, known, unit, (*unit.unscheduled, *unit.dormant), None)
     return words
+
+
+def _hear(
+    words: dict[AudienceKey, _Word],
+    known: LedgerRow,
+    unit: Unit,
+    memberships: Iterable[Membership],
+    origin: Origin | None,
+) -> None:
+    for one in memberships:
+        said = Said(one.at, unit.received_at)
+        before = known.desired.get(one.audience)
+        newest = words.get(one.audience)
+        if (before is None or said > before.said) and (newest is None or said >= newest.said):
+            words[one.audience] = _Word(one, said, origin)
 
 
 def _consent(ordered: Iterable[Unit], known: LedgerRow) -> tuple[ConsentWord | None, Said | None]:
@@ -444,9 +475,10 @@ def _is_known(unit: Unit, row: LedgerRow) -> bool:
 def hash_of(fields: Mapping[str, FieldValue]) -> str:
     """A digest by which equal attributes, in equal order, are known again.
 
-    Of Python's own notation, which is made faster than others: should it change with Python, all is sent once more.
+    Of Python's own form, which is made faster than others: should it change with Python, all is sent once more. It is
+    of the version that depends on nothing but the values, and digested by what is quickest.
     """
-    return hashlib.sha256(repr(fields).encode()).hexdigest()
+    return hashlib.blake2b(marshal.dumps(dict(fields), _BY_VALUE), digest_size=32).hexdigest()
 
 
 def by_key(units: Iterable[Unit]) -> dict[str, list[Unit]]:

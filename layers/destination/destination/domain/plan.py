@@ -21,8 +21,9 @@ from destination.domain.outcome import (
     PERSON_NOT_FOUND,
     Reason,
 )
-from destination.domain.person import Applied, Attributes, LedgerRow, Person, Reach
+from destination.domain.person import UNKNOWN, Applied, Attributes, LedgerRow, Person, Reach
 from destination.domain.schema import FieldValue
+from destination.domain.value_object import value_object
 
 Place = tuple[AudienceKey, int]
 """A lead on the list of an audience."""
@@ -36,7 +37,7 @@ class Write(StrEnum):
     UPDATE = "update"
 
 
-@dataclass(frozen=True, slots=True)
+@value_object
 class Plan:
     """What is to be done about one person.
 
@@ -126,7 +127,7 @@ class Planner:
 
         Source: Adobe, "Marketo Engage destination", sync type and person action table.
         """
-        known = row or LedgerRow()
+        known = row or UNKNOWN
         if person.is_aside:
             return Plan(person, verdict=next(iter(person.aside.values()), ALREADY_DELIVERED))
         if not person.may_be_exported:
@@ -147,7 +148,7 @@ class Planner:
         wanted = self.wanted(person)
         if lead_id is not None:
             return {(audience, lead_id) for audience in wanted}
-        return self._places(row or LedgerRow(), wanted)
+        return self._places(row or UNKNOWN, wanted)
 
     def places_by_ledger(self, row: LedgerRow) -> set[Place]:
         """Where the ledger says that somebody is, and wants it so."""
@@ -285,7 +286,7 @@ class Planner:
 
     def _withdrawal_needs_lookup(self, row: LedgerRow | None) -> bool:
         """Once for each withdrawal, and whenever a lead that may be on a list is not known."""
-        known = row or LedgerRow()
+        known = row or UNKNOWN
         lists = self._may_be_on(known)
         applied = [self._applied(one, known) for one in lists]
         is_new = known.consent is None or known.consent.is_given

@@ -236,7 +236,7 @@ def tally_persons(
     delivered: defaultdict[str, Counter[int]] = defaultdict(Counter)
     for one in settled:
         person, outcome = one.person, one.outcome
-        newest = max(person.units, key=_said)
+        newest = _newest(person)
         for unit in person.units:
             origin = unit.origin
             tally = tallies[origin.run_id]
@@ -323,7 +323,11 @@ def of_audience(run: Run, audience: AudienceKey) -> Run | None:
 
 
 def _run_of(person: Person) -> str:
-    return max(person.units, key=_said).origin.run_id
+    return _newest(person).origin.run_id
+
+
+def _newest(person: Person) -> Unit:
+    return person.units[0] if len(person.units) == 1 else max(person.units, key=_said)
 
 
 def _said(unit: Unit) -> Said:

@@ -1,15 +1,17 @@
 """From a plan and Marketo's answers to the outcome, and to the row that the ledger keeps of it."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime
+from typing import Final
 
 from destination.domain.audience import AudienceKey
 from destination.domain.connection import ActiveConnection
 from destination.domain.outcome import ALREADY_DELIVERED, NOT_ON_LIST, Class, Outcome, Reason, rejected
-from destination.domain.person import Applied, Attributes, LedgerRow, Person, Unit
+from destination.domain.person import UNKNOWN, Applied, Attributes, LedgerRow, Person, Unit
 from destination.domain.plan import Plan, Write, in_doubt
 from destination.domain.refusal import Refusals
+from destination.domain.value_object import value_object
 
 LEAD_GONE = "1004"
 """Marketo's code for a lead that there is not, or that the API user cannot see."""
@@ -17,8 +19,13 @@ LEAD_GONE = "1004"
 GONE_FROM_LIST = frozenset({"1015", LEAD_GONE})
 """Marketo's codes that mean a lead to be taken off a list is not on it: not in the list, or no such lead."""
 
+_NOTHING: Final = Write.NOTHING
+_CREATE: Final = Write.CREATE
+_UPDATE: Final = Write.UPDATE
+"""By names of their own, as Python 3.11 takes long to find a member of an enumeration."""
 
-@dataclass(frozen=True, slots=True)
+
+@value_object
 class Answer:
     """Marketo's answer for one record: the lead id, or the code it was skipped with.
 
@@ -30,7 +37,7 @@ class Answer:
     is_of_call: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@value_object
 class Answers:
     """What Marketo answered to a plan's calls; what was never asked, or could not be answered yet, is missing."""
 
@@ -40,11 +47,11 @@ class Answers:
 
     def are_all_of(self, plan: Plan) -> bool:
         """Whether everything that the plan says was answered, as far as it was to be asked."""
-        if plan.write is not Write.NOTHING and self.write is None:
+        if plan.write is not _NOTHING and self.write is None:
             return False
-        if puts_on(plan, self.write) and not self.joins.keys() >= set(plan.add):
+        if plan.add and puts_on(plan, self.write) and not self.joins.keys() >= set(plan.add):
             return False
-        if not takes_off(plan, self.write):
+        if not (plan.remove and takes_off(plan, self.write)):
             return True
         return all(len(self.leaves.get(audience, ())) == len(leads) for audience, leads in plan.remove.items())
 
@@ -54,17 +61,17 @@ def puts_on(plan: Plan, write: Answer | None) -> bool:
 
     A lead whose update is refused is still the person's: lists do not wait for attributes.
     """
-    return takes_off(plan, write) and not (plan.write is Write.CREATE and write is not None and write.code is not None)
+    return takes_off(plan, write) and not (plan.write is _CREATE and write is not None and write.code is not None)
 
 
 def takes_off(plan: Plan, write: Answer | None) -> bool:
     """Whether leads are taken off lists; not where the person is to be looked at once more."""
-    if plan.write is Write.NOTHING:
+    if plan.write is _NOTHING:
         return True
     return write is not None and not write.is_of_call and write.code != LEAD_GONE
 
 
-@dataclass(frozen=True, slots=True)
+@value_object
 class Settled:
     """A person with its outcome; `row` is what the ledger is to hold from now on (None: it stays as it was).
 
@@ -82,7 +89,7 @@ class Settled:
         return self.person.aside.get(unit.origin, self.outcome.reason)
 
 
-@dataclass(frozen=True, slots=True)
+@value_object
 class Progress:
     """What Marketo has answered of a person that is not settled yet: the row of it, and the changes to be counted."""
 
@@ -110,7 +117,7 @@ def settle(
     """
     reasons = _list_reasons(plan, answers)
     touched = {*answers.joins, *answers.leaves, *plan.held, *plan.spared}
-    known = _row(target, plan, answers, row or LedgerRow(), touched, now)
+    known = _row(target, plan, answers, row or UNKNOWN, touched, now)
     return Settled(plan.person, _outcome(plan, answers, reasons), known, plan, is_noted)
 
 
@@ -131,13 +138,13 @@ def progress(
     reasons = _list_reasons(plan, answers)
     wrote = answers.write is not None and answers.write.code is None and not is_noted
     touched = {*plan.add, *plan.remove, *plan.held, *plan.spared}
-    doubtful = in_doubt(plan, row or LedgerRow(), target)
+    doubtful = in_doubt(plan, row or UNKNOWN, target)
     known = _row(target, plan, answers, doubtful, touched, now)
     return Progress(
         plan.person,
         replace(known, refusals=refusals or doubtful.refusals),
-        created=wrote and plan.write is Write.CREATE,
-        updated=wrote and plan.write is Write.UPDATE,
+        created=wrote and plan.write is _CREATE,
+        updated=wrote and plan.write is _UPDATE,
         added=_added(plan, answers),
         removed=_removed(plan, answers, reasons),
     )
@@ -197,14 +204,14 @@ def _outcome(plan: Plan, answers: Answers, reasons: Mapping[AudienceKey, Reason 
             removed=removed,
             audiences={audience: told.get(audience, verdict) for audience in named},
         )
-    wrote = plan.write is not Write.NOTHING
+    wrote = plan.write is not _NOTHING
     unchanged = None if wrote else plan.verdict or ALREADY_DELIVERED
     changed = wrote or None in reasons.values()
     reason = None if changed else plan.verdict or next(iter(reasons.values()), ALREADY_DELIVERED)
     return Outcome(
         reason=next(iter(failures.values()), reason),
-        created=plan.write is Write.CREATE,
-        updated=plan.write is Write.UPDATE,
+        created=plan.write is _CREATE,
+        updated=plan.write is _UPDATE,
         added=added,
         removed=removed,
         audiences={audience: reasons.get(audience, unchanged) for audience in {*person.memberships, *plan.add}},
@@ -228,23 +235,27 @@ def _list_reasons(plan: Plan, answers: Answers) -> dict[AudienceKey, Reason | No
 
 
 def _added(plan: Plan, answers: Answers) -> int:
+    if not plan.add:
+        return 0
     return sum(1 for audience in plan.add if audience in answers.joins and answers.joins[audience].code is None)
 
 
 def _removed(plan: Plan, answers: Answers, reasons: Mapping[AudienceKey, Reason | None]) -> int:
     """The lists that somebody left; whoever is on one by another lead does not leave it."""
+    if not answers.leaves:
+        return 0
     return sum(1 for audience in answers.leaves if reasons[audience] is None and not _stays(plan, audience))
 
 
 def _stays(plan: Plan, audience: AudienceKey) -> bool:
     """Whether somebody is to be on a list by the lead that they are, or are to become."""
-    is_somebody = plan.lead_id is not None or plan.write is Write.CREATE
+    is_somebody = plan.lead_id is not None or plan.write is _CREATE
     return is_somebody and plan.person.may_be_exported and plan.person.desired[audience].is_realized
 
 
 def remembering(person: Person, row: LedgerRow | None) -> LedgerRow | None:
     """The row with what the source wants by now; None where it is as it was."""
-    known = row or LedgerRow()
+    known = row or UNKNOWN
     consent = person.consent or known.consent
     if person.desired == known.desired and consent == known.consent:
         return row
@@ -288,7 +299,7 @@ def _attributes(
     person, sent = plan.person, known.attributes
     if answers.write is not None and answers.write.code is None and person.said is not None:
         return Attributes(person.attributes_hash, person.said, now, lead_id)
-    if plan.write is not Write.NOTHING or sent is None or person.said is None or not person.fields:
+    if plan.write is not _NOTHING or sent is None or person.said is None or not person.fields:
         return sent
     if sent.digest != person.attributes_hash:
         return sent
@@ -297,7 +308,7 @@ def _attributes(
 
 def _settled_doubts(plan: Plan, known: LedgerRow) -> LedgerRow:
     """Nobody has the key: no lead was made of it when the answer to its creation was lost, and none is on a list."""
-    if plan.lead_id is not None or not plan.looked_up or plan.write is not Write.NOTHING:
+    if plan.lead_id is not None or not plan.looked_up or plan.write is not _NOTHING:
         return known
     doubtful = {audience for audience, one in known.applied.items() if not (one.leads or one.is_sure)}
     if not doubtful:

@@ -4,7 +4,6 @@ Source: Marketo REST API, "Leads" (query by filter type, Sync Leads) and "Lead d
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Final, TypeVar
@@ -12,6 +11,7 @@ from typing import Any, Final, TypeVar
 from destination.domain.matching import Lead
 from destination.domain.schema import Field, FieldValue, InvalidValueError, dedupe_key
 from destination.domain.times import parse_time
+from destination.domain.value_object import value_object
 from destination.marketo.client import LEADS_QUERY_TIMEOUT, SYNC_TIMEOUT, Client, json_body
 from destination.marketo.errors import (
     SKIPPED,
@@ -43,7 +43,7 @@ class SyncAction(StrEnum):
     CREATE_OR_UPDATE = "createOrUpdate"
 
 
-@dataclass(frozen=True, slots=True)
+@value_object
 class RecordResult:
     """What became of one record: `created`, `updated`, `added`, `removed`, or `skipped` with the code that says why.
 

@@ -126,10 +126,10 @@ def _add_entries(
         entries.append(_ENTRY.pack(code, at, received_at, flags, told.list_id, 0))
         return
     flags |= _HAS_LEAD
-    *others, last = told.leads
-    if others:
-        entries += [_ENTRY.pack(code, at, received_at, flags | _MORE_FOLLOW, told.list_id, one) for one in others]
-    entries.append(_ENTRY.pack(code, at, received_at, flags, told.list_id, last))
+    if len(told.leads) > 1:
+        more = flags | _MORE_FOLLOW
+        entries += [_ENTRY.pack(code, at, received_at, more, told.list_id, one) for one in told.leads[:-1]]
+    entries.append(_ENTRY.pack(code, at, received_at, flags, told.list_id, told.leads[-1]))
 
 
 def _rest(row: LedgerRow) -> bytes:
