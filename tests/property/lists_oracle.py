@@ -31,6 +31,7 @@ class Word(NamedTuple):
     received_at: datetime
     holds: bool
     is_sure: bool = True
+    is_forgotten: bool = False
 
 
 class By(Enum):
@@ -91,14 +92,17 @@ class ListsOracle:
         if not word.holds:
             self.exited.add((key, audience))
         before = self.words.get((key, audience))
-        if before is None or word[:2] >= before[:2]:
+        if before is None or before.is_forgotten or word[:2] >= before[:2]:
             self.words[key, audience] = word
 
     def forgets(self, audience: str) -> None:
-        """It was not activated for so long that nothing is remembered of it: who was on its list may stay there."""
+        """It was not activated for so long that nothing is remembered of it: who was on its list may stay there.
+
+        Nobody is put there for what was said before, as it may have been taken back since.
+        """
         for (key, of), word in list(self.words.items()):
             if of == audience:
-                self.words[key, of] = word._replace(is_sure=False)
+                self.words[key, of] = word._replace(is_sure=False, is_forgotten=True)
         for member, tag in self.tags.items():
             if tag == Ours(audience):
                 self.tags[member] = By.UNSURE
@@ -200,6 +204,9 @@ class ListsOracle:
             was, now = before.get(list_id, set()), after.get(list_id, set())
             for lead_id in now - was:
                 assert list_id in owners, f"lead {lead_id} was put on list {list_id}, which is nobody's"
+                told = [word for key in self.keys[lead_id] if (word := self.words.get((key, owners[list_id])))]
+                is_forgotten = bool(told) and all(word.is_forgotten for word in told)
+                assert not is_forgotten, f"lead {lead_id} was put on list {list_id} for what was said long ago"
                 self.tags[Membership(list_id, lead_id)] = Ours(owners[list_id])
                 self.may_miss.discard(Membership(list_id, lead_id))
             for lead_id in was - now:

@@ -213,9 +213,24 @@ class Lists(RuleBasedStateMachine):
             self.world.now += wait
 
     @precondition(lambda self: self.epoch == START)
-    @rule()
-    def expire(self) -> None:
-        """A quarter of a year without an event: of the ledger only what lasts is left."""
+    @rule(
+        off=st.frozensets(st.sampled_from(AUDIENCES)),
+        meanwhile=st.dictionaries(st.tuples(st.sampled_from(PEOPLE), st.sampled_from(AUDIENCES)), STATUSES, max_size=4),
+        on=st.frozensets(st.sampled_from(AUDIENCES)),
+    )
+    def expire(
+        self,
+        off: frozenset[str],
+        meanwhile: dict[tuple[str, str], MembershipStatus],
+        on: frozenset[str],
+    ) -> None:
+        """A quarter of a year without an event: of the ledger only what lasts is left.
+
+        `off`: audiences that were switched off before, so that they are forgotten, and so is what is said `meanwhile`;
+        `on`: those that are switched on again after that, on the lists that they had.
+        """
+        for name in sorted(off & self._active().keys()):
+            self.world.connections.deactivate(self.world.connection.id, audience(name))
         self.world.simulator.clear_faults()
         self._mend_lists(*WhenListMissing)
         self.redrive()
@@ -225,16 +240,25 @@ class Lists(RuleBasedStateMachine):
         self.posted.clear()
         self.done.clear()
         ledger = self.world.ledger
-        for name in [name for name, row in ledger.people.items() if not row.is_lasting]:
-            del ledger.people[name]
+        for expired in [one for one, row in ledger.people.items() if not row.is_lasting]:
+            del ledger.people[expired]
         for marks in (ledger.marks, ledger.failed, ledger.received):
             marks.clear()
         stored = self._stored()
         self.was_active -= {one.id for one in stored.dormant}
         self.oracle.forgets_exits()
-        for of in stored.dormant:
-            self.oracle.forgets(of.id)
-        self.world.connections.stored[stored.connection.id] = replace(stored, dormant=frozenset())
+        for gone in stored.dormant:
+            self.oracle.forgets(gone.id)
+        self.world.connections.stored[stored.connection.id] = replace(stored, dormant={})
+        for (key, of), status in sorted(meanwhile.items()):
+            self.tell(key, of, status)
+        self._drain()
+        for of in set(AUDIENCES) - self.was_active:
+            self.oracle.forgets(of)
+        for name in sorted(on - self._active().keys()):
+            taken = {one.list_id for one in self._activations().values()}
+            last = self.last_lists.get(name)
+            self._activate(name, last if last in self.state.lists and last not in taken else None)
 
     # What operators do
 
@@ -555,9 +579,10 @@ class Lists(RuleBasedStateMachine):
         for other in self._lists().keys() - {list_id}:
             self.oracle.moved(name, other)
         self.last_lists[name] = list_id
-        made = Activation(audience(name), name, list_id=list_id, list_name=self._list_name(list_id))
+        begun_at = stored.dormant.get(audience(name), self.world.now)
+        made = Activation(audience(name), name, list_id=list_id, list_name=self._list_name(list_id), begun_at=begun_at)
         activations = {**stored.activations, made.audience: made}
-        dormant = stored.dormant - {made.audience}
+        dormant = {one: at for one, at in stored.dormant.items() if one != made.audience}
         self.world.connections.stored[stored.connection.id] = replace(stored, activations=activations, dormant=dormant)
         self.was_active.add(name)
 

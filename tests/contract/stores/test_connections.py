@@ -101,7 +101,7 @@ def test_a_connection_is_read_with_its_activations_and_no_others(stand: Connecti
     active = stand.connections.active("connection-1")
     assert active.connection == connection()
     assert dict(active.activations) == {BOUND.audience: BOUND, BARE.audience: BARE}
-    assert active.dormant == set()
+    assert active.dormant == {}
 
 
 def test_a_deactivated_audience_is_dormant_and_its_list_free(stand: ConnectionsStand) -> None:

@@ -46,7 +46,7 @@ class Ledger(Protocol):
     """What is desired, applied and counted."""
 
     def rows(
-        self, connection_id: str, keys: Collection[str], audiences: Collection[AudienceKey]
+        self, connection_id: str, keys: Collection[str], audiences: Mapping[AudienceKey, datetime]
     ) -> dict[str, LedgerRow]: ...
     def counted(
         self, connection_id: str, envelopes: Collection[tuple[int, str]]
@@ -97,7 +97,7 @@ class Accounts:
             self.enter(self.lease, new)
             self._entered |= new
 
-    def rows(self, keys: Collection[str], audiences: Collection[AudienceKey]) -> dict[str, LedgerRow]:
+    def rows(self, keys: Collection[str], audiences: Mapping[AudienceKey, datetime]) -> dict[str, LedgerRow]:
         """The rows of these persons, in shards that are fenced. Raises LeaseLostError."""
         self.enter_shards(shard_of(name_of(key)) for key in keys)
         return self.ledger.rows(self.connection_id, keys, audiences)

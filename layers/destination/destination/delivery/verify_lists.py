@@ -37,6 +37,7 @@ from destination.domain.verification import (
     Standing,
     Verification,
     VerificationStatus,
+    is_decided,
     is_wanted,
     standing_of,
     standings,
@@ -104,11 +105,11 @@ class Ledger(Protocol):
     """What is desired and applied of everybody."""
 
     def rows(
-        self, connection_id: str, keys: Collection[str], audiences: Collection[AudienceKey]
+        self, connection_id: str, keys: Collection[str], audiences: Mapping[AudienceKey, datetime]
     ) -> Mapping[str, LedgerRow]: ...
-    def pages(self, connection_id: str, audiences: Collection[AudienceKey], cursor: str | None) -> Page: ...
+    def pages(self, connection_id: str, audiences: Mapping[AudienceKey, datetime], cursor: str | None) -> Page: ...
     def rows_by_name(
-        self, connection_id: str, names: Collection[str], audiences: Collection[AudienceKey]
+        self, connection_id: str, names: Collection[str], audiences: Mapping[AudienceKey, datetime]
     ) -> Mapping[str, LedgerRow]: ...
     def record(self, connection_id: str, entry: Entry, lease: Lease, now: datetime) -> None: ...
 
@@ -268,10 +269,11 @@ class _Slice:
             return True
         numbers = {check.audience: number for number, check in enumerate(self.checks) if check.phase is not Phase.DONE}
         kept = _Keeping.of(self.use_case.verifications, self.verification)
+        audiences = {one: begun_at for one, begun_at in self.target.known.items() if one in numbers}
         is_read = not numbers
         cursor = reading.cursor
         while not is_read and self._has_time():
-            page = self.use_case.ledger.pages(self.target.connection.id, list(numbers), cursor)
+            page = self.use_case.ledger.pages(self.target.connection.id, audiences, cursor)
             for name, row in page.rows:
                 self._take_stands(name, row, numbers, kept)
             cursor, is_read = page.cursor, page.cursor is None
@@ -291,6 +293,9 @@ class _Slice:
 
     def _standings(self, row: LedgerRow, check: AudienceCheck) -> dict[int, Standing]:
         return standing_of(row, check.audience, check.list_id, is_open=self._is_open(check), asks=_asks(self.target))
+
+    def _is_decided(self, row: LedgerRow, check: AudienceCheck) -> bool:
+        return is_decided(row, check.audience, asks=_asks(self.target))
 
     def _is_open(self, check: AudienceCheck) -> bool:
         activation = self.target.activations.get(check.audience)
@@ -358,10 +363,16 @@ class _Slice:
         return True
 
     def _settle_doubts(self, number: int, leads: Sequence[int], names: _Names) -> None:
-        """Those whom Marketo was being told of when a delivery ended: nobody tells anything now, so it can be asked."""
+        """Those whom Marketo was being told of when a delivery ended: nobody tells anything now, so it can be asked.
+
+        Of whom it is not known whether they are to be there the doubt stays.
+        """
         check, rows = self.checks[number], self._rows(leads, names)
         of_leads = (named for of_lead in rows.values() for named in of_lead.items())
-        doubtful = {name: row for name, row in of_leads if _is_doubtful(row, check)}
+        unsure = {name: row for name, row in of_leads if _is_unsure(row, check)}
+        doubtful = {name: row for name, row in unsure.items() if self._is_decided(row, check)}
+        left = sum(1 for of_lead in rows.values() if unsure.keys() & of_lead and not doubtful.keys() & of_lead)
+        self.checks[number] = replace(check, in_doubt=check.in_doubt + left)
         asked = sorted({one for row in doubtful.values() for one in row.applied[check.audience].leads})
         there: set[int] = set()
         for part in chunks(asked):
@@ -540,7 +551,7 @@ def _applied(row: LedgerRow, check: AudienceCheck, leads: Sequence[int]) -> Ledg
     return replace(row, applied={**row.applied, check.audience: Applied(check.list_id, tuple(leads))})
 
 
-def _is_doubtful(row: LedgerRow, check: AudienceCheck) -> bool:
+def _is_unsure(row: LedgerRow, check: AudienceCheck) -> bool:
     told = row.applied.get(check.audience)
     return told is not None and told.list_id == check.list_id and not told.is_sure
 

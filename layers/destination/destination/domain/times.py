@@ -1,6 +1,9 @@
 """Times on the wire: what event sources write, and what this system writes."""
 
 from datetime import UTC, datetime
+from typing import Final
+
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def parse_time(text: str) -> datetime:
