@@ -111,6 +111,40 @@ def test_a_retry_of_an_event_with_an_id_says_nothing_newer(status: MembershipSta
     assert world.members("a") == ([7] if status is REALIZED else [])
 
 
+@pytest.mark.parametrize("status", [REALIZED, EXITED])
+def test_a_retry_of_an_event_that_was_ignored_says_nothing_newer(status: MembershipStatus) -> None:
+    world = World(leads=[{"id": 7, "email": ADA}])
+    other = EXITED if status is REALIZED else REALIZED
+    first, second = (replace(event(ADA, ("a", one)), id=f"evt-{one}") for one in (status, other))
+    world.deactivate("a")
+    sent_again(world, first, second, first)
+    assert world.ledger.total(world.connection.id).counts["ignored"] == 3
+    world.activate("a")
+    later(world, ADA, ("b", REALIZED))
+    assert world.members("a") == ([7] if other is REALIZED else [])
+
+
+@pytest.mark.parametrize("word", ["y", "n"])
+def test_a_retry_of_a_word_on_consent_that_was_ignored_says_nothing_newer(word: str) -> None:
+    world = World(
+        connection(consent=Consent("consent", ("y",))), leads=[{"id": 7, "email": ADA}], may_hold_others=False
+    )
+    other = "n" if word == "y" else "y"
+    first, second = (replace(event(ADA, consent=one), id=f"evt-{one}") for one in (word, other))
+    sent_again(world, first, second, first)
+    assert world.ledger.total(world.connection.id).counts["ignored"] == 2, "a withdrawal concerns whoever is known"
+    row = world.ledger.row(world.connection.id, ADA)
+    assert row is not None
+    assert row.consent is not None
+    assert row.consent.is_given == (other == "y")
+
+
+def test_of_an_event_of_which_nothing_is_remembered_no_receipt_is() -> None:
+    world = World(leads=[{"id": 7, "email": ADA}])
+    sent_again(world, replace(event(ADA, ("unknown", REALIZED)), id="evt-1"))
+    assert world.ledger.received == {}
+
+
 @pytest.mark.parametrize("together", [False, True], ids=["two bodies", "one body"])
 @pytest.mark.parametrize("last", [REALIZED, EXITED])
 def test_of_equal_times_the_one_received_later_wins(last: MembershipStatus, *, together: bool) -> None:
