@@ -108,9 +108,13 @@ class MemoryConnections:
         begun_at = target.activations[audience].begun_at
         self.stored[connection_id] = replace(target, activations=left, dormant={**target.dormant, audience: begun_at})
 
+    def is_delivered(self, connection_id: str) -> bool:
+        target = self.stored.get(connection_id)
+        return target is not None and not target.connection.is_discarded
+
     def begin_delivery(self, connection_id: str, version: int, at: datetime) -> bool:
         target = self.stored.get(connection_id)
-        if target is None or target.connection.version != version:
+        if target is None or target.connection.version != version or target.connection.is_discarded:
             return False
         begun = replace(target.connection, delivered_at=target.connection.delivered_at or at)
         self.stored[connection_id] = replace(target, connection=begun)

@@ -145,6 +145,15 @@ def test_no_delivery_begins_by_what_was_changed_since(stand: ConnectionsStand) -
     assert stored(stand) == connection(version=2)
 
 
+def test_what_is_discarded_is_delivered_no_more_whoever_read_it_before(stand: ConnectionsStand) -> None:
+    stand.store(connection())
+    assert stand.connections.is_delivered("connection-1")
+    assert not stand.connections.is_delivered("c-9")
+    stand.discard("connection-1")
+    assert not stand.connections.is_delivered("connection-1")
+    assert [stand.connections.begin_delivery("connection-1", version, START) for version in (1, 2)] == [False, False]
+
+
 def test_what_was_read_stays_as_it_was(stand: ConnectionsStand) -> None:
     stand.store(connection(), BOUND)
     before = stand.connections.active("connection-1")
