@@ -167,6 +167,19 @@ class Lists(RuleBasedStateMachine):
         self._send([self._event(key, self._minute(), "y", "complete", {name: (status, self._minute())})])
         self.deliver_all()
 
+    @precondition(lambda self: self.asks)
+    @rule(key=st.sampled_from(PEOPLE), of=st.sampled_from(AUDIENCES), other=st.sampled_from(AUDIENCES))
+    def withdraw(self, key: str, of: str, other: str) -> None:
+        """A member of an audience is put on the list of another by hand, and withdraws consent."""
+        self.tell(key, of, MembershipStatus.REALIZED)
+        leads = sorted(lead.id for lead in self.state.leads.values() if _key(lead) == key)
+        activation = self._active().get(other)
+        if leads and activation is not None and activation.list_id in self.state.lists:
+            self._change_list(lists_oracle.Membership(activation.list_id, leads[0]), is_put=True)
+        self._tick()
+        self._send([self._event(key, self._minute(), "n", "complete", {})])
+        self.at_rest("probe")
+
     @precondition(lambda self: self.posted)
     @rule(data=st.data())
     def send_again(self, data: st.DataObject) -> None:
@@ -436,7 +449,8 @@ class Lists(RuleBasedStateMachine):
 
     def _check(self, *, is_verified: bool = False) -> None:
         leads = [SeenLead(one.id, _key(one), one.updated_at) for one in self.state.leads.values()]
-        instance = Instance(leads, self._lists(), self._bound())
+        shared = {one.list_id for one in self._active().values() if one.list_id is not None and one.may_hold_others}
+        instance = Instance(leads, self._lists(), self._bound(), shared)
         assert self.oracle.problems(instance, is_verified=is_verified) == []
         if not is_verified:
             self._check_creations(instance)
@@ -579,6 +593,8 @@ class Lists(RuleBasedStateMachine):
         for other in self._lists().keys() - {list_id}:
             self.oracle.moved(name, other)
         self.last_lists[name] = list_id
+        if list_id is not None:
+            self.oracle.keeps(list_id)
         begun_at = stored.dormant.get(audience(name), self.world.now)
         made = Activation(audience(name), name, list_id=list_id, list_name=self._list_name(list_id), begun_at=begun_at)
         activations = {**stored.activations, made.audience: made}
@@ -587,14 +603,17 @@ class Lists(RuleBasedStateMachine):
         self.was_active.add(name)
 
     def _configure(self, **changes: Any) -> None:
-        stored = self._stored()
+        stored, kept_lists = self._stored(), self._keeps_lists()
         changed = replace(stored, connection=replace(stored.connection, **changes))
         self.world.connections.stored[stored.connection.id] = changed
         if self._keeps_lists():
             for name, activation in self._active().items():
-                if activation.list_id is None:
+                list_id = activation.list_id
+                if list_id is None:
                     list_id = self._new_list()
                     self._change_audience(name, list_id=list_id, list_name=self._list_name(list_id))
+                if not kept_lists:
+                    self.oracle.keeps(list_id)
 
     def _change_audience(self, name: str, **changes: Any) -> None:
         stored = self._stored()
