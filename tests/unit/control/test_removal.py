@@ -160,7 +160,12 @@ def test_a_removal_holds_up_no_other_connection_of_the_instance(world: Whole) ->
 def test_what_was_discarded_is_a_dead_letter_once_it_is_read_anew(world: Whole) -> None:
     read = world.plane.delivering.active(world.id)
     active = world.plane.delivering.active
-    world.plane.delivering.active = {world.id: read}.__getitem__  # type: ignore[method-assign]
+
+    def read_before(connection_id: str) -> ActiveConnection:
+        assert connection_id == world.id
+        return read
+
+    world.plane.delivering.active = read_before  # type: ignore[method-assign]
     world.plane.connections.delete(world.id, discard=True)
     assert len(world.join("a", ADA).requeued) == 1
     assert ADA not in world.members()
