@@ -25,8 +25,7 @@ PAYLOADS = EVENTS / "payloads"
 FILLED_EVENTS = places.STATE / "events"
 WEBINAR = "5a8c1f6e-0f4d-4f7e-9a44-2b1c7d9e0001"
 NEWSLETTER = "5a8c1f6e-0f4d-4f7e-9a44-2b1c7d9e0002"
-PATIENCE_SECONDS = 180.0
-"""Where the demo ran before, its connection is discarded first, after which nothing is delivered for 90 seconds."""
+PATIENCE_SECONDS = 60.0
 HTTP_SECONDS = 30.0
 
 SEED: Mapping[str, Any] = {

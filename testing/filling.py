@@ -132,6 +132,14 @@ class Whole:
         state: dict[str, Any] = self.plane.marketo.dump()
         return [one["id"] for one in state["leads"] if one["email"] in emails]
 
+    def expire(self) -> None:
+        """What DynamoDB does with items of the connection whose time to live is over."""
+        items = self.plane.dynamodb.scan(TableName="ConnectionsTable")["Items"]
+        for one in items:
+            if "expires_at" in one and int(one["expires_at"]["N"]) <= self.clock.now.timestamp():
+                key = {"pk": one["pk"], "sk": one["sk"]}
+                self.plane.dynamodb.delete_item(TableName="ConnectionsTable", Key=key)
+
     def lose_list(self, key: AudienceKey = A) -> int:
         """Somebody deletes the audience's list in Marketo."""
         list_id = self.activation(key).list_id

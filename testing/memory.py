@@ -106,11 +106,16 @@ class MemoryConnections:
         """What an operator does."""
         target = self.stored[connection_id]
         left = {one: activation for one, activation in target.activations.items() if one != audience}
-        self.stored[connection_id] = replace(target, activations=left, dormant=target.dormant | {audience})
+        begun_at = target.activations[audience].begun_at
+        self.stored[connection_id] = replace(target, activations=left, dormant={**target.dormant, audience: begun_at})
+
+    def is_delivered(self, connection_id: str) -> bool:
+        target = self.stored.get(connection_id)
+        return target is not None and not target.connection.is_discarded
 
     def begin_delivery(self, connection_id: str, version: int, at: datetime) -> bool:
         target = self.stored.get(connection_id)
-        if target is None or target.connection.version != version:
+        if target is None or target.connection.version != version or target.connection.is_discarded:
             return False
         begun = replace(target.connection, delivered_at=target.connection.delivered_at or at)
         self.stored[connection_id] = replace(target, connection=begun)
@@ -245,18 +250,18 @@ class MemoryLedger:
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def rows(
-        self, connection_id: str, keys: Collection[str], audiences: Collection[AudienceKey]
+        self, connection_id: str, keys: Collection[str], audiences: Mapping[AudienceKey, datetime]
     ) -> dict[str, LedgerRow]:
         names = {name_of(key): key for key in keys}
         return {names[name]: row for name, row in self.rows_by_name(connection_id, names, audiences).items()}
 
     def rows_by_name(
-        self, connection_id: str, names: Collection[str], audiences: Collection[AudienceKey]
+        self, connection_id: str, names: Collection[str], audiences: Mapping[AudienceKey, datetime]
     ) -> dict[str, LedgerRow]:
         found = {name: self.people.get((connection_id, name)) for name in names}
         return {name: _of_audiences(row, audiences) for name, row in found.items() if row is not None}
 
-    def pages(self, connection_id: str, audiences: Collection[AudienceKey], cursor: str | None = None) -> Page:
+    def pages(self, connection_id: str, audiences: Mapping[AudienceKey, datetime], cursor: str | None = None) -> Page:
         after = position_of(cursor) if cursor else ""
         own = sorted(name for owner, name in list(self.people) if owner == connection_id and name > after)
         names = own[: self.page_rows]
@@ -314,12 +319,16 @@ class MemoryLedger:
         return total_of(run for (owner, _, _), run in self.runs.parts.items() if owner == connection_id)
 
 
-def _of_audiences(row: LedgerRow, audiences: Collection[AudienceKey]) -> LedgerRow:
-    return replace(
-        row,
-        desired={audience: one for audience, one in row.desired.items() if audience in audiences},
-        applied={audience: one for audience, one in row.applied.items() if audience in audiences},
-    )
+def _of_audiences(row: LedgerRow, audiences: Mapping[AudienceKey, datetime]) -> LedgerRow:
+    known = {one: told for one, told in row.desired.items() if one in audiences}
+    desired = {one: told for one, told in known.items() if told.said.received_at >= audiences[one]}
+    applied = {one: told for one, told in row.applied.items() if one in audiences}
+    for one in known.keys() - desired.keys():
+        if one in applied and applied[one].leads:
+            applied[one] = applied[one]._replace(is_sure=False)
+        else:
+            applied.pop(one, None)
+    return replace(row, desired=desired, applied=applied)
 
 
 @dataclass

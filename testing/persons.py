@@ -33,6 +33,7 @@ from destination.domain.person import (
 from destination.domain.plan import reach_of
 from destination.domain.pseudonym import pseudonym
 from destination.domain.schema import FieldValue
+from destination.domain.times import EPOCH
 
 START = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -89,7 +90,9 @@ def active(*activations: Activation, dormant: str = "", **changes: Any) -> Activ
     """A connection with audiences, `a` and `b` unless said otherwise; each letter of `dormant` names one of old."""
     audiences = activations or (activation("a"), activation("b"))
     return ActiveConnection(
-        connection(**changes), {one.audience: one for one in audiences}, frozenset(audience(name) for name in dormant)
+        connection(**changes),
+        {one.audience: one for one in audiences},
+        {audience(name): EPOCH for name in dormant},
     )
 
 

@@ -69,7 +69,7 @@ DRAFT = Connection(
 class Plane:
     """The use cases of the control plane, the Marketo that they work on, and what others know of the connections.
 
-    `dynamodb`, `secrets` and `sqs` are the clients that the use cases have, too.
+    `dynamodb`, `secrets` and `sqs` are the clients that the use cases have, too, and `http` is their way to Marketo.
     """
 
     connections: ManageConnections
@@ -81,6 +81,7 @@ class Plane:
     dynamodb: DynamoDBClient
     secrets: SecretsManagerClient
     sqs: SQSClient
+    http: requests.Session
 
     def draft(self) -> str:
         return self.connections.create(DRAFT, CREDENTIALS).connection.id
@@ -194,4 +195,5 @@ def use_cases(clock: Callable[[], datetime] = lambda: NOW) -> Iterator[Plane]:
             dynamodb,
             secretsmanager,
             sqs,
+            http,
         )

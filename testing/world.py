@@ -130,17 +130,29 @@ class World:
         """Activate an audience, anew or with changes, on the list that it had unless said otherwise."""
         key = audience(name)
         list_id = 1001 + ord(name) - ord("a")
-        plain = Activation(key, name, list_id=list_id, list_name=name, may_hold_others=self.may_hold_others)
+        plain = Activation(
+            key,
+            name,
+            list_id=list_id,
+            list_name=name,
+            may_hold_others=self.may_hold_others,
+            begun_at=self.target.dormant.get(key, self.now),
+        )
         activation = replace(self.target.activations.get(key, plain), **changes)
         self.connections.stored[self.connection.id] = replace(
             self.target,
             activations={**self.target.activations, key: activation},
-            dormant=self.target.dormant - {key},
+            dormant={one: at for one, at in self.target.dormant.items() if one != key},
         )
 
     def deactivate(self, name: str) -> None:
         """Deactivate an audience, as an operator does."""
         self.connections.deactivate(self.connection.id, audience(name))
+
+    def forget(self, name: str) -> None:
+        """Let an audience that was deactivated be dormant no longer: nothing is remembered of it from now on."""
+        left = {one: at for one, at in self.target.dormant.items() if one != audience(name)}
+        self.connections.stored[self.connection.id] = replace(self.target, dormant=left)
 
     def post(self, *events: ProfileEvent) -> None:
         """Put events into the queue, as ingest does with those of a body."""

@@ -11,6 +11,7 @@ from destination.composition import stores
 from destination.domain.audience import AudienceKey
 from destination.domain.pause import Pause
 from destination.domain.person import Applied, LedgerRow
+from destination.domain.times import EPOCH
 from destination.store.ledger import entries_of
 from marketo_simulator import Fault, Simulator
 from testing.control_plane import (
@@ -387,10 +388,10 @@ def members(marketo: Simulator) -> set[int]:
 def in_ledger(connection_id: str, audience_id: str) -> int:
     """How many people the ledger says were put on the audience's list and not taken off."""
     audience = AudienceKey("ups", audience_id)
-    page = composition.ledger().pages(connection_id, [audience])
+    page = composition.ledger().pages(connection_id, {audience: EPOCH})
     found = sum(bool(row.applied[audience].leads) for _, row in page.rows)
     while page.cursor is not None:
-        page = composition.ledger().pages(connection_id, [audience], page.cursor)
+        page = composition.ledger().pages(connection_id, {audience: EPOCH}, page.cursor)
         found += sum(bool(row.applied[audience].leads) for _, row in page.rows)
     return found
 

@@ -166,9 +166,28 @@ def test_an_audience_that_is_activated_again_is_dormant_no_more(
     again = audiences.put("c-1", Activation(MINE, "Anew"))
     assert again == Activation(MINE, "Anew", version=3)
     active = connections.active("c-1")
-    assert (active.dormant, active.activations) == (frozenset(), {MINE: again})
+    assert (active.dormant, active.activations) == ({}, {MINE: again})
     for one in stack.dynamodb.scan(TableName="ConnectionsTable")["Items"]:
         assert not {"expires_at", "deactivated_at"} & one.keys()
+
+
+def test_an_audience_begins_anew_where_nothing_is_remembered_of_it(
+    stack: Aws, audiences: Audiences, connections: Connections
+) -> None:
+    later, latest = SINCE + DORMANT_FOR, SINCE + 2 * DORMANT_FOR
+    first = audiences.put("c-1", replace(SPRING, begun_at=SINCE))
+    changed = audiences.put("c-1", replace(first, name="Anew", begun_at=later), first)
+    assert changed.begun_at == SINCE
+    audiences.deactivate("c-1", changed, SINCE)
+    assert connections.active("c-1").known == connections.active("c-1").dormant == {MINE: SINCE}
+    again = audiences.put("c-1", replace(SPRING, begun_at=later))
+    assert again.begun_at == SINCE
+    audiences.deactivate("c-1", again, later)
+    stack.dynamodb.delete_item(  # What DynamoDB does once its time to live is over.
+        TableName="ConnectionsTable", Key={"pk": {"S": "c-1"}, "sk": {"S": f"activation#{MINE.namespace}#{MINE.id}"}}
+    )
+    assert audiences.put("c-1", replace(SPRING, begun_at=latest)).begun_at == latest
+    assert connections.active("c-1").known == {MINE: latest}
 
 
 def test_of_two_who_switch_a_dormant_audience_on_the_first_does(audiences: Audiences) -> None:

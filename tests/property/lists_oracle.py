@@ -31,6 +31,7 @@ class Word(NamedTuple):
     received_at: datetime
     holds: bool
     is_sure: bool = True
+    is_forgotten: bool = False
 
 
 class By(Enum):
@@ -58,11 +59,15 @@ class SeenLead:
 
 @dataclass(frozen=True)
 class Instance:
-    """Marketo at rest. `lists`: the members by list id; `bound`: the lists of the audiences that are to be right."""
+    """Marketo at rest. `lists`: the members by list id; `bound`: the lists of the audiences that are to be right.
+
+    `shared`: those lists that were there before their audience was activated on them.
+    """
 
     leads: Collection[SeenLead]
     lists: Mapping[int, Set[int]]
     bound: Mapping[str, int]
+    shared: Set[int] = frozenset()
 
     def matches(self, key: str) -> list[SeenLead]:
         return [one for one in self.leads if one.key == key]
@@ -74,7 +79,10 @@ class Instance:
 
 @dataclass
 class ListsOracle:
-    """All that was said and done. `may_miss`: members whose being taken off no event of their person finds out."""
+    """All that was said and done. `may_miss`: members whose being taken off no event of their person finds out.
+
+    `overlooked`: by person the lists that came to be kept after a withdrawal, which is not made up for on them.
+    """
 
     words: dict[tuple[str, str], Word] = field(default_factory=dict)
     consent: dict[str, Word] = field(default_factory=dict)
@@ -83,6 +91,7 @@ class ListsOracle:
     tags: dict[Membership, By | Ours] = field(default_factory=dict)
     keys: defaultdict[int, set[str]] = field(default_factory=lambda: defaultdict(set))
     may_miss: set[Membership] = field(default_factory=set)
+    overlooked: set[tuple[str, int]] = field(default_factory=set)
 
     # What was said
 
@@ -91,14 +100,17 @@ class ListsOracle:
         if not word.holds:
             self.exited.add((key, audience))
         before = self.words.get((key, audience))
-        if before is None or word[:2] >= before[:2]:
+        if before is None or before.is_forgotten or word[:2] >= before[:2]:
             self.words[key, audience] = word
 
     def forgets(self, audience: str) -> None:
-        """It was not activated for so long that nothing is remembered of it: who was on its list may stay there."""
+        """It was not activated for so long that nothing is remembered of it: who was on its list may stay there.
+
+        Nobody is put there for what was said before, as it may have been taken back since.
+        """
         for (key, of), word in list(self.words.items()):
             if of == audience:
-                self.words[key, of] = word._replace(is_sure=False)
+                self.words[key, of] = word._replace(is_sure=False, is_forgotten=True)
         for member, tag in self.tags.items():
             if tag == Ours(audience):
                 self.tags[member] = By.UNSURE
@@ -185,6 +197,10 @@ class ListsOracle:
             if member.list_id == list_id and tag == Ours(audience):
                 self.tags[member] = By.UNSURE
 
+    def keeps(self, list_id: int) -> None:
+        """An audience comes to keep a list, or keeps it again."""
+        self.overlooked |= {(key, list_id) for key in self.withdrawn}
+
     # What a delivery did
 
     def delivered(
@@ -200,6 +216,9 @@ class ListsOracle:
             was, now = before.get(list_id, set()), after.get(list_id, set())
             for lead_id in now - was:
                 assert list_id in owners, f"lead {lead_id} was put on list {list_id}, which is nobody's"
+                told = [word for key in self.keys[lead_id] if (word := self.words.get((key, owners[list_id])))]
+                is_forgotten = bool(told) and all(word.is_forgotten for word in told)
+                assert not is_forgotten, f"lead {lead_id} was put on list {list_id} for what was said long ago"
                 self.tags[Membership(list_id, lead_id)] = Ours(owners[list_id])
                 self.may_miss.discard(Membership(list_id, lead_id))
             for lead_id in was - now:
@@ -233,6 +252,13 @@ class ListsOracle:
             ]
         return found
 
+    def _is_to_be_found(self, instance: Instance, lead: SeenLead, list_id: int) -> bool:
+        """Whether a withdrawal finds somebody on a list of others: it is known which lead they are, and ever were."""
+        is_shared = list_id in instance.shared and (lead.key, list_id) not in self.overlooked
+        leads = [one for one, keys in self.keys.items() if lead.key in keys]
+        is_the_only = leads == [lead.id] and self.keys[lead.id] == {lead.key}
+        return is_shared and is_the_only and not self.may_be_exported(lead.key)
+
     def _why_off(self, instance: Instance, audience: str, member: Membership, *, is_verified: bool) -> str | None:
         """Why somebody must not be on a list who is, and who is not the newest match of a member."""
         tag = self.tags.get(member, By.UNSURE)
@@ -245,8 +271,9 @@ class ListsOracle:
         if tag == Ours(audience):
             return "left, put there by us" if has_left else "put there by us"
         is_newest = instance.newest(lead.key) == lead.id
-        if tag is By.HAND and has_left and is_newest and lead.key not in self.withdrawn:
-            return "left, put there by hand before"  # A withdrawal takes off whom we put there (decision 11).
+        has_gone = has_left and is_newest and lead.key not in self.withdrawn
+        if tag is By.HAND and (has_gone or self._is_to_be_found(instance, lead, member.list_id)):
+            return "left or without consent, put there by hand before"
         if is_verified and has_left:
             return "left, and a verification repaired leavers"
         return None

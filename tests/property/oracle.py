@@ -397,13 +397,7 @@ class Oracle:
         """The lists that somebody without consent may be on, and was not taken off."""
         if not self._rule[1]:
             return []
-        return [
-            name
-            for name in LISTS
-            if known.applied.get(name)
-            or name in known.doubted
-            or (name not in known.applied and (name in known.realized or not known.applied))
-        ]
+        return [name for name in LISTS if known.applied.get(name) or name in known.doubted or name not in known.applied]
 
     def _looks_up_withdrawn(self, wish: Wish) -> bool:
         known = wish.known

@@ -17,6 +17,7 @@ TIME = st.datetimes(timezones=st.just(UTC), min_value=datetime(1900, 1, 1), max_
 SAID = st.builds(Said, TIME, TIME)
 ID = st.integers(1, 2**32 - 1)
 COUNT = st.integers(0, 300)
+EVER = datetime(1900, 1, 1, tzinfo=UTC)
 ROW = st.builds(
     LedgerRow,
     desired=st.dictionaries(AUDIENCE, st.builds(Desired, st.sampled_from(MembershipStatus), SAID)),
@@ -37,13 +38,30 @@ ROW = st.builds(
 
 @given(row=ROW, dropped=st.sets(AUDIENCE))
 def test_a_row_reads_as_it_was_written(row: LedgerRow, dropped: set[AudienceKey]) -> None:
-    left = [audience for audience in AUDIENCES if audience not in dropped]
+    left = {audience: EVER for audience in AUDIENCES if audience not in dropped}
     read = decoded(encoded(row), by_code(left))
     assert read.desired == {audience: one for audience, one in row.desired.items() if audience in left}
     assert read.applied == {audience: one for audience, one in row.applied.items() if audience in left}
     assert (read.attributes, read.consent) == (row.attributes, row.consent)
     assert (read.lead_id, read.looked_up_at) == (row.lead_id, row.looked_up_at)
     assert (read.refusals or None) == (row.refusals or None)
+
+
+@given(row=ROW, begun=st.dictionaries(AUDIENCE, TIME))
+def test_a_row_reads_the_same_again_however_much_of_it_counts(
+    row: LedgerRow, begun: dict[AudienceKey, datetime]
+) -> None:
+    codes = by_code(begun)
+    read = decoded(encoded(row), codes)
+    counts = {one: told for one, told in row.desired.items() if one in begun and told.said.received_at >= begun[one]}
+    assert read.desired == counts
+    assert {one: told._replace(is_sure=False) for one, told in read.applied.items()}.items() <= {
+        one: told._replace(is_sure=False) for one, told in row.applied.items()
+    }.items()
+    trusted = {one for one in row.applied.keys() & begun.keys() if one in counts or one not in row.desired}
+    assert {one: row.applied[one] for one in trusted}.items() <= read.applied.items()
+    assert not any(told.is_sure for one, told in read.applied.items() if one not in trusted)
+    assert decoded(encoded(read), codes) == read
 
 
 @given(row=ROW)

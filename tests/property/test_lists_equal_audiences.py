@@ -167,6 +167,19 @@ class Lists(RuleBasedStateMachine):
         self._send([self._event(key, self._minute(), "y", "complete", {name: (status, self._minute())})])
         self.deliver_all()
 
+    @precondition(lambda self: self.asks)
+    @rule(key=st.sampled_from(PEOPLE), of=st.sampled_from(AUDIENCES), other=st.sampled_from(AUDIENCES))
+    def withdraw(self, key: str, of: str, other: str) -> None:
+        """A member of an audience is put on the list of another by hand, and withdraws consent."""
+        self.tell(key, of, MembershipStatus.REALIZED)
+        leads = sorted(lead.id for lead in self.state.leads.values() if _key(lead) == key)
+        activation = self._active().get(other)
+        if leads and activation is not None and activation.list_id in self.state.lists:
+            self._change_list(lists_oracle.Membership(activation.list_id, leads[0]), is_put=True)
+        self._tick()
+        self._send([self._event(key, self._minute(), "n", "complete", {})])
+        self.at_rest("probe")
+
     @precondition(lambda self: self.posted)
     @rule(data=st.data())
     def send_again(self, data: st.DataObject) -> None:
@@ -213,9 +226,24 @@ class Lists(RuleBasedStateMachine):
             self.world.now += wait
 
     @precondition(lambda self: self.epoch == START)
-    @rule()
-    def expire(self) -> None:
-        """A quarter of a year without an event: of the ledger only what lasts is left."""
+    @rule(
+        off=st.frozensets(st.sampled_from(AUDIENCES)),
+        meanwhile=st.dictionaries(st.tuples(st.sampled_from(PEOPLE), st.sampled_from(AUDIENCES)), STATUSES, max_size=4),
+        on=st.frozensets(st.sampled_from(AUDIENCES)),
+    )
+    def expire(
+        self,
+        off: frozenset[str],
+        meanwhile: dict[tuple[str, str], MembershipStatus],
+        on: frozenset[str],
+    ) -> None:
+        """A quarter of a year without an event: of the ledger only what lasts is left.
+
+        `off`: audiences that were switched off before, so that they are forgotten, and so is what is said `meanwhile`;
+        `on`: those that are switched on again after that, on the lists that they had.
+        """
+        for name in sorted(off & self._active().keys()):
+            self.world.connections.deactivate(self.world.connection.id, audience(name))
         self.world.simulator.clear_faults()
         self._mend_lists(*WhenListMissing)
         self.redrive()
@@ -225,16 +253,25 @@ class Lists(RuleBasedStateMachine):
         self.posted.clear()
         self.done.clear()
         ledger = self.world.ledger
-        for name in [name for name, row in ledger.people.items() if not row.is_lasting]:
-            del ledger.people[name]
+        for expired in [one for one, row in ledger.people.items() if not row.is_lasting]:
+            del ledger.people[expired]
         for marks in (ledger.marks, ledger.failed, ledger.received):
             marks.clear()
         stored = self._stored()
         self.was_active -= {one.id for one in stored.dormant}
         self.oracle.forgets_exits()
-        for of in stored.dormant:
-            self.oracle.forgets(of.id)
-        self.world.connections.stored[stored.connection.id] = replace(stored, dormant=frozenset())
+        for gone in stored.dormant:
+            self.oracle.forgets(gone.id)
+        self.world.connections.stored[stored.connection.id] = replace(stored, dormant={})
+        for (key, of), status in sorted(meanwhile.items()):
+            self.tell(key, of, status)
+        self._drain()
+        for of in set(AUDIENCES) - self.was_active:
+            self.oracle.forgets(of)
+        for name in sorted(on - self._active().keys()):
+            taken = {one.list_id for one in self._activations().values()}
+            last = self.last_lists.get(name)
+            self._activate(name, last if last in self.state.lists and last not in taken else None)
 
     # What operators do
 
@@ -412,7 +449,8 @@ class Lists(RuleBasedStateMachine):
 
     def _check(self, *, is_verified: bool = False) -> None:
         leads = [SeenLead(one.id, _key(one), one.updated_at) for one in self.state.leads.values()]
-        instance = Instance(leads, self._lists(), self._bound())
+        shared = {one.list_id for one in self._active().values() if one.list_id is not None and one.may_hold_others}
+        instance = Instance(leads, self._lists(), self._bound(), shared)
         assert self.oracle.problems(instance, is_verified=is_verified) == []
         if not is_verified:
             self._check_creations(instance)
@@ -555,21 +593,27 @@ class Lists(RuleBasedStateMachine):
         for other in self._lists().keys() - {list_id}:
             self.oracle.moved(name, other)
         self.last_lists[name] = list_id
-        made = Activation(audience(name), name, list_id=list_id, list_name=self._list_name(list_id))
+        if list_id is not None:
+            self.oracle.keeps(list_id)
+        begun_at = stored.dormant.get(audience(name), self.world.now)
+        made = Activation(audience(name), name, list_id=list_id, list_name=self._list_name(list_id), begun_at=begun_at)
         activations = {**stored.activations, made.audience: made}
-        dormant = stored.dormant - {made.audience}
+        dormant = {one: at for one, at in stored.dormant.items() if one != made.audience}
         self.world.connections.stored[stored.connection.id] = replace(stored, activations=activations, dormant=dormant)
         self.was_active.add(name)
 
     def _configure(self, **changes: Any) -> None:
-        stored = self._stored()
+        stored, kept_lists = self._stored(), self._keeps_lists()
         changed = replace(stored, connection=replace(stored.connection, **changes))
         self.world.connections.stored[stored.connection.id] = changed
         if self._keeps_lists():
             for name, activation in self._active().items():
-                if activation.list_id is None:
+                list_id = activation.list_id
+                if list_id is None:
                     list_id = self._new_list()
                     self._change_audience(name, list_id=list_id, list_name=self._list_name(list_id))
+                if not kept_lists:
+                    self.oracle.keeps(list_id)
 
     def _change_audience(self, name: str, **changes: Any) -> None:
         stored = self._stored()

@@ -101,7 +101,7 @@ def test_a_connection_is_read_with_its_activations_and_no_others(stand: Connecti
     active = stand.connections.active("connection-1")
     assert active.connection == connection()
     assert dict(active.activations) == {BOUND.audience: BOUND, BARE.audience: BARE}
-    assert active.dormant == set()
+    assert active.dormant == {}
 
 
 def test_a_deactivated_audience_is_dormant_and_its_list_free(stand: ConnectionsStand) -> None:
@@ -143,6 +143,15 @@ def test_no_delivery_begins_by_what_was_changed_since(stand: ConnectionsStand) -
     assert not stand.connections.begin_delivery("connection-1", 1, START)
     assert not stand.connections.begin_delivery("c-9", 1, START)
     assert stored(stand) == connection(version=2)
+
+
+def test_what_is_discarded_is_delivered_no_more_whoever_read_it_before(stand: ConnectionsStand) -> None:
+    stand.store(connection())
+    assert stand.connections.is_delivered("connection-1")
+    assert not stand.connections.is_delivered("c-9")
+    stand.discard("connection-1")
+    assert not stand.connections.is_delivered("connection-1")
+    assert [stand.connections.begin_delivery("connection-1", version, START) for version in (1, 2)] == [False, False]
 
 
 def test_what_was_read_stays_as_it_was(stand: ConnectionsStand) -> None:

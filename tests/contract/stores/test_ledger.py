@@ -1,7 +1,7 @@
 """What is desired, applied and counted, written together by whoever holds the lease: in memory as in the tables."""
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
@@ -18,6 +18,7 @@ from destination.domain.outcome import ALREADY_DELIVERED, MISSING_DEDUPE_VALUE, 
 from destination.domain.person import Applied, Attributes, ConsentWord, Desired, LedgerRow, Origin, Said
 from destination.domain.run import Run, Tally
 from destination.domain.shard import SHARDS, name_of, shard_of
+from destination.domain.times import EPOCH
 from destination.store.leases import Lease, LeaseLostError, Leases
 from destination.store.ledger import Entry, Ledger, Page, StaleRunError, entries_of
 from destination.store.runs import Runs
@@ -27,6 +28,7 @@ from testing.memory import MemoryLeases, MemoryLedger
 NOW = datetime(2026, 11, 21, 10, tzinfo=UTC)
 UNTIL = NOW + timedelta(minutes=6)
 AFTER = UNTIL + timedelta(seconds=1)
+SECOND = timedelta(seconds=1)
 HOUR = "2026-11-21T10:00Z"
 ADA, BOB = name_of("ada@example.org"), name_of("bob@example.org")
 A, B, C, UNKNOWN = (
@@ -35,7 +37,7 @@ A, B, C, UNKNOWN = (
     AudienceKey("ups", "c"),
     AudienceKey("crm", "a#1"),
 )
-AUDIENCES = [A, B, C]
+AUDIENCES = dict.fromkeys([A, B, C], EPOCH)
 REALIZED, EXITED = MembershipStatus.REALIZED, MembershipStatus.EXITED
 SAID = Said(NOW - timedelta(days=20_000, microseconds=1), NOW + timedelta(microseconds=999_999))
 ROW = LedgerRow(
@@ -65,9 +67,11 @@ class JobLedger(DeliveryLedger, Protocol):
     """With what jobs read of it."""
 
     def rows_by_name(
-        self, connection_id: str, names: Collection[str], audiences: Collection[AudienceKey]
+        self, connection_id: str, names: Collection[str], audiences: Mapping[AudienceKey, datetime]
     ) -> dict[str, LedgerRow]: ...
-    def pages(self, connection_id: str, audiences: Collection[AudienceKey], cursor: str | None = None) -> Page: ...
+    def pages(
+        self, connection_id: str, audiences: Mapping[AudienceKey, datetime], cursor: str | None = None
+    ) -> Page: ...
 
 
 class LedgerStand(Protocol):
@@ -176,8 +180,29 @@ def test_a_row_of_any_kind_reads_as_it_was_written(stand: LedgerStand, lease: Le
 def test_a_row_has_nothing_of_audiences_that_are_not_asked_for(stand: LedgerStand, lease: Lease) -> None:
     row = ROWS["desired and told twice"]
     record(stand, lease, {ADA: row})
-    assert stand.ledger.rows_by_name("c-1", [ADA], [B, UNKNOWN]) == {ADA: LedgerRow(applied={B: row.applied[B]})}
-    assert stand.ledger.rows_by_name("c-1", [ADA], []) == {ADA: LedgerRow()}
+    assert stand.ledger.rows_by_name("c-1", [ADA], dict.fromkeys([B, UNKNOWN], EPOCH)) == {
+        ADA: LedgerRow(applied={B: row.applied[B]})
+    }
+    assert stand.ledger.rows_by_name("c-1", [ADA], {}) == {ADA: LedgerRow()}
+
+
+def test_what_was_desired_before_the_beginning_of_its_audience_counts_for_nothing(
+    stand: LedgerStand, lease: Lease
+) -> None:
+    """Who was put on the list then may be there still; of whoever was taken off nothing is known."""
+    before, since = Desired(REALIZED, Said(NOW, NOW)), Desired(EXITED, Said(SAID.at, NOW + SECOND))
+    told = {A: Applied(1001, (7, 8)), B: Applied(1002, ()), C: Applied(1003, (), is_sure=False)}
+    row = LedgerRow(dict.fromkeys([A, B, C], before), told, lead_id=7)
+    record(stand, lease, {ADA: row, BOB: replace(row, desired={A: since, B: since}, applied={**told, B: told[A]})})
+    begun = dict.fromkeys([A, B, C], NOW + SECOND)
+    rows = {
+        ADA: LedgerRow(applied={A: Applied(1001, (7, 8), is_sure=False)}, lead_id=7),
+        BOB: LedgerRow({A: since, B: since}, {**told, B: told[A]}, lead_id=7),
+    }
+    assert stand.ledger.rows_by_name("c-1", [ADA, BOB], begun) == rows
+    found = dict(stand.ledger.pages("c-1", begun).rows)
+    assert all(rows[name] == one for name, one in found.items())
+    assert stand.ledger.rows_by_name("c-1", [ADA], {**begun, C: NOW})[ADA].desired == {C: before}
 
 
 def test_another_connection_or_shard_knows_nothing_of_it(stand: LedgerStand, lease: Lease) -> None:
@@ -232,7 +257,7 @@ def test_all_rows_are_read_page_by_page(stand: LedgerStand, lease: Lease) -> Non
     found: list[str] = []
     page = Page((), None)
     for _ in range(3 * SHARDS):
-        page = stand.ledger.pages("c-1", [*audiences, *AUDIENCES], page.cursor)
+        page = stand.ledger.pages("c-1", {**dict.fromkeys(audiences, EPOCH), **AUDIENCES}, page.cursor)
         assert all(row == rows[name] for name, row in page.rows)
         found += [name for name, _ in page.rows]
         if page.cursor is None:

@@ -1,10 +1,13 @@
-"""Killed before or after any call to AWS, and asked once more: what was promised holds, and nothing blocks others."""
+"""Killed before or after any call to AWS or Marketo, and asked once more: what was promised holds, and nothing blocks
+others.
+"""
 
 import contextlib
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import count
@@ -17,14 +20,25 @@ from destination.domain.audience import Activation, AudienceKey
 from destination.domain.audit import AuditAction
 from destination.domain.connection import Connection, Status, SyncType
 from destination.domain.credentials import ClientCredentials
+from destination.domain.event import MembershipStatus
+from destination.domain.person import Applied, Desired, LedgerRow, Said
+from destination.domain.shard import SHARDS, name_of
 from destination.domain.verification import VerificationStatus
 from destination.monitoring.attempts import Attempts
+from destination.monitoring.retirement import RetireConnections
 from destination.monitoring.verifications import ScheduleVerifications
+from destination.queue import EventQueue
 from destination.store.errors import NotFoundError
-from testing.crashes import CrashError, Life, mortal_clients
+from destination.store.ledger import entries_of
+from marketo_simulator.adapter import SimulatorAdapter
+from testing.crashes import CrashError, Life, MortalAdapter, mortal_clients
+from testing.filling import Clock
 from testing.use_cases import AUDIENCE, CREDENTIALS, DRAFT, NOW, Plane, use_cases
 
 OTHERS = ClientCredentials("client", "other")
+MUNCHKIN = DRAFT.munchkin_id
+LATER = NOW + timedelta(minutes=2)
+"""When the lease of somebody who died is over."""
 CHANGES = {
     AuditAction.CHANGE_CONNECTION,
     AuditAction.ENABLE_CONNECTION,
@@ -42,6 +56,18 @@ def all_of(plane: Plane) -> list[Connection]:
 def audited(plane: Plane, connection_id: str) -> Counter[AuditAction]:
     records = plane.connections.record.audit.page(connection_id, None, None, None, 100).records
     return Counter(one.action for one in records)
+
+
+@contextmanager
+def mortal(plane: Plane, moments: int) -> Iterator[None]:
+    """While the block runs, each call to AWS and to Marketo is an effect of a worker that has so much life."""
+    life = Life(moments)
+    plane.http.mount("https://", MortalAdapter(plane.marketo, life))
+    try:
+        with mortal_clients(life, plane.dynamodb, plane.secrets, plane.sqs):
+            yield
+    finally:
+        plane.http.mount("https://", SimulatorAdapter(plane.marketo))
 
 
 def secrets(plane: Plane) -> list[str]:
@@ -75,7 +101,7 @@ class Story:
     act: Callable[[Plane, str], Any]
     promised: Callable[[Plane, str, Any], None]
     calls: int
-    """How many calls to AWS it takes at least, so that a harness that kills nobody shows."""
+    """How many calls it takes at least, so that a harness that kills nobody shows."""
 
 
 def without_credentials(plane: Plane) -> str:
@@ -201,6 +227,79 @@ def assert_filled_or_due(plane: Plane, connection_id: str, _: Any) -> None:
     assert_goes_on(plane, connection_id, _)
 
 
+def items(plane: Plane, table: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = plane.dynamodb.scan(TableName=table)["Items"]
+    return found
+
+
+def with_members(plane: Plane) -> str:
+    """Two people were put on its list by deliveries, and lead 3 by hand."""
+    connection_id = verifiable(plane)
+    plane.delivering.begin_delivery(connection_id, plane.connections.get(connection_id).version, NOW)
+    plane.marketo.seed({"leads": [{"id": one, "email": f"p{one}@example.org"} for one in (1, 2, 3)]})
+    list_id = plane.audiences.get(connection_id, AUDIENCE).list_id or 0
+    plane.marketo.state.lists[list_id].members.update({1, 2, 3})
+    wanted = {AUDIENCE: Desired(MembershipStatus.REALIZED, Said(NOW, NOW))}
+    rows = {name_of(f"p{one}"): LedgerRow(wanted, {AUDIENCE: Applied(list_id, (one,))}, lead_id=one) for one in (1, 2)}
+    removal = plane.connections.removal
+    lease = removal.leases.acquire(MUNCHKIN, NOW, NOW + timedelta(minutes=1))
+    assert lease is not None
+    removal.leases.enter(lease, range(SHARDS))
+    for entry in entries_of(rows):
+        removal.ledger.record(connection_id, entry, lease, NOW)
+    removal.leases.release(lease, lease.pace, lease.pause)
+    return connection_id
+
+
+def deactivate(plane: Plane, connection_id: str, *, empty: bool = False) -> None:
+    with contextlib.suppress(NotFoundError):
+        plane.audiences.deactivate(connection_id, AUDIENCE, empty=empty)
+
+
+def assert_dormant(plane: Plane, connection_id: str, _: Any) -> None:
+    """It is remembered, and its list is free."""
+    active = plane.delivering.active(connection_id)
+    assert (set(active.dormant), active.activations) == ({AUDIENCE}, {})
+    assert audited(plane, connection_id)[AuditAction.DEACTIVATE_AUDIENCE] == 1
+    assert [one for one in items(plane, "ConnectionsTable") if one["sk"]["S"].startswith("list#")] == []
+
+
+def assert_emptied(plane: Plane, connection_id: str, _: Any) -> None:
+    assert_dormant(plane, connection_id, _)
+    [members] = [one["members"] for one in plane.marketo.dump()["lists"]]
+    assert members == [3]
+    known = plane.delivering.active(connection_id).known
+    page = plane.connections.removal.ledger.pages(connection_id, known)
+    rows = dict(page.rows)
+    while page.cursor is not None:
+        page = plane.connections.removal.ledger.pages(connection_id, known, page.cursor)
+        rows |= dict(page.rows)
+    assert [row.applied[AUDIENCE].leads for row in rows.values()] == [(), ()]
+
+
+def leaving(plane: Plane) -> str:
+    """It is discarded, and the call ended before it was gone."""
+    connection_id = with_members(plane)
+    plane.connections.delete(connection_id)
+    plane.connections.connections.discard(connection_id)
+    return connection_id
+
+
+def retire(plane: Plane, _: str) -> None:
+    """What the monitor does with connections at their end."""
+    queue = EventQueue(plane.sqs, plane.verifications.queue.url)
+    retirement = RetireConnections(plane.connections.connections, queue, plane.connections.removal)
+    done = list(retirement(NOW + timedelta(minutes=10), lambda: True))
+    assert [one for one in done if one.cause is not None] == []
+
+
+def assert_retired(plane: Plane, connection_id: str, _: Any) -> None:
+    """Nothing of it is left, and the instance is free for others."""
+    assert_gone(plane, connection_id, _)
+    assert [one for one in items(plane, "LedgerTable") if one["pk"]["S"].startswith(connection_id)] == []
+    assert plane.connections.removal.leases.acquire(MUNCHKIN, LATER, LATER + timedelta(minutes=1)) is not None
+
+
 def without_lists(plane: Plane) -> str:
     """Its audience has kept a list, and one that is new has none."""
     connection_id = verifiable(plane)
@@ -223,6 +322,11 @@ STORIES = {
         assert_filled_or_due,
         8,
     ),
+    "deactivate": Story(verifiable, deactivate, assert_dormant, 4),
+    "deactivate and empty": Story(
+        with_members, lambda plane, one: deactivate(plane, one, empty=True), assert_emptied, 20
+    ),
+    "retire what is discarded": Story(leaving, retire, assert_retired, 20),
     "come to keep lists": Story(
         without_lists, lambda plane, one: change(plane, one, sync_type=SyncType.AUDIENCE_ONLY), assert_all_due, 8
     ),
@@ -269,24 +373,30 @@ STORIES = {
 }
 
 
+def dies(story: Story, moments: int) -> bool:
+    """Whether a worker dies that has so much life; either way what was promised holds in the end."""
+    clock = Clock()
+    with use_cases(lambda: clock.now) as plane:
+        connection_id = story.before(plane)
+        died = False
+        answer = None
+        with mortal(plane, moments):
+            try:
+                answer = story.act(plane, connection_id)
+            except CrashError:
+                died = True
+        assert_whole(plane)
+        if died:
+            clock.now = LATER
+            answer = story.act(plane, connection_id)
+            assert_whole(plane)
+        story.promised(plane, connection_id, answer)
+    return died
+
+
 @pytest.mark.parametrize("name", STORIES)
 def test_what_is_promised_holds_after_a_crash_at_any_call(name: str) -> None:
+    """Before any call, that is: who dies after one leaves what they leave who die before the next."""
     story = STORIES[name]
-    for moments in count():
-        with use_cases() as plane:
-            connection_id = story.before(plane)
-            died = False
-            answer = None
-            with mortal_clients(Life(moments), plane.dynamodb, plane.secrets, plane.sqs):
-                try:
-                    answer = story.act(plane, connection_id)
-                except CrashError:
-                    died = True
-            assert_whole(plane)
-            if died:
-                answer = story.act(plane, connection_id)
-                assert_whole(plane)
-            story.promised(plane, connection_id, answer)
-        if not died:
-            break
+    moments = next(moments for moments in count(step=2) if not dies(story, moments))
     assert moments >= 2 * story.calls

@@ -93,6 +93,28 @@ def test_what_was_said_while_an_audience_was_off_counts_when_it_comes_back_to_it
     assert done.status is VerificationStatus.COMPLETED
 
 
+@pytest.mark.parametrize("list_name", ["a", "new"])
+def test_an_audience_that_was_off_for_long_is_filled_with_nobody_who_may_have_left_meanwhile(
+    world: Whole, list_name: str
+) -> None:
+    world.make(WANTED, Activation(A, "a"), Activation(B, "b"))
+    world.join("a", ADA, BEN, CAM)
+    world.plane.audiences.deactivate(world.id, A)
+    world.clock.sleep(timedelta(days=91).total_seconds())
+    world.expire()
+    world.leave("a", ADA)
+    began = world.clock.now
+    world.plane.audiences.activate(world.id, Activation(A, list_name))
+    assert world.activation().begun_at == began
+    world.join("b", BEN)
+    world.carry_out()
+    before = [ADA, BEN, CAM] if list_name == "a" else []
+    assert world.members(list_name) == before
+    world.join("a", BEN)
+    world.leave("a", CAM)
+    assert world.members(list_name) == ([ADA, BEN] if list_name == "a" else [BEN])
+
+
 def test_a_fill_puts_nobody_off_who_was_put_on_by_others(world: Whole) -> None:
     world.make()
     world.join("a", ADA)

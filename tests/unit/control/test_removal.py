@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 
 from destination.control.removal import Removal
+from destination.domain.audience import Activation
 from destination.domain.connection import ActiveConnection, Status
 from destination.monitoring.retirement import RetireConnections, Retirement
 from destination.queue import EventQueue
 from destination.store.errors import NotFoundError
-from testing.filling import WANTED, Whole, whole
+from testing.filling import WANTED, A, Whole, whole
 
 ADA = "ada@example.org"
 MANY = [f"p{number}@example.org" for number in range(30)]
@@ -128,6 +129,49 @@ def test_a_delivery_that_waits_for_its_turn_writes_nothing_of_what_was_erased(wo
     world.plane.delivering.active = read_before_it_went  # type: ignore[method-assign]
     world.join("a", ADA)
     assert (known(world), is_there(world)) == (0, False)
+
+
+def test_a_delivery_that_is_inside_its_turn_when_the_connection_goes_ends_and_leaves_nothing(world: Whole) -> None:
+    is_delivered, gone = world.plane.delivering.is_delivered, list[bool]()
+
+    def then_discarded(connection_id: str) -> bool:
+        answer = is_delivered(connection_id)
+        gone.append(world.plane.connections.delete(connection_id, discard=True) is None)
+        return answer
+
+    world.plane.delivering.is_delivered = then_discarded  # type: ignore[method-assign]
+    world.join("a", ADA)
+    assert gone == [False], "the delivery holds the lease"
+    assert ADA in world.members()
+    assert retire(world) == [Retirement(world.id, is_gone=True)]
+    assert (known(world), is_there(world)) == (0, False)
+
+
+def test_a_removal_holds_up_no_other_connection_of_the_instance(world: Whole) -> None:
+    gone, other = world.id, replace(world, id="", numbers=world.numbers)
+    other.make(replace(WANTED, name="Another"), Activation(A, "other"))
+    assert world.plane.connections.delete(gone, discard=True) is None
+    began = world.clock.now
+    report = other.join("a", ADA)
+    assert (report.requeued, world.members("other")) == ((), [ADA])
+    assert world.clock.now - began < timedelta(seconds=10)
+
+
+def test_what_was_discarded_is_a_dead_letter_once_it_is_read_anew(world: Whole) -> None:
+    read = world.plane.delivering.active(world.id)
+    active = world.plane.delivering.active
+
+    def read_before(connection_id: str) -> ActiveConnection:
+        assert connection_id == world.id
+        return read
+
+    world.plane.delivering.active = read_before  # type: ignore[method-assign]
+    world.plane.connections.delete(world.id, discard=True)
+    assert len(world.join("a", ADA).requeued) == 1
+    assert ADA not in world.members()
+    world.plane.delivering.active = active  # type: ignore[method-assign]
+    report = world.deliver()
+    assert ([one.code for one in report.refused.values()], report.requeued) == (["UNKNOWN_CONNECTION"], ())
 
 
 def test_what_is_discarded_later_is_delivered_no_more(world: Whole) -> None:

@@ -157,7 +157,7 @@ class Watched:
     entries: list[Entry] = field(default_factory=list)
 
     def rows(
-        self, connection_id: str, keys: Collection[str], audiences: Collection[AudienceKey]
+        self, connection_id: str, keys: Collection[str], audiences: Mapping[AudienceKey, datetime]
     ) -> dict[str, LedgerRow]:
         return self.ledger.rows(connection_id, keys, audiences)
 

@@ -196,6 +196,18 @@ def test_a_withdrawal_by_somebody_unknown_is_looked_up_once_where_others_may_hav
     assert (len(world.calls()), lookups(world)) == (calls, 1)
 
 
+def test_a_withdrawal_takes_whoever_is_known_off_a_list_where_others_put_them() -> None:
+    world = asking(may_hold_others=True)
+    world.deliver(yes(("a", REALIZED)))
+    world.simulator.state.lists[1002].members.add(7)
+    world.deliver(no(minute=1))
+    assert lists(world) == ([], [])
+    assert changes(world)["removed"] == 2
+    calls = len(world.calls())
+    world.deliver(no(minute=2))
+    assert len(world.calls()) == calls
+
+
 def test_who_is_nobody_is_looked_up_once_for_a_withdrawal() -> None:
     world = World(connection(consent=RULE))
     for minute in range(3):

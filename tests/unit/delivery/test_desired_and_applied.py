@@ -111,6 +111,40 @@ def test_a_retry_of_an_event_with_an_id_says_nothing_newer(status: MembershipSta
     assert world.members("a") == ([7] if status is REALIZED else [])
 
 
+@pytest.mark.parametrize("status", [REALIZED, EXITED])
+def test_a_retry_of_an_event_that_was_ignored_says_nothing_newer(status: MembershipStatus) -> None:
+    world = World(leads=[{"id": 7, "email": ADA}])
+    other = EXITED if status is REALIZED else REALIZED
+    first, second = (replace(event(ADA, ("a", one)), id=f"evt-{one}") for one in (status, other))
+    world.deactivate("a")
+    sent_again(world, first, second, first)
+    assert world.ledger.total(world.connection.id).counts["ignored"] == 3
+    world.activate("a")
+    later(world, ADA, ("b", REALIZED))
+    assert world.members("a") == ([7] if other is REALIZED else [])
+
+
+@pytest.mark.parametrize("word", ["y", "n"])
+def test_a_retry_of_a_word_on_consent_that_was_ignored_says_nothing_newer(word: str) -> None:
+    world = World(
+        connection(consent=Consent("consent", ("y",))), leads=[{"id": 7, "email": ADA}], may_hold_others=False
+    )
+    other = "n" if word == "y" else "y"
+    first, second = (replace(event(ADA, consent=one), id=f"evt-{one}") for one in (word, other))
+    sent_again(world, first, second, first)
+    assert world.ledger.total(world.connection.id).counts["ignored"] == 2, "a withdrawal concerns whoever is known"
+    row = world.ledger.row(world.connection.id, ADA)
+    assert row is not None
+    assert row.consent is not None
+    assert row.consent.is_given == (other == "y")
+
+
+def test_of_an_event_of_which_nothing_is_remembered_no_receipt_is() -> None:
+    world = World(leads=[{"id": 7, "email": ADA}])
+    sent_again(world, replace(event(ADA, ("unknown", REALIZED)), id="evt-1"))
+    assert world.ledger.received == {}
+
+
 @pytest.mark.parametrize("together", [False, True], ids=["two bodies", "one body"])
 @pytest.mark.parametrize("last", [REALIZED, EXITED])
 def test_of_equal_times_the_one_received_later_wins(last: MembershipStatus, *, together: bool) -> None:
@@ -297,6 +331,69 @@ def test_what_happened_while_an_audience_was_not_activated_counts(lead_cache: ti
     [carl] = world.leads_by_email(CARL)
     assert world.members("a") == sorted([8, carl["id"]])
     assert_balanced(world)
+
+
+def away(world: World, name: str, days: int = 91) -> None:
+    """The audience is deactivated, for so long that it is forgotten."""
+    world.deactivate(name)
+    world.now += timedelta(days=days)
+    world.forget(name)
+
+
+def test_an_audience_that_was_deactivated_for_long_begins_anew() -> None:
+    """Who left meanwhile is not put on another list of it, whatever their row says, and who says so again is."""
+    world = with_lists("new", leads=[{"id": 7, "email": ADA}, {"id": 8, "email": BOB}])
+    world.deliver(event(ADA, ("a", REALIZED)), event(BOB, ("a", REALIZED), ("b", REALIZED)))
+    away(world, "a")
+    later(world, ADA, ("a", EXITED))
+    world.activate("a", list_id=1003, list_name="new")
+    later(world, ADA, company="New")
+    later(world, BOB, company="New")  # It is written anew, with what it said before.
+    later(world, BOB, company="Newer")
+    assert world.members("new") == []
+    later(world, BOB, ("a", REALIZED))
+    assert (world.members("new"), world.members("b")) == ([8], [8])
+    assert_balanced(world)
+
+
+def test_an_audience_that_begins_anew_on_its_list_takes_nobody_off_it_by_guess() -> None:
+    world = World(leads=[{"id": 7, "email": ADA}, {"id": 8, "email": BOB}, {"id": 9, "email": CARL}])
+    world.deliver(*(event(one, ("a", REALIZED), ("b", REALIZED)) for one in (ADA, BOB, CARL)))
+    away(world, "a")
+    world.simulator.state.lists[1001].members.discard(7)  # Another audience had the list.
+    world.activate("a")
+    for one in (ADA, BOB, CARL):
+        later(world, one, company="New")
+    assert world.members("a") == [8, 9]
+    later(world, ADA, ("a", REALIZED))
+    later(world, BOB, ("a", EXITED))
+    assert world.members("a") == [7, 9]
+    assert_balanced(world)
+
+
+def test_who_is_another_lead_when_the_audience_begins_anew_leaves_by_the_lead_of_before() -> None:
+    world = World(leads=[{"id": 7, "email": ADA}])
+    world.deliver(event(ADA, ("a", REALIZED)))
+    away(world, "a")
+    world.activate("a")
+    world.simulator.seed({"leads": [{"id": 8, "email": ADA}]})
+    edit(world, 8, company="New")
+    later(world, ADA, ("a", REALIZED))
+    assert world.members("a") == [8]
+
+
+@pytest.mark.parametrize("last", [REALIZED, EXITED])
+def test_what_waited_while_its_audience_was_activated_counts_from_then_on(last: MembershipStatus) -> None:
+    world = World(leads=[{"id": 7, "email": ADA}])
+    world.deactivate("a")
+    world.forget("a")
+    world.post(event(ADA, ("a", REALIZED)), event(ADA, ("a", last)))
+    world.now += MINUTE
+    world.activate("a")
+    world.deliver()
+    for _ in range(2):
+        assert world.members("a") == ([7] if last is REALIZED else [])
+        later(world, ADA, company="New")
 
 
 def test_an_older_entry_does_not_overtake_an_exit_that_came_while_the_audience_was_not_activated() -> None:

@@ -1,8 +1,8 @@
 """Trouble that is not Marketo's: AWS refuses, dead letters cannot be stored, a message waits for long."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from botocore.exceptions import ClientError
@@ -36,7 +36,7 @@ def test_what_aws_refuses_for_one_instance_leaves_the_others_alone(monkeypatch: 
     rows = world.ledger.rows
 
     def throttled(
-        connection_id: str, keys: Collection[str], audiences: Collection[AudienceKey]
+        connection_id: str, keys: Collection[str], audiences: Mapping[AudienceKey, datetime]
     ) -> dict[str, LedgerRow]:
         if connection_id == other.id:
             raise THROTTLED

@@ -1,8 +1,8 @@
 """Verifications against the simulator: drift of every kind is found, and repaired where it is asked for."""
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import count
 from typing import Any
 
@@ -164,7 +164,7 @@ class SlowLedger(MemoryLedger):
     take_time: Callable[[], None] = lambda: None
     read: list[str | None] = field(default_factory=list)
 
-    def pages(self, connection_id: str, audiences: Collection[AudienceKey], cursor: str | None = None) -> Page:
+    def pages(self, connection_id: str, audiences: Mapping[AudienceKey, datetime], cursor: str | None = None) -> Page:
         self.take_time()
         self.read.append(cursor)
         return super().pages(connection_id, audiences, cursor)
@@ -461,6 +461,23 @@ def test_outside_its_schedule_nothing_is_expected_of_an_audience() -> None:
     check = verified(world, repair=ALL)
     assert (check.expected, check.in_doubt, differences(check)) == (0, 3, {})
     assert world.members("a") == [1, 2]
+
+
+@pytest.mark.parametrize("repair", [NOTHING, ALL])
+def test_of_whom_nothing_is_known_since_the_audience_began_anew_it_is_in_doubt_whether_they_are_members(
+    repair: frozenset[Repair],
+) -> None:
+    world = delivered(3)
+    world.deactivate("a")
+    world.now += timedelta(days=91)
+    world.forget("a")
+    world.simulator.state.lists[A].members.discard(1)
+    world.activate("a")
+    world.deliver(event(address(2), ("a", REALIZED), at=world.now))
+    members = world.members("a")
+    for check in (verified(world, repair=repair), verified_again(world, repair=repair)):
+        assert (differences(check), check.in_doubt, check.expected) == ({}, 2, 1)
+        assert world.members("a") == members
 
 
 def test_nobody_genuine_is_foreign_however_long_ago_the_last_event_was() -> None:

@@ -123,9 +123,19 @@ def test_a_stranger_is_looked_up_and_taken_off_lists_that_may_hold_others(before
     assert not looks_up(withdrawing(*left("b")), before, OURS)
 
 
-def test_who_is_known_was_put_on_no_list_that_the_ledger_does_not_name() -> None:
-    assert not looks_up(withdrawing(), known(), SHARED)
-    assert planned(withdrawing(), None, known(), SHARED).remove == {A: (7,)}
+def test_who_is_known_was_put_by_others_perhaps_on_a_list_that_the_ledger_says_nothing_of() -> None:
+    """Of `b` it says that the person was taken off, of `c` nothing."""
+    assert looks_up(withdrawing(), known(), SHARED)
+    assert planned(withdrawing(), SEVERAL, known(), SHARED).remove == {A: (7, 5), C: (5,)}
+    assert planned(withdrawing(), [], known(), SHARED).remove == {A: (7,)}
+    after = known(consent=WITHDRAWN, applied={**on("a"), **on("b")})
+    assert not looks_up(withdrawing(at=5), after, SHARED), "it was looked up, and nobody was found"
+    assert planned(withdrawing(at=5), None, after, SHARED).remove == {}
+
+
+def test_who_is_known_was_put_on_none_of_our_lists_that_the_ledger_does_not_name() -> None:
+    assert not looks_up(withdrawing(), known(applied=on("a", 7)), OURS)
+    assert planned(withdrawing(), None, known(applied=on("a", 7)), OURS).remove == {A: (7,)}
 
 
 @pytest.mark.parametrize("applied", [{}, on("b")], ids=["nobody was found", "taken off"])
@@ -199,6 +209,17 @@ def test_a_list_that_does_not_let_go_fails_the_withdrawal_and_is_tried_again() -
     assert one.row is not None
     assert one.row.applied == {**on("a"), **on("b", 7)}
     assert planned(withdrawing(at=5), None, one.row).remove == {B: (7,)}
+
+
+def test_a_list_of_others_that_does_not_let_go_is_tried_again() -> None:
+    before = known(applied={**on("a"), **on("b")})
+    plan = planned(withdrawing(), [lead()], before, SHARED)
+    assert plan.remove == {C: (7,)}
+    one = settled(plan, before, {C: [Answer(7, "1003")]})
+    assert one.outcome.reason == rejected("1003")
+    assert one.row is not None
+    assert looks_up(withdrawing(), one.row, SHARED)
+    assert planned(withdrawing(), [lead()], one.row, SHARED).remove == {C: (7,)}
 
 
 def test_a_withdrawal_that_is_carried_out_in_part_is_in_doubt_for_the_rest() -> None:

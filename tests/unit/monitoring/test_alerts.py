@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import count
+from typing import Any
 
 import pytest
 
@@ -12,12 +14,14 @@ from destination.domain.pace import DayCount
 from destination.monitoring.alerts import EvaluateAlerts
 from destination.monitoring.attempts import Attempts
 from destination.notify import NotToldError
+from testing.crashes import CrashError, Life, Mortal
 from testing.memory import MemoryAlerts, MemoryConnections, MemoryRuns
 from testing.notify import MemoryBus, MemoryTopic
 from testing.world import connection
 
 NOW = datetime(2026, 11, 21, 11, 5, tzinfo=UTC)
 BLOCKED = (Subscription(Alert.CONNECTION_BLOCKED),)
+IMMORTAL = Life()
 
 
 @dataclass
@@ -33,14 +37,18 @@ class Watched:
     def store(self, status: Status, *alerts: Subscription) -> None:
         self.connections.stored["c-1"] = ActiveConnection(connection(id="c-1", status=status, alerts=alerts), {})
 
-    def wake(self, now: datetime = NOW, day_count: Callable[[str], DayCount | None] = lambda _: None) -> int:
+    def wake(
+        self,
+        now: datetime = NOW,
+        day_count: Callable[[str], DayCount | None] = lambda _: None,
+        life: Life = IMMORTAL,
+    ) -> int:
         """Evaluate all; how many changes were told. `day_count` is asked after the states were read."""
+        used: dict[str, Any] = {name: Mortal(getattr(self, name), life) for name in ("alerts", "bus", "topic")}
         evaluate = EvaluateAlerts(
             connections=self.connections,
             runs=MemoryRuns(),
-            alerts=self.alerts,
-            bus=self.bus,
-            topic=self.topic,
+            **used,
             day_count=day_count,
             dead_letters=lambda: 0,
             is_drained=lambda: True,
@@ -97,3 +105,26 @@ def test_a_change_that_was_not_told_is_told_before_the_next_one_is_made(watched:
         (AlertStatus.TRIGGERED, NOW),
         (AlertStatus.RESOLVED, later[1]),
     ]
+
+
+def test_a_monitor_that_dies_at_any_moment_loses_no_change_and_makes_none_twice() -> None:
+    """People may be told twice of the change that it died with."""
+    for moments in count():
+        watched, life, died = Watched(), Life(moments), False
+        for hour, status in enumerate([Status.BLOCKED, Status.ENABLED]):
+            watched.store(status, *BLOCKED)
+            now = NOW + hour * timedelta(hours=1)
+            try:
+                watched.wake(now, life=life)
+            except CrashError:
+                died, life.moments = True, None
+            for again in (1, 2):
+                watched.wake(now + again * timedelta(minutes=5))
+        assert [state.status for _, state in watched.alerts.changes] == [AlertStatus.TRIGGERED, AlertStatus.RESOLVED]
+        for told in (watched.topic.told, watched.bus.told):
+            statuses = [one.detail["status"] for one in told]
+            assert list(dict.fromkeys(statuses)) == ["triggered", "resolved"]
+            assert len(statuses) <= 2 + died
+        if not died:
+            break
+    assert moments >= 20

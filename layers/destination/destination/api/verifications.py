@@ -54,8 +54,9 @@ class AudienceCheckOut(Representation):
     `missing` were put on the list and are not on it. `leavers` left the audience and are on it. `waiting` are in the
     audience and were never put on, though their lead is known; `unapplied` counts those whose lead is not, by the
     reason: they wait for their next event, as do those who are `gone`, whose lead Marketo no longer has. `foreign` are
-    on the list and not known here. People are `in_doubt` outside the audience's start and end, and count as none of
-    these. `code`: why they were not compared: Marketo's, or LIST_CHANGED if the audience has another list now, or none.
+    on the list and not known here. People are `in_doubt` outside the audience's start and end, or where no event has
+    named them since the audience began anew, and count as none of these. `code`: why they were not compared: Marketo's,
+    or LIST_CHANGED if the audience has another list now, or none.
     """
 
     id: str

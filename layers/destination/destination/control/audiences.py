@@ -199,7 +199,7 @@ class ManageAudiences:
         changes = differences(present, activation)
         if present is not None and not changes:
             return present, False
-        activation = self._due(connection, present, activation)
+        activation = self._due(connection, present, replace(activation, begun_at=self.clock()))
         record = self.record(AuditAction.ACTIVATE_AUDIENCE, connection_id, changes, activation.audience)
         stored = self.lists.store(connection_id, activation, present, record)
         self._fill(connection_id, stored)

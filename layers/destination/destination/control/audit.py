@@ -27,6 +27,7 @@ _NOT_CONFIGURED: Final = frozenset(
         "blocked_cause",
         "deleting_since",
         "waiting",
+        "begun_at",
         "credentials_version",
         "delivered_at",
         "is_discarded",

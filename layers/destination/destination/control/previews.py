@@ -57,7 +57,7 @@ class Ledger(Protocol):
     """What was delivered."""
 
     def rows(
-        self, connection_id: str, keys: Collection[str], audiences: Collection[AudienceKey]
+        self, connection_id: str, keys: Collection[str], audiences: Mapping[AudienceKey, datetime]
     ) -> dict[str, LedgerRow]: ...
 
 

@@ -18,8 +18,8 @@ from destination.store.leases import LeaseLostError, Leases
 from destination.store.ledger import Ledger
 from destination.store.secrets import Credentials, TokenSecret
 
-LEASE: Final = timedelta(seconds=90)
-"""Longer than a delivery waits for its turn that read the connection before it was discarded, and than one call."""
+LEASE: Final = timedelta(seconds=30)
+"""Longer than it takes to enter all shards, which is what the lease is held for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,22 +53,30 @@ class Removal:
         return True
 
     def _erase(self, connection: Connection) -> bool:
-        """Whether nothing of it is left in the ledger.
-
-        Of one that is discarded a delivery may be under way, or waiting for its turn, and would write rows that nobody
-        erases. So the instance's lease is taken, and not given back: it ends by itself when those who waited for it
-        have given up.
-        """
+        """Whether nothing of it is left in the ledger."""
         until = self.clock() + self.time
-        if connection.is_discarded and connection.delivered_at is not None:
-            lease = self.leases.acquire(connection.munchkin_id, self.clock(), self.clock() + LEASE)
-            if lease is None:
-                return False
-            try:
-                self.leases.enter(lease, range(SHARDS))
-            except LeaseLostError:
-                return False
+        if connection.is_discarded and connection.delivered_at is not None and not self._ends_deliveries(connection):
+            return False
         while self.clock() < until:
             if self.ledger.erase(connection.id):
                 return True
         return False
+
+    def _ends_deliveries(self, connection: Connection) -> bool:
+        """Whether no delivery goes on that began before the connection was discarded: it would write rows that nobody
+        erases.
+
+        One that is under way holds the instance's lease. Of one that held it before and is frozen nothing is written
+        any more, once all shards are entered. Whoever has the lease after us looks first whether the connection is
+        still delivered, so that we need not keep it.
+        """
+        lease = self.leases.acquire(connection.munchkin_id, self.clock(), self.clock() + LEASE)
+        if lease is None:
+            return False
+        try:
+            self.leases.enter(lease, range(SHARDS))
+        except LeaseLostError:
+            return False
+        finally:
+            self.leases.release(lease, lease.pace, lease.pause)
+        return True

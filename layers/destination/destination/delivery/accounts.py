@@ -17,7 +17,7 @@ from itertools import chain, repeat
 from typing import Final, Protocol, TypeVar
 
 from destination.delivery.open_message import OpenMessage, holder, receipts, uncounted, units_of
-from destination.delivery.postings import Posting, batches, of_ignored, of_person, of_progress
+from destination.delivery.postings import Posting, batches, of_ignored, of_ignored_unit, of_person, of_progress
 from destination.domain.audience import AudienceKey
 from destination.domain.failure import Failure
 from destination.domain.mapping import Mapper
@@ -46,7 +46,7 @@ class Ledger(Protocol):
     """What is desired, applied and counted."""
 
     def rows(
-        self, connection_id: str, keys: Collection[str], audiences: Collection[AudienceKey]
+        self, connection_id: str, keys: Collection[str], audiences: Mapping[AudienceKey, datetime]
     ) -> dict[str, LedgerRow]: ...
     def counted(
         self, connection_id: str, envelopes: Collection[tuple[int, str]]
@@ -97,7 +97,7 @@ class Accounts:
             self.enter(self.lease, new)
             self._entered |= new
 
-    def rows(self, keys: Collection[str], audiences: Collection[AudienceKey]) -> dict[str, LedgerRow]:
+    def rows(self, keys: Collection[str], audiences: Mapping[AudienceKey, datetime]) -> dict[str, LedgerRow]:
         """The rows of these persons, in shards that are fenced. Raises LeaseLostError."""
         self.enter_shards(shard_of(name_of(key)) for key in keys)
         return self.ledger.rows(self.connection_id, keys, audiences)
@@ -171,7 +171,7 @@ class Accounts:
         postings = [
             *map(of_progress, progress),
             *(part for one in lettered for part in of_person(one, before, self._tally_of)),
-            *(of_ignored(shard_of_unit(unit), [unit.origin], before) for unit in ignored if unit.key not in waiting),
+            *(of_ignored_unit(unit, before) for unit in ignored if unit.key not in waiting),
             *(
                 of_ignored(shard_of_envelope(one.envelope.id), left, before)
                 for one in self.open_messages

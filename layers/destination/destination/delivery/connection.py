@@ -68,6 +68,7 @@ class Connections(Protocol):
     def rename_audience(
         self, connection_id: str, audience: AudienceKey, before: str, name: str, list_name: str | None, at: datetime
     ) -> None: ...
+    def is_delivered(self, connection_id: str) -> bool: ...
     def begin_delivery(self, connection_id: str, version: int, at: datetime) -> bool: ...
     def block(self, connection_id: str, cause: str) -> None: ...
     def unblock(self, connection_id: str) -> None: ...
@@ -160,6 +161,9 @@ class DeliverConnection:
     ) -> Iterator[Requeue]:
         """Deliver events, then carry verifications on; gives what is to be requeued by itself."""
         target = open_messages[0].target
+        if not self.connections.is_delivered(target.connection.id):  # Its ledger may be erased by now.
+            yield from (Requeue(one, timedelta(0), "the connection was discarded") for one in open_messages)
+            return
         calls_before = marketo.calls
         events = [open_message for open_message in open_messages if open_message.envelope.verification is None]
         if events and not self._begins(target.connection):

@@ -97,6 +97,13 @@ def of_ignored(shard: int, origins: Sequence[Origin], before: Mapping[Origin, Fa
     )
 
 
+def of_ignored_unit(unit: Unit, before: Mapping[Origin, Failure]) -> Posting:
+    """Of a unit of somebody; where something of it is remembered all the same, when it was received first is too."""
+    posting = of_ignored(shard_of_unit(unit), [unit.origin], before)
+    is_remembered = bool(unit.dormant) or unit.consents is not None
+    return replace(posting, receipts=_receipts([unit])) if is_remembered and unit.event_id is not None else posting
+
+
 def of_person(
     settled: Settled, before: Mapping[Origin, Failure], tally_of: Callable[[Settled], Tally]
 ) -> list[Posting]:

@@ -5,6 +5,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final, NamedTuple
 
+from destination.domain.times import EPOCH
+
 DEFAULT_NAMESPACE = "ups"
 """The namespace of audiences built by Experience Platform's own Segmentation Service."""
 
@@ -42,8 +44,9 @@ class Activation:
     `may_hold_others`: whether others may have put people on the list, as it was there before the audience was
     activated. `fill_at`: from when on the list is to be filled with those whom the ledger knows (None: it is not).
     `named_at`: when it got its name (None: at the beginning); what was said of its name before that is old.
-    `emptied_to`: how far it was emptied, if it is to be deactivated empty. `version`: grows with every change by an
-    operator; 0 as long as it is not stored.
+    `emptied_to`: how far it was emptied, if it is to be deactivated empty. `begun_at`: its beginning, since which the
+    connection has been told of the audience without a gap. `version`: grows with every change by an operator; 0 as long
+    as it is not stored.
     """
 
     audience: AudienceKey
@@ -60,6 +63,7 @@ class Activation:
     fill_at: datetime | None = None
     emptied_to: EmptiedTo | None = None
     named_at: datetime | None = None
+    begun_at: datetime = EPOCH
     version: int = 0
 
     def is_scheduled(self, at: datetime) -> bool:

@@ -226,17 +226,20 @@ class Connection:
 class ActiveConnection:
     """A connection with its activations: all that the delivery of an event needs to know.
 
-    `dormant`: the audiences that were deactivated within DORMANT_FOR; what the source says of them is remembered.
+    `dormant`: the audiences that were deactivated within DORMANT_FOR, each with its beginning; what the source says of
+    them is remembered.
     """
 
     connection: Connection
     activations: Mapping[AudienceKey, Activation]
-    dormant: frozenset[AudienceKey] = frozenset()
+    dormant: Mapping[AudienceKey, datetime] = field(default_factory=dict)
 
     @property
-    def known(self) -> frozenset[AudienceKey]:
-        """The audiences of which it is remembered what the source says: activated ones and dormant ones."""
-        return self.dormant.union(self.activations)
+    def known(self) -> dict[AudienceKey, datetime]:
+        """The audiences of which it is remembered what the source says, activated ones and dormant ones, each with its
+        beginning.
+        """
+        return {**self.dormant, **{audience: one.begun_at for audience, one in self.activations.items()}}
 
     @property
     def lists(self) -> dict[AudienceKey, int | None]:

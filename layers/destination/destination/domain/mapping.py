@@ -3,11 +3,12 @@
 Source: Adobe, "Marketo Engage destination", mapping requirements and supported identities.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple, Self
 
+from destination.domain.audience import AudienceKey
 from destination.domain.connection import (
     DEDUPE_TARGET,
     ECID_TARGET,
@@ -48,6 +49,7 @@ from destination.domain.schema import (
     may_be_cut,
     plain_length,
 )
+from destination.domain.times import EPOCH
 
 _IDENTITIES = "identitymap"
 
@@ -85,6 +87,7 @@ class Mapper:
     """A connection's mapping, prepared once for many events.
 
     `ecid_path`, `ecid_field`: a `legacy_v2` connection's second identity, and the field that it is compared with.
+    `begun`: the beginnings of the audiences, `last_begun`: that of the newest.
     """
 
     target: ActiveConnection
@@ -97,6 +100,8 @@ class Mapper:
     consent: Consent | None
     ecid_path: tuple[str, ...]
     ecid_field: Field | None
+    begun: Mapping[AudienceKey, datetime]
+    last_begun: datetime
 
     @classmethod
     def of(cls, target: ActiveConnection, schema: Schema, now: datetime) -> Self:
@@ -140,6 +145,8 @@ class Mapper:
             consent=connection.consent,
             ecid_path=ecid_path,
             ecid_field=schema.fields.get(ecid_field, Field(ecid_field, "string")) if ecid_field and ecid_path else None,
+            begun=target.known,
+            last_begun=max(target.known.values(), default=EPOCH),
         )
 
     def units(self, event: ProfileEvent, origin: Origin) -> list[Unit]:
@@ -152,6 +159,7 @@ class Mapper:
         memberships, unscheduled, dormant = self._memberships(event)
         is_wanted = bool(memberships or unscheduled) or self.target.connection.scope is Scope.ALL_PROFILES
         consents = None if self.consent is None else is_given(self.consent, event.profile)
+        begun = None if event.received_at >= self.last_begun else self._begun_since(event)
         ecid = self._ecid(event) if self.ecid_field is not None else None
         identities = self._identities(event, ecid)
         if not is_wanted:
@@ -181,6 +189,7 @@ class Mapper:
                 consents=consents,
                 ecid=ecid.value if ecid else None,
                 received_at=event.received_at,
+                begun=begun,
                 event_id=event.id,
                 warned=warned,
             )
@@ -220,6 +229,11 @@ class Mapper:
             else:
                 unscheduled.append(one)
         return tuple(scheduled), tuple(unscheduled), tuple(dormant)
+
+    def _begun_since(self, event: ProfileEvent) -> Mapping[AudienceKey, datetime]:
+        """Of the audiences that it names the beginnings of those that were activated after it was received."""
+        named = ((one.audience, self.begun.get(one.audience)) for one in event.memberships)
+        return {audience: at for audience, at in named if at is not None and at > event.received_at}
 
     def _identities(self, event: ProfileEvent, ecid: _Identity | None) -> list[_Identity]:
         found: dict[str | None, _Identity] = {}

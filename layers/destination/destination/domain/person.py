@@ -5,7 +5,7 @@ import hashlib
 import marshal
 from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final, NamedTuple, Self
 
 from destination.domain.audience import AudienceKey
@@ -13,9 +13,8 @@ from destination.domain.event import Membership, MembershipStatus
 from destination.domain.outcome import NO_CONSENT, OUTSIDE_SCHEDULE, SUPERSEDED, Reason
 from destination.domain.refusal import Refusals
 from destination.domain.schema import AttributeWarning, Field, FieldValue, InvalidValueError, coerce
+from destination.domain.times import EPOCH
 from destination.domain.value_object import value_object
-
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 _BY_VALUE: Final = 2
 """The version of `marshal` that knows no references, so that equal values are written alike."""
@@ -60,7 +59,8 @@ class Unit:
     Marketo cannot take, and `warned` those of which something else is told; `refusal` is set where the unit can be no
     part of a person. `consents`: whether the profile has consent (None: the connection has no consent rule); without it
     the unit has no fields. `ecid`: on a `legacy_v2` connection what else the person is known by. `received_at`: when
-    the event was received first; `event_id`: what its sender calls it, if anything.
+    the event was received first; `event_id`: what its sender calls it, if anything. `begun`: the beginnings of those of
+    its audiences that were activated after that (None: there are none).
     """
 
     origin: Origin
@@ -78,11 +78,22 @@ class Unit:
     received_at: datetime = EPOCH
     event_id: str | None = None
     warned: tuple[AttributeWarning, ...] = ()
+    begun: Mapping[AudienceKey, datetime] | None = None
 
     @property
     def said(self) -> Said:
         """When its attributes and its consent were said."""
         return Said(self.at, self.received_at)
+
+    def said_of(self, membership: Membership) -> Said:
+        """When one of its memberships was said.
+
+        What waited while its audience was activated is received at the audience's beginning, as what was received
+        before that counts for nothing.
+        """
+        if self.begun is None:
+            return Said(membership.at, self.received_at)
+        return Said(membership.at, self.begun.get(membership.audience, self.received_at))
 
     @property
     def names_audience(self) -> bool:
@@ -389,7 +400,7 @@ def _hear(
     origin: Origin | None,
 ) -> None:
     for one in memberships:
-        said = Said(one.at, unit.received_at)
+        said = unit.said_of(one)
         before = known.desired.get(one.audience)
         newest = words.get(one.audience)
         if (before is None or said > before.said) and (newest is None or said >= newest.said):
@@ -465,7 +476,7 @@ def _overtaken(counting: Sequence[Unit], contributed: Set[Origin], known: Ledger
 def _is_known(unit: Unit, row: LedgerRow) -> bool:
     """Whether the unit says again what is known, rather than something that was overtaken."""
     told = [(row.desired.get(one.audience), one) for one in unit.memberships]
-    again = [known == Desired(one.status, Said(one.at, unit.received_at)) for known, one in told]
+    again = [known == Desired(one.status, unit.said_of(one)) for known, one in told]
     if any(again):
         return True
     is_overtaken = unit.fields and row.attributes is not None and unit.said < row.attributes.said

@@ -256,7 +256,7 @@ class Planner:
         return fields
 
     def _for_withdrawn(self, person: Person, row: LedgerRow, matches: Sequence[Lead] | None) -> Plan:
-        """Off every list that the person may be on: by the ledger, and by others where nothing is known of it."""
+        """Off every list that the person may be on: by the ledger, and by others where it says nothing of the list."""
         matched = newest_match(matches).id if matches else None
         remove: dict[AudienceKey, tuple[int, ...]] = {}
         for audience in self._may_be_on(row):
@@ -278,8 +278,8 @@ class Planner:
             or (
                 applied is None
                 and (
-                    ((desired := row.desired.get(audience)) is not None and desired.is_realized)
-                    or (not row.applied and activation.may_hold_others)
+                    activation.may_hold_others
+                    or ((desired := row.desired.get(audience)) is not None and desired.is_realized)
                 )
             )
         ]

@@ -340,5 +340,4 @@ def _audiences(unit: Unit) -> Iterator[AudienceKey]:
 
 def _overtaken(unit: Unit, membership: Membership, known: Desired | None) -> Reason:
     """Why a membership was not new: the same was said before, or something newer was."""
-    said = Said(membership.at, unit.received_at)
-    return ALREADY_DELIVERED if known is None or known.said <= said else SUPERSEDED
+    return ALREADY_DELIVERED if known is None or known.said <= unit.said_of(membership) else SUPERSEDED

@@ -7,7 +7,7 @@ from typing import Final
 
 from destination.domain.audience import AudienceKey
 from destination.domain.connection import ActiveConnection
-from destination.domain.outcome import ALREADY_DELIVERED, NOT_ON_LIST, Class, Outcome, Reason, rejected
+from destination.domain.outcome import ALREADY_DELIVERED, NO_CONSENT, NOT_ON_LIST, Class, Outcome, Reason, rejected
 from destination.domain.person import UNKNOWN, Applied, Attributes, LedgerRow, Person, Unit
 from destination.domain.plan import Plan, Write, in_doubt
 from destination.domain.refusal import Refusals
@@ -337,6 +337,8 @@ def _applied(
             before = known.applied.get(audience)
             before = before if before is not None and before.list_id == list_id else None
             if _is_refused(plan, answers, audience):
+                if before is None and plan.verdict is NO_CONSENT:  # So that it is told again, whoever put it there.
+                    applied[audience] = Applied(list_id, plan.remove[audience], is_sure=False)
                 continue  # Nothing has changed by it.
             on, is_sure = _leads_on(plan, answers, audience, before, lead_id, joins=audience in joining)
             applied[audience] = Applied(list_id, on, is_sure)

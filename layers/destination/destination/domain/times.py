@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 _SHORTEST: Final = len("2026-01-01T00:00")
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def parse_time(text: str) -> datetime:

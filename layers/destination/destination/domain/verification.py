@@ -137,6 +137,11 @@ def is_wanted(row: "LedgerRow", audience: AudienceKey, *, asks: bool) -> bool:
     return may_be_exported and desired is not None and desired.is_realized
 
 
+def is_decided(row: "LedgerRow", audience: AudienceKey, *, asks: bool) -> bool:
+    """Whether it is known if the person is to be on the list: what was desired before the beginning is not."""
+    return audience in row.desired or (asks and row.consent is not None and not row.consent.is_given)
+
+
 def why_waiting(row: "LedgerRow") -> str:
     """Why somebody without a known lead waits for the next event."""
     return LEAD_UNKNOWN if row.looked_up_at is None else NOT_FOUND

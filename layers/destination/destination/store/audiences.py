@@ -49,6 +49,8 @@ if TYPE_CHECKING:
 #   none ────put────▶ list 1001 ───rebind───▶ list 2002 ────put────▶ list 3003 ───deactivate───▶ none
 #      _HAS_NO_LIST            _HAS_LIST               _HAS_LIST              _HAS_LIST
 #
+# Its beginning is written where it is off, and stays from there on, until its time to live is over.
+#
 # So has what is to be done with it: a list that is due to be filled stays so until that was done for the time at which
 # it became due, and a dormant audience is due when it comes back. Where emptying has come to ends with the list.
 #
@@ -100,7 +102,7 @@ class Audiences:
 
         A list that it does not change is left as it stands, so that one that was created again meanwhile is kept; so is
         the time from when on it is to be filled. The list of an audience that was dormant is to be filled at once, if
-        no other time is given.
+        no other time is given; it keeps its beginning.
 
         Raises NotFoundError and DeletingError for the connection, StaleVersionError when the audience was activated,
         changed, deactivated or given another list since then, and ListTakenError when the list is that of another.
@@ -235,7 +237,8 @@ class Audiences:
         if activation.list_id is None or activation.fill_at is not None:
             new["fill_at"] = activation.fill_at and format_time(activation.fill_at)
         key = activation_key(connection_id, activation.audience)
-        return change_where(self._table, key, (_IS_OFF, {}), {**new, "deactivated_at": None, "expires_at": None})
+        on = {**new, "deactivated_at": None, "expires_at": None}
+        return change_where(self._table, key, (_IS_OFF, {}), on, kept={"begun_at": format_time(activation.begun_at)})
 
     def _change(self, connection_id: str, activation: Activation, before: Activation) -> "TransactWriteItemTypeDef":
         changes, list_as_read = dict(activation_attributes(activation)), None

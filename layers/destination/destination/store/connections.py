@@ -26,6 +26,7 @@ from destination.store.items import (
     Item,
     activation_from,
     audience_of,
+    begun_at_of,
     configuration,
     connection_from,
     connection_key,
@@ -86,18 +87,18 @@ class Connections:
 
     def active(self, connection_id: str) -> ActiveConnection:
         """The connection with its activations. Raises NotFoundError."""
-        connection, activations, dormant = None, {}, set()
+        connection, activations, dormant = None, {}, {}
         for found in self._query(connection_id):
             if is_connection(found):
                 connection = connection_from(found)
             elif is_dormant(found):
-                dormant.add(audience_of(found))
+                dormant[audience_of(found)] = begun_at_of(found)
             else:
                 activation = activation_from(found)
                 activations[activation.audience] = activation
         if connection is None:
             raise _no_connection(connection_id)
-        return ActiveConnection(connection, activations, frozenset(dormant))
+        return ActiveConnection(connection, activations, dormant)
 
     def list(self, cursor: str | None = None, limit: int = 50) -> ConnectionsPage:
         """Connections by Marketo instance; one created a moment ago may not show yet.

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 _DELIVERS: Final = "#status IN (:enabled, :blocked)"
 _IS_BLOCKED: Final = "#status = :blocked"
 _IS_DELETING: Final = "#status = :deleting"
+_IS_KEPT: Final = "attribute_not_exists(discarded)"
 _IS_THERE: Final = "attribute_exists(#status)"
 _STATUS: Final = {"#status": "status"}
 
@@ -85,16 +86,26 @@ class DeliveringConnections:
         """Note that a list was filled that was to be from a time on, unless it has become due again since."""
         self._audiences.filled(connection_id, audience, list_id, due)
 
+    def is_delivered(self, connection_id: str) -> bool:
+        """Whether what is queued for the connection is delivered: it is there, and is not discarded."""
+        answer = self._client.get_item(
+            TableName=self._table,
+            Key=connection_key(connection_id),
+            ProjectionExpression="pk, discarded",
+            ConsistentRead=True,
+        )
+        return "Item" in answer and "discarded" not in answer["Item"]
+
     def begin_delivery(self, connection_id: str, version: int, at: datetime) -> bool:
         """Note when the first event is delivered, before it is, by the configuration of a version.
 
         From then on what people are found by cannot be changed. False: the configuration has been changed since it was
-        read, or is gone, and the event must not be delivered by it.
+        read, or is gone or discarded, and the event must not be delivered by it.
         """
         return self._mark(
             connection_id,
             "SET delivered_at = if_not_exists(delivered_at, :at)",
-            AS_READ,
+            f"{AS_READ} AND {_IS_KEPT}",
             {":at": format_time(at), ":read": version},
             {"#version": "version"},
         )

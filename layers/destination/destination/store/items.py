@@ -174,7 +174,7 @@ def connection_from(item: Item) -> Connection:
 
 
 def activation_attributes(activation: Activation) -> Attributes:
-    """All that an operator configures; version, list, and what is to be done with it, are the store's to write."""
+    """All that an operator configures; version, beginning, list and what is to be done with it are the store's."""
     return {
         "namespace": activation.audience.namespace,
         "audience_id": activation.audience.id,
@@ -209,6 +209,11 @@ def audience_of(item: Item) -> AudienceKey:
     return AudienceKey(item["namespace"]["S"], item["audience_id"]["S"])
 
 
+def begun_at_of(item: Item) -> datetime:
+    """The beginning of an activation, dormant or not."""
+    return parse_time(item["begun_at"]["S"])
+
+
 def activation_from(item: Item) -> Activation:
     stored = attributes(item)
     list_id = stored.get("list_id")
@@ -227,6 +232,7 @@ def activation_from(item: Item) -> Activation:
         fill_at=_time(stored.get("fill_at")),
         emptied_to=_emptied_to(stored.get("emptied_to")),
         named_at=_time(stored.get("named_at")),
+        begun_at=begun_at_of(item),
         version=int(stored["version"]),
     )
 

@@ -23,10 +23,11 @@ from typing import TYPE_CHECKING, Any, Final
 from destination.domain.audience import AudienceKey
 from destination.domain.failure import Failure
 from destination.domain.outcome import Class, Reason
-from destination.domain.person import EPOCH, LedgerRow, Origin
+from destination.domain.person import LedgerRow, Origin
 from destination.domain.run import Run
 from destination.domain.schema import AttributeWarning
 from destination.domain.shard import SHARDS, name_of, shard_of
+from destination.domain.times import EPOCH
 from destination.store import rows, runs
 from destination.store.cursors import InvalidCursorError, cursor_of, position_of
 from destination.store.items import Item
@@ -148,21 +149,21 @@ class Ledger:
         self._sleep = sleep
 
     def rows(
-        self, connection_id: str, keys: Collection[str], audiences: Collection[AudienceKey]
+        self, connection_id: str, keys: Collection[str], audiences: Mapping[AudienceKey, datetime]
     ) -> dict[str, LedgerRow]:
-        """The rows there are of these persons, by dedupe key, as far as they are of these audiences."""
+        """The rows there are of these persons, by dedupe key, as far as they are of these audiences and count."""
         names = {name_of(key): key for key in keys}
         return {names[name]: row for name, row in self.rows_by_name(connection_id, names, audiences).items()}
 
     def rows_by_name(
-        self, connection_id: str, names: Collection[str], audiences: Collection[AudienceKey]
+        self, connection_id: str, names: Collection[str], audiences: Mapping[AudienceKey, datetime]
     ) -> dict[str, LedgerRow]:
         """The same by the names of the rows."""
         codes = rows.by_code(audiences)
         found = self._read(connection_id, ((shard_of(name), name) for name in names))
         return {name: rows.decoded(item, codes) for (_, name), item in found}
 
-    def pages(self, connection_id: str, audiences: Collection[AudienceKey], cursor: str | None = None) -> Page:
+    def pages(self, connection_id: str, audiences: Mapping[AudienceKey, datetime], cursor: str | None = None) -> Page:
         """One page of all rows, as far as they are of these audiences: the first, or where the one before ended.
 
         A page takes 1 MB at most, and may hold none though others follow. Who is recorded meanwhile may be in it or

@@ -12,12 +12,15 @@
 Times are microseconds since 1970. Somebody who is put on the list with several leads has an entry for each: all but the
 last say that one more follows. The code is that of an audience's name, which it does not tell, so whoever reads a row
 says which audiences there are; entries of others, which were deactivated long ago, are left out.
+
+So is what was desired of an audience before its beginning, as nobody knows what was said since then and before it was
+activated again. What was applied then may be so still or not: others may have had the list meanwhile.
 """
 
 import hashlib
 import json
 import struct
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -25,8 +28,9 @@ from typing import Any, Final
 
 from destination.domain.audience import AudienceKey
 from destination.domain.event import MembershipStatus
-from destination.domain.person import EPOCH, Applied, Attributes, ConsentWord, Desired, LedgerRow, Said
+from destination.domain.person import Applied, Attributes, ConsentWord, Desired, LedgerRow, Said
 from destination.domain.refusal import Refusals
+from destination.domain.times import EPOCH
 from destination.store.items import Item
 
 _ENTRY: Final = struct.Struct(">6sqqBII")
@@ -45,6 +49,9 @@ _HAS_ATTRIBUTES, _HAS_DIGEST, _HAS_SENT_LEAD, _HAS_CONSENT, _IS_GIVEN, _HAS_FOUN
 
 _MICROSECOND: Final = timedelta(microseconds=1)
 
+Codes = Mapping[bytes, tuple[AudienceKey, int]]
+"""By code the audience, and its beginning."""
+
 
 def encoded(row: LedgerRow) -> Item:
     """The row's attributes in its item."""
@@ -56,8 +63,8 @@ def encoded(row: LedgerRow) -> Item:
     return item
 
 
-def decoded(item: Mapping[str, Any], audiences: Mapping[bytes, AudienceKey]) -> LedgerRow:
-    """The row, as far as it is of these audiences, by their codes."""
+def decoded(item: Mapping[str, Any], audiences: Codes) -> LedgerRow:
+    """The row, as far as it is of these audiences and counts."""
     desired: dict[AudienceKey, Desired] = {}
     applied: dict[AudienceKey, Applied] = {}
     leads: tuple[int, ...] = ()
@@ -67,20 +74,26 @@ def decoded(item: Mapping[str, Any], audiences: Mapping[bytes, AudienceKey]) -> 
             leads = (*leads, lead_id)
         if flags & _MORE_FOLLOW:
             continue
-        audience = audiences.get(code)
-        if audience is not None and flags & _HAS_DESIRED:
-            status = MembershipStatus.EXITED if flags & _EXITED else MembershipStatus.REALIZED
-            desired[audience] = Desired(status, Said(_time(at), _time(received_at)))
-        if audience is not None and flags & _HAS_APPLIED:
-            applied[audience] = Applied(list_id, leads, bool(flags & _IS_SURE))
+        if code in audiences:
+            audience, begun_at = audiences[code]
+            if flags & _HAS_DESIRED and received_at < begun_at:
+                if leads:
+                    applied[audience] = Applied(list_id, leads, is_sure=False)
+                leads = ()
+                continue
+            if flags & _HAS_DESIRED:
+                status = MembershipStatus.EXITED if flags & _EXITED else MembershipStatus.REALIZED
+                desired[audience] = Desired(status, Said(_time(at), _time(received_at)))
+            if flags & _HAS_APPLIED:
+                applied[audience] = Applied(list_id, leads, bool(flags & _IS_SURE))
         leads = ()
     row = _with_rest(desired, applied, item["rest"]["B"])
     return replace(row, refusals=_refusals_of(item["refusals"]["S"])) if "refusals" in item else row
 
 
-def by_code(audiences: Collection[AudienceKey]) -> dict[bytes, AudienceKey]:
-    """The audiences by the codes that rows know them by."""
-    return {_code(audience): audience for audience in audiences}
+def by_code(audiences: Mapping[AudienceKey, datetime]) -> Codes:
+    """The audiences, given with their beginnings, by the codes that rows know them by."""
+    return {_code(audience): (audience, _microseconds(begun_at)) for audience, begun_at in audiences.items()}
 
 
 def bytes_of(row: LedgerRow) -> int:

@@ -41,18 +41,21 @@ def change_where(
     changes: Attributes,
     *,
     copies: Mapping[str, str] | None = None,
+    kept: Attributes | None = None,
 ) -> "TransactWriteItemTypeDef":
     """A transaction's change of attributes where a condition holds, with its values; None removes one.
 
-    It raises the version, and makes the item at version 1 if the condition holds where there is none.
+    It raises the version, and makes the item at version 1 if the condition holds where there is none. `kept`: what is
+    written only where it is missing.
     """
     expression, values = condition
     present = {name: value for name, value in changes.items() if value is not None}
     assignments = ["#version = if_not_exists(#version, :none) + :one", *(f"#{name} = :{name}" for name in present)]
     assignments += [f"{name} = {other}" for name, other in (copies or {}).items()]
+    assignments += [f"{name} = if_not_exists({name}, :{name})" for name in kept or {}]
     absent = [f"#{name}" for name in changes if name not in present]
     remove = f" REMOVE {', '.join(absent)}" if absent else ""
-    given = {f":{name}": value for name, value in present.items()}
+    given = {f":{name}": value for name, value in {**present, **(kept or {})}.items()}
     return {
         "Update": {
             "TableName": table,

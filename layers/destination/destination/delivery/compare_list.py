@@ -1,0 +1,329 @@
+"""The comparison of one audience's list with the ledger, a step of a verification that repairs it if asked to.
+
+    members of the list ─┐
+                         ├─▶ who is out of place ─▶ once more: the ledger, Marketo ─▶ put on, taken off, forgotten
+    what the ledger says ┘
+
+Everybody who is out of place is looked at once more before anything is done, by themselves, as deliveries go on between
+two slices. How far it came is noted after each call, by the highest lead id of each kind.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final, Protocol
+
+from destination.domain.audience import AudienceKey
+from destination.domain.connection import ActiveConnection
+from destination.domain.mapping import keys_of
+from destination.domain.person import Applied, LedgerRow
+from destination.domain.schema import Field
+from destination.domain.settle import GONE_FROM_LIST
+from destination.domain.verification import (
+    AudienceCheck,
+    Differences,
+    Phase,
+    Repair,
+    Stand,
+    Standing,
+    Verification,
+    is_decided,
+    is_wanted,
+    standing_of,
+    standings,
+)
+from destination.marketo.errors import LEAD_GONE
+from destination.marketo.instance import Marketo
+from destination.marketo.leads import RecordResult, chunks
+from destination.store.leases import Lease
+from destination.store.ledger import Entry, entries_of
+
+NAMED: Final = 30_000
+"""Leads out of place whose rows are looked for at once: more than a slice comes to look at."""
+
+MEMBER, NO_MEMBER = "memberof", "notmemberof"
+_LEAD_ID: Final = Field("id", "integer")
+
+_Rows = Mapping[int, Mapping[str, LedgerRow]]
+"""By lead the rows that tell of it, by their names."""
+
+_Names = Mapping[int, Sequence[str]]
+"""By lead the names of its rows."""
+
+_Look = Callable[[Sequence[int], _Names], None]
+"""Looks at leads, and repairs."""
+
+
+class Readings(Protocol):
+    """What a verification has read, of the list and of the ledger."""
+
+    def read(self, verification: Verification, number: int) -> set[int]: ...
+    def stands(self, verification: Verification, number: int, parts: int) -> Iterator[Stand]: ...
+
+
+class Ledger(Protocol):
+    """What is desired and applied of everybody."""
+
+    def rows(
+        self, connection_id: str, keys: Collection[str], audiences: Mapping[AudienceKey, datetime]
+    ) -> Mapping[str, LedgerRow]: ...
+    def rows_by_name(
+        self, connection_id: str, names: Collection[str], audiences: Mapping[AudienceKey, datetime]
+    ) -> Mapping[str, LedgerRow]: ...
+    def record(self, connection_id: str, entry: Entry, lease: Lease, now: datetime) -> None: ...
+
+
+@dataclass(slots=True)
+class ListComparison:
+    """Compares the list of the audience with a number in a verification. `check`: what was found so far.
+
+    `note` keeps the check as it is by then; `has_time` tells whether there is time for more.
+    """
+
+    readings: Readings
+    ledger: Ledger
+    target: ActiveConnection
+    marketo: Marketo
+    lease: Lease
+    clock: Callable[[], datetime]
+    verification: Verification
+    number: int
+    check: AudienceCheck
+    note: Callable[[int, AudienceCheck], AudienceCheck]
+    has_time: Callable[[], bool]
+
+    def __call__(self) -> bool:
+        """Look at everybody who is out of place, as far as the time goes; whether all were. Raises MarketoError."""
+        reading = self.verification.ledger
+        found = self.readings.read(self.verification, self.number)
+        stands = standings(self.readings.stands(self.verification, self.number, self._parts))
+        by_standing: defaultdict[Standing, set[int]] = defaultdict(set)
+        for lead_id, standing in stands.items():
+            by_standing[standing].add(lead_id)
+        doubtful = by_standing[Standing.DOUBT] if is_open(self.target, self.check, self.clock()) else set[int]()
+        check = self.check = replace(
+            self.check,
+            expected=len(by_standing[Standing.ON]),
+            found=len(found),
+            in_doubt=len(by_standing[Standing.DOUBT] - doubtful),
+            unapplied=reading.unapplied.get(self.number, {}),
+        )
+        # Of whom there is doubt it is found out first whether they are there, then they are looked at like the others.
+        known: Sequence[tuple[set[int], Differences, _Look]] = (
+            (doubtful, Differences(), self._settle_doubts),
+            (by_standing[Standing.ON] - found, check.missing, self._put_back),
+            (by_standing[Standing.WAITING] | doubtful, check.waiting, self._fill),
+            (by_standing[Standing.OFF] & found | doubtful, check.leavers, self._take_off),
+        )
+        for leads, before, look in known:
+            for part, names in self._named(_after(leads, before)):
+                if not self.has_time():
+                    return False
+                look(part, names)
+        for part in chunks(_after(found - stands.keys(), check.foreign)):
+            if not self.has_time():
+                return False
+            self._look_at_foreign(part)
+        self._note(replace(self.check, phase=Phase.DONE))
+        return True
+
+    def _settle_doubts(self, leads: Sequence[int], names: _Names) -> None:
+        """Those whom Marketo was being told of when a delivery ended: nobody tells anything now, so it can be asked.
+
+        Of whom it is not known whether they are to be there the doubt stays.
+        """
+        check, rows = self.check, self._rows(leads, names)
+        of_leads = (named for of_lead in rows.values() for named in of_lead.items())
+        unsure = {name: row for name, row in of_leads if _is_unsure(row, check)}
+        doubtful = {name: row for name, row in unsure.items() if is_decided(row, check.audience, asks=self._asks)}
+        left = sum(1 for of_lead in rows.values() if unsure.keys() & of_lead and not doubtful.keys() & of_lead)
+        self.check = replace(check, in_doubt=check.in_doubt + left)
+        asked = sorted({one for row in doubtful.values() for one in row.applied[check.audience].leads})
+        there: set[int] = set()
+        for part in chunks(asked):
+            there |= set(_with_status(self.marketo.lists.membership(check.list_id, part), MEMBER))
+        self._record({name: _on_of(row, check, there) for name, row in doubtful.items()})
+
+    def _put_back(self, leads: Sequence[int], names: _Names) -> None:
+        """Those who were put on the list, and are not on it."""
+        check, rows = self.check, self._rows(leads, names)
+        asked = self._asked(check, leads, rows, Standing.ON)
+        absent, gone = _with_status(asked, NO_MEMBER), _gone(asked)
+        results = self.marketo.lists.add(check.list_id, absent) if absent and self._repairs(Repair.MISSING) else {}
+        gone |= _gone(results)
+        self._write(rows, gone, lambda row: _forgotten(row, check, gone))
+        missing = [one for one in absent if one not in gone]
+        noted = check.missing.more(missing, len(_done(results)), leads[-1])
+        self._note(replace(check, missing=noted, gone=check.gone + len(gone)))
+
+    def _fill(self, leads: Sequence[int], names: _Names) -> None:
+        """Those who are in the audience, and were never put on the list, though their lead is known."""
+        check, rows = self.check, self._rows(leads, names)
+        asked = self._asked(check, leads, rows, Standing.WAITING)
+        absent, gone = _with_status(asked, NO_MEMBER), _gone(asked)
+        results = self.marketo.lists.add(check.list_id, absent) if absent and self._repairs(Repair.MISSING) else {}
+        there = {*_with_status(asked, MEMBER), *_done(results)}
+        gone |= _gone(results)
+        self._write(rows, there, lambda row: _filled(row, check, there))
+        self._write(rows, gone, lambda row: _forgotten(row, check, gone))
+        waiting = [one for one in asked if one not in gone]
+        noted = check.waiting.more(waiting, len(there), leads[-1])
+        self._note(replace(check, waiting=noted, gone=check.gone + len(gone)))
+
+    def _take_off(self, leads: Sequence[int], names: _Names) -> None:
+        """Those who left, or may not be exported any more, and are on the list."""
+        check, rows = self.check, self._rows(leads, names)
+        present = _with_status(self._asked(check, leads, rows, Standing.OFF), MEMBER)
+        if present and self._repairs(Repair.LEAVERS):
+            present = self._unclaimed(present)
+        results = self.marketo.lists.remove(check.list_id, present) if present and self._repairs(Repair.LEAVERS) else {}
+        done = {one for one, result in results.items() if result.code is None or result.code in GONE_FROM_LIST}
+        self._write(rows, done, lambda row: _applied(row, check, _others(row, check, done)))
+        self._note(replace(check, leavers=check.leavers.more(present, len(done), leads[-1])))
+
+    def _look_at_foreign(self, leads: Sequence[int]) -> None:
+        """Those who are on the list, and whom the ledger does not know; who came to be known since then is not."""
+        check = self.check
+        asked = self.marketo.lists.membership(check.list_id, leads)
+        present = _with_status(asked, MEMBER)
+        done = 0
+        if present and self._repairs(Repair.FOREIGN):
+            present = self._unclaimed(present)
+            results = self.marketo.lists.remove(check.list_id, present) if present else {}
+            done = len(_done(results))
+        self._note(replace(check, foreign=check.foreign.more(present, done, leads[-1])))
+
+    def _unclaimed(self, leads: Sequence[int]) -> list[int]:
+        """The leads that are nobody's who is in the audience, by the values that they have in Marketo by now: one may
+        have come to be another person's by a merge.
+        """
+        fields = self.marketo.describe.schema().fields
+        by = [fields.get(name, Field(name, "string")) for name in self.target.connection.lookup_fields]
+        found = self.marketo.leads.find(_LEAD_ID, [str(one) for one in leads], by)
+        keys = {lead.id: keys_of(lead) for matches in found.values() for lead in matches}
+        wanted = [key for of_lead in keys.values() for key in of_lead]
+        rows = self.ledger.rows(self.target.connection.id, wanted, self.target.known)
+        known = {one for one, of_lead in keys.items() if any(self._wants(rows.get(key)) for key in of_lead)}
+        return [one for one in leads if one not in known]
+
+    def _repairs(self, repair: Repair) -> bool:
+        return repair in self.verification.repair
+
+    def _named(self, leads: Sequence[int]) -> Iterator[tuple[Sequence[int], _Names]]:
+        """The leads, as many as Marketo is asked of at once, with the names of their rows.
+
+        What was kept of the ledger is gone through once for as many of them as a slice can look at.
+        """
+        for start in range(0, len(leads), NAMED):
+            wanted, names = set(leads[start : start + NAMED]), defaultdict[int, list[str]](list)
+            for one in self.readings.stands(self.verification, self.number, self._parts):
+                if one.lead_id in wanted:
+                    names[one.lead_id].append(one.row)
+            for part in chunks(leads[start : start + NAMED]):
+                yield part, names
+
+    def _rows(self, leads: Sequence[int], names: _Names) -> _Rows:
+        """The rows of these leads as they are now: deliveries may have changed them since they were read."""
+        known = self.ledger.rows_by_name(
+            self.target.connection.id, {name for one in leads for name in names.get(one, ())}, self.target.known
+        )
+        return {one: {name: known[name] for name in names.get(one, ()) if name in known} for one in leads}
+
+    def _asked(
+        self, check: AudienceCheck, leads: Sequence[int], rows: _Rows, standing: Standing
+    ) -> dict[int, RecordResult]:
+        """What Marketo says now of the leads that are still of this standing by the ledger."""
+        stands = standings(
+            Stand(lead_id, found, name)
+            for of_lead in rows.values()
+            for name, row in of_lead.items()
+            for lead_id, found in standing_in(self.target, check, row, self.clock()).items()
+        )
+        still = [one for one in leads if stands.get(one) is standing]
+        return self.marketo.lists.membership(check.list_id, still) if still else {}
+
+    def _write(self, rows: _Rows, leads: Set[int], change: Callable[[LedgerRow], LedgerRow]) -> None:
+        """Write the rows of leads as they are after a repair."""
+        self._record({name: change(row) for lead_id in leads for name, row in rows.get(lead_id, {}).items()})
+
+    def _record(self, changed: Mapping[str, LedgerRow]) -> None:
+        for entry in entries_of(changed):
+            self.ledger.record(self.target.connection.id, entry, self.lease, self.clock())
+
+    def _wants(self, row: LedgerRow | None) -> bool:
+        return row is not None and is_wanted(row, self.check.audience, asks=self._asks)
+
+    def _note(self, check: AudienceCheck) -> None:
+        self.check = self.note(self.number, check)
+
+    @property
+    def _parts(self) -> int:
+        """In how many parts what the ledger says is kept."""
+        return self.verification.ledger.parts.get(self.number, 0)
+
+    @property
+    def _asks(self) -> bool:
+        return self.target.connection.consent is not None
+
+
+def standing_in(target: ActiveConnection, check: AudienceCheck, row: LedgerRow, now: datetime) -> dict[int, Standing]:
+    """What a row says of its leads and the list that is checked."""
+    asks = target.connection.consent is not None
+    return standing_of(row, check.audience, check.list_id, is_open=is_open(target, check, now), asks=asks)
+
+
+def is_open(target: ActiveConnection, check: AudienceCheck, now: datetime) -> bool:
+    """Whether members are expected on the list that is checked."""
+    activation = target.activations.get(check.audience)
+    return activation is not None and activation.is_scheduled(now)
+
+
+def _after(leads: Iterable[int], before: Differences) -> list[int]:
+    """Those that were not looked at yet, in their order."""
+    return sorted(one for one in leads if one > before.after)
+
+
+def _with_status(results: Mapping[int, RecordResult], status: str) -> list[int]:
+    return [one for one, result in results.items() if result.status == status]
+
+
+def _gone(results: Mapping[int, RecordResult]) -> set[int]:
+    return {one for one, result in results.items() if result.code == LEAD_GONE}
+
+
+def _done(results: Mapping[int, RecordResult]) -> set[int]:
+    return {one for one, result in results.items() if result.code is None}
+
+
+def _others(row: LedgerRow, check: AudienceCheck, done: Set[int]) -> Sequence[int]:
+    applied = row.applied.get(check.audience)
+    return () if applied is None else [one for one in applied.leads if one not in done]
+
+
+def _applied(row: LedgerRow, check: AudienceCheck, leads: Sequence[int]) -> LedgerRow:
+    return replace(row, applied={**row.applied, check.audience: Applied(check.list_id, tuple(leads))})
+
+
+def _is_unsure(row: LedgerRow, check: AudienceCheck) -> bool:
+    told = row.applied.get(check.audience)
+    return told is not None and told.list_id == check.list_id and not told.is_sure
+
+
+def _on_of(row: LedgerRow, check: AudienceCheck, there: Set[int]) -> LedgerRow:
+    """The row with those of its leads on the list that are there, of which there is no doubt any more."""
+    return _applied(row, check, [one for one in row.applied[check.audience].leads if one in there])
+
+
+def _filled(row: LedgerRow, check: AudienceCheck, there: Set[int]) -> LedgerRow:
+    """The row with its lead on the list, beside others that were put there for the person and were not taken off."""
+    before = row.applied.get(check.audience)
+    others = before.leads if before is not None and before.list_id == check.list_id else ()
+    own = [one for one in [row.lead_id] if one is not None and one in there]
+    return _applied(row, check, [*own, *others])
+
+
+def _forgotten(row: LedgerRow, check: AudienceCheck, gone: Set[int]) -> LedgerRow:
+    """The row without leads that are no more: the person's next event looks for them."""
+    kept = {audience: one for audience, one in row.applied.items() if audience != check.audience}
+    return replace(row.forgetting_lead() if row.lead_id in gone else row, applied=kept)
