@@ -12,6 +12,7 @@ import pytest
 from destination.api.problem_kinds import MAX_ERRORS
 from destination.domain.connection import Status
 from destination.domain.event import MembershipStatus
+from destination.domain.loss import BODY_NOT_JSON
 from destination.queue import MAX_MESSAGE_BYTES, Envelope, decode
 from destination.store.connections import Connections
 from functions.ingest import app
@@ -289,7 +290,7 @@ def test_other_content_is_415(stack: Aws) -> None:
 @pytest.mark.parametrize("body", [None, "", "not JSON", '{"a":', "[1, 2", "[" * 50_000])
 def test_what_is_not_json_is_400(stack: Aws, body: str | None) -> None:
     assert assert_problem(post(body), 400, "not-json")["errors"] == []
-    assert queued(stack) == []
+    assert [(one.events, one.losses) for one in queued(stack)] == [((), {BODY_NOT_JSON: 1})]
 
 
 def test_a_body_without_any_event_is_400_with_a_path_for_each_record(stack: Aws) -> None:

@@ -3,6 +3,7 @@
 import copy
 import json
 import math
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -12,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from destination.domain.event import ProfileEvent
+from destination.domain.loss import LOSSES, Lost
 from destination.ingest.sources import FORMATS
-from destination.ingest.sources.body import RecordTimes
+from destination.ingest.sources.body import Parsed, RecordTimes
 from destination.queue import decode, encode_event, pack
 
 NOW = datetime(2026, 11, 21, 10, tzinfo=UTC)
@@ -95,6 +97,13 @@ def read(source_format: str, record: object) -> Any:
     return FORMATS[source_format](json.dumps(record).encode(), RecordTimes(NOW))
 
 
+def assert_told(parsed: Parsed) -> None:
+    """What the sender is told, the run is told as well: every loss once, by a code that there is."""
+    numbers = Counter(loss.kind for loss in parsed.losses.elements())
+    assert (numbers[Lost.REJECTED], numbers[Lost.LEFT_OUT]) == (len(parsed.rejected), parsed.warning_count)
+    assert parsed.losses.keys() <= LOSSES.keys()
+
+
 @pytest.mark.parametrize("source_format", sorted(RECORDS))
 @given(data=st.data())
 def test_whatever_is_damaged_the_rest_arrives_and_passes_the_queue(source_format: str, data: st.DataObject) -> None:
@@ -108,9 +117,11 @@ def test_whatever_is_damaged_the_rest_arrives_and_passes_the_queue(source_format
     assert parts(parsed.events[-1][1]) == parts(expected)
     assert sorted({index for index, _ in (*parsed.events, *parsed.rejected)}) == [0, 1]
     assert all(index == 0 and problem.message for index, problem in (*parsed.rejected, *parsed.warnings))
+    assert_told(parsed)
     texts = [encode_event(event) for _, event in parsed.events]
-    ((_, body),) = pack("connection-1", NOW, texts, envelope_id="envelope-1")
+    ((_, body),) = pack("connection-1", NOW, texts, envelope_id="envelope-1", losses=parsed.losses)
     assert len(decode(body).events) == len(parsed.events)
+    assert decode(body).losses == parsed.losses
 
 
 @pytest.mark.parametrize("source_format", sorted(RECORDS))
@@ -125,6 +136,7 @@ def test_one_damage_costs_what_it_touches_and_is_told_by_its_place(source_format
     ((_, event),) = parsed.events
     if place[-1] != "name" or place[-2:] == ("person", "name"):  # an audience's name is left out silently
         ((_, warning),) = parsed.warnings
+        assert_told(parsed)
         assert warning.path.startswith(str(place[0]))
     section = SECTIONS.get(place[0], "attribute" if source_format == "aep" else "none")
     inner = place if source_format == "aep" else place[1:]
