@@ -1,5 +1,6 @@
 """The webhook through its handler: what senders are answered, and what the queue holds then."""
 
+import gzip
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
@@ -131,6 +132,13 @@ def test_a_body_in_another_charset_arrives_whole_or_not_at_all(stack: Aws) -> No
     assert_problem(post(raw, to="canonical", is_base64=True), 400, "not-json")
     unknown = post(raw, to="canonical", headers={**headers, "Content-Type": "text/json; charset=x"}, is_base64=True)
     assert_problem(unknown, 415, "unsupported-media-type")
+
+
+def test_a_compressed_body_is_refused_whether_or_not_it_says_so(stack: Aws) -> None:
+    raw = gzip.compress(json.dumps(PROFILE).encode())
+    headers = {**HEADERS, "Content-Encoding": "gzip"}
+    assert_problem(post(raw, headers=headers, is_base64=True), 415, "unsupported-media-type")
+    assert_problem(post(raw, is_base64=True), 400, "not-json")
 
 
 def test_headers_are_known_in_any_case(stack: Aws) -> None:

@@ -40,7 +40,7 @@ EVENT_TIME_UNREADABLE: Final = Loss(Lost.LEFT_OUT, "EVENT_TIME_UNREADABLE")
 UNKNOWN_PROPERTY: Final = Loss(Lost.LEFT_OUT, "UNKNOWN_PROPERTY")
 
 LOSSES: Final[Mapping[Loss, str]] = {
-    BODY_TOO_LARGE: "The body is larger than 6 MB, or has more than 20,000 records. Send fewer records at a time.",
+    BODY_TOO_LARGE: "The body is too large, or has more than 20,000 records. Send fewer records at a time.",
     BODY_NOT_JSON: "The body is not JSON in any form that is taken. The webhook's answer says where it stops being so.",
     BODY_WRONG_CHARSET: "The body is not in the charset of its content type, or not in UTF-8. Send UTF-8.",
     BODY_WRONG_TYPE: "The headers say that the body is compressed, no JSON or of an unknown charset. Send plain JSON.",
