@@ -9,14 +9,17 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from destination.domain.event import ProfileEvent
 from destination.domain.loss import LOSSES, Lost
 from destination.ingest.sources import FORMATS
 from destination.ingest.sources.body import Parsed, RecordTimes
+from destination.ingest.webhook import NoEventsError, WebhookError
 from destination.queue import decode, encode_event, pack
+from testing.webhook import Webhook, submission
+from testing.world import World, connection
 
 NOW = datetime(2026, 11, 21, 10, tzinfo=UTC)
 AEP: Mapping[str, Any] = {
@@ -144,3 +147,43 @@ def test_one_damage_costs_what_it_touches_and_is_told_by_its_place(source_format
         assert kind == section
         if kind == "attribute":
             assert where[: len(inner)] == inner
+
+
+@st.composite
+def posted(draw: st.DrawFn, source_format: str) -> bytes:
+    """A body of records of which some are damaged, as values or as bytes."""
+    records: list[Any] = [copy.deepcopy(dict(RECORDS[source_format])) for _ in range(draw(st.integers(1, 3)))]
+    for record in records:
+        for place in draw(st.lists(st.sampled_from(sorted(places(record), key=str)), max_size=4)):
+            put(record, place, copy.deepcopy(draw(BAD)))
+    records += draw(st.lists(st.sampled_from([None, 7, {}, [], {"jsonrpc": "2.0", "method": "x"}]), max_size=2))
+    separator = draw(st.sampled_from(["\n", None]))
+    text = json.dumps(records) if separator is None else separator.join(map(json.dumps, records))
+    body = bytearray(text.encode())
+    for _ in range(draw(st.integers(0, 2))):
+        at = draw(st.integers(0, len(body)))
+        body[at : at + draw(st.integers(0, 3))] = draw(st.binary(max_size=3))
+    return bytes(body)
+
+
+@pytest.mark.parametrize("source_format", sorted(RECORDS))
+@settings(max_examples=150)
+@given(data=st.data())
+def test_what_the_sender_is_told_is_in_the_run(source_format: str, data: st.DataObject) -> None:
+    webhook, world = Webhook(source_format=source_format), World(connection(source_format=source_format))
+    try:
+        acceptance = webhook.ingest(submission(data.draw(posted(source_format))))
+    except NoEventsError as refused:
+        accepted, rejected, left_out = 0, len(refused.problems), 0
+    except WebhookError:
+        accepted, rejected, left_out = 0, 1, 0
+    else:
+        accepted, rejected, left_out = acceptance.accepted, len(acceptance.rejected), acceptance.warning_count
+    for _ in range(2):
+        world.queue.send("connection-1", webhook.sqs.bodies())
+        world.deliver()
+    total = world.ledger.total("connection-1")
+    assert (world.queue.waiting, world.dead_letters.letters) == ({}, [])
+    assert (total.counts["rejected"], total.counts["left_out"]) == (rejected, left_out)
+    assert total.counts["received"] + total.counts["ignored"] == accepted
+    assert sum(total.losses.values()) == rejected + left_out
