@@ -27,6 +27,7 @@ from destination.domain.loss import (
     RECORD_UNREADABLE,
     TOO_MANY_IDENTITIES,
     Loss,
+    Lost,
 )
 from destination.domain.problem import Problem
 from destination.domain.times import parse_time
@@ -121,11 +122,11 @@ class LeftOut:
     limit: int = MAX_WARNINGS
     problems: list[Problem] = field(default_factory=list)
     count: int = 0
-    by_loss: dict[Loss, int] = field(default_factory=dict)
+    by_code: dict[str, int] = field(default_factory=dict)
 
     def add(self, loss: Loss, path: str, message: str) -> None:
         self.count += 1
-        self.by_loss[loss] = self.by_loss.get(loss, 0) + 1
+        self.by_code[loss.code] = self.by_code.get(loss.code, 0) + 1  # A text is hashed once, a loss every time.
         if self.count <= self.limit:
             shortened = path if len(path) <= MAX_PATH_LENGTH else f"{path[:MAX_PATH_LENGTH]}…"
             self.problems.append(Problem(shortened, message))
@@ -152,7 +153,7 @@ class Parsed:
         """All that was lost: rejected records, and what was left out of the others."""
         found = self._rejections.copy()
         for losses in self.incomplete.values():
-            found.update(losses.by_loss)
+            found.update({Loss(Lost.LEFT_OUT, code): number for code, number in losses.by_code.items()})
         return found
 
     def of_record(self) -> LeftOut:
