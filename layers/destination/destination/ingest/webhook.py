@@ -205,7 +205,7 @@ class AcceptEvents:
                 losses=losses,
             )
         )
-        unsent = set(self.queue.send(submission.connection_id, [body for _, body in packed]))
+        unsent = self._send(submission.connection_id, [body for _, body in packed], tells_losses=bool(losses))
         if not unsent:
             return
         if not encoded:
@@ -220,6 +220,18 @@ class AcceptEvents:
             "was stored already changes nothing; one without an id counts as received anew.",
             [Problem(f"[{index}]", "was not stored") for index in missing],
         )
+
+    def _send(self, connection_id: str, bodies: Sequence[str], *, tells_losses: bool) -> set[int]:
+        """Queue messages; the places of those that were not stored.
+
+        The first, which may tell what was lost, goes after the others were stored: as long as one of them was not, the
+        body is sent again, and tells it then.
+        """
+        first = 1 if tells_losses else 0
+        unsent = {first + place for place in self.queue.send(connection_id, bodies[first:])}
+        if not tells_losses:
+            return unsent
+        return {0, *unsent} if unsent else set(self.queue.send(connection_id, bodies[:1]))
 
 
 def _read(submission: Submission, source_format: str, times: RecordTimes) -> tuple[Parsed, list[tuple[int, str]]]:
