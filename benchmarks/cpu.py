@@ -35,6 +35,7 @@ from destination.queue import DeadLetters, EventQueue, Message
 from destination.store.delivering import DeliveringConnections
 from destination.store.leases import Leases
 from destination.store.ledger import Ledger
+from destination.store.losses import Losses
 from destination.store.runs import Runs
 from marketo_simulator import Simulator
 from marketo_simulator.adapter import SimulatorAdapter
@@ -117,12 +118,13 @@ class CpuBench:
             http=http,
             pace=Pace(1, 1),
         )
-        leases = Leases(dynamodb, aws.CONNECTIONS)
+        leases, runs = Leases(dynamodb, aws.CONNECTIONS), Runs(dynamodb, aws.RUNS)
         workload.store(dynamodb, workload.active(workload.connection()))
         self.sync = delivery(
             connections=DeliveringConnections(dynamodb, aws.CONNECTIONS),
             leases=leases,
-            ledger=Ledger(dynamodb, aws.LEDGER, leases=leases, runs=Runs(dynamodb, aws.RUNS)),
+            ledger=Ledger(dynamodb, aws.LEDGER, leases=leases, runs=runs),
+            losses=Losses(dynamodb, aws.RUNS, runs),
             queue=EventQueue(sqs, "queue"),
             dead_letters=DeadLetters(sqs, "dead letters"),
             marketo=lambda _: marketo,

@@ -268,7 +268,7 @@ _WEBHOOK: Final[Document] = {
     "operationId": "postEvents",
     "security": [{"ingestToken": []}],
     "parameters": [{"name": "connection_id", "in": "path", "required": True, "schema": {"type": "string"}}],
-    "requestBody": _EVENTS | {"description": "Events in the format of the connection's source, at most 6 MB."},
+    "requestBody": _EVENTS | {"description": "Events in the format of the connection's source, at most 4.5 MB."},
     "responses": {
         "202": {
             "description": "The accepted events are queued. `warnings` are parts of good records that were left out.",

@@ -92,6 +92,7 @@ EXPECTED_RUN = {
     "excluded": 4,
     "failed": 0,
     "ignored": 2,
+    "rejected": 2,
     "warnings": 2,
 }
 
@@ -197,7 +198,10 @@ class Demo:
         """The counters of the demo's runs added up: it may have begun in the hour before."""
         total: dict[str, Any] = {"received": 0, "activated": {}, "reasons": {}, "audiences": {}, "marketo_calls": 0}
         for run in _call("GET", f"{self.api_url}/connections/{connection_id}/runs")["runs"]:
-            for name in ("received", "unchanged", "excluded", "failed", "ignored", "warnings", "marketo_calls"):
+            for name in (
+                *("received", "unchanged", "excluded", "failed"),
+                *("ignored", "rejected", "warnings", "marketo_calls"),
+            ):
                 total[name] = total.get(name, 0) + run[name]
             for name, count in run["activated"].items():
                 total["activated"][name] = total["activated"].get(name, 0) + count
@@ -290,11 +294,12 @@ class Demo:
     def show_run(self, total: Mapping[str, Any]) -> None:
         activated = total["activated"]
         changes = ", ".join(f"{count} {name}" for name, count in activated.items() if name != "persons")
-        counters = Table("received", "activated", "unchanged", "excluded", "failed", "ignored", "Marketo calls")
+        beside = ("unchanged", "excluded", "failed", "ignored", "rejected")
+        counters = Table("received", "activated", *beside, "Marketo calls")
         counters.add_row(
             str(total["received"]),
             f"{activated['persons']} ({changes})",
-            *(str(total[name]) for name in ("unchanged", "excluded", "failed", "ignored", "marketo_calls")),
+            *(str(total[name]) for name in (*beside, "marketo_calls")),
         )
         console.print(counters)
         audiences = Table("audience", "received", "activated", "unchanged", "excluded", "failed")

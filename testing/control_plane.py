@@ -1,5 +1,6 @@
 """The control plane as its callers meet it: API Gateway's events in, answers out, over moto and the simulator."""
 
+import base64
 import functools
 import json
 import re
@@ -217,8 +218,8 @@ def send(
             "httpMethod": method,
             "identity": {"sourceIp": "192.0.2.1", "userArn": caller},
         },
-        "body": body,
-        "isBase64Encoded": False,
+        "body": body and base64.b64encode(body.encode(errors="surrogatepass")).decode(),
+        "isBase64Encoded": bool(body),
     }
     answer = app.handler(event, Context())
     single = {name: values[0] for name, values in answer["multiValueHeaders"].items()}

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from destination.delivery import batch, connection, turn
 from destination.delivery.accounts import DeadLetters, Ledger
+from destination.delivery.losses import Losses
 from destination.domain.audience import AudienceKey
 from destination.domain.connection import ActiveConnection, Connection, Limits
 from destination.domain.pace import PaceState
@@ -33,6 +34,7 @@ def delivery(
     ledger: Ledger,
     queue: batch.Queue,
     dead_letters: DeadLetters,
+    losses: Losses,
     marketo: Callable[[Connection], Marketo],
     pace: Callable[[Limits, PaceState, timedelta], Pace],
     clock: Callable[[], datetime],
@@ -46,4 +48,4 @@ def delivery(
         connections, ledger, dead_letters, clock, verify, leases.enter, name_of, sleep
     )
     take_turn = turn.TakeTurn(connections, leases, marketo, pace, deliver, clock, sleep, chance)
-    return batch.DeliverBatch(connections, queue, dead_letters, take_turn, clock)
+    return batch.DeliverBatch(connections, queue, dead_letters, losses, take_turn, clock)

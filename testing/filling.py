@@ -21,6 +21,7 @@ from destination.monitoring.verifications import ScheduleVerifications
 from destination.queue import Message, encode_event, pack
 from destination.store.leases import Leases
 from destination.store.ledger import Ledger
+from destination.store.losses import Losses
 from destination.store.runs import Runs
 from testing.delivery import delivery
 from testing.memory import MemoryDeadLetters, MemoryQueue
@@ -51,7 +52,9 @@ class Whole:
     def __post_init__(self) -> None:
         dynamodb = self.plane.dynamodb
         self.leases = Leases(dynamodb, "ConnectionsTable", sleep=self.clock.sleep)
-        self.ledger = Ledger(dynamodb, "LedgerTable", leases=self.leases, runs=Runs(dynamodb, "RunsTable"))
+        runs = Runs(dynamodb, "RunsTable")
+        self.ledger = Ledger(dynamodb, "LedgerTable", leases=self.leases, runs=runs)
+        self.losses = Losses(dynamodb, "RunsTable", runs)
         self.queue = MemoryQueue()
         self.sync = self._delivery()
 
@@ -167,6 +170,7 @@ class Whole:
             ledger=self.ledger,
             queue=self.queue,
             dead_letters=MemoryDeadLetters(),
+            losses=self.losses,
             marketo=self._marketo,
             pace=lambda limits, state, _: Pace(limits.calls_per_20s, limits.concurrency, state=state),
             clock=lambda: self.clock.now,

@@ -1,5 +1,6 @@
 """The whole interface on the loopback interface: requests become API Gateway's events, and go to the functions."""
 
+import base64
 import re
 import threading
 from collections.abc import Iterator, Mapping
@@ -111,8 +112,8 @@ def _handled(request: Seen) -> tuple[int, Mapping[str, str], str]:
             "requestId": "request-1",
             "httpMethod": request.method,
         },
-        "body": request.body.decode() or None,
-        "isBase64Encoded": False,
+        "body": base64.b64encode(request.body).decode() or None,
+        "isBase64Encoded": bool(request.body),
     }
     handler = webhook.handler if found else control_plane.handler
     answer = handler(event, Context())

@@ -18,11 +18,12 @@ from destination.domain.audience import AudienceKey
 from destination.domain.connection import DELIVERING, ActiveConnection, Connection, Limits, Status, Waiting
 from destination.domain.credentials import AccessToken, ClientCredentials
 from destination.domain.failure import Failure
+from destination.domain.loss import Loss
 from destination.domain.pace import PaceState
 from destination.domain.pause import Pause
 from destination.domain.person import LedgerRow, Origin
 from destination.domain.refusal import Circuit
-from destination.domain.run import RETENTION, Run, Tally, hour_of, run_id, total_of, whole
+from destination.domain.run import RETENTION, Run, Tally, hour_of, run_id, tally_losses, total_of, whole
 from destination.domain.shard import name_of
 from destination.domain.verification import AudienceCheck, Stand, Verification
 from destination.queue import MAX_VISIBILITY_SECONDS, DeadLetter, Message
@@ -31,6 +32,7 @@ from destination.store.cursors import cursor_of, position_of
 from destination.store.errors import NotFoundError, StaleVersionError
 from destination.store.leases import Lease, LeaseLostError
 from destination.store.ledger import TRANSACTION_ITEMS, Entry, Page, StaleRunError
+from destination.store.runs import LOSSES_PART
 from destination.store.summaries import SummedUp
 
 MAX_TRANSACTION_BYTES = 4_000_000
@@ -234,6 +236,21 @@ class MemoryRuns:
             is_of_run = (connection_id, hour) == (run.connection_id, run.id)
             if is_of_run and run.parts.get(f"{hour}#{shard}") == part.version:
                 self.late.discard((connection_id, hour, shard))
+
+
+@dataclass
+class MemoryLosses:
+    """Over the runs, in which they are counted; `counted`: connections and envelopes."""
+
+    runs: MemoryRuns
+    counted: set[tuple[str, str]] = field(default_factory=set)
+
+    def count(self, connection_id: str, run_id: str, bodies: Mapping[str, Mapping[Loss, int]], now: datetime) -> None:
+        new = {one: losses for one, losses in bodies.items() if (connection_id, one) not in self.counted}
+        if new:
+            part = self.runs.part(connection_id, run_id, LOSSES_PART)
+            self.runs.write(replace(part, tally=part.tally.plus(tally_losses(new.values()))), now)
+            self.counted |= {(connection_id, one) for one in new}
 
 
 @dataclass

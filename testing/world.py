@@ -14,6 +14,7 @@ from destination.domain.audience import Activation
 from destination.domain.connection import ActiveConnection, Connection, Limits
 from destination.domain.credentials import ClientCredentials
 from destination.domain.event import ProfileEvent
+from destination.domain.loss import Loss
 from destination.domain.pace import PaceState
 from destination.marketo.instance import Marketo
 from destination.marketo.pace import Pace
@@ -26,6 +27,7 @@ from testing.memory import (
     MemoryDeadLetters,
     MemoryLeases,
     MemoryLedger,
+    MemoryLosses,
     MemoryQueue,
     MemoryToken,
     MemoryVerifications,
@@ -56,6 +58,7 @@ class World:
         self.connections = MemoryConnections()
         self.leases = MemoryLeases()
         self.ledger = MemoryLedger(self.leases)
+        self.losses = MemoryLosses(self.ledger.runs)
         self.queue = MemoryQueue()
         self.dead_letters = MemoryDeadLetters()
         self.verifications = MemoryVerifications()
@@ -85,6 +88,7 @@ class World:
             "connections": self.connections,
             "leases": self.leases,
             "ledger": self.ledger,
+            "losses": self.losses,
             "queue": self.queue,
             "dead_letters": self.dead_letters,
             "marketo": lambda _: self.marketo,
@@ -154,12 +158,13 @@ class World:
         left = {one: at for one, at in self.target.dormant.items() if one != audience(name)}
         self.connections.stored[self.connection.id] = replace(self.target, dormant=left)
 
-    def post(self, *events: ProfileEvent) -> None:
-        """Put events into the queue, as ingest does with those of a body."""
-        if not events:
+    def post(self, *events: ProfileEvent, losses: Mapping[Loss, int] | None = None) -> None:
+        """Put events into the queue, as ingest does with those of a body, and what was lost of it."""
+        if not events and not losses:
             return
         envelope_id = f"envelope-{next(self.numbers)}"
-        packed = pack(self.connection.id, self.now, map(encode_event, events), envelope_id=envelope_id)
+        texts = map(encode_event, events)
+        packed = pack(self.connection.id, self.now, texts, envelope_id=envelope_id, losses=losses)
         self.queue.send(self.connection.id, [body for _, body in packed])
 
     def deliver(self, *events: ProfileEvent) -> BatchReport:

@@ -43,6 +43,7 @@ from testing.memory import (
     MemoryDeadLetters,
     MemoryLeases,
     MemoryLedger,
+    MemoryLosses,
     MemoryQueue,
     MemoryToken,
 )
@@ -152,6 +153,7 @@ class Soak:
             "connections": self.connections,
             "leases": self.leases,
             "ledger": self.ledger,
+            "losses": MemoryLosses(self.ledger.runs),
             "queue": self.queue,
             "dead_letters": self.letters,
         }

@@ -113,10 +113,13 @@ def preview(context: typer.Context, connection_id: ConnectionId, file: ReadableF
         for record in answer[said]:
             for problem in record["errors"]:
                 render.text(f"{said}: [{record['index']}] {problem['path']}: {problem['message']}", style="yellow")
+    if (more := answer["warning_count"] - sum(len(record["errors"]) for record in answer["warnings"])) > 0:
+        render.text(f"warnings: {more} more", style="yellow")
     for note in answer["notes"]:
         render.text(note)
     render.text()
-    render.properties({**answer["summary"], "marketo_calls": answer["calls"]})
+    summary = {name: value for name, value in answer["summary"].items() if name != "losses"}
+    render.properties({**summary, "marketo_calls": answer["calls"]})
 
 
 def policies(context: typer.Context, as_json: Json = False) -> None:

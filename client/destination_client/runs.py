@@ -18,6 +18,7 @@ DAY: Final = timedelta(days=1)
 COUNTS: Final = ("received", "activated", "unchanged", "excluded", "failed")
 LINES: Final = ("received", "activated", "excluded", "failed")
 _MARKETO = ("created", "updated", "added", "removed")
+_BESIDE = ("rejected", "warnings")
 _MILLISECONDS, _SECONDS = 1_000, 120
 
 
@@ -44,8 +45,18 @@ def runs(
         render.as_json(found)
         return
     render.table(
-        ("hour", "status", *COUNTS, *_MARKETO, "warnings", "calls"),
-        [(one["id"], one["status"], *counts(one), *_told(one), one["warnings"], one["marketo_calls"]) for one in found],
+        ("hour", "status", *COUNTS, *_MARKETO, *_BESIDE, "calls"),
+        [
+            (
+                one["id"],
+                one["status"],
+                *counts(one),
+                *_told(one),
+                *(one[name] for name in _BESIDE),
+                one["marketo_calls"],
+            )
+            for one in found
+        ],
     )
     if found and not failures_only:
         render.text()
@@ -68,7 +79,7 @@ def run(
     if as_json:
         render.as_json(found)
         return
-    apart = {"reasons", "audiences", "latency"}
+    apart = {"losses", "reasons", "audiences", "latency"}
     render.properties({name: value for name, value in found.items() if name not in apart})
     if latency := found["latency"]:
         render.text()
@@ -80,6 +91,10 @@ def run(
             ("audience", "namespace", *COUNTS),
             [[one[name] for name in ("id", "namespace", *COUNTS)] for one in found["audiences"]],
         )
+    if found["losses"]:
+        render.text()
+        losses = [[one[name] for name in ("code", "class", "count", "message")] for one in found["losses"]]
+        render.table(("lost at the webhook", "class", "count", "meaning"), losses)
     if found["reasons"]:
         render.text()
         properties = ("code", "class", "count", "message", "example")

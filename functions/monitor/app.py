@@ -28,7 +28,7 @@ from destination.monitoring.retirement import Retirement
 from destination.monitoring.summaries import RunSummary, announcement
 from destination.observation import measure
 
-COUNTS = ("received", *Class, "ignored", "warnings", "marketo_calls")
+COUNTS = ("received", *Class, "ignored", "rejected", "warnings", "marketo_calls")
 
 OLDEST_METRIC = timedelta(days=13)
 """CloudWatch takes none that is older than two weeks; it counts now instead."""

@@ -36,6 +36,8 @@ class Field:
     read_only: bool = False
     searchable: bool | None = None
     crm_managed: bool = False
+    ignores_case: bool = False
+    """Values that differ in case alone are the same when searched for, as those of type email always are."""
     rest: bool = True
     """False: known to SOAP alone, so the REST API does not take it."""
     id: int = 0
@@ -59,7 +61,7 @@ class Field:
     def key(self, value: Value) -> str:
         """The form in which two values of this field are the same when searched for."""
         text = str(value).strip()
-        return text.lower() if self.data_type == "email" else text
+        return text.lower() if self.ignores_case or self.data_type == "email" else text
 
     def take(self, value: object) -> Value:
         """The value as Marketo stores it; null and the empty string clear, and a cleared boolean is false.

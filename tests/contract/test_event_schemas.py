@@ -14,6 +14,7 @@ from destination.api.run_reports import report
 from destination.domain.alert import RULES, Alert, AlertState, AlertStatus, AlertUnit
 from destination.domain.connection import Status
 from destination.domain.latency import Latency
+from destination.domain.loss import RECORD_NO_OBJECT, UNKNOWN_PROPERTY, Lost
 from destination.domain.outcome import MISSING_DEDUPE_VALUE, Class
 from destination.domain.run import Run, RunStatus, Tally
 from destination.domain.schema import AttributeWarning
@@ -40,6 +41,7 @@ BUSY = Run(
         latency=Latency.of(Counter({800: 7})),
         first_at=NOW,
         last_at=NOW,
+        losses={RECORD_NO_OBJECT: 2, UNKNOWN_PROPERTY: 1},
     ),
 )
 
@@ -87,6 +89,7 @@ def test_the_values_that_are_described_are_all_there_are() -> None:
     assert set(SUMMARY["properties"]["connection"]["properties"]["status"]["enum"]) == set(Status)
     assert run["status"]["enum"] == list(RunStatus)
     assert set(run["reasons"]["items"]["properties"]["class"]["enum"]) == set(Class)
+    assert set(run["losses"]["items"]["properties"]["class"]["enum"]) == set(Lost)
 
 
 @pytest.mark.parametrize("alert", Alert)

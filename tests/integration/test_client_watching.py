@@ -13,6 +13,7 @@ import pytest
 from destination.domain.alert import Alert, AlertState, AlertStatus
 from destination.domain.audience import AudienceKey
 from destination.domain.latency import Latency
+from destination.domain.loss import RECORD_NO_OBJECT
 from destination.domain.outcome import MISSING_DEDUPE_VALUE
 from destination.domain.run import Counters, Run, Tally, hour_of, run_id
 from destination.domain.verification import Differences, Phase, VerificationStatus
@@ -25,7 +26,9 @@ from testing import control_plane as plane
 from testing.client import STACK, Stack, deployed, stack
 
 SPRING = AudienceKey("ups", "aud-1")
-COUNTS = Counter(received=9, activated=5, unchanged=1, excluded=2, failed=1, created=4, added=5, marketo_calls=3)
+COUNTS = Counter(
+    received=9, activated=5, unchanged=1, excluded=2, failed=1, created=4, added=5, rejected=6, marketo_calls=3
+)
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +82,7 @@ def test_runs_show_how_they_went(console: Stack, this_hour: str, before: str) ->
     record(made, this_hour, {"received": 90, "activated": 90})
     shown = rows(console.done("runs", made))
     assert [row[0] for row in shown[1:3]] == [before, this_hour]
-    assert shown[1][2:11] == ["9", "5", "1", "2", "1", "4", "0", "5", "0"]
+    assert shown[1][2:14] == ["9", "5", "1", "2", "1", "4", "0", "5", "0", "6", "0", "3"]
     lines = {row[0]: row[1:] for row in shown[4:]}
     assert lines["received"] == ["▁" * 21 + "▂▁▁█", "90", "99"]
     assert lines["excluded"] == ["▁" * 21 + "█▁▁▁", "2", "2"]
@@ -101,11 +104,13 @@ def test_runs_can_be_those_with_failures_or_of_an_audience(console: Stack, this_
 def test_a_run_says_how_long_it_took_and_why_people_did_not_arrive(console: Stack, before: str) -> None:
     made = connection(console)
     reasons = Counter({MISSING_DEDUPE_VALUE: 2})
-    record(made, before, COUNTS, reasons=reasons, latency=Latency.of(Counter({800: 10, 250_000: 10})))
+    latency = Latency.of(Counter({800: 10, 250_000: 10}))
+    record(made, before, COUNTS, reasons=reasons, latency=latency, losses={RECORD_NO_OBJECT: 6})
     shown = rows(console.done("run", made, before))
     at = next(index for index, row in enumerate(shown) if row[0].startswith("from receipt"))
     assert shown[at + 1][2] == "0:04:10"
     assert ["MISSING_DEDUPE_VALUE", "excluded", "2"] in [row[:3] for row in shown]
+    assert ["RECORD_NO_OBJECT", "rejected", "6"] in [row[:3] for row in shown]
 
 
 def test_the_status_has_what_arrived_and_what_is_triggered(

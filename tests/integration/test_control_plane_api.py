@@ -102,6 +102,7 @@ def test_there_is_nothing_elsewhere(path: str) -> None:
         ("[]", 422, "invalid"),
         (json.dumps([CREATE, CREATE]), 422, "invalid"),
         ('{"name": "\\ud800"}', 422, "invalid"),
+        ('{"name": "\ud800"}', 400, "not-json"),
         ("[" * 100_000, 400, "not-json"),
         ("9" * 10_000, 422, "invalid"),
     ],

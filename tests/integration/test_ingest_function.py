@@ -1,5 +1,6 @@
 """The webhook through its handler: what senders are answered, and what the queue holds then."""
 
+import gzip
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
@@ -12,6 +13,7 @@ import pytest
 from destination.api.problem_kinds import MAX_ERRORS
 from destination.domain.connection import Status
 from destination.domain.event import MembershipStatus
+from destination.domain.loss import BODY_NOT_JSON
 from destination.queue import MAX_MESSAGE_BYTES, Envelope, decode
 from destination.store.connections import Connections
 from functions.ingest import app
@@ -130,6 +132,13 @@ def test_a_body_in_another_charset_arrives_whole_or_not_at_all(stack: Aws) -> No
     assert_problem(post(raw, to="canonical", is_base64=True), 400, "not-json")
     unknown = post(raw, to="canonical", headers={**headers, "Content-Type": "text/json; charset=x"}, is_base64=True)
     assert_problem(unknown, 415, "unsupported-media-type")
+
+
+def test_a_compressed_body_is_refused_whether_or_not_it_says_so(stack: Aws) -> None:
+    raw = gzip.compress(json.dumps(PROFILE).encode())
+    headers = {**HEADERS, "Content-Encoding": "gzip"}
+    assert_problem(post(raw, headers=headers, is_base64=True), 415, "unsupported-media-type")
+    assert_problem(post(raw, is_base64=True), 400, "not-json")
 
 
 def test_headers_are_known_in_any_case(stack: Aws) -> None:
@@ -289,7 +298,7 @@ def test_other_content_is_415(stack: Aws) -> None:
 @pytest.mark.parametrize("body", [None, "", "not JSON", '{"a":', "[1, 2", "[" * 50_000])
 def test_what_is_not_json_is_400(stack: Aws, body: str | None) -> None:
     assert assert_problem(post(body), 400, "not-json")["errors"] == []
-    assert queued(stack) == []
+    assert [(one.events, one.losses) for one in queued(stack)] == [((), {BODY_NOT_JSON: 1})]
 
 
 def test_a_body_without_any_event_is_400_with_a_path_for_each_record(stack: Aws) -> None:

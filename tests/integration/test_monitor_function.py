@@ -28,7 +28,9 @@ from testing.composition import composed, forget
 from testing.notify import MemoryBus
 from testing.world import connection
 
-COUNTS = Counter(received=9, activated=5, unchanged=1, excluded=2, failed=1, ignored=4, warnings=3, marketo_calls=12)
+COUNTS = Counter(
+    received=9, activated=5, unchanged=1, excluded=2, failed=1, ignored=4, rejected=2, warnings=3, marketo_calls=12
+)
 HOUR = "2026-11-21T10:00Z"
 AFTER = datetime(2026, 11, 21, 11, 5, tzinfo=UTC)
 ENOUGH_TIME = Context()

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from destination.domain.loss import LOSSES, MEMBERSHIP_STATUS_UNKNOWN, RECORD_NO_OBJECT
 from marketo_simulator import Simulator
 from testing.control_plane import activated, call, created, dynamodb, items
 
@@ -35,10 +36,17 @@ def test_a_preview_tells_what_a_draft_would_do_and_writes_nothing(marketo: Simul
     assert [one["index"] for one in shown["rejected"]] == [1]
     assert [one["errors"][0]["path"] for one in shown["warnings"]] == ["segmentMembership.ups.aud-2.status"]
     assert shown["ignored"] == [2]
+    assert (shown["warning_count"], shown["summary"].pop("losses")) == (
+        1,
+        [
+            {"code": loss.code, "class": kind, "count": 1, "message": LOSSES[loss]}
+            for loss, kind in ((MEMBERSHIP_STATUS_UNKNOWN, "left_out"), (RECORD_NO_OBJECT, "rejected"))
+        ],
+    )
     assert shown["summary"] == {
         "received": 1,
         "activated": {"persons": 1, "created": 0, "updated": 1, "added": 1, "removed": 0},
-        **{"unchanged": 0, "excluded": 0, "failed": 0, "warnings": 1, "ignored": 1},
+        **{"unchanged": 0, "excluded": 0, "failed": 0, "warnings": 1, "ignored": 1, "rejected": 1, "left_out": 1},
     }
     assert shown["persons"] == [
         {

@@ -11,6 +11,7 @@ import pytest
 from destination.domain.audience import AudienceKey
 from destination.domain.connection import Waiting
 from destination.domain.latency import Latency
+from destination.domain.loss import LOSSES, RECORD_NO_OBJECT, UNKNOWN_PROPERTY
 from destination.domain.outcome import (
     ALREADY_DELIVERED,
     MESSAGES,
@@ -51,6 +52,8 @@ def tally() -> Tally:
             left=1,
             warnings=2,
             ignored=5,
+            rejected=4,
+            left_out=1,
             marketo_calls=4,
         ),
         Counter({PERSON_NOT_FOUND: 2, MISSING_DEDUPE_VALUE: 1, rejected("1003"): 1, ALREADY_DELIVERED: 1}),
@@ -60,6 +63,7 @@ def tally() -> Tally:
         latency=Latency.of({1000: 3, 20_000: 3, 60_000: 1}),
         first_at=START.replace(second=20),
         last_at=START.replace(minute=59),
+        losses={RECORD_NO_OBJECT: 4, UNKNOWN_PROPERTY: 1},
     )
     full.audiences[AudienceKey("ups", "aud-1")] = Counters(
         Counter(received=6, activated=4, unchanged=1, failed=1),
@@ -100,6 +104,12 @@ def test_a_run_shows_its_counters_and_reasons() -> None:
         "failed": 1,
         "warnings": 2,
         "ignored": 5,
+        "rejected": 4,
+        "left_out": 1,
+        "losses": [
+            {"code": "RECORD_NO_OBJECT", "class": "rejected", "count": 4, "message": LOSSES[RECORD_NO_OBJECT]},
+            {"code": "UNKNOWN_PROPERTY", "class": "left_out", "count": 1, "message": LOSSES[UNKNOWN_PROPERTY]},
+        ],
         "dropped": [{"field": "company", "count": 2}],
         "warned": [{"field": "unsubscribed", "code": "OPT_IN_KEPT", "count": 3}],
         "reasons": [
@@ -209,8 +219,10 @@ def test_a_run_is_shown_for_one_audience() -> None:
     assert (only["received"], only["activated"]["persons"], only["unchanged"], only["failed"]) == (6, 4, 1, 1)
     assert [one["code"] for one in only["reasons"]] == ["ALREADY_DELIVERED", "MARKETO_1003"]
     assert [(one["namespace"], one["id"]) for one in only["audiences"]] == [("ups", "aud-1")]
-    for unknown in ("warnings", "ignored", "latency", "first_activity_at", "last_activity_at", "marketo_calls"):
+    of_all = ("warnings", "ignored", "rejected", "left_out", "marketo_calls")
+    for unknown in (*of_all, "latency", "first_activity_at", "last_activity_at"):
         assert only[unknown] is None
+    assert only["losses"] == []
     assert set(only["activated"].values()) == {4, None}
     other = call("GET", f"/connections/{connection_id}/runs/{HOUR}", query={"audience_id": "aud-2"})
     assert (other.status, other.json["detail"]) == (404, f"no event of run {HOUR} named this audience.")

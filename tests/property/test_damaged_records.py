@@ -3,18 +3,23 @@
 import copy
 import json
 import math
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from destination.domain.event import ProfileEvent
+from destination.domain.loss import LOSSES, Lost
 from destination.ingest.sources import FORMATS
-from destination.ingest.sources.body import RecordTimes
+from destination.ingest.sources.body import Parsed, RecordTimes
+from destination.ingest.webhook import NoEventsError, WebhookError
 from destination.queue import decode, encode_event, pack
+from testing.webhook import Webhook, submission
+from testing.world import World, connection
 
 NOW = datetime(2026, 11, 21, 10, tzinfo=UTC)
 AEP: Mapping[str, Any] = {
@@ -95,6 +100,13 @@ def read(source_format: str, record: object) -> Any:
     return FORMATS[source_format](json.dumps(record).encode(), RecordTimes(NOW))
 
 
+def assert_told(parsed: Parsed) -> None:
+    """What the sender is told, the run is told as well: every loss once, by a code that there is."""
+    numbers = Counter(loss.kind for loss in parsed.losses.elements())
+    assert (numbers[Lost.REJECTED], numbers[Lost.LEFT_OUT]) == (len(parsed.rejected), parsed.warning_count)
+    assert parsed.losses.keys() <= LOSSES.keys()
+
+
 @pytest.mark.parametrize("source_format", sorted(RECORDS))
 @given(data=st.data())
 def test_whatever_is_damaged_the_rest_arrives_and_passes_the_queue(source_format: str, data: st.DataObject) -> None:
@@ -108,9 +120,11 @@ def test_whatever_is_damaged_the_rest_arrives_and_passes_the_queue(source_format
     assert parts(parsed.events[-1][1]) == parts(expected)
     assert sorted({index for index, _ in (*parsed.events, *parsed.rejected)}) == [0, 1]
     assert all(index == 0 and problem.message for index, problem in (*parsed.rejected, *parsed.warnings))
+    assert_told(parsed)
     texts = [encode_event(event) for _, event in parsed.events]
-    ((_, body),) = pack("connection-1", NOW, texts, envelope_id="envelope-1")
+    ((_, body),) = pack("connection-1", NOW, texts, envelope_id="envelope-1", losses=parsed.losses)
     assert len(decode(body).events) == len(parsed.events)
+    assert decode(body).losses == parsed.losses
 
 
 @pytest.mark.parametrize("source_format", sorted(RECORDS))
@@ -125,6 +139,7 @@ def test_one_damage_costs_what_it_touches_and_is_told_by_its_place(source_format
     ((_, event),) = parsed.events
     if place[-1] != "name" or place[-2:] == ("person", "name"):  # an audience's name is left out silently
         ((_, warning),) = parsed.warnings
+        assert_told(parsed)
         assert warning.path.startswith(str(place[0]))
     section = SECTIONS.get(place[0], "attribute" if source_format == "aep" else "none")
     inner = place if source_format == "aep" else place[1:]
@@ -132,3 +147,43 @@ def test_one_damage_costs_what_it_touches_and_is_told_by_its_place(source_format
         assert kind == section
         if kind == "attribute":
             assert where[: len(inner)] == inner
+
+
+@st.composite
+def posted(draw: st.DrawFn, source_format: str) -> bytes:
+    """A body of records of which some are damaged, as values or as bytes."""
+    records: list[Any] = [copy.deepcopy(dict(RECORDS[source_format])) for _ in range(draw(st.integers(1, 3)))]
+    for record in records:
+        for place in draw(st.lists(st.sampled_from(sorted(places(record), key=str)), max_size=4)):
+            put(record, place, copy.deepcopy(draw(BAD)))
+    records += draw(st.lists(st.sampled_from([None, 7, {}, [], {"jsonrpc": "2.0", "method": "x"}]), max_size=2))
+    separator = draw(st.sampled_from(["\n", None]))
+    text = json.dumps(records) if separator is None else separator.join(map(json.dumps, records))
+    body = bytearray(text.encode())
+    for _ in range(draw(st.integers(0, 2))):
+        at = draw(st.integers(0, len(body)))
+        body[at : at + draw(st.integers(0, 3))] = draw(st.binary(max_size=3))
+    return bytes(body)
+
+
+@pytest.mark.parametrize("source_format", sorted(RECORDS))
+@settings(max_examples=150)
+@given(data=st.data())
+def test_what_the_sender_is_told_is_in_the_run(source_format: str, data: st.DataObject) -> None:
+    webhook, world = Webhook(source_format=source_format), World(connection(source_format=source_format))
+    try:
+        acceptance = webhook.ingest(submission(data.draw(posted(source_format))))
+    except NoEventsError as refused:
+        accepted, rejected, left_out = 0, len(refused.problems), 0
+    except WebhookError:
+        accepted, rejected, left_out = 0, 1, 0
+    else:
+        accepted, rejected, left_out = acceptance.accepted, len(acceptance.rejected), acceptance.warning_count
+    for _ in range(2):
+        world.queue.send("connection-1", webhook.sqs.bodies())
+        world.deliver()
+    total = world.ledger.total("connection-1")
+    assert (world.queue.waiting, world.dead_letters.letters) == ({}, [])
+    assert (total.counts["rejected"], total.counts["left_out"]) == (rejected, left_out)
+    assert total.counts["received"] + total.counts["ignored"] == accepted
+    assert sum(total.losses.values()) == rejected + left_out

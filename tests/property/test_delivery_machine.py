@@ -4,6 +4,7 @@ Events of any time, with and without consent, messages in any order and more tha
 and lists changed by hand, workers that die between any two effects, dead letters redriven days later.
 """
 
+from collections import Counter
 from dataclasses import replace
 from datetime import datetime, timedelta
 from random import Random
@@ -14,6 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from destination.domain.connection import Consent, Limits
 from destination.domain.event import Membership, MembershipStatus, ProfileEvent
+from destination.domain.loss import LOSSES, Loss
 from destination.queue import Message, decode
 from marketo_simulator import Fault
 from testing.counts import assert_balanced, counted
@@ -52,6 +54,7 @@ class Delivery(RuleBasedStateMachine):
         )
         self.life = mortal(self.world)
         self.posted: list[ProfileEvent] = []
+        self.lost: Counter[Loss] = Counter()
         self.asks = False
         self.done: dict[str, Message] = {}
 
@@ -69,8 +72,16 @@ class Delivery(RuleBasedStateMachine):
         minutes=st.integers(0, 600),
         changes=st.dictionaries(st.sampled_from("ab"), st.sampled_from(MembershipStatus)),
         consent=st.sampled_from(["y", "y", "n"]),
+        losses=st.just({}) | st.dictionaries(st.sampled_from(sorted(LOSSES)), st.integers(1, 9), max_size=3),
     )
-    def post(self, people: list[str], minutes: int, changes: dict[str, MembershipStatus], consent: str) -> None:
+    def post(
+        self,
+        people: list[str],
+        minutes: int,
+        changes: dict[str, MembershipStatus],
+        consent: str,
+        losses: dict[Loss, int],
+    ) -> None:
         events = []
         for email in people:
             number = len(self.posted)
@@ -79,7 +90,12 @@ class Delivery(RuleBasedStateMachine):
             memberships = tuple(Membership(audience(name), status, at) for name, status in changes.items())
             events.append(replace(said, memberships=memberships))
             self.posted.append(events[-1])
-        self._send(events)
+        self._send(events, losses)
+
+    @rule(losses=st.dictionaries(st.sampled_from(sorted(LOSSES)), st.integers(1, 9), min_size=1, max_size=3))
+    def lose(self, losses: dict[Loss, int]) -> None:
+        """A body comes in of which nothing can be taken."""
+        self._send([], losses)
 
     @rule(
         order=st.randoms(use_true_random=False),
@@ -134,9 +150,10 @@ class Delivery(RuleBasedStateMachine):
 
     # How it happens
 
-    def _send(self, events: list[ProfileEvent]) -> None:
+    def _send(self, events: list[ProfileEvent], losses: dict[Loss, int]) -> None:
         before = len(self.world.queue.waiting)
-        self.world.post(*events)
+        self.world.post(*events, losses=losses)
+        self.lost.update(losses)
         assert len(self.world.queue.waiting) == before + 1
 
     def _deliver(self, batch: list[Message], time_left: timedelta, moments: int | None = None) -> None:
@@ -184,6 +201,14 @@ class Delivery(RuleBasedStateMachine):
             numbers = range(envelope.first, envelope.first + len(envelope.events))
             assert {str(number) for number in numbers} <= counted(self.world, envelope.id)
 
+    @invariant()
+    def what_was_lost_at_the_door_counts_once(self) -> None:
+        """No more than was lost, and all of it whose message is acknowledged."""
+        losses = Counter(self.world.ledger.total(self.world.connection.id).losses)
+        assert losses <= self.lost
+        told = {envelope.id: envelope.losses for one in self.done.values() if (envelope := decode(one.body))}
+        assert sum((Counter(one) for one in told.values()), Counter[Loss]()) <= losses
+
     # What must hold when all has come to rest
 
     def teardown(self) -> None:
@@ -195,6 +220,7 @@ class Delivery(RuleBasedStateMachine):
         total = self.world.ledger.total(self.world.connection.id).counts
         assert total["received"] + total["ignored"] == len(self.posted)
         assert total["failed"] == 0
+        assert self.world.ledger.total(self.world.connection.id).losses == self.lost
         self.nobody_is_there_twice()
         self.no_limit_was_exceeded()
         for email in (*SEEDED, *NEW):

@@ -33,7 +33,8 @@ def calls_of(shown: Preview) -> Counter[str]:
 def comparable(tally: Tally) -> tuple[object, ...]:
     """Without what counts persons, and not their events."""
     counts = Counter({name: tally.counts[name] for name in ("received", "ignored", "warnings", *CLASSES)})
-    return +counts, tally.reasons, {name: +counted.counts for name, counted in tally.audiences.items()}
+    audiences = {name: +counted.counts for name, counted in tally.audiences.items()}
+    return +counts, tally.reasons, audiences, Counter(tally.warned), Counter(tally.dropped)
 
 
 def promised(shown: Preview) -> tuple[object, ...]:
@@ -41,7 +42,11 @@ def promised(shown: Preview) -> tuple[object, ...]:
     tally = Tally()
     tally.counts["ignored"] = len(shown.ignored)
     for person in shown.persons:
-        tally.counts.update(["received", person.outcome, *(["warnings"] if person.dropped else [])])
+        tells = person.dropped or person.warned
+        tally.counts.update(["received", person.outcome, *(["warnings"] if tells else [])])
+        tally.dropped.update(person.dropped.keys())
+        for one_warned in person.warned:
+            tally.warned[one_warned] = tally.warned.get(one_warned, 0) + 1
         if person.reason is not None:
             tally.reasons[person.reason] += 1
         for one in (audience for audience in person.audiences if audience.is_named):
@@ -55,7 +60,8 @@ def gained(before: Tally, after: Tally) -> tuple[object, ...]:
     counts = after.counts - before.counts
     del counts["marketo_calls"]
     audiences = {name: counted.counts - before.audiences[name].counts for name, counted in after.audiences.items()}
-    return counts, after.reasons - before.reasons, {name: counted for name, counted in audiences.items() if counted}
+    told = Counter(after.warned) - Counter(before.warned), after.dropped - before.dropped
+    return counts, after.reasons - before.reasons, {name: one for name, one in audiences.items() if one}, told
 
 
 class Observer:

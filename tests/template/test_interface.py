@@ -49,6 +49,12 @@ ROUTES = {
 }
 
 
+def test_every_body_reaches_the_functions_as_it_was_sent(template: Template) -> None:
+    (api,) = of_type(template, "AWS::ApiGateway::RestApi").values()
+    assert api["Body"]["x-amazon-apigateway-binary-media-types"] == ["*/*"]
+    assert api["BinaryMediaTypes"] == ["*~1*"]  # CloudFormation wants slashes so.
+
+
 def operations(template: Template) -> dict[tuple[str, str], dict[str, Any]]:
     paths = template["Resources"]["Api"]["Properties"]["Body"]["paths"]
     return {

@@ -14,6 +14,7 @@ import pytest
 from destination.api.audiences import AudienceIn
 from destination.api.connections import ConnectionIn
 from destination.api.previews import PreviewOut
+from destination.domain.loss import LOSSES, Loss
 from destination.domain.outcome import MESSAGES
 from destination.domain.schema import INVALID_VALUE, READ_ONLY, RESTRICTED, TOO_LONG, UNKNOWN_FIELD
 from testing.template import source
@@ -80,6 +81,11 @@ def test_every_target_of_make_that_a_document_names_there_is(document: Path) -> 
 @pytest.mark.parametrize("code", MESSAGES)
 def test_every_reason_is_documented(code: str) -> None:
     assert f"| `{code}` |" in CONFIGURATION
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_every_loss_is_documented_with_what_it_is_told_as(loss: Loss) -> None:
+    assert f"| `{loss.code}` | {loss.kind} | {LOSSES[loss]} |" in CONFIGURATION
 
 
 @pytest.mark.parametrize("code", [INVALID_VALUE, TOO_LONG, READ_ONLY, UNKNOWN_FIELD, RESTRICTED])

@@ -8,8 +8,9 @@ import pytest
 
 from destination.domain.audience import AudienceKey
 from destination.domain.event import Membership, MembershipStatus, ProfileEvent
+from destination.domain.loss import LOSSES, RECORD_NOT_JSON, UNKNOWN_PROPERTY, Loss, Lost
 from destination.domain.times import format_time
-from destination.ingest.sources.body import MAX_DEPTH, Losses, attributes
+from destination.ingest.sources.body import MAX_DEPTH, LeftOut, attributes
 from destination.queue import (
     MAX_BATCH_BYTES,
     MAX_EVENT_BYTES,
@@ -55,6 +56,47 @@ def test_a_message_reads_as_it_was_written() -> None:
     assert count == 2
     assert decode(body) == Envelope("envelope-1", "connection-1", NOW, 0, (EVENT, bare))
     assert json.loads(body)["v"] == 1
+
+
+def test_a_message_carries_what_was_lost_of_its_body() -> None:
+    losses = {RECORD_NOT_JSON: 7, UNKNOWN_PROPERTY: 1}
+    ((count, body),) = pack("connection-1", NOW, [encode_event(EVENT)], envelope_id="envelope-1", losses=losses)
+    assert (count, decode(body)) == (1, Envelope("envelope-1", "connection-1", NOW, 0, (EVENT,), losses=losses))
+    ((count, alone),) = pack("connection-1", NOW, [], envelope_id="envelope-1", losses=losses)
+    assert (count, decode(alone)) == (0, Envelope("envelope-1", "connection-1", NOW, 0, (), losses=losses))
+    assert "losses" not in packed(encode_event(EVENT))[0][1]
+    assert list(pack("connection-1", NOW, [], envelope_id="envelope-1", losses={})) == []
+
+
+def test_every_loss_that_there_is_passes_the_queue_and_one_that_is_to_come() -> None:
+    losses = {**dict.fromkeys(LOSSES, 1_000), Loss(Lost.REJECTED, "A_CODE_TO_COME"): 1}
+    ((_, body),) = pack("connection-1", NOW, [], envelope_id="envelope-1", losses=losses)
+    assert decode(body).losses == losses
+    assert len(body) < MAX_BATCH_BYTES - MAX_EVENT_BYTES
+
+
+@pytest.mark.parametrize(
+    "losses",
+    [
+        None,
+        [],
+        7,
+        {"rejected": 7},
+        {"rejected": {"A": 0}},
+        {"rejected": {"A": -1}},
+        {"rejected": {"A": True}},
+        {"rejected": {"A": "1"}},
+        {"rejected": {"A": 10**9}},
+        {"rejected": {"a b": 1}},
+        {"rejected": {"A" * 51: 1}},
+        {"elsewhere": {"A": 1}},
+        {"rejected": {f"A_{'A' * number}": 1 for number in range(40)}, "left_out": {"A" * n: 1 for n in range(1, 20)}},
+    ],
+)
+def test_losses_of_another_form_are_no_message(losses: object) -> None:
+    message = json.loads(packed(encode_event(EVENT))[0][1]) | {"losses": losses}
+    with pytest.raises(UndecodableMessageError):
+        decode(json.dumps(message))
 
 
 def test_a_message_carries_the_id_of_its_request_where_there_is_one() -> None:
@@ -294,7 +336,7 @@ def test_a_text_that_no_parser_likes_is_refused(body: str) -> None:
 
 def test_a_profile_may_nest_as_deep_as_sources_let_it() -> None:
     deepest = json.loads('{"n":[' * (MAX_DEPTH // 2) + "]}" * (MAX_DEPTH // 2))
-    assert attributes(deepest, "", Losses(), may_hold_halves=False) is deepest
+    assert attributes(deepest, "", LeftOut(), may_hold_halves=False) is deepest
     ((_, body),) = packed(encode_event(ProfileEvent(NOW, deepest, {}, (), NOW)))
     assert decode(body).events[0].profile == deepest
 

@@ -2,10 +2,11 @@
 
 A message is
 
-    {"v": 1, "id": …, "connection_id": …, "received_at": …, "correlation_id": …, "first": …, "events": […]}
+    {"v": 1, "id": …, "connection_id": …, "received_at": …, "correlation_id": …, "losses": …, "first": …, "events": […]}
 
 The messages of one body have one `id`, that of the envelope, and its events are numbered through them: the event at
-place i of a message has the number `first` + i. The envelope's id and the number are the key of an event for ever. A
+place i of a message has the number `first` + i. The envelope's id and the number are the key of an event for ever. What
+was lost of a body is in its first message, which may have no events: `{"rejected": {code: number}, "left_out": …}`. A
 dead letter is a message too, of the same id and numbers and with the reason in its attributes, so that moving it back
 to the queue is all that a redrive takes, and what comes back is the same event.
 """
@@ -14,7 +15,7 @@ import contextlib
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from math import isfinite
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from destination.domain.audience import AudienceKey
 from destination.domain.event import Membership, MembershipStatus, ProfileEvent
+from destination.domain.loss import Loss, Lost
 from destination.domain.times import format_time, parse_time
 
 if TYPE_CHECKING:
@@ -34,8 +36,10 @@ MAX_MESSAGE_BYTES = 256 * 1024
 """Up to which messages are filled."""
 MAX_BATCH_BYTES = 1000 * 1024
 """Of bodies in one call: SQS takes 1 MiB, message attributes included."""
-MAX_EVENT_BYTES = MAX_BATCH_BYTES - 1024
+MAX_EVENT_BYTES = MAX_BATCH_BYTES - 4096
 """What one event may take: the largest message there may be, which it then has to itself, less its envelope."""
+MAX_LOSSES = 50
+"""How many reasons for losses a message may have."""
 MAX_BATCH_ENTRIES = 10
 SEND_ATTEMPTS = 3
 MAX_VISIBILITY_SECONDS = 43_200
@@ -55,6 +59,9 @@ MAX_FIRST = 1_000_000
 
 CORRELATION_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 """What the id of a request looks like that brought events; API Gateway and Lambda give UUIDs."""
+
+LOSS_CODE = re.compile(r"[A-Z_]{1,50}")
+"""What the code of a loss looks like."""
 
 UNDECODABLE_GROUP = "undecodable"
 """The message group of dead letters that do not tell their connection."""
@@ -90,6 +97,7 @@ class Envelope:
 
     `id`: of the body that the events came in, in this message and in others; `first` is the number of the first event.
     `correlation_id`: the request that brought them, where one did. `attempt`: how often they have been dead letters.
+    `losses`: how much of the body was lost, and why; in one message of it alone.
     """
 
     id: str
@@ -100,6 +108,7 @@ class Envelope:
     verification: str | None = None
     correlation_id: str | None = None
     attempt: int = 0
+    losses: Mapping[Loss, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,11 +159,12 @@ def pack(
     first: int = 0,
     attempt: int = 0,
     correlation_id: str | None = None,
+    losses: Mapping[Loss, int] | None = None,
 ) -> Iterator[tuple[int, str]]:
     """Pack encoded events, in order, into as few messages of MAX_MESSAGE_BYTES as take them: (number of events, body).
 
     An event that is larger has a message of its own. The events are numbered from `first` on; `attempt`: how often
-    they have been dead letters.
+    they have been dead letters. The `losses` are in the first message, which has no events where there are none.
     """
     properties = {
         "v": VERSION,
@@ -169,20 +179,27 @@ def pack(
     opening = json.dumps(properties)[:-1]
     held: list[str] = []
     size = 0
-    start, end = _start(opening, first), "]}"
+    start, end = _start(f'{opening},"losses":{_by_kind(losses)}' if losses else opening, first), "]}"
     for event in events:
         if held and len(start) + size + len(event) + len(end) > MAX_MESSAGE_BYTES:
             yield len(held), f"{start}{','.join(held)}{end}"
             first += len(held)
-            start, held, size = _start(opening, first), [], 0
+            start, held, size, losses = _start(opening, first), [], 0, None
         held.append(event)
         size += len(event) + 1
-    if held:
+    if held or losses:
         yield len(held), f"{start}{','.join(held)}{end}"
 
 
 def _start(opening: str, first: int) -> str:
     return f'{opening},"first":{first},"events":['
+
+
+def _by_kind(losses: Mapping[Loss, int]) -> str:
+    by_kind: dict[str, dict[str, int]] = {}
+    for loss, number in losses.items():
+        by_kind.setdefault(loss.kind.value, {})[loss.code] = number
+    return _encode(by_kind)
 
 
 def verification_message(connection_id: str, verification_id: str, requested_at: datetime) -> str:
@@ -229,7 +246,21 @@ def _envelope(message: Mapping[str, Any]) -> Envelope:
         raise ValueError("not the id of a request")
     read = tuple([_event(one, received_at + number * _BETWEEN) for number, one in enumerate(events, first)])
     attempt = int(message.get("attempt", "0"))
-    return Envelope(envelope_id, connection_id, received_at, first, read, verification, correlation_id, attempt)
+    losses = _losses(message["losses"]) if "losses" in message else {}
+    return Envelope(envelope_id, connection_id, received_at, first, read, verification, correlation_id, attempt, losses)
+
+
+def _losses(by_kind: Mapping[str, Mapping[str, Any]]) -> dict[Loss, int]:
+    """Codes that this release does not know are taken as they are: another one may have written the message."""
+    losses = {}
+    for kind, numbers in by_kind.items():
+        for code, number in numbers.items():
+            if not LOSS_CODE.fullmatch(code) or type(number) is not int or not 0 < number < MAX_FIRST:
+                raise ValueError("not a number of losses")
+            losses[Loss(Lost(kind), code)] = number
+    if len(losses) > MAX_LOSSES:
+        raise ValueError("too many reasons")
+    return losses
 
 
 def _event(one: Mapping[str, Any], received_at: datetime) -> ProfileEvent:

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from destination.api.run_reports import report
 from destination.domain.latency import Latency
+from destination.domain.loss import LOSSES, RECORD_NO_OBJECT, UNKNOWN_PROPERTY, Loss, Lost
 from destination.domain.outcome import MESSAGES, MISSING_DEDUPE_VALUE, rejected
 from destination.domain.run import Run, Tally
 from destination.domain.schema import AttributeWarning
@@ -29,6 +30,8 @@ def test_the_report_has_the_published_shape() -> None:
             removed=4,
             warnings=2,
             ignored=7,
+            rejected=6,
+            left_out=2,
             marketo_calls=14,
         ),
         Counter({rejected("1006"): 5, MISSING_DEDUPE_VALUE: 15}),
@@ -38,6 +41,7 @@ def test_the_report_has_the_published_shape() -> None:
         latency=Latency.of({1500: 94, 40_000: 1}),
         first_at=START,
         last_at=START + timedelta(minutes=59),
+        losses={UNKNOWN_PROPERTY: 2, RECORD_NO_OBJECT: 5, Loss(Lost.REJECTED, "TO_COME"): 1},
     )
     tally.audiences[B].count(rejected("1006"), None, name_of)
     tally.audiences[A].counts.update(received=110, activated=90, unchanged=3, excluded=12, failed=5)
@@ -51,6 +55,18 @@ def test_the_report_has_the_published_shape() -> None:
         "excluded": 15,
         "failed": 5,
         "ignored": 7,
+        "rejected": 6,
+        "left_out": 2,
+        "losses": [
+            {"code": "RECORD_NO_OBJECT", "class": "rejected", "count": 5, "message": LOSSES[RECORD_NO_OBJECT]},
+            {"code": "UNKNOWN_PROPERTY", "class": "left_out", "count": 2, "message": LOSSES[UNKNOWN_PROPERTY]},
+            {
+                "code": "TO_COME",
+                "class": "rejected",
+                "count": 1,
+                "message": "A reason that this release does not know.",
+            },
+        ],
         "warnings": 2,
         "dropped": [{"field": "company", "count": 2}],
         "warned": [{"field": "unsubscribed", "code": "OPT_IN_KEPT", "count": 3}],

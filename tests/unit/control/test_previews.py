@@ -20,6 +20,7 @@ from destination.domain.connection import (
     SyncType,
 )
 from destination.domain.event import MembershipStatus
+from destination.domain.loss import MEMBERSHIP_STATUS_UNKNOWN, RECORD_NO_OBJECT, UNKNOWN_PROPERTY
 from destination.domain.outcome import (
     ALREADY_DELIVERED,
     MISSING_REQUIRED_ATTRIBUTE,
@@ -32,6 +33,7 @@ from destination.domain.outcome import (
     Reason,
 )
 from destination.domain.preview import CallKind, MembershipChange, PersonPreview, Preview
+from destination.domain.schema import DIFFERS_IN_CASE, AttributeWarning
 from destination.marketo.errors import ConnectionBlockedError, InstanceWaitsError
 from marketo_simulator import Fault
 from testing.memory import MemoryCredentials
@@ -311,3 +313,23 @@ def test_a_preview_names_the_lists_that_withdrawing_consent_takes_a_person_off()
     [left] = person.audiences
     assert (left.activation.name, left.change, left.is_named) == ("a", MembershipChange.REMOVED, False)
     assert world.members("a") == [7]
+
+
+def test_a_preview_warns_of_what_the_delivery_finds_out() -> None:
+    mapping = (MappingRow("number", "DedupeField"), MappingRow("email", "email"), *EMAIL_MAPPING[1:])
+    world = World(connection(dedupe_field="customerNumber", mapping=mapping))
+    world.simulator.seed({"fields": [{"name": "customerNumber", "ignores_case": True}]})
+    world.simulator.seed({"leads": [{"id": 7, "customerNumber": "AB-17"}]})
+    shown = preview(world, event("ada@example.org", ("a", REALIZED), number="ab-17"))
+    warning = AttributeWarning("customerNumber", DIFFERS_IN_CASE)
+    assert (only(shown).lead_id, only(shown).warned) == (7, (warning,))
+    assert (shown.tally.warned, shown.tally.counts["warnings"]) == ({warning: 1}, 1)
+
+
+def test_a_preview_counts_what_the_webhook_would_lose() -> None:
+    world = World()
+    bad = {"profile": {"email": "ada@example.org"}, "audiences": [{"id": "a", "status": "paused"}] * 1_500}
+    shown = previews(world)("connection-1", json.dumps([bad, 7, bad | {"colour": "red"}, 7]).encode())
+    assert (len(shown.warnings), shown.warning_count, len(shown.rejected)) == (1_000, 3_001, 2)
+    assert shown.tally.losses == {MEMBERSHIP_STATUS_UNKNOWN: 3_000, UNKNOWN_PROPERTY: 1, RECORD_NO_OBJECT: 2}
+    assert (shown.tally.counts["rejected"], shown.tally.counts["left_out"]) == (2, 3_001)

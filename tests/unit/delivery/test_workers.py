@@ -33,6 +33,7 @@ from testing.memory import (
     MemoryDeadLetters,
     MemoryLeases,
     MemoryLedger,
+    MemoryLosses,
     MemoryQueue,
     MemoryToken,
 )
@@ -152,6 +153,7 @@ class Site:
             self.connections.stored[own.id] = ActiveConnection(own, {activation.audience: activation})
         self.leases = MemoryLeases()
         self.ledger = MemoryLedger(self.leases)
+        self.losses = MemoryLosses(self.ledger.runs)
         self.queue = MemoryQueue()
         self.dead_letters = MemoryDeadLetters()
         self.lock = threading.RLock()
@@ -186,7 +188,7 @@ class Site:
 
         used: dict[str, Any] = {
             one: Guarded(getattr(self, one), self.lock)
-            for one in ("connections", "leases", "ledger", "queue", "dead_letters")
+            for one in ("connections", "leases", "ledger", "losses", "queue", "dead_letters")
         } | others
         sync = delivery(
             **used,

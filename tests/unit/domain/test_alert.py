@@ -32,6 +32,7 @@ CALM = Situation(
 TROUBLE = {
     Alert.ACTIVATION_SKIPPED_RATE: replace(CALM, excluded=11),
     Alert.FAILURE_RATE: replace(CALM, failed=11),
+    Alert.REJECTION_RATE: replace(CALM, rejected=11),
     Alert.DELIVERY_DELAY: replace(CALM, waiting_since=NOW - timedelta(minutes=16)),
     Alert.CONNECTION_BLOCKED: replace(CALM, blocked=True),
     Alert.QUOTA_LOW: replace(CALM, used=36_001),
@@ -86,6 +87,7 @@ def test_a_connection_that_does_not_deliver_has_no_trouble(alert: Alert) -> None
     [
         (Alert.ACTIVATION_SKIPPED_RATE, replace(CALM, received=MIN_PERSONS - 1, excluded=MIN_PERSONS - 1)),
         (Alert.FAILURE_RATE, replace(CALM, received=0)),
+        (Alert.REJECTION_RATE, replace(CALM, received=5, rejected=MIN_PERSONS - 6)),
         (Alert.QUOTA_LOW, replace(CALM, used=None)),
         (Alert.NO_EVENTS, replace(CALM, last_event_at=None)),
         (Alert.AUDIENCE_OUT_OF_SYNC, replace(CALM, out_of_sync=None)),
@@ -94,6 +96,14 @@ def test_a_connection_that_does_not_deliver_has_no_trouble(alert: Alert) -> None
 def test_what_is_not_known_changes_nothing(alert: Alert, unknown: Situation) -> None:
     assert after(alert, unknown) == []
     assert len(after(alert, TROUBLE[alert], unknown, unknown)) == 1
+
+
+@pytest.mark.parametrize(
+    ("received", "rejected", "rate"), [(0, 10, 1.0), (30, 10, 0.25), (990, 10, 0.01), (10, 0, 0.0), (0, 9, None)]
+)
+def test_the_rate_of_rejections_is_of_all_that_came_in(received: int, rejected: int, rate: float | None) -> None:
+    situation = replace(CALM, received=received, rejected=rejected)
+    assert reading(Alert.REJECTION_RATE, situation, NOW) == rate
 
 
 @pytest.mark.parametrize(("threshold", "triggered"), [(None, True), (0.05, False), (0.011, False), (0.0109, True)])

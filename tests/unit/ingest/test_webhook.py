@@ -1,19 +1,42 @@
 """The webhook's use case: who may send, what is taken, what is refused and why, and what the queue gets."""
 
 import hashlib
-import itertools
 import json
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 from destination.api.problem_kinds import KINDS
 from destination.domain.connection import Status
+from destination.domain.loss import (
+    ATTRIBUTE_UNREADABLE,
+    BODY_NOT_JSON,
+    BODY_TOO_LARGE,
+    BODY_WRONG_CHARSET,
+    BODY_WRONG_TYPE,
+    EVENT_ID_UNREADABLE,
+    EVENT_TIME_UNREADABLE,
+    IDENTITY_UNREADABLE,
+    LOSSES,
+    MEMBERSHIP_STATUS_UNKNOWN,
+    MEMBERSHIP_TIME_UNREADABLE,
+    MEMBERSHIP_UNREADABLE,
+    RECORD_NO_OBJECT,
+    RECORD_NOT_JSON,
+    RECORD_OF_OTHER_FORMAT,
+    RECORD_TOO_LARGE,
+    RECORD_TOO_MANY_AUDIENCES,
+    RECORD_UNREADABLE,
+    TOO_MANY_IDENTITIES,
+    UNKNOWN_PROPERTY,
+    Loss,
+    Lost,
+)
 from destination.ingest.webhook import (
     MAX_BODY_BYTES,
-    AcceptEvents,
     BodyTooLargeError,
     NoEventsError,
     NotEnabledError,
@@ -26,59 +49,11 @@ from destination.ingest.webhook import (
     UnsupportedTypeError,
     WebhookError,
 )
-from destination.queue import MAX_EVENT_BYTES, MAX_MESSAGE_BYTES, EventQueue, decode
-from destination.store.ingress import Ingress, Ingresses
-from testing.sqs import FakeSqs
+from destination.queue import MAX_EVENT_BYTES, MAX_MESSAGE_BYTES, decode
+from testing.webhook import NOW, TOKEN, Webhook, submission
 
-NOW = datetime(2026, 11, 21, 10, tzinfo=UTC)
-TOKEN = "token-of-connection-1"
 THROTTLED = ClientError({"Error": {"Code": "ProvisionedThroughputExceededException", "Message": "hush"}}, "GetItem")
 ENDPOINT_DOWN = EndpointConnectionError(endpoint_url="https://hush.example.org")
-
-
-class KnownIngresses(Ingresses):
-    """That of one connection."""
-
-    def __init__(self, status: Status, source_format: str) -> None:
-        token_hash = hashlib.sha256(TOKEN.encode()).hexdigest()
-        self.known = Ingress("connection-1", status, source_format, token_hash)
-        self.fails: Exception | None = None
-
-    def get(self, connection_id: str) -> Ingress | None:
-        if self.fails:
-            raise self.fails
-        return self.known if connection_id == self.known.connection_id else None
-
-
-@dataclass
-class Webhook:
-    status: Status = Status.ENABLED
-    source_format: str = "canonical"
-    sqs: FakeSqs = field(default_factory=FakeSqs)
-
-    def __post_init__(self) -> None:
-        self.ingresses = KnownIngresses(self.status, self.source_format)
-        self.ingest = AcceptEvents(
-            self.ingresses,
-            EventQueue(self.sqs.client(), "https://queue"),
-            clock=lambda: NOW,
-            new_id=(f"envelope-{number}" for number in itertools.count(1)).__next__,
-        )
-
-    def queued(self) -> list[str | None]:
-        """The ids of the events in the queue, in their order."""
-        return [event.id for body in self.sqs.bodies() for event in decode(body).events]
-
-
-def submission(
-    body: bytes | object = b"[]",
-    *,
-    connection_id: str = "connection-1",
-    authorization: str | None = f"Bearer {TOKEN}",
-    content_type: str | None = "application/json",
-) -> Submission:
-    raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return Submission(connection_id, authorization, content_type, raw)
 
 
 def test_events_are_queued_in_order_with_the_time_of_their_receipt() -> None:
@@ -98,7 +73,7 @@ def test_the_messages_of_a_body_are_one_envelope_and_number_its_events() -> None
     records[1] = 7
     webhook.ingest(submission(records))
     webhook.ingest(submission(records[:1]))
-    found = [decode(body) for body in webhook.sqs.bodies()]
+    found = sorted(map(decode, webhook.sqs.bodies()), key=lambda one: (one.id, one.first))
     assert [(one.id, one.first, [event.id for event in one.events]) for one in found] == [
         ("envelope-1", 0, ["0", "2"]),
         ("envelope-1", 2, ["3", "4"]),
@@ -262,7 +237,7 @@ def test_a_charset_that_is_unknown_or_not_that_of_the_body_is_refused() -> None:
         webhook.ingest(submission(b"[{}", content_type="application/json; charset=utf-16"))
     with pytest.raises(NotJsonError, match="charset"):
         webhook.ingest(submission('[{"id": "Jörg"}]'.encode("latin-1")))
-    assert webhook.sqs.sent == []
+    assert webhook.queued() == []
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "br", "deflate"])
@@ -303,6 +278,7 @@ def test_records_that_no_message_can_hold_are_rejected_in_their_place() -> None:
     acceptance = webhook.ingest(submission(records))
     assert [index for index, _ in acceptance.rejected] == [1, 3]
     assert webhook.queued() == ["0", "2", "4"]
+    assert webhook.lost() == {RECORD_TOO_LARGE: 1, ATTRIBUTE_UNREADABLE: 1, RECORD_NO_OBJECT: 1}
 
 
 def test_audience_entries_left_out_are_warned_of() -> None:
@@ -319,7 +295,7 @@ def test_a_body_without_any_event_is_refused_with_every_record() -> None:
     with pytest.raises(NoEventsError) as refused:
         webhook.ingest(submission([None, {"profile": 7}]))
     assert [problem.path for problem in refused.value.problems] == ["[0]", "[1].profile"]
-    assert webhook.sqs.calls == []
+    assert (webhook.queued(), webhook.lost()) == ([], {RECORD_NO_OBJECT: 1, RECORD_UNREADABLE: 1})
 
 
 def test_a_queue_in_trouble_is_told_and_nothing_is_half_accepted_silently() -> None:
@@ -344,3 +320,168 @@ def test_a_queue_that_stored_some_of_a_body_says_which_were_not() -> None:
 def test_every_refusal_is_of_a_kind_that_the_interface_has() -> None:
     statuses = [KINDS[error.kind].status for error in WebhookError.__subclasses__()]
     assert sorted(statuses) == [400, 400, 401, 404, 405, 409, 413, 415, 503, 503]
+
+
+# What is lost comes to the run through the queue.
+
+NAME = {"profile": {"firstName": "Ada"}}
+GOOD = {"email": "a@b.example"}
+AEP_LOSSES: Mapping[Loss, object] = {
+    MEMBERSHIP_UNREADABLE: GOOD | {"segmentMembership": {"ups": {"a": 7}}},
+    MEMBERSHIP_STATUS_UNKNOWN: GOOD | {"segmentMembership": {"ups": {"a": {"status": "paused"}}}},
+    MEMBERSHIP_TIME_UNREADABLE: GOOD | {"segmentMembership": {"ups": {"a": {"lastQualificationTime": "soon"}}}},
+    IDENTITY_UNREADABLE: GOOD | {"identityMap": {"email": [{"id": {}}]}},
+    TOO_MANY_IDENTITIES: GOOD | {"identityMap": {"email": [{"id": number} for number in range(101)]}},
+    ATTRIBUTE_UNREADABLE: GOOD | {"name": "half \ud83d"},
+    RECORD_NO_OBJECT: "Ada",
+    RECORD_OF_OTHER_FORMAT: {"occurred_at": "2026-11-21T10:00:00Z", "profile": {}},
+    RECORD_TOO_LARGE: {"inner": [[]] * 100_001},
+    RECORD_TOO_MANY_AUDIENCES: {"segmentMembership": {"ups": dict.fromkeys(map(str, range(10_001)))}},
+    RECORD_UNREADABLE: {"identityMap": 7},
+}
+CANONICAL_LOSSES: Mapping[Loss, object] = {
+    MEMBERSHIP_UNREADABLE: NAME | {"audiences": [{"status": "realized"}]},
+    MEMBERSHIP_STATUS_UNKNOWN: NAME | {"audiences": [{"id": "a", "status": "paused"}]},
+    MEMBERSHIP_TIME_UNREADABLE: NAME | {"audiences": [{"id": "a", "at": "soon"}]},
+    IDENTITY_UNREADABLE: NAME | {"identities": 7},
+    TOO_MANY_IDENTITIES: NAME | {"identities": {"email": list(range(101))}},
+    ATTRIBUTE_UNREADABLE: {"id": "1", "profile": {"firstName": "Ada", "lastName": "half \ud83d"}},
+    EVENT_ID_UNREADABLE: NAME | {"id": []},
+    EVENT_TIME_UNREADABLE: NAME | {"occurred_at": "soon"},
+    UNKNOWN_PROPERTY: NAME | {"colour": "red"},
+    RECORD_NO_OBJECT: None,
+    RECORD_OF_OTHER_FORMAT: GOOD | {"segmentMembership": {}},
+    RECORD_TOO_LARGE: {"profile": {"text": "x" * MAX_EVENT_BYTES}},
+    RECORD_TOO_MANY_AUDIENCES: NAME | {"audiences": [None] * 10_001},
+    RECORD_UNREADABLE: {"audiences": 7},
+}
+WHOLE_BODIES: Mapping[str, tuple[Loss, Submission]] = {
+    "empty": (BODY_NOT_JSON, submission(b"")),
+    "no JSON": (BODY_NOT_JSON, submission(b"not JSON")),
+    "no UTF-8": (BODY_WRONG_CHARSET, submission(b'{"name": "J\xf6rg"}')),
+    "of another charset": (BODY_WRONG_CHARSET, submission(b"[{}", content_type="text/json; charset=utf-16")),
+    "characters were lost": (
+        BODY_WRONG_CHARSET,
+        replace(submission("\ufffd".encode(), content_type="text/json; charset=latin1"), is_text=True),
+    ),
+    "of an unknown charset": (BODY_WRONG_TYPE, submission([{}], content_type="text/json; charset=EBCDIC")),
+    "of another type": (BODY_WRONG_TYPE, submission([{}], content_type="text/csv")),
+    "compressed": (BODY_WRONG_TYPE, replace(submission(), content_encoding="gzip")),
+    "too many records": (BODY_TOO_LARGE, submission([{}] * 20_001)),
+    "too large": (BODY_TOO_LARGE, submission(b" " * (MAX_BODY_BYTES + 1))),
+}
+
+
+def test_every_loss_that_there_is_can_happen() -> None:
+    of_bodies = {loss for loss, _ in WHOLE_BODIES.values()}
+    assert {*AEP_LOSSES, *CANONICAL_LOSSES, *of_bodies, RECORD_NOT_JSON} == LOSSES.keys()
+
+
+@pytest.mark.parametrize(
+    ("source_format", "loss"),
+    [("aep", one) for one in AEP_LOSSES] + [("canonical", one) for one in CANONICAL_LOSSES],
+    ids=lambda one: getattr(one, "code", one),
+)
+def test_what_is_lost_of_a_record_is_queued_beside_the_events(source_format: str, loss: Loss) -> None:
+    webhook = Webhook(source_format=source_format)
+    record = {"aep": AEP_LOSSES, "canonical": CANONICAL_LOSSES}[source_format][loss]
+    good: Mapping[str, object] = {"email": "b@b.example"} if source_format == "aep" else NAME
+    acceptance = webhook.ingest(submission([record, good, record]))
+    is_rejected = loss.kind is Lost.REJECTED
+    assert (acceptance.accepted, len(acceptance.rejected)) == ((1, 2) if is_rejected else (3, 0))
+    assert webhook.lost() == {loss: 2}
+    (body,) = webhook.sqs.bodies()
+    assert len(decode(body).events) == acceptance.accepted
+
+
+def test_a_line_that_is_not_json_is_a_record_that_is_lost() -> None:
+    webhook = Webhook()
+    assert webhook.ingest(submission(b'{"id": "1"}\n{"id": \n{"id": "3"}')).accepted == 2
+    assert webhook.lost() == {RECORD_NOT_JSON: 1}
+
+
+@pytest.mark.parametrize(("loss", "given"), WHOLE_BODIES.values(), ids=WHOLE_BODIES)
+def test_a_body_that_is_refused_as_a_whole_is_queued_as_one_that_was_lost(loss: Loss, given: Submission) -> None:
+    webhook = Webhook(source_format="aep")
+    with pytest.raises(WebhookError):
+        webhook.ingest(replace(given, correlation_id="request-1"))
+    (body,) = webhook.sqs.bodies()
+    envelope = decode(body)
+    assert (envelope.losses, envelope.events, envelope.correlation_id) == ({loss: 1}, (), "request-1")
+    assert (envelope.id, envelope.connection_id, envelope.received_at) == ("envelope-1", "connection-1", NOW)
+
+
+@pytest.mark.parametrize(("loss", "given"), WHOLE_BODIES.values(), ids=WHOLE_BODIES)
+def test_of_strangers_and_where_nothing_is_wanted_nothing_counts(loss: Loss, given: Submission) -> None:
+    for webhook, refused in (
+        (Webhook(), replace(given, authorization="Bearer another")),
+        (Webhook(), replace(given, connection_id="elsewhere")),
+        (Webhook(status=Status.DISABLED), given),
+        (Webhook(status=Status.DELETING), given),
+    ):
+        with pytest.raises((UnauthorizedError, UnknownConnectionError, NotEnabledError)):
+            webhook.ingest(refused)
+        assert webhook.sqs.calls == [], loss
+
+
+@pytest.mark.parametrize("given", [submission(b"not JSON"), submission([7, {"profile": 7}])])
+def test_what_cannot_be_noted_is_to_be_sent_again(given: Submission) -> None:
+    webhook = Webhook()
+    webhook.sqs.down = 99
+    with pytest.raises(QueueUnavailableError, match="send it again") as refused:
+        webhook.ingest(given)
+    assert refused.value.problems == ()
+
+
+def test_of_several_messages_of_a_body_one_tells_what_was_lost() -> None:
+    webhook = Webhook()
+    large = {"text": "x" * (MAX_MESSAGE_BYTES // 2 - 500)}
+    webhook.ingest(submission([7, *({"id": str(number), "profile": large} for number in range(5))]))
+    found = {decode(body).first: decode(body).losses for body in webhook.sqs.bodies()}
+    assert found == {0: {RECORD_NO_OBJECT: 1}, 2: {}, 4: {}}
+
+
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_of_a_body_that_is_sent_again_what_was_lost_is_told_once(number: int) -> None:
+    webhook = Webhook()
+    large = {"text": "x" * (MAX_MESSAGE_BYTES // 2 - 500)}
+    body = submission([7, *({"id": str(each), "profile": large} for each in range(5))])
+    webhook.ingest(body)
+    stored = sorted(webhook.sqs.bodies(), key=lambda one: decode(one).first)
+    webhook.sqs.sent.clear()
+    webhook.sqs.refuses = {stored[number].replace("envelope-1", "envelope-2"): 99}
+    with pytest.raises(QueueUnavailableError) as refused:
+        webhook.ingest(body)
+    assert len(refused.value.problems) >= 1
+    webhook.ingest(body)
+    assert webhook.lost() == {RECORD_NO_OBJECT: 1}
+    assert set(webhook.queued()) == {str(each) for each in range(5)}
+
+
+def test_the_largest_event_fits_beside_all_that_can_be_lost() -> None:
+    webhook = Webhook(source_format="canonical")
+    bad = [one for loss, one in CANONICAL_LOSSES.items() if loss is not RECORD_TOO_LARGE]
+    text = "x" * (MAX_EVENT_BYTES - 200)
+    assert webhook.ingest(submission([{"profile": {"text": text}}, *bad])).accepted == 10
+    assert max(map(len, webhook.sqs.bodies())) > MAX_EVENT_BYTES
+    assert len(webhook.lost()) == len(bad)
+
+
+def test_what_is_told_of_thousands_of_bad_records_is_short_and_has_no_value_of_them() -> None:
+    webhook = Webhook()
+    secret = {"id": {}, "profile": {"hush": "hush"}, "audiences": [{"id": "hush", "status": "hush"}], "hush": "hush"}
+    webhook.ingest(submission([secret, *[{"audiences": [{"id": "hush", "status": "hush"}]}] * 10_000, *["hush"] * 9]))
+    (body,) = webhook.sqs.bodies()
+    told = body.partition('"losses":')[2].partition(',"first"')[0]
+    assert json.loads(told) == {
+        "rejected": {"RECORD_UNREADABLE": 10_000, "RECORD_NO_OBJECT": 9},
+        "left_out": {"UNKNOWN_PROPERTY": 1, "EVENT_ID_UNREADABLE": 1, "MEMBERSHIP_STATUS_UNKNOWN": 1},
+    }
+
+
+def test_what_was_left_out_of_a_record_that_no_message_can_hold_is_lost_with_it() -> None:
+    webhook = Webhook()
+    large = {"id": "1", "colour": "red", "profile": {"text": "x" * MAX_EVENT_BYTES}}
+    acceptance = webhook.ingest(submission([NAME | {"colour": "red"}, large]))
+    assert [index for index, _ in acceptance.warnings] == [0]
+    assert (acceptance.warning_count, webhook.lost()) == (1, {UNKNOWN_PROPERTY: 1, RECORD_TOO_LARGE: 1})

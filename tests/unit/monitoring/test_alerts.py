@@ -10,12 +10,14 @@ import pytest
 
 from destination.domain.alert import Alert, AlertStatus, Subscription
 from destination.domain.connection import ActiveConnection, Status
+from destination.domain.loss import BODY_NOT_JSON, RECORD_NO_OBJECT, UNKNOWN_PROPERTY
 from destination.domain.pace import DayCount
+from destination.domain.run import run_id
 from destination.monitoring.alerts import EvaluateAlerts
 from destination.monitoring.attempts import Attempts
 from destination.notify import NotToldError
 from testing.crashes import CrashError, Life, Mortal
-from testing.memory import MemoryAlerts, MemoryConnections, MemoryRuns
+from testing.memory import MemoryAlerts, MemoryConnections, MemoryLosses, MemoryRuns
 from testing.notify import MemoryBus, MemoryTopic
 from testing.world import connection
 
@@ -29,6 +31,7 @@ class Watched:
     """What is evaluated, of the connection c-1, and what was told of it."""
 
     connections: MemoryConnections = field(default_factory=MemoryConnections)
+    runs: MemoryRuns = field(default_factory=MemoryRuns)
     alerts: MemoryAlerts = field(default_factory=MemoryAlerts)
     bus: MemoryBus = field(default_factory=MemoryBus)
     topic: MemoryTopic = field(default_factory=MemoryTopic)
@@ -47,7 +50,7 @@ class Watched:
         used: dict[str, Any] = {name: Mortal(getattr(self, name), life) for name in ("alerts", "bus", "topic")}
         evaluate = EvaluateAlerts(
             connections=self.connections,
-            runs=MemoryRuns(),
+            runs=self.runs,
             **used,
             day_count=day_count,
             dead_letters=lambda: 0,
@@ -128,3 +131,20 @@ def test_a_monitor_that_dies_at_any_moment_loses_no_change_and_makes_none_twice(
         if not died:
             break
     assert moments >= 20
+
+
+def test_an_alert_tells_of_what_the_webhook_rejects_in_this_hour_and_the_one_before(watched: Watched) -> None:
+    losses = MemoryLosses(watched.runs)
+    watched.store(Status.ENABLED, Subscription(Alert.REJECTION_RATE))
+    losses.count(
+        "c-1", run_id(NOW), {"e-1": {BODY_NOT_JSON: 1, UNKNOWN_PROPERTY: 99}, "e-2": {RECORD_NO_OBJECT: 8}}, NOW
+    )
+    assert (watched.wake(), watched.told()) == (0, [])  # What is left out is no record, and nine are too few.
+    losses.count("c-1", run_id(NOW - timedelta(hours=1)), {"e-3": {RECORD_NO_OBJECT: 1}}, NOW)
+    assert (watched.wake(), watched.told()) == (1, ["triggered"])
+    (told,) = watched.topic.told
+    assert (told.detail["alert"], told.detail["value"]) == ("rejection_rate", 1.0)
+    assert "losses" in told.detail["remedy"]
+    later = NOW + timedelta(hours=2)
+    losses.count("c-1", run_id(later), {"e-4": {RECORD_NO_OBJECT: 1}}, later)
+    assert watched.wake(later) == 0  # Of one record no rate is taken.

@@ -8,7 +8,8 @@ from pydantic import Field
 from destination.api.problem_kinds import by_record
 from destination.api.problems import ProblemDetails
 from destination.api.representation import Representation
-from destination.api.runs import Activated
+from destination.api.run_reports import losses
+from destination.api.runs import Activated, LossOut
 from destination.domain.outcome import Class, Reason
 from destination.domain.preview import AudiencePreview, CallKind, MembershipChange, PersonPreview, Preview
 from destination.domain.problem import Problem
@@ -106,13 +107,17 @@ class PreviewSummary(Representation):
     failed: int
     warnings: int
     ignored: int
+    rejected: int
+    left_out: int
+    losses: list[LossOut]
 
     @classmethod
     def of(cls, tally: Tally) -> Self:
         counts = tally.counts
         changes = {name: counts[name] for name in ("created", "updated", "added", "removed")}
-        others = {name: counts[name] for name in cls.model_fields if name != "activated"}
-        return cls(activated=Activated(persons=counts[ACTIVATED], **changes), **others)
+        others = {name: counts[name] for name in cls.model_fields if name not in {"activated", "losses"}}
+        lost = [LossOut.model_validate(one) for one in losses(tally)]
+        return cls(activated=Activated(persons=counts[ACTIVATED], **changes), losses=lost, **others)
 
 
 class CallsPreview(Representation):
@@ -135,6 +140,7 @@ class PreviewOut(Representation):
 
     rejected: list[RecordProblems]
     warnings: list[RecordProblems]
+    warning_count: int = Field(description="Of all warnings; `warnings` lists 1,000 at most.")
     ignored: list[int] = Field(description="Records that concern no activated audience, by their index in the body.")
     summary: PreviewSummary
     persons: list[PersonPreviewOut]
@@ -146,6 +152,7 @@ class PreviewOut(Representation):
         return cls(
             rejected=_by_record(preview.rejected),
             warnings=_by_record(preview.warnings),
+            warning_count=preview.warning_count,
             ignored=list(preview.ignored),
             summary=PreviewSummary.of(preview.tally),
             persons=[PersonPreviewOut.of(one, explain) for one in preview.persons],

@@ -10,8 +10,9 @@ from typing import Any, TypeVar
 from destination.domain.audience import AudienceKey
 from destination.domain.connection import Waiting
 from destination.domain.latency import Latency
+from destination.domain.loss import meaning_of
 from destination.domain.outcome import Class
-from destination.domain.run import ACTIVATED, Counters, Run, status_at
+from destination.domain.run import ACTIVATED, Counters, Run, Tally, status_at
 from destination.domain.times import format_time
 
 T = TypeVar("T")
@@ -31,9 +32,12 @@ def report(run: Run, now: datetime, message_of: Callable[[str], str], waiting: W
         "activated": {**changes, "persons": counts[ACTIVATED]},
         **{one.value: counts[one] for one in (Class.UNCHANGED, Class.EXCLUDED, Class.FAILED)},
         "ignored": counts["ignored"],
+        "rejected": counts["rejected"],
+        "left_out": counts["left_out"],
         "warnings": counts["warnings"],
         "dropped": [{"field": name, "count": number} for name, number in _most(tally.dropped, str)],
         "warned": [{**one._asdict(), "count": number} for one, number in _most(tally.warned, lambda one: one)],
+        "losses": losses(tally),
         "reasons": _reasons(tally, message_of),
         "audiences": [
             _audience(audience, counters, message_of)
@@ -53,6 +57,14 @@ def _audience(audience: AudienceKey, counters: Counters, message_of: Callable[[s
         **{name: counters.counts[name] for name in ("received", *(one.value for one in Class))},
         "reasons": _reasons(counters, message_of),
     }
+
+
+def losses(tally: Tally) -> list[dict[str, Any]]:
+    """What was lost at the webhook, most frequent first, in JSON's types."""
+    return [
+        {"code": loss.code, "class": loss.kind.value, "count": number, "message": meaning_of(loss)}
+        for loss, number in _most(tally.losses, lambda loss: loss.code)
+    ]
 
 
 def _latency(latency: Latency) -> dict[str, int]:

@@ -9,6 +9,7 @@ from pydantic import Field
 from destination.api.representation import Representation
 from destination.api.run_reports import report
 from destination.domain.connection import Waiting
+from destination.domain.loss import Lost
 from destination.domain.outcome import Class
 from destination.domain.run import Run, RunStatus
 
@@ -59,6 +60,15 @@ class WarnedValues(DroppedValues):
     code: str
 
 
+class LossOut(Representation):
+    """What the webhook could not take: records and bodies that were rejected, parts of records that were left out."""
+
+    code: str
+    outcome: Lost = Field(alias="class")
+    count: int
+    message: str
+
+
 class LatencyOut(Representation):
     """From the receipt of activated events to the record of their delivery; percentiles are less than 10 % too high."""
 
@@ -71,7 +81,9 @@ class RunOut(Representation):
     """One hour, by the time of receipt: received = activated.persons + unchanged + excluded + failed.
 
     `ignored` events named no activated audience; `warnings` counts persons with an attribute that was dropped or
-    warned of. Of a run that is shown for one audience, `received` to `failed` and `reasons` are the audience's.
+    warned of. `rejected` and `left_out` were lost at the webhook and are not received: records, or whole bodies, and
+    parts of records; `losses` say why. Of a run that is shown for one audience, `received` to `failed` and `reasons`
+    are the audience's.
     """
 
     id: str = Field(examples=["2026-11-21T10:00Z"])
@@ -83,6 +95,9 @@ class RunOut(Representation):
     failed: int
     warnings: int | None = Field(description=UNKNOWN)
     ignored: int | None = Field(description=UNKNOWN)
+    rejected: int | None = Field(description=UNKNOWN)
+    left_out: int | None = Field(description=UNKNOWN)
+    losses: list[LossOut]
     dropped: list[DroppedValues]
     warned: list[WarnedValues]
     reasons: list[ReasonOut]
@@ -104,7 +119,7 @@ class RunOut(Representation):
     ) -> Self:
         content = report(run, now, message_of, waiting)
         if of_audience:
-            content |= dict.fromkeys(("warnings", "ignored", "marketo_calls"))
+            content |= dict.fromkeys(("warnings", "ignored", "rejected", "left_out", "marketo_calls"))
             content["activated"] |= dict.fromkeys(("created", "updated", "added", "removed"))
         return cls.model_validate(content)
 

@@ -6,6 +6,7 @@ from destination.settings import LedgerSettings, StoreSettings
 from destination.store.alerts import Alerts
 from destination.store.leases import Leases
 from destination.store.ledger import Ledger
+from destination.store.losses import Losses
 from destination.store.runs import Runs
 from destination.store.secrets import Credentials, TokenSecret
 from destination.store.verifications import Verifications
@@ -17,6 +18,10 @@ def leases(settings: StoreSettings) -> Leases:
 
 def runs(settings: StoreSettings) -> Runs:
     return Runs(dynamodb(), settings.runs_table)
+
+
+def losses(settings: StoreSettings) -> Losses:
+    return Losses(dynamodb(), settings.runs_table, runs(settings))
 
 
 def ledger(settings: LedgerSettings) -> Ledger:

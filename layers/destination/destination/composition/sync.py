@@ -54,7 +54,7 @@ def sync(watch: CallWatch) -> DeliverBatch:
         sleep=time.sleep,
         chance=random.random,
     )
-    return DeliverBatch(connections, aws.queue(settings()), dead_letters, turn, now)
+    return DeliverBatch(connections, aws.queue(settings()), dead_letters, stores.losses(settings()), turn, now)
 
 
 def marketo_of(watch: CallWatch, connection: Connection) -> Marketo:

@@ -25,7 +25,7 @@ from destination.domain.event import ProfileEvent
 from destination.domain.mapping import Mapper
 from destination.domain.person import LedgerRow, Origin, Person, Unit, by_key
 from destination.domain.preview import Preview, persons_of
-from destination.domain.run import Tally, counted, run_id, tally_created, tally_ignored, tally_persons
+from destination.domain.run import Tally, counted, run_id, tally_created, tally_ignored, tally_losses, tally_persons
 from destination.domain.settle import refused_unit
 from destination.ingest.sources import FORMATS
 from destination.ingest.sources.body import Parsed, RecordTimes, TooManyRecordsError, UnreadableBodyError
@@ -96,12 +96,14 @@ class PreviewEvents:
         ]
         ignored = tuple(index for index, found in units.items() if not found)
         (tally,) = tally_persons(settled, Counter(), lambda _: "").values() or (Tally(),)
+        others = [tally_ignored(len(ignored)), *tally_created(created).values()]
         return Preview(
             rejected=tuple(parsed.rejected),
             warnings=tuple(parsed.warnings),
+            warning_count=parsed.warning_count,
             ignored=ignored,
             persons=tuple(persons_of(target, mapper, events, units, settled)),
-            tally=tally.plus(counted([tally_ignored(len(ignored)), *tally_created(created).values()])),
+            tally=tally.plus(tally_losses([parsed.losses])).plus(counted(others)),
             calls=rehearsal.made,
         )
 

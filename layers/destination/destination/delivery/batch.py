@@ -1,6 +1,6 @@
 """The use case behind the queue: a batch of messages comes in, what it says is made true in Marketo and accounted for.
 
-    messages ─▶ opened ─▶ a turn for each Marketo instance, some at once ─▶ what is not done is requeued
+    messages ─▶ opened, losses counted ─▶ a turn for each Marketo instance, some at once ─▶ what is not done is requeued
 
 A message is done when every event in it has a final outcome that the ledger holds; the others stay in the queue.
 """
@@ -16,6 +16,7 @@ from typing import Final, Protocol
 
 from destination.delivery.accounts import DeadLetters
 from destination.delivery.connection import RETRY_BLOCKED
+from destination.delivery.losses import Losses, count_losses
 from destination.delivery.open_message import OpenMessage, opened
 from destination.delivery.requeue import Requeue, by_seconds, causes, oldest_waiting
 from destination.delivery.turn import TurnResult
@@ -76,6 +77,7 @@ class DeliverBatch:
     connections: Connections
     queue: Queue
     dead_letters: DeadLetters
+    losses: Losses
     turn: Callable[[Sequence[OpenMessage], datetime], TurnResult]
     clock: Callable[[], datetime]
 
@@ -86,6 +88,8 @@ class DeliverBatch:
         instances: defaultdict[str, list[OpenMessage]] = defaultdict(list)
         requeues: list[Requeue] = []
         for open_message in batch.open_messages:
+            if open_message.is_done:
+                continue
             if (requeue := self._set_aside(open_message)) is not None:
                 requeues.append(requeue)
             elif not open_message.is_done:
@@ -125,6 +129,9 @@ class DeliverBatch:
                 result.lost.append(message.id)
             else:
                 result.refused[message.id] = found
+        if uncounted := count_losses(result.open_messages, self.losses, self.clock()):
+            result.open_messages = [one for one in result.open_messages if one.message.id not in uncounted]
+            result.lost += sorted(uncounted)
         return result
 
     def _set_aside(self, open_message: OpenMessage) -> Requeue | None:

@@ -15,10 +15,11 @@ from destination.delivery.circuits import Held
 from destination.delivery.conversation import Conversation, Found, lead_of
 from destination.domain.connection import ActiveConnection
 from destination.domain.mapping import keys_of
+from destination.domain.matching import in_other_case
 from destination.domain.outcome import NO_CONSENT, TOO_MANY_MATCHES, rejected
 from destination.domain.person import LedgerRow, Person, Unit, coalesce
 from destination.domain.plan import Place, Plan, Planner, Write, in_doubt
-from destination.domain.schema import Field, dedupe_key
+from destination.domain.schema import DIFFERS_IN_CASE, AttributeWarning, Field, dedupe_key
 from destination.domain.settle import Answer, Answers, Progress, Settled, progress, refused, remembering, settle
 from destination.marketo.errors import BY_SCHEMA, FIELD_UNKNOWN, INVALID_DATA, LEAD_GONE, SOMEBODY_ELSE_CREATED_IT
 
@@ -114,9 +115,10 @@ class Delivery:
         planner = Planner.of(self.target, self.clock())
         unknown = [one for one in persons if planner.needs_lookup(one, rows.get(one.key))]
         found = self._look_up(unknown)
+        near = self._in_other_case(found, persons)
         held_up = {one.key for one in unknown} - found.leads.keys()
-        plans = [self._plan(planner, one, rows, found) for one in persons if one.key not in held_up]
-        owners, held_too = self._owners(_former_of(plans), found)
+        plans = [self._plan(planner, one, rows, found, near) for one in persons if one.key not in held_up]
+        owners, held_too = self._owners(_former_of(plans), found, near)
         plans, taken_over = self._spared(
             planner, [one for one in plans if one.person.key not in held_too], rows, owners
         )
@@ -164,13 +166,19 @@ class Delivery:
                     found.failed[key] = second.failed[ecid]
         return found
 
-    def _plan(self, planner: Planner, person: Person, rows: Rows, found: Found) -> Plan:
+    def _in_other_case(self, found: Found, persons: Sequence[Person]) -> set[str]:
+        """The persons whose leads have the value in another case; not on a `legacy_v2` connection, where none does."""
+        return set() if self.ecid_field else in_other_case(found.leads, {one.key for one in persons})
+
+    def _plan(self, planner: Planner, person: Person, rows: Rows, found: Found, near: Collection[str]) -> Plan:
         matches, row = found.leads.get(person.key), rows.get(person.key)
         if matches == [] and row is not None and row.attributes is not None:
             # Somebody without a lead has none of the attributes that were sent, however new they were.
             units = (*person.units, *person.ignored)
             anew = coalesce(person.key, units, replace(row, attributes=None), planner.reach)
             person = self._fitted(anew)
+        if person.key in near:
+            person = person.warned_of(AttributeWarning(self.dedupe_field.name, DIFFERS_IN_CASE))
         return planner.decide(person, row, matches)
 
     def _spared(
@@ -180,7 +188,9 @@ class Delivery:
 
         A lead that is no longer the person's may be another's: Marketo says whose it is. Where it is not known by which
         lead that other person is to be on the list, it takes this one over in its row, one of those that are returned.
-        On a `legacy_v2` connection several persons may be one lead. `owners`: by lead whose it may be.
+        Where values differ in case alone, and on a `legacy_v2` connection, several persons may be one lead.
+
+        `owners`: by lead whose it may be.
         """
         if not owners:
             return list(plans), {}
@@ -216,12 +226,18 @@ class Delivery:
             standing[key] = of_batch[key]
         return spared, {key: planner.taking_over(known[key], places) for key, places in taken_over.items()}
 
-    def _owners(self, former_of: Mapping[str, Collection[str]], found: Found) -> tuple[dict[int, set[str]], set[str]]:
-        """By lead the keys of the persons that it may be: of former leads, and on a `legacy_v2` connection of all.
+    def _owners(
+        self, former_of: Mapping[str, Collection[str]], found: Found, near: Collection[str]
+    ) -> tuple[dict[int, set[str]], set[str]]:
+        """By lead the keys of the persons that it may be: of former leads, of those that were found in another case,
+        and on a `legacy_v2` connection of all.
 
         `former_of`: by the former lead whose it was. With those of whom it could not be asked.
         """
         owners: defaultdict[int, set[str]] = defaultdict(set)
+        for key in near:
+            for lead in found.leads[key]:
+                owners[lead.id] |= {key, lead.key}
         if self.ecid_field is not None:
             for key, matches in found.leads.items():
                 for lead in matches:

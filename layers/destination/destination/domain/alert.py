@@ -14,6 +14,7 @@ from typing import Final
 class Alert(StrEnum):
     ACTIVATION_SKIPPED_RATE = "activation_skipped_rate"
     FAILURE_RATE = "failure_rate"
+    REJECTION_RATE = "rejection_rate"
     DELIVERY_DELAY = "delivery_delay"
     CONNECTION_BLOCKED = "connection_blocked"
     QUOTA_LOW = "quota_low"
@@ -68,6 +69,16 @@ RULES: Final[Mapping[Alert, AlertRule]] = {
         1.0,
         "The share of received persons that failed, in this hour and the one before.",
         "Look at the run's reasons and at the dead letters, fix the cause, then redrive them.",
+    ),
+    Alert.REJECTION_RATE: AlertRule(
+        AlertUnit.RATIO,
+        0.01,
+        0.0,
+        1.0,
+        "The share of records that the webhook rejected, of those and the received persons, in this hour and the one "
+        "before. A body that was refused as a whole counts as one.",
+        "Look at the run's losses for what is wrong, correct it at the source, and let it send the records again: they "
+        "are not kept.",
     ),
     Alert.DELIVERY_DELAY: AlertRule(
         AlertUnit.SECONDS,
@@ -124,7 +135,7 @@ RELEASE: Final = 0.8
 """Of the threshold: at or below it the alert is resolved, so that a hovering value causes no more alerts."""
 
 MIN_PERSONS: Final = 10
-"""Of fewer received persons no rate is taken: one of them would be a rate of its own."""
+"""Of fewer persons, or records, no rate is taken: one of them would be a rate of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,9 +154,9 @@ class Subscription:
 class Situation:
     """What is known of a connection now; None where it is not known.
 
-    `received`, `excluded` and `failed` count persons of this hour and the one before. `delivers`: it is enabled or
-    blocked. `waiting_since`: when its oldest event that was requeued was received. `used`: the calls of Marketo's
-    day, of `daily_calls`. `out_of_sync`: whom the last verification left so.
+    `received`, `excluded` and `failed` count persons of this hour and the one before, `rejected` records. `delivers`:
+    it is enabled or blocked. `waiting_since`: when its oldest event that was requeued was received. `used`: the calls
+    of Marketo's day, of `daily_calls`. `out_of_sync`: whom the last verification left so.
     """
 
     delivers: bool
@@ -153,6 +164,7 @@ class Situation:
     received: int = 0
     excluded: int = 0
     failed: int = 0
+    rejected: int = 0
     waiting_since: datetime | None = None
     used: int | None = None
     daily_calls: int = 1
@@ -183,6 +195,7 @@ def reading(alert: Alert, situation: Situation, now: datetime) -> float | None:
     values: Mapping[Alert, float | None] = {
         Alert.ACTIVATION_SKIPPED_RATE: _rate(situation.excluded, situation.received),
         Alert.FAILURE_RATE: _rate(situation.failed, situation.received),
+        Alert.REJECTION_RATE: _rate(situation.rejected, situation.received + situation.rejected),
         Alert.DELIVERY_DELAY: _age(situation.waiting_since, now) or 0.0,
         Alert.CONNECTION_BLOCKED: float(situation.blocked),
         Alert.QUOTA_LOW: None if situation.used is None else situation.used / situation.daily_calls,
@@ -209,8 +222,8 @@ def evaluate(
     return before
 
 
-def _rate(part: int, received: int) -> float | None:
-    return None if received < MIN_PERSONS else part / received
+def _rate(part: int, whole: int) -> float | None:
+    return None if whole < MIN_PERSONS else part / whole
 
 
 def _age(since: datetime | None, now: datetime) -> float | None:

@@ -3,7 +3,7 @@
 Source: Adobe, "Marketo Engage destination", sync type and person action table, and its important considerations.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -13,7 +13,8 @@ from destination.domain.value_object import value_object
 
 @value_object
 class Lead:
-    """A lead as a lookup returns it; `key` is its dedupe value, normalised like the person's.
+    """A lead as a lookup returns it; `key` is its dedupe value, normalised like the person's, from which it may differ
+    in case.
 
     `others`: its keys by other fields that were asked for (None: it has no value there).
     """
@@ -69,6 +70,17 @@ _LEAD_ID_OR_ECID = frozenset(
 def is_lead_id_or_ecid(name: str) -> bool:
     """Whether somebody who writes this as a field means Marketo's Lead ID or ECID, however it is spelled."""
     return "".join(filter(str.isalnum, name.casefold())) in _LEAD_ID_OR_ECID
+
+
+def in_other_case(leads: Mapping[str, list[Lead]], persons: Collection[str]) -> set[str]:
+    """The persons whose leads have their value in another case, by their keys.
+
+    Such leads are left out of `leads` where they have the exact value of another person who is delivered at once.
+    """
+    near = {key for key, found in leads.items() if found and found[0].key != key}
+    for key in near:
+        leads[key][:] = [one for one in leads[key] if one.key not in persons]
+    return {key for key in near if leads[key]}
 
 
 def newest_match(leads: Sequence[Lead]) -> Lead:

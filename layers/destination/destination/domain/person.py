@@ -253,6 +253,11 @@ class Person:
         """Whether every unit of it ends for a reason of its own, and nothing else is wanted by them."""
         return len(self.aside) == len(self.units) and not self.is_revived
 
+    def warned_of(self, warning: AttributeWarning) -> Self:
+        """The person with a warning of each unit that counts."""
+        units = (one if one.origin in self.aside else replace(one, warned=(*one.warned, warning)) for one in self.units)
+        return replace(self, units=tuple(units))
+
     def fitted(self, known: Mapping[str, Field]) -> Self:
         """The person with its fields as Marketo takes them by now; what it does not take any more is dropped.
 

@@ -76,11 +76,13 @@ class PersonPreview:
 class Preview:
     """`rejected` and `warnings` are the webhook's, with the index of their record; `ignored` concerns no audience.
 
-    `tally`: what the run would count. `calls`: those that the delivery would make.
+    `warnings` are the first of `warning_count`. `tally`: what the run would count. `calls`: those that the delivery
+    would make.
     """
 
     rejected: tuple[tuple[int, Problem], ...]
     warnings: tuple[tuple[int, Problem], ...]
+    warning_count: int
     ignored: tuple[int, ...]
     persons: tuple[PersonPreview, ...]
     tally: Tally
@@ -95,14 +97,14 @@ def persons_of(
     settled: Sequence[Settled],
 ) -> Iterator[PersonPreview]:
     """The persons of all events, in the order of the records."""
-    by_origin = {unit.origin: one for one in settled for unit in one.person.units}
+    by_origin = {unit.origin: (one, unit) for one in settled for unit in one.person.units}
     numbers: dict[int, int] = {}
     for index, found in units.items():
         why_dropped = mapper.why_dropped(events[index]) if any(unit.dropped for unit in found) else {}
         for unit in found:
-            one = by_origin[unit.origin]
+            one, delivered = by_origin[unit.origin]  # The delivery may have more to tell of it.
             number = numbers.setdefault(id(one), len(numbers) + 1)
-            yield _person(target, index, number, unit, one, why_dropped)
+            yield _person(target, index, number, delivered, one, why_dropped)
 
 
 def _person(

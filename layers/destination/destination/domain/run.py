@@ -15,6 +15,7 @@ from destination.domain.audience import AudienceKey
 from destination.domain.connection import Waiting
 from destination.domain.event import Membership
 from destination.domain.latency import Latency
+from destination.domain.loss import Loss
 from destination.domain.outcome import ALREADY_DELIVERED, OTHER, OUTSIDE_SCHEDULE, SUPERSEDED, Class, Reason
 from destination.domain.person import Desired, Person, Said, Unit
 from destination.domain.schema import AttributeWarning
@@ -40,7 +41,7 @@ OTHER of its class, so that the sums stay exact.
 """
 
 
-_Name = TypeVar("_Name", str, Reason, AttributeWarning)
+_Name = TypeVar("_Name", str, Reason, AttributeWarning, Loss)
 
 
 class RunStatus(StrEnum):
@@ -97,7 +98,8 @@ class Tally(Counters):
     `new`, `left` and `marketo_calls`. Classes, `received` and `warnings` count events' persons; `created` to `removed`
     count what Marketo was told. Of the activated, `new` are those that became leads with this event, and `left` those
     that were taken off lists and nothing else. `dropped` counts the values that Marketo cannot take, by lead field,
-    `warned` those of which something else is told.
+    `warned` those of which something else is told. `losses` are what the webhook could not take, and `rejected` and
+    `left_out` of the counts are their sums: nobody is received by them.
     """
 
     audiences: defaultdict[AudienceKey, Counters] = field(default_factory=lambda: defaultdict(Counters))
@@ -106,6 +108,7 @@ class Tally(Counters):
     first_at: datetime | None = None
     last_at: datetime | None = None
     warned: dict[AttributeWarning, int] = field(default_factory=dict)
+    losses: dict[Loss, int] = field(default_factory=dict)
 
     def plus(self, other: "Tally") -> "Tally":
         """Both together. Neither changes; what only one of them has is shared with it."""
@@ -117,6 +120,7 @@ class Tally(Counters):
             audiences=self.audiences.copy(),
             dropped=self.dropped.copy(),
             warned=dict(self.warned),
+            losses=dict(self.losses),
             latency=self.latency.plus(other.latency),
         )
         Counters.add(total, other, MAX_REASONS, MAX_REASONS)
@@ -126,6 +130,8 @@ class Tally(Counters):
         for one, number in other.warned.items():
             kept = _kept(one, one._replace(field=OTHER), number, total.warned, MAX_DROPPED)
             _add(total.warned, kept, number)
+        for loss, number in other.losses.items():
+            _add(total.losses, loss, number)
         for at in (other.first_at, other.last_at):
             if at is not None:
                 total.happened(at)
@@ -285,6 +291,16 @@ def tally_created(persons: Iterable[Person]) -> dict[str, Tally]:
 def tally_ignored(events: int) -> Tally:
     """Count events that do not concern the connection; they are not received."""
     return Tally(Counter(ignored=events))
+
+
+def tally_losses(bodies: Iterable[Mapping[Loss, int]]) -> Tally:
+    """Count what was lost of bodies at the webhook."""
+    tally = Tally()
+    for losses in bodies:
+        for loss, number in losses.items():
+            _add(tally.losses, loss, number)
+            tally.counts[loss.kind] += number
+    return tally
 
 
 def total_of(runs: Iterable[Run]) -> Tally:

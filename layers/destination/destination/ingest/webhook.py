@@ -2,14 +2,16 @@
 
 import hashlib
 import hmac
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 from typing import ClassVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from destination.domain.connection import OPEN
+from destination.domain.loss import BODY_TOO_LARGE, BODY_WRONG_CHARSET, BODY_WRONG_TYPE, RECORD_TOO_LARGE, Loss
 from destination.domain.problem import Problem
 from destination.ingest.charset import CHARSETS, UnknownCharsetError, WrongCharsetError, in_utf8
 from destination.ingest.sources import FORMATS
@@ -34,27 +36,32 @@ _NO_HASH = "-" * 64
 class WebhookError(Exception):
     """A request that is not taken as a whole. Nothing of it is queued, unless `problems` name what alone was not.
 
-    `kind` is what a sender tells them apart by; its status and title are those of the interface.
+    `kind` is what a sender tells them apart by; its status and title are those of the interface. `losses`: what of the
+    body counts as lost, in the run. Nothing does that somebody without a token sends, nor what is to be sent again, nor
+    what an operator wants refused.
 
     WebhookError
      ├─ UnknownConnectionError   not-found
      ├─ MethodNotAllowedError    method-not-allowed       not a POST
      ├─ UnauthorizedError        unauthorized             no ingest token, or a wrong one
      ├─ NotEnabledError          not-enabled              the connection is a draft or disabled
-     ├─ BodyTooLargeError        too-large
-     ├─ UnsupportedTypeError     unsupported-media-type   the content type is not JSON, or of an unknown charset
-     ├─ NotJsonError             not-json
-     ├─ NoEventsError            no-events                no record of the body is an event; `problems` say why
+     ├─ BodyTooLargeError        too-large                                                          counts
+     ├─ UnsupportedTypeError     unsupported-media-type   not JSON, or of an unknown charset        counts
+     ├─ NotJsonError             not-json                                                           counts
+     ├─ NoEventsError            no-events                no record is an event; `problems` say why   its records count
      ├─ QueueUnavailableError    unavailable              try again; events with ids are not told twice
      └─ UnavailableError         unavailable              the connection cannot be read now; try again
     """
 
     kind: ClassVar[str]
 
-    def __init__(self, detail: str, problems: Sequence[Problem] = ()) -> None:
+    def __init__(
+        self, detail: str, problems: Sequence[Problem] = (), losses: Mapping[Loss, int] = MappingProxyType({})
+    ) -> None:
         super().__init__(detail)
         self.detail = detail
         self.problems = tuple(problems)
+        self.losses = losses
 
 
 class UnknownConnectionError(WebhookError):
@@ -142,29 +149,24 @@ class AcceptEvents:
     new_id: Callable[[], str]
 
     def __call__(self, submission: Submission) -> Acceptance:
-        """Check the request, read its records, queue the good ones.
+        """Check the request, read its records, queue the good ones with the numbers of what was lost.
 
-        Raises a WebhookError when the request is not taken as a whole.
+        Raises a WebhookError when the request is not taken as a whole; the number of what is lost by it is queued then,
+        too.
         """
         source_format = self._admit(submission)
         times = RecordTimes(self.clock())
         try:
-            body = in_utf8(submission.body, submission.content_type, is_text=submission.is_text)
-            parsed = FORMATS[source_format](body, times)
-        except UnknownCharsetError as error:
-            raise UnsupportedTypeError(f"Send one of the charsets {', '.join(CHARSETS)}.") from error
-        except (UnreadableBodyError, WrongCharsetError) as error:
-            raise NotJsonError(f"{error}.") from error
-        except TooManyRecordsError as error:
-            raise BodyTooLargeError(f"The body has more than {MAX_RECORDS} records; send fewer at a time.") from error
-        texts = encoded(parsed)
-        if parsed.rejected and not texts:
-            raise NoEventsError("No record of the body is an event.", [_in_body(*one) for one in parsed.rejected])
-        self._store(submission, times, texts)
+            parsed, texts = _read(submission, source_format, times)
+        except WebhookError as refused:
+            self._store(submission, times, (), refused.losses)
+            raise
+        self._store(submission, times, texts, parsed.losses)
         rejected = tuple(sorted(parsed.rejected, key=_index))
         return Acceptance(len(texts), rejected, tuple(parsed.warnings), parsed.warning_count)
 
     def _admit(self, submission: Submission) -> str:
+        """The source format of a connection that takes events from this sender."""
         ingress = self._ingress(submission.connection_id)
         if ingress is None:
             raise UnknownConnectionError(
@@ -174,13 +176,6 @@ class AcceptEvents:
             raise UnauthorizedError("Send the connection's ingest token as 'Authorization: Bearer <token>'.")
         if ingress.status not in OPEN:
             raise NotEnabledError(f"The connection is {ingress.status}; enable it before sending events.")
-        if len(submission.body) > MAX_BODY_BYTES:
-            raise BodyTooLargeError(f"The body is larger than {MAX_BODY_BYTES} bytes; send fewer records at a time.")
-        kind = (submission.content_type or "application/json").lower()
-        if "json" not in kind and not kind.startswith("text/plain"):
-            raise UnsupportedTypeError("Send JSON, with 'Content-Type: application/json'.")
-        if (submission.content_encoding or "identity").strip().lower() != "identity":
-            raise UnsupportedTypeError("Send the body uncompressed, without 'Content-Encoding'.")
         return ingress.source_format
 
     def _ingress(self, connection_id: str) -> Ingress | None:
@@ -192,7 +187,13 @@ class AcceptEvents:
             cause = error.response["Error"]["Code"] if isinstance(error, ClientError) else type(error).__name__
             raise UnavailableError("The connection cannot be read now; send the body again.", cause) from error
 
-    def _store(self, submission: Submission, times: RecordTimes, encoded: Sequence[tuple[int, str]]) -> None:
+    def _store(
+        self,
+        submission: Submission,
+        times: RecordTimes,
+        encoded: Sequence[tuple[int, str]],
+        losses: Mapping[Loss, int],
+    ) -> None:
         texts = (text for _, text in encoded)
         packed = list(
             pack(
@@ -201,14 +202,17 @@ class AcceptEvents:
                 texts,
                 envelope_id=self.new_id(),
                 correlation_id=submission.correlation_id,
+                losses=losses,
             )
         )
-        lost = set(self.queue.send(submission.connection_id, [body for _, body in packed]))
-        if not lost:
+        unsent = self._send(submission.connection_id, [body for _, body in packed], tells_losses=bool(losses))
+        if not unsent:
             return
+        if not encoded:
+            raise QueueUnavailableError("The body could not be taken, which could not be noted now; send it again.")
         place, missing = 0, []
         for number, (count, _) in enumerate(packed):
-            if number in lost:
+            if number in unsent:
                 missing += [index for index, _ in encoded[place : place + count]]
             place += count
         raise QueueUnavailableError(
@@ -216,6 +220,53 @@ class AcceptEvents:
             "was stored already changes nothing; one without an id counts as received anew.",
             [Problem(f"[{index}]", "was not stored") for index in missing],
         )
+
+    def _send(self, connection_id: str, bodies: Sequence[str], *, tells_losses: bool) -> set[int]:
+        """Queue messages; the places of those that were not stored.
+
+        The first, which may tell what was lost, goes after the others were stored: as long as one of them was not, the
+        body is sent again, and tells it then.
+        """
+        first = 1 if tells_losses else 0
+        unsent = {first + place for place in self.queue.send(connection_id, bodies[first:])}
+        if not tells_losses:
+            return unsent
+        return {0, *unsent} if unsent else set(self.queue.send(connection_id, bodies[:1]))
+
+
+def _read(submission: Submission, source_format: str, times: RecordTimes) -> tuple[Parsed, list[tuple[int, str]]]:
+    """The records of a body, and the events in their wire form. Raises WebhookErrors, each with what is lost by it."""
+    _check_headers(submission)
+    try:
+        body = in_utf8(submission.body, submission.content_type, is_text=submission.is_text)
+        parsed = FORMATS[source_format](body, times)
+    except UnknownCharsetError as error:
+        message = f"Send one of the charsets {', '.join(CHARSETS)}."
+        raise UnsupportedTypeError(message, losses={BODY_WRONG_TYPE: 1}) from error
+    except WrongCharsetError as error:
+        raise NotJsonError(f"{error}.", losses={BODY_WRONG_CHARSET: 1}) from error
+    except UnreadableBodyError as error:
+        raise NotJsonError(f"{error}.", losses={error.loss: 1}) from error
+    except TooManyRecordsError as error:
+        message = f"The body has more than {MAX_RECORDS} records; send fewer at a time."
+        raise BodyTooLargeError(message, losses={BODY_TOO_LARGE: 1}) from error
+    texts = encoded(parsed)
+    if parsed.rejected and not texts:
+        problems = [_in_body(*one) for one in parsed.rejected]
+        raise NoEventsError("No record of the body is an event.", problems, parsed.losses)
+    return parsed, texts
+
+
+def _check_headers(submission: Submission) -> None:
+    if len(submission.body) > MAX_BODY_BYTES:
+        message = f"The body is larger than {MAX_BODY_BYTES} bytes; send fewer records at a time."
+        raise BodyTooLargeError(message, losses={BODY_TOO_LARGE: 1})
+    kind = (submission.content_type or "application/json").lower()
+    if "json" not in kind and not kind.startswith("text/plain"):
+        raise UnsupportedTypeError("Send JSON, with 'Content-Type: application/json'.", losses={BODY_WRONG_TYPE: 1})
+    if (submission.content_encoding or "identity").strip().lower() != "identity":
+        message = "Send the body uncompressed, without 'Content-Encoding'."
+        raise UnsupportedTypeError(message, losses={BODY_WRONG_TYPE: 1})
 
 
 def encoded(parsed: Parsed) -> list[tuple[int, str]]:
@@ -225,7 +276,7 @@ def encoded(parsed: Parsed) -> list[tuple[int, str]]:
         text = encode_event(event)
         if len(text) > MAX_EVENT_BYTES:
             message = f"must not be larger than {MAX_EVENT_BYTES} bytes as it is stored; map fewer attributes"
-            parsed.rejected.append((index, Problem("", message)))
+            parsed.reject(index, RECORD_TOO_LARGE, Problem("", message))
         else:
             texts.append((index, text))
     return texts

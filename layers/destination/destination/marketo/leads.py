@@ -3,6 +3,7 @@
 Source: Marketo REST API, "Leads" (query by filter type, Sync Leads) and "Lead database" (long requests).
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -107,6 +108,7 @@ class Leads:
     def find(self, by: Field, keys: Sequence[str], also: Sequence[Field] = ()) -> dict[str, list[Lead]]:
         """The leads of at most 300 keys (normalised with `dedupe_key`), none for an unknown one; several may share one.
 
+        Whose exact value no lead has gets those that differ from it in case alone, as Marketo may search without case.
         `also`: fields whose keys each lead brings with it.
 
         Raises MarketoError; RequestRejectedError 1003 where a key has more than 1,000 leads, among other causes.
@@ -131,12 +133,15 @@ class Leads:
                 "batchSize": str(CHUNK),
             },
         )
+        others: list[Lead] = []
         for page in self._client.pages(request):
             for row in page.result:
                 key, lead_id = _key(row, by), row.get("id")
-                if key in leads and isinstance(lead_id, int):
-                    others = tuple(_key(row, one) or None for one in also)
-                    leads[key].append(Lead(lead_id, key, _last_change(row), others))
+                if isinstance(lead_id, int):
+                    lead = Lead(lead_id, key, _last_change(row), tuple([_key(row, one) or None for one in also]))
+                    leads.get(key, others).append(lead)
+        if others:
+            _join_in_other_case(leads, others)
         return leads
 
     def sync(
@@ -166,6 +171,17 @@ class Leads:
             # The order is the only thing that tells whose result it is.
             raise InstanceWaitsError(UNEXPECTED_ANSWER, request.operation)
         return results
+
+
+def _join_in_other_case(leads: Mapping[str, list[Lead]], others: Iterable[Lead]) -> None:
+    """Give leads of values that were not asked for to those keys without leads that differ from them in case alone."""
+    wanted: defaultdict[str, list[str]] = defaultdict(list)
+    for key, found in leads.items():
+        if not found:
+            wanted[key.casefold()].append(key)
+    for lead in others:
+        for key in wanted.get(lead.key.casefold(), ()):
+            leads[key].append(lead)
 
 
 def _check_size(items: Sequence[object]) -> None:

@@ -22,6 +22,7 @@ from destination.domain.alert import (
     reading,
 )
 from destination.domain.connection import DELIVERING, Connection, Status
+from destination.domain.loss import Lost
 from destination.domain.outcome import Class
 from destination.domain.pace import DayCount
 from destination.domain.run import Run, run_id
@@ -127,6 +128,7 @@ class EvaluateAlerts:
             received=sum(one["received"] for one in tallies),
             excluded=sum(one[Class.EXCLUDED] for one in tallies),
             failed=sum(one[Class.FAILED] for one in tallies),
+            rejected=sum(one[Lost.REJECTED] for one in tallies),
             waiting_since=self._waiting_since(connection, now),
             used=None if today is None else today.total * is_of_day(today, now),
             daily_calls=connection.limits.daily_calls,

@@ -2,7 +2,8 @@
 
 connection_id   id = 2026-11-21T10:00Z#<shard>   version, counts, details, expires_at
 
-Reading adds the items of an hour up; that of an older release, which had one an hour, is added as it is.
+What was lost at the webhook has an item of its own (LOSSES_PART), as nobody needs a lease to count it. Reading adds the
+items of an hour up; that of an older release, which had one an hour, is added as it is.
 
 The details are JSON, terse, as they are written with every transaction: a run with 1,000 audiences, with 200 bytes of
 namespace and id each, takes some 370 KB of the 400 that DynamoDB allows.
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from destination.domain.audience import AudienceKey
 from destination.domain.latency import Latency
+from destination.domain.loss import Loss, Lost
 from destination.domain.outcome import OTHER, Class, Reason
 from destination.domain.run import RETENTION, Counters, Run, Tally, hour_of, run_id, whole
 from destination.domain.schema import AttributeWarning
@@ -27,6 +29,9 @@ from destination.store.items import Item, attributes, item
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
+
+LOSSES_PART: Final = SHARDS
+"""In place of a shard's number."""
 
 _BESIDE: Final = 2_000
 """Bytes that an item takes at most beside its details."""
@@ -84,7 +89,7 @@ class Runs:
             ExpressionAttributeValues={
                 ":connection": {"S": connection_id},
                 ":first": {"S": first},
-                ":last": {"S": _name(last, SHARDS - 1)},
+                ":last": {"S": _name(last, LOSSES_PART)},
             },
             ScanIndexForward=not newest_first,
             ConsistentRead=consistent,
@@ -152,6 +157,7 @@ def _text(tally: Tally) -> str:
             "audiences": audiences,
             "dropped": tally.dropped,
             "warned": [[*one, count] for one, count in tally.warned.items()],
+            "losses": [[*one, count] for one, count in tally.losses.items()],
             "latency": [latency.total_ms, latency.min_ms, latency.max_ms, list(latency.buckets.items())],
             "first_at": tally.first_at and format_time(tally.first_at),
             "last_at": tally.last_at and format_time(tally.last_at),
@@ -191,6 +197,7 @@ def _detailed(counts: Counter[str], details: Mapping[str, Any]) -> Tally:
         _time(details["first_at"]),
         _time(details["last_at"]),
         {AttributeWarning(name, code): count for name, code, count in details["warned"]},
+        {Loss(Lost(kind), code): count for kind, code, count in details.get("losses", ())},
     )
 
 

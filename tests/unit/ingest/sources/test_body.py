@@ -12,7 +12,7 @@ from destination.ingest.sources.body import (
     MAX_INNER,
     MAX_RECORDS,
     Broken,
-    Losses,
+    LeftOut,
     RecordError,
     RecordTimes,
     TooManyRecordsError,
@@ -95,7 +95,7 @@ def test_a_broken_array_with_a_record_a_line_keeps_the_others_and_their_numbers(
     assert [one if isinstance(one, dict) else type(one) for one in found] == [ONE, Broken, {"n": {"m": []}}]
 
 
-def read(record: object, losses: Losses, *, may_hold_halves: bool = False) -> dict[str, object]:
+def read(record: object, losses: LeftOut, *, may_hold_halves: bool = False) -> dict[str, object]:
     assert isinstance(record, dict)
     return attributes(record, "", losses, may_hold_halves=may_hold_halves)
 
@@ -103,7 +103,7 @@ def read(record: object, losses: Losses, *, may_hold_halves: bool = False) -> di
 @pytest.mark.parametrize("number", ["NaN", "-Infinity", "1e999", "9" * 400])
 def test_a_number_that_json_does_not_have_costs_itself_alone(number: str) -> None:
     (record,) = records(f'[{{"n":{number},"m":[{{"n":{number}}},{number}],"o":1}}]'.encode(), "profiles")
-    losses = Losses()
+    losses = LeftOut()
     if number.startswith("9"):
         assert read(record, losses) is record
         return
@@ -120,7 +120,7 @@ def test_a_record_is_an_object(record: object) -> None:
 
 def test_attributes_nest_to_a_bounded_depth() -> None:
     deepest = json.loads('{"n":[' * (MAX_DEPTH // 2) + "]}" * (MAX_DEPTH // 2))
-    losses = Losses()
+    losses = LeftOut()
     assert read(deepest, losses) is deepest
     found = read({"m": [deepest], "o": 1}, losses)
     assert found["o"] == 1
@@ -131,9 +131,9 @@ def test_attributes_nest_to_a_bounded_depth() -> None:
 
 def test_attributes_may_hold_so_many_objects_and_lists_and_no_more() -> None:
     most: dict[str, object] = {"n": [[]] * (MAX_INNER - 1)}
-    assert read(most, Losses()) is most
+    assert read(most, LeftOut()) is most
     with pytest.raises(RecordError, match=f"{MAX_INNER} objects"):
-        read({"n": [math.nan, *[[]] * MAX_INNER]}, Losses())
+        read({"n": [math.nan, *[[]] * MAX_INNER]}, LeftOut())
 
 
 def test_attributes_are_looked_at_for_halves_only_where_the_body_can_hold_any() -> None:
@@ -144,7 +144,7 @@ def test_attributes_are_looked_at_for_halves_only_where_the_body_can_hold_any() 
         False,
     ]
     whole, half = {"a": "😀", "b": 1}, {"a": "\ud83d", "b": 1}
-    losses = Losses()
+    losses = LeftOut()
     assert read(whole, losses, may_hold_halves=True) is whole
     assert losses.count == 0
     assert read(half, losses, may_hold_halves=True) == {"b": 1}
@@ -208,7 +208,7 @@ def test_a_body_may_have_so_many_records_and_no_more() -> None:
 
 def test_a_namespace_may_have_so_many_identities_and_no_more() -> None:
     ids = [str(number) for number in range(MAX_IDENTITIES)]
-    losses = Losses()
+    losses = LeftOut()
     assert distinct([*ids, *ids], "identities.crm", losses) == tuple(ids)
     assert losses.count == 0
     assert distinct([*ids, "one more"], "identities.crm", losses) == tuple(ids)
@@ -217,7 +217,7 @@ def test_a_namespace_may_have_so_many_identities_and_no_more() -> None:
 
 def test_an_endless_integer_costs_itself_alone() -> None:
     (record,) = records(b'{"a": 1, "b": ' + b"9" * 5_000 + b"}", "events")
-    losses = Losses()
+    losses = LeftOut()
     assert read(record, losses) == {"a": 1}
     assert [one.path for one in losses.problems] == ["b"]
     assert "range" in losses.problems[0].message

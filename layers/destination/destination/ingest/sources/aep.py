@@ -9,11 +9,12 @@ from typing import Any
 
 from destination.domain.audience import AudienceKey
 from destination.domain.event import Membership, ProfileEvent
+from destination.domain.loss import MEMBERSHIP_UNREADABLE, RECORD_OF_OTHER_FORMAT
 from destination.ingest.sources import lookalikes
 from destination.ingest.sources.body import (
     HALF,
     HALF_MESSAGE,
-    Losses,
+    LeftOut,
     Parsed,
     RecordError,
     RecordTimes,
@@ -42,22 +43,22 @@ def parse(body: bytes, times: RecordTimes) -> Parsed:
     parsed = Parsed()
     halves = may_hold_halves(body)
     for index, record in enumerate(records(body, "profiles")):
-        losses = parsed.losses()
+        losses = parsed.of_record()
         try:
             event = _event(as_object(record), index, times, parsed, losses, halves)
         except RecordError as error:
-            parsed.rejected.append((index, error.problem))
+            parsed.reject(index, error.loss, error.problem)
         else:
             parsed.take(index, event, losses)
     return parsed
 
 
 def _event(
-    record: Mapping[str, object], index: int, times: RecordTimes, parsed: Parsed, losses: Losses, halves: bool
+    record: Mapping[str, object], index: int, times: RecordTimes, parsed: Parsed, losses: LeftOut, halves: bool
 ) -> ProfileEvent:
     looks = lookalikes.as_aep(record)
     if looks:
-        raise RecordError("", looks)
+        raise RecordError(RECORD_OF_OTHER_FORMAT, "", looks)
     memberships = _memberships(record.get(_MEMBERSHIPS), index, times, parsed, losses)
     found = identities(record.get(_IDENTITIES), _IDENTITIES, losses, _id, _WANTED)
     mapped = {name: value for name, value in record.items() if name not in {_MEMBERSHIPS, _IDENTITIES}}
@@ -67,35 +68,36 @@ def _event(
 
 
 def _memberships(
-    value: object, index: int, times: RecordTimes, parsed: Parsed, losses: Losses
+    value: object, index: int, times: RecordTimes, parsed: Parsed, losses: LeftOut
 ) -> tuple[Membership, ...]:
     if not isinstance(value, dict):
         if value is not None:
-            losses.add(_MEMBERSHIPS, "must be an object with an object of audiences for each namespace")
+            message = "must be an object with an object of audiences for each namespace"
+            losses.add(MEMBERSHIP_UNREADABLE, _MEMBERSHIPS, message)
         return ()
     parsed.admit_audiences(sum([len(one) if type(one) is dict else 1 for one in value.values()]), _MEMBERSHIPS)
     memberships = []
     for namespace, audiences in value.items():
         if not isinstance(audiences, dict):
             if audiences is not None:
-                losses.add(f"{_MEMBERSHIPS}.{shown(namespace)}", "must be an object of audiences by their ids")
+                message = "must be an object of audiences by their ids"
+                losses.add(MEMBERSHIP_UNREADABLE, f"{_MEMBERSHIPS}.{shown(namespace)}", message)
             continue
         for audience_id, entry in audiences.items():
             try:
                 memberships.append(_membership(AudienceKey(namespace, audience_id), entry, index, times))
             except RecordError as error:
-                losses.add(
-                    f"{_MEMBERSHIPS}.{shown(namespace)}.{shown(audience_id)}{error.problem.path}", error.problem.message
-                )
+                path = f"{_MEMBERSHIPS}.{shown(namespace)}.{shown(audience_id)}{error.problem.path}"
+                losses.add(error.loss, path, error.problem.message)
     return tuple(memberships)
 
 
 def _membership(audience: AudienceKey, entry: object, index: int, times: RecordTimes) -> Membership:
     if not isinstance(entry, dict):
-        raise RecordError("", "must be an object with a status")
+        raise RecordError(MEMBERSHIP_UNREADABLE, "", "must be an object with a status")
     status = status_of(entry.get("status"), ".status")
     if not (audience.id.isascii() and audience.namespace.isascii()) and HALF.search("".join(audience)):
-        raise RecordError("", HALF_MESSAGE)
+        raise RecordError(MEMBERSHIP_UNREADABLE, "", HALF_MESSAGE)
     time = entry.get("lastQualificationTime")
     at = times.of(index) if time is None else times.time(time, index, ".lastQualificationTime")
     return Membership(audience, status, at, audience_name(entry.get("name")))

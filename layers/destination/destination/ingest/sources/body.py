@@ -3,6 +3,7 @@
 import json
 import math
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -12,6 +13,22 @@ from math import isfinite
 from typing import Any
 
 from destination.domain.event import MembershipStatus, ProfileEvent
+from destination.domain.loss import (
+    ATTRIBUTE_UNREADABLE,
+    BODY_NOT_JSON,
+    BODY_WRONG_CHARSET,
+    IDENTITY_UNREADABLE,
+    MEMBERSHIP_STATUS_UNKNOWN,
+    MEMBERSHIP_TIME_UNREADABLE,
+    RECORD_NO_OBJECT,
+    RECORD_NOT_JSON,
+    RECORD_TOO_LARGE,
+    RECORD_TOO_MANY_AUDIENCES,
+    RECORD_UNREADABLE,
+    TOO_MANY_IDENTITIES,
+    Loss,
+    Lost,
+)
 from destination.domain.problem import Problem
 from destination.domain.times import parse_time
 from destination.ingest.sources.lookalikes import AGGREGATED
@@ -73,16 +90,21 @@ HALF_MESSAGE = "must be valid Unicode; it has half a character (an unpaired surr
 class UnreadableBodyError(Exception):
     """The body is not JSON in any form that a source sends; the message says where it stops being so."""
 
+    def __init__(self, loss: Loss, message: str) -> None:
+        super().__init__(message)
+        self.loss = loss
+
 
 class TooManyRecordsError(Exception):
     """The body has more records than are taken at a time."""
 
 
 class RecordError(Exception):
-    """A record that cannot become an event."""
+    """A record, or a part of one, that cannot be read."""
 
-    def __init__(self, path: str, message: str) -> None:
+    def __init__(self, loss: Loss, path: str, message: str) -> None:
         super().__init__(f"{path}: {message}")
+        self.loss = loss
         self.problem = Problem(path, message)
 
 
@@ -94,15 +116,17 @@ class Broken:
 
 
 @dataclass(slots=True)
-class Losses:
-    """What could not be read of a record and was left out: the first `limit` problems, and the number of all."""
+class LeftOut:
+    """What could not be read of a record and was left out: the first `limit` problems, and the numbers of all."""
 
     limit: int = MAX_WARNINGS
     problems: list[Problem] = field(default_factory=list)
     count: int = 0
+    by_code: dict[str, int] = field(default_factory=dict)
 
-    def add(self, path: str, message: str) -> None:
+    def add(self, loss: Loss, path: str, message: str) -> None:
         self.count += 1
+        self.by_code[loss.code] = self.by_code.get(loss.code, 0) + 1  # A text is hashed once, a loss every time.
         if self.count <= self.limit:
             shortened = path if len(path) <= MAX_PATH_LENGTH else f"{path[:MAX_PATH_LENGTH]}…"
             self.problems.append(Problem(shortened, message))
@@ -113,6 +137,7 @@ class Parsed:
     """A body's events and rejected records, each with its index in the body.
 
     `warnings` name the first MAX_WARNINGS parts that were left out of events; `warning_count` is the number of all.
+    `incomplete`: what was left out of the events, by the index of their records.
     """
 
     events: list[tuple[int, ProfileEvent]] = field(default_factory=list)
@@ -120,17 +145,37 @@ class Parsed:
     warnings: list[tuple[int, Problem]] = field(default_factory=list)
     warning_count: int = 0
     audience_count: int = 0
+    incomplete: dict[int, LeftOut] = field(default_factory=dict)
+    _rejections: Counter[Loss] = field(default_factory=Counter)
 
-    def losses(self) -> Losses:
+    @property
+    def losses(self) -> Counter[Loss]:
+        """All that was lost: rejected records, and what was left out of the others."""
+        found = self._rejections.copy()
+        for losses in self.incomplete.values():
+            found.update({Loss(Lost.LEFT_OUT, code): number for code, number in losses.by_code.items()})
+        return found
+
+    def of_record(self) -> LeftOut:
         """For the next record: with room for what is still kept, and for the reason why it may be rejected."""
-        return Losses(max(1, MAX_WARNINGS - len(self.warnings)))
+        return LeftOut(max(1, MAX_WARNINGS - len(self.warnings)))
 
-    def take(self, index: int, event: ProfileEvent, losses: Losses) -> None:
+    def reject(self, index: int, loss: Loss, problem: Problem) -> None:
+        """Reject a record; what was left out of it is lost with it."""
+        self.rejected.append((index, problem))
+        self._rejections[loss] += 1
+        losses = self.incomplete.pop(index, None)
+        if losses is not None:
+            self.warning_count -= losses.count
+            self.warnings = [one for one in self.warnings if one[0] != index]
+
+    def take(self, index: int, event: ProfileEvent, losses: LeftOut) -> None:
         """Take what was read of a record, with warnings of what was lost; reject it if that was all there was."""
         if losses.count:
             if not (event.profile or event.memberships or any(event.identities.values())):
-                self.rejected.append((index, losses.problems[0]))
+                self.reject(index, RECORD_UNREADABLE, losses.problems[0])
                 return
+            self.incomplete[index] = losses
             self.warning_count += losses.count
             room = MAX_WARNINGS - len(self.warnings)
             self.warnings += [(index, problem) for problem in losses.problems[:room]]
@@ -139,9 +184,10 @@ class Parsed:
     def admit_audiences(self, count: int, path: str) -> None:
         """Raises RecordError when a record has too many audience entries, or the body has with it."""
         if count > MAX_AUDIENCES:
-            raise RecordError(path, f"must not have more than {MAX_AUDIENCES} audiences")
+            raise RecordError(RECORD_TOO_MANY_AUDIENCES, path, f"must not have more than {MAX_AUDIENCES} audiences")
         if self.audience_count + count > MAX_AUDIENCES_OF_BODY:
             raise RecordError(
+                RECORD_TOO_MANY_AUDIENCES,
                 path,
                 f"must not bring the body over {MAX_AUDIENCES_OF_BODY} audience entries; send fewer records at a time",
             )
@@ -160,11 +206,12 @@ class RecordTimes:
     def time(self, value: object, index: int, path: str) -> datetime:
         """A record's own time; none may lie in the future, where it would overtake all that follows."""
         if not isinstance(value, str):
-            raise RecordError(path, "must be a string with an ISO 8601 date and time")
+            raise RecordError(MEMBERSHIP_TIME_UNREADABLE, path, "must be a string with an ISO 8601 date and time")
         try:
             return min(parse_time(value), self.of(index))
         except ValueError:
-            raise RecordError(path, "must be an ISO 8601 date and time, such as 2026-11-21T10:00:00Z") from None
+            message = "must be an ISO 8601 date and time, such as 2026-11-21T10:00:00Z"
+            raise RecordError(MEMBERSHIP_TIME_UNREADABLE, path, message) from None
 
 
 def records(body: bytes, container: str) -> list[object]:
@@ -183,11 +230,12 @@ def records(body: bytes, container: str) -> list[object]:
     return found
 
 
-def distinct(ids: Iterable[str], path: str, losses: Losses) -> tuple[str, ...]:
+def distinct(ids: Iterable[str], path: str, losses: LeftOut) -> tuple[str, ...]:
     """The ids of a namespace, each once; those beyond MAX_IDENTITIES are lost."""
     found = tuple(dict.fromkeys(ids))
     if len(found) > MAX_IDENTITIES:
-        losses.add(path, f"must not have more than {MAX_IDENTITIES} identities; the others were left out")
+        message = f"must not have more than {MAX_IDENTITIES} identities; the others were left out"
+        losses.add(TOO_MANY_IDENTITIES, path, message)
         return found[:MAX_IDENTITIES]
     return found
 
@@ -202,7 +250,7 @@ def identifier(value: object) -> str | None:
 
 
 def identities(
-    value: object, path: str, losses: Losses, id_of: Callable[[Any], object], wanted: str
+    value: object, path: str, losses: LeftOut, id_of: Callable[[Any], object], wanted: str
 ) -> dict[str, tuple[str, ...]]:
     """Ids by namespace in lower case, for sources write it in either.
 
@@ -211,16 +259,17 @@ def identities(
     """
     if not isinstance(value, dict):
         if value is not None:
-            losses.add(path, "must be an object with a list of ids for each namespace")
+            losses.add(IDENTITY_UNREADABLE, path, "must be an object with a list of ids for each namespace")
         return {}
     if len(value) > MAX_NAMESPACES:
-        losses.add(path, f"must not have more than {MAX_NAMESPACES} namespaces; the others were left out")
+        message = f"must not have more than {MAX_NAMESPACES} namespaces; the others were left out"
+        losses.add(TOO_MANY_IDENTITIES, path, message)
     found: dict[str, tuple[str, ...]] = {}
     for namespace, entries in islice(value.items(), MAX_NAMESPACES):
         if not isinstance(entries, list):
-            losses.add(f"{path}.{shown(namespace)}", f"must be a list, in which each {wanted}")
+            losses.add(IDENTITY_UNREADABLE, f"{path}.{shown(namespace)}", f"must be a list, in which each {wanted}")
         elif not namespace.isascii() and HALF.search(namespace):
-            losses.add(f"{path}.{shown(namespace)}", HALF_MESSAGE)
+            losses.add(IDENTITY_UNREADABLE, f"{path}.{shown(namespace)}", HALF_MESSAGE)
         else:
             ids = _ids(entries, f"{path}.{shown(namespace)}", losses, id_of, wanted)
             name = namespace.lower()
@@ -230,14 +279,15 @@ def identities(
     return found
 
 
-def _ids(entries: list[Any], path: str, losses: Losses, id_of: Callable[[Any], object], wanted: str) -> list[str]:
+def _ids(entries: list[Any], path: str, losses: LeftOut, id_of: Callable[[Any], object], wanted: str) -> list[str]:
     if len(entries) > MAX_ENTRIES:
-        losses.add(f"{path}[{MAX_ENTRIES}]", f"must not have more than {MAX_ENTRIES} entries; the others were left out")
+        message = f"must not have more than {MAX_ENTRIES} entries; the others were left out"
+        losses.add(TOO_MANY_IDENTITIES, f"{path}[{MAX_ENTRIES}]", message)
     ids = []
     for number, entry in enumerate(entries[:MAX_ENTRIES]):
         one = identifier(id_of(entry))
         if one is None:
-            losses.add(f"{path}[{number}]", wanted)
+            losses.add(IDENTITY_UNREADABLE, f"{path}[{number}]", wanted)
         else:
             ids.append(one)
     return ids
@@ -252,7 +302,8 @@ def status_of(value: object, path: str) -> MembershipStatus:
         return MembershipStatus.REALIZED
     status = _STATUSES.get(value.lower()) if isinstance(value, str) else None
     if status is None:
-        raise RecordError(path, "must be realized or exited (existing counts as realized)")
+        message = "must be realized or exited (existing counts as realized)"
+        raise RecordError(MEMBERSHIP_STATUS_UNKNOWN, path, message)
     return status
 
 
@@ -273,16 +324,19 @@ def _records(body: bytes, container: str) -> list[object]:
         text = body.decode("utf-8-sig").strip()
     except UnicodeDecodeError as error:
         raise UnreadableBodyError(
-            f"the body is not UTF-8 (byte {error.start}); send UTF-8, or say its charset in the content type"
+            BODY_WRONG_CHARSET,
+            f"the body is not UTF-8 (byte {error.start}); send UTF-8, or say its charset in the content type",
         ) from error
     if not text:
-        raise UnreadableBodyError("the body is empty; send a JSON object, an array of objects, or one object a line")
+        raise UnreadableBodyError(
+            BODY_NOT_JSON, "the body is empty; send a JSON object, an array of objects, or one object a line"
+        )
     try:
         root = _DECODER.decode(text)
     except (ValueError, RecursionError) as error:
         found = list(islice(_in_a_row(text), MAX_RECORDS + 1))
         if all(isinstance(one, Broken) for one in found):
-            raise UnreadableBodyError(f"the body is not JSON ({_where(error)})") from error
+            raise UnreadableBodyError(BODY_NOT_JSON, f"the body is not JSON ({_where(error)})") from error
         return found
     if isinstance(root, dict) and isinstance(root.get(container), list) and AGGREGATED.isdisjoint(root):
         root = root[container]
@@ -292,9 +346,9 @@ def _records(body: bytes, container: str) -> list[object]:
 def as_object(record: object) -> Mapping[str, object]:
     """The record as a JSON object. Raises RecordError when it is none."""
     if isinstance(record, Broken):
-        raise RecordError("", record.message)
+        raise RecordError(RECORD_NOT_JSON, "", record.message)
     if not isinstance(record, dict):
-        raise RecordError("", "must be a JSON object")
+        raise RecordError(RECORD_NO_OBJECT, "", "must be a JSON object")
     return record
 
 
@@ -303,7 +357,7 @@ def may_hold_halves(body: bytes) -> bool:
     return b"\\ud" in body or b"\\uD" in body
 
 
-def attributes(found: dict[str, Any], path: str, losses: Losses, *, may_hold_halves: bool) -> dict[str, Any]:
+def attributes(found: dict[str, Any], path: str, losses: LeftOut, *, may_hold_halves: bool) -> dict[str, Any]:
     """Of attributes, what can be stored and delivered: finite numbers, whole characters, MAX_DEPTH levels.
 
     What is left out of a list leaves null in its place, so that the others keep theirs.
@@ -381,7 +435,8 @@ def _is_shallow_and_finite(found: Mapping[str, object]) -> bool:
         level = inner
         count += len(inner)
         if count > MAX_INNER:
-            raise RecordError("", f"must not have attributes of more than {MAX_INNER} objects and lists")
+            message = f"must not have attributes of more than {MAX_INNER} objects and lists"
+            raise RecordError(RECORD_TOO_LARGE, "", message)
     return False
 
 
@@ -393,7 +448,7 @@ def _holds_halves(found: Mapping[str, object]) -> bool:
     return False
 
 
-def _readable(found: Any, path: str, levels: int, losses: Losses) -> Any:
+def _readable(found: Any, path: str, levels: int, losses: LeftOut) -> Any:
     """A copy of an object or list without what is lost of it, of so many levels."""
     if type(found) is dict:
         kept = {}
@@ -401,7 +456,7 @@ def _readable(found: Any, path: str, levels: int, losses: Losses) -> Any:
             here = f"{path}.{shown(name)}" if path else shown(name)
             message = HALF_MESSAGE if HALF.search(name) else _fault(value, levels)
             if message:
-                losses.add(here, message)
+                losses.add(ATTRIBUTE_UNREADABLE, here, message)
             else:
                 is_inner = type(value) is dict or type(value) is list
                 kept[name] = _readable(value, here, levels - 1, losses) if is_inner else value
@@ -410,7 +465,7 @@ def _readable(found: Any, path: str, levels: int, losses: Losses) -> Any:
     for number, value in enumerate(found):
         message = _fault(value, levels)
         if message:
-            losses.add(f"{path}[{number}]", message)
+            losses.add(ATTRIBUTE_UNREADABLE, f"{path}[{number}]", message)
             items.append(None)
         else:
             is_inner = type(value) is dict or type(value) is list

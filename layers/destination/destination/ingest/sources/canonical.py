@@ -5,9 +5,17 @@ from datetime import datetime
 
 from destination.domain.audience import DEFAULT_NAMESPACE, AudienceKey
 from destination.domain.event import Membership, ProfileEvent
+from destination.domain.loss import (
+    ATTRIBUTE_UNREADABLE,
+    EVENT_ID_UNREADABLE,
+    EVENT_TIME_UNREADABLE,
+    MEMBERSHIP_UNREADABLE,
+    RECORD_OF_OTHER_FORMAT,
+    UNKNOWN_PROPERTY,
+)
 from destination.ingest.sources import lookalikes
 from destination.ingest.sources.body import (
-    Losses,
+    LeftOut,
     Parsed,
     RecordError,
     RecordTimes,
@@ -36,29 +44,30 @@ def parse(body: bytes, times: RecordTimes) -> Parsed:
     parsed = Parsed()
     halves = may_hold_halves(body)
     for index, record in enumerate(records(body, "events")):
-        losses = parsed.losses()
+        losses = parsed.of_record()
         try:
             event = _event(as_object(record), index, times, parsed, losses, halves)
         except RecordError as error:
-            parsed.rejected.append((index, error.problem))
+            parsed.reject(index, error.loss, error.problem)
         else:
             parsed.take(index, event, losses)
     return parsed
 
 
 def _event(
-    record: Mapping[str, object], index: int, times: RecordTimes, parsed: Parsed, losses: Losses, halves: bool
+    record: Mapping[str, object], index: int, times: RecordTimes, parsed: Parsed, losses: LeftOut, halves: bool
 ) -> ProfileEvent:
     looks = lookalikes.as_canonical(record)
     if looks:
-        raise RecordError("", looks)
+        raise RecordError(RECORD_OF_OTHER_FORMAT, "", looks)
     _warn_of_unknown(record, _EVENT, "", losses)
     profile = record.get("profile")
     if profile is not None and not isinstance(profile, dict):
-        losses.add("profile", "must be an object of attributes")
+        losses.add(ATTRIBUTE_UNREADABLE, "profile", "must be an object of attributes")
     event_id = identifier(record.get("id"))
     if event_id is None and record.get("id") is not None:
-        losses.add("id", "must be a string or a whole number; without it, the event sent again is another one")
+        message = "must be a string or a whole number; without it, the event sent again is another one"
+        losses.add(EVENT_ID_UNREADABLE, "id", message)
     received_at = times.of(index)
     at = _occurred_at(record, index, times, losses)
     memberships = _memberships(record.get("audiences"), index, at, times, parsed, losses)
@@ -69,23 +78,23 @@ def _event(
     return ProfileEvent(at, kept, found, memberships, received_at, event_id)
 
 
-def _occurred_at(record: Mapping[str, object], index: int, times: RecordTimes, losses: Losses) -> datetime:
+def _occurred_at(record: Mapping[str, object], index: int, times: RecordTimes, losses: LeftOut) -> datetime:
     occurred = record.get("occurred_at")
     if occurred is None:
         return times.of(index)
     try:
         return times.time(occurred, index, "occurred_at")
     except RecordError as error:
-        losses.add("occurred_at", f"{error.problem.message}; the time of receipt counts")
+        losses.add(EVENT_TIME_UNREADABLE, "occurred_at", f"{error.problem.message}; the time of receipt counts")
         return times.of(index)
 
 
 def _memberships(
-    value: object, index: int, at: datetime, times: RecordTimes, parsed: Parsed, losses: Losses
+    value: object, index: int, at: datetime, times: RecordTimes, parsed: Parsed, losses: LeftOut
 ) -> tuple[Membership, ...]:
     if not isinstance(value, list):
         if value is not None:
-            losses.add("audiences", "must be a list of audience memberships")
+            losses.add(MEMBERSHIP_UNREADABLE, "audiences", "must be a list of audience memberships")
         return ()
     parsed.admit_audiences(len(value), "audiences")
     memberships = []
@@ -94,19 +103,20 @@ def _memberships(
         try:
             memberships.append(_membership(entry, path, index, at, times, losses))
         except RecordError as error:
-            losses.add(error.problem.path, error.problem.message)
+            losses.add(error.loss, error.problem.path, error.problem.message)
     return tuple(memberships)
 
 
-def _membership(entry: object, path: str, index: int, at: datetime, times: RecordTimes, losses: Losses) -> Membership:
+def _membership(entry: object, path: str, index: int, at: datetime, times: RecordTimes, losses: LeftOut) -> Membership:
     if not isinstance(entry, dict):
-        raise RecordError(path, "must be an object with the audience's id")
+        raise RecordError(MEMBERSHIP_UNREADABLE, path, "must be an object with the audience's id")
     audience_id, namespace = identifier(entry.get("id")), entry.get("namespace")
     if not audience_id:
-        raise RecordError(f"{path}.id", "must be the audience's id, a string")
+        raise RecordError(MEMBERSHIP_UNREADABLE, f"{path}.id", "must be the audience's id, a string")
     namespace = DEFAULT_NAMESPACE if namespace is None else identifier(namespace)
     if not namespace:
-        raise RecordError(f"{path}.namespace", f"must be a string; leave it out for {DEFAULT_NAMESPACE}")
+        message = f"must be a string; leave it out for {DEFAULT_NAMESPACE}"
+        raise RecordError(MEMBERSHIP_UNREADABLE, f"{path}.namespace", message)
     status = status_of(entry.get("status"), f"{path}.status")
     own = entry.get("at")
     time = at if own is None else times.time(own, index, f"{path}.at")
@@ -114,10 +124,10 @@ def _membership(entry: object, path: str, index: int, at: datetime, times: Recor
     return Membership(AudienceKey(namespace, audience_id), status, time, audience_name(entry.get("name")))
 
 
-def _warn_of_unknown(given: Mapping[str, object], known: frozenset[str], prefix: str, losses: Losses) -> None:
+def _warn_of_unknown(given: Mapping[str, object], known: frozenset[str], prefix: str, losses: LeftOut) -> None:
     if given.keys() <= known:
         return
     names = ", ".join(sorted(known))
     for name in given:
         if name not in known:
-            losses.add(f"{prefix}{shown(name)}", f"is not a known property; known are {names}")
+            losses.add(UNKNOWN_PROPERTY, f"{prefix}{shown(name)}", f"is not a known property; known are {names}")
