@@ -8,7 +8,6 @@ READY := $(VENV)/ready
 LOCK := $(RUN) -m uv pip compile --quiet --python-version 3.11 --generate-hashes --no-strip-extras \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 MEASURED := layers functions client local simulator testing benchmarks docs
-ARCHITECTURE ?= arm64
 MARKETO_URL ?=
 export MARKETO_URL
 
@@ -62,8 +61,8 @@ soak: $(READY)  ## Deliver 100,000 events with faults on, and thousands of rando
 	@$(RUN) -m pytest --hypothesis-profile=soak --timeout=3600 tests/property
 	@$(RUN) -m benchmarks.soak
 
-build: $(READY)  ## Build for deployment (for arm64, or ARCHITECTURE=x86_64)
-	@LAYER_ARCHITECTURE=$(ARCHITECTURE) $(RUN) -m samcli build --parameter-overrides Architecture=$(ARCHITECTURE)
+build: $(READY)  ## Build for deployment
+	@$(RUN) -m samcli build
 
 openapi: $(READY)  ## Generate docs/openapi.json, and the table of field types
 	@$(RUN) -m docs.openapi
