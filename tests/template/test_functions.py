@@ -114,7 +114,7 @@ def test_monitor_is_woken_every_five_minutes_and_a_failed_start_is_kept(template
 
     assert schedule["ScheduleExpression"] == "cron(0/5 * * * ? *)"
     assert schedule["ScheduleExpressionTimezone"] == "UTC"
-    assert schedule["Name"] == {"Fn::Sub": "${AWS::StackName}-monitor"}  # by default two stacks would share the name
+    assert "Name" not in schedule  # SAM would give all stacks the same
     assert target["Arn"] == {"Fn::GetAtt": ["MonitorFunction", "Arn"]}
     assert target["RetryPolicy"] == {"MaximumRetryAttempts": 1, "MaximumEventAgeInSeconds": 300}
     assert target["DeadLetterConfig"] == {"Arn": {"Fn::GetAtt": ["ScheduleDeadLetterQueue", "Arn"]}}
