@@ -55,22 +55,19 @@ def test_timeouts(template: Template, name: str, seconds: int) -> None:
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_each_logs_json_to_its_own_group(template: Template, name: str) -> None:
-    logging = function(template, name)["LoggingConfig"]
+def test_each_logs_to_its_own_group_at_the_level_that_is_wanted(
+    expanded: Template, template: Template, name: str
+) -> None:
+    variables = function(template, name)["Environment"]["Variables"]
+    sampled = function(settle(expanded, DebugSampleRate="0.01"), name)["Environment"]["Variables"]
 
-    assert logging["LogFormat"] == "JSON"
-    assert logging["LogGroup"] == {"Ref": name.replace("Function", "LogGroup")}
-    assert logging["ApplicationLogLevel"] == {"Ref": "LogLevel"}
-
-
-@pytest.mark.parametrize("name", FUNCTIONS)
-def test_sampled_lines_are_not_dropped_by_lambda(expanded: Template, template: Template, name: str) -> None:
-    sampling = function(settle(expanded, DebugSampleRate="0.01"), name)
-
-    assert sampling["LoggingConfig"] == {"LogFormat": "Text", "LogGroup": {"Ref": name.replace("Function", "LogGroup")}}
-    rate = "POWERTOOLS_LOGGER_SAMPLE_RATE"
-    assert sampling["Environment"]["Variables"][rate] == {"Ref": "DebugSampleRate"}
-    assert rate not in function(template, name)["Environment"]["Variables"]
+    assert function(template, name)["LoggingConfig"] == {
+        "LogFormat": "Text",  # what Lambda would drop otherwise: tests/integration/test_logs.py
+        "LogGroup": {"Ref": name.replace("Function", "LogGroup")},
+    }
+    assert variables["LOG_LEVEL"] == {"Ref": "LogLevel"}
+    assert "POWERTOOLS_LOGGER_SAMPLE_RATE" not in variables
+    assert sampled["POWERTOOLS_LOGGER_SAMPLE_RATE"] == {"Ref": "DebugSampleRate"}
 
 
 @pytest.mark.parametrize(
