@@ -1,6 +1,6 @@
 """The template as CloudFormation sees it: SAM's resources expanded, conditions settled.
 
-`python -m testing.template` lints it; on the source, cfn-lint does not see the resources that SAM makes.
+`python -m testing.template` lints it, and the source, in which cfn-lint does not see the resources that SAM makes.
 """
 
 import json
@@ -50,8 +50,9 @@ def expand() -> Template:
 
 
 def findings(expanded: Template) -> list[str]:
-    """What cfn-lint says of the expanded template."""
-    return [str(match) for match in lint(json.dumps(expanded, indent=1), config=ManualArgs(regions=[REGION]))]
+    """What cfn-lint says of the template as it is written, and of the expanded one."""
+    texts = ((ROOT / "template.yaml").read_text(), json.dumps(expanded, indent=1))
+    return [str(match) for text in texts for match in lint(text, config=ManualArgs(regions=[REGION]))]
 
 
 def settle(expanded: Template, **parameters: str) -> Template:

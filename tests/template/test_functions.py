@@ -70,6 +70,12 @@ def test_each_logs_to_its_own_group_at_the_level_that_is_wanted(
     assert sampled["POWERTOOLS_LOGGER_SAMPLE_RATE"] == {"Ref": "DebugSampleRate"}
 
 
+def test_variables_are_encrypted_with_the_key_of_the_customer(template: Template, template_with_key: Template) -> None:
+    for name in FUNCTIONS:
+        assert function(template_with_key, name)["KmsKeyArn"] == {"Ref": "KmsKeyArn"}
+        assert "KmsKeyArn" not in function(template, name)
+
+
 @pytest.mark.parametrize(
     ("name", "settings"),
     [
