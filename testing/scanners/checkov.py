@@ -15,7 +15,7 @@ BASELINE = Path(__file__).with_name("baseline.yaml")
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class FailedCheck:
     """`resource`: type and logical id, as in AWS::SQS::Queue.Queue."""
 
     check: str
@@ -31,7 +31,7 @@ class Tolerance:
     type: str
     reason: str
 
-    def covers(self, finding: Finding) -> bool:
+    def covers(self, finding: FailedCheck) -> bool:
         return finding.check == self.check and finding.resource.startswith(f"{self.type}.")
 
 
@@ -39,7 +39,7 @@ def baseline() -> list[Tolerance]:
     return [Tolerance(**one) for one in yaml.safe_load(BASELINE.read_text())]
 
 
-def found(python: str, template: Template) -> list[Finding]:
+def found(python: str, template: Template) -> list[FailedCheck]:
     """What checkov finds in a template whose conditions are settled. Raises RuntimeError when it does not run."""
     with TemporaryDirectory() as folder:
         file = Path(folder) / "template.json"
@@ -52,10 +52,10 @@ def found(python: str, template: Template) -> list[Finding]:
         results = json.loads(ran.stdout)["results"]
     except (ValueError, KeyError, TypeError) as error:
         raise RuntimeError(f"checkov did not run:\n{ran.stdout[-2000:]}{ran.stderr[-2000:]}") from error
-    return [Finding(one["check_id"], one["resource"], one["check_name"]) for one in results["failed_checks"]]
+    return [FailedCheck(one["check_id"], one["resource"], one["check_name"]) for one in results["failed_checks"]]
 
 
-def compared(findings: Sequence[Finding], tolerances: Sequence[Tolerance]) -> Iterator[str]:
+def compared(findings: Sequence[FailedCheck], tolerances: Sequence[Tolerance]) -> Iterator[str]:
     """A sentence for each finding that nothing covers, and for each tolerance that covers none."""
     for finding in findings:
         if not any(one.covers(finding) for one in tolerances):

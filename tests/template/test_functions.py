@@ -41,7 +41,7 @@ def test_how_each_runs(template: Template, name: str) -> None:
     assert properties["Runtime"] == "python3.13"
     assert properties["Handler"] == HANDLERS[name]
     assert properties["Architectures"] == [{"Ref": "Architecture"}]
-    assert properties["TracingConfig"] == {"Mode": "Active"}
+    assert properties["TracingConfig"] == {"Mode": "PassThrough"}
     assert 512 <= properties["MemorySize"] <= 1024
     assert len(properties["Layers"]) == 2
 

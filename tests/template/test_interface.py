@@ -235,8 +235,15 @@ def test_old_versions_of_tls_are_refused(template: Template) -> None:
     assert api["EndpointConfiguration"] == {"Types": ["REGIONAL"]}
 
 
-def test_calls_are_traced(template: Template) -> None:
+def test_a_share_of_the_calls_is_traced(expanded: Template, template: Template) -> None:
+    """X-Ray's own rule, with its reservoir of a trace a second, would trace every call of a small stack."""
+    (properties,) = of_type(template, "AWS::XRay::SamplingRule").values()
+    rule = properties["SamplingRule"]
+
     assert stage(template)["TracingEnabled"] is True
+    assert (rule["ReservoirSize"], rule["FixedRate"]) == (0, {"Ref": "TraceSampleRate"})
+    assert rule["ResourceARN"]["Fn::Sub"][0].endswith("/restapis/${Api}/stages/${Stage}")
+    assert not of_type(settle(expanded, AwsEndpointUrl="http://127.0.0.1:4566"), "AWS::XRay::SamplingRule")
 
 
 def test_errors_of_the_gateway_have_the_form_of_the_functions_errors(template: Template) -> None:

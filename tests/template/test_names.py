@@ -74,6 +74,12 @@ def test_secrets_fit_below_the_name_of_the_stack() -> None:
     assert len(f"{LONG}/tokens/123-ABC-456/{'0' * 36}") <= 512
 
 
+def test_a_rule_of_x_ray_has_a_short_name(template: Template) -> None:
+    """AWS X-Ray, "SamplingRule": RuleName has 32 characters at most."""
+    name = template["Resources"]["TraceSampling"]["Properties"]["SamplingRule"]["RuleName"]
+    assert said(name, LONG) == "destination-0f8fad5b"
+
+
 @pytest.mark.parametrize("role", ["IngestRole", "SyncRole", "MonitorRole", "ConnectionsRole", "ScheduleRole"])
 def test_what_a_role_may_do_fits_into_it(template: Template, role: str) -> None:
     """IAM, "IAM and AWS STS quotas": 10,240 characters of all inline policies of a role, white space not counted."""

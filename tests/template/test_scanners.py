@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pytest
 
 from testing.scanners.__main__ import EVERYTHING, statements
-from testing.scanners.checkov import Finding, Tolerance, baseline, compared
+from testing.scanners.checkov import FailedCheck, Tolerance, baseline, compared
 from testing.scanners.iam import wrong
 from testing.template import Template, of_type, settle
 
@@ -57,7 +57,7 @@ def test_every_policy_is_looked_at(expanded: Template) -> None:
             assert "{" not in resource
 
 
-SAID = Finding("CKV_1", "AWS::SQS::Queue.Queue", "encrypt")
+SAID = FailedCheck("CKV_1", "AWS::SQS::Queue.Queue", "encrypt")
 STAYS = Tolerance("CKV_1", "AWS::SQS::Queue", "it is")
 
 
@@ -70,9 +70,9 @@ def test_a_finding_needs_a_reason_and_a_reason_a_finding() -> None:
 
 
 @pytest.mark.parametrize(
-    "finding", [Finding("CKV_2", SAID.resource, ""), Finding("CKV_1", "AWS::SQS::QueuePolicy.P", "")]
+    "finding", [FailedCheck("CKV_2", SAID.resource, ""), FailedCheck("CKV_1", "AWS::SQS::QueuePolicy.P", "")]
 )
-def test_a_reason_is_for_its_check_and_its_type_alone(finding: Finding) -> None:
+def test_a_reason_is_for_its_check_and_its_type_alone(finding: FailedCheck) -> None:
     assert not STAYS.covers(finding)
 
 
