@@ -5,10 +5,10 @@ VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2
 VENV := .venv/$(VERSION)
 RUN := $(VENV)/bin/python
 READY := $(VENV)/ready
+SCANNERS := .venv/scanners-$(VERSION)
 LOCK := $(RUN) -m uv pip compile --quiet --python-version 3.11 --generate-hashes --no-strip-extras \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 MEASURED := layers functions client local simulator testing benchmarks docs
-ARCHITECTURE ?= arm64
 MARKETO_URL ?=
 export MARKETO_URL
 
@@ -39,12 +39,13 @@ bridge: $(READY)  ## Let containers of `sam local invoke` reach the local stack,
 test: $(READY)  ## Run all tests
 	@$(RUN) -m pytest --numprocesses 2 --no-loadscope-reorder $(TESTS)
 
-check: $(READY)  ## Check style, complexity, types, the template, and that generated files are current
+check: $(READY) $(SCANNERS)/ready  ## Check style, complexity, types, the template, and that generated files are current
 	@$(RUN) -m ruff check .
 	@$(RUN) -m ruff format --check .
 	@$(RUN) -m lizard --CCN 20 --warnings_only --languages python $(MEASURED)
 	@$(RUN) -m mypy
 	@$(RUN) -m testing.template
+	@$(RUN) -m testing.scanners $(SCANNERS)/bin/python
 	@$(RUN) -m docs.openapi --check
 	@$(RUN) -m docs.field_types --check
 
@@ -62,8 +63,8 @@ soak: $(READY)  ## Deliver 100,000 events with faults on, and thousands of rando
 	@$(RUN) -m pytest --hypothesis-profile=soak --timeout=3600 tests/property
 	@$(RUN) -m benchmarks.soak
 
-build: $(READY)  ## Build for deployment (for arm64, or ARCHITECTURE=x86_64)
-	@LAYER_ARCHITECTURE=$(ARCHITECTURE) $(RUN) -m samcli build --parameter-overrides Architecture=$(ARCHITECTURE)
+build: $(READY)  ## Build for deployment
+	@$(RUN) -m samcli build
 
 openapi: $(READY)  ## Generate docs/openapi.json, and the table of field types
 	@$(RUN) -m docs.openapi
@@ -73,6 +74,7 @@ lock: $(READY)  ## Lock the requirements again
 	@$(LOCK) requirements-dev.in -o requirements-dev.txt
 	@$(LOCK) layers/dependencies/requirements.in -c requirements-dev.txt -o layers/dependencies/requirements.txt
 	@$(LOCK) local/requirements.in -o local/requirements.txt
+	@$(LOCK) testing/scanners/requirements.in -o testing/scanners/requirements.txt
 
 clean: down  ## Remove what was built or installed here
 	@rm -rf .venv .local .aws-sam .mutants .mypy_cache .ruff_cache .pytest_cache .hypothesis
@@ -83,4 +85,10 @@ $(READY): requirements-dev.txt pyproject.toml
 	@$(PYTHON) -m venv $(VENV)
 	@$(RUN) -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-dev.txt
 	@$(RUN) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(SCANNERS)/ready: $(READY) testing/scanners/requirements.txt
+	@echo "setting up $(SCANNERS) (once; some minutes)" >&2
+	@$(PYTHON) -m venv $(SCANNERS)
+	@$(SCANNERS)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r testing/scanners/requirements.txt
 	@touch $@

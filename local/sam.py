@@ -36,7 +36,7 @@ def build() -> str:
         {"Architecture": places.architecture()},
         # The emulator runs the handlers with this very Python, so the layers are built for it and for this machine.
         environment=places.environment()
-        | {"LAYER_PYTHON": sys.executable, "LAYER_PYTHON_VERSION": _PYTHON, "LAYER_ARCHITECTURE": "host"},
+        | {"LAYER_PYTHON": sys.executable, "LAYER_PYTHON_VERSION": _PYTHON, "LAYER_PLATFORM": "host"},
         log=places.STATE / "build.log",
         hint="a package that has no wheel for this Python and machine cannot be built; see the lines above",
     )

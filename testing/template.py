@@ -1,6 +1,6 @@
 """The template as CloudFormation sees it: SAM's resources expanded, conditions settled.
 
-`python -m testing.template` lints it; on the source, cfn-lint does not see the resources that SAM makes.
+`python -m testing.template` lints it, and the source, in which cfn-lint does not see the resources that SAM makes.
 """
 
 import json
@@ -50,8 +50,9 @@ def expand() -> Template:
 
 
 def findings(expanded: Template) -> list[str]:
-    """What cfn-lint says of the expanded template."""
-    return [str(match) for match in lint(json.dumps(expanded, indent=1), config=ManualArgs(regions=[REGION]))]
+    """What cfn-lint says of the template as it is written, and of the expanded one."""
+    texts = ((ROOT / "template.yaml").read_text(), json.dumps(expanded, indent=1))
+    return [str(match) for text in texts for match in lint(text, config=ManualArgs(regions=[REGION]))]
 
 
 def settle(expanded: Template, **parameters: str) -> Template:
@@ -60,11 +61,13 @@ def settle(expanded: Template, **parameters: str) -> Template:
     Conditions are decided: resources, properties and outputs that do not exist then are left out.
     """
     values = {name: str(parameter["Default"]) for name, parameter in expanded["Parameters"].items()} | parameters
-    truths = {name: _is_true(condition, values) for name, condition in expanded["Conditions"].items()}
+    conditions = expanded["Conditions"]
+    truths = {name: _is_true(condition, values, conditions) for name, condition in conditions.items()}
     settled: Template = _choose(expanded, truths)
-    settled["Resources"] = {
-        name: resource for name, resource in settled["Resources"].items() if truths.get(resource.get("Condition"), True)
-    }
+    for section in ("Resources", "Outputs"):
+        settled[section] = {
+            name: one for name, one in settled[section].items() if truths.get(one.get("Condition"), True)
+        }
     return settled
 
 
@@ -86,11 +89,16 @@ def tables(expanded: Template) -> dict[str, dict[str, Any]]:
     }
 
 
-def _is_true(condition: Mapping[str, Any], values: Mapping[str, str]) -> bool:
-    if "Fn::Not" in condition:
-        return not _is_true(condition["Fn::Not"][0], values)
-    left, right = (values[side["Ref"]] if isinstance(side, dict) else side for side in condition["Fn::Equals"])
-    return bool(left == right)
+def _is_true(condition: Mapping[str, Any], values: Mapping[str, str], conditions: Mapping[str, Any]) -> bool:
+    ((function, operands),) = condition.items()
+    match function:
+        case "Condition":
+            return _is_true(conditions[operands], values, conditions)
+        case "Fn::Not" | "Fn::And" | "Fn::Or":
+            truths = [_is_true(operand, values, conditions) for operand in operands]
+            return not truths[0] if function == "Fn::Not" else (all if function == "Fn::And" else any)(truths)
+    left, right = (values[side["Ref"]] if isinstance(side, dict) else str(side) for side in operands)
+    return left == right
 
 
 _NOTHING = {"Ref": "AWS::NoValue"}

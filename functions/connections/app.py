@@ -104,6 +104,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     watch.set(functools.partial(log_call, logger))
     answer = api.resolve(event, context)
     answer["multiValueHeaders"]["X-Correlation-Id"] = [logger.get_correlation_id()]
+    answer["multiValueHeaders"]["Cache-Control"] = ["no-store"]  # some carry an ingest token
     answer["body"] = answer["body"] or ""  # API Gateway takes null for an empty body; the local emulator does not
     return answer
 

@@ -6,18 +6,17 @@ the others from it; the invocation fails at its end, so that an alarm is raised.
 
 import functools
 from collections import Counter
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from destination.api.run_reports import report
 from destination.composition import now
 from destination.composition.monitor import monitor
 from destination.domain.connection import Waiting
-from destination.domain.outcome import Class
-from destination.domain.run import Run, hour_of
+from destination.domain.run import Run
 from destination.domain.times import parse_time
 from destination.domain.verification import Verification
 from destination.marketo.reasons import message_of
@@ -26,18 +25,11 @@ from destination.monitoring.attempts import Attempts
 from destination.monitoring.monitor import Done
 from destination.monitoring.retirement import Retirement
 from destination.monitoring.summaries import RunSummary, announcement
-from destination.observation import measure
-
-COUNTS = ("received", *Class, "ignored", "rejected", "warnings", "marketo_calls")
-
-OLDEST_METRIC = timedelta(days=13)
-"""CloudWatch takes none that is older than two weeks; it counts now instead."""
 
 TIME_TO_END = 20_000
 """Milliseconds: for a summary that EventBridge is slow to take, and for what comes after the summaries."""
 
 logger = Logger()
-metrics = Metrics()
 
 
 @logger.inject_lambda_context(clear_state=True)
@@ -75,8 +67,8 @@ def _told(one: Done, time: datetime) -> dict[str, int]:
         case RunSummary(connection):
             details = announcement(one, _shown(one.run, time, connection.waiting))
             names = {"connection_id": connection.id, "connection_name": connection.name}
-            logger.info("run summary", extra={**names, **details})
-            _measure(one)
+            news = {name: count for name, count in one.news.items() if count}
+            logger.info("run summary", extra={**names, **details, "news": news})
             return {"summaries": 1}
         case Retirement():
             return _told_of_removal(one)
@@ -95,15 +87,6 @@ def _told_of_removal(one: Retirement) -> dict[str, int]:
 
 def _shown(run: Run, time: datetime, waiting: Waiting | None) -> dict[str, Any]:
     return report(run, time, message_of, waiting)
-
-
-def _measure(summary: RunSummary) -> None:
-    # In the hour that they belong to: what a correction brings is added to what was there.
-    if now() - OLDEST_METRIC < (hour := hour_of(summary.run.id)) < now():
-        metrics.set_timestamp(hour)
-    # Found by the same name as in all other lines of the log.
-    metrics.add_metadata(key="connection_id", value=summary.connection.id)
-    measure(metrics, {name: summary.news[name] for name in COUNTS}, {"connection": summary.connection.id})
 
 
 def _log_trouble(connection_id: str | None, cause: str) -> None:

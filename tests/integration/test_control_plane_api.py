@@ -166,6 +166,15 @@ def test_no_secret_shows_in_answers_or_logs(caplog: pytest.LogCaptureFixture) ->
     assert "hush-hush" not in made.text
 
 
+def test_no_answer_is_stored_on_its_way() -> None:
+    """Two carry an ingest token, and the others what only some may see."""
+    made = call("POST", "/connections", CREATE)
+    shown = call("GET", f"/connections/{made.json['id']}")
+    rotated = call("POST", f"/connections/{made.json['id']}/ingest-token")
+    for answer in (made, shown, rotated, call("GET", "/connections/nobody"), call("PUT", "/connections")):
+        assert answer.headers["Cache-Control"] == "no-store"
+
+
 def test_every_answer_names_its_request() -> None:
     connection_id = created()
     for answer in (call("GET", f"/connections/{connection_id}"), call("GET", "/connections/nobody")):

@@ -14,7 +14,7 @@ from destination.composition.aws import dynamodb, sqs
 from destination.domain.alert import Alert, Subscription
 from destination.domain.connection import Waiting
 from destination.domain.outcome import MESSAGES, MISSING_DEDUPE_VALUE
-from destination.domain.run import Run, Tally, hour_of, run_id
+from destination.domain.run import Run, Tally, hour_of
 from destination.domain.times import format_time
 from destination.notify import NotToldError
 from destination.store.alerts import Alerts
@@ -23,7 +23,7 @@ from destination.store.delivering import DeliveringConnections
 from destination.store.runs import Runs
 from destination.store.summaries import Summaries
 from functions.monitor import app
-from testing.aws import Aws, Context, Inbox, aws, inbox, logged, refused
+from testing.aws import Aws, Context, Inbox, aws, emitted, inbox, logged, refused
 from testing.composition import composed, forget
 from testing.notify import MemoryBus
 from testing.world import connection
@@ -73,18 +73,7 @@ def summaries(caplog: pytest.LogCaptureFixture) -> list[dict[str, Any]]:
     return [line for line in logged(app.logger, caplog) if line["message"] == "run summary"]
 
 
-def metrics(capsys: pytest.CaptureFixture[str]) -> dict[str, dict[str, Any]]:
-    """The metrics that were printed, by connection."""
-    return {metric["connection_id"]: metric for metric in map(json.loads, capsys.readouterr().out.splitlines())}
-
-
-def values(metric: Mapping[str, Any]) -> dict[str, float]:
-    return {name: value[0] for name, value in metric.items() if isinstance(value, list) and value[0]}
-
-
-def test_the_hour_that_is_over_is_summed_up(
-    stack: Aws, told: Inbox, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_hour_that_is_over_is_summed_up(stack: Aws, told: Inbox, caplog: pytest.LogCaptureFixture) -> None:
     store(stack, "c-1", "c-2")
     record(stack, COUNTS)
     record(stack, {"received": 99}, "2026-11-21T11:00Z")
@@ -106,27 +95,15 @@ def test_the_hour_that_is_over_is_summed_up(
     assert {detail["run"]["received"] for _, detail in events} == {9, 0}
     assert all(detail["correction"] is False and "audiences" not in detail["run"] for _, detail in events)
 
-    emitted = metrics(capsys)
-    assert emitted.keys() == {"c-1", "c-2"}
-    assert values(emitted["c-1"]) == COUNTS
-    assert values(emitted["c-2"]) == {}
-    for connection_id, metric in emitted.items():
-        (published,) = metric["_aws"]["CloudWatchMetrics"]
-        assert published["Namespace"] == "MarketoDestination"
-        assert [sorted(names) for names in published["Dimensions"]] == [["connection", "service"]]
-        assert metric["connection"] == connection_id
+    assert (busy["news"], idle["news"]) == (COUNTS, {})
 
 
-@pytest.mark.parametrize(("age", "its_own"), [(timedelta(hours=2), True), (timedelta(days=15), False)])
-def test_metrics_count_in_their_hour_as_long_as_cloudwatch_takes_them(
-    stack: Aws, capsys: pytest.CaptureFixture[str], age: timedelta, its_own: bool
-) -> None:
-    hour = hour_of(run_id(datetime.now(UTC) - age))
-    store(stack, "c-1")
-    record(stack, COUNTS, run_id(hour))
-    wake(hour + timedelta(hours=1, minutes=5))
-    counted_at = metrics(capsys)["c-1"]["_aws"]["Timestamp"]
-    assert (counted_at == int(hour.timestamp() * 1000)) is its_own
+def test_no_metric_is_paid_for_each_connection(stack: Aws, capsys: pytest.CaptureFixture[str]) -> None:
+    """One costs $0.30 a month, and the lines say the same."""
+    store(stack, "c-1", "c-2")
+    record(stack, COUNTS)
+    wake()
+    assert emitted(capsys.readouterr().out) == []
 
 
 def test_an_hour_is_summed_up_once(stack: Aws, told: Inbox) -> None:
@@ -139,11 +116,11 @@ def test_an_hour_is_summed_up_once(stack: Aws, told: Inbox) -> None:
     assert len(told.announced()) == 2
 
 
-def test_what_is_delivered_late_corrects_the_hour(stack: Aws, told: Inbox, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_is_delivered_late_corrects_the_hour(stack: Aws, told: Inbox, caplog: pytest.LogCaptureFixture) -> None:
     store(stack, "c-1")
     record(stack, COUNTS)
     wake()
-    told.announced(), metrics(capsys)
+    told.announced()
 
     record(stack, COUNTS + Counter(received=3, activated=3, marketo_calls=2), late=True)
     assert wake(AFTER + timedelta(minutes=5))["summaries"] == 1
@@ -151,7 +128,7 @@ def test_what_is_delivered_late_corrects_the_hour(stack: Aws, told: Inbox, capsy
     [(kind, detail)] = told.announced()
     assert (kind, detail["id"], detail["correction"]) == ("Run Summary", f"c-1/{HOUR}/2", True)
     assert detail["run"]["received"] == 12
-    assert values(metrics(capsys)["c-1"]) == {"received": 3, "activated": 3, "marketo_calls": 2}
+    assert summaries(caplog)[-1]["news"] == {"received": 3, "activated": 3, "marketo_calls": 2}
     assert wake(AFTER + timedelta(minutes=10))["summaries"] == 0
 
 
@@ -172,9 +149,9 @@ def test_every_page_of_connections_is_read(stack: Aws, caplog: pytest.LogCapture
     assert sorted(line["connection_id"] for line in summaries(caplog)) == sorted(ids)
 
 
-def test_without_connections_there_is_nothing_to_say(stack: Aws, capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_connections_there_is_nothing_to_say(stack: Aws, caplog: pytest.LogCaptureFixture) -> None:
     assert app.handler({}, Context()) == {"summaries": 0, "alerts": 0, "verifications": 0, "removed": 0}
-    assert metrics(capsys) == {}
+    assert summaries(caplog) == []
 
 
 def test_an_alert_is_told_once_when_it_is_triggered_and_once_when_it_is_resolved(stack: Aws, told: Inbox) -> None:

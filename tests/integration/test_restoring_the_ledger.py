@@ -10,9 +10,9 @@ from botocore import xform_name
 from botocore.model import Shape, StructureShape
 
 from testing.aws import Aws, aws
-from testing.template import ROOT
+from testing.template import ROOT, expand, settle
 
-NAME = "LedgerTable"
+NAME, RESTORED = "LedgerTable", "LedgerTable-restored"
 ROWS: list[dict[str, Any]] = [
     {"pk": {"S": f"c-1#{shard}"}, "sk": {"S": "person#0f"}, "rest": {"B": bytes([shard])}} for shard in range(8)
 ]
@@ -24,11 +24,14 @@ def stack() -> Iterator[Aws]:
         yield stack
 
 
+def section() -> str:
+    _, _, below = (ROOT / "docs/operations.md").read_text().partition("\n## Restoring the ledger\n")
+    return below.partition("\n## ")[0]
+
+
 def commands() -> list[list[str]]:
     """The commands of the section, as a shell splits them."""
-    _, _, below = (ROOT / "docs/operations.md").read_text().partition("\n## Restoring the ledger\n")
-    section, _, _ = below.partition("\n## ")
-    blocks = re.findall(r"```sh\n(.*?)```", section, re.DOTALL)
+    blocks = re.findall(r"```sh\n(.*?)```", section(), re.DOTALL)
     return [shlex.split(line, comments=True) for block in blocks for line in block.splitlines() if line.strip()]
 
 
@@ -44,45 +47,76 @@ def carried_out(stack: Aws, command: list[str], variables: Mapping[str, str]) ->
     ).input_shape
     assert isinstance(shape, StructureShape)
     members = {xform_name(member, "-"): member for member in shape.members}
-    given = dict(zip([one.removeprefix("--") for one in options[::2]], options[1::2], strict=True))
+    given = _given(options)
     arguments = {members[option]: _value(value, shape.members[members[option]]) for option, value in given.items()}
     answer: dict[str, Any] = getattr(stack.dynamodb, method)(**arguments)
     return answer
 
 
+def _given(options: list[str]) -> dict[str, str]:
+    """By option, what follows it; an option that stands alone is true."""
+    pairs = (part.partition("\0") for part in "\0".join(options).removeprefix("--").split("\0--"))
+    return {name: value or "true" for name, _, value in pairs}
+
+
 def _value(text: str, shape: Shape) -> Any:
     """What an option says, in the shorthand of the command line where it is a structure."""
+    if shape.type_name == "boolean":
+        return text == "true"
     if not isinstance(shape, StructureShape):
         return text
     found = (pair.split("=") for pair in text.split(","))
     return {name: {"true": True}.get(value, value) for name, value in found}
 
 
-def described(stack: Aws) -> tuple[object, ...]:
+def described(stack: Aws, name: str) -> tuple[object, ...]:
     client = stack.dynamodb
-    backups = client.describe_continuous_backups(TableName=NAME)["ContinuousBackupsDescription"]
+    backups = client.describe_continuous_backups(TableName=name)["ContinuousBackupsDescription"]
     recovery = backups["PointInTimeRecoveryDescription"]["PointInTimeRecoveryStatus"]
-    expiry = client.describe_time_to_live(TableName=NAME)["TimeToLiveDescription"]
-    table = client.describe_table(TableName=NAME)["Table"]
+    expiry = client.describe_time_to_live(TableName=name)["TimeToLiveDescription"]
+    table = client.describe_table(TableName=name)["Table"]
     keys = [key["AttributeName"] for key in table["KeySchema"]]
-    tables = sorted(client.list_tables()["TableNames"])
-    return recovery, expiry["TimeToLiveStatus"], expiry.get("AttributeName"), keys, tables
+    return recovery, expiry["TimeToLiveStatus"], expiry.get("AttributeName"), table["DeletionProtectionEnabled"], keys
 
 
-def test_the_ledger_is_what_it_was(stack: Aws) -> None:
+def rows(stack: Aws, name: str) -> list[dict[str, Any]]:
+    found = stack.dynamodb.scan(TableName=name)["Items"]
+    return sorted((dict(one) for one in found), key=lambda one: one["pk"]["S"])
+
+
+def test_the_ledger_is_what_it_was_in_a_table_beside_it(stack: Aws) -> None:
+    """Up to its deployment, which only AWS does: that the functions and their roles change is seen in the template."""
     client = stack.dynamodb
     client.update_time_to_live(TableName=NAME, TimeToLiveSpecification={"Enabled": True, "AttributeName": "expires_at"})
     client.update_continuous_backups(
         TableName=NAME, PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True}
     )
-    before = described(stack)
+    client.update_table(TableName=NAME, DeletionProtectionEnabled=True)
+    before = described(stack, NAME)
     for row in ROWS:
         client.put_item(TableName=NAME, Item=row)
-    variables = {"$TABLE": NAME}
-    for command in commands():
-        answer = carried_out(stack, command, variables)
-        if "BackupDetails" in answer:
-            variables["$BACKUP"] = answer["BackupDetails"]["BackupArn"]
-    assert described(stack) == before == ("ENABLED", "ENABLED", "expires_at", ["pk", "sk"], before[-1])
-    found = client.scan(TableName=NAME)["Items"]
-    assert sorted((dict(one) for one in found), key=lambda one: one["pk"]["S"]) == ROWS
+
+    *restore, deploy = commands()
+    for command in restore:
+        carried_out(stack, command, {"$TABLE": NAME, "$RESTORED": RESTORED})
+
+    assert described(stack, RESTORED) == before == ("ENABLED", "ENABLED", "expires_at", True, ["pk", "sk"])
+    assert rows(stack, RESTORED) == rows(stack, NAME) == ROWS
+    assert deploy[:4] == ["sam", "deploy", "--parameter-overrides", "$PARAMETERS"]
+    parameter, _, value = deploy[4].partition("=")
+    deployed = settle(expand(), **{parameter: value.replace("$RESTORED", RESTORED)})
+    sync = deployed["Resources"]["SyncFunction"]["Properties"]["Environment"]["Variables"]
+    assert sync["LEDGER_TABLE"] == {"Ref": parameter}
+
+
+def test_a_table_that_was_deleted_comes_from_its_backup(stack: Aws) -> None:
+    client = stack.dynamodb
+    for row in ROWS:
+        client.put_item(TableName=NAME, Item=row)
+    backup = client.create_backup(TableName=NAME, BackupName="as DynamoDB makes one")["BackupDetails"]["BackupArn"]
+    client.delete_table(TableName=NAME)
+    (command,) = re.findall(r"`(aws dynamodb restore-table-from-backup [^`]+)`", section())
+
+    carried_out(stack, shlex.split(command), {"$RESTORED": RESTORED, "$BACKUP": backup})
+
+    assert rows(stack, RESTORED) == ROWS

@@ -3,7 +3,9 @@
 import json
 import uuid
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import boto3
 import pytest
@@ -143,4 +145,75 @@ def test_a_deleted_token_is_gone_for_all_who_shared_it(secretsmanager: SecretsMa
     for _ in range(2):
         shared_token(secretsmanager).delete()
     assert shared_token(secretsmanager).get() is None
+    assert secretsmanager.list_secrets(IncludePlannedDeletion=True)["SecretList"] == []
+
+
+def refuse_writes_to_what_is_being_deleted(client: SecretsManagerClient) -> None:
+    """As AWS does, and moto does not (AWS Secrets Manager, "PutSecretValue", InvalidRequestException)."""
+
+    def check(params: dict[str, Any], **_: object) -> None:
+        name = json.loads(params["body"])["SecretId"]
+        with suppress(client.exceptions.ResourceNotFoundException):
+            if client.describe_secret(SecretId=name).get("DeletedDate"):
+                raise client.exceptions.InvalidRequestException(
+                    {"Error": {"Code": "InvalidRequestException", "Message": ""}}, "PutSecretValue"
+                )
+
+    client.meta.events.register_first("before-call.secretsmanager.PutSecretValue", check)
+
+
+def test_credentials_of_a_secret_that_is_being_deleted_are_to_be_given_again(
+    secretsmanager: SecretsManagerClient,
+) -> None:
+    refuse_writes_to_what_is_being_deleted(secretsmanager)
+    credentials = Credentials(secretsmanager, "dest")
+    named = connection(id="c-1", credentials_version=credentials.put("c-1", FIRST))
+    secretsmanager.delete_secret(SecretId="dest/credentials/c-1", RecoveryWindowInDays=30)
+    with pytest.raises(NotFoundError, match="give it the client id and client secret"):
+        credentials.get(named)
+
+    given = credentials.put("c-1", SECOND)
+
+    assert credentials.at("c-1", given) == SECOND
+    assert credentials.get(named) == FIRST
+    credentials.keep("c-1", given)
+    assert "AWSCURRENT" in labels(secretsmanager)[given]
+
+
+def test_a_token_of_a_secret_that_is_being_deleted_is_obtained_and_shared_again(
+    secretsmanager: SecretsManagerClient,
+) -> None:
+    refuse_writes_to_what_is_being_deleted(secretsmanager)
+    expires_at = datetime(2026, 11, 21, tzinfo=UTC)
+    shared_token(secretsmanager).put(AccessToken("t-1", expires_at))
+    secretsmanager.delete_secret(SecretId="dest/tokens/123-ABC-456/id-1", RecoveryWindowInDays=7)
+    assert shared_token(secretsmanager).get() is None
+
+    shared_token(secretsmanager).put(AccessToken("t-2", expires_at))
+
+    assert shared_token(secretsmanager).get() == AccessToken("t-2", expires_at)
+
+
+def test_a_token_whose_secret_is_removed_for_good_meanwhile_is_not_shared(secretsmanager: SecretsManagerClient) -> None:
+    """Its removal takes a while, in which the secret takes nothing and cannot be restored."""
+
+    def is_being_removed(**_: object) -> None:
+        raise secretsmanager.exceptions.InvalidRequestException(
+            {"Error": {"Code": "InvalidRequestException", "Message": ""}}, "RestoreSecret"
+        )
+
+    shared_token(secretsmanager).put(AccessToken("t-1", datetime(2026, 11, 21, tzinfo=UTC)))
+    for call in ("PutSecretValue", "RestoreSecret"):
+        secretsmanager.meta.events.register_first(f"before-call.secretsmanager.{call}", is_being_removed)
+    shared_token(secretsmanager).put(AccessToken("t-2", datetime(2026, 11, 21, tzinfo=UTC)))
+    found = shared_token(secretsmanager).get()
+    assert found is not None
+    assert found.value == "t-1"
+
+
+def test_removing_what_is_being_deleted_already_is_as_good(secretsmanager: SecretsManagerClient) -> None:
+    credentials = Credentials(secretsmanager, "dest")
+    credentials.put("c-1", FIRST)
+    secretsmanager.delete_secret(SecretId="dest/credentials/c-1", RecoveryWindowInDays=7)
+    credentials.delete("c-1")
     assert secretsmanager.list_secrets(IncludePlannedDeletion=True)["SecretList"] == []

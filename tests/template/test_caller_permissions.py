@@ -79,11 +79,33 @@ PERMISSIONS = {
 }
 
 
+PERSONAS = {
+    name: set(permissions.split(", "))
+    for name, permissions in re.findall(r"^\| \*(\w+)\* \|[^|]+\| ([^|]+) \|$", DOCUMENT, re.MULTILINE)
+}
+"""By persona, the permissions that it bundles."""
+
+ALL = "all of them"
+
+
+def of_permissions(template: Template) -> dict[str, dict[str, Any]]:
+    """The managed policies of one permission each, by logical id."""
+    policies = of_type(template, "AWS::IAM::ManagedPolicy")
+    return {name: properties for name, properties in policies.items() if name.endswith("Policy")}
+
+
+def of_personas(template: Template) -> dict[str, dict[str, Any]]:
+    """The others, by persona."""
+    policies = of_type(template, "AWS::IAM::ManagedPolicy")
+    personas = policies.keys() - of_permissions(template).keys()
+    return {name.removesuffix("Persona"): policies[name] for name in personas}
+
+
 def policies(template: Template) -> dict[str, list[re.Pattern[str]]]:
     """By permission, as the documents call it, the patterns of what it allows."""
     return {
         permission_of(name): [pattern(resource) for resource in statement_of(properties)["Resource"]]
-        for name, properties in of_type(template, "AWS::IAM::ManagedPolicy").items()
+        for name, properties in of_permissions(template).items()
     }
 
 
@@ -164,7 +186,7 @@ def test_every_resource_serves_a_call(template: Template) -> None:
 
 
 def test_only_the_end_of_a_path_is_left_open(template: Template) -> None:
-    for properties in of_type(template, "AWS::IAM::ManagedPolicy").values():
+    for properties in of_permissions(template).values():
         statement = statement_of(properties)
         assert (statement["Effect"], statement["Action"]) == ("Allow", "execute-api:Invoke")
         for resource in statement["Resource"]:
@@ -198,9 +220,42 @@ def test_a_task_takes_exactly_its_permissions(template: Template, task: str) -> 
         assert not is_possible([one for one in needed if one != permission]), permission
 
 
+@pytest.mark.parametrize("persona", sorted(PERSONAS.keys() - {"Administrator"}))
+def test_a_persona_may_do_what_its_permissions_let_and_nothing_else(template: Template, persona: str) -> None:
+    bundled = [
+        resource
+        for name, properties in of_permissions(template).items()
+        if permission_of(name) in PERSONAS[persona]
+        for resource in statement_of(properties)["Resource"]
+    ]
+    granted = statement_of(of_personas(template)[persona])["Resource"]
+
+    assert PERSONAS[persona] <= policies(template).keys()
+    assert sorted(map(deployed, granted)) == sorted(set(map(deployed, bundled)))
+
+
+def test_an_administrator_may_make_every_call(template: Template) -> None:
+    (resource,) = statement_of(of_personas(template)["Administrator"])["Resource"]
+
+    assert PERSONAS["Administrator"] == {ALL}
+    for call in CALLS:
+        assert all(pattern(resource).fullmatch(request) for request in requests(*call))
+    assert not pattern(resource).fullmatch(API.replace("abcde12345", "fghij67890") + "GET/connections")
+
+
+def test_whoever_has_every_persona_has_fewer_policies_than_a_role_can_have(template: Template) -> None:
+    # "IAM and AWS STS quotas": ten managed policies of a role, unless the account asks for more.
+    assert of_personas(template).keys() == PERSONAS.keys()
+    assert len(PERSONAS) < 10
+
+
 def test_every_policy_is_an_output(template: Template) -> None:
     names = of_type(template, "AWS::IAM::ManagedPolicy").keys()
-    outputs = {name: output["Value"] for name, output in template["Outputs"].items() if name.endswith("PolicyArn")}
+    outputs = {
+        name: output["Value"]
+        for name, output in template["Outputs"].items()
+        if name.endswith(("PolicyArn", "PersonaArn"))
+    }
 
     assert outputs == {f"{name}Arn": {"Ref": name} for name in names}
-    assert {permission_of(name) for name in names} == set().union(*CALLS.values())
+    assert {permission_of(name) for name in of_permissions(template)} == set().union(*CALLS.values())

@@ -1,9 +1,12 @@
 """The functions: how they run, what they are told, what wakes them, how they are built."""
 
 import json
+import platform
+import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +17,8 @@ from testing.template import ROOT, Template, of_type, settle, source
 
 FUNCTIONS = ["IngestFunction", "SyncFunction", "MonitorFunction", "ConnectionsFunction"]
 MAKE = shutil.which("make") or "make"
-LAYERS = {"DependenciesLayer": "dependencies", "DestinationLayer": "destination"}
+DEPENDENCIES = {"arm64": ("DependenciesLayerArm64", "aarch64"), "x86_64": ("DependenciesLayerX86", "x86_64")}
+LAYERS = {**{name: "dependencies" for name, _ in DEPENDENCIES.values()}, "DestinationLayer": "destination"}
 
 
 def function(template: Template, name: str) -> dict[str, Any]:
@@ -37,7 +41,7 @@ def test_how_each_runs(template: Template, name: str) -> None:
     assert properties["Runtime"] == "python3.13"
     assert properties["Handler"] == HANDLERS[name]
     assert properties["Architectures"] == [{"Ref": "Architecture"}]
-    assert properties["TracingConfig"] == {"Mode": "Active"}
+    assert properties["TracingConfig"] == {"Mode": "PassThrough"}
     assert 512 <= properties["MemorySize"] <= 1024
     assert len(properties["Layers"]) == 2
 
@@ -51,22 +55,25 @@ def test_timeouts(template: Template, name: str, seconds: int) -> None:
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_each_logs_json_to_its_own_group(template: Template, name: str) -> None:
-    logging = function(template, name)["LoggingConfig"]
+def test_each_logs_to_its_own_group_at_the_level_that_is_wanted(
+    expanded: Template, template: Template, name: str
+) -> None:
+    variables = function(template, name)["Environment"]["Variables"]
+    sampled = function(settle(expanded, DebugSampleRate="0.01"), name)["Environment"]["Variables"]
 
-    assert logging["LogFormat"] == "JSON"
-    assert logging["LogGroup"] == {"Ref": name.replace("Function", "LogGroup")}
-    assert logging["ApplicationLogLevel"] == {"Ref": "LogLevel"}
+    assert function(template, name)["LoggingConfig"] == {
+        "LogFormat": "Text",  # what Lambda would drop otherwise: tests/integration/test_logs.py
+        "LogGroup": {"Ref": name.replace("Function", "LogGroup")},
+    }
+    assert variables["LOG_LEVEL"] == {"Ref": "LogLevel"}
+    assert "POWERTOOLS_LOGGER_SAMPLE_RATE" not in variables
+    assert sampled["POWERTOOLS_LOGGER_SAMPLE_RATE"] == {"Ref": "DebugSampleRate"}
 
 
-@pytest.mark.parametrize("name", FUNCTIONS)
-def test_sampled_lines_are_not_dropped_by_lambda(expanded: Template, template: Template, name: str) -> None:
-    sampling = function(settle(expanded, DebugSampleRate="0.01"), name)
-
-    assert sampling["LoggingConfig"] == {"LogFormat": "Text", "LogGroup": {"Ref": name.replace("Function", "LogGroup")}}
-    rate = "POWERTOOLS_LOGGER_SAMPLE_RATE"
-    assert sampling["Environment"]["Variables"][rate] == {"Ref": "DebugSampleRate"}
-    assert rate not in function(template, name)["Environment"]["Variables"]
+def test_variables_are_encrypted_with_the_key_of_the_customer(template: Template, template_with_key: Template) -> None:
+    for name in FUNCTIONS:
+        assert function(template_with_key, name)["KmsKeyArn"] == {"Ref": "KmsKeyArn"}
+        assert "KmsKeyArn" not in function(template, name)
 
 
 @pytest.mark.parametrize(
@@ -110,19 +117,25 @@ def test_monitor_is_woken_every_five_minutes_and_a_failed_start_is_kept(template
 
     assert schedule["ScheduleExpression"] == "cron(0/5 * * * ? *)"
     assert schedule["ScheduleExpressionTimezone"] == "UTC"
-    assert schedule["Name"] == {"Fn::Sub": "${AWS::StackName}-monitor"}  # by default two stacks would share the name
+    assert "Name" not in schedule  # SAM would give all stacks the same
     assert target["Arn"] == {"Fn::GetAtt": ["MonitorFunction", "Arn"]}
     assert target["RetryPolicy"] == {"MaximumRetryAttempts": 1, "MaximumEventAgeInSeconds": 300}
     assert target["DeadLetterConfig"] == {"Arn": {"Fn::GetAtt": ["ScheduleDeadLetterQueue", "Arn"]}}
 
 
-def test_the_layers_are_for_the_functions_architecture_and_runtime(template: Template) -> None:
-    layers = of_type(template, "AWS::Lambda::LayerVersion")
+@pytest.mark.parametrize("architecture", DEPENDENCIES)
+def test_the_layers_are_for_the_functions_architecture_and_runtime(expanded: Template, architecture: str) -> None:
+    deployed = settle(expanded, Architecture=architecture)
+    layers = of_type(deployed, "AWS::Lambda::LayerVersion")
+    name, _ = DEPENDENCIES[architecture]
 
-    assert len(layers) == len(LAYERS)
-    for properties in layers.values():
-        assert properties["CompatibleArchitectures"] == [{"Ref": "Architecture"}]
+    assert sorted(re.sub("[0-9a-f]{10}$", "", one) for one in layers) == sorted([name, "DestinationLayer"])
+    for one, properties in layers.items():
         assert properties["CompatibleRuntimes"] == ["python3.13"]
+        named = {"Ref": "Architecture"} if one.startswith("DestinationLayer") else architecture
+        assert properties["CompatibleArchitectures"] == [named]
+    for properties in of_type(deployed, "AWS::Lambda::Function").values():
+        assert sorted(layer["Ref"] for layer in properties["Layers"]) == sorted(layers)
 
 
 def make(folder: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
@@ -147,37 +160,84 @@ def test_each_has_a_target_in_the_makefile_of_its_folder(folder: str, resource: 
     assert source()["Resources"][resource]["Metadata"]["BuildMethod"] == "makefile"
 
 
-@pytest.mark.parametrize(
-    ("architecture", "platform"), [("arm64", "manylinux2014_aarch64"), ("x86_64", "manylinux2014_x86_64")]
-)
-def test_the_dependencies_are_locked_and_built_for_the_deployed_architecture(
-    architecture: str, platform: str, tmp_path: Path
+@pytest.mark.parametrize(("layer", "machine"), DEPENDENCIES.values())
+def test_the_dependencies_are_locked_and_built_for_the_processor_of_their_layer(
+    layer: str, machine: str, tmp_path: Path
 ) -> None:
+    """Whatever is said of a processor, in the ways that were once heard and in others."""
     planned = make(
         "layers/dependencies",
-        "build-DependenciesLayer",
+        f"build-{layer}",
         f"ARTIFACTS_DIR={tmp_path}",
-        f"LAYER_ARCHITECTURE={architecture}",
+        "LAYER_ARCHITECTURE=sparc",
         "LAYER_PYTHON_VERSION=3.13",
         "python=python",
     ).stdout
 
     assert "--require-hashes" in planned
     assert "--no-deps" in planned
-    assert f"--platform {platform}" in planned
+    assert set(re.findall(r"--platform manylinux\w+?_(aarch64|x86_64)", planned)) == {machine}
+    assert f'libraries.py "{tmp_path}/python" {machine} 3.13' in planned
     assert "--python-version 3.13" in planned
     assert "unchecked-hash" in planned
 
 
+def test_on_this_machine_the_layer_of_its_processor_alone_is_built(tmp_path: Path) -> None:
+    here = "arm64" if platform.machine().lower() in {"arm64", "aarch64"} else "x86_64"
+    for architecture, (layer, _) in DEPENDENCIES.items():
+        planned = make(
+            "layers/dependencies",
+            f"build-{layer}",
+            f"ARTIFACTS_DIR={tmp_path}",
+            "LAYER_PLATFORM=host",
+            "python=python",
+        )
+        assert planned.returncode == 0, planned.stderr
+        assert ("pip install" in planned.stdout) == (architecture == here)
+        assert "--platform" not in planned.stdout
+
+
+ELF = b"\x7fELF\x02\x01" + bytes(12)
+X86, ARM = ELF + b"\x3e\x00", ELF + b"\xb7\x00"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("core.cpython-313-x86_64-linux-gnu.so", X86, ""),
+        ("core.abi3.so", X86, ""),
+        ("libzstd.so.1", X86, ""),
+        ("core.py", b"", ""),
+        ("core.cpython-313-x86_64-linux-gnu.so", ARM, "built for aarch64, not for x86_64"),
+        ("libzstd.so.1", ARM, "built for aarch64, not for x86_64"),
+        ("core.abi3.so", ELF + b"\x02\x00", "built for machine 2, not for x86_64"),
+        ("core.cpython-312-x86_64-linux-gnu.so", X86, "not for Python 3.13"),
+        ("core.so", X86[:19], "no library of 64-bit Linux"),
+        ("core.so", b"\xcf\xfa\xed\xfe" + bytes(40), "no library of 64-bit Linux"),
+    ],
+)
+def test_a_library_that_does_not_fit_ends_the_build(tmp_path: Path, name: str, content: bytes, said: str) -> None:
+    (tmp_path / "package").mkdir()
+    (tmp_path / "package" / name).write_bytes(content)
+    (tmp_path / "fits.so").write_bytes(X86)
+    checked = subprocess.run(  # noqa: S603 - the arguments stand in this file
+        [sys.executable, str(ROOT / "layers/dependencies/libraries.py"), str(tmp_path), "x86_64", "3.13"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert checked.stderr == (f"{tmp_path / 'package' / name}: {said}\n" if said else "")
+    assert checked.returncode == bool(said)
+
+
 @pytest.mark.parametrize(
     ("setting", "words"),
-    [("LAYER_ARCHITECTURE=sparc", "must be arm64, x86_64 or host"), ("LAYER_PYTHON_VERSION=2.99", "LAYER_PYTHON")],
+    [("LAYER_PLATFORM=sparc", "must be lambda or host"), ("LAYER_PYTHON_VERSION=2.99", "LAYER_PYTHON")],
 )
 def test_a_layer_that_cannot_be_built_says_what_to_do(setting: str, words: str, tmp_path: Path) -> None:
-
     planned = make(
         "layers/dependencies",
-        "build-DependenciesLayer",
+        "build-DependenciesLayerArm64",
         f"ARTIFACTS_DIR={tmp_path}",
         f"LAYER_PYTHON={sys.executable}",
         f"LAYER_PYTHON_VERSION={sys.version_info.major}.{sys.version_info.minor}",
@@ -186,6 +246,16 @@ def test_a_layer_that_cannot_be_built_says_what_to_do(setting: str, words: str, 
 
     assert planned.returncode != 0
     assert words in planned.stderr
+
+
+def test_no_build_is_taken_from_one_before() -> None:
+    """sam knows a cached layer by its sources; for which Python it was built it does not know."""
+    configuration = tomllib.loads((ROOT / "samconfig.toml").read_text())
+
+    environments = [one for one in configuration.values() if isinstance(one, dict)]
+    builds = [environment["build"]["parameters"] for environment in environments if "build" in environment]
+    assert builds
+    assert not [one for one in builds if one.get("cached")]
 
 
 def test_the_calls_of_the_control_plane_fit_into_the_policy_of_its_function(template: Template) -> None:

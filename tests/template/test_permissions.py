@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from testing.template import Template, of_type
+from testing.template import Template, of_type, settle
 
 Statement = dict[str, Any]
 
@@ -57,7 +57,7 @@ ACTIONS: dict[str, dict[str, list[str]]] = {
         "DeadLetterQueue": ["sqs:SendMessage"],
         "PseudonymSecret": ["secretsmanager:GetSecretValue"],
         SECRETS: ["secretsmanager:GetSecretValue"],
-        TOKENS: ["secretsmanager:CreateSecret", "secretsmanager:PutSecretValue"],
+        TOKENS: ["secretsmanager:CreateSecret", "secretsmanager:PutSecretValue", "secretsmanager:RestoreSecret"],
     },
     "MonitorRole": {
         "MonitorLogGroup": LOGS,
@@ -118,6 +118,7 @@ ACTIONS: dict[str, dict[str, list[str]]] = {
             "secretsmanager:DescribeSecret",
             "secretsmanager:GetSecretValue",
             "secretsmanager:PutSecretValue",
+            "secretsmanager:RestoreSecret",
             "secretsmanager:UpdateSecretVersionStage",
         ],
         TOKENS: [
@@ -125,6 +126,7 @@ ACTIONS: dict[str, dict[str, list[str]]] = {
             "secretsmanager:DeleteSecret",
             "secretsmanager:GetSecretValue",
             "secretsmanager:PutSecretValue",
+            "secretsmanager:RestoreSecret",
         ],
     },
     "ScheduleRole": {
@@ -189,6 +191,27 @@ def test_there_are_no_other_roles_but_the_one_for_the_log_of_the_api(template: T
     assert set(of_type(template, "AWS::IAM::Role")) == {*ACTIONS, "ApiLogRole"}
     for role in ACTIONS:
         assert "ManagedPolicyArns" not in template["Resources"][role]["Properties"]
+
+
+@pytest.mark.parametrize("role", [*ACTIONS, "ApiLogRole"])
+def test_a_boundary_bounds_every_role(expanded: Template, template: Template, role: str) -> None:
+    bounded = settle(expanded, PermissionsBoundaryArn="arn:aws:iam::111122223333:policy/boundary")
+
+    assert bounded["Resources"][role]["Properties"]["PermissionsBoundary"] == {"Ref": "PermissionsBoundaryArn"}
+    assert "PermissionsBoundary" not in template["Resources"][role]["Properties"]
+
+
+def test_in_a_vpc_functions_have_their_network_interfaces(expanded: Template, template: Template) -> None:
+    inside = settle(expanded, SubnetIds="subnet-0a,subnet-0b", SecurityGroupIds="sg-0a")
+
+    for name, properties in of_type(inside, "AWS::Lambda::Function").items():
+        assert properties["VpcConfig"] == {
+            "SubnetIds": {"Fn::Split": [",", {"Ref": "SubnetIds"}]},
+            "SecurityGroupIds": {"Fn::Split": [",", {"Ref": "SecurityGroupIds"}]},
+        }
+        (policy,) = inside["Resources"][name.replace("Function", "Role")]["Properties"]["ManagedPolicyArns"]
+        assert policy["Fn::Sub"].endswith(":iam::aws:policy/service-role/AWSLambdaENIManagementAccess")
+        assert "VpcConfig" not in template["Resources"][name]["Properties"]
 
 
 def test_only_traces_go_to_any_resource(template: Template) -> None:

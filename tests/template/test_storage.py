@@ -1,10 +1,11 @@
 """Queues and tables: nothing is lost, nothing lies in clear text."""
 
+import json
 from typing import Any
 
 import pytest
 
-from testing.template import Template, of_type, source, tables
+from testing.template import Template, of_type, settle, source, tables
 
 QUEUES = ["Queue", "DeadLetterQueue", "ScheduleDeadLetterQueue"]
 TABLES = ["ConnectionsTable", "LedgerTable", "RunsTable"]
@@ -33,13 +34,11 @@ def test_a_message_that_always_fails_ends_among_the_dead_letters(template: Templ
 
 
 def test_only_the_queue_may_use_the_dead_letter_queue(template: Template) -> None:
-    name = properties(template, "Queue")["QueueName"]["Fn::Sub"]
+    pattern, parts = properties(template, "Queue")["QueueName"]["Fn::Sub"]
     allowed = properties(template, "DeadLetterQueue")["RedriveAllowPolicy"]
 
-    assert allowed == {
-        "redrivePermission": "byQueue",
-        "sourceQueueArns": [{"Fn::Sub": f"arn:${{AWS::Partition}}:sqs:${{AWS::Region}}:${{AWS::AccountId}}:{name}"}],
-    }
+    arn = f"arn:${{AWS::Partition}}:sqs:${{AWS::Region}}:${{AWS::AccountId}}:{pattern}"
+    assert allowed == {"redrivePermission": "byQueue", "sourceQueueArns": [{"Fn::Sub": [arn, parts]}]}
 
 
 @pytest.mark.parametrize("queue", QUEUES)
@@ -67,6 +66,68 @@ def test_what_cannot_be_made_anew_is_backed_up_and_outlives_the_stack(template: 
     assert resource["Properties"]["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
     assert resource["DeletionPolicy"] == "RetainExceptOnCreate"
     assert resource["UpdateReplacePolicy"] == "Retain"
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_a_table_is_deleted_by_nobody_unless_the_stack_says_so(
+    expanded: Template, template: Template, table: str
+) -> None:
+    assert properties(template, table)["DeletionProtectionEnabled"] is True
+    assert properties(settle(expanded, DeletionProtection="false"), table)["DeletionProtectionEnabled"] is False
+
+
+def test_the_ledger_is_warmed_up_where_that_is_wanted(expanded: Template, template: Template) -> None:
+    warm = settle(expanded, LedgerWarmReads="12000", LedgerWarmWrites="20000")
+
+    assert properties(warm, "LedgerTable")["WarmThroughput"] == {
+        "ReadUnitsPerSecond": {"Ref": "LedgerWarmReads"},
+        "WriteUnitsPerSecond": {"Ref": "LedgerWarmWrites"},
+    }
+    assert not [one for one in TABLES if "WarmThroughput" in properties(template, one)]
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_a_restored_table_takes_the_place_of_its_own_everywhere(
+    expanded: Template, template: Template, table: str
+) -> None:
+    """In what the functions are told, in what they may do, and in the outputs, and the other tables in none."""
+    restored = settle(expanded, **{f"Restored{table}": "restored"})
+
+    for name, function in of_type(restored, "AWS::Lambda::Function").items():
+        before = of_type(template, "AWS::Lambda::Function")[name]["Environment"]["Variables"]
+        variables = function["Environment"]["Variables"]
+        changed = {one for one, value in variables.items() if value != before[one]}
+        assert changed == {one for one, value in before.items() if value == {"Ref": table}}
+        assert all(variables[one] == {"Ref": f"Restored{table}"} for one in changed)
+    for role in of_type(restored, "AWS::IAM::Role").values():
+        said = json.dumps(role)
+        assert f'"{table}"' not in said
+        assert f"${{{table}." not in said
+    assert restored["Outputs"][f"{table}Name"]["Value"] == {"Ref": f"Restored{table}"}
+    assert table in restored["Resources"]
+
+
+def test_nobody_reads_or_writes_a_queue_or_a_topic_without_tls(expanded: Template, template: Template) -> None:
+    """That AWS refuses it can be seen on AWS alone."""
+    topics = sorted(of_type(template, "AWS::SNS::Topic"))
+    for kind, place, names in (("SQS::QueuePolicy", "Queues", QUEUES), ("SNS::TopicPolicy", "Topics", topics)):
+        policies = of_type(template, f"AWS::{kind}")
+        assert sorted(one["Ref"] for policy in policies.values() for one in policy[place]) == sorted(names)
+        for policy in policies.values():
+            (deny,) = (one for one in policy["PolicyDocument"]["Statement"] if one["Effect"] == "Deny")
+            assert (deny["Principal"], deny["Condition"]) == ("*", {"Bool": {"aws:SecureTransport": False}})
+        # The emulator is reached without TLS.
+        assert not of_type(settle(expanded, AwsEndpointUrl="http://127.0.0.1:4566"), f"AWS::{kind}")
+
+
+def test_only_alarms_publish_to_their_topic(template: Template) -> None:
+    (allow,) = (
+        one
+        for one in properties(template, "AlarmTopicPolicy")["PolicyDocument"]["Statement"]
+        if one["Effect"] == "Allow"
+    )
+    assert allow["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
+    assert allow["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
 
 
 @pytest.mark.parametrize("table", TABLES)

@@ -2,13 +2,18 @@
 
 Names: `<prefix>/credentials/<connection id>` holds `{client_id, client_secret}`,
 `<prefix>/tokens/<munchkin id>/<client id>` holds `{access_token, expires_at, made_with}`.
+
+A secret that somebody deleted in the console waits for its end for 7 to 30 days, in which it takes and tells nothing,
+and nobody can have another one of its name (InvalidRequestException; AWS Secrets Manager, "Delete a secret"). It is as
+good as gone for whoever reads it; whoever writes it restores it first.
 """
 
 import hashlib
 import json
 import uuid
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from destination.domain.connection import Connection
 from destination.domain.credentials import AccessToken, ClientCredentials
@@ -21,6 +26,7 @@ if TYPE_CHECKING:
 
 
 CURRENT: Final = "AWSCURRENT"
+Answer = TypeVar("Answer")
 
 
 def _random_version() -> str:
@@ -83,13 +89,10 @@ class Credentials:
                 SecretId=name, SecretString=text, ClientRequestToken=version, VersionStages=labels
             )["VersionId"]
 
-        try:
-            return write()
-        except self._client.exceptions.ResourceNotFoundException:
-            try:
-                return self._client.create_secret(Name=name, SecretString=text, ClientRequestToken=version)["VersionId"]
-            except self._client.exceptions.ResourceExistsException:
-                return write()
+        def create() -> str:
+            return self._client.create_secret(Name=name, SecretString=text, ClientRequestToken=version)["VersionId"]
+
+        return _written(self._client, name, write, create)
 
     def keep(self, connection_id: str, version: str) -> None:
         """Make the version that the connection names the current one; one that is gone is left alone."""
@@ -139,12 +142,14 @@ class TokenSecret:
         return AccessToken(content["access_token"], parse_time(content["expires_at"]))
 
     def put(self, token: AccessToken) -> None:
+        """Share the token; while its secret is being removed for good it serves only whoever holds it."""
         content = {
             "access_token": token.value,
             "expires_at": format_time(token.expires_at),
             "made_with": self._made_with,
         }
-        _write(self._client, self._name, content)
+        with suppress(self._client.exceptions.InvalidRequestException):
+            _write(self._client, self._name, content)
 
     def delete(self) -> None:
         """Remove the token at once; who still needs one obtains it again. None there is as good."""
@@ -158,21 +163,35 @@ def _read(client: "SecretsManagerClient", name: str, version: str | None = None)
         wanted["VersionId"] = version
     try:
         content: dict[str, str] = json.loads(client.get_secret_value(**wanted)["SecretString"])
-    except client.exceptions.ResourceNotFoundException:
+    except (client.exceptions.ResourceNotFoundException, client.exceptions.InvalidRequestException):
         return None
     return content
 
 
 def _write(client: "SecretsManagerClient", name: str, content: dict[str, str]) -> None:
-    """Secrets Manager has no upsert; losing the race to create is answered by writing the version after all."""
     text = json.dumps(content)
+    _written(
+        client,
+        name,
+        lambda: client.put_secret_value(SecretId=name, SecretString=text),
+        lambda: client.create_secret(Name=name, SecretString=text),
+    )
+
+
+def _written(
+    client: "SecretsManagerClient", name: str, write: Callable[[], Answer], create: Callable[[], Answer]
+) -> Answer:
+    """Secrets Manager has no upsert; losing the race to create is answered by writing the version after all."""
     try:
-        client.put_secret_value(SecretId=name, SecretString=text)
+        return write()
+    except client.exceptions.InvalidRequestException:
+        client.restore_secret(SecretId=name)  # refused in the same way when the secret is being removed for good
+        return write()
     except client.exceptions.ResourceNotFoundException:
         try:
-            client.create_secret(Name=name, SecretString=text)
+            return create()
         except client.exceptions.ResourceExistsException:
-            client.put_secret_value(SecretId=name, SecretString=text)
+            return write()
 
 
 def _delete(client: "SecretsManagerClient", name: str) -> None:
