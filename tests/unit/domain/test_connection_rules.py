@@ -160,8 +160,8 @@ INVALID: list[tuple[Mapping[str, Any], str, str]] = [
     ({"dedupe_field": "customerId"}, "mapping", "map a source to email"),
     (mapping(DEDUPE, FIRST, LAST, DEDUPE), "mapping[3].target", "is filled by mapping[0]"),
     (mapping(DEDUPE, FIRST, LAST, {**FIRST, "source": "nick"}), "mapping[3].target", "is filled by mapping[1]"),
-    (mapping(DEDUPE, {**FIRST, "source": "person..firstName"}, LAST), "mapping[1].source", "dotted path"),
-    (mapping({**DEDUPE, "source": ".email"}, FIRST, LAST), "mapping[0].source", "dotted path"),
+    (mapping(DEDUPE, {**FIRST, "source": "person..firstName"}, LAST), "mapping[1].source", "write a path such as"),
+    (mapping({**DEDUPE, "source": ".email"}, FIRST, LAST), "mapping[0].source", "write a path such as"),
     (mapping({**DEDUPE, "when_missing": "clear"}, FIRST, LAST), "mapping[0].when_missing", "must be ignore"),
     (mapping({**DEDUPE, "when_empty": "send"}, FIRST, LAST), "mapping[0].when_empty", "must be ignore"),
     *(

@@ -4,9 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import NamedTuple, Self
+from typing import Final, NamedTuple, Self
 
 from destination.domain.audience import AudienceKey
+
+MAX_IDENTITIES: Final = 100
+"""How many values a profile may be known by at one source; each may become a person (Adobe's identity graphs hold 50).
+"""
 
 
 class MembershipStatus(StrEnum):

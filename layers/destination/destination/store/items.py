@@ -98,6 +98,7 @@ def configuration(connection: Connection) -> Attributes:
                 "labels": list(row.labels),
                 "source_type": row.source_type and row.source_type.value,
                 "opt_in": row.opt_in and row.opt_in.value,
+                "join": row.join,
             }
             for row in connection.mapping
         ],
@@ -149,6 +150,7 @@ def connection_from(item: Item) -> Connection:
                 tuple(row["labels"]),
                 _source_type(row["source_type"]),
                 _opt_in(row["opt_in"]),
+                row["join"],
             )
             for row in stored["mapping"]
         ),

@@ -8,14 +8,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from destination.domain.audience import AudienceKey
-from destination.domain.event import Membership, MembershipStatus, ProfileEvent
+from destination.domain.event import MAX_IDENTITIES, Membership, MembershipStatus, ProfileEvent
 from destination.domain.problem import Problem
 from destination.ingest.sources.aep import parse
 from destination.ingest.sources.body import (
     MAX_AUDIENCES,
     MAX_AUDIENCES_OF_BODY,
     MAX_ENTRIES,
-    MAX_IDENTITIES,
     MAX_NAMESPACES,
     MAX_PATH_LENGTH,
     MAX_WARNINGS,

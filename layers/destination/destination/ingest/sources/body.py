@@ -11,7 +11,7 @@ from json import JSONDecodeError, JSONDecoder
 from math import isfinite
 from typing import Any
 
-from destination.domain.event import MembershipStatus, ProfileEvent
+from destination.domain.event import MAX_IDENTITIES, MembershipStatus, ProfileEvent
 from destination.domain.problem import Problem
 from destination.domain.times import parse_time
 from destination.ingest.sources.lookalikes import AGGREGATED
@@ -33,9 +33,6 @@ MAX_INTEGER_DIGITS = 400
 
 MAX_RECORDS = 20_000
 """How many records a body may have; every one that is refused is named in the answer, which has a limit of its own."""
-
-MAX_IDENTITIES = 100
-"""How many ids a profile may have in a namespace; each may become a person (Adobe's identity graphs hold 50)."""
 
 MAX_ENTRIES = 1_000
 """How many ids of a namespace are looked at, the same one again included."""
