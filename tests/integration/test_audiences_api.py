@@ -1,5 +1,6 @@
 """Audiences through the control plane's handler: what the answers say, what is stored, and what Marketo is told."""
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -8,12 +9,13 @@ import pytest
 
 from destination.composition import connections as composition
 from destination.composition import stores
-from destination.domain.audience import AudienceKey
+from destination.domain.audience import AudienceKey, activation_id
 from destination.domain.pause import Pause
 from destination.domain.person import Applied, LedgerRow
 from destination.store.ledger import entries_of
 from marketo_simulator import Fault, Simulator
 from testing.control_plane import (
+    AUD_1,
     ApiAnswer,
     activated,
     audience_path,
@@ -44,11 +46,12 @@ def test_activating_makes_the_audience_a_list(marketo: Simulator) -> None:
         "end": None,
         "when_list_missing": "block",
         "labels": [],
+        "activation_id": AUD_1,
         "version": 1,
         "list": made,
         "fill_due_at": None,
     }
-    activation = audiences().get(connection_id, AudienceKey("ups", "aud-1"))
+    activation = audiences().get(connection_id, activation_id(AudienceKey("ups", "aud-1")))
     assert (activation.list_id, activation.list_name) == (made["id"], made["name"])
 
 
@@ -78,7 +81,7 @@ def test_a_list_that_is_named_is_adopted(marketo: Simulator) -> None:
     assert activated(connection_id, list={"id": 4711}).status == 200
     other = activated(connection_id, list={"id": 4712})
     assert (other.status, other.json["type"]) == (409, "urn:marketo-destination:problem:already-bound")
-    assert audiences().get(connection_id, AudienceKey("ups", "aud-1")).list_id == 4711
+    assert audiences().get(connection_id, activation_id(AudienceKey("ups", "aud-1"))).list_id == 4711
 
 
 def test_a_list_that_is_not_there_cannot_be_named() -> None:
@@ -127,20 +130,38 @@ def test_an_audience_that_breaks_a_rule_is_not_activated(
     assert lists(marketo) == {}
 
 
-@pytest.mark.parametrize("audience_id", ["", ".", "..", "a/b", "a#b", "a?b", "100%", "a%2Fb", 'a"b', "5f8a…", "-a"])
-def test_an_id_that_cannot_stand_in_a_path_is_refused(audience_id: str) -> None:
+@pytest.mark.parametrize("audience_id", ["", " ", " a", "a ", "a\n", "a\tb", "a\u202eb", "\u200b", "x" * 257, "a\x00"])
+def test_an_id_that_is_empty_too_long_or_has_what_nobody_sees_is_refused(audience_id: str) -> None:
     answer = activated(created(), audience_id)
     assert (answer.status, set(answer.errors)) == (422, {"id"})
 
 
 @pytest.mark.parametrize(
-    "audience_id", ["aud-1", "_a", "a b", "a;b,c:d", "a=c&d", "3f2504e0-4f89-11d3-9a0c-0305e82c3301"]
+    "audience_id",
+    [
+        "aud-1",
+        "3f2504e0-4f89-11d3-9a0c-0305e82c3301",
+        "Webinar / spring, 100 %",
+        "..",
+        "a%2Fb",
+        'a#b?c="d"',
+        "-a",
+        "聴衆 2026",
+        "👩\u200d👧 families",
+        "می\u200cشود",
+        "👍" * 256,
+    ],
 )
-def test_an_audience_is_found_by_its_id(audience_id: str) -> None:
+def test_any_text_is_an_id_and_its_activation_has_a_short_one_for_paths(audience_id: str) -> None:
     connection_id = created()
-    activated(connection_id, audience_id)
+    made = activated(connection_id, audience_id)
+    assert (made.status, made.json["id"]) == (201, audience_id)
+    assert re.fullmatch("[0-9a-f]{12}", made.json["activation_id"])
     path = audience_path(connection_id, audience_id)
-    assert call("GET", path).json["id"] == audience_id
+    assert path.endswith(f"/audiences/{made.json['activation_id']}")
+    assert call("GET", path).json == made.json
+    assert call("PATCH", path, {"name": "Another"}).json["id"] == audience_id
+    assert activated(connection_id, audience_id).json["activation_id"] == made.json["activation_id"]
     assert call("DELETE", path).status == 204
     assert call("GET", path).status == 404
 
@@ -151,11 +172,11 @@ def test_audiences_of_two_namespaces_are_two() -> None:
     activated(connection_id, namespace="csv", name="Imported")
     listed = call("GET", f"/connections/{connection_id}/audiences").json["audiences"]
     assert [(one["namespace"], one["name"]) for one in listed] == [("csv", "Imported"), ("ups", "Webinar, spring")]
-    path = audience_path(connection_id, "aud-1")
-    assert call("GET", path, query={"namespace": "csv"}).json["name"] == "Imported"
-    assert call("DELETE", path, query={"namespace": "csv"}).status == 204
-    assert call("GET", path).json["name"] == "Webinar, spring"
-    assert call("GET", path, query={"namespace": "a b"}).status == 422
+    of_csv = audience_path(connection_id, "aud-1", "csv")
+    assert call("GET", of_csv).json["name"] == "Imported"
+    assert call("DELETE", of_csv).status == 204
+    assert call("GET", of_csv).status == 404
+    assert call("GET", audience_path(connection_id, "aud-1")).json["name"] == "Webinar, spring"
 
 
 def test_an_activation_is_changed_in_place(marketo: Simulator) -> None:
@@ -268,8 +289,8 @@ def test_without_time_left_for_an_answer_nothing_is_asked(marketo: Simulator, mo
     ("method", "below", "body"),
     [
         ("POST", "", {"id": "aud-1", "name": "Mine"}),
-        ("PATCH", "/aud-1", {"name": "Mine"}),
-        ("DELETE", "/aud-1", None),
+        ("PATCH", f"/{AUD_1}", {"name": "Mine"}),
+        ("DELETE", f"/{AUD_1}", None),
     ],
 )
 def test_a_stale_change_of_an_activation_is_refused(method: str, below: str, body: object, if_match: str) -> None:
@@ -278,7 +299,7 @@ def test_a_stale_change_of_an_activation_is_refused(method: str, below: str, bod
     path = f"/connections/{connection_id}/audiences"
     answer = call(method, path + below, body, headers={"If-Match": if_match})
     assert (answer.status, answer.json["type"]) == (412, "urn:marketo-destination:problem:stale")
-    assert call("GET", f"{path}/aud-1").json == first.json
+    assert call("GET", f"{path}/{AUD_1}").json == first.json
 
 
 def test_changes_of_an_activation_raise_its_version() -> None:
@@ -431,7 +452,7 @@ def test_a_list_is_not_emptied_while_its_instance_is_delivered_to_or_paused(
     paused = emptied(connection_id)
     assert (paused.status, "the quota is used up" in paused.json["detail"]) == (503, True)
     assert members(marketo) == {1, 2, 3, 9001, 9002}
-    assert audiences().get(connection_id, AudienceKey("ups", "aud-1")).list_id == 4711
+    assert audiences().get(connection_id, activation_id(AudienceKey("ups", "aud-1"))).list_id == 4711
 
 
 def test_a_list_that_is_gone_is_empty(marketo: Simulator) -> None:

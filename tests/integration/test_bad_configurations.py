@@ -529,8 +529,10 @@ def test_a_connection_that_breaks_a_rule_is_not_created(change: Mapping[str, Any
 
 AUDIENCES: list[Case] = [
     ({"id": DROP}, "id", "must be given"),
-    ({"id": "a/b"}, "id", "must match ^[A-Za-z0-9_][A-Za-z0-9 _.~:@,;=+&$()'!*-]*$"),
-    ({"id": "x" * 256}, "id", "must have at most 255 characters"),
+    ({"id": ""}, "id", "must not be empty"),
+    ({"id": "a "}, "id", "must not begin or end with space, which no id of a source does; leave it out"),
+    ({"id": "a\u202eb"}, "id", unseen("U+202E", 2)),
+    ({"id": "x" * 257}, "id", "must have at most 256 characters"),
     ({"id": 7}, "id", "must be a string"),
     ({"namespace": "a#b"}, "namespace", "must match ^[A-Za-z0-9_.:-]+$"),
     ({"name": DROP}, "name", "must be given"),

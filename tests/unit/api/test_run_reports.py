@@ -5,6 +5,7 @@ from collections import Counter
 from datetime import timedelta
 
 from destination.api.run_reports import report
+from destination.domain.audience import activation_id
 from destination.domain.latency import Latency
 from destination.domain.outcome import MESSAGES, MISSING_DEDUPE_VALUE, rejected
 from destination.domain.run import Run, Tally
@@ -72,6 +73,7 @@ def test_the_report_has_the_published_shape() -> None:
         ],
         "audiences": [
             {
+                "activation_id": activation_id(audience("a")),
                 "id": "a",
                 "namespace": "ups",
                 "received": 110,
@@ -82,6 +84,7 @@ def test_the_report_has_the_published_shape() -> None:
                 "reasons": [],
             },
             {
+                "activation_id": activation_id(audience("b")),
                 "id": "b",
                 "namespace": "ups",
                 "received": 1,

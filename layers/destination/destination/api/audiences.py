@@ -4,15 +4,27 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Annotated, Any, Self
 
-from pydantic import Field, StrictInt, StringConstraints
+from pydantic import AfterValidator, Field, StrictInt, StringConstraints
 
-from destination.api.representation import Labels, Representation, Text, Time
+from destination.api.representation import VISIBLE, Labels, Representation, Text, Time
 from destination.domain.audience import DEFAULT_NAMESPACE, Activation, AudienceKey, WhenListMissing
-from destination.domain.audience_rules import AUDIENCE_ID, MAX_NAMESPACE_LENGTH, NAMESPACE
-from destination.domain.connection_rules import MAX_STRING_LENGTH
+from destination.domain.audience_rules import MAX_AUDIENCE_ID_LENGTH, MAX_NAMESPACE_LENGTH, NAMESPACE
 
 Namespace = Annotated[str, StringConstraints(pattern=NAMESPACE.pattern, max_length=MAX_NAMESPACE_LENGTH)]
-AudienceId = Annotated[str, StringConstraints(pattern=AUDIENCE_ID.pattern, max_length=MAX_STRING_LENGTH)]
+
+
+def _as_written(value: str) -> str:
+    if value != value.strip():
+        raise ValueError("must not begin or end with space, which no id of a source does; leave it out")
+    return value
+
+
+AudienceId = Annotated[
+    str, StringConstraints(min_length=1, max_length=MAX_AUDIENCE_ID_LENGTH), AfterValidator(_as_written), VISIBLE
+]
+"""As the source writes it."""
+
+ActivationId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{12}$")]
 
 
 class ListIn(Representation):
@@ -80,6 +92,7 @@ class AudienceIn(Audience):
 
 
 class AudienceOut(Audience):
+    activation_id: str = Field(description="What the activation is called in the paths of calls.")
     version: int
     list: ListOut | None
     fill_due_at: Time | None = Field(
@@ -89,7 +102,12 @@ class AudienceOut(Audience):
     @classmethod
     def of(cls, activation: Activation) -> Self:
         kept = None if activation.list_id is None else {"id": activation.list_id, "name": activation.list_name}
-        set_here = {"version": activation.version, "list": kept, "fill_due_at": activation.fill_at}
+        set_here = {
+            "activation_id": activation.id,
+            "version": activation.version,
+            "list": kept,
+            "fill_due_at": activation.fill_at,
+        }
         return cls.model_validate(_audience(activation) | set_here)
 
 

@@ -36,6 +36,7 @@ class ReasonOut(Representation):
 
 
 class AudienceCounts(Representation):
+    activation_id: str
     id: str
     namespace: str
     received: int

@@ -1,8 +1,10 @@
 """An audience, and its activation: switched on for a connection, with its static list and its start and end."""
 
+import hashlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 DEFAULT_NAMESPACE = "ups"
@@ -17,6 +19,24 @@ class AudienceKey(NamedTuple):
 
     namespace: str
     id: str
+
+    def __str__(self) -> str:
+        """For people."""
+        return f"{self.id} ({self.namespace})"
+
+
+@lru_cache(maxsize=16_384)
+def code_of(audience: AudienceKey) -> bytes:
+    """Six bytes that stand for an audience where its name would be too long."""
+    return hashlib.sha256(f"{audience.namespace}\0{audience.id}".encode()).digest()[:6]
+
+
+def activation_id(audience: AudienceKey) -> str:
+    """What an activation is called in paths, commands and logs: 12 hexadecimal digits, the same on every connection.
+
+    An audience's own id is free text. By 560 million connections of 1,000 audiences one has two that share an id.
+    """
+    return code_of(audience).hex()
 
 
 class WhenListMissing(StrEnum):
@@ -61,6 +81,10 @@ class Activation:
     emptied_to: EmptiedTo | None = None
     named_at: datetime | None = None
     version: int = 0
+
+    @property
+    def id(self) -> str:
+        return activation_id(self.audience)
 
     def is_scheduled(self, at: datetime) -> bool:
         """Whether an event of a time counts: from the start on, and before the end."""

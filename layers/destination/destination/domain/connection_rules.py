@@ -173,9 +173,7 @@ def missing_to_enable(active: ActiveConnection, *, has_credentials: bool) -> lis
         missing.append(Problem("audiences", "activate an audience"))
     if rule_of(connection).keeps_lists:
         missing.extend(
-            Problem(
-                "audiences", f"audience {one.audience.id} ({one.audience.namespace}) has no list: activate it again"
-            )
+            Problem("audiences", f"audience {one.audience} has no list: activate it again")
             for one in active.activations.values()
             if one.list_id is None
         )

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Final, TypeVar
 
-from destination.domain.audience import AudienceKey
+from destination.domain.audience import AudienceKey, activation_id
 from destination.domain.connection import Waiting
 from destination.domain.event import Membership
 from destination.domain.latency import Latency
@@ -313,11 +313,12 @@ def counted(tallies: Iterable[Tally]) -> Tally:
     return total
 
 
-def of_audience(run: Run, audience: AudienceKey) -> Run | None:
-    """The run as far as it concerns one audience; None: it was in no event of that hour."""
-    found = run.tally.audiences.get(audience)
-    if found is None:
+def of_activation(run: Run, wanted: str) -> Run | None:
+    """The run as far as it concerns the audience with an activation id; None: it was in no event of that hour."""
+    audience = next((one for one in run.tally.audiences if activation_id(one) == wanted), None)
+    if audience is None:
         return None
+    found = run.tally.audiences[audience]
     audiences = defaultdict(Counters, {audience: found})
     return replace(run, tally=Tally(found.counts, found.reasons, found.examples, audiences))
 

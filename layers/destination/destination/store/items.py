@@ -60,8 +60,9 @@ def connection_key(connection_id: str) -> Item:
     return {"pk": {"S": connection_id}, "sk": {"S": CONNECTION}}
 
 
-def activation_key(connection_id: str, audience: AudienceKey) -> Item:
-    return {"pk": {"S": connection_id}, "sk": {"S": f"{ACTIVATION}{audience.namespace}#{audience.id}"}}
+def activation_key(connection_id: str, activation_id: str) -> Item:
+    """Not of the audience's own id, which may be longer than a key."""
+    return {"pk": {"S": connection_id}, "sk": {"S": f"{ACTIVATION}{activation_id}"}}
 
 
 def is_connection(found: Item) -> bool:

@@ -12,20 +12,18 @@ last say that one more follows. The code is that of an audience's name, which it
 says which audiences there are; entries of others, which were deactivated long ago, are left out.
 """
 
-import hashlib
 import struct
 from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any, Final
 
-from destination.domain.audience import AudienceKey
+from destination.domain.audience import AudienceKey, code_of
 from destination.domain.event import MembershipStatus
 from destination.domain.person import EPOCH, Applied, Attributes, ConsentWord, Desired, LedgerRow, Said
 from destination.store.items import Item
 
 _ENTRY: Final = struct.Struct(">6sqqBII")
-_CODE_BYTES: Final = 6
 _REST: Final = struct.Struct(">BIq32sqqqIqq")
 _BESIDE: Final = 600
 """Bytes that a row takes at most beside its memberships: names, keys and the rest."""
@@ -69,7 +67,7 @@ def decoded(item: Mapping[str, Any], audiences: Mapping[bytes, AudienceKey]) -> 
 
 def by_code(audiences: Collection[AudienceKey]) -> dict[bytes, AudienceKey]:
     """The audiences by the codes that rows know them by."""
-    return {_code(audience): audience for audience in audiences}
+    return {code_of(audience): audience for audience in audiences}
 
 
 def bytes_of(row: LedgerRow) -> int:
@@ -83,11 +81,6 @@ def bytes_of(row: LedgerRow) -> int:
     return _BESIDE + _ENTRY.size * entries
 
 
-@lru_cache(maxsize=16_384)
-def _code(audience: AudienceKey) -> bytes:
-    return hashlib.sha256(f"{audience.namespace}\0{audience.id}".encode()).digest()[:_CODE_BYTES]
-
-
 def _entries(row: LedgerRow) -> list[bytes]:
     """Written out, for every person that is recorded passes here."""
     entries: list[bytes] = []
@@ -95,11 +88,11 @@ def _entries(row: LedgerRow) -> list[bytes]:
         at, received_at = wanted.said
         flags = _HAS_DESIRED if wanted.status is MembershipStatus.REALIZED else _HAS_DESIRED | _EXITED
         told = row.applied.get(audience)
-        _add_entries(entries, _code(audience), _microseconds(at), _microseconds(received_at), flags, told)
+        _add_entries(entries, code_of(audience), _microseconds(at), _microseconds(received_at), flags, told)
     if not row.applied.keys() <= row.desired.keys():
         for audience, told in row.applied.items():
             if audience not in row.desired:
-                _add_entries(entries, _code(audience), 0, 0, 0, told)
+                _add_entries(entries, code_of(audience), 0, 0, 0, told)
     return entries
 
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 _BESIDE: Final = 2_000
 """Bytes that an item takes at most beside its details."""
 
-_encode = json.JSONEncoder(check_circular=False, separators=(",", ":")).encode
+_encode = json.JSONEncoder(ensure_ascii=False, check_circular=False, separators=(",", ":")).encode
 
 # A part's time line, and the condition of each of its writes:
 #
