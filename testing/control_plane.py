@@ -19,7 +19,7 @@ from mypy_boto3_secretsmanager import SecretsManagerClient
 from mypy_boto3_sqs import SQSClient
 
 from destination.composition.connections import paces
-from destination.domain.audience import DEFAULT_NAMESPACE, AudienceKey, activation_id
+from destination.domain.audience import ANY_NAMESPACE, AudienceKey, activation_id
 from destination.domain.connection import Connection
 from destination.domain.credentials import ClientCredentials
 from destination.store.audiences import Audiences
@@ -252,7 +252,7 @@ def _check(method: str, path: str, answer: ApiAnswer) -> None:
             jsonschema.validate(answer.json, schema | {"components": _DOCUMENT["components"]})
 
 
-AUD_1: Final = activation_id(AudienceKey(DEFAULT_NAMESPACE, "aud-1"))
+AUD_1: Final = activation_id(AudienceKey(ANY_NAMESPACE, "aud-1"))
 """The activation id of the audience that tests activate."""
 
 
@@ -268,5 +268,5 @@ def activated(connection_id: str, audience_id: str = "aud-1", **properties: obje
     return call("POST", f"/connections/{connection_id}/audiences", body)
 
 
-def audience_path(connection_id: str, audience_id: str, namespace: str = DEFAULT_NAMESPACE) -> str:
+def audience_path(connection_id: str, audience_id: str, namespace: str = ANY_NAMESPACE) -> str:
     return f"/connections/{connection_id}/audiences/{activation_id(AudienceKey(namespace, audience_id))}"

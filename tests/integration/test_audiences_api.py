@@ -9,7 +9,7 @@ import pytest
 
 from destination.composition import connections as composition
 from destination.composition import stores
-from destination.domain.audience import AudienceKey, activation_id
+from destination.domain.audience import ANY_NAMESPACE, AudienceKey
 from destination.domain.pause import Pause
 from destination.domain.person import Applied, LedgerRow
 from destination.store.ledger import entries_of
@@ -38,7 +38,7 @@ def test_activating_makes_the_audience_a_list(marketo: Simulator) -> None:
     assert lists(marketo)[made["id"]] == made["name"] == "Webinar; spring"
     assert answer.json == {
         "id": "aud-1",
-        "namespace": "ups",
+        "namespace": None,
         "name": "Webinar, spring",
         "data_type": "people",
         "origin": "Segmentation Service",
@@ -51,7 +51,7 @@ def test_activating_makes_the_audience_a_list(marketo: Simulator) -> None:
         "list": made,
         "fill_due_at": None,
     }
-    activation = audiences().get(connection_id, activation_id(AudienceKey("ups", "aud-1")))
+    activation = audiences().get(connection_id, AUD_1)
     assert (activation.list_id, activation.list_name) == (made["id"], made["name"])
 
 
@@ -81,7 +81,7 @@ def test_a_list_that_is_named_is_adopted(marketo: Simulator) -> None:
     assert activated(connection_id, list={"id": 4711}).status == 200
     other = activated(connection_id, list={"id": 4712})
     assert (other.status, other.json["type"]) == (409, "urn:marketo-destination:problem:already-bound")
-    assert audiences().get(connection_id, activation_id(AudienceKey("ups", "aud-1"))).list_id == 4711
+    assert audiences().get(connection_id, AUD_1).list_id == 4711
 
 
 def test_a_list_that_is_not_there_cannot_be_named() -> None:
@@ -171,7 +171,7 @@ def test_audiences_of_two_namespaces_are_two() -> None:
     activated(connection_id)
     activated(connection_id, namespace="csv", name="Imported")
     listed = call("GET", f"/connections/{connection_id}/audiences").json["audiences"]
-    assert [(one["namespace"], one["name"]) for one in listed] == [("csv", "Imported"), ("ups", "Webinar, spring")]
+    assert [(one["namespace"], one["name"]) for one in listed] == [(None, "Webinar, spring"), ("csv", "Imported")]
     of_csv = audience_path(connection_id, "aud-1", "csv")
     assert call("GET", of_csv).json["name"] == "Imported"
     assert call("DELETE", of_csv).status == 204
@@ -384,7 +384,7 @@ def filled(marketo: Simulator, people: int = 3) -> str:
     connection_id = created()
     activated(connection_id, list={"id": 4711})
     activated(connection_id, id="other", name="Other")
-    in_both = {AudienceKey("ups", name): in_audience() for name in ("aud-1", "other")}
+    in_both = {AudienceKey(ANY_NAMESPACE, name): in_audience() for name in ("aud-1", "other")}
     rows = {
         f"person#{number:063x}0": LedgerRow(in_both, {one: Applied(4711, (number,)) for one in in_both}, lead_id=number)
         for number in range(1, people + 1)
@@ -407,7 +407,7 @@ def members(marketo: Simulator) -> set[int]:
 
 def in_ledger(connection_id: str, audience_id: str) -> int:
     """How many people the ledger says were put on the audience's list and not taken off."""
-    audience = AudienceKey("ups", audience_id)
+    audience = AudienceKey(ANY_NAMESPACE, audience_id)
     page = composition.ledger().pages(connection_id, [audience])
     found = sum(bool(row.applied[audience].leads) for _, row in page.rows)
     while page.cursor is not None:
@@ -452,7 +452,7 @@ def test_a_list_is_not_emptied_while_its_instance_is_delivered_to_or_paused(
     paused = emptied(connection_id)
     assert (paused.status, "the quota is used up" in paused.json["detail"]) == (503, True)
     assert members(marketo) == {1, 2, 3, 9001, 9002}
-    assert audiences().get(connection_id, activation_id(AudienceKey("ups", "aud-1"))).list_id == 4711
+    assert audiences().get(connection_id, AUD_1).list_id == 4711
 
 
 def test_a_list_that_is_gone_is_empty(marketo: Simulator) -> None:

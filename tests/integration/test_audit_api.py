@@ -92,7 +92,7 @@ def test_a_record_tells_who_when_and_what() -> None:
     activation, creation = records(connection_id=connection_id)
     assert creation["actor"] == OPERATOR
     assert (creation["connection_id"], creation["audience"]) == (connection_id, None)
-    assert activation["audience"] == {"id": "aud-1", "namespace": "ups"}
+    assert activation["audience"] == {"id": "aud-1", "namespace": None}
     assert before <= datetime.fromisoformat(creation["at"]) <= datetime.fromisoformat(activation["at"])
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from destination.domain.alert import Alert, AlertState, AlertStatus
-from destination.domain.audience import AudienceKey
+from destination.domain.audience import ANY_NAMESPACE, AudienceKey
 from destination.domain.latency import Latency
 from destination.domain.outcome import MISSING_DEDUPE_VALUE
 from destination.domain.run import Counters, Run, Tally, hour_of, run_id
@@ -25,7 +25,7 @@ from testing import control_plane as plane
 from testing.client import STACK, Stack, deployed, stack
 from testing.control_plane import AUD_1
 
-SPRING = AudienceKey("ups", "aud-1")
+SPRING = AudienceKey(ANY_NAMESPACE, "aud-1")
 COUNTS = Counter(received=9, activated=5, unchanged=1, excluded=2, failed=1, created=4, added=5, marketo_calls=3)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import boto3
 import pytest
 
-from destination.domain.audience import DEFAULT_NAMESPACE, AudienceKey, activation_id
+from destination.domain.audience import ANY_NAMESPACE, AudienceKey, activation_id
 from destination.domain.policy import (
     CORE_POLICIES,
     MAX_CUSTOM_POLICIES,
@@ -289,10 +289,10 @@ def test_activating_an_audience_is_refused_and_makes_no_list(marketo: Simulator)
     connection_id = enabled(**MAIL)
     stored, there = items(), lists(marketo)
     answer = activated(connection_id, "aud-2", name="Gamblers", labels=["C4", "S2"])
-    refused(answer, f"audiences.{activation_id(AudienceKey(DEFAULT_NAMESPACE, 'aud-2'))}.labels", "marketing_actions")
+    refused(answer, f"audiences.{activation_id(AudienceKey(ANY_NAMESPACE, 'aud-2'))}.labels", "marketing_actions")
     assert (
         "deactivate the audience"
-        in answer.errors[f"audiences.{activation_id(AudienceKey(DEFAULT_NAMESPACE, 'aud-2'))}.labels"]
+        in answer.errors[f"audiences.{activation_id(AudienceKey(ANY_NAMESPACE, 'aud-2'))}.labels"]
     )
     assert (items(), lists(marketo)) == (stored, there)
 
@@ -315,7 +315,7 @@ def test_two_audiences_with_one_label_each_violate_nothing() -> None:
     answer = activated(connection_id, "aud-4", name="Both", labels=["S1", "I1"])
     assert refused(
         answer,
-        f"audiences.{activation_id(AudienceKey(DEFAULT_NAMESPACE, 'aud-4'))}.labels",
+        f"audiences.{activation_id(AudienceKey(ANY_NAMESPACE, 'aud-4'))}.labels",
         "marketing_actions",
         policy=OWN["id"],
     )
@@ -377,7 +377,7 @@ def test_a_draft_policy_warns_and_refuses_nothing() -> None:
     ):
         assert [one["path"] for one in shown["warnings"]] == [
             "mapping[1].labels",
-            f"audiences.{activation_id(AudienceKey(DEFAULT_NAMESPACE, 'aud-2'))}.labels",
+            f"audiences.{activation_id(AudienceKey(ANY_NAMESPACE, 'aud-2'))}.labels",
         ]
         assert f"draft policy Restrict email targeting ({CORE}) would be violated" in shown["warnings"][0]["message"]
     assert govern(core="disabled").status == 200

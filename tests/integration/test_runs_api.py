@@ -22,7 +22,7 @@ from destination.domain.run import Counters, Run, Tally, hour_of
 from destination.domain.schema import WARNINGS, AttributeWarning
 from destination.store.delivering import DeliveringConnections
 from destination.store.runs import Runs
-from testing.control_plane import AUD_1, call, created, dynamodb
+from testing.control_plane import call, created, dynamodb
 
 pytestmark = pytest.mark.usefixtures("marketo")
 
@@ -32,6 +32,8 @@ START_MS = 1_767_261_600_000
 DAY = {"from": "2026-01-01T00:00:00Z", "to": "2026-01-01T12:00:00Z"}
 FLOW_RUN = {"format": "flow-run"}
 INVALID = "Invalid data. Check the values against the fields' types and lengths."
+
+UPS_1 = activation_id(AudienceKey("ups", "aud-1"))
 
 
 def tally() -> Tally:
@@ -121,7 +123,7 @@ def test_a_run_shows_its_counters_and_reasons() -> None:
                 "reasons": [],
             },
             {
-                "activation_id": AUD_1,
+                "activation_id": UPS_1,
                 "id": "aud-1",
                 "namespace": "ups",
                 "received": 6,
@@ -194,8 +196,8 @@ def test_runs_can_be_chosen() -> None:
     for query, hours in (
         ({"failures_only": "true"}, [HOUR]),
         ({"with_excluded": "true"}, [HOUR, "2026-01-01T11:00Z"]),
-        ({"activation_id": AUD_1, "with_excluded": "true"}, []),
-        ({"activation_id": AUD_1, "failures_only": "true"}, [HOUR]),
+        ({"activation_id": UPS_1, "with_excluded": "true"}, []),
+        ({"activation_id": UPS_1, "failures_only": "true"}, [HOUR]),
         ({"activation_id": activation_id(AudienceKey("crm", "aud-1"))}, [HOUR]),
     ):
         assert [run["id"] for run in runs(connection_id, **query)["runs"]] == hours
@@ -206,7 +208,7 @@ def test_runs_can_be_chosen() -> None:
 def test_a_run_is_shown_for_one_audience() -> None:
     connection_id = created()
     run_of(connection_id)
-    answer = call("GET", f"/connections/{connection_id}/runs/{HOUR}", query={"activation_id": AUD_1})
+    answer = call("GET", f"/connections/{connection_id}/runs/{HOUR}", query={"activation_id": UPS_1})
     only = answer.json
     assert (only["received"], only["activated"]["persons"], only["unchanged"], only["failed"]) == (6, 4, 1, 1)
     assert [one["code"] for one in only["reasons"]] == ["ALREADY_DELIVERED", "MARKETO_1003"]
@@ -325,7 +327,7 @@ def test_flow_runs_keep_their_ids_and_share_none() -> None:
 def test_a_flow_run_of_one_audience_says_what_is_known_of_it() -> None:
     connection_id = created()
     run_of(connection_id)
-    (flow_run,) = runs(connection_id, activation_id=AUD_1, **FLOW_RUN)["items"]
+    (flow_run,) = runs(connection_id, activation_id=UPS_1, **FLOW_RUN)["items"]
     records = flow_run["metrics"]["recordSummary"]
     assert [records[name] for name in ("inputRecordCount", "outputRecordCount", "failedRecordCount")] == [6, 5, 1]
     assert {records[f"{name}RecordCount"] for name in ("created", "updated", "deleted", "warning")} == {None}

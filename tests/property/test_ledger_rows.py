@@ -15,9 +15,13 @@ AUDIENCE = st.sampled_from(AUDIENCES)
 TIME = st.datetimes(timezones=st.just(UTC), min_value=datetime(1900, 1, 1), max_value=datetime(2262, 1, 1))  # noqa: DTZ001
 SAID = st.builds(Said, TIME, TIME)
 ID = st.integers(1, 2**32 - 1)
+STATUS = st.sampled_from(MembershipStatus)
+PARTS = st.dictionaries(st.integers(0, 2**64 - 1), st.builds(Desired, STATUS, SAID), max_size=4)
 ROW = st.builds(
     LedgerRow,
-    desired=st.dictionaries(AUDIENCE, st.builds(Desired, st.sampled_from(MembershipStatus), SAID)),
+    desired=st.dictionaries(
+        AUDIENCE, st.builds(Desired, STATUS, SAID, PARTS.map(lambda parts: tuple(sorted(parts.items()))))
+    ),
     applied=st.dictionaries(
         AUDIENCE, st.builds(Applied, ID, st.lists(ID, max_size=4, unique=True).map(tuple), st.booleans())
     ),

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from destination.domain.audience import AudienceKey, activation_id
+from destination.domain.audience import ANY_NAMESPACE, AudienceKey, activation_id
 from destination_client.activations import activation_meant
 from destination_client.errors import CommandError
 
@@ -31,7 +31,8 @@ def meant(audience: str | None, namespace: str | None = None) -> str | None:
         (activation_id(AudienceKey("ups", "a / b")), None, ("ups", "a / b")),
         ("0123456789ab", None, ("crm", "0123456789ab")),
         ("gone", "crm", ("crm", "gone")),
-        ("gone", None, ("ups", "gone")),
+        ("gone", None, (ANY_NAMESPACE, "gone")),
+        ("a / b", "CRM", ("crm", "a / b")),
     ],
 )
 def test_an_audience_is_meant_by_either_id_though_it_is_deactivated(

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from destination.domain.audience import Activation, AudienceKey, WhenListMissing
+from destination.domain.audience import ANY_NAMESPACE, Activation, AudienceKey, WhenListMissing
 from destination.domain.connection import Generation, MappingRow, PersonAction, SyncType
 from destination.domain.migration.draft import Draft, Migration, migrate
 from destination.domain.migration.export import MAX_DEPTH, MAX_VALUES
@@ -73,8 +73,8 @@ def test_the_sample_becomes_a_connection_its_audiences_and_a_report() -> None:
         propagate_renames=False,
     )
     assert [(one.audience, one.list_id) for one in migration.activations] == [
-        (AudienceKey("ups", "5a8c1f6e-0f4d-4f7e-9a44-2b1c7d9e0001"), None),
-        (AudienceKey("ups", "5a8c1f6e-0f4d-4f7e-9a44-2b1c7d9e0002"), 4711),
+        (AudienceKey(ANY_NAMESPACE, "5a8c1f6e-0f4d-4f7e-9a44-2b1c7d9e0001"), None),
+        (AudienceKey(ANY_NAMESPACE, "5a8c1f6e-0f4d-4f7e-9a44-2b1c7d9e0002"), 4711),
         (AudienceKey("CustomerAudienceUpload", "spring-fair"), None),
     ]
     assert {

@@ -7,10 +7,11 @@ from typing import Annotated, Any, Self
 from pydantic import AfterValidator, Field, StrictInt, StringConstraints
 
 from destination.api.representation import VISIBLE, Labels, Representation, Text, Time
-from destination.domain.audience import DEFAULT_NAMESPACE, Activation, AudienceKey, WhenListMissing
+from destination.domain.audience import ANY_NAMESPACE, Activation, AudienceKey, WhenListMissing
 from destination.domain.audience_rules import MAX_AUDIENCE_ID_LENGTH, MAX_NAMESPACE_LENGTH, NAMESPACE
 
-Namespace = Annotated[str, StringConstraints(pattern=NAMESPACE.pattern, max_length=MAX_NAMESPACE_LENGTH)]
+Namespace = Annotated[str, StringConstraints(pattern=NAMESPACE.pattern, max_length=MAX_NAMESPACE_LENGTH, to_lower=True)]
+"""Namespaces are compared without case, and shown in lower case."""
 
 
 def _as_written(value: str) -> str:
@@ -42,7 +43,7 @@ class Audience(Representation):
     """An audience of the source. `start` and `end` say from when to when its people are delivered."""
 
     id: AudienceId
-    namespace: Namespace = DEFAULT_NAMESPACE
+    namespace: Namespace | None = Field(None, description="Null: the audience of this id in any namespace.")
     name: Text
     data_type: Text = Field("people", description="Only audiences of people can be activated.")
     origin: Text | None = None
@@ -67,7 +68,7 @@ class AudienceIn(Audience):
 
     def activation(self) -> Activation:
         return Activation(
-            audience=AudienceKey(self.namespace, self.id),
+            audience=AudienceKey(self.namespace or ANY_NAMESPACE, self.id),
             name=self.name,
             data_type=self.data_type,
             origin=self.origin,
@@ -122,4 +123,6 @@ class AudienceList(Representation):
 def _audience(activation: Activation) -> dict[str, Any]:
     properties = ("name", "data_type", "origin", "start", "end", "when_list_missing", "labels")
     namespace, audience_id = activation.audience
-    return {"id": audience_id, "namespace": namespace} | {name: getattr(activation, name) for name in properties}
+    return {"id": audience_id, "namespace": namespace or None} | {
+        name: getattr(activation, name) for name in properties
+    }

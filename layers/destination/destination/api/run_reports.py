@@ -50,7 +50,7 @@ def _audience(audience: AudienceKey, counters: Counters, message_of: Callable[[s
     return {
         "activation_id": activation_id(audience),
         "id": audience.id,
-        "namespace": audience.namespace,
+        "namespace": audience.namespace or None,
         **{name: counters.counts[name] for name in ("received", *(one.value for one in Class))},
         "reasons": _reasons(counters, message_of),
     }

@@ -38,7 +38,7 @@ class ReasonOut(Representation):
 class AudienceCounts(Representation):
     activation_id: str
     id: str
-    namespace: str
+    namespace: str | None
     received: int
     activated: int
     unchanged: int

@@ -59,7 +59,7 @@ class AudienceCheckOut(Representation):
 
     activation_id: str
     id: str
-    namespace: str
+    namespace: str | None
     name: str
     list: ListOut
     phase: Phase
@@ -79,7 +79,7 @@ class AudienceCheckOut(Representation):
         return cls(
             activation_id=activation_id(check.audience),
             id=check.audience.id,
-            namespace=check.audience.namespace,
+            namespace=check.audience.namespace or None,
             name=check.name,
             list=ListOut(id=check.list_id, name=check.list_name),
             phase=check.phase,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple, Self
 
+from destination.domain.audience import ANY_NAMESPACE, AudienceKey
 from destination.domain.connection import (
     DEDUPE_TARGET,
     ECID_TARGET,
@@ -21,7 +22,7 @@ from destination.domain.connection import (
     WhenMissing,
 )
 from destination.domain.consent import consent_test
-from destination.domain.event import MAX_IDENTITIES, Membership, ProfileEvent
+from destination.domain.event import MAX_IDENTITIES, Membership, ProfileEvent, together
 from destination.domain.matching import Lead, rule_of
 from destination.domain.outcome import (
     INVALID_ATTRIBUTE,
@@ -93,6 +94,7 @@ class Mapper:
 
     target: ActiveConnection
     now: datetime
+    knows_any_namespace: bool
     dedupe_path: Path | None
     dedupe_field: Field
     rows: tuple[_Row, ...]
@@ -136,6 +138,7 @@ class Mapper:
         return cls(
             target,
             now,
+            any(one.namespace == ANY_NAMESPACE for one in target.known),
             dedupe_path,
             schema.fields.get(by, Field(by, "string")),
             tuple(sorted(rows, key=lambda row: row.name)),
@@ -217,7 +220,7 @@ class Mapper:
         scheduled: list[Membership] = []
         unscheduled: list[Membership] = []
         dormant: list[Membership] = []
-        for one in event.memberships:
+        for one in event.memberships if not self.knows_any_namespace else self._in_any_namespace(event.memberships):
             activation = self.target.activations.get(one.audience)
             if activation is None:
                 if one.audience in self.target.dormant:
@@ -227,6 +230,15 @@ class Mapper:
             else:
                 unscheduled.append(one)
         return tuple(scheduled), tuple(unscheduled), tuple(dormant)
+
+    def _in_any_namespace(self, memberships: Sequence[Membership]) -> list[Membership]:
+        """The memberships, and of each audience that is known in any namespace what is said of it in all."""
+        known: dict[AudienceKey, list[Membership]] = {}
+        for one in memberships:
+            audience = one.audience.in_any_namespace
+            if audience in self.target.activations or audience in self.target.dormant:
+                known.setdefault(audience, []).append(one)
+        return [*memberships, *(together(audience, said) for audience, said in known.items())]
 
     def _identities(self, values: Sequence[object], ecid: _Identity | None) -> list[_Identity]:
         found: dict[str | None, _Identity] = {}

@@ -16,7 +16,7 @@ from destination.domain.connection import Waiting
 from destination.domain.event import Membership
 from destination.domain.latency import Latency
 from destination.domain.outcome import ALREADY_DELIVERED, OTHER, OUTSIDE_SCHEDULE, SUPERSEDED, Class, Reason
-from destination.domain.person import Desired, Person, Said, Unit
+from destination.domain.person import Desired, Person, Said, Unit, is_overtaken
 from destination.domain.schema import AttributeWarning
 from destination.domain.settle import Progress, Settled
 
@@ -337,5 +337,4 @@ def _audiences(unit: Unit) -> Iterator[AudienceKey]:
 
 def _overtaken(unit: Unit, membership: Membership, known: Desired | None) -> Reason:
     """Why a membership was not new: the same was said before, or something newer was."""
-    said = Said(membership.at, unit.received_at)
-    return ALREADY_DELIVERED if known is None or known.said <= said else SUPERSEDED
+    return SUPERSEDED if is_overtaken(membership, unit.received_at, known) else ALREADY_DELIVERED

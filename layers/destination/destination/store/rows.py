@@ -8,8 +8,9 @@
                   consent: said at 8 | received at 8
 
 Times are microseconds since 1970. Somebody who is put on the list with several leads has an entry for each: all but the
-last say that one more follows. The code is that of an audience's name, which it does not tell, so whoever reads a row
-says which audiences there are; entries of others, which were deactivated long ago, are left out.
+last say that one more follows. An audience in any namespace has one more for each namespace that something was said in,
+with the code of the namespace in place of list and lead. The code of an audience does not tell its name, so whoever
+reads a row says which audiences there are; entries of others, which were deactivated long ago, are left out.
 """
 
 import struct
@@ -28,10 +29,14 @@ _REST: Final = struct.Struct(">BIq32sqqqIqq")
 _BESIDE: Final = 600
 """Bytes that a row takes at most beside its memberships: names, keys and the rest."""
 
-_EXITED, _HAS_DESIRED, _HAS_APPLIED, _IS_SURE, _HAS_LEAD, _MORE_FOLLOW = (1 << place for place in range(6))
+_EXITED, _HAS_DESIRED, _HAS_APPLIED, _IS_SURE, _HAS_LEAD, _MORE_FOLLOW, _IS_PART = (1 << place for place in range(7))
 _HAS_ATTRIBUTES, _HAS_DIGEST, _HAS_SENT_LEAD, _HAS_CONSENT, _IS_GIVEN, _HAS_FOUND, _WAS_LOOKED_UP = (
     1 << place for place in range(7)
 )
+
+_HALF: Final = 32
+_LOWER: Final = 2**_HALF - 1
+"""Of the 64 bits of a namespace's code."""
 
 _MICROSECOND: Final = timedelta(microseconds=1)
 
@@ -49,6 +54,7 @@ def decoded(item: Mapping[str, Any], audiences: Mapping[bytes, AudienceKey]) -> 
     desired: dict[AudienceKey, Desired] = {}
     applied: dict[AudienceKey, Applied] = {}
     leads: tuple[int, ...] = ()
+    parts: dict[AudienceKey, list[tuple[int, Desired]]] = {}
     entries = item["memberships"]["B"] if "memberships" in item else b""
     for code, at, received_at, flags, list_id, lead_id in _ENTRY.iter_unpack(entries):
         if flags & _HAS_LEAD:
@@ -58,10 +64,16 @@ def decoded(item: Mapping[str, Any], audiences: Mapping[bytes, AudienceKey]) -> 
         audience = audiences.get(code)
         if audience is not None and flags & _HAS_DESIRED:
             status = MembershipStatus.EXITED if flags & _EXITED else MembershipStatus.REALIZED
-            desired[audience] = Desired(status, Said(_time(at), _time(received_at)))
+            wanted = Desired(status, Said(_time(at), _time(received_at)))
+            if flags & _IS_PART:
+                parts.setdefault(audience, []).append((list_id << _HALF | lead_id, wanted))
+            else:
+                desired[audience] = wanted
         if audience is not None and flags & _HAS_APPLIED:
             applied[audience] = Applied(list_id, leads, bool(flags & _IS_SURE))
         leads = ()
+    for audience, found in parts.items():
+        desired[audience] = desired[audience]._replace(parts=tuple(sorted(found)))
     return _with_rest(desired, applied, item["rest"]["B"])
 
 
@@ -72,7 +84,7 @@ def by_code(audiences: Collection[AudienceKey]) -> dict[bytes, AudienceKey]:
 
 def bytes_of(row: LedgerRow) -> int:
     """How much the row's item takes at most."""
-    entries = len(row.desired)
+    entries = len(row.desired) + sum([len(one.parts) for one in row.desired.values()])
     for audience, told in row.applied.items():
         if len(told.leads) > 1:
             entries += len(told.leads) - 1
@@ -89,11 +101,18 @@ def _entries(row: LedgerRow) -> list[bytes]:
         flags = _HAS_DESIRED if wanted.status is MembershipStatus.REALIZED else _HAS_DESIRED | _EXITED
         told = row.applied.get(audience)
         _add_entries(entries, code_of(audience), _microseconds(at), _microseconds(received_at), flags, told)
+        if wanted.parts:
+            entries += [_part(code_of(audience), namespace, part) for namespace, part in wanted.parts]
     if not row.applied.keys() <= row.desired.keys():
         for audience, told in row.applied.items():
             if audience not in row.desired:
                 _add_entries(entries, code_of(audience), 0, 0, 0, told)
     return entries
+
+
+def _part(code: bytes, namespace: int, part: Desired) -> bytes:
+    flags = _HAS_DESIRED | _IS_PART | (0 if part.is_realized else _EXITED)
+    return _ENTRY.pack(code, *_said(part.said), flags, namespace >> _HALF, namespace & _LOWER)
 
 
 def _add_entries(

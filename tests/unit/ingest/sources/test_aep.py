@@ -77,7 +77,7 @@ def test_a_profile_becomes_an_event() -> None:
             ),
             Membership(AudienceKey("ups", "audience-2"), EXITED, datetime(2026, 11, 20, 2, 41, 50, tzinfo=UTC)),
             Membership(
-                AudienceKey("CustomerAudienceUpload", "audience-1"), REALIZED, datetime(2026, 11, 19, tzinfo=UTC)
+                AudienceKey("customeraudienceupload", "audience-1"), REALIZED, datetime(2026, 11, 19, tzinfo=UTC)
             ),
         ),
         received_at=NOW,

@@ -80,9 +80,13 @@ def _memberships(
             if audiences is not None:
                 losses.add(f"{_MEMBERSHIPS}.{shown(namespace)}", "must be an object of audiences by their ids")
             continue
+        if audiences and not namespace:
+            losses.add(_MEMBERSHIPS, "must not have audiences without a namespace")
+            continue
+        name = namespace.lower()
         for audience_id, entry in audiences.items():
             try:
-                memberships.append(_membership(AudienceKey(namespace, audience_id), entry, index, times))
+                memberships.append(_membership(AudienceKey(name, audience_id), entry, index, times))
             except RecordError as error:
                 losses.add(
                     f"{_MEMBERSHIPS}.{shown(namespace)}.{shown(audience_id)}{error.problem.path}", error.problem.message

@@ -111,7 +111,7 @@ def _membership(entry: object, path: str, index: int, at: datetime, times: Recor
     own = entry.get("at")
     time = at if own is None else times.time(own, index, f"{path}.at")
     _warn_of_unknown(entry, _AUDIENCE, f"{path}.", losses)
-    return Membership(AudienceKey(namespace, audience_id), status, time, audience_name(entry.get("name")))
+    return Membership(AudienceKey(namespace.lower(), audience_id), status, time, audience_name(entry.get("name")))
 
 
 def _warn_of_unknown(given: Mapping[str, object], known: frozenset[str], prefix: str, losses: Losses) -> None:
