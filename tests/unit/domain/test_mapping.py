@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from destination.domain.audience import Activation
+from destination.domain.audience import ANY_NAMESPACE, Activation, AudienceKey
 from destination.domain.connection import (
+    ActiveConnection,
     Consent,
     Generation,
     MappingRow,
@@ -18,7 +19,7 @@ from destination.domain.connection import (
     WhenEmpty,
     WhenMissing,
 )
-from destination.domain.event import MAX_IDENTITIES, MembershipStatus
+from destination.domain.event import MAX_IDENTITIES, Membership, MembershipStatus
 from destination.domain.mapping import Mapper, keys_of
 from destination.domain.outcome import INVALID_ATTRIBUTE, INVALID_DEDUPE_VALUE, MISSING_DEDUPE_VALUE, NO_CONSENT
 from destination.domain.person import Origin, Unit
@@ -336,6 +337,38 @@ def test_an_audience_of_another_namespace_is_another_audience() -> None:
     (membership,) = one.memberships
     foreign = replace(one, memberships=(membership._replace(audience=membership.audience._replace(namespace="crm")),))
     assert only(mapper().units(foreign, ORIGIN)).memberships == ()
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "at"),
+    [
+        ("crm in 1", REALIZED, 1),
+        ("crm out 1", EXITED, 1),
+        ("crm in 1, ups out 2", REALIZED, 1),
+        ("crm in 1, ups in 2, csv out 3", REALIZED, 2),
+        ("crm out 1, ups out 2", EXITED, 2),
+        ("crm in 1, crm out 2", EXITED, 2),
+        ("crm in 2, crm out 1", REALIZED, 2),
+        ("crm in 1, crm out 1", EXITED, 1),
+    ],
+)
+@pytest.mark.parametrize("is_dormant", [False, True])
+def test_an_audience_in_any_namespace_is_named_once(
+    words: str, status: MembershipStatus, at: int, *, is_dormant: bool
+) -> None:
+    split = [one.split() for one in words.split(", ")]
+    said_of = {"in": REALIZED, "out": EXITED}
+    memberships = tuple(
+        Membership(AudienceKey(space, "a"), said_of[what], minute(int(when))) for space, what, when in split
+    )
+    anywhere = AudienceKey(ANY_NAMESPACE, "a")
+    known = {} if is_dormant else {anywhere: Activation(anywhere, "a")}
+    target = ActiveConnection(active().connection, known, frozenset({anywhere} if is_dormant else ()))
+    of = Mapper.of(target, SCHEMA, START)
+    unit = only(of.units(replace(event(ADA), memberships=memberships), ORIGIN))
+    (one,) = unit.dormant if is_dormant else unit.memberships
+    assert (one.audience, one.status, one.at) == (anywhere, status, minute(at))
+    assert len(one.parts) == len({space for space, _, _ in split})
 
 
 def test_memberships_in_audiences_that_were_deactivated_lately_are_told_apart() -> None:

@@ -332,3 +332,10 @@ def test_an_audiences_name_is_taken_where_it_can_be_one(given: object, name: str
     entry = {"status": "realized", "name": given}
     ((_, event),) = read({"segmentMembership": {"ups": {"a": entry}}}).events
     assert [one.name for one in event.memberships] == [name]
+
+
+def test_namespaces_of_audiences_have_no_case_and_an_audience_has_one() -> None:
+    entries = {"a": {"status": "realized"}}
+    parsed = read({"email": "a@b.example", "segmentMembership": {"CRM": entries, "": entries, "Ups": {}}})
+    assert [one.audience for one in only(parsed).memberships] == [("crm", "a")]
+    assert parsed.warnings == [(0, Problem("segmentMembership", "must not have audiences without a namespace"))]

@@ -164,6 +164,30 @@ class RecordTimes:
             raise RecordError(path, "must be an ISO 8601 date and time, such as 2026-11-21T10:00:00Z") from None
 
 
+def read_records(
+    body: bytes,
+    container: str,
+    times: RecordTimes,
+    event_of: Callable[[Mapping[str, object], int, RecordTimes, Parsed, Losses, bool], ProfileEvent],
+) -> Parsed:
+    """Read a body's records, held as `container` or not (see `records`).
+
+    `event_of` makes an event of a record with an index, or raises RecordError; it adds to the losses what it leaves
+    out. The last that it is given says whether texts may hold half a character.
+    """
+    parsed = Parsed()
+    halves = may_hold_halves(body)
+    for index, record in enumerate(records(body, container)):
+        losses = parsed.losses()
+        try:
+            event = event_of(as_object(record), index, times, parsed, losses, halves)
+        except RecordError as error:
+            parsed.rejected.append((index, error.problem))
+        else:
+            parsed.take(index, event, losses)
+    return parsed
+
+
 def records(body: bytes, container: str) -> list[object]:
     """Split a body into records: an object, an array, an object that holds them as `container`, or objects in a row.
 

@@ -11,13 +11,11 @@ from destination.ingest.sources.body import (
     Parsed,
     RecordError,
     RecordTimes,
-    as_object,
     attributes,
     audience_name,
     identifier,
     identities,
-    may_hold_halves,
-    records,
+    read_records,
     shown,
     status_of,
 )
@@ -33,17 +31,7 @@ def parse(body: bytes, times: RecordTimes) -> Parsed:
 
     Raises UnreadableBodyError when the body is not JSON, TooManyRecordsError when it has too many records.
     """
-    parsed = Parsed()
-    halves = may_hold_halves(body)
-    for index, record in enumerate(records(body, "events")):
-        losses = parsed.losses()
-        try:
-            event = _event(as_object(record), index, times, parsed, losses, halves)
-        except RecordError as error:
-            parsed.rejected.append((index, error.problem))
-        else:
-            parsed.take(index, event, losses)
-    return parsed
+    return read_records(body, "events", times, _event)
 
 
 def _event(
