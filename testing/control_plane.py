@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.client import responses
-from typing import Any
+from typing import Any, Final
 from urllib.parse import parse_qs, quote
 
 import boto3
@@ -20,6 +20,7 @@ from mypy_boto3_secretsmanager import SecretsManagerClient
 from mypy_boto3_sqs import SQSClient
 
 from destination.composition.connections import paces
+from destination.domain.audience import ANY_NAMESPACE, AudienceKey, activation_id
 from destination.domain.connection import Connection
 from destination.domain.credentials import ClientCredentials
 from destination.store.audiences import Audiences
@@ -252,6 +253,10 @@ def _check(method: str, path: str, answer: ApiAnswer) -> None:
             jsonschema.validate(answer.json, schema | {"components": _DOCUMENT["components"]})
 
 
+AUD_1: Final = activation_id(AudienceKey(ANY_NAMESPACE, "aud-1"))
+"""The activation id of the audience that tests activate."""
+
+
 def created(**changes: object) -> str:
     """The id of a new connection."""
     answer = call("POST", "/connections", {**CREATE, **changes})
@@ -264,5 +269,5 @@ def activated(connection_id: str, audience_id: str = "aud-1", **properties: obje
     return call("POST", f"/connections/{connection_id}/audiences", body)
 
 
-def audience_path(connection_id: str, audience_id: str) -> str:
-    return f"/connections/{connection_id}/audiences/{quote(audience_id, safe='')}"
+def audience_path(connection_id: str, audience_id: str, namespace: str = ANY_NAMESPACE) -> str:
+    return f"/connections/{connection_id}/audiences/{activation_id(AudienceKey(namespace, audience_id))}"

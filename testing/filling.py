@@ -10,7 +10,7 @@ from typing import Any
 from destination.control.verifications import ManageVerifications
 from destination.delivery.batch import BatchReport, DeliverBatch
 from destination.delivery.verify_lists import VerifyLists
-from destination.domain.audience import Activation, AudienceKey
+from destination.domain.audience import Activation, AudienceKey, activation_id
 from destination.domain.connection import Connection, MappingRow, PersonAction, SyncType
 from destination.domain.event import MembershipStatus, ProfileEvent
 from destination.domain.verification import Verification
@@ -78,7 +78,7 @@ class Whole:
         self.plane.connections.change(before, replace(before, **changes))
 
     def activation(self, key: AudienceKey = A) -> Activation:
-        return self.plane.audiences.get(self.id, key)
+        return self.plane.audiences.get(self.id, activation_id(key))
 
     def reschedule(self, key: AudienceKey = A, **changes: Any) -> Activation:
         before = self.activation(key)

@@ -3,9 +3,8 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote
 
-from destination.domain.audience import AudienceKey
+from destination.domain.audience import AudienceKey, activation_id
 from destination.domain.problem import ConfigurationError
 from destination_client.documents import filled
 from destination_client.errors import CommandError
@@ -131,4 +130,4 @@ def _patch(api: Api, connection: Mapping[str, Any], patch: Mapping[str, Any]) ->
 
 
 def _audience_path(connection_id: str, audience: AudienceKey) -> str:
-    return f"{at(connection_id, 'audiences', audience.id)}?namespace={quote(audience.namespace, safe='')}"
+    return at(connection_id, "audiences", activation_id(audience))

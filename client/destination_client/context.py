@@ -58,11 +58,14 @@ def wall_clock() -> datetime:
 ConnectionId = Annotated[str, typer.Argument(metavar="ID", help="The connection's id, as `destination list` shows it.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the answer as JSON, for scripts.")]
 
-Audience = Annotated[str | None, typer.Option("--audience", metavar="ID", help="Only this audience.")]
+Audience = Annotated[
+    str | None,
+    typer.Option("--audience", metavar="ID", help="Only this audience, by its own id or that of its activation."),
+]
 Namespace = Annotated[
     str | None,
     typer.Option(
-        "--namespace", metavar="NAME", help="The namespace of the audience's id; by default ups, the platform's own."
+        "--namespace", metavar="NAME", help="The namespace of the audience's id, where several audiences have the same."
     ),
 ]
 

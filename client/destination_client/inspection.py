@@ -45,12 +45,16 @@ def show(
         return
     render.properties(connection)
     render.text()
-    columns = ("audience", "namespace", "name", "list", "list name", "start", "end")
+    columns = ("activation", "audience", "namespace", "name", "list", "list name", "start", "end")
     lists = [one["list"] or {} for one in audiences]
     render.table(
         columns,
         [
-            (one["id"], one["namespace"], one["name"], kept.get("id"), kept.get("name"), one["start"], one["end"])
+            (
+                *(one[name] for name in ("activation_id", "id", "namespace", "name")),
+                *(kept.get(name) for name in ("id", "name")),
+                *(one[name] for name in ("start", "end")),
+            )
             for one, kept in zip(audiences, lists, strict=True)
         ],
     )

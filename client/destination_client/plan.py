@@ -6,7 +6,7 @@ from typing import Any
 
 from destination.api.audiences import AudienceIn
 from destination.api.connections import Configuration, ConnectionIn
-from destination.domain.audience import AudienceKey
+from destination.domain.audience import ANY_NAMESPACE, AudienceKey
 from destination.domain.audience_rules import activation_change_problems, activation_problems
 from destination.domain.connection import OPEN, Connection, Status
 from destination.domain.connection_rules import change_problems, connection_problems
@@ -222,7 +222,7 @@ def _audience_step(
 
 
 def _key(audience: Mapping[str, Any]) -> AudienceKey:
-    return AudienceKey(audience["namespace"], audience["id"])
+    return AudienceKey(audience["namespace"] or ANY_NAMESPACE, audience["id"])
 
 
 def _within(index: int, problem: Problem) -> Problem:

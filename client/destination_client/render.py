@@ -106,12 +106,12 @@ def step(taken: Step) -> None:
         case GiveCredentials():
             text("  ~ give the credentials", style="yellow")
         case Activate(audience, content):
-            text(f"  + activate audience {audience.id} ({audience.namespace}), {content.get('name')}", style="green")
+            text(f"  + activate audience {audience}, {content.get('name')}", style="green")
         case ChangeAudience(audience, differences=found):
-            text(f"  ~ audience {audience.id} ({audience.namespace})", style="yellow")
+            text(f"  ~ audience {audience}", style="yellow")
             _differences(found, "      ")
         case Deactivate(audience=audience):
-            text(f"  - deactivate audience {audience.id} ({audience.namespace})", style="red")
+            text(f"  - deactivate audience {audience}", style="red")
         case Enable():
             text("  ~ enable", style="yellow")
         case Disable():

@@ -9,6 +9,7 @@ import typer
 from destination.domain.run import hour_of, run_id
 from destination.domain.times import parse_time
 from destination_client import render
+from destination_client.activations import activation_meant
 from destination_client.context import Audience, ConnectionId, Json, Namespace, chosen, now
 from destination_client.http import at
 from destination_client.sparkline import per_letter, sparkline
@@ -37,10 +38,12 @@ def runs(
     as_json: Json = False,
 ) -> None:
     """Show who arrived and who did not, hour by hour."""
-    wanted = {"from": first, "to": last, "audience_id": audience, "namespace": namespace}
+    api = chosen(context).api
+    only = activation_meant(api, connection_id, audience, namespace)
+    wanted = {"from": first, "to": last, "activation_id": only}
     if failures_only:
         wanted["failures_only"] = "true"
-    found = list(chosen(context).api.pages(at(connection_id, "runs"), "runs", **wanted))
+    found = list(api.pages(at(connection_id, "runs"), "runs", **wanted))
     if as_json:
         render.as_json(found)
         return
@@ -74,8 +77,9 @@ def run(
     as_json: Json = False,
 ) -> None:
     """Show an hour: counts, how long it took, audiences, and why people did not arrive."""
-    path = at(connection_id, "runs", hour)
-    found = chosen(context).api.get(path, audience_id=audience, namespace=namespace)
+    api = chosen(context).api
+    only = activation_meant(api, connection_id, audience, namespace)
+    found = api.get(at(connection_id, "runs", hour), activation_id=only)
     if as_json:
         render.as_json(found)
         return

@@ -7,6 +7,7 @@ import typer
 
 from destination.domain.verification import Repair
 from destination_client import render
+from destination_client.activations import activation_meant
 from destination_client.context import FAILED, Audience, ConnectionId, Json, Namespace, chosen
 from destination_client.errors import CommandError
 from destination_client.http import Api, at
@@ -39,10 +40,9 @@ def verify(
     """
     if report_only and repair:
         raise CommandError("--report-only repairs nothing.", "Leave out --repair, or --report-only.")
-    if namespace is not None and audience is None:
-        raise CommandError("--namespace needs --audience", "Give both, or neither.")
     api = chosen(context).api
-    wanted = {"audience_id": audience, "namespace": namespace, "repair": [] if report_only else repair}
+    only = activation_meant(api, connection_id, audience, namespace)
+    wanted = {"activation_id": only, "repair": [] if report_only else repair}
     made = api.post(at(connection_id, "verifications"), {name: one for name, one in wanted.items() if one is not None})
     if wait:
         made = _finished(api, connection_id, made)

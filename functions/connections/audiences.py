@@ -2,7 +2,6 @@
 
 from enum import StrEnum
 from typing import Annotated, Any
-from urllib.parse import unquote
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.api_gateway import Router
@@ -11,8 +10,8 @@ from aws_lambda_powertools.event_handler.openapi.params import Body, Query
 from destination.api.audiences import AudienceIn, AudienceList, AudienceOut
 from destination.api.http import etag, expected_version
 from destination.composition.connections import manage_audiences
-from destination.domain.audience import DEFAULT_NAMESPACE, Activation, AudienceKey
-from functions.connections.parameters import JSON, AudienceId, ConnectionId, IfMatch, InNamespace, one_object
+from destination.domain.audience import Activation
+from functions.connections.parameters import JSON, ConnectionId, IfMatch, OfActivation, one_object
 
 router = Router()
 
@@ -45,50 +44,45 @@ def list_audiences(connection_id: ConnectionId) -> AudienceList:
 
 
 @router.get(
-    "/connections/<connection_id>/audiences/<audience_id>",
+    "/connections/<connection_id>/audiences/<activation_id>",
     summary="Show an activated audience",
     operation_id="getAudience",
 )
-def get_audience(
-    connection_id: ConnectionId, audience_id: AudienceId, namespace: InNamespace = DEFAULT_NAMESPACE
-) -> Response[AudienceOut]:
-    return _shown(manage_audiences().get(connection_id, AudienceKey(namespace, unquote(audience_id))))
+def get_audience(connection_id: ConnectionId, activation_id: OfActivation) -> Response[AudienceOut]:
+    return _shown(manage_audiences().get(connection_id, activation_id))
 
 
 @router.patch(
-    "/connections/<connection_id>/audiences/<audience_id>",
+    "/connections/<connection_id>/audiences/<activation_id>",
     summary="Change an activated audience (JSON merge patch)",
     operation_id="changeAudience",
     middlewares=[one_object],
 )
 def change_audience(
     connection_id: ConnectionId,
-    audience_id: AudienceId,
+    activation_id: OfActivation,
     body: Annotated[dict[str, Any], Body()],
-    namespace: InNamespace = DEFAULT_NAMESPACE,
     if_match: IfMatch = None,
 ) -> Response[AudienceOut]:
-    audience = AudienceKey(namespace, unquote(audience_id))
-    before = manage_audiences().get(connection_id, audience, expected_version(if_match))
+    before = manage_audiences().get(connection_id, activation_id, expected_version(if_match))
     after = AudienceIn.of(before).patched(body).over(before)
     return _shown(manage_audiences().change(connection_id, before, after))
 
 
 @router.delete(
-    "/connections/<connection_id>/audiences/<audience_id>",
+    "/connections/<connection_id>/audiences/<activation_id>",
     summary="Deactivate an audience",
     operation_id="deactivateAudience",
     status_code=204,
 )
 def deactivate_audience(
     connection_id: ConnectionId,
-    audience_id: AudienceId,
-    namespace: InNamespace = DEFAULT_NAMESPACE,
+    activation_id: OfActivation,
     kept: Annotated[ListKept, Query(alias="list", description=EMPTY)] = ListKept.KEEP,
     if_match: IfMatch = None,
 ) -> Response[None]:
-    audience = AudienceKey(namespace, unquote(audience_id))
-    manage_audiences().deactivate(connection_id, audience, expected_version(if_match), empty=kept is ListKept.EMPTY)
+    version, empty = expected_version(if_match), kept is ListKept.EMPTY
+    manage_audiences().deactivate(connection_id, activation_id, version, empty=empty)
     return Response(204)
 
 

@@ -6,10 +6,8 @@ from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 from aws_lambda_powertools.event_handler.middlewares import NextMiddleware
 from aws_lambda_powertools.event_handler.openapi.params import Header, Path, Query
 
-from destination.api.audiences import Namespace
 from destination.api.representation import Representation
 from destination.control.errors import TooLargeError
-from destination.domain.connection_rules import MAX_STRING_LENGTH
 from destination.domain.problem import ConfigurationError, Problem
 
 JSON = "application/json"
@@ -17,10 +15,7 @@ JSON = "application/json"
 MAX_ID_LENGTH: Final = 64
 
 ConnectionId = Annotated[str, Path(max_length=MAX_ID_LENGTH, description="The connection's id.")]
-AudienceId = Annotated[str, Path(max_length=3 * MAX_STRING_LENGTH, description="The audience's id at its source.")]
-"""With its escapes, which are three characters for one."""
-
-InNamespace = Annotated[Namespace, Query(description="The namespace of the audience's id.")]
+OfActivation = Annotated[str, Path(max_length=MAX_ID_LENGTH, description="The `activation_id` of the audience.")]
 Cursor = Annotated[str | None, Query(max_length=500, description="The `cursor` of the previous page.")]
 Limit = Annotated[int, Query(ge=1, le=100)]
 IfMatch = Annotated[

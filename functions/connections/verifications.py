@@ -23,7 +23,7 @@ router = Router()
     middlewares=[one_object],
 )
 def request_verification(connection_id: ConnectionId, body: VerificationIn) -> Response[VerificationOut]:
-    made = manage_verifications().request(connection_id, body.audiences, frozenset(body.repair))
+    made = manage_verifications().request(connection_id, body.activation_ids, frozenset(body.repair))
     return Response(202, JSON, VerificationOut.with_checks(*manage_verifications().get(connection_id, made.id)))
 
 

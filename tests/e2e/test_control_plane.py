@@ -3,11 +3,11 @@
 import hashlib
 import json
 from typing import Any
-from urllib.parse import quote
 
 import pytest
 import requests
 
+from destination.domain.audience import ANY_NAMESPACE, AudienceKey, activation_id
 from tests.e2e.system import CLIENT_ID, Destination, Instance, System, configuration, profile
 
 NAME = "Webinar, spring"
@@ -177,7 +177,7 @@ def test_activating_adopts_a_list_of_the_same_name(system: System, instance: Ins
     before = instance.lists()
     assert audience(draft, id="aud-2", name="Already there").json()["list"] == {"id": 77, "name": "Already there"}
     assert instance.lists() == before
-    item = stored(system, draft.id)["activation#ups#aud-2"]
+    item = stored(system, draft.id)[f"activation#{activation_id(AudienceKey(ANY_NAMESPACE, 'aud-2'))}"]
     assert (item["list_id"], item["list_name"]) == ({"N": "77"}, {"S": "Already there"})
 
 
@@ -189,7 +189,7 @@ def test_an_audience_is_changed_and_deactivated_and_its_list_stays(
     system: System, instance: Instance, draft: Destination
 ) -> None:
     audience(draft, id="aud 3", name="To be dropped")
-    path = f"/connections/{draft.id}/audiences/{quote('aud 3')}"
+    path = f"/connections/{draft.id}/audiences/{activation_id(AudienceKey(ANY_NAMESPACE, 'aud 3'))}"
     assert system.call("PATCH", path, {"end": "2027-01-01T00:00:00Z"})["end"] == "2027-01-01T00:00:00Z"
     assert system.request("DELETE", path).status_code == 204
     problem(system.request("GET", path), 404)

@@ -1,5 +1,6 @@
 """Audiences through the control plane's handler: what the answers say, what is stored, and what Marketo is told."""
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -8,13 +9,14 @@ import pytest
 
 from destination.composition import connections as composition
 from destination.composition import stores
-from destination.domain.audience import AudienceKey
+from destination.domain.audience import ANY_NAMESPACE, AudienceKey
 from destination.domain.pause import Pause
 from destination.domain.person import Applied, LedgerRow
 from destination.domain.times import EPOCH
 from destination.store.ledger import entries_of
 from marketo_simulator import Fault, Simulator
 from testing.control_plane import (
+    AUD_1,
     ApiAnswer,
     activated,
     audience_path,
@@ -37,7 +39,7 @@ def test_activating_makes_the_audience_a_list(marketo: Simulator) -> None:
     assert lists(marketo)[made["id"]] == made["name"] == "Webinar; spring"
     assert answer.json == {
         "id": "aud-1",
-        "namespace": "ups",
+        "namespace": None,
         "name": "Webinar, spring",
         "data_type": "people",
         "origin": "Segmentation Service",
@@ -45,11 +47,12 @@ def test_activating_makes_the_audience_a_list(marketo: Simulator) -> None:
         "end": None,
         "when_list_missing": "block",
         "labels": [],
+        "activation_id": AUD_1,
         "version": 1,
         "list": made,
         "fill_due_at": None,
     }
-    activation = audiences().get(connection_id, AudienceKey("ups", "aud-1"))
+    activation = audiences().get(connection_id, AUD_1)
     assert (activation.list_id, activation.list_name) == (made["id"], made["name"])
 
 
@@ -79,7 +82,7 @@ def test_a_list_that_is_named_is_adopted(marketo: Simulator) -> None:
     assert activated(connection_id, list={"id": 4711}).status == 200
     other = activated(connection_id, list={"id": 4712})
     assert (other.status, other.json["type"]) == (409, "urn:marketo-destination:problem:already-bound")
-    assert audiences().get(connection_id, AudienceKey("ups", "aud-1")).list_id == 4711
+    assert audiences().get(connection_id, AUD_1).list_id == 4711
 
 
 def test_a_list_that_is_not_there_cannot_be_named() -> None:
@@ -128,20 +131,38 @@ def test_an_audience_that_breaks_a_rule_is_not_activated(
     assert lists(marketo) == {}
 
 
-@pytest.mark.parametrize("audience_id", ["", ".", "..", "a/b", "a#b", "a?b", "100%", "a%2Fb", 'a"b', "5f8a…", "-a"])
-def test_an_id_that_cannot_stand_in_a_path_is_refused(audience_id: str) -> None:
+@pytest.mark.parametrize("audience_id", ["", " ", " a", "a ", "a\n", "a\tb", "a\u202eb", "\u200b", "x" * 257, "a\x00"])
+def test_an_id_that_is_empty_too_long_or_has_what_nobody_sees_is_refused(audience_id: str) -> None:
     answer = activated(created(), audience_id)
     assert (answer.status, set(answer.errors)) == (422, {"id"})
 
 
 @pytest.mark.parametrize(
-    "audience_id", ["aud-1", "_a", "a b", "a;b,c:d", "a=c&d", "3f2504e0-4f89-11d3-9a0c-0305e82c3301"]
+    "audience_id",
+    [
+        "aud-1",
+        "3f2504e0-4f89-11d3-9a0c-0305e82c3301",
+        "Webinar / spring, 100 %",
+        "..",
+        "a%2Fb",
+        'a#b?c="d"',
+        "-a",
+        "聴衆 2026",
+        "👩\u200d👧 families",
+        "می\u200cشود",
+        "👍" * 256,
+    ],
 )
-def test_an_audience_is_found_by_its_id(audience_id: str) -> None:
+def test_any_text_is_an_id_and_its_activation_has_a_short_one_for_paths(audience_id: str) -> None:
     connection_id = created()
-    activated(connection_id, audience_id)
+    made = activated(connection_id, audience_id)
+    assert (made.status, made.json["id"]) == (201, audience_id)
+    assert re.fullmatch("[0-9a-f]{12}", made.json["activation_id"])
     path = audience_path(connection_id, audience_id)
-    assert call("GET", path).json["id"] == audience_id
+    assert path.endswith(f"/audiences/{made.json['activation_id']}")
+    assert call("GET", path).json == made.json
+    assert call("PATCH", path, {"name": "Another"}).json["id"] == audience_id
+    assert activated(connection_id, audience_id).json["activation_id"] == made.json["activation_id"]
     assert call("DELETE", path).status == 204
     assert call("GET", path).status == 404
 
@@ -151,12 +172,12 @@ def test_audiences_of_two_namespaces_are_two() -> None:
     activated(connection_id)
     activated(connection_id, namespace="csv", name="Imported")
     listed = call("GET", f"/connections/{connection_id}/audiences").json["audiences"]
-    assert [(one["namespace"], one["name"]) for one in listed] == [("csv", "Imported"), ("ups", "Webinar, spring")]
-    path = audience_path(connection_id, "aud-1")
-    assert call("GET", path, query={"namespace": "csv"}).json["name"] == "Imported"
-    assert call("DELETE", path, query={"namespace": "csv"}).status == 204
-    assert call("GET", path).json["name"] == "Webinar, spring"
-    assert call("GET", path, query={"namespace": "a b"}).status == 422
+    assert [(one["namespace"], one["name"]) for one in listed] == [(None, "Webinar, spring"), ("csv", "Imported")]
+    of_csv = audience_path(connection_id, "aud-1", "csv")
+    assert call("GET", of_csv).json["name"] == "Imported"
+    assert call("DELETE", of_csv).status == 204
+    assert call("GET", of_csv).status == 404
+    assert call("GET", audience_path(connection_id, "aud-1")).json["name"] == "Webinar, spring"
 
 
 def test_an_activation_is_changed_in_place(marketo: Simulator) -> None:
@@ -269,8 +290,8 @@ def test_without_time_left_for_an_answer_nothing_is_asked(marketo: Simulator, mo
     ("method", "below", "body"),
     [
         ("POST", "", {"id": "aud-1", "name": "Mine"}),
-        ("PATCH", "/aud-1", {"name": "Mine"}),
-        ("DELETE", "/aud-1", None),
+        ("PATCH", f"/{AUD_1}", {"name": "Mine"}),
+        ("DELETE", f"/{AUD_1}", None),
     ],
 )
 def test_a_stale_change_of_an_activation_is_refused(method: str, below: str, body: object, if_match: str) -> None:
@@ -279,7 +300,7 @@ def test_a_stale_change_of_an_activation_is_refused(method: str, below: str, bod
     path = f"/connections/{connection_id}/audiences"
     answer = call(method, path + below, body, headers={"If-Match": if_match})
     assert (answer.status, answer.json["type"]) == (412, "urn:marketo-destination:problem:stale")
-    assert call("GET", f"{path}/aud-1").json == first.json
+    assert call("GET", f"{path}/{AUD_1}").json == first.json
 
 
 def test_changes_of_an_activation_raise_its_version() -> None:
@@ -364,7 +385,7 @@ def filled(marketo: Simulator, people: int = 3) -> str:
     connection_id = created()
     activated(connection_id, list={"id": 4711})
     activated(connection_id, id="other", name="Other")
-    in_both = {AudienceKey("ups", name): in_audience() for name in ("aud-1", "other")}
+    in_both = {AudienceKey(ANY_NAMESPACE, name): in_audience() for name in ("aud-1", "other")}
     rows = {
         f"person#{number:063x}0": LedgerRow(in_both, {one: Applied(4711, (number,)) for one in in_both}, lead_id=number)
         for number in range(1, people + 1)
@@ -387,7 +408,7 @@ def members(marketo: Simulator) -> set[int]:
 
 def in_ledger(connection_id: str, audience_id: str) -> int:
     """How many people the ledger says were put on the audience's list and not taken off."""
-    audience = AudienceKey("ups", audience_id)
+    audience = AudienceKey(ANY_NAMESPACE, audience_id)
     page = composition.ledger().pages(connection_id, {audience: EPOCH})
     found = sum(bool(row.applied[audience].leads) for _, row in page.rows)
     while page.cursor is not None:
@@ -432,7 +453,7 @@ def test_a_list_is_not_emptied_while_its_instance_is_delivered_to_or_paused(
     paused = emptied(connection_id)
     assert (paused.status, "the quota is used up" in paused.json["detail"]) == (503, True)
     assert members(marketo) == {1, 2, 3, 9001, 9002}
-    assert audiences().get(connection_id, AudienceKey("ups", "aud-1")).list_id == 4711
+    assert audiences().get(connection_id, AUD_1).list_id == 4711
 
 
 def test_a_list_that_is_gone_is_empty(marketo: Simulator) -> None:

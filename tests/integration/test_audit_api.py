@@ -9,6 +9,7 @@ import pytest
 from destination.domain.audit import AuditAction, AuditRecord
 from destination.store.audit import Audit
 from testing.control_plane import (
+    AUD_1,
     CREATE,
     OPERATOR,
     activated,
@@ -91,7 +92,7 @@ def test_a_record_tells_who_when_and_what() -> None:
     activation, creation = records(connection_id=connection_id)
     assert creation["actor"] == OPERATOR
     assert (creation["connection_id"], creation["audience"]) == (connection_id, None)
-    assert activation["audience"] == {"id": "aud-1", "namespace": "ups"}
+    assert activation["audience"] == {"id": "aud-1", "namespace": None}
     assert before <= datetime.fromisoformat(creation["at"]) <= datetime.fromisoformat(activation["at"])
 
 
@@ -112,8 +113,8 @@ def test_what_changes_nothing_and_what_is_refused_leaves_no_record() -> None:
         ("POST", "/disable", None, {}),
         ("POST", "/ingest-token", None, {"If-Match": '"9"'}),
         ("POST", "/audiences", {"id": "aud-1", "name": "Webinar, spring"}, {}),
-        ("PATCH", "/audiences/aud-1", {"name": "Webinar, spring"}, {}),
-        ("DELETE", "/audiences/aud-1", None, {"If-Match": '"9"'}),
+        ("PATCH", f"/audiences/{AUD_1}", {"name": "Webinar, spring"}, {}),
+        ("DELETE", f"/audiences/{AUD_1}", None, {"If-Match": '"9"'}),
         ("DELETE", "", None, {"If-Match": '"9"'}),
     ):
         call(method, path + below, body, headers=headers)

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from destination.composition.connections import paces
+from destination.domain.path import EXAMPLES
 from marketo_simulator import Simulator
 from testing.control_plane import CREATE, call, control_plane, created, fresh, items, stored
 
@@ -75,6 +76,15 @@ def complete() -> str:
     return created(scope="all_profiles")
 
 
+A_PATH = f"write a path such as {EXAMPLES}"
+
+
+def unseen(sign: str, place: int) -> str:
+    """What is said of a character that nobody sees."""
+    rest = "leave out control characters, line breaks and marks of the direction of text"
+    return f"must not have characters that nobody sees: {sign} at character {place}; {rest}"
+
+
 LABELS = [f"{'x' * 60}{number:03}" for number in range(30)]
 MANY_BYTES = [
     DEDUPE,
@@ -102,6 +112,17 @@ CONNECTIONS: list[Case] = [
     ({"name": " "}, "name", "must not be empty"),
     ({"name": "x" * 256}, "name", "must have at most 255 characters"),
     ({"description": "x" * 1001}, "description", "must have at most 1000 characters"),
+    ({"name": "Web\u202einar"}, "name", unseen("U+202E", 4)),
+    ({"name": "Webinar\u200b"}, "name", unseen("U+200B", 8)),
+    ({"name": "Web\tinar"}, "name", unseen("U+0009", 4)),
+    ({"description": "two lines\nand\u2028more"}, "description", unseen("U+2028", 14)),
+    ({"workspace": "Default\u00ad"}, "workspace", unseen("U+00AD", 8)),
+    ({"munchkin_id": "123-ABC-456\n"}, "munchkin_id", unseen("U+000A", 12)),
+    ({"dedupe_field": "email\r\n"}, "dedupe_field", unseen("U+000D", 6)),
+    (mapping(DEDUPE, {**FIRST, "source": "first\ufeffName"}, LAST), "mapping[1].source", unseen("U+FEFF", 6)),
+    (mapping({**DEDUPE, "labels": ["C2\n"]}, FIRST, LAST), "mapping[0].labels[0]", "must match ^[A-Za-z0-9_-]{1,64}$"),
+    ({"marketing_actions": ["crm\n"]}, "marketing_actions[0]", "must match ^[A-Za-z][A-Za-z0-9_-]{0,63}$"),
+    ({"consent": {"source": "c.v", "allowed": ["y\n"]}}, "consent.allowed[0]", unseen("U+000A", 2)),
     ({"workspace": ""}, "workspace", "must not be empty"),
     ({"workspace": ["Default"]}, "workspace", "must be a string"),
     ({"partition": 5}, "partition", "must be a string"),
@@ -214,13 +235,29 @@ CONNECTIONS: list[Case] = [
     (
         mapping(DEDUPE, FIRST, LAST, {"source": "a..b", "target": "company"}),
         "mapping[3].source",
-        "must be a dotted path such as person.name.firstName or identityMap.email",
+        f"a name is missing at character 3; {A_PATH}",
     ),
     (
-        mapping(DEDUPE, FIRST, LAST, {"source": ".a", "target": "company"}),
+        mapping(DEDUPE, FIRST, LAST, {"source": "emails[primary].address", "target": "company"}),
         "mapping[3].source",
-        "must be a dotted path such as person.name.firstName or identityMap.email",
+        "what the bracket begins is none of [0], [*], [?primary==true] or [?type=='work'] at character 7; " + A_PATH,
     ),
+    (
+        mapping(DEDUPE, FIRST, LAST, {"source": "identityMap.crm[0]", "target": "company"}),
+        "mapping[3].source",
+        (
+            "must name the namespace of an identity alone, as in identityMap.email; of several, each is a person as "
+            "DedupeField, and the first counts elsewhere"
+        ),
+    ),
+    (
+        mapping({**DEDUPE, "join": ";"}, FIRST, LAST),
+        "mapping[0].join",
+        "leave it out: each of several values of an identity is a person",
+    ),
+    (mapping(DEDUPE, {**FIRST, "join": ""}, LAST), "mapping[1].join", "must not be empty"),
+    (mapping(DEDUPE, {**FIRST, "join": "x" * 11}, LAST), "mapping[1].join", "must have at most 10 characters"),
+    (mapping(DEDUPE, {**FIRST, "join": "\n"}, LAST), "mapping[1].join", unseen("U+000A", 1)),
     (mapping(*[DEDUPE] * 151), "mapping", "must have a length of at most 150"),
     (
         mapping(*MANY_BYTES),
@@ -328,7 +365,10 @@ CONNECTIONS: list[Case] = [
     (
         mapping(DEDUPE, FIRST, LAST, {"source": "x", "target": "company", "source_type": "array"}),
         "mapping[3].source_type",
-        "no lead field takes an XDM array; map an attribute with a single value",
+        (
+            "no lead field takes an XDM array; choose one of its values by an index or a condition in the path, with "
+            "its own source_type; or say what joins them (join)"
+        ),
     ),
     (
         mapping(DEDUPE, FIRST, LAST, {"source": "x", "target": "company", "source_type": "object"}),
@@ -365,7 +405,12 @@ CONNECTIONS: list[Case] = [
     (
         {"consent": {"source": "c..v", "allowed": ["y"]}},
         "consent.source",
-        "must be a dotted path such as consents.marketing.email.val",
+        f"a name is missing at character 3; {A_PATH}",
+    ),
+    (
+        {"consent": {"source": "identityMap.email", "allowed": ["y"]}},
+        "consent.source",
+        "must lead to an attribute, such as consents.marketing.email.val: an identity gives no consent",
     ),
     ({"consent": {"source": "c.v", "allowed": [True]}}, "consent.allowed[0]", "must be a string"),
     (
@@ -451,6 +496,28 @@ CONNECTIONS: list[Case] = [
 ]
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"name": "وبینار می\u200cشود"},
+        {"name": "Family 👩\u200d👩\u200d👧"},
+        {"name": "  Webinar  "},
+        {"description": "two lines\r\n\tand a tab"},
+        mapping(DEDUPE, FIRST, LAST, {"source": "tags[*].name", "target": "company", "join": "; "}),
+        mapping(DEDUPE, FIRST, LAST, {"source": "x", "target": "company", "join": ";", "source_type": "array"}),
+        {"consent": {"source": "c[?kind=='email'].v", "allowed": ["y"]}},
+    ],
+)
+def test_what_is_written_in_any_language_and_with_any_path_is_taken(change: Mapping[str, Any]) -> None:
+    answer = call("POST", "/connections", changed(CREATE, change))
+    assert answer.status == 201
+    for name, value in change.items():
+        shown = answer.json[name]
+        assert shown == (value.strip() if isinstance(value, str) else shown)
+    if "mapping" in change:
+        assert answer.json["mapping"][3]["join"] == change["mapping"][3]["join"]
+
+
 @pytest.mark.parametrize(("change", "path", "message"), CONNECTIONS)
 def test_a_connection_that_breaks_a_rule_is_not_created(change: Mapping[str, Any], path: str, message: str) -> None:
     before = items()
@@ -462,12 +529,16 @@ def test_a_connection_that_breaks_a_rule_is_not_created(change: Mapping[str, Any
 
 AUDIENCES: list[Case] = [
     ({"id": DROP}, "id", "must be given"),
-    ({"id": "a/b"}, "id", "must match ^[A-Za-z0-9_][A-Za-z0-9 _.~:@,;=+&$()'!*-]*$"),
-    ({"id": "x" * 256}, "id", "must have at most 255 characters"),
+    ({"id": ""}, "id", "must not be empty"),
+    ({"id": "a "}, "id", "must not begin or end with space, which no id of a source does; leave it out"),
+    ({"id": "a\u202eb"}, "id", unseen("U+202E", 2)),
+    ({"id": "x" * 257}, "id", "must have at most 256 characters"),
     ({"id": 7}, "id", "must be a string"),
     ({"namespace": "a#b"}, "namespace", "must match ^[A-Za-z0-9_.:-]+$"),
     ({"name": DROP}, "name", "must be given"),
     ({"name": ""}, "name", "must not be empty"),
+    ({"name": "Webinar\u2066"}, "name", unseen("U+2066", 8)),
+    ({"origin": "CSV\n"}, "origin", unseen("U+000A", 4)),
     ({"members": []}, "members", "is not a known property; leave it out"),
     (
         {"data_type": "account"},
@@ -620,6 +691,14 @@ INSTANCE: list[Case] = [
         mapping(DEDUPE, FIRST, LAST, {"source": "x", "target": "leadPerson"}),
         "mapping[3].target",
         "Marketo has no lead field leadPerson; see the call marketo/fields",
+    ),
+    (
+        mapping(DEDUPE, FIRST, LAST, {"source": "x", "target": "leadScore", "join": ";", "source_type": "array"}),
+        "mapping[3].join",
+        (
+            "joined values are text, which leadScore of Marketo's type integer does not take; map them to a field of "
+            "type phone, string, text, textarea or url, or choose one of the values in the path"
+        ),
     ),
     (
         mapping(DEDUPE, FIRST, LAST, {"source": "x", "target": "leadScore", "source_type": "string"}),

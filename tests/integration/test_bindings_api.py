@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from destination.domain.audience import AudienceKey
 from marketo_simulator import Fault, Simulator
 from testing.control_plane import (
+    AUD_1,
     CREATE,
     ApiAnswer,
     activated,
@@ -289,4 +289,4 @@ def test_an_audience_comes_back_as_it_is_described_then(marketo: Simulator) -> N
     assert again.headers["ETag"] not in {first.headers["ETag"], '"2"'}
     other = created()
     assert activated(other, list={"id": 4711}).status == 201
-    assert audiences().get(other, AudienceKey("ups", "aud-1")).list_id == 4711
+    assert audiences().get(other, AUD_1).list_id == 4711

@@ -343,6 +343,31 @@ def test_a_source_may_be_in_any_event_of_a_sample() -> None:
     assert checked(created(), halves)["ok"] is True
 
 
+def test_a_sample_tells_of_several_values_and_of_paths_into_arrays() -> None:
+    emails = [{"address": "ada@example.org"}, {"address": "home@example.org"}]
+    rows = [DEDUPE, FIRST, LAST, {"source": "emails[*].address", "target": "company"}]
+    report = checked(created(mapping=rows), {**SAMPLE, "emails": emails})
+    assert [one for one in report["warnings"] if one["path"] == "mapping[3].source"] == [
+        {
+            "path": "mapping[3].source",
+            "message": "emails[*].address has several values in the sample, and the first is sent; choose one by an "
+            "index or a condition in the path, or set join",
+        }
+    ]
+    for source, join in (("emails[0].address", None), ("emails[*].address", ";")):
+        fitting = checked(
+            created(mapping=[*rows[:3], {**rows[3], "source": source, "join": join}]), {**SAMPLE, "emails": emails}
+        )
+        assert (fitting["ok"], fitting["warnings"]) == (True, [])
+    nowhere = checked(
+        created(mapping=[*rows[:3], {**rows[3], "source": "emails.address"}]), {**SAMPLE, "emails": emails}
+    )
+    assert "(did you mean emails[0].address?)" in errors(nowhere, "mapping")["mapping[3].source"]
+    long = [{"address": "a" * 200}, {"address": "b" * 200}]
+    too_long = checked(created(mapping=[*rows[:3], {**rows[3], "join": ";"}]), {**SAMPLE, "emails": long})
+    assert "longer than 255 characters" in errors(too_long, "mapping")["mapping[3].source"]
+
+
 def test_identities_are_looked_for_in_a_sample() -> None:
     rows = [{"source": "identityMap.Email", "target": "DedupeField"}, FIRST, LAST]
     named = {**SAMPLE, "identityMap": {"Email": [{"id": "ada@example.org"}]}}

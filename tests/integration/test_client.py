@@ -14,6 +14,7 @@ from destination.api.connections import ConnectionIn
 from marketo_simulator import Simulator
 from testing import control_plane as plane
 from testing.client import FILE, SECRET_VARIABLE, Stack, stack
+from testing.control_plane import AUD_1
 from testing.legacy import export, flow, selector
 from testing.template import ROOT
 
@@ -141,7 +142,7 @@ def test_changes_reach_the_connection_and_its_audiences(console: Stack) -> None:
     assert console.gateway.changes()[before:] == [
         f"POST {stage}/disable",
         f"PATCH {stage}",
-        f"PATCH {stage}/audiences/aud-1",
+        f"PATCH {stage}/audiences/{AUD_1}",
     ]
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from destination.domain.alert import Alert, AlertState, AlertStatus
-from destination.domain.audience import AudienceKey
+from destination.domain.audience import ANY_NAMESPACE, AudienceKey
 from destination.domain.latency import Latency
 from destination.domain.loss import RECORD_NO_OBJECT
 from destination.domain.outcome import MISSING_DEDUPE_VALUE
@@ -24,8 +24,9 @@ from destination_client import verifications
 from marketo_simulator import Simulator
 from testing import control_plane as plane
 from testing.client import STACK, Stack, deployed, stack
+from testing.control_plane import AUD_1
 
-SPRING = AudienceKey("ups", "aud-1")
+SPRING = AudienceKey(ANY_NAMESPACE, "aud-1")
 COUNTS = Counter(
     received=9, activated=5, unchanged=1, excluded=2, failed=1, created=4, added=5, rejected=6, marketo_calls=3
 )
@@ -234,7 +235,7 @@ def test_what_is_out_of_place_at_the_end_is_told_by_the_exit_code(
 ) -> None:
     made = connection(console)
     path = f"/connections/{made}/verifications"
-    requested = plane.call("POST", path, {"audience_id": "aud-1", "repair": ["missing", "foreign"]}).json
+    requested = plane.call("POST", path, {"activation_id": AUD_1, "repair": ["missing", "foreign"]}).json
     store, show = Verifications(plane.dynamodb(), "RunsTable"), f"{path}/{requested['id']}"
     [begun] = store.newest(made, 1)
     [check] = store.checks(begun)

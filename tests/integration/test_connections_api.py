@@ -11,6 +11,7 @@ from destination.domain.credentials import ClientCredentials
 from destination.store.errors import NotFoundError
 from marketo_simulator import Simulator
 from testing.control_plane import (
+    AUD_1,
     CREATE,
     activated,
     audiences,
@@ -355,8 +356,8 @@ def test_what_is_queued_can_be_discarded_at_once_or_later() -> None:
         ("POST", "/disable", None),
         ("POST", "/ingest-token", None),
         ("POST", "/audiences", {"id": "aud-2", "name": "Another"}),
-        ("PATCH", "/audiences/aud-1", {"name": "Another"}),
-        ("DELETE", "/audiences/aud-1", None),
+        ("PATCH", f"/audiences/{AUD_1}", {"name": "Another"}),
+        ("DELETE", f"/audiences/{AUD_1}", None),
     ],
 )
 def test_what_is_being_deleted_takes_no_changes(method: str, below: str, body: object) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from functions.connections import app
 from testing.control_plane import (
+    AUD_1,
     CREATE,
     activated,
     call,
@@ -31,9 +32,9 @@ pytestmark = pytest.mark.usefixtures("marketo")
         ("PUT", "/mapping", []),
         ("GET", "/audiences", None),
         ("POST", "/audiences", {"id": "aud-1", "name": "Webinar"}),
-        ("GET", "/audiences/aud-1", None),
-        ("PATCH", "/audiences/aud-1", {}),
-        ("DELETE", "/audiences/aud-1", None),
+        ("GET", f"/audiences/{AUD_1}", None),
+        ("PATCH", f"/audiences/{AUD_1}", {}),
+        ("DELETE", f"/audiences/{AUD_1}", None),
         ("GET", "/runs", None),
         ("GET", "/runs/2026-11-21T10:00Z", None),
         ("GET", "/alerts", None),
@@ -68,7 +69,7 @@ def test_a_method_that_a_resource_does_not_know_is_refused(path: str, allow: str
     [
         ("GET", "/connections/{}", 64),
         ("DELETE", "/connections/{}", 64),
-        ("GET", "/connections/c-1/audiences/{}", 765),
+        ("GET", "/connections/c-1/audiences/{}", 64),
         ("GET", "/connections/c-1/runs/{}", 64),
         ("GET", "/connections/c-1/verifications/{}", 64),
     ],

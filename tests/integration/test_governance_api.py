@@ -8,6 +8,7 @@ from typing import Any
 import boto3
 import pytest
 
+from destination.domain.audience import ANY_NAMESPACE, AudienceKey, activation_id
 from destination.domain.policy import (
     CORE_POLICIES,
     MAX_CUSTOM_POLICIES,
@@ -23,6 +24,7 @@ from destination.store.errors import StaleVersionError
 from destination.store.governance import Policies
 from marketo_simulator import Simulator
 from testing.control_plane import (
+    AUD_1,
     CREATE,
     ApiAnswer,
     activated,
@@ -287,8 +289,11 @@ def test_activating_an_audience_is_refused_and_makes_no_list(marketo: Simulator)
     connection_id = enabled(**MAIL)
     stored, there = items(), lists(marketo)
     answer = activated(connection_id, "aud-2", name="Gamblers", labels=["C4", "S2"])
-    refused(answer, "audiences.aud-2.labels", "marketing_actions")
-    assert "deactivate the audience" in answer.errors["audiences.aud-2.labels"]
+    refused(answer, f"audiences.{activation_id(AudienceKey(ANY_NAMESPACE, 'aud-2'))}.labels", "marketing_actions")
+    assert (
+        "deactivate the audience"
+        in answer.errors[f"audiences.{activation_id(AudienceKey(ANY_NAMESPACE, 'aud-2'))}.labels"]
+    )
     assert (items(), lists(marketo)) == (stored, there)
 
 
@@ -296,8 +301,8 @@ def test_changing_an_audience_is_refused() -> None:
     govern(OWN, core="disabled")
     connection_id = enabled(**MAIL, mapping=labelled({"DedupeField": ["I1"]}))
     stored = items()
-    answer = call("PATCH", f"/connections/{connection_id}/audiences/aud-1", {"labels": ["S1"]})
-    paths = ("mapping[0].labels", "audiences.aud-1.labels", "marketing_actions")
+    answer = call("PATCH", f"/connections/{connection_id}/audiences/{AUD_1}", {"labels": ["S1"]})
+    paths = ("mapping[0].labels", f"audiences.{AUD_1}.labels", "marketing_actions")
     assert refused(answer, *paths, policy=OWN["id"])["labels"] == ["I1", "S1"]
     assert items() == stored
 
@@ -308,7 +313,12 @@ def test_two_audiences_with_one_label_each_violate_nothing() -> None:
     assert activated(connection_id, "aud-2", name="Identified", labels=["I1"]).status == 201
     assert activated(connection_id, "aud-3", name="Located", labels=["S1"]).status == 201
     answer = activated(connection_id, "aud-4", name="Both", labels=["S1", "I1"])
-    assert refused(answer, "audiences.aud-4.labels", "marketing_actions", policy=OWN["id"])
+    assert refused(
+        answer,
+        f"audiences.{activation_id(AudienceKey(ANY_NAMESPACE, 'aud-4'))}.labels",
+        "marketing_actions",
+        policy=OWN["id"],
+    )
 
 
 def test_a_draft_that_came_to_violate_a_policy_cannot_be_enabled_and_is_fixed_step_by_step() -> None:
@@ -316,12 +326,12 @@ def test_a_draft_that_came_to_violate_a_policy_cannot_be_enabled_and_is_fixed_st
     activated(connection_id, labels=["C4"])
     assert govern().status == 200
     stored = items()
-    paths = ("mapping[1].labels", "mapping[2].labels", "audiences.aud-1.labels", "marketing_actions")
+    paths = ("mapping[1].labels", "mapping[2].labels", f"audiences.{AUD_1}.labels", "marketing_actions")
     refused(call("POST", f"/connections/{connection_id}/enable"), *paths)
     assert items() == stored
     mapping = labelled({"lastName": ["C5"]})
     assert call("PUT", f"/connections/{connection_id}/mapping", mapping).status == 200
-    assert call("PATCH", f"/connections/{connection_id}/audiences/aud-1", {"labels": []}).status == 200
+    assert call("PATCH", f"/connections/{connection_id}/audiences/{AUD_1}", {"labels": []}).status == 200
     refused(call("POST", f"/connections/{connection_id}/enable"), "mapping[2].labels", "marketing_actions")
     assert call("PUT", f"/connections/{connection_id}/mapping", labelled({})).status == 200
     assert call("POST", f"/connections/{connection_id}/enable").status == 200
@@ -365,7 +375,10 @@ def test_a_draft_policy_warns_and_refuses_nothing() -> None:
         call("GET", f"/connections/{connection_id}").json,
         call("GET", "/connections").json["connections"][0],
     ):
-        assert [one["path"] for one in shown["warnings"]] == ["mapping[1].labels", "audiences.aud-2.labels"]
+        assert [one["path"] for one in shown["warnings"]] == [
+            "mapping[1].labels",
+            f"audiences.{activation_id(AudienceKey(ANY_NAMESPACE, 'aud-2'))}.labels",
+        ]
         assert f"draft policy Restrict email targeting ({CORE}) would be violated" in shown["warnings"][0]["message"]
     assert govern(core="disabled").status == 200
     assert call("GET", f"/connections/{connection_id}").json["warnings"] == []

@@ -9,7 +9,7 @@ import pytest
 from mypy_boto3_dynamodb import DynamoDBClient
 
 from destination.control.errors import AlreadyBoundError
-from destination.domain.audience import DORMANT_FOR, Activation, AudienceKey
+from destination.domain.audience import DORMANT_FOR, Activation, AudienceKey, activation_id
 from destination.store.audiences import Audiences
 from destination.store.connections import Connections
 from destination.store.delivering import DeliveringConnections
@@ -94,7 +94,7 @@ def test_a_change_that_is_refused_leaves_both_lists_as_they_were(audiences: Audi
     stale = replace(spring, version=7)
     with pytest.raises(StaleVersionError):
         audiences.put("c-1", replace(stale, list_id=3003), stale)
-    assert audiences.get("c-1", MINE) == spring
+    assert audiences.get("c-1", activation_id(MINE)) == spring
     assert free(audiences, 1001, 2002, 3003) == [False, False, True]
 
 
@@ -102,7 +102,7 @@ def test_a_deactivated_audience_has_no_list_any_more(audiences: Audiences) -> No
     audiences.deactivate("c-1", audiences.put("c-1", SPRING), SINCE)
     assert free(audiences, 1001) == [True]
     with pytest.raises(NotFoundError, match="not activated"):
-        audiences.get("c-1", MINE)
+        audiences.get("c-1", activation_id(MINE))
 
 
 def test_a_list_made_anew_takes_the_place_of_the_first(audiences: Audiences, delivering: DeliveringConnections) -> None:
@@ -118,7 +118,7 @@ def test_a_list_of_another_audience_takes_nobodys_place(
 ) -> None:
     spring, _ = audiences.put("c-1", SPRING), audiences.put("c-2", AUTUMN)
     assert not delivering.rebind("c-1", MINE, 1001, 2002, "Autumn", may_hold_others=True, fill_at=None)
-    assert audiences.get("c-1", MINE) == spring
+    assert audiences.get("c-1", activation_id(MINE)) == spring
     assert free(audiences, 1001, 2002) == [False, False]
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from destination.domain.audience import AudienceKey, WhenListMissing
+from destination.domain.audience import ANY_NAMESPACE, AudienceKey, WhenListMissing, activation_id
 from destination.domain.migration.export import MAX_VALUES
 from marketo_simulator import Simulator
 from testing.control_plane import audiences, call, items, lists, logged, secret_names
@@ -32,7 +32,9 @@ def test_the_answer_can_be_posted_as_it_is(marketo: Simulator) -> None:
         assert activated.status == 201, activated.text
     assert call("POST", f"{path}/enable").status == 200
     assert sorted(lists(marketo).values()) == ["Spring fair", "Typed by hand", "Webinar attendees; EMEA"]
-    kept = audiences().get(created.json["id"], AudienceKey("ups", "5a8c1f6e-0f4d-4f7e-9a44-2b1c7d9e0002"))
+    kept = audiences().get(
+        created.json["id"], activation_id(AudienceKey(ANY_NAMESPACE, "5a8c1f6e-0f4d-4f7e-9a44-2b1c7d9e0002"))
+    )
     assert (kept.list_id, kept.when_list_missing) == (4711, WhenListMissing.BLOCK)
 
 

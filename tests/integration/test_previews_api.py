@@ -64,7 +64,7 @@ def test_a_preview_tells_what_a_draft_would_do_and_writes_nothing(marketo: Simul
             "audiences": [
                 {
                     "id": "aud-1",
-                    "namespace": "ups",
+                    "namespace": None,
                     "name": "Webinar, spring",
                     "outcome": "activated",
                     "reason": None,

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import pytest
 
-from destination.domain.audience import AudienceKey
+from destination.domain.audience import AudienceKey, activation_id
 from destination.domain.connection import Waiting
 from destination.domain.latency import Latency
 from destination.domain.loss import LOSSES, RECORD_NO_OBJECT, UNKNOWN_PROPERTY
@@ -33,6 +33,8 @@ START_MS = 1_767_261_600_000
 DAY = {"from": "2026-01-01T00:00:00Z", "to": "2026-01-01T12:00:00Z"}
 FLOW_RUN = {"format": "flow-run"}
 INVALID = "Invalid data. Check the values against the fields' types and lengths."
+
+UPS_1 = activation_id(AudienceKey("ups", "aud-1"))
 
 
 def tally() -> Tally:
@@ -120,6 +122,7 @@ def test_a_run_shows_its_counters_and_reasons() -> None:
         ],
         "audiences": [
             {
+                "activation_id": activation_id(AudienceKey("crm", "aud-1")),
                 "id": "aud-1",
                 "namespace": "crm",
                 "received": 3,
@@ -130,6 +133,7 @@ def test_a_run_shows_its_counters_and_reasons() -> None:
                 "reasons": [],
             },
             {
+                "activation_id": UPS_1,
                 "id": "aud-1",
                 "namespace": "ups",
                 "received": 6,
@@ -202,9 +206,9 @@ def test_runs_can_be_chosen() -> None:
     for query, hours in (
         ({"failures_only": "true"}, [HOUR]),
         ({"with_excluded": "true"}, [HOUR, "2026-01-01T11:00Z"]),
-        ({"audience_id": "aud-1", "with_excluded": "true"}, []),
-        ({"audience_id": "aud-1", "failures_only": "true"}, [HOUR]),
-        ({"audience_id": "aud-1", "namespace": "crm"}, [HOUR]),
+        ({"activation_id": UPS_1, "with_excluded": "true"}, []),
+        ({"activation_id": UPS_1, "failures_only": "true"}, [HOUR]),
+        ({"activation_id": activation_id(AudienceKey("crm", "aud-1"))}, [HOUR]),
     ):
         assert [run["id"] for run in runs(connection_id, **query)["runs"]] == hours
         in_flow = runs(connection_id, **query, **FLOW_RUN)["items"]
@@ -214,7 +218,7 @@ def test_runs_can_be_chosen() -> None:
 def test_a_run_is_shown_for_one_audience() -> None:
     connection_id = created()
     run_of(connection_id)
-    answer = call("GET", f"/connections/{connection_id}/runs/{HOUR}", query={"audience_id": "aud-1"})
+    answer = call("GET", f"/connections/{connection_id}/runs/{HOUR}", query={"activation_id": UPS_1})
     only = answer.json
     assert (only["received"], only["activated"]["persons"], only["unchanged"], only["failed"]) == (6, 4, 1, 1)
     assert [one["code"] for one in only["reasons"]] == ["ALREADY_DELIVERED", "MARKETO_1003"]
@@ -224,7 +228,11 @@ def test_a_run_is_shown_for_one_audience() -> None:
         assert only[unknown] is None
     assert only["losses"] == []
     assert set(only["activated"].values()) == {4, None}
-    other = call("GET", f"/connections/{connection_id}/runs/{HOUR}", query={"audience_id": "aud-2"})
+    other = call(
+        "GET",
+        f"/connections/{connection_id}/runs/{HOUR}",
+        query={"activation_id": activation_id(AudienceKey("ups", "aud-2"))},
+    )
     assert (other.status, other.json["detail"]) == (404, f"no event of run {HOUR} named this audience.")
 
 
@@ -331,7 +339,7 @@ def test_flow_runs_keep_their_ids_and_share_none() -> None:
 def test_a_flow_run_of_one_audience_says_what_is_known_of_it() -> None:
     connection_id = created()
     run_of(connection_id)
-    (flow_run,) = runs(connection_id, audience_id="aud-1", **FLOW_RUN)["items"]
+    (flow_run,) = runs(connection_id, activation_id=UPS_1, **FLOW_RUN)["items"]
     records = flow_run["metrics"]["recordSummary"]
     assert [records[name] for name in ("inputRecordCount", "outputRecordCount", "failedRecordCount")] == [6, 5, 1]
     assert {records[f"{name}RecordCount"] for name in ("created", "updated", "deleted", "warning")} == {None}

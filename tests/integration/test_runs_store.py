@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from destination.domain.audience import AudienceKey
-from destination.domain.audience_rules import MAX_ACTIVATIONS
+from destination.domain.audience_rules import MAX_ACTIVATIONS, MAX_AUDIENCE_BYTES
 from destination.domain.failure import Failure
 from destination.domain.latency import Latency
 from destination.domain.outcome import (
@@ -104,7 +104,9 @@ def test_a_run_of_an_older_release_reads_on_and_goes_on(stack: Aws) -> None:
 def test_the_greatest_run_fits_into_an_item(stack: Aws) -> None:
     """As many audiences as a connection can have, with 200 bytes of name each, and more reasons than are kept."""
     millions = 5_400_000  # persons that Marketo's limits let through in an hour
-    audiences = [AudienceKey("n" * 64, f"{number:0136}") for number in range(MAX_ACTIVATIONS)]
+    name = "東京の聴衆👍" * 6 + "n" * 15
+    audiences = [AudienceKey("n" * 64, f"{number:07}{name}") for number in range(MAX_ACTIVATIONS)]
+    assert {sum(len(text.encode()) for text in one) for one in audiences} == {MAX_AUDIENCE_BYTES // MAX_ACTIVATIONS}
     run = Run("c-1", "2026-11-21T10:00Z")
     for code in range(60):
         part = Tally(
@@ -132,7 +134,7 @@ def test_the_greatest_run_fits_into_an_item(stack: Aws) -> None:
 
 def _size(item: Mapping[str, Any]) -> int:
     """Of an item, as DynamoDB reckons it (Developer Guide, "DynamoDB item sizes and formats"), and a little more."""
-    return len(json.dumps(item).encode())
+    return len(json.dumps(item, ensure_ascii=False).encode())
 
 
 def test_the_parts_of_an_hour_read_as_one_run(stack: Aws) -> None:

@@ -11,7 +11,7 @@ import pytest
 from destination.composition import aws
 from destination.composition import connections as composition
 from destination.control.errors import VerifyingError
-from destination.domain.audience import AudienceKey
+from destination.domain.audience import ANY_NAMESPACE, AudienceKey, activation_id
 from destination.domain.verification import (
     MAX_DURATION,
     AudienceCheck,
@@ -29,6 +29,7 @@ from destination.store.errors import StaleVersionError
 from destination.store.verifications import Verifications
 from testing.aws import refused
 from testing.control_plane import (
+    AUD_1,
     QUEUE_URL,
     activated,
     call,
@@ -86,7 +87,7 @@ def test_all_lists_are_to_be_verified_unless_one_is_named() -> None:
 
     finish(connection_id)
     path = f"/connections/{connection_id}/verifications"
-    one = call("POST", path, {"audience_id": "aud-2"}).json
+    one = call("POST", path, {"activation_id": activation_id(AudienceKey(ANY_NAMESPACE, "aud-2"))}).json
     assert [each["id"] for each in one["audiences"]] == ["aud-2"]
     assert one["repair"] == ["leavers", "missing"]
     assert [each["id"] for each in call("GET", path).json["verifications"]] == sorted([made["id"], one["id"]])[::-1]
@@ -140,7 +141,7 @@ def test_what_was_found_is_shown() -> None:
         ({"repair": "missing"}, 422, "invalid"),
         ({"repair": ["missing", "all"]}, 422, "invalid"),
         ({"audience": "aud-1"}, 422, "invalid"),
-        ({"audience_id": "aud-9"}, 404, "not-found"),
+        ({"activation_id": "0123456789ab"}, 404, "not-found"),
         ([], 422, "invalid"),
     ],
 )
@@ -173,7 +174,7 @@ def test_one_verification_at_a_time() -> None:
 
 def test_a_request_stands_in_the_audit_log() -> None:
     connection_id = enabled()
-    call("POST", f"/connections/{connection_id}/verifications", {"audience_id": "aud-1"})
+    call("POST", f"/connections/{connection_id}/verifications", {"activation_id": AUD_1})
     newest = call("GET", "/audit", query={"connection_id": connection_id}).json["records"][0]
     assert newest["action"] == "request_verification"
 

@@ -43,7 +43,7 @@ MEMBERSHIPS = st.fixed_dictionaries({}, optional=dict.fromkeys(KNOWN, st.tuples(
 SAID = TIMES.map(lambda at: Said(at, START - timedelta(minutes=1)))
 ROWS = st.none() | st.builds(
     LedgerRow,
-    desired=st.fixed_dictionaries({}, optional=dict.fromkeys(KNOWN, st.builds(Desired, STATUSES, SAID))),
+    desired=st.fixed_dictionaries({}, optional=dict.fromkeys(KNOWN, st.builds(Desired, STATUSES, SAID, st.just(())))),
     attributes=st.none() | SAID.map(lambda said: Attributes("0f", said, START, 7)),
     consent=st.none() | st.builds(ConsentWord, st.booleans(), SAID),
 )

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from destination.domain.audience import Activation, AudienceKey
+from destination.domain.audience import Activation, AudienceKey, activation_id
 from destination.domain.connection import ActiveConnection, MappingRow
 from destination.domain.governance import new_violations, violations
 from destination.domain.policy import Combination, Expression, Operator, Policy, PolicyStatus, grounds
@@ -59,13 +59,12 @@ def test_a_connection_violates_where_the_fields_with_one_audience_do(
     found = violations([policy(expression)], target(rows, audiences))
     by_audience = [is_true(expression, mapped | labels) for labels in audiences or [frozenset[str]()]]
     assert bool(found) == any(by_audience)
+    of_activation = {activation_id(AudienceKey("ups", str(number))): it for number, it in enumerate(by_audience)}
     for violation in found:
         for cause in violation.causes:
             assert cause.labels
             if cause.path.startswith("audiences."):
-                assert by_audience[int(cause.path.split(".")[1])], (
-                    "an audience is blamed only for what it takes part in"
-                )
+                assert of_activation[cause.path.split(".")[1]], "an audience is blamed only for what it takes part in"
 
 
 @given(EXPRESSIONS, st.lists(SETS, max_size=3), st.lists(SETS, max_size=4), SETS)

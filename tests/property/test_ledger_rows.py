@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from destination.domain.audience import AudienceKey
 from destination.domain.event import MembershipStatus
-from destination.domain.person import Applied, Attributes, ConsentWord, Desired, LedgerRow, Said
+from destination.domain.person import Applied, Attributes, ConsentWord, Desired, LedgerRow, Said, in_any_namespace
 from destination.domain.refusal import Refusals
 from destination.store.rows import by_code, bytes_of, decoded, encoded
 
@@ -18,9 +18,15 @@ SAID = st.builds(Said, TIME, TIME)
 ID = st.integers(1, 2**32 - 1)
 COUNT = st.integers(0, 300)
 EVER = datetime(1900, 1, 1, tzinfo=UTC)
+STATUS = st.sampled_from(MembershipStatus)
+PARTS = st.dictionaries(
+    st.integers(0, 2**64 - 1), st.builds(Desired, STATUS, SAID, st.just(())), min_size=1, max_size=3
+)
 ROW = st.builds(
     LedgerRow,
-    desired=st.dictionaries(AUDIENCE, st.builds(Desired, st.sampled_from(MembershipStatus), SAID)),
+    desired=st.dictionaries(
+        AUDIENCE, st.builds(Desired, STATUS, SAID) | PARTS.map(lambda of: in_any_namespace(of.items()))
+    ),
     applied=st.dictionaries(
         AUDIENCE, st.builds(Applied, ID, st.lists(ID, max_size=4, unique=True).map(tuple), st.booleans())
     ),
@@ -47,18 +53,30 @@ def test_a_row_reads_as_it_was_written(row: LedgerRow, dropped: set[AudienceKey]
     assert (read.refusals or None) == (row.refusals or None)
 
 
+def since(begun_at: datetime, told: Desired) -> Desired | None:
+    """What counts of what was said: in each namespace by itself, where it was said of an audience in any."""
+    if not told.parts:
+        return told if told.said.received_at >= begun_at else None
+    left = [(namespace, part) for namespace, part in told.parts if part.said.received_at >= begun_at]
+    return in_any_namespace(left) if left else None
+
+
 @given(row=ROW, begun=st.dictionaries(AUDIENCE, TIME))
 def test_a_row_reads_the_same_again_however_much_of_it_counts(
     row: LedgerRow, begun: dict[AudienceKey, datetime]
 ) -> None:
     codes = by_code(begun)
     read = decoded(encoded(row), codes)
-    counts = {one: told for one, told in row.desired.items() if one in begun and told.said.received_at >= begun[one]}
+    counts = {one: left for one, told in row.desired.items() if one in begun and (left := since(begun[one], told))}
     assert read.desired == counts
     assert {one: told._replace(is_sure=False) for one, told in read.applied.items()}.items() <= {
         one: told._replace(is_sure=False) for one, told in row.applied.items()
     }.items()
-    trusted = {one for one in row.applied.keys() & begun.keys() if one in counts or one not in row.desired}
+    trusted = {
+        one
+        for one in row.applied.keys() & begun.keys()
+        if one not in row.desired or row.desired[one].said.received_at >= begun[one]
+    }
     assert {one: row.applied[one] for one in trusted}.items() <= read.applied.items()
     assert not any(told.is_sure for one, told in read.applied.items() if one not in trusted)
     assert decoded(encoded(read), codes) == read

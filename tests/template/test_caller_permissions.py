@@ -23,7 +23,7 @@ CALLS = {
 
 PARAMETERS = {
     "connection_id": ["3f0e8a52-6d5b-4a5e-9f57-0c8f3a1d2b4c"],
-    "audience_id": ["aud-1", "runs", "3f0e8a52-6d5b-4a5e-9f57-0c8f3a1d2b4c", "a~b:c@d", "a%20b", "x" * 255],
+    "activation_id": ["2cf24dba5fb0"],
     "run_id": ["2026-11-21T10:00Z", "2026-11-21T10%3A00Z"],
     "verification_id": ["3f0e8a52-6d5b-4a5e-9f57-0c8f3a1d2b4c", "1"],
 }
@@ -63,7 +63,7 @@ TASKS: dict[str, list[tuple[str, str]]] = {
         ("GET", "/connections"),
         ("GET", "/connections/{connection_id}/audiences"),
         ("POST", "/connections/{connection_id}/audiences"),
-        ("DELETE", "/connections/{connection_id}/audiences/{audience_id}"),
+        ("DELETE", "/connections/{connection_id}/audiences/{activation_id}"),
     ],
     "govern": [("GET", "/governance/policies"), ("PUT", "/governance/policies"), ("POST", "/governance/evaluations")],
     "subscribe to alerts": [

@@ -5,6 +5,7 @@ from collections import Counter
 from datetime import timedelta
 
 from destination.api.run_reports import report
+from destination.domain.audience import activation_id
 from destination.domain.latency import Latency
 from destination.domain.loss import LOSSES, RECORD_NO_OBJECT, UNKNOWN_PROPERTY, Loss, Lost
 from destination.domain.outcome import MESSAGES, MISSING_DEDUPE_VALUE, rejected
@@ -88,6 +89,7 @@ def test_the_report_has_the_published_shape() -> None:
         ],
         "audiences": [
             {
+                "activation_id": activation_id(audience("a")),
                 "id": "a",
                 "namespace": "ups",
                 "received": 110,
@@ -98,6 +100,7 @@ def test_the_report_has_the_published_shape() -> None:
                 "reasons": [],
             },
             {
+                "activation_id": activation_id(audience("b")),
                 "id": "b",
                 "namespace": "ups",
                 "received": 1,

@@ -7,7 +7,7 @@ import pytest
 
 from destination.api.audiences import AudienceIn
 from destination.api.connections import ConnectionIn
-from destination.domain.audience import AudienceKey
+from destination.domain.audience import ANY_NAMESPACE, AudienceKey
 from destination.domain.problem import ConfigurationError
 from destination_client.documents import Document, InvalidFileError
 from destination_client.plan import (
@@ -41,7 +41,7 @@ PROPERTIES: Mapping[str, Any] = {
 }
 CREDENTIALS = {"client_id": "client", "client_secret": "${SECRET}"}
 SPRING = {"id": "aud-1", "name": "Spring"}
-KEY = AudienceKey("ups", "aud-1")
+KEY = AudienceKey(ANY_NAMESPACE, "aud-1")
 
 
 def document(content: Mapping[str, Any]) -> Document:
@@ -163,7 +163,9 @@ def test_the_workspace_stays_while_there_are_lists_in_it() -> None:
 
 def test_pruning_takes_away_what_is_not_named_and_nothing_else() -> None:
     there = present(SPRING, {"id": "aud-2", "name": "Autumn"})
-    assert plan(described(audiences=[SPRING]), there, prune=True) == (Deactivate(AudienceKey("ups", "aud-2"), 2),)
+    assert plan(described(audiences=[SPRING]), there, prune=True) == (
+        Deactivate(AudienceKey(ANY_NAMESPACE, "aud-2"), 2),
+    )
     assert plan(described(), there, prune=True) == ()
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from destination.control.errors import AlreadyBoundError, IncompleteError
-from destination.domain.audience import Activation, AudienceKey
+from destination.domain.audience import Activation, AudienceKey, activation_id
 from destination.domain.connection import Status, SyncType
 from destination.domain.problem import ConfigurationError
 from destination.marketo.errors import InstanceWaitsError
@@ -20,7 +20,7 @@ def test_a_list_that_was_made_anew_meanwhile_is_kept(plane: Plane) -> None:
     plane.delivering.rebind(connection_id, AUDIENCE, bound.list_id, 4711, "Webinar", may_hold_others=True, fill_at=None)
     renamed = plane.audiences.change(connection_id, bound, replace(bound, name="Renamed"))
     assert (renamed.name, renamed.list_id, renamed.version) == ("Renamed", 4711, 2)
-    assert plane.audiences.get(connection_id, AUDIENCE) == renamed
+    assert plane.audiences.get(connection_id, activation_id(AUDIENCE)) == renamed
 
 
 def test_a_connection_has_room_for_so_many_audiences(plane: Plane, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -50,7 +50,7 @@ def test_an_audience_is_bound_to_one_list(plane: Plane) -> None:
     assert bound.list_id is not None
     with pytest.raises(AlreadyBoundError, match=str(bound.list_id)):
         plane.audiences.activate(connection_id, Activation(AUDIENCE, "Webinar", list_id=bound.list_id + 1))
-    assert plane.audiences.get(connection_id, AUDIENCE) == bound
+    assert plane.audiences.get(connection_id, activation_id(AUDIENCE)) == bound
 
 
 def test_an_audience_without_a_list_gets_one_when_the_connection_comes_to_keep_lists(plane: Plane) -> None:

@@ -11,6 +11,7 @@ from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
 
 from destination.control.connections import ManageConnections
 from destination.control.errors import IncompleteError
+from destination.domain.audience import activation_id
 from destination.domain.connection import Connection, MappingRow, Status
 from destination.domain.credentials import ClientCredentials
 from destination.domain.problem import ConfigurationError
@@ -202,7 +203,7 @@ def test_a_delivery_that_begins_during_a_change_of_keys_keeps_them(plane: Plane)
 
 def test_deleting_can_be_repeated_after_it_broke_off(plane: Plane) -> None:
     connection_id = plane.enabled()
-    activation = plane.audiences.get(connection_id, AUDIENCE)
+    activation = plane.audiences.get(connection_id, activation_id(AUDIENCE))
     plane.connections.credentials.delete(connection_id)
     plane.audiences.audiences.deactivate(connection_id, activation, NOW)
     plane.connections.delete(connection_id, discard=True)

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from destination.control.errors import VerifyingError
-from destination.domain.audience import Activation, AudienceKey
+from destination.domain.audience import Activation, AudienceKey, activation_id
 from destination.domain.audit import AuditAction
 from destination.domain.connection import Connection, Status, SyncType
 from destination.domain.credentials import ClientCredentials
@@ -212,14 +212,14 @@ def dormant(plane: Plane) -> str:
     """Its audience was switched off; whoever comes in between is in the ledger."""
     connection_id = verifiable(plane)
     plane.delivering.begin_delivery(connection_id, plane.connections.get(connection_id).version, NOW)
-    plane.audiences.deactivate(connection_id, AUDIENCE)
+    plane.audiences.deactivate(connection_id, activation_id(AUDIENCE))
     return connection_id
 
 
 def assert_filled_or_due(plane: Plane, connection_id: str, _: Any) -> None:
     """Its list is being filled, or will be when the monitor was there again."""
     watch(plane, connection_id, after=timedelta(hours=1))
-    activation = plane.audiences.get(connection_id, AUDIENCE)
+    activation = plane.audiences.get(connection_id, activation_id(AUDIENCE))
     assert activation.fill_at is not None
     [made] = plane.verifications.newest(connection_id)
     [check] = plane.verifications.get(connection_id, made.id)[1]

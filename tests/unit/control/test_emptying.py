@@ -9,7 +9,7 @@ import pytest
 
 from destination.control.emptying import GOES_ON_WITHIN, TIME
 from destination.control.errors import BusyError, NotEmptiedError
-from destination.domain.audience import Activation
+from destination.domain.audience import Activation, activation_id
 from destination.domain.connection import Connection
 from destination.domain.credentials import ClientCredentials
 from destination.domain.person import Applied, LedgerRow
@@ -42,7 +42,7 @@ def world() -> Iterator[Whole]:
 
 
 def deactivate(world: Whole) -> None:
-    world.plane.audiences.deactivate(world.id, A, empty=True)
+    world.plane.audiences.deactivate(world.id, activation_id(A), empty=True)
 
 
 def applied(world: Whole, *emails: str) -> list[tuple[int, ...]]:
@@ -251,7 +251,7 @@ def test_nobody_is_skipped_at_the_border_of_a_page_or_of_a_call(
 def test_rows_keep_what_they_say_of_other_audiences(world: Whole) -> None:
     world.join("a", ADA)
     world.join("b", ADA)
-    world.plane.audiences.deactivate(world.id, B)
+    world.plane.audiences.deactivate(world.id, activation_id(B))
     before = world.ledger.rows(world.id, [ADA], KNOWN)[ADA]
     deactivate(world)
     after = world.ledger.rows(world.id, [ADA], KNOWN)[ADA]

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from destination.control.verifications import FILL_AGAIN
-from destination.domain.audience import Activation, WhenListMissing
+from destination.domain.audience import Activation, WhenListMissing, activation_id
 from destination.domain.connection import Consent, Status, SyncType
 from destination.domain.verification import FILLS, Repair, VerificationStatus
 from testing.filling import WANTED, A, B, Whole, said, whole
@@ -38,7 +38,7 @@ def test_a_list_that_was_deleted_is_made_and_filled_when_its_audience_is_deactiv
     world.make()
     world.join("a", *many)
     lost = world.lose_list()
-    world.plane.audiences.deactivate(world.id, A)
+    world.plane.audiences.deactivate(world.id, activation_id(A))
     world.plane.audiences.activate(world.id, Activation(A, "a"))
     world.carry_out()
     world.join("a", ADA)
@@ -81,7 +81,7 @@ def test_what_was_said_while_an_audience_was_off_counts_when_it_comes_back_to_it
     world.make(WANTED, Activation(A, "a"), Activation(B, "b"))
     world.join("a", ADA, BEN)
     world.join("b", CAM)
-    world.plane.audiences.deactivate(world.id, A)
+    world.plane.audiences.deactivate(world.id, activation_id(A))
     world.leave("a", ADA)
     world.deliver(said(CAM, world.clock.now, joined="ab"))
     world.plane.audiences.activate(world.id, Activation(A, "a"))
@@ -120,7 +120,7 @@ def test_a_fill_puts_nobody_off_who_was_put_on_by_others(world: Whole) -> None:
     world.join("a", ADA)
     list_id = world.activation().list_id
     assert list_id is not None
-    world.plane.audiences.deactivate(world.id, A)
+    world.plane.audiences.deactivate(world.id, activation_id(A))
     [stranger] = world.lead_ids(CAM)
     world.plane.marketo.state.lists[list_id].members.add(stranger)
     world.plane.audiences.activate(world.id, Activation(A, "a"))
@@ -224,7 +224,7 @@ def test_a_start_that_is_moved_moves_the_fill(world: Whole) -> None:
 def test_a_list_to_be_filled_waits_for_a_verification_that_is_under_way(world: Whole) -> None:
     world.make(WANTED, Activation(A, "a"), Activation(B, "b"))
     world.join("a", ADA)
-    world.plane.audiences.deactivate(world.id, A)
+    world.plane.audiences.deactivate(world.id, activation_id(A))
     under_way = world.verifications.request(world.id, None, frozenset())
     world.plane.audiences.activate(world.id, Activation(A, "a"))
     assert [one.id for one in world.verifications.newest(world.id)] == [under_way.id]
@@ -239,7 +239,7 @@ def test_any_verification_that_repairs_as_much_fills_a_list_and_no_other_does(wo
     world.make()
     world.join("a", ADA)
     world.plane.connections.disable(world.id)
-    world.plane.audiences.deactivate(world.id, A)
+    world.plane.audiences.deactivate(world.id, activation_id(A))
     world.plane.audiences.activate(world.id, Activation(A, "a"))
     world.plane.connections.enable(world.id)
     for repair in (frozenset[Repair](), frozenset({Repair.MISSING})):
@@ -254,7 +254,7 @@ def test_any_verification_that_repairs_as_much_fills_a_list_and_no_other_does(wo
 def test_what_becomes_due_while_it_is_filled_stays_due(world: Whole) -> None:
     world.make(WANTED, Activation(A, "a"), Activation(B, "b"))
     world.join("a", ADA)
-    world.plane.audiences.deactivate(world.id, A)
+    world.plane.audiences.deactivate(world.id, activation_id(A))
     world.plane.audiences.activate(world.id, Activation(A, "a"))
     due = world.activation()
     assert due.fill_at is not None
@@ -268,7 +268,7 @@ def test_what_becomes_due_while_it_is_filled_stays_due(world: Whole) -> None:
 def test_a_fill_that_cannot_be_is_tried_again_by_the_hour_and_not_by_every_run_of_the_monitor(world: Whole) -> None:
     world.make()
     world.join("a", ADA)
-    world.plane.audiences.deactivate(world.id, A)
+    world.plane.audiences.deactivate(world.id, activation_id(A))
     world.plane.audiences.activate(world.id, Activation(A, "a"))
     world.lose_list()
     world.carry_out()
@@ -284,7 +284,7 @@ def test_a_fill_that_cannot_be_is_tried_again_by_the_hour_and_not_by_every_run_o
 def test_a_list_that_is_filled_asks_for_nothing_more(world: Whole) -> None:
     world.make()
     world.join("a", ADA)
-    world.plane.audiences.deactivate(world.id, A)
+    world.plane.audiences.deactivate(world.id, activation_id(A))
     world.plane.audiences.activate(world.id, Activation(A, "a"))
     world.carry_out()
     forever(world)
@@ -317,7 +317,7 @@ def test_a_list_that_we_made_holds_nobody_else_and_one_that_was_found_may(world:
     before = world.activation(A)
     world.plane.audiences.change(world.id, before, replace(before, name="Renamed"))
     assert not world.activation(A).may_hold_others
-    world.plane.audiences.deactivate(world.id, A)
+    world.plane.audiences.deactivate(world.id, activation_id(A))
     world.plane.audiences.activate(world.id, Activation(A, "a"))
     assert world.activation(A).may_hold_others
 
@@ -325,7 +325,7 @@ def test_a_list_that_we_made_holds_nobody_else_and_one_that_was_found_may(world:
 def test_an_audience_that_was_dormant_is_due_whatever_was_known_when_it_was_activated(world: Whole) -> None:
     """The connection may have been read before its first delivery, and the audience been on and off since."""
     world.make()
-    world.plane.audiences.deactivate(world.id, A)
+    world.plane.audiences.deactivate(world.id, activation_id(A))
     off_since = world.clock.now
     world.clock.sleep(60)
     again, _ = world.plane.audiences.activate(world.id, Activation(A, "a"))

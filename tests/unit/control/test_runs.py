@@ -10,7 +10,7 @@ from moto import mock_aws
 
 from destination.control import runs
 from destination.control.runs import ReadRuns, RunQuery, RunsPage
-from destination.domain.audience import AudienceKey
+from destination.domain.audience import AudienceKey, activation_id
 from destination.domain.outcome import ALREADY_DELIVERED, PERSON_NOT_FOUND, Reason, rejected
 from destination.domain.problem import ConfigurationError
 from destination.domain.run import Run, Tally, hour_of, run_id
@@ -125,10 +125,10 @@ def test_a_cursor_beyond_the_period_finds_nothing(past: ReadRuns) -> None:
         (replace(ALL_DAY, failures_only=True), HOURS[2:3]),
         (replace(ALL_DAY, with_excluded=True), HOURS[1:2]),
         (replace(ALL_DAY, failures_only=True, with_excluded=True), HOURS[1:3]),
-        (replace(ALL_DAY, audience=A), (HOURS[0], HOURS[2])),
-        (replace(ALL_DAY, audience=B, failures_only=True), HOURS[2:3]),
-        (replace(ALL_DAY, audience=B, with_excluded=True), ()),
-        (replace(ALL_DAY, audience=AudienceKey("crm", "a")), ()),
+        (replace(ALL_DAY, activation_id=activation_id(A)), (HOURS[0], HOURS[2])),
+        (replace(ALL_DAY, activation_id=activation_id(B), failures_only=True), HOURS[2:3]),
+        (replace(ALL_DAY, activation_id=activation_id(B), with_excluded=True), ()),
+        (replace(ALL_DAY, activation_id=activation_id(AudienceKey("crm", "a"))), ()),
     ],
 )
 @pytest.mark.parametrize("limit", [1, 100])
@@ -149,13 +149,13 @@ def test_a_run_is_shown_for_one_audience(past: ReadRuns) -> None:
     whole.tally.count(PERSON_NOT_FOUND, "bob", name_of)
     whole.tally.counts["marketo_calls"] = 7
     put(past, whole)
-    (only,) = past.run("c-1", HOURS[0], A).runs
+    (only,) = past.run("c-1", HOURS[0], activation_id(A)).runs
     assert only.tally.counts == {"received": 1, "failed": 1}
     assert only.tally.reasons == {rejected("1003"): 1}
     assert only.tally.examples == {rejected("1003"): name_of("ada")}
     assert list(only.tally.audiences) == [A]
     with pytest.raises(NotFoundError, match="named this audience"):
-        past.run("c-1", HOURS[0], B)
+        past.run("c-1", HOURS[0], activation_id(B))
 
 
 def test_no_page_reads_or_tells_more_than_an_answer_holds(past: ReadRuns, monkeypatch: pytest.MonkeyPatch) -> None:

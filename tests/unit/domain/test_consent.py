@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from destination.domain.connection import Consent
-from destination.domain.consent import is_given
+from destination.domain.consent import consent_test
 from destination.domain.event import MembershipStatus
 from destination.domain.outcome import NO_CONSENT, SUPERSEDED
 from destination.domain.person import LedgerRow, Person, Reach, Unit
@@ -147,22 +147,38 @@ def test_a_withdrawal_that_names_audiences_outside_their_schedule_alone_is_a_wit
     ("value", "allowed", "is_allowed"),
     [
         ("y", ("y",), True),
+        (" y ", ("y",), True),
         ("Y", ("y",), False),
         (["n", "y"], ("y",), True),
         ([], ("y",), False),
         (True, ("true",), True),
+        (True, ("1",), True),
+        (True, ("yes",), False),
         (False, ("true",), False),
+        (False, ("0", "2"), True),
         (1, ("1",), True),
-        (1.0, ("1.0",), True),
+        (1, ("1.0",), True),
+        (1.0, ("1",), True),
+        (1, ("true",), False),
+        (2, ("1", "02"), True),
+        ("1.0", ("1",), False),
+        ("true", ("1",), False),
         (None, ("None",), False),
+        ("", ("y",), False),
         ({"val": "y"}, ("y",), False),
     ],
 )
-def test_a_value_is_compared_as_text(value: object, allowed: tuple[str, ...], *, is_allowed: bool) -> None:
-    rule = Consent("consents.share", allowed)
-    assert is_given(rule, {"consents": {"share": value}}) is is_allowed
+def test_a_value_is_allowed_however_it_is_written(value: object, allowed: tuple[str, ...], *, is_allowed: bool) -> None:
+    has_consent = consent_test(Consent("consents.share", allowed))
+    assert has_consent({"consents": {"share": value}}) is is_allowed
 
 
 @pytest.mark.parametrize("profile", [{}, {"consents": None}, {"consents": "y"}, {"consents": ["y"]}])
 def test_who_has_no_such_attribute_has_no_consent(profile: dict[str, object]) -> None:
-    assert not is_given(Consent("consents.share", ("y",)), profile)
+    assert not consent_test(Consent("consents.share", ("y",)))(profile)
+
+
+@pytest.mark.parametrize(("channel", "is_allowed"), [("email", True), ("phone", False)])
+def test_consent_may_be_that_of_an_entry_of_an_array(channel: str, *, is_allowed: bool) -> None:
+    has_consent = consent_test(Consent("consents[?channel=='email'].val", ("y",)))
+    assert has_consent({"consents": [{"channel": "post", "val": "y"}, {"channel": channel, "val": "y"}]}) is is_allowed

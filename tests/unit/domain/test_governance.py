@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from destination.domain.audience import Activation, AudienceKey
+from destination.domain.audience import Activation, AudienceKey, activation_id
 from destination.domain.connection import (
     ECID_TARGET,
     EMAIL_TARGET,
@@ -48,6 +48,8 @@ from destination.domain.problem import ConfigurationError
 from testing.persons import connection
 
 EMAIL = "emailTargeting"
+
+A_LABELS = f"audiences.{activation_id(AudienceKey('ups', 'a'))}.labels"
 
 
 def all_of(*operands: Expression) -> Combination:
@@ -111,14 +113,14 @@ def test_the_labels_that_make_an_expression_true(deny: Expression, labels: str, 
     [
         ("C4", {"email": "C4"}, {}, {"mapping[0].labels": {"C4"}}),
         ("C4", {"email": "I1", "tier": "C4 S1"}, {}, {"mapping[1].labels": {"C4"}}),
-        ("C4", {"email": "I1"}, {"a": "C4"}, {"audiences.a.labels": {"C4"}}),
+        ("C4", {"email": "I1"}, {"a": "C4"}, {A_LABELS: {"C4"}}),
         (all_of("C4", "I1"), {"email": "I1"}, {"a": "C4", "b": ""},
-         {"mapping[0].labels": {"I1"}, "audiences.a.labels": {"C4"}}),
-        (all_of("C4", "I1"), {"email": ""}, {"a": "C4 I1", "b": "I1"}, {"audiences.a.labels": {"C4", "I1"}}),
+         {"mapping[0].labels": {"I1"}, A_LABELS: {"C4"}}),
+        (all_of("C4", "I1"), {"email": ""}, {"a": "C4 I1", "b": "I1"}, {A_LABELS: {"C4", "I1"}}),
         (any_of("C4", "C5"), {"email": "C4"}, {"a": "C5"},
-         {"mapping[0].labels": {"C4"}, "audiences.a.labels": {"C5"}}),
+         {"mapping[0].labels": {"C4"}, A_LABELS: {"C5"}}),
         (all_of("C4", "I1"), {"email": "I1", "tier": "C4"}, {"a": "C4", "b": "S1"},
-         {"mapping[0].labels": {"I1"}, "mapping[1].labels": {"C4"}, "audiences.a.labels": {"C4"}}),
+         {"mapping[0].labels": {"I1"}, "mapping[1].labels": {"C4"}, A_LABELS: {"C4"}}),
     ],
 )  # fmt: skip
 def test_where_the_labels_come_from(
@@ -172,12 +174,12 @@ def test_only_what_is_new_is_refused() -> None:
 def test_a_violation_says_what_where_and_how_to_mend_it() -> None:
     (violation,) = violations([policy(any_of("C4", "C5"))], active({"email": "I1 C4"}, {"a": "C5"}))
     problems = {problem.path: problem.message for problem in violation_problems(violation)}
-    assert problems.keys() == {"mapping[0].labels", "audiences.a.labels", "marketing_actions"}
+    assert problems.keys() == {"mapping[0].labels", A_LABELS, "marketing_actions"}
     for message in problems.values():
         assert message.startswith("policy No such e-mail (p-1) denies emailTargeting for data labelled C4 and C5")
     assert "source email is labelled C4: take the row out of the mapping" in problems["mapping[0].labels"]
-    assert "audience a (ups) is labelled C5: deactivate the audience" in problems["audiences.a.labels"]
-    assert "see mapping[0].labels and audiences.a.labels: take emailTargeting out" in problems["marketing_actions"]
+    assert "audience a (ups) is labelled C5: deactivate the audience" in problems[A_LABELS]
+    assert f"see mapping[0].labels and {A_LABELS}: take emailTargeting out" in problems["marketing_actions"]
 
 
 def test_a_violation_of_a_thousand_audiences_is_told_shortly() -> None:

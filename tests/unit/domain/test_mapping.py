@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from destination.domain.audience import Activation
+from destination.domain.audience import ANY_NAMESPACE, Activation, AudienceKey
 from destination.domain.connection import (
+    ActiveConnection,
     Consent,
     Generation,
     MappingRow,
@@ -18,7 +19,7 @@ from destination.domain.connection import (
     WhenEmpty,
     WhenMissing,
 )
-from destination.domain.event import MembershipStatus
+from destination.domain.event import MAX_IDENTITIES, Membership, MembershipStatus
 from destination.domain.mapping import Mapper, keys_of
 from destination.domain.outcome import INVALID_ATTRIBUTE, INVALID_DEDUPE_VALUE, MISSING_DEDUPE_VALUE, NO_CONSENT
 from destination.domain.person import Origin, Unit
@@ -231,12 +232,85 @@ def test_an_identity_path_may_hold_dots() -> None:
     assert only(found).key == "a@b.example"
 
 
-def test_of_a_list_attribute_the_first_value_counts() -> None:
-    found = units(
-        {"DedupeField": "emails", "firstName": "names"},
-        {"emails": ["ada@example.org", None, "lovelace@example.org"], "names": [None, "Ada"]},
-    )
-    assert [(unit.key, unit.fields) for unit in found] == [("ada@example.org", {"firstName": "Ada"})]
+SEVERAL = "VALUES_LEFT_OUT"
+
+
+@pytest.mark.parametrize("source", ["emails", "emails[*]", "addresses[*].address"])
+def test_several_values_that_identify_are_a_person_each_as_those_of_an_identity(source: str) -> None:
+    values = ["ada@example.org", None, "ADA@example.org", "nobody", "lovelace@example.org"]
+    found = units({"DedupeField": source}, {"emails": values, "addresses": [{"address": one} for one in values]})
+    assert [(unit.key, unit.origin.number, unit.refusal, unit.warned) for unit in found] == [
+        ("ada@example.org", "4", None, ()),
+        (None, "4.1", INVALID_DEDUPE_VALUE, ()),
+        ("lovelace@example.org", "4.2", None, ()),
+    ]
+
+
+@pytest.mark.parametrize(("count", "warned"), [(MAX_IDENTITIES, ()), (MAX_IDENTITIES + 1, (("email", SEVERAL),))])
+def test_so_many_values_may_identify_and_more_are_told_of(count: int, warned: object) -> None:
+    found = units({"DedupeField": "emails"}, {"emails": [f"p{number}@example.org" for number in range(count)]})
+    assert len(found) == MAX_IDENTITIES
+    assert {unit.warned for unit in found} == {warned}
+
+
+@pytest.mark.parametrize(
+    ("source", "join", "taken", "warned"),
+    [
+        ("names", None, "Ada", True),
+        ("names", ";", "Ada;A.;1815", False),
+        ("names[1]", None, None, False),
+        ("names[2]", None, "A.", False),
+        ("names[2]", ";", "A.", False),
+        ("names[9]", None, None, False),
+        ("people[*].name", None, "Ada", True),
+        ("people[*].name", " / ", "Ada / Byron", False),
+        ("people[?born==1815].name", None, "Ada", False),
+        ("people[?id.kind=='poet'].name", ";", "Byron", False),
+        ("people[?id.kind=='none'].name", ";", None, False),
+        ("people.name", None, None, False),
+        ("people[0].name.first", None, None, False),
+        ("identityMap.crm", None, "C-1", False),
+        ("identityMap.crm", ",", "C-1,C-2", False),
+    ],
+)
+def test_of_several_values_a_field_gets_the_first_or_all_joined(
+    source: str, join: str | None, taken: str | None, *, warned: bool
+) -> None:
+    profile = {
+        "email": ADA,
+        "names": ["Ada", None, "A.", {}, " ", 1815.0],
+        "people": [{"name": "Ada", "born": 1815}, {"name": "Byron", "born": "1788", "id": {"kind": "poet"}}],
+    }
+    rows = (MappingRow("email", "DedupeField"), MappingRow(source, "firstName", join=join))
+    unit = only(units(rows, profile, identities={"crm": ("C-1", "C-2")}))
+    assert unit.fields == ({} if taken is None else {"firstName": taken})
+    assert unit.warned == ((("firstName", SEVERAL),) if warned else ())
+
+
+@pytest.mark.parametrize("there", [{}, {"tags": []}, {"tags": [None, {}]}, {"tags": None}])
+def test_a_row_of_several_values_may_clear_what_is_missing(there: dict[str, object]) -> None:
+    for source in ("tags", "tags[*]"):
+        row = MappingRow(source, "company", when_missing=WhenMissing.CLEAR, join=";")
+        unit = only(units((MappingRow("email", "DedupeField"), row), {"email": ADA, **there}))
+        assert unit.fields == {"company": None}
+
+
+def test_empty_texts_alone_are_an_empty_text() -> None:
+    for when_empty, fields in ((WhenEmpty.IGNORE, {}), (WhenEmpty.SEND, {"company": ""})):
+        row = MappingRow("tags", "company", when_empty=when_empty, join=";")
+        unit = only(units((MappingRow("email", "DedupeField"), row), {"email": ADA, "tags": ["", "  "]}))
+        assert (unit.fields, unit.dropped) == (fields, ())
+
+
+@pytest.mark.parametrize(
+    ("tags", "code"),
+    [(["a", {"b": "c"}], "INVALID_VALUE"), (["abcde", "fghij"], "TOO_LONG"), ([["a"], "b"], "INVALID_VALUE")],
+)
+def test_joined_values_that_are_no_text_or_too_long_are_dropped(tags: list[object], code: str) -> None:
+    rows = (MappingRow("email", "DedupeField"), MappingRow("tags", "company", join=";"))
+    of, one = mapper(mapping=rows), event(ADA, ("a", REALIZED), tags=tags)
+    assert [(unit.fields, unit.dropped, unit.warned) for unit in of.units(one, ORIGIN)] == [({}, ("company",), ())]
+    assert {name: error.code for name, error in of.why_dropped(one).items()} == {"company": code}
 
 
 def test_the_dedupe_field_is_filled_by_the_identity_alone() -> None:
@@ -263,6 +337,38 @@ def test_an_audience_of_another_namespace_is_another_audience() -> None:
     (membership,) = one.memberships
     foreign = replace(one, memberships=(membership._replace(audience=membership.audience._replace(namespace="crm")),))
     assert only(mapper().units(foreign, ORIGIN)).memberships == ()
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "at"),
+    [
+        ("crm in 1", REALIZED, 1),
+        ("crm out 1", EXITED, 1),
+        ("crm in 1, ups out 2", REALIZED, 1),
+        ("crm in 1, ups in 2, csv out 3", REALIZED, 2),
+        ("crm out 1, ups out 2", EXITED, 2),
+        ("crm in 1, crm out 2", EXITED, 2),
+        ("crm in 2, crm out 1", REALIZED, 2),
+        ("crm in 1, crm out 1", EXITED, 1),
+    ],
+)
+@pytest.mark.parametrize("is_dormant", [False, True])
+def test_an_audience_in_any_namespace_is_named_once(
+    words: str, status: MembershipStatus, at: int, *, is_dormant: bool
+) -> None:
+    split = [one.split() for one in words.split(", ")]
+    said_of = {"in": REALIZED, "out": EXITED}
+    memberships = tuple(
+        Membership(AudienceKey(space, "a"), said_of[what], minute(int(when))) for space, what, when in split
+    )
+    anywhere = AudienceKey(ANY_NAMESPACE, "a")
+    known = {} if is_dormant else {anywhere: Activation(anywhere, "a")}
+    target = ActiveConnection(active().connection, known, frozenset({anywhere} if is_dormant else ()))
+    of = Mapper.of(target, SCHEMA, START)
+    unit = only(of.units(replace(event(ADA), memberships=memberships), ORIGIN))
+    (one,) = unit.dormant if is_dormant else unit.memberships
+    assert (one.audience, one.status, one.at) == (anywhere, status, minute(at))
+    assert len(one.parts) == len({space for space, _, _ in split})
 
 
 def test_memberships_in_audiences_that_were_deactivated_lately_are_told_apart() -> None:

@@ -4,16 +4,15 @@ import pytest
 
 from destination.domain.connection import SourceType
 from destination.domain.schema import Field
-from destination.domain.xdm import TYPES, loss, mismatch, unsupported
+from destination.domain.xdm import TYPES, loss, mismatch, not_joined, unsupported
 
 UNSUPPORTED = {SourceType.ARRAY, SourceType.OBJECT, SourceType.MAP, SourceType.BYTE}
 
 
 def test_every_type_has_its_row() -> None:
     assert TYPES.keys() == set(SourceType)
-    assert (
-        {one for one in SourceType if not TYPES[one]} == UNSUPPORTED == {one for one in SourceType if unsupported(one)}
-    )
+    assert {one for one in SourceType if not TYPES[one]} == UNSUPPORTED
+    assert {one for one in SourceType if unsupported(one, None)} == UNSUPPORTED
 
 
 @pytest.mark.parametrize(
@@ -64,3 +63,14 @@ def test_what_is_lost_is_said(source: str, into: str, word: str | None) -> None:
 
 def test_a_type_that_marketo_does_not_tell_is_taken() -> None:
     assert mismatch(SourceType.STRING, Field("field", "")) is None
+
+
+def test_an_array_fits_once_its_values_are_joined_and_nothing_else_does() -> None:
+    assert {one for one in SourceType if unsupported(one, ";")} == UNSUPPORTED - {SourceType.ARRAY}
+
+
+@pytest.mark.parametrize(
+    ("data_type", "is_taken"), [("string", True), ("textarea", True), ("", True), ("boolean", False)]
+)
+def test_joined_values_are_text(data_type: str, *, is_taken: bool) -> None:
+    assert (not_joined(Field("tags", data_type)) is None) is is_taken

@@ -4,15 +4,28 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Annotated, Any, Self
 
-from pydantic import Field, StrictInt, StringConstraints
+from pydantic import AfterValidator, Field, StrictInt, StringConstraints
 
-from destination.api.representation import Labels, Representation, Text, Time
-from destination.domain.audience import DEFAULT_NAMESPACE, Activation, AudienceKey, WhenListMissing
-from destination.domain.audience_rules import AUDIENCE_ID, MAX_NAMESPACE_LENGTH, NAMESPACE
-from destination.domain.connection_rules import MAX_STRING_LENGTH
+from destination.api.representation import VISIBLE, Labels, Representation, Text, Time
+from destination.domain.audience import ANY_NAMESPACE, Activation, AudienceKey, WhenListMissing
+from destination.domain.audience_rules import MAX_AUDIENCE_ID_LENGTH, MAX_NAMESPACE_LENGTH, NAMESPACE
 
-Namespace = Annotated[str, StringConstraints(pattern=NAMESPACE.pattern, max_length=MAX_NAMESPACE_LENGTH)]
-AudienceId = Annotated[str, StringConstraints(pattern=AUDIENCE_ID.pattern, max_length=MAX_STRING_LENGTH)]
+Namespace = Annotated[str, StringConstraints(pattern=NAMESPACE.pattern, max_length=MAX_NAMESPACE_LENGTH, to_lower=True)]
+"""Namespaces are compared without case, and shown in lower case."""
+
+
+def _as_written(value: str) -> str:
+    if value != value.strip():
+        raise ValueError("must not begin or end with space, which no id of a source does; leave it out")
+    return value
+
+
+AudienceId = Annotated[
+    str, StringConstraints(min_length=1, max_length=MAX_AUDIENCE_ID_LENGTH), AfterValidator(_as_written), VISIBLE
+]
+"""As the source writes it."""
+
+ActivationId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{12}$")]
 
 
 class ListIn(Representation):
@@ -30,7 +43,7 @@ class Audience(Representation):
     """An audience of the source. `start` and `end` say from when to when its people are delivered."""
 
     id: AudienceId
-    namespace: Namespace = DEFAULT_NAMESPACE
+    namespace: Namespace | None = Field(None, description="Null: the audience of this id in any namespace.")
     name: Text
     data_type: Text = Field("people", description="Only audiences of people can be activated.")
     origin: Text | None = None
@@ -55,7 +68,7 @@ class AudienceIn(Audience):
 
     def activation(self) -> Activation:
         return Activation(
-            audience=AudienceKey(self.namespace, self.id),
+            audience=AudienceKey(self.namespace or ANY_NAMESPACE, self.id),
             name=self.name,
             data_type=self.data_type,
             origin=self.origin,
@@ -80,6 +93,7 @@ class AudienceIn(Audience):
 
 
 class AudienceOut(Audience):
+    activation_id: str = Field(description="What the activation is called in the paths of calls.")
     version: int
     list: ListOut | None
     fill_due_at: Time | None = Field(
@@ -89,7 +103,12 @@ class AudienceOut(Audience):
     @classmethod
     def of(cls, activation: Activation) -> Self:
         kept = None if activation.list_id is None else {"id": activation.list_id, "name": activation.list_name}
-        set_here = {"version": activation.version, "list": kept, "fill_due_at": activation.fill_at}
+        set_here = {
+            "activation_id": activation.id,
+            "version": activation.version,
+            "list": kept,
+            "fill_due_at": activation.fill_at,
+        }
         return cls.model_validate(_audience(activation) | set_here)
 
 
@@ -104,4 +123,6 @@ class AudienceList(Representation):
 def _audience(activation: Activation) -> dict[str, Any]:
     properties = ("name", "data_type", "origin", "start", "end", "when_list_missing", "labels")
     namespace, audience_id = activation.audience
-    return {"id": audience_id, "namespace": namespace} | {name: getattr(activation, name) for name in properties}
+    return {"id": audience_id, "namespace": namespace or None} | {
+        name: getattr(activation, name) for name in properties
+    }

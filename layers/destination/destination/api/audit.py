@@ -20,7 +20,7 @@ class ChangeOut(Representation):
 
 class AuditedAudience(Representation):
     id: str
-    namespace: Namespace
+    namespace: Namespace | None
 
 
 class AuditRecordOut(Representation):
@@ -38,7 +38,7 @@ class AuditRecordOut(Representation):
 
     @classmethod
     def of(cls, record: AuditRecord) -> Self:
-        audience = record.audience and {"id": record.audience.id, "namespace": record.audience.namespace}
+        audience = record.audience and {"id": record.audience.id, "namespace": record.audience.namespace or None}
         return cls.model_validate(
             {
                 "id": record.id,

@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field, SecretStr, StrictBool, StrictInt, S
 
 from destination.api.alerts import Subscribed, SubscriptionIn
 from destination.api.problems import ProblemDetails
-from destination.api.representation import Duration, Labels, Name, Representation, Text, Time
+from destination.api.representation import PROSE, VISIBLE, Duration, Labels, Name, Representation, Text, Time
 from destination.domain.connection import (
     Connection,
     Consent,
@@ -46,6 +46,9 @@ ClientId = Annotated[
 """It becomes the last segment of the name of a secret (Secrets Manager, "CreateSecret"), so it has no slash."""
 
 
+Separator = Annotated[str, StringConstraints(min_length=1, max_length=10), VISIBLE]
+
+
 class CredentialsIn(Representation):
     """Those of an API-only LaunchPoint service; they are never shown again."""
 
@@ -60,7 +63,8 @@ class Source(Representation):
 
 
 class MappingRowBody(Representation):
-    """A profile attribute (`person.name.firstName`) or identity (`identityMap.email`), and the lead field it fills."""
+    """A profile attribute (`person.name.firstName`, `emails[0].address`, `emails[?primary==true].address`) or identity
+    (`identityMap.email`), and the lead field it fills."""
 
     source: Text
     target: Text
@@ -72,6 +76,11 @@ class MappingRowBody(Representation):
         None,
         description="Of unsubscribed, doNotCall, marketingSuspended and blackListed, which cannot do without it: "
         "whether false is sent too, or true only.",
+    )
+    join: Separator | None = Field(
+        None,
+        description="What stands between the values of a source that has several; null: the first one is sent.",
+        examples=[";"],
     )
 
     @classmethod
@@ -112,7 +121,7 @@ class Configuration(Representation):
     """What an operator configures."""
 
     name: Text
-    description: Annotated[str, StringConstraints(max_length=1000)] | None = None
+    description: Annotated[str, StringConstraints(max_length=1000), PROSE] | None = None
     munchkin_id: Text = Field(examples=["123-ABC-456"])
     workspace: Text
     sync_type: SyncType

@@ -18,7 +18,7 @@ from pydantic import ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from destination.api.representation import Representation
-from destination.domain.audience import DEFAULT_NAMESPACE, AudienceKey
+from destination.domain.audience import ANY_NAMESPACE, DEFAULT_NAMESPACE, AudienceKey
 from destination.domain.connection import Waiting
 from destination.domain.outcome import Class
 from destination.domain.run import Counters, Run, RunStatus, hour_of, status_at
@@ -282,7 +282,8 @@ def _info(counters: Counters, kind: Class, message_of: Callable[[str], str]) -> 
 
 def _entity(audience: AudienceKey) -> str:
     """Audiences of Adobe's Segmentation Service are named by their id alone, as there."""
-    return f"segment:{audience.id}" if audience.namespace == DEFAULT_NAMESPACE else f"segment:{':'.join(audience)}"
+    is_alone = audience.namespace in {ANY_NAMESPACE, DEFAULT_NAMESPACE}
+    return f"segment:{audience.id}" if is_alone else f"segment:{':'.join(audience)}"
 
 
 def _uuid(run: Run, part: str) -> str:

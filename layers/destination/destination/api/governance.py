@@ -5,11 +5,11 @@ from typing import Annotated, Self
 
 from pydantic import Field, StrictBool, StringConstraints, model_validator
 
-from destination.api.representation import Label, Labels, Name, Representation, Text
+from destination.api.representation import PROSE, Label, Labels, Name, Representation, Text
 from destination.domain.policy import Combination, Expression, Operator, Policy, PolicyStatus, Proposal
 
 PolicyId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
-Description = Annotated[str, StringConstraints(max_length=500)]
+Description = Annotated[str, StringConstraints(max_length=500), PROSE]
 Actions = Annotated[list[Name], Field(min_length=1, max_length=20)]
 
 

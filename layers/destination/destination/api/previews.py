@@ -53,7 +53,7 @@ class AudiencePreviewOut(Representation):
     """`change`: what would happen on the list; null: nothing."""
 
     id: str
-    namespace: str
+    namespace: str | None
     name: str
     outcome: Class
     reason: Why | None
@@ -180,7 +180,7 @@ def _audience(one: AudiencePreview, explain: Explain) -> AudiencePreviewOut:
     kept = ListPreview(id=activation.list_id, name=activation.list_name or activation.name)
     return AudiencePreviewOut(
         id=activation.audience.id,
-        namespace=activation.audience.namespace,
+        namespace=activation.audience.namespace or None,
         name=activation.name,
         outcome=one.reason.outcome if one.reason else Class.ACTIVATED,
         reason=_why(one.reason, explain),

@@ -3,16 +3,16 @@
 An unknown property is refused. What the properties mean together is decided by the domain's rules.
 """
 
-import unicodedata
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Final, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
 
 from destination.api.problems import problems_of
 from destination.domain.connection_rules import MARKETING_ACTION, MAX_STRING_LENGTH
 from destination.domain.problem import ConfigurationError
+from destination.domain.text import LINE_SIGNS, hidden_at
 from destination.domain.times import parse_time
 
 
@@ -33,17 +33,24 @@ def _duration(value: object) -> object:
     raise ValueError("must be an ISO 8601 duration such as PT24H")
 
 
-def _printable(value: str) -> str:
-    if any(unicodedata.category(sign) == "Cc" for sign in value):
-        raise ValueError("must not have control characters, such as line breaks or tabs")
-    return value
+def _without_hidden(besides: str) -> Callable[[object], object]:
+    def checked(value: object) -> object:
+        place = hidden_at(value, besides) if isinstance(value, str) else None
+        if isinstance(value, str) and place is not None:
+            what = f"must not have characters that nobody sees: U+{ord(value[place]):04X} at character {place + 1}"
+            raise ValueError(f"{what}; leave out control characters, line breaks and marks of the direction of text")
+        return value
+
+    return checked
 
 
-Text = Annotated[
-    str,
-    StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_STRING_LENGTH),
-    AfterValidator(_printable),
-]
+VISIBLE: Final = BeforeValidator(_without_hidden(""))
+"""Before space around it is taken off: a line break at the end is one too many."""
+
+PROSE: Final = BeforeValidator(_without_hidden(LINE_SIGNS))
+"""Of several lines."""
+
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_STRING_LENGTH), VISIBLE]
 Label = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 """A data usage label: Adobe's (`C1` to `C12`, `I1`, `S1`, …) or one of your own."""
 

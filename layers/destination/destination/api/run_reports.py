@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, TypeVar
 
-from destination.domain.audience import AudienceKey
+from destination.domain.audience import AudienceKey, activation_id
 from destination.domain.connection import Waiting
 from destination.domain.latency import Latency
 from destination.domain.loss import meaning_of
@@ -52,8 +52,9 @@ def report(run: Run, now: datetime, message_of: Callable[[str], str], waiting: W
 
 def _audience(audience: AudienceKey, counters: Counters, message_of: Callable[[str], str]) -> dict[str, Any]:
     return {
+        "activation_id": activation_id(audience),
         "id": audience.id,
-        "namespace": audience.namespace,
+        "namespace": audience.namespace or None,
         **{name: counters.counts[name] for name in ("received", *(one.value for one in Class))},
         "reasons": _reasons(counters, message_of),
     }

@@ -37,8 +37,9 @@ class ReasonOut(Representation):
 
 
 class AudienceCounts(Representation):
+    activation_id: str
     id: str
-    namespace: str
+    namespace: str | None
     received: int
     activated: int
     unchanged: int

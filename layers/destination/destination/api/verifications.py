@@ -6,9 +6,9 @@ from typing import Self
 
 from pydantic import Field
 
-from destination.api.audiences import AudienceId, ListOut, Namespace
+from destination.api.audiences import ActivationId, ListOut
 from destination.api.representation import Representation
-from destination.domain.audience import DEFAULT_NAMESPACE, AudienceKey
+from destination.domain.audience import activation_id
 from destination.domain.verification import (
     REPAIRED_BY_DEFAULT,
     AudienceCheck,
@@ -23,8 +23,7 @@ from destination.domain.verification import (
 class VerificationIn(Representation):
     """What to compare, one audience or all, and what to repair."""
 
-    audience_id: AudienceId | None = Field(None, description="Null: all audiences.")
-    namespace: Namespace = DEFAULT_NAMESPACE
+    activation_id: ActivationId | None = Field(None, description="Null: all audiences.")
     repair: list[Repair] = Field(
         sorted(REPAIRED_BY_DEFAULT),
         description="What to repair: put missing people on the list, take leavers off, take foreign people off whom "
@@ -32,8 +31,8 @@ class VerificationIn(Representation):
     )
 
     @property
-    def audiences(self) -> list[AudienceKey] | None:
-        return None if self.audience_id is None else [AudienceKey(self.namespace, self.audience_id)]
+    def activation_ids(self) -> list[str] | None:
+        return None if self.activation_id is None else [self.activation_id]
 
 
 class DifferencesOut(Representation):
@@ -59,8 +58,9 @@ class AudienceCheckOut(Representation):
     or LIST_CHANGED if the audience has another list now, or none.
     """
 
+    activation_id: str
     id: str
-    namespace: str
+    namespace: str | None
     name: str
     list: ListOut
     phase: Phase
@@ -78,8 +78,9 @@ class AudienceCheckOut(Representation):
     @classmethod
     def of(cls, check: AudienceCheck) -> Self:
         return cls(
+            activation_id=activation_id(check.audience),
             id=check.audience.id,
-            namespace=check.audience.namespace,
+            namespace=check.audience.namespace or None,
             name=check.name,
             list=ListOut(id=check.list_id, name=check.list_name),
             phase=check.phase,

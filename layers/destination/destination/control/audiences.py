@@ -127,7 +127,7 @@ class BindLists:
         try:
             return self.audiences.put(connection_id, activation, before, record)
         except ListTakenError as taken:
-            other = f"list {taken.list_id} is that of audience {taken.audience.id} ({taken.audience.namespace})"
+            other = f"list {taken.list_id} is that of audience {taken.audience}"
             where = "" if taken.connection_id == connection_id else f" of connection {taken.connection_id}"
             raise AlreadyBoundError(f"{other}{where}; choose another name or another list for this one") from taken
 
@@ -177,10 +177,10 @@ class ManageAudiences:
         connection = self.connections.changeable(connection_id)
         refuse(activation_problems(connection, activation))
         self.governance.admit_audience(connection, activation)
-        present = self._present(connection_id, activation.audience)
+        present = self._present(connection_id, activation.id)
         _expect(present, activation.audience, expected)
         if present is None:
-            refuse(room_problems(len(self.audiences.list(connection_id))))
+            refuse(room_problems(activation, self.audiences.list(connection_id)))
         if rule_of(connection).keeps_lists:
             kept = self.lists.find(connection, activation, present.list_id if present else None)
             has_it = present is not None and present.list_id == kept.id
@@ -209,11 +209,11 @@ class ManageAudiences:
         self.connections.get(connection_id)
         return self.audiences.list(connection_id)
 
-    def get(self, connection_id: str, audience: AudienceKey, expected: int | None = None) -> Activation:
-        """Raises NotFoundError also when the audience is not activated."""
+    def get(self, connection_id: str, activation_id: str, expected: int | None = None) -> Activation:
+        """Raises NotFoundError also when no audience is activated with this activation id."""
         self.connections.get(connection_id)
-        activation = self.audiences.get(connection_id, audience)
-        _expect(activation, audience, expected)
+        activation = self.audiences.get(connection_id, activation_id)
+        _expect(activation, activation.audience, expected)
         return activation
 
     def change(self, connection_id: str, before: Activation, after: Activation) -> Activation:
@@ -242,7 +242,7 @@ class ManageAudiences:
         return stored
 
     def deactivate(
-        self, connection_id: str, audience: AudienceKey, expected: int | None = None, *, empty: bool = False
+        self, connection_id: str, activation_id: str, expected: int | None = None, *, empty: bool = False
     ) -> None:
         """Switch an audience off; its list stays in Marketo, with its members or `empty` of those put on it.
 
@@ -252,12 +252,13 @@ class ManageAudiences:
         the audience still active, and goes on where it was; NotEmptiedError where Marketo keeps people on the list.
         """
         connection = self.connections.changeable(connection_id)
-        activation = self.audiences.get(connection_id, audience)
-        _expect(activation, audience, expected)
+        activation = self.audiences.get(connection_id, activation_id)
+        _expect(activation, activation.audience, expected)
         if empty and activation.list_id is not None:
             credentials = self.lists.given_credentials(connection, "the list is emptied in Marketo")
             self.emptying(connection, activation, credentials)
-        record = self.record(AuditAction.DEACTIVATE_AUDIENCE, connection_id, differences(activation, None), audience)
+        changes = differences(activation, None)
+        record = self.record(AuditAction.DEACTIVATE_AUDIENCE, connection_id, changes, activation.audience)
         self.audiences.deactivate(connection_id, activation, self.clock(), record)
 
     def _named(self, before: Activation | None, after: Activation) -> Activation:
@@ -277,9 +278,9 @@ class ManageAudiences:
             with contextlib.suppress(NotFoundError, *AWS_ERRORS):
                 self.verifications.fill(connection_id)
 
-    def _present(self, connection_id: str, audience: AudienceKey) -> Activation | None:
+    def _present(self, connection_id: str, activation_id: str) -> Activation | None:
         try:
-            return self.audiences.get(connection_id, audience)
+            return self.audiences.get(connection_id, activation_id)
         except NotFoundError:
             return None
 
@@ -291,4 +292,4 @@ def _renames_list(connection: Connection, before: Activation, after: Activation)
 def _expect(activation: Activation | None, audience: AudienceKey, version: int | None) -> None:
     if version is not None and (activation is None or activation.version != version):
         stands = f"at version {activation.version}" if activation else "not activated"
-        raise StaleVersionError(f"audience {audience.id} is {stands}, not at version {version}")
+        raise StaleVersionError(f"audience {audience} is {stands}, not at version {version}")

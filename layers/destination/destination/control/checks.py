@@ -21,6 +21,7 @@ from destination.domain.check import (
     partition_problems,
     partition_warnings,
     sample_problems,
+    sample_warnings,
     workspace_problems,
 )
 from destination.domain.connection import Connection
@@ -233,7 +234,10 @@ class _Examination:
 
     def _mapping(self, marketo: Marketo) -> Check:
         schema = marketo.describe.schema()
-        self.warnings += tuple(mapping_warnings(self.connection, schema))
+        self.warnings += (
+            *mapping_warnings(self.connection, schema),
+            *sample_warnings(self.connection, self.events),
+        )
         problems = mapping_problems(self.connection, schema)
         if not problems and self.events:
             problems = sample_problems(self.connection, schema, self.events)

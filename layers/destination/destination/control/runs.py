@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from destination.domain.audience import AudienceKey
 from destination.domain.connection import Connection
 from destination.domain.outcome import Class
 from destination.domain.problem import ConfigurationError, Problem
-from destination.domain.run import RETENTION, Run, hour_of, of_audience, run_id
+from destination.domain.run import RETENTION, Run, hour_of, of_activation, run_id
 from destination.store.connections import Connections
 from destination.store.cursors import InvalidCursorError
 from destination.store.errors import NotFoundError
@@ -33,7 +32,7 @@ class RunQuery:
 
     first: datetime | None = None
     last: datetime | None = None
-    audience: AudienceKey | None = None
+    activation_id: str | None = None
     failures_only: bool = False
     with_excluded: bool = False
     cursor: str | None = None
@@ -41,7 +40,7 @@ class RunQuery:
 
     def of(self, run: Run) -> Run | None:
         """The run as far as it is wanted. Where both failures and exclusions are asked for, either will do."""
-        found = run if self.audience is None else of_audience(run, self.audience)
+        found = run if self.activation_id is None else of_activation(run, self.activation_id)
         classes = [Class.FAILED] * self.failures_only + [Class.EXCLUDED] * self.with_excluded
         if found is None or (classes and not any(found.tally.counts[one] for one in classes)):
             return None
@@ -65,7 +64,7 @@ class ReadRuns:
     runs: Runs
     clock: Callable[[], datetime]
 
-    def run(self, connection_id: str, hour: str, audience: AudienceKey | None = None) -> RunsPage:
+    def run(self, connection_id: str, hour: str, activation_id: str | None = None) -> RunsPage:
         """One run. Raises NotFoundError also when there is none: nothing was received in that hour, or it is long ago.
 
         So it does when the audience that is asked for was in none of its events.
@@ -74,7 +73,7 @@ class ReadRuns:
         run = self.runs.get(connection_id, hour) if _is_hour(hour) else None
         if run is None:
             raise NotFoundError(f"there is no run {hour}")
-        found = RunQuery(audience=audience).of(run)
+        found = RunQuery(activation_id=activation_id).of(run)
         if found is None:
             raise NotFoundError(f"no event of run {hour} named this audience")
         return RunsPage(connection, (found,))

@@ -7,7 +7,7 @@ from typing import Final
 
 from destination.control.audit import Recorder
 from destination.control.errors import IncompleteError, VerifyingError
-from destination.domain.audience import Activation, AudienceKey
+from destination.domain.audience import Activation, activation_id
 from destination.domain.audit import AuditAction, AuditChange
 from destination.domain.connection import OPEN, ActiveConnection
 from destination.domain.matching import rule_of
@@ -37,7 +37,7 @@ class ManageVerifications:
     clock: Callable[[], datetime]
 
     def request(
-        self, connection_id: str, audiences: Collection[AudienceKey] | None, repair: frozenset[Repair]
+        self, connection_id: str, activation_ids: Collection[str] | None, repair: frozenset[Repair]
     ) -> Verification:
         """Have the lists of some audiences, or of all (None), compared with the ledger.
 
@@ -50,7 +50,7 @@ class ManageVerifications:
         if (going_on := self._going_on(connection_id, last)) is not None:
             raise VerifyingError(f"verification {going_on.id} is {going_on.status}")
         now = self.clock()
-        checks = _checks(target, audiences, None if FILLS - repair else now)
+        checks = _checks(target, activation_ids, None if FILLS - repair else now)
         if not checks:
             raise NotFoundError("the audience is not activated, or has no list")
         made = Verification(
@@ -59,9 +59,9 @@ class ManageVerifications:
             repair=repair,
             requested_at=now,
             audiences=len(checks),
-            is_whole=audiences is None,
+            is_whole=activation_ids is None,
         )
-        only = next(iter(audiences)) if audiences is not None and len(audiences) == 1 else None
+        only = checks[0].audience if activation_ids is not None and len(activation_ids) == 1 else None
         record = self.record(AuditAction.REQUEST_VERIFICATION, connection_id, audience=only)
         try:
             self.stored.create(made, checks, last, record)
@@ -78,15 +78,15 @@ class ManageVerifications:
         """
         now = self.clock()
         target = self.connections.active(connection_id)
-        due = {one.audience: one.fill_at for one in target.activations.values() if one.is_fill_due(now)}
+        due = {one.id: one.fill_at for one in target.activations.values() if one.is_fill_due(now)}
         if not due or target.connection.status not in OPEN or not rule_of(target.connection).keeps_lists:
             return None
         last = self.stored.last(connection_id)
         tried = None if last is None else self.stored.get(connection_id, last)
         if tried is not None and now - tried.requested_at < FILL_AGAIN:
             for check in self.stored.checks(tried):
-                if check.fill_at is not None and due.get(check.audience) == check.fill_at:
-                    del due[check.audience]
+                if check.fill_at is not None and due.get(activation_id(check.audience)) == check.fill_at:
+                    del due[activation_id(check.audience)]
         if not due:
             return None
         try:
@@ -154,7 +154,7 @@ class ManageVerifications:
 
 
 def _checks(
-    target: ActiveConnection, audiences: Collection[AudienceKey] | None, fills_at: datetime | None
+    target: ActiveConnection, activation_ids: Collection[str] | None, fills_at: datetime | None
 ) -> list[AudienceCheck]:
     """`fills_at`: when it was requested, if it fills lists."""
 
@@ -164,6 +164,6 @@ def _checks(
 
     return [
         check(one, one.list_id)
-        for key, one in sorted(target.activations.items())
-        if one.list_id is not None and (audiences is None or key in audiences)
+        for _, one in sorted(target.activations.items())
+        if one.list_id is not None and (activation_ids is None or one.id in activation_ids)
     ]

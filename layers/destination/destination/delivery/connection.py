@@ -288,7 +288,7 @@ def _why_blocked(target: ActiveConnection, blocked: ConnectionBlockedError) -> s
             if one.list_id == blocked.list_id:
                 return (
                     f"Marketo has no list {one.list_name!r} ({one.list_id}) any more, which is that of audience "
-                    f"{one.audience.id} ({one.audience.namespace}). Activate the audience again: it gets a new list, "
+                    f"{one.audience}. Activate the audience again: it gets a new list, "
                     f"which is filled. With when_list_missing set to create that is done without you"
                 )
     return message_of(blocked.code)

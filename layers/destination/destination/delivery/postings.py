@@ -25,7 +25,7 @@ UNITS_AT_ONCE: Final = 24
 MAX_ITEM_BYTES: Final = 400 * 1024
 """DynamoDB's bound of an item; a run is bounded so that it stays below (domain/run.py)."""
 
-_NAME_BYTES: Final = 1_600
+_NAME_BYTES: Final = 2_400
 """By how much a run grows at most with an audience or a field: its name, counts, a reason and its example."""
 
 

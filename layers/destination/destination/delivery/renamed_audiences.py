@@ -56,7 +56,8 @@ def _newest_names(events: Iterable[ProfileEvent]) -> dict[AudienceKey, _Name]:
         for one in event.memberships:
             if one.name is not None:
                 found = _Name(event.received_at, one.name)
-                newest[one.audience] = max(newest.get(one.audience, found), found)
+                for audience in (one.audience, one.audience.in_any_namespace):
+                    newest[audience] = max(newest.get(audience, found), found)
     return newest
 
 

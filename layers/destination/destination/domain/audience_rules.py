@@ -3,7 +3,9 @@
 Source: Adobe, "Marketo Engage destination": supported audiences, scheduling.
 """
 
+import json
 import re
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
@@ -13,15 +15,15 @@ from destination.domain.matching import rule_of
 from destination.domain.problem import Problem
 
 MAX_ACTIVATIONS: Final = 1000
-"""Of a connection, so that a run, which counts by audience, fits into one DynamoDB item (400 KB).
-
-There is room for 200 bytes of namespace and id each; the ids of most sources are UUIDs.
+MAX_AUDIENCE_BYTES: Final = 200_000
+"""Of a connection, and of their namespaces and ids together, so that a run, which counts by audience, fits into one
+DynamoDB item (400 KB): 200 bytes for each of 1,000 audiences, as JSON. The ids of most sources are UUIDs.
 """
 
 NAMESPACE: Final = re.compile(r"^[A-Za-z0-9_.:-]+$")
 MAX_NAMESPACE_LENGTH: Final = 64
-AUDIENCE_ID: Final = re.compile(r"^[A-Za-z0-9_][A-Za-z0-9 _.~:@,;=+&$()'!*-]*$")
-"""What can stand in the path of a call as it is."""
+MAX_AUDIENCE_ID_LENGTH: Final = 256
+"""Characters, of any language."""
 
 _OTHER_DATA_TYPES: Final = {
     "account": "Account audiences hold companies",
@@ -69,9 +71,14 @@ def fill_time(before: Activation | None, after: Activation, now: datetime, *, ha
     return before.fill_at if stays or stays_open else opens
 
 
-def room_problems(activations: int) -> list[Problem]:
-    """What keeps a connection with so many activations from having another one."""
-    if activations < MAX_ACTIVATIONS:
-        return []
-    message = f"is one too many: a connection has at most {MAX_ACTIVATIONS} audiences"
-    return [Problem("id", f"{message}; deactivate another one, or create another connection")]
+def room_problems(activation: Activation, others: Sequence[Activation]) -> list[Problem]:
+    """What keeps a connection with these activations from having another one."""
+    instead = "deactivate another one, or create another connection"
+    if len(others) >= MAX_ACTIVATIONS:
+        message = f"is one too many: a connection has at most {MAX_ACTIVATIONS} audiences"
+        return [Problem("id", f"{message}; {instead}")]
+    size = sum(len(json.dumps(one.audience, ensure_ascii=False).encode()) for one in (activation, *others))
+    if size > MAX_AUDIENCE_BYTES:
+        message = f"brings the audiences' namespaces and ids to {size:,} bytes, and {MAX_AUDIENCE_BYTES:,} fit"
+        return [Problem("id", f"{message}; {instead}")]
+    return []

@@ -12,14 +12,15 @@ from difflib import get_close_matches
 from enum import StrEnum
 from typing import Final
 
-from destination.domain.connection import DEFAULT_PARTITION, Connection
+from destination.domain.connection import DEFAULT_PARTITION, Connection, MappingRow
 from destination.domain.connection_rules import clearing_problems, identity_fields
 from destination.domain.event import ProfileEvent
-from destination.domain.mapping import values_at
+from destination.domain.mapping import joined, values_at
 from destination.domain.matching import is_lead_id_or_ecid, rule_of
+from destination.domain.path import Path
 from destination.domain.problem import Problem
 from destination.domain.schema import BOOLEAN, Field, InvalidValueError, Schema, coerce, dedupe_value
-from destination.domain.xdm import loss, mismatch
+from destination.domain.xdm import loss, mismatch, not_joined
 
 _CLOSE: Final = 0.7
 
@@ -111,6 +112,8 @@ def mapping_problems(connection: Connection, schema: Schema) -> list[Problem]:
             problems.append(Problem(f"{path}.target", message))
         elif row.source_type is not None and (why := mismatch(row.source_type, into)):
             problems.append(Problem(f"{path}.source_type", why))
+        elif row.join is not None and (why := not_joined(into)):
+            problems.append(Problem(f"{path}.join", why))
         if into is not None and into.data_type == BOOLEAN:
             problems.extend(clearing_problems(path, row))
     return problems
@@ -136,17 +139,31 @@ def sample_problems(connection: Connection, schema: Schema, events: Sequence[Pro
     compared = identity_fields(connection)
     problems = []
     for index, row in enumerate(connection.mapping):
-        values = [value for event in events for value in values_at(event, tuple(row.source.split(".")))]
+        values = [values_at(event, Path.of(row.source)) for event in events]
         into = schema.fields.get(compared.get(row.target, row.target))
-        if not values:
+        if not any(values):
             near = get_close_matches(row.source, {path for event in events for path in _paths(event)}, n=1)
             meant = f" (did you mean {near[0]}?)" if near else ""
             message = f"{row.source} is not in the sample{meant}; correct the path, or give a sample that has it"
             problems.append(Problem(f"mapping[{index}].source", message))
-        elif into is not None and (why := _misfit(values, into, is_identity=row.target in compared)):
+        elif into is not None and (why := _misfit(values, row, into, is_identity=row.target in compared)):
             message = f"the value at {row.source} does not fit {into.name}: {why}; map another source or field"
             problems.append(Problem(f"mapping[{index}].source", message))
     return problems
+
+
+def sample_warnings(connection: Connection, events: Sequence[ProfileEvent]) -> list[Problem]:
+    """Mapped sources of which an event of a sample has several values, where one counts."""
+    identities = identity_fields(connection)
+    warnings = []
+    for index, row in enumerate(connection.mapping):
+        path = Path.of(row.source)
+        if row.join is not None or row.target in identities or path.namespace is not None:
+            continue
+        if any(len(values_at(event, path)) > 1 for event in events):
+            message = f"{row.source} has several values in the sample, and the first is sent; choose one by an index or"
+            warnings.append(Problem(f"mapping[{index}].source", f"{message} a condition in the path, or set join"))
+    return warnings
 
 
 def partition_problems(connection: Connection, partitions: Collection[str]) -> list[Problem]:
@@ -191,12 +208,15 @@ def _dedupe_problem(connection: Connection, name: str, schema: Schema) -> str | 
     return None
 
 
-def _misfit(values: Sequence[object], into: Field, *, is_identity: bool) -> str | None:
-    for value in values:
-        if isinstance(value, str) and not value.strip() and not is_identity:
-            continue
+def _misfit(found: Iterable[Sequence[object]], row: MappingRow, into: Field, *, is_identity: bool) -> str | None:
+    """Why a value does not fit, or what the row makes of several of an event."""
+    for values in found:
         try:
-            (dedupe_value if is_identity else coerce)(value, into)
+            for value in values if is_identity or row.join is None else [joined(values, row.join)]:
+                if is_identity:
+                    dedupe_value(value, into)
+                elif not isinstance(value, str) or value.strip():
+                    coerce(value, into)
         except InvalidValueError as error:
             return str(error)
     return None
@@ -232,5 +252,7 @@ def _below(properties: Mapping[str, object], prefix: str) -> Iterator[str]:
         path = f"{prefix}{name}"
         if isinstance(value, dict) and value:
             yield from _below(value, f"{path}.")
+        elif isinstance(value, list) and value and isinstance(value[0], dict):
+            yield from _below(value[0], f"{path}[0].")
         else:
             yield path

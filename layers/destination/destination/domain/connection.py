@@ -119,10 +119,11 @@ class Scope(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class MappingRow:
-    """One profile attribute (dotted path, or `identityMap.<namespace>`) and the lead field that it fills.
+    """One profile attribute (a path, or `identityMap.<namespace>`) and the lead field that it fills.
 
     `labels`: the data usage labels of the source, such as `C2` or `I1`. `source_type`: its XDM type, if it was told.
-    `opt_in`: of one of OPT_OUTS; None: nobody has decided yet.
+    `opt_in`: of one of OPT_OUTS; None: nobody has decided yet. `join`: what stands between the values of a source that
+    has several; None: the first one counts.
     """
 
     source: str
@@ -132,6 +133,7 @@ class MappingRow:
     labels: tuple[str, ...] = ()
     source_type: SourceType | None = None
     opt_in: OptIn | None = None
+    join: str | None = None
 
     @property
     def keeps_opt_outs(self) -> bool:
@@ -145,7 +147,7 @@ class MappingRow:
 
 @dataclass(frozen=True, slots=True)
 class Consent:
-    """Who may be exported: profiles that have one of the allowed values at a dotted path."""
+    """Who may be exported: profiles that have one of the allowed values at a path."""
 
     source: str
     allowed: tuple[str, ...]

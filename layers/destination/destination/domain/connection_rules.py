@@ -27,6 +27,7 @@ from destination.domain.connection import (
     WhenMissing,
 )
 from destination.domain.matching import REQUIRED_TO_CREATE, UNSUPPORTED_DEDUPE_FIELDS, is_lead_id_or_ecid, rule_of
+from destination.domain.path import Path, PathError
 from destination.domain.problem import Problem
 from destination.domain.xdm import unsupported
 
@@ -78,7 +79,6 @@ _ANOTHER: Final = (
     "create another connection with it, and move each audience there: deactivate it here, then activate it there with "
     "the id of its list as list.id"
 )
-_PATH_WANTED: Final = "must be a dotted path such as person.name.firstName or identityMap.email"
 
 
 def identities(connection: Connection) -> tuple[str, ...]:
@@ -173,9 +173,7 @@ def missing_to_enable(active: ActiveConnection, *, has_credentials: bool) -> lis
         missing.append(Problem("audiences", "activate an audience"))
     if rule_of(connection).keeps_lists:
         missing.extend(
-            Problem(
-                "audiences", f"audience {one.audience.id} ({one.audience.namespace}) has no list: activate it again"
-            )
+            Problem("audiences", f"audience {one.audience} has no list: activate it again")
             for one in active.activations.values()
             if one.list_id is None
         )
@@ -341,15 +339,14 @@ def _alert_problems(connection: Connection) -> Iterator[Problem]:
 
 
 def _mapping_problems(connection: Connection) -> Iterator[Problem]:
-    texts = (text for row in connection.mapping for text in (row.source, row.target, *row.labels))
+    texts = (text for row in connection.mapping for text in (row.source, row.target, row.join or "", *row.labels))
     if (size := sum(len(text.encode()) for text in texts)) > MAX_MAPPING_BYTES:
         message = f"has {size:,} bytes of sources, targets and labels, and at most {MAX_MAPPING_BYTES:,} fit"
         yield Problem("mapping", f"{message}; leave out labels that no policy names, or map fewer attributes")
     first_rows: dict[str, int] = {}
     for index, row in enumerate(connection.mapping):
         path = f"mapping[{index}]"
-        if not _is_path(row.source):
-            yield Problem(f"{path}.source", _PATH_WANTED)
+        yield from _path_problems(f"{path}.source", row.source)
         if row.target in first_rows:
             yield Problem(
                 f"{path}.target", f"{row.target} is filled by mapping[{first_rows[row.target]}]; keep one row"
@@ -357,7 +354,7 @@ def _mapping_problems(connection: Connection) -> Iterator[Problem]:
         first_rows.setdefault(row.target, index)
         if row.target in NEVER_WRITTEN:
             yield Problem(f"{path}.target", f"{row.target} is not written: {NEVER_WRITTEN[row.target]}; leave it out")
-        if row.source_type is not None and (why := unsupported(row.source_type)):
+        if row.source_type is not None and (why := unsupported(row.source_type, row.join)):
             yield Problem(f"{path}.source_type", why)
         if row.target in identities(connection):
             yield from _identity_row_problems(path, row)
@@ -372,6 +369,8 @@ def _identity_row_problems(path: str, row: MappingRow) -> Iterator[Problem]:
         yield Problem(f"{path}.when_missing", "must be ignore: an identity cannot be cleared")
     if row.when_empty is not WhenEmpty.IGNORE:
         yield Problem(f"{path}.when_empty", "must be ignore: an empty value identifies nobody")
+    if row.join is not None:
+        yield Problem(f"{path}.join", "leave it out: each of several values of an identity is a person")
 
 
 def clearing_problems(path: str, row: MappingRow) -> Iterator[Problem]:
@@ -384,8 +383,13 @@ def clearing_problems(path: str, row: MappingRow) -> Iterator[Problem]:
 
 
 def _consent_problems(connection: Connection) -> Iterator[Problem]:
-    if connection.consent is not None and not _is_path(connection.consent.source):
-        yield Problem("consent.source", "must be a dotted path such as consents.marketing.email.val")
+    if connection.consent is None:
+        return
+    problems = list(_path_problems("consent.source", connection.consent.source))
+    yield from problems
+    if not problems and Path.of(connection.consent.source).namespace is not None:
+        message = "must lead to an attribute, such as consents.marketing.email.val: an identity gives no consent"
+        yield Problem("consent.source", message)
 
 
 def _missing_attributes(connection: Connection) -> Iterator[Problem]:
@@ -407,5 +411,9 @@ def _legacy_creates_nobody(connection: Connection) -> bool:
     return bool(connection.mapping) and EMAIL_TARGET not in {row.target for row in connection.mapping}
 
 
-def _is_path(text: str) -> bool:
-    return all(text.split("."))
+def _path_problems(path: str, source: str) -> Iterator[Problem]:
+    """What is wrong with the path of a source; `path`: that of the property that holds it."""
+    try:
+        Path.of(source)
+    except PathError as error:
+        yield Problem(path, str(error))

@@ -1,13 +1,17 @@
 """One profile with its attributes, identities and audience memberships at a time."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
-from typing import NamedTuple, Self
+from typing import Final, NamedTuple, Self
 
-from destination.domain.audience import AudienceKey
+from destination.domain.audience import AudienceKey, namespace_code
 from destination.domain.value_object import value_object
+
+MAX_IDENTITIES: Final = 100
+"""How many values a profile may be known by at one source; each may become a person (Adobe's identity graphs hold 50).
+"""
 
 
 class MembershipStatus(StrEnum):
@@ -15,16 +19,39 @@ class MembershipStatus(StrEnum):
     EXITED = "exited"
 
 
+class Part(NamedTuple):
+    """What was said of an audience in one namespace, by the namespace's code."""
+
+    namespace: int
+    status: MembershipStatus
+    at: datetime
+
+
 class Membership(NamedTuple):
     """A profile entered or left an audience at a time; `name`: what the source calls the audience, where it says so.
 
-    A tuple, as several are made for every event.
+    `parts`: of an audience in any namespace, what was said of it in each; an event has none. A tuple, as several are
+    made for every event.
     """
 
     audience: AudienceKey
     status: MembershipStatus
     at: datetime
     name: str | None = None
+    parts: tuple[Part, ...] = ()
+
+
+def together(audience: AudienceKey, said: Sequence[Membership]) -> Membership:
+    """What an event says of an audience in any namespace: who is in it in one of them is in it."""
+    newest: dict[int, Part] = {}
+    for one in said:
+        part = Part(namespace_code(one.audience.namespace), one.status, one.at)
+        if part.namespace not in newest or part.at >= newest[part.namespace].at:
+            newest[part.namespace] = part
+    parts = tuple(newest.values())
+    realized = [one for one in parts if one.status is MembershipStatus.REALIZED]
+    last = max(realized or parts, key=lambda one: one.at)
+    return Membership(audience, last.status, last.at, next((one.name for one in said if one.name), None), parts)
 
 
 @value_object

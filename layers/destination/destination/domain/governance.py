@@ -173,13 +173,11 @@ def _causes(deny: Expression, active: ActiveConnection) -> tuple[Cause, ...]:
     mapped = frozenset[str]().union(*(labels for _, _, labels in rows))
     denied = set(grounds(deny, mapped))
     audiences = []
-    for (namespace, audience_id), activation in active.activations.items():
+    for audience, activation in active.activations.items():
         labels = frozenset(activation.labels)
         with_mapped = grounds(deny, mapped | labels)
         denied |= with_mapped
-        audiences.append(
-            (f"audiences.{audience_id}.labels", f"audience {audience_id} ({namespace})", labels & with_mapped)
-        )
+        audiences.append((f"audiences.{activation.id}.labels", f"audience {audience}", labels & with_mapped))
     found = [*((path, f"source {source}", labels & denied) for path, source, labels in rows), *audiences]
     return tuple(Cause(path, what, labels) for path, what, labels in found if labels)
 

@@ -3,18 +3,17 @@
 Source: Adobe, "Marketo Engage destination", mapping requirements and supported identities.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple, Self
 
-from destination.domain.audience import AudienceKey
+from destination.domain.audience import ANY_NAMESPACE, AudienceKey
 from destination.domain.connection import (
     DEDUPE_TARGET,
     ECID_TARGET,
     EMAIL_TARGET,
     ActiveConnection,
-    Consent,
     Generation,
     MappingRow,
     OnInvalid,
@@ -22,8 +21,8 @@ from destination.domain.connection import (
     WhenEmpty,
     WhenMissing,
 )
-from destination.domain.consent import is_given
-from destination.domain.event import Membership, ProfileEvent
+from destination.domain.consent import consent_test
+from destination.domain.event import MAX_IDENTITIES, Membership, ProfileEvent, together
 from destination.domain.matching import Lead, rule_of
 from destination.domain.outcome import (
     INVALID_ATTRIBUTE,
@@ -32,12 +31,14 @@ from destination.domain.outcome import (
     NO_CONSENT,
     Reason,
 )
+from destination.domain.path import Path, present
 from destination.domain.person import Origin, Unit
 from destination.domain.schema import (
     BOOLEAN,
     MAY_BE_CUT,
     OPT_IN_KEPT,
     UNKNOWN_FIELD,
+    VALUES_LEFT_OUT,
     AttributeWarning,
     Field,
     FieldValue,
@@ -51,7 +52,7 @@ from destination.domain.schema import (
 )
 from destination.domain.times import EPOCH
 
-_IDENTITIES = "identitymap"
+_TEXT = Field("", "text")
 
 _BY_ECID = "ecid,"
 """Begins the keys of persons without an e-mail address: with a comma, which no dedupe value has."""
@@ -59,19 +60,21 @@ _BY_ECID = "ecid,"
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """A row of the mapping; `namespace`: that of the identity that it takes, if it takes one.
+    """A row of the mapping; `is_plain`: its path is made of `names` only, and leads into the profile.
 
     `plain_length`: how long printable text may be to be taken as it is, without a look at the field's other limits.
     """
 
-    path: tuple[str, ...]
-    namespace: str | None
+    path: Path
+    is_plain: bool
+    names: tuple[str, ...]
     name: str
     into: Field
     clears: bool
     sends_empty: bool
     keeps_opt_outs: bool
     plain_length: int
+    join: str | None
 
 
 class _Identity(NamedTuple):
@@ -86,19 +89,21 @@ class _Identity(NamedTuple):
 class Mapper:
     """A connection's mapping, prepared once for many events.
 
-    `ecid_path`, `ecid_field`: a `legacy_v2` connection's second identity, and the field that it is compared with.
-    `begun`: the beginnings of the audiences, `last_begun`: that of the newest.
+    `has_consent` tells it of a profile, if the connection has a consent rule. `ecid_path`, `ecid_field`: a `legacy_v2`
+    connection's second identity, and the field that it is compared with. `begun`: the beginnings of the audiences,
+    `last_begun`: that of the newest.
     """
 
     target: ActiveConnection
     now: datetime
-    dedupe_path: tuple[str, ...]
+    knows_any_namespace: bool
+    dedupe_path: Path | None
     dedupe_field: Field
     rows: tuple[_Row, ...]
     unknown: tuple[str, ...]
     fails_for_dropped: bool
-    consent: Consent | None
-    ecid_path: tuple[str, ...]
+    has_consent: Callable[[Mapping[str, object]], bool] | None
+    ecid_path: Path | None
     ecid_field: Field | None
     begun: Mapping[AudienceKey, datetime]
     last_begun: datetime
@@ -115,14 +120,14 @@ class Mapper:
         identity = EMAIL_TARGET if is_legacy else DEDUPE_TARGET
         ecid_field = next(iter(connection.lookup_fields[1:]), None)
         filled = {by, ecid_field} if any(row.target == identity for row in connection.mapping) else {ecid_field}
-        dedupe_path: tuple[str, ...] = ()
-        ecid_path: tuple[str, ...] = ()
+        dedupe_path: Path | None = None
+        ecid_path: Path | None = None
         rows: list[_Row] = []
         unknown: list[str] = []
         for row in connection.mapping:
             if not row.is_exported:
                 continue
-            path = tuple(row.source.split("."))
+            path = Path.of(row.source)
             if row.target == identity:
                 dedupe_path = path
             elif is_legacy and row.target == ECID_TARGET:
@@ -137,12 +142,13 @@ class Mapper:
         return cls(
             target,
             now,
+            any(one.namespace == ANY_NAMESPACE for one in target.known),
             dedupe_path,
             schema.fields.get(by, Field(by, "string")),
             tuple(sorted(rows, key=lambda row: row.name)),
             tuple(unknown),
             fails_for_dropped=connection.on_invalid is OnInvalid.FAIL and rule.updates_fields,
-            consent=connection.consent,
+            has_consent=None if connection.consent is None else consent_test(connection.consent),
             ecid_path=ecid_path,
             ecid_field=schema.fields.get(ecid_field, Field(ecid_field, "string")) if ecid_field and ecid_path else None,
             begun=target.known,
@@ -158,10 +164,11 @@ class Mapper:
         """
         memberships, unscheduled, dormant = self._memberships(event)
         is_wanted = bool(memberships or unscheduled) or self.target.connection.scope is Scope.ALL_PROFILES
-        consents = None if self.consent is None else is_given(self.consent, event.profile)
+        consents = None if self.has_consent is None else self.has_consent(event.profile)
         begun = None if event.received_at >= self.last_begun else self._begun_since(event)
         ecid = self._ecid(event) if self.ecid_field is not None else None
-        identities = self._identities(event, ecid)
+        values = values_at(event, self.dedupe_path) if self.dedupe_path is not None else ()
+        identities = self._identities(values, ecid)
         if not is_wanted:
             identities = [one for one in identities if one.key is not None]
         fields: dict[str, FieldValue] = {}
@@ -174,6 +181,8 @@ class Mapper:
             fields, dropped, warned = self._fields(event)
             if dropped and self.fails_for_dropped:
                 refused = INVALID_ATTRIBUTE
+        if len(values) > MAX_IDENTITIES:
+            warned = (*warned, AttributeWarning(self.dedupe_field.name, VALUES_LEFT_OUT))
         return [
             Unit(
                 origin=origin if number == 0 else origin.person(number),
@@ -206,7 +215,7 @@ class Mapper:
             value = _value_at(event, row)
             if value is not None and not _is_blank(value):
                 try:
-                    coerce(value, row.into)
+                    _coerced(value, row)
                 except InvalidValueError as error:
                     refusals[row.into.name] = error
         return refusals
@@ -219,7 +228,7 @@ class Mapper:
         scheduled: list[Membership] = []
         unscheduled: list[Membership] = []
         dormant: list[Membership] = []
-        for one in event.memberships:
+        for one in event.memberships if not self.knows_any_namespace else self._in_any_namespace(event.memberships):
             activation = self.target.activations.get(one.audience)
             if activation is None:
                 if one.audience in self.target.dormant:
@@ -235,9 +244,18 @@ class Mapper:
         named = ((one.audience, self.begun.get(one.audience)) for one in event.memberships)
         return {audience: at for audience, at in named if at is not None and at > event.received_at}
 
-    def _identities(self, event: ProfileEvent, ecid: _Identity | None) -> list[_Identity]:
+    def _in_any_namespace(self, memberships: Sequence[Membership]) -> list[Membership]:
+        """The memberships, and of each audience that is known in any namespace what is said of it in all."""
+        known: dict[AudienceKey, list[Membership]] = {}
+        for one in memberships:
+            audience = one.audience.in_any_namespace
+            if audience in self.target.activations or audience in self.target.dormant:
+                known.setdefault(audience, []).append(one)
+        return [*memberships, *(together(audience, said) for audience, said in known.items())]
+
+    def _identities(self, values: Sequence[object], ecid: _Identity | None) -> list[_Identity]:
         found: dict[str | None, _Identity] = {}
-        for value in values_at(event, self.dedupe_path) if self.dedupe_path else ():
+        for value in values if len(values) <= MAX_IDENTITIES else values[:MAX_IDENTITIES]:
             if not _is_blank(value):
                 one = _identity(value, self.dedupe_field)
                 found.setdefault(one.key, one)
@@ -246,8 +264,10 @@ class Mapper:
         return list(found.values()) or [_Identity(None, None, MISSING_DEDUPE_VALUE)]
 
     def _ecid(self, event: ProfileEvent) -> _Identity | None:
+        if self.ecid_path is None or self.ecid_field is None:
+            return None
         value = next((one for one in values_at(event, self.ecid_path) if not _is_blank(one)), None)
-        return None if value is None or self.ecid_field is None else _identity(value, self.ecid_field)
+        return None if value is None else _identity(value, self.ecid_field)
 
     def _fields(
         self, event: ProfileEvent
@@ -256,7 +276,7 @@ class Mapper:
         dropped: list[str] = []
         warned: list[AttributeWarning] = []
         for row in self.rows:
-            value = _attribute_at(event, row.path) if row.namespace is None else _value_at(event, row)
+            value = _attribute_at(event, row.names) if row.is_plain else _value_at(event, row)
             if value is None:
                 if row.clears:
                     fields[row.name] = None
@@ -281,18 +301,20 @@ def keys_of(lead: Lead) -> set[str]:
     return {key for key in (value, *(key_by_ecid(one) for one in ecids if one)) if key}
 
 
-def _prepared(row: MappingRow, path: tuple[str, ...], into: Field) -> _Row:
+def _prepared(row: MappingRow, path: Path, into: Field) -> _Row:
     can_be_empty = into.updateable and into.data_type != BOOLEAN
     clears, sends_empty = row.when_missing is WhenMissing.CLEAR, row.when_empty is WhenEmpty.SEND
     return _Row(
         path,
-        _namespace_of(path),
+        path.is_plain,
+        path.names,
         into.name,
         into,
         clears=clears and can_be_empty,
         sends_empty=sends_empty and can_be_empty,
         keeps_opt_outs=row.keeps_opt_outs,
         plain_length=plain_length(into),
+        join=row.join,
     )
 
 
@@ -301,10 +323,12 @@ def _add_coerced(
 ) -> None:
     """Add what a row makes of a value that may not be taken as it is."""
     try:
-        taken = coerce(value, row.into)
+        taken = _coerced(value, row)
     except InvalidValueError:
         dropped.append(row.name)
         return
+    if type(value) is tuple and row.join is None:
+        warned.append(AttributeWarning(row.name, VALUES_LEFT_OUT))
     if row.keeps_opt_outs and taken is not True:
         warned.append(AttributeWarning(row.name, OPT_IN_KEPT))
     elif taken != "" or row.sends_empty:
@@ -313,9 +337,16 @@ def _add_coerced(
             warned.append(AttributeWarning(row.name, MAY_BE_CUT))
 
 
-def _namespace_of(path: tuple[str, ...]) -> str | None:
-    """The namespace of the identities that a path leads to; None: it leads into the profile."""
-    return ".".join(path[1:]).lower() if path and path[0].lower() == _IDENTITIES else None
+def _coerced(value: object, row: _Row) -> FieldValue:
+    """What the field takes of a value, or of several. Raises InvalidValueError."""
+    if type(value) is tuple:
+        value = value[0] if row.join is None else joined(value, row.join)
+    return coerce(value, row.into)
+
+
+def joined(values: Sequence[object], by: str) -> str:
+    """Several values as one text. Raises InvalidValueError if one of them is no text."""
+    return by.join([text for one in values if (text := str(coerce(one, _TEXT)))])
 
 
 def _identity(value: object, by: Field) -> _Identity:
@@ -330,32 +361,37 @@ def _is_blank(value: object) -> bool:
     return isinstance(value, str) and not value.strip()
 
 
-def values_at(event: ProfileEvent, path: tuple[str, ...]) -> Sequence[object]:
+def values_at(event: ProfileEvent, path: Path) -> Sequence[object]:
     """Every value at a path; absent, null and `{}` all mean that the profile has none."""
-    namespace = _namespace_of(path)
-    if namespace is not None:
-        return event.identities.get(namespace, ())
-    value = _attribute_at(event, path)
-    return () if value is None else (value,)
+    if path.namespace is not None:
+        return event.identities.get(path.namespace, ())
+    if path.steps:
+        return path.values(event.profile)
+    value = _attribute_at(event, path.names)
+    if value is None:
+        return ()
+    return value if type(value) is tuple else (value,)
 
 
 def _value_at(event: ProfileEvent, row: _Row) -> object:
-    """The one value that a row takes; None: the profile has none."""
-    if row.namespace is not None:
-        return next(iter(event.identities.get(row.namespace, ())), None)
-    return _attribute_at(event, row.path)
+    """What a row takes: a value, several as a tuple, or None where the profile has none; of identities the first."""
+    values = values_at(event, row.path)
+    if len(values) > 1 and (row.path.namespace is None or row.join is not None):
+        return tuple(values)
+    return values[0] if values else None
 
 
-def _attribute_at(event: ProfileEvent, path: tuple[str, ...]) -> object:
-    """A list attribute has one value here, its first; only identities stand for a person each."""
+def _attribute_at(event: ProfileEvent, names: tuple[str, ...]) -> object:
+    """The value at a path of names, or a tuple of the values of an array that has several."""
     value: Any = event.profile
     try:
-        for name in path:
+        for name in names:
             value = value[name]
     except (KeyError, TypeError):  # Absent, or below what is no object.
         return None
     if type(value) is str:
         return value
     if type(value) is list:
-        return next((one for one in value if one is not None), None)
+        values = present(value)
+        return tuple(values) if len(values) > 1 else values[0] if values else None
     return None if value == {} else value

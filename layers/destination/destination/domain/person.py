@@ -102,10 +102,14 @@ class Unit:
 
 
 class Desired(NamedTuple):
-    """What the source said last of a person's membership in an audience; a tuple, as several are made for a person."""
+    """What the source said last of a person's membership in an audience; a tuple, as several are made for a person.
+
+    `parts`: of an audience in any namespace, by the code of the namespace what was said last in it, in this order.
+    """
 
     status: MembershipStatus
     said: Said
+    parts: "tuple[tuple[int, Desired], ...]" = ()
 
     @property
     def is_realized(self) -> bool:
@@ -286,11 +290,16 @@ def _fits(fields: Mapping[str, FieldValue], known: Mapping[str, Field]) -> dict[
 
 
 class _Word(NamedTuple):
-    """A membership that is newer than the ledger's; `origin`: of a unit that came within the audience's schedule."""
+    """A membership that is newer than the ledger's; `origin`: of a unit that came within the audience's schedule.
+
+    `parts`: as in Desired; `others`: of the units that said the same audience's in another namespace.
+    """
 
     membership: Membership
     said: Said
     origin: Origin | None
+    parts: tuple[tuple[int, Desired], ...] = ()
+    others: tuple[Origin, ...] = ()
 
 
 def coalesce(key: str, units: Sequence[Unit], row: LedgerRow | None, reach: Reach) -> Person:
@@ -338,7 +347,11 @@ def _is_revived(words: Iterable[_Word], aside: Mapping[Origin, Reason], consent:
     """Whether units that ended for consent's sake bring memberships, and consent was given all the same."""
     if consent is None or not consent.is_given:
         return False
-    return any(one.origin is not None and aside.get(one.origin) in {NO_CONSENT, SUPERSEDED} for one in words)
+    return any(
+        origin is not None and aside.get(origin) in {NO_CONSENT, SUPERSEDED}
+        for one in words
+        for origin in (one.origin, *one.others)
+    )
 
 
 def _desired(known: LedgerRow, words: Mapping[AudienceKey, _Word]) -> Mapping[AudienceKey, Desired]:
@@ -346,7 +359,7 @@ def _desired(known: LedgerRow, words: Mapping[AudienceKey, _Word]) -> Mapping[Au
         return known.desired
     desired = dict(known.desired)
     for audience, word in words.items():
-        desired[audience] = Desired(word.membership.status, word.said)
+        desired[audience] = Desired(word.membership.status, word.said, word.parts)
     return desired
 
 
@@ -377,9 +390,12 @@ def _counting_memberships(
     origins = {one.origin for one in counting}
     memberships: dict[AudienceKey, Membership] = {}
     for audience, word in words.items():
-        if word.origin is not None and word.origin in origins:
+        if word.origin is not None and (word.origin in origins or not origins.isdisjoint(word.others)):
             memberships[audience] = word.membership
-            contributed.add(word.origin)
+            if word.others:
+                contributed |= {word.origin, *word.others} & origins
+            else:
+                contributed.add(word.origin)
     return memberships
 
 
@@ -408,8 +424,71 @@ def _hear(
         said = unit.said_of(one)
         before = known.desired.get(one.audience)
         newest = words.get(one.audience)
-        if (before is None or said > before.said) and (newest is None or said >= newest.said):
+        if one.parts:
+            word = _in_any_namespace(one, said.received_at, origin, before, newest)
+            if word is not None:
+                words[one.audience] = word
+        elif (before is None or said > before.said) and (newest is None or said >= newest.said):
             words[one.audience] = _Word(one, said, origin)
+
+
+def _in_any_namespace(
+    one: Membership, received_at: datetime, origin: Origin | None, before: Desired | None, newest: _Word | None
+) -> _Word | None:
+    """What is desired with a membership whose audience is known in any namespace; None: all of it was known.
+
+    Within each namespace the newest wins. Who is in the audience in one of them is in it, since the newest of those.
+    """
+    known = {} if before is None else dict(before.parts)
+    parts = dict(known) if newest is None else dict(newest.parts)
+    is_new = False
+    for namespace, status, at in one.parts:
+        said, was, now = Said(at, received_at), known.get(namespace), parts.get(namespace)
+        if (was is None or said > was.said) and (now is None or said >= now.said):
+            parts[namespace] = Desired(status, said)
+            is_new = True
+    if not is_new:
+        return None
+    wanted = in_any_namespace(parts.items())
+    others = () if newest is None or newest.origin is None else (*newest.others, newest.origin)
+    return _Word(
+        one._replace(status=wanted.status),
+        wanted.said,
+        origin if origin is not None or newest is None else newest.origin,
+        wanted.parts,
+        others,
+    )
+
+
+def in_any_namespace(parts: Iterable[tuple[int, Desired]]) -> Desired:
+    """What is desired of an audience in any namespace, by what was said last in each (in one at least).
+
+    Who is in it in one of them is in it, since the newest of those.
+    """
+    ordered = tuple(sorted(parts))
+    realized = [part for _, part in ordered if part.is_realized]
+    last = max(realized or [part for _, part in ordered], key=_said_of)
+    return Desired(last.status, last.said, ordered)
+
+
+def _said_of(desired: Desired) -> Said:
+    return desired.said
+
+
+def is_repeated(one: Membership, received_at: datetime, known: Desired | None) -> bool:
+    """Whether a membership says what is known, with its times."""
+    if known is None or not one.parts:
+        return known == Desired(one.status, Said(one.at, received_at))
+    parts = dict(known.parts)
+    return all(parts.get(namespace) == Desired(status, Said(at, received_at)) for namespace, status, at in one.parts)
+
+
+def is_overtaken(one: Membership, received_at: datetime, known: Desired | None) -> bool:
+    """Whether something newer than a membership is known of its audience, in each namespace that it is of."""
+    if known is None or not one.parts:
+        return known is not None and known.said > Said(one.at, received_at)
+    parts = dict(known.parts)
+    return all(namespace in parts and parts[namespace].said > Said(at, received_at) for namespace, _, at in one.parts)
 
 
 def _consent(ordered: Iterable[Unit], known: LedgerRow) -> tuple[ConsentWord | None, Said | None]:
@@ -480,12 +559,11 @@ def _overtaken(counting: Sequence[Unit], contributed: Set[Origin], known: Ledger
 
 def _is_known(unit: Unit, row: LedgerRow) -> bool:
     """Whether the unit says again what is known, rather than something that was overtaken."""
-    told = [(row.desired.get(one.audience), one) for one in unit.memberships]
-    again = [known == Desired(one.status, unit.said_of(one)) for known, one in told]
+    again = [is_repeated(one, unit.said_of(one).received_at, row.desired.get(one.audience)) for one in unit.memberships]
     if any(again):
         return True
-    is_overtaken = unit.fields and row.attributes is not None and unit.said < row.attributes.said
-    return not (again or is_overtaken)
+    is_older = unit.fields and row.attributes is not None and unit.said < row.attributes.said
+    return not (again or is_older)
 
 
 def hash_of(fields: Mapping[str, FieldValue]) -> str:

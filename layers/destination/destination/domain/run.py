@@ -11,13 +11,13 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Final, TypeVar
 
-from destination.domain.audience import AudienceKey
+from destination.domain.audience import AudienceKey, activation_id
 from destination.domain.connection import Waiting
 from destination.domain.event import Membership
 from destination.domain.latency import Latency
 from destination.domain.loss import Loss
 from destination.domain.outcome import ALREADY_DELIVERED, OTHER, OUTSIDE_SCHEDULE, SUPERSEDED, Class, Reason
-from destination.domain.person import Desired, Person, Said, Unit
+from destination.domain.person import Desired, Person, Said, Unit, is_overtaken
 from destination.domain.schema import AttributeWarning
 from destination.domain.settle import Progress, Settled
 
@@ -329,11 +329,12 @@ def counted(tallies: Iterable[Tally]) -> Tally:
     return total
 
 
-def of_audience(run: Run, audience: AudienceKey) -> Run | None:
-    """The run as far as it concerns one audience; None: it was in no event of that hour."""
-    found = run.tally.audiences.get(audience)
-    if found is None:
+def of_activation(run: Run, wanted: str) -> Run | None:
+    """The run as far as it concerns the audience with an activation id; None: it was in no event of that hour."""
+    audience = next((one for one in run.tally.audiences if activation_id(one) == wanted), None)
+    if audience is None:
         return None
+    found = run.tally.audiences[audience]
     audiences = defaultdict(Counters, {audience: found})
     return replace(run, tally=Tally(found.counts, found.reasons, found.examples, audiences))
 
@@ -356,4 +357,4 @@ def _audiences(unit: Unit) -> Iterator[AudienceKey]:
 
 def _overtaken(unit: Unit, membership: Membership, known: Desired | None) -> Reason:
     """Why a membership was not new: the same was said before, or something newer was."""
-    return ALREADY_DELIVERED if known is None or known.said <= unit.said_of(membership) else SUPERSEDED
+    return SUPERSEDED if is_overtaken(membership, unit.said_of(membership).received_at, known) else ALREADY_DELIVERED

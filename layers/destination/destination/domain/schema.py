@@ -34,13 +34,17 @@ RESTRICTED: Final = "RESTRICTED"
 OPT_IN_KEPT: Final = "OPT_IN_KEPT"
 MAY_BE_CUT: Final = "MAY_BE_CUT"
 DIFFERS_IN_CASE: Final = "DIFFERS_IN_CASE"
+VALUES_LEFT_OUT: Final = "VALUES_LEFT_OUT"
 """What is told of an attribute that fits: it would have taken an opt-out back, and was not sent; Marketo may cut it; a
-lead was found by it that has it in another case."""
+lead was found by it that has it in another case; its source has more values than count.
+"""
 
 WARNINGS: Final[Mapping[str, str]] = {
     OPT_IN_KEPT: "The profile has not opted out, and opt_in is keep: the lead keeps what Marketo has.",
     DIFFERS_IN_CASE: "The lead that was found has the value in another case, and nothing has exactly this one.",
     MAY_BE_CUT: "It is sent with an emoji, or another character beyond U+FFFF, where Marketo may cut the text off.",
+    VALUES_LEFT_OUT: "The source has more values than count: of several the first, or at an identity the first 100. "
+    "Choose by an index or a condition in the path, or join them (join).",
 }
 """By code, for people."""
 

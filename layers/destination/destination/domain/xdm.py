@@ -32,17 +32,19 @@ TYPES: Final[Mapping[SourceType, frozenset[str]]] = {
 """Marketo's types that take every value of the source's type, or nearly every one (see `loss`)."""
 
 _UNSUPPORTED: Final[Mapping[SourceType, str]] = {
-    SourceType.ARRAY: "map an attribute with a single value",
+    SourceType.ARRAY: "choose one of its values by an index or a condition in the path, with its own source_type; or "
+    "say what joins them (join)",
     SourceType.OBJECT: "map one of its properties, by a longer path",
     SourceType.MAP: "map one of its entries, by a longer path",
     SourceType.BYTE: "map a string or a number",
 }
 
 
-def unsupported(source: SourceType) -> str | None:
-    """Why no lead field takes a value of this type, and what to map instead."""
+def unsupported(source: SourceType, join: str | None) -> str | None:
+    """Why no lead field takes a value of this type, and what to map instead; `join`: what joins several values."""
     remedy = _UNSUPPORTED.get(source)
-    return None if remedy is None else f"no lead field takes an XDM {source}; {remedy}"
+    is_joined = source is SourceType.ARRAY and join is not None
+    return None if remedy is None or is_joined else f"no lead field takes an XDM {source}; {remedy}"
 
 
 def mismatch(source: SourceType, into: Field) -> str | None:
@@ -57,6 +59,14 @@ def mismatch(source: SourceType, into: Field) -> str | None:
         f"{into.name} is of Marketo's type {into.data_type}, which does not take an XDM {source}; map it to a field "
         f"of type {_either(sorted(taken))}, or leave source_type out if its values fit all the same"
     )
+
+
+def not_joined(into: Field) -> str | None:
+    """Why the field does not take joined values; None: it takes them, or its type is not known."""
+    if not into.data_type or into.data_type in _TEXTS:
+        return None
+    text = f"joined values are text, which {into.name} of Marketo's type {into.data_type} does not take"
+    return f"{text}; map them to a field of type {_either(sorted(_TEXTS))}, or choose one of the values in the path"
 
 
 def loss(source: SourceType, into: Field) -> str | None:

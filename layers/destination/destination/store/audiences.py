@@ -1,6 +1,6 @@
 """ConnectionsTable: the activated audiences of the connections.
 
-    pk = connection id   sk = activation#<namespace>#<audience id>   one activated audience, or a dormant one
+    pk = connection id   sk = activation#<activation id>   one activated audience, or a dormant one
 
 Whose a list is stands beside it (claims.py): an activation that has one and the claim are written together.
 
@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from destination.domain.audience import DORMANT_FOR, Activation, AudienceKey, EmptiedTo
+from destination.domain.audience import DORMANT_FOR, Activation, AudienceKey, EmptiedTo, activation_id
 from destination.domain.connection import Connection, Status
 from destination.domain.times import format_time
 from destination.store.claims import Claim
@@ -74,11 +74,11 @@ class Audiences:
         self._table = table
         self._connections = Connections(client, table)
 
-    def get(self, connection_id: str, audience: AudienceKey) -> Activation:
+    def get(self, connection_id: str, activation_id: str) -> Activation:
         """Raises NotFoundError, also of a dormant one."""
-        activation = self._find(connection_id, audience)
+        activation = self._find(connection_id, activation_id)
         if activation is None:
-            raise NotFoundError(f"audience {audience.id} of namespace {audience.namespace} is not activated")
+            raise NotFoundError(f"no audience is activated as {activation_id}")
         return activation
 
     def list(self, connection_id: str) -> tuple[Activation, ...]:
@@ -89,7 +89,8 @@ class Audiences:
             ExpressionAttributeValues={":id": {"S": connection_id}, ":activation": {"S": ACTIVATION}},
             ConsistentRead=True,
         )
-        return tuple(activation_from(found) for page in pages for found in page["Items"] if not is_dormant(found))
+        active = [activation_from(found) for page in pages for found in page["Items"] if not is_dormant(found)]
+        return tuple(sorted(active, key=lambda one: one.audience))
 
     def put(
         self,
@@ -114,7 +115,7 @@ class Audiences:
             else self._change(connection_id, activation, before)
         )
         self._write(owner, activation.audience, write, (before.list_id if before else None, activation.list_id), beside)
-        return self.get(connection_id, activation.audience)
+        return self.get(connection_id, activation.id)
 
     def deactivate(
         self, connection_id: str, activation: Activation, at: datetime, *beside: "TransactWriteItemTypeDef"
@@ -127,13 +128,13 @@ class Audiences:
         now = format_time(at)
         off = {"deactivated_at": now, "fill_at": now, "expires_at": int((at + DORMANT_FOR).timestamp())}
         without = dict.fromkeys(("list_id", "list_name", "may_hold_others", "emptied_to"))
-        key = activation_key(connection_id, activation.audience)
+        key = activation_key(connection_id, activation.id)
         while True:
             write = change_over(self._table, key, activation.version, without | off, also=_list_as_read(activation))
             try:
                 self._write(owner, activation.audience, write, (activation.list_id, None), beside)
             except StaleVersionError:
-                found = self._find(connection_id, activation.audience)
+                found = self._find(connection_id, activation.id)
                 if found is None or found.version != activation.version or found.list_id == activation.list_id:
                     raise
                 activation = found
@@ -166,7 +167,7 @@ class Audiences:
         update: TransactWriteItemTypeDef = {
             "Update": {
                 "TableName": self._table,
-                "Key": activation_key(connection_id, audience),
+                "Key": activation_key(connection_id, activation_id(audience)),
                 "UpdateExpression": f"SET list_id = :id, list_name = :name, may_hold_others = :others{due} "
                 f"REMOVE {forgotten}",
                 "ConditionExpression": _HAS_LIST,
@@ -219,7 +220,7 @@ class Audiences:
             patiently(
                 lambda: self._client.update_item(
                     TableName=self._table,
-                    Key=activation_key(connection_id, audience),
+                    Key=activation_key(connection_id, activation_id(audience)),
                     UpdateExpression=update,
                     ConditionExpression=condition,
                     ExpressionAttributeValues=item(values),
@@ -227,8 +228,8 @@ class Audiences:
                 )
             )
 
-    def _find(self, connection_id: str, audience: AudienceKey) -> Activation | None:
-        key = activation_key(connection_id, audience)
+    def _find(self, connection_id: str, activation_id: str) -> Activation | None:
+        key = activation_key(connection_id, activation_id)
         found = self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True).get("Item")
         return None if found is None or is_dormant(found) else activation_from(found)
 
@@ -236,7 +237,7 @@ class Audiences:
         new = {**activation_attributes(activation), **list_attributes(activation)}
         if activation.list_id is None or activation.fill_at is not None:
             new["fill_at"] = activation.fill_at and format_time(activation.fill_at)
-        key = activation_key(connection_id, activation.audience)
+        key = activation_key(connection_id, activation.id)
         on = {**new, "deactivated_at": None, "expires_at": None}
         return change_where(self._table, key, (_IS_OFF, {}), on, kept={"begun_at": format_time(activation.begun_at)})
 
@@ -247,7 +248,7 @@ class Audiences:
             list_as_read = _list_as_read(before)
         if activation.fill_at != before.fill_at:
             changes["fill_at"] = activation.fill_at and format_time(activation.fill_at)
-        key = activation_key(connection_id, activation.audience)
+        key = activation_key(connection_id, activation.id)
         return change_over(self._table, key, before.version, changes, also=list_as_read)
 
     def _claims(
@@ -286,7 +287,7 @@ class Audiences:
         if places and 1 not in places and lists[1] is not None:
             self._refuse_taken(Claim(owner.munchkin_id, lists[1], owner.id, audience))
         if places:
-            raise StaleVersionError(f"audience {audience.id} was changed meanwhile")
+            raise StaleVersionError(f"audience {audience} was changed meanwhile")
 
     def _refuse_taken(self, wanted: Claim) -> None:
         standing = wanted.standing(self._client, self._table)

@@ -29,7 +29,7 @@ class ListTakenError(StoreError):
     """A list is that of another audience, `audience` of the connection `connection_id`."""
 
     def __init__(self, list_id: int, connection_id: str, audience: AudienceKey) -> None:
-        super().__init__(f"list {list_id} is that of audience {audience.id} of connection {connection_id}")
+        super().__init__(f"list {list_id} is that of audience {audience} of connection {connection_id}")
         self.list_id = list_id
         self.connection_id = connection_id
         self.audience = audience

@@ -60,8 +60,9 @@ def connection_key(connection_id: str) -> Item:
     return {"pk": {"S": connection_id}, "sk": {"S": CONNECTION}}
 
 
-def activation_key(connection_id: str, audience: AudienceKey) -> Item:
-    return {"pk": {"S": connection_id}, "sk": {"S": f"{ACTIVATION}{audience.namespace}#{audience.id}"}}
+def activation_key(connection_id: str, activation_id: str) -> Item:
+    """Not of the audience's own id, which may be longer than a key."""
+    return {"pk": {"S": connection_id}, "sk": {"S": f"{ACTIVATION}{activation_id}"}}
 
 
 def is_connection(found: Item) -> bool:
@@ -98,6 +99,7 @@ def configuration(connection: Connection) -> Attributes:
                 "labels": list(row.labels),
                 "source_type": row.source_type and row.source_type.value,
                 "opt_in": row.opt_in and row.opt_in.value,
+                "join": row.join,
             }
             for row in connection.mapping
         ],
@@ -149,6 +151,7 @@ def connection_from(item: Item) -> Connection:
                 tuple(row["labels"]),
                 _source_type(row["source_type"]),
                 _opt_in(row["opt_in"]),
+                row["join"],
             )
             for row in stored["mapping"]
         ),

@@ -10,14 +10,14 @@
                   last, how often while others were served, and among how many
 
 Times are microseconds since 1970. Somebody who is put on the list with several leads has an entry for each: all but the
-last say that one more follows. The code is that of an audience's name, which it does not tell, so whoever reads a row
-says which audiences there are; entries of others, which were deactivated long ago, are left out.
+last say that one more follows. An audience in any namespace has one more for each namespace that something was said in,
+with the code of the namespace in place of list and lead. The code of an audience does not tell its name, so whoever
+reads a row says which audiences there are; entries of others, which were deactivated long ago, are left out.
 
 So is what was desired of an audience before its beginning, as nobody knows what was said since then and before it was
 activated again. What was applied then may be so still or not: others may have had the list meanwhile.
 """
 
-import hashlib
 import json
 import struct
 from collections.abc import Mapping
@@ -26,15 +26,14 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any, Final
 
-from destination.domain.audience import AudienceKey
+from destination.domain.audience import AudienceKey, code_of
 from destination.domain.event import MembershipStatus
-from destination.domain.person import Applied, Attributes, ConsentWord, Desired, LedgerRow, Said
+from destination.domain.person import Applied, Attributes, ConsentWord, Desired, LedgerRow, Said, in_any_namespace
 from destination.domain.refusal import Refusals
 from destination.domain.times import EPOCH
 from destination.store.items import Item
 
 _ENTRY: Final = struct.Struct(">6sqqBII")
-_CODE_BYTES: Final = 6
 _REST: Final = struct.Struct(">BIq32sqqqIqq")
 _BESIDE: Final = 600
 """Bytes that a row takes at most beside its memberships: names, keys and the rest."""
@@ -42,10 +41,14 @@ _BESIDE: Final = 600
 _REFUSALS_BYTES: Final = 200
 """What is known of calls of one name that somebody was refused."""
 
-_EXITED, _HAS_DESIRED, _HAS_APPLIED, _IS_SURE, _HAS_LEAD, _MORE_FOLLOW = (1 << place for place in range(6))
+_EXITED, _HAS_DESIRED, _HAS_APPLIED, _IS_SURE, _HAS_LEAD, _MORE_FOLLOW, _IS_PART = (1 << place for place in range(7))
 _HAS_ATTRIBUTES, _HAS_DIGEST, _HAS_SENT_LEAD, _HAS_CONSENT, _IS_GIVEN, _HAS_FOUND, _WAS_LOOKED_UP = (
     1 << place for place in range(7)
 )
+
+_HALF: Final = 32
+_LOWER: Final = 2**_HALF - 1
+"""Of the 64 bits of a namespace's code."""
 
 _MICROSECOND: Final = timedelta(microseconds=1)
 
@@ -68,6 +71,7 @@ def decoded(item: Mapping[str, Any], audiences: Codes) -> LedgerRow:
     desired: dict[AudienceKey, Desired] = {}
     applied: dict[AudienceKey, Applied] = {}
     leads: tuple[int, ...] = ()
+    parts: dict[AudienceKey, list[tuple[int, Desired]]] = {}
     entries = item["memberships"]["B"] if "memberships" in item else b""
     for code, at, received_at, flags, list_id, lead_id in _ENTRY.iter_unpack(entries):
         if flags & _HAS_LEAD:
@@ -76,40 +80,39 @@ def decoded(item: Mapping[str, Any], audiences: Codes) -> LedgerRow:
             continue
         if code in audiences:
             audience, begun_at = audiences[code]
-            if flags & _HAS_DESIRED and received_at < begun_at:
-                if leads:
-                    applied[audience] = Applied(list_id, leads, is_sure=False)
-                leads = ()
-                continue
-            if flags & _HAS_DESIRED:
-                status = MembershipStatus.EXITED if flags & _EXITED else MembershipStatus.REALIZED
-                desired[audience] = Desired(status, Said(_time(at), _time(received_at)))
-            if flags & _HAS_APPLIED:
-                applied[audience] = Applied(list_id, leads, bool(flags & _IS_SURE))
+            counts = received_at >= begun_at or not flags & _HAS_DESIRED
+            if counts and flags & _IS_PART:
+                parts.setdefault(audience, []).append((list_id << _HALF | lead_id, _wanted(flags, at, received_at)))
+            elif counts and flags & _HAS_DESIRED:
+                desired[audience] = _wanted(flags, at, received_at)
+            if flags & _HAS_APPLIED and (counts or leads):
+                applied[audience] = Applied(list_id, leads, counts and bool(flags & _IS_SURE))
         leads = ()
+    for audience, found in parts.items():
+        desired[audience] = in_any_namespace(found)
     row = _with_rest(desired, applied, item["rest"]["B"])
     return replace(row, refusals=_refusals_of(item["refusals"]["S"])) if "refusals" in item else row
 
 
+def _wanted(flags: int, at: int, received_at: int) -> Desired:
+    status = MembershipStatus.EXITED if flags & _EXITED else MembershipStatus.REALIZED
+    return Desired(status, Said(_time(at), _time(received_at)))
+
+
 def by_code(audiences: Mapping[AudienceKey, datetime]) -> Codes:
     """The audiences, given with their beginnings, by the codes that rows know them by."""
-    return {_code(audience): (audience, _microseconds(begun_at)) for audience, begun_at in audiences.items()}
+    return {code_of(audience): (audience, _microseconds(begun_at)) for audience, begun_at in audiences.items()}
 
 
 def bytes_of(row: LedgerRow) -> int:
     """How much the row's item takes at most."""
-    entries = len(row.desired)
+    entries = len(row.desired) + sum([len(one.parts) for one in row.desired.values()])
     for audience, told in row.applied.items():
         if len(told.leads) > 1:
             entries += len(told.leads) - 1
         if audience not in row.desired:
             entries += 1
     return _BESIDE + _ENTRY.size * entries + _REFUSALS_BYTES * len(row.refusals or ())
-
-
-@lru_cache(maxsize=16_384)
-def _code(audience: AudienceKey) -> bytes:
-    return hashlib.sha256(f"{audience.namespace}\0{audience.id}".encode()).digest()[:_CODE_BYTES]
 
 
 def _entries(row: LedgerRow) -> list[bytes]:
@@ -119,12 +122,19 @@ def _entries(row: LedgerRow) -> list[bytes]:
         at, received_at = wanted.said
         flags = _HAS_DESIRED if wanted.status is MembershipStatus.REALIZED else _HAS_DESIRED | _EXITED
         told = row.applied.get(audience)
-        _add_entries(entries, _code(audience), _microseconds(at), _microseconds(received_at), flags, told)
+        _add_entries(entries, code_of(audience), _microseconds(at), _microseconds(received_at), flags, told)
+        if wanted.parts:
+            entries += [_part(code_of(audience), namespace, part) for namespace, part in wanted.parts]
     if not row.applied.keys() <= row.desired.keys():
         for audience, told in row.applied.items():
             if audience not in row.desired:
-                _add_entries(entries, _code(audience), 0, 0, 0, told)
+                _add_entries(entries, code_of(audience), 0, 0, 0, told)
     return entries
+
+
+def _part(code: bytes, namespace: int, part: Desired) -> bytes:
+    flags = _HAS_DESIRED | _IS_PART | (0 if part.is_realized else _EXITED)
+    return _ENTRY.pack(code, *_said(part.said), flags, namespace >> _HALF, namespace & _LOWER)
 
 
 def _add_entries(

@@ -36,7 +36,7 @@ LOSSES_PART: Final = SHARDS
 _BESIDE: Final = 2_000
 """Bytes that an item takes at most beside its details."""
 
-_encode = json.JSONEncoder(check_circular=False, separators=(",", ":")).encode
+_encode = json.JSONEncoder(ensure_ascii=False, check_circular=False, separators=(",", ":")).encode
 
 # A part's time line, and the condition of each of its writes:
 #

@@ -24,7 +24,7 @@ from dataclasses import asdict, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from destination.domain.audience import AudienceKey
+from destination.domain.audience import AudienceKey, activation_id
 from destination.domain.run import RETENTION
 from destination.domain.times import format_time, parse_time
 from destination.domain.verification import (
@@ -209,7 +209,7 @@ class Verifications:
         found = self._out_of_sync(connection_id)
         if not found:
             return None if found is None else 0
-        names = {_name(one) for one in audiences()}
+        names = {activation_id(one) for one in audiences()}
         return sum(count for name, count in found.items() if name in names)
 
     def put_out_of_sync(self, verification: Verification, checks: Sequence[AudienceCheck]) -> None:
@@ -219,9 +219,9 @@ class Verifications:
         that it fits into an item.
         """
         before = self._out_of_sync(verification.connection_id) or {}
-        unknown = {_name(one.audience) for one in checks if one.code is not None}
+        unknown = {activation_id(one.audience) for one in checks if one.code is not None}
         kept = {name: count for name, count in before.items() if name in unknown or not verification.is_whole}
-        known = kept | {_name(one.audience): one.out_of_sync for one in checks if one.code is None}
+        known = kept | {activation_id(one.audience): one.out_of_sync for one in checks if one.code is None}
         stored = {name: count for name, count in known.items() if count}
         out_of_sync = _key(verification.connection_id, _OUT_OF_SYNC) | item({"audiences": stored})
         self._client.put_item(TableName=self._table, Item=out_of_sync)
@@ -275,10 +275,6 @@ class Verifications:
 
 def _key(connection_id: str, name: str) -> Item:
     return item({"connection_id": connection_id, "id": name})
-
-
-def _name(audience: AudienceKey) -> str:
-    return f"{audience.namespace}#{audience.id}"
 
 
 def _item(verification: Verification) -> Item:

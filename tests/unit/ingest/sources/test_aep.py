@@ -8,14 +8,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from destination.domain.audience import AudienceKey
-from destination.domain.event import Membership, MembershipStatus, ProfileEvent
+from destination.domain.event import MAX_IDENTITIES, Membership, MembershipStatus, ProfileEvent
 from destination.domain.problem import Problem
 from destination.ingest.sources.aep import parse
 from destination.ingest.sources.body import (
     MAX_AUDIENCES,
     MAX_AUDIENCES_OF_BODY,
     MAX_ENTRIES,
-    MAX_IDENTITIES,
     MAX_NAMESPACES,
     MAX_PATH_LENGTH,
     MAX_WARNINGS,
@@ -78,7 +77,7 @@ def test_a_profile_becomes_an_event() -> None:
             ),
             Membership(AudienceKey("ups", "audience-2"), EXITED, datetime(2026, 11, 20, 2, 41, 50, tzinfo=UTC)),
             Membership(
-                AudienceKey("CustomerAudienceUpload", "audience-1"), REALIZED, datetime(2026, 11, 19, tzinfo=UTC)
+                AudienceKey("customeraudienceupload", "audience-1"), REALIZED, datetime(2026, 11, 19, tzinfo=UTC)
             ),
         ),
         received_at=NOW,
@@ -333,3 +332,10 @@ def test_an_audiences_name_is_taken_where_it_can_be_one(given: object, name: str
     entry = {"status": "realized", "name": given}
     ((_, event),) = read({"segmentMembership": {"ups": {"a": entry}}}).events
     assert [one.name for one in event.memberships] == [name]
+
+
+def test_namespaces_of_audiences_have_no_case_and_an_audience_has_one() -> None:
+    entries = {"a": {"status": "realized"}}
+    parsed = read({"email": "a@b.example", "segmentMembership": {"CRM": entries, "": entries, "Ups": {}}})
+    assert [one.audience for one in only(parsed).memberships] == [("crm", "a")]
+    assert parsed.warnings == [(0, Problem("segmentMembership", "must not have audiences without a namespace"))]

@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from destination.domain.event import MAX_IDENTITIES
 from destination.ingest.sources.body import (
     MAX_DEPTH,
-    MAX_IDENTITIES,
     MAX_INNER,
     MAX_RECORDS,
     Broken,

@@ -208,3 +208,9 @@ def test_a_long_name_is_cut_in_a_path() -> None:
 def test_an_audiences_name_is_taken_where_it_can_be_one(given: object, name: str | None) -> None:
     event = only(read({"audiences": [{"id": "a", "status": "realized", "name": given}]}))
     assert [one.name for one in event.memberships] == [name]
+
+
+def test_the_namespace_of_an_audience_has_no_case() -> None:
+    parsed = read({"profile": {"email": "a@b.example"}, "audiences": [{"id": "a", "namespace": "CRM"}, {"id": "A"}]})
+    [(_, event)] = parsed.events
+    assert [one.audience for one in event.memberships] == [("crm", "a"), ("ups", "A")]

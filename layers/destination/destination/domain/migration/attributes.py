@@ -13,6 +13,7 @@ from destination.domain.connection import DEDUPE_TARGET, ECID_TARGET, EMAIL_TARG
 from destination.domain.connection_rules import MAX_MAPPING_ROWS, MAX_STRING_LENGTH, NEVER_WRITTEN
 from destination.domain.migration.export import Node
 from destination.domain.migration.report import MigrationReport
+from destination.domain.path import Path, PathError
 
 SEARCHABLE: Final = (
     "choose a searchable lead field whose value is on every profile, such as email, as dedupe_field, and map its "
@@ -33,7 +34,8 @@ _RENAMED: Final = {"companyname": "company"}
 
 _NO_FIELDS: Final = frozenset(name.lower() for name in (*NEVER_WRITTEN, DEDUPE_TARGET))
 _IDENTITY_PATH: Final = re.compile(r"identityMap\.(.+)", re.IGNORECASE)
-_ATTRIBUTE_PATH: Final = re.compile(r"[\w:$-]+(\.[\w:$-]+)*")
+_STEP: Final = r"[\w:$-]+(?:\[[^\]]*\])*"
+_ATTRIBUTE_PATH: Final = re.compile(rf"{_STEP}(\.{_STEP})*")
 _HASHED: Final = re.compile(r"sha.?256|hash", re.IGNORECASE)
 _TRANSFORMED: Final = re.compile(r"transform|hash|expression|formula", re.IGNORECASE)
 _PLAIN_SOURCES: Final = frozenset({"text/x.schema-path", "text/x.xdm-path", "attribute"})
@@ -137,12 +139,12 @@ def _obstacle(node: Node) -> str | None:
 
 
 def _tidy(path: str) -> str:
-    """A path of XDM as our events have it: dotted, without a root and without schema prefixes."""
+    """A path of XDM as our events have it: dotted, without a root and without schema prefixes; `[]` is every entry."""
     plain = path[1:].replace("/", ".") if path.startswith("/") else path.removeprefix("$.")
     plain = ".".join(step.removeprefix("xdm:") for step in plain.split("."))
     if identity := re.fullmatch(r"identityMap\.(.+?)(?:\[\d*\]|\.\d+)?(?:\.id)?", plain, re.IGNORECASE):
         return f"identityMap.{identity[1].lower()}"
-    return plain
+    return plain.replace("[]", "[*]")
 
 
 def _add(mapping: LegacyMapping, row: _Source, generation: Generation, report: MigrationReport) -> None:
@@ -166,10 +168,13 @@ def _unreadable(source: str) -> str | None:
         return "there is no source"
     if len(source) > MAX_STRING_LENGTH:
         return "the source is too long"
-    identity = _IDENTITY_PATH.fullmatch(source)
-    if identity and all(identity[1].split(".")):
+    try:
+        path = Path.of(source)
+    except PathError as error:
+        return f"the source is not the path of an attribute: {error}"
+    if path.namespace is not None or _ATTRIBUTE_PATH.fullmatch(source):
         return None
-    return None if _ATTRIBUTE_PATH.fullmatch(source) else "the source is not the path of one attribute"
+    return "the source is not the path of an attribute"
 
 
 def _add_identity(

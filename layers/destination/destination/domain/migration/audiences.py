@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from destination.domain.audience import DEFAULT_NAMESPACE, Activation, AudienceKey, WhenListMissing
-from destination.domain.audience_rules import AUDIENCE_ID, MAX_ACTIVATIONS, MAX_NAMESPACE_LENGTH, NAMESPACE
+from destination.domain.audience import ANY_NAMESPACE, Activation, AudienceKey, WhenListMissing
+from destination.domain.audience_rules import MAX_ACTIVATIONS, MAX_AUDIENCE_ID_LENGTH, MAX_NAMESPACE_LENGTH, NAMESPACE
 from destination.domain.connection_rules import MAX_STRING_LENGTH
 from destination.domain.migration.attributes import transformations
 from destination.domain.migration.export import Node
@@ -38,8 +38,8 @@ def _activation(selector: Node, before: dict[AudienceKey, Activation], report: M
     value.skip("description", "systemSegmentId", "updateTime")
     kind = (selector["type"].text() or "PLATFORM_SEGMENT").upper()
     audience_id, name = value["id"].text(), value["name"].text()
-    audience = AudienceKey(value["namespace"].text() or DEFAULT_NAMESPACE, audience_id or "")
-    shown = f"audience {audience.id[:MAX_STRING_LENGTH]} ({audience.namespace[:MAX_STRING_LENGTH]})"
+    audience = AudienceKey((value["namespace"].text() or ANY_NAMESPACE).lower(), audience_id or "")
+    shown = f"audience {AudienceKey(*(text[:MAX_STRING_LENGTH] for text in audience))}"
     start, end, times = _times(value)
     list_id, lists = _list_id(value["mappingId"], before)
     if refusal := _refused(kind, audience, before):
@@ -86,8 +86,8 @@ def _refused(kind: str, audience: AudienceKey, before: dict[AudienceKey, Activat
 
 
 def _can_be_named(audience: AudienceKey) -> bool:
-    fits = len(audience.id) <= MAX_STRING_LENGTH and len(audience.namespace) <= MAX_NAMESPACE_LENGTH
-    return fits and bool(AUDIENCE_ID.fullmatch(audience.id) and NAMESPACE.fullmatch(audience.namespace))
+    fits = 0 < len(audience.id) <= MAX_AUDIENCE_ID_LENGTH and len(audience.namespace) <= MAX_NAMESPACE_LENGTH
+    return fits and (audience.namespace == ANY_NAMESPACE or bool(NAMESPACE.fullmatch(audience.namespace)))
 
 
 def _name_of(name: str, list_id: int | None, before: dict[AudienceKey, Activation], notes: list[_Note]) -> str:

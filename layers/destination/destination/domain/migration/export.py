@@ -5,13 +5,13 @@ sets). Its lists are wrapped in `items`; the names under which people put the ob
 are told by what they have in them.
 """
 
-import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Final
 
 from destination.domain.problem import ConfigurationError, Problem
+from destination.domain.text import without_hidden
 
 MAX_DEPTH: Final = 32
 MAX_VALUES: Final = 100_000
@@ -89,7 +89,7 @@ class Node:
     def text(self) -> str | None:
         """The value if it is a string that is not empty, or a whole number; anything else stays unread."""
         if isinstance(self.value, str | int) and not isinstance(self.value, bool):
-            return printable(str(self.take())).strip() or None
+            return without_hidden(str(self.take())).strip() or None
         return None
 
     def skip(self, *names: str) -> None:
@@ -101,7 +101,7 @@ class Node:
     def path(self) -> str:
         path = ""
         for step in self.steps:
-            path += f"[{step}]" if isinstance(step, int) else f".{printable(step)[:MAX_NAME_LENGTH]}"
+            path += f"[{step}]" if isinstance(step, int) else f".{without_hidden(step)[:MAX_NAME_LENGTH]}"
         return path.removeprefix(".")
 
     def unread(self) -> "Iterator[Node]":
@@ -113,12 +113,6 @@ class Node:
             return
         for child in self.inner():
             yield from child.unread()
-
-
-def printable(text: str) -> str:
-    """JSON may hold halves of characters (lone surrogates), which cannot be written again, and control characters."""
-    whole = text.encode(errors="replace").decode()
-    return "".join(" " if unicodedata.category(letter) == "Cc" else letter for letter in whole)
 
 
 def read_export(content: object) -> Node:

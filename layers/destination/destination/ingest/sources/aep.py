@@ -18,12 +18,10 @@ from destination.ingest.sources.body import (
     Parsed,
     RecordError,
     RecordTimes,
-    as_object,
     attributes,
     audience_name,
     identities,
-    may_hold_halves,
-    records,
+    read_records,
     shown,
     status_of,
 )
@@ -40,17 +38,7 @@ def parse(body: bytes, times: RecordTimes) -> Parsed:
 
     Raises UnreadableBodyError when the body is not JSON, TooManyRecordsError when it has too many records.
     """
-    parsed = Parsed()
-    halves = may_hold_halves(body)
-    for index, record in enumerate(records(body, "profiles")):
-        losses = parsed.of_record()
-        try:
-            event = _event(as_object(record), index, times, parsed, losses, halves)
-        except RecordError as error:
-            parsed.reject(index, error.loss, error.problem)
-        else:
-            parsed.take(index, event, losses)
-    return parsed
+    return read_records(body, "profiles", times, _event)
 
 
 def _event(
@@ -83,9 +71,13 @@ def _memberships(
                 message = "must be an object of audiences by their ids"
                 losses.add(MEMBERSHIP_UNREADABLE, f"{_MEMBERSHIPS}.{shown(namespace)}", message)
             continue
+        if audiences and not namespace:
+            losses.add(MEMBERSHIP_UNREADABLE, _MEMBERSHIPS, "must not have audiences without a namespace")
+            continue
+        name = namespace.lower()
         for audience_id, entry in audiences.items():
             try:
-                memberships.append(_membership(AudienceKey(namespace, audience_id), entry, index, times))
+                memberships.append(_membership(AudienceKey(name, audience_id), entry, index, times))
             except RecordError as error:
                 path = f"{_MEMBERSHIPS}.{shown(namespace)}.{shown(audience_id)}{error.problem.path}"
                 losses.add(error.loss, path, error.problem.message)

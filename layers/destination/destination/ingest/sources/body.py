@@ -12,7 +12,7 @@ from json import JSONDecodeError, JSONDecoder
 from math import isfinite
 from typing import Any
 
-from destination.domain.event import MembershipStatus, ProfileEvent
+from destination.domain.event import MAX_IDENTITIES, MembershipStatus, ProfileEvent
 from destination.domain.loss import (
     ATTRIBUTE_UNREADABLE,
     BODY_NOT_JSON,
@@ -50,9 +50,6 @@ MAX_INTEGER_DIGITS = 400
 
 MAX_RECORDS = 20_000
 """How many records a body may have; every one that is refused is named in the answer, which has a limit of its own."""
-
-MAX_IDENTITIES = 100
-"""How many ids a profile may have in a namespace; each may become a person (Adobe's identity graphs hold 50)."""
 
 MAX_ENTRIES = 1_000
 """How many ids of a namespace are looked at, the same one again included."""
@@ -212,6 +209,30 @@ class RecordTimes:
         except ValueError:
             message = "must be an ISO 8601 date and time, such as 2026-11-21T10:00:00Z"
             raise RecordError(MEMBERSHIP_TIME_UNREADABLE, path, message) from None
+
+
+def read_records(
+    body: bytes,
+    container: str,
+    times: RecordTimes,
+    event_of: Callable[[Mapping[str, object], int, RecordTimes, Parsed, LeftOut, bool], ProfileEvent],
+) -> Parsed:
+    """Read a body's records, held as `container` or not (see `records`).
+
+    `event_of` makes an event of a record with an index, or raises RecordError; it adds to the losses what it leaves
+    out. The last that it is given says whether texts may hold half a character.
+    """
+    parsed = Parsed()
+    halves = may_hold_halves(body)
+    for index, record in enumerate(records(body, container)):
+        losses = parsed.of_record()
+        try:
+            event = event_of(as_object(record), index, times, parsed, losses, halves)
+        except RecordError as error:
+            parsed.reject(index, error.loss, error.problem)
+        else:
+            parsed.take(index, event, losses)
+    return parsed
 
 
 def records(body: bytes, container: str) -> list[object]:

@@ -19,13 +19,11 @@ from destination.ingest.sources.body import (
     Parsed,
     RecordError,
     RecordTimes,
-    as_object,
     attributes,
     audience_name,
     identifier,
     identities,
-    may_hold_halves,
-    records,
+    read_records,
     shown,
     status_of,
 )
@@ -41,17 +39,7 @@ def parse(body: bytes, times: RecordTimes) -> Parsed:
 
     Raises UnreadableBodyError when the body is not JSON, TooManyRecordsError when it has too many records.
     """
-    parsed = Parsed()
-    halves = may_hold_halves(body)
-    for index, record in enumerate(records(body, "events")):
-        losses = parsed.of_record()
-        try:
-            event = _event(as_object(record), index, times, parsed, losses, halves)
-        except RecordError as error:
-            parsed.reject(index, error.loss, error.problem)
-        else:
-            parsed.take(index, event, losses)
-    return parsed
+    return read_records(body, "events", times, _event)
 
 
 def _event(
@@ -121,7 +109,7 @@ def _membership(entry: object, path: str, index: int, at: datetime, times: Recor
     own = entry.get("at")
     time = at if own is None else times.time(own, index, f"{path}.at")
     _warn_of_unknown(entry, _AUDIENCE, f"{path}.", losses)
-    return Membership(AudienceKey(namespace, audience_id), status, time, audience_name(entry.get("name")))
+    return Membership(AudienceKey(namespace.lower(), audience_id), status, time, audience_name(entry.get("name")))
 
 
 def _warn_of_unknown(given: Mapping[str, object], known: frozenset[str], prefix: str, losses: LeftOut) -> None:
