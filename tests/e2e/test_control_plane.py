@@ -127,7 +127,10 @@ def stored(system: System, connection_id: str) -> dict[str, dict[str, Any]]:
 
 def test_deleting_leaves_neither_items_nor_credentials(system: System, instance: Instance) -> None:
     made = system.connect(instance, "Gone with it")
-    assert set(stored(system, made.id)) == {"connection", "activation#ups#Gone with it"}
+    assert set(stored(system, made.id)) == {
+        "connection",
+        f"activation#{activation_id(AudienceKey(ANY_NAMESPACE, 'Gone with it'))}",
+    }
     system.call("DELETE", f"/connections/{made.id}?discard=true")
     assert stored(system, made.id) == {}
     names = [one["Name"] for one in system.aws("secretsmanager").list_secrets(MaxResults=100)["SecretList"]]

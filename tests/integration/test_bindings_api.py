@@ -209,7 +209,7 @@ def test_a_list_that_another_audience_has_keeps_the_sync_type() -> None:
     connection_id = enabled_without_lists()
     answer = patched(connection_id, sync_type="audience_only")
     assert (answer.status, answer.json["type"]) == (409, "urn:marketo-destination:problem:already-bound")
-    assert f"audience aud-1 (ups) of connection {holder}" in answer.json["detail"]
+    assert f"audience aud-1 (any namespace) of connection {holder}" in answer.json["detail"]
     assert shown(connection_id)["sync_type"] == "profile_only"
     call("PATCH", audience_path(connection_id, "aud-1"), {"name": "Another name"})
     assert patched(connection_id, sync_type="audience_only").status == 200

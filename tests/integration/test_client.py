@@ -114,7 +114,7 @@ def test_a_second_run_changes_nothing(console: Stack, monkeypatch: pytest.Monkey
 
 def test_a_dry_run_shows_the_plan_and_changes_nothing(console: Stack) -> None:
     shown = console.apply(FILE, "--dry-run")
-    assert "+ activate audience aud-1 (ups), Spring" in shown
+    assert "+ activate audience aud-1 (any namespace), Spring" in shown
     assert "enable" in shown
     assert console.gateway.changes() == []
     assert json.loads(console.done("list", "--json")) == []
@@ -159,7 +159,7 @@ def test_audiences_that_are_not_named_go_only_when_pruned(console: Stack) -> Non
     console.apply()
     fewer = FILE[: FILE.index("  - id: aud 2")] + "enabled: true\n"
     assert "nothing to do" in console.apply(fewer)
-    assert "- deactivate audience aud 2 (ups)" in console.apply(fewer, "--prune")
+    assert "- deactivate audience aud 2 (any namespace)" in console.apply(fewer, "--prune")
     assert [one["id"] for one in console.connection()["audiences"]] == ["aud-1"]
 
 

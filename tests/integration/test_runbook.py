@@ -197,7 +197,10 @@ def test_an_audience_without_a_list_has_one_once_it_is_activated_again(stack: Ru
     assert call("POST", f"{path}/disable").status == 200
     assert call("PATCH", path, {"sync_type": "audience_and_profile"}).status == 200
     refused = call("POST", f"{path}/enable")
-    assert (refused.status, refused.errors["audiences"]) == (409, "audience aud-1 (ups) has no list: activate it again")
+    assert (refused.status, refused.errors["audiences"]) == (
+        409,
+        "audience aud-1 (any namespace) has no list: activate it again",
+    )
 
     list_id = activate(connection)
     enable(connection)
