@@ -9,9 +9,11 @@ import pytest
 from destination.domain.connection import MappingRow, PersonAction
 from destination.domain.event import MembershipStatus, ProfileEvent
 from destination.domain.schema import DIFFERS_IN_CASE, AttributeWarning
+from destination.domain.verification import FILLS, AudienceCheck, Verification
 from destination.marketo.leads import CHUNK
+from destination.queue import verification_message
 from testing.counts import assert_balanced, outcomes
-from testing.world import START, World, connection, event
+from testing.world import START, World, audience, connection, event
 
 REALIZED, EXITED = MembershipStatus.REALIZED, MembershipStatus.EXITED
 MAPPING = (
@@ -147,6 +149,19 @@ def test_a_lead_stays_as_long_as_one_of_those_who_are_it_is_to_be_on_the_list() 
     assert made.members("a") == [7]
     made.deliver(said("AB-17", EXITED, 3))
     assert made.members("a") == []
+
+
+def test_whoever_has_the_exact_value_decides_until_a_verification_puts_the_other_one_back() -> None:
+    made = world("AB-17")
+    made.deliver(said("AB-17"), said("ab-17"))
+    made.deliver(said("AB-17", EXITED, 1))
+    assert made.members("a") == []
+    check = AudienceCheck.of(made.target.activations[audience("a")], 1001)
+    found = Verification("20261121T100000000000Z-00000001", made.connection.id, FILLS, made.now, 1, is_whole=True)
+    made.verifications.create(found, [check])
+    made.queue.send(made.connection.id, [verification_message(made.connection.id, found.id, made.now)])
+    made.deliver()
+    assert made.members("a") == [7]
 
 
 def test_the_exact_value_counts_though_it_is_in_another_call() -> None:
