@@ -164,13 +164,13 @@ def test_whoever_has_the_exact_value_decides_until_a_verification_puts_the_other
     assert made.members("a") == [7]
 
 
-def test_the_exact_value_counts_though_it_is_in_another_call() -> None:
-    made = world("AB-17", ignores_case=True)
-    made.simulator.seed({"leads": [{"customerNumber": f"C-{at}"} for at in range(CHUNK)]})
-    others = [event(None, ("b", REALIZED), number=f"C-{at}") for at in range(CHUNK)]
+@pytest.mark.parametrize("between", [0, CHUNK], ids=["in one call", "in two calls"])
+def test_a_lead_is_left_to_whose_value_it_has_exactly(between: int) -> None:
+    made = world("AB-17", person_action=PersonAction.UPDATE_EXISTING_ONLY)
+    others = [event(None, ("b", REALIZED), number=f"C-{at}") for at in range(between)]
     made.deliver(said("ab-17", email="bob@example.org"), *others, said("AB-17"))
-    assert made.leads_now()[7]["customerNumber"] == "AB-17"
-    assert (made.members("a"), warned(made)) == ([7], 1)
+    assert (made.leads_now()[7]["email"], made.members("a"), warned(made)) == ("ada@example.org", [7], 0)
+    assert outcomes(made) == {"activated": 1, "excluded": 1 + between}
 
 
 def test_who_is_only_updated_is_found_as_well() -> None:
