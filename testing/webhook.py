@@ -33,7 +33,7 @@ class KnownIngresses(Ingresses):
 
 
 @dataclass
-class Webhook:
+class WebhookStand:
     status: Status = Status.ENABLED
     source_format: str = "canonical"
     sqs: FakeSqs = field(default_factory=FakeSqs)

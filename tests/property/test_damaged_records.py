@@ -18,7 +18,7 @@ from destination.ingest.sources import FORMATS
 from destination.ingest.sources.body import Parsed, RecordTimes
 from destination.ingest.webhook import NoEventsError, WebhookError
 from destination.queue import decode, encode_event, pack
-from testing.webhook import Webhook, submission
+from testing.webhook import WebhookStand, submission
 from testing.world import World, connection
 
 NOW = datetime(2026, 11, 21, 10, tzinfo=UTC)
@@ -170,7 +170,7 @@ def posted(draw: st.DrawFn, source_format: str) -> bytes:
 @settings(max_examples=150)
 @given(data=st.data())
 def test_what_the_sender_is_told_is_in_the_run(source_format: str, data: st.DataObject) -> None:
-    webhook, world = Webhook(source_format=source_format), World(connection(source_format=source_format))
+    webhook, world = WebhookStand(source_format=source_format), World(connection(source_format=source_format))
     try:
         acceptance = webhook.ingest(submission(data.draw(posted(source_format))))
     except NoEventsError as refused:

@@ -9,9 +9,11 @@ import pytest
 from destination.domain.connection import MappingRow, PersonAction
 from destination.domain.event import MembershipStatus, ProfileEvent
 from destination.domain.schema import DIFFERS_IN_CASE, AttributeWarning
+from destination.domain.verification import FILLS, AudienceCheck, Verification
 from destination.marketo.leads import CHUNK
+from destination.queue import verification_message
 from testing.counts import assert_balanced, outcomes
-from testing.world import START, World, connection, event
+from testing.world import START, World, audience, connection, event
 
 REALIZED, EXITED = MembershipStatus.REALIZED, MembershipStatus.EXITED
 MAPPING = (
@@ -149,13 +151,26 @@ def test_a_lead_stays_as_long_as_one_of_those_who_are_it_is_to_be_on_the_list() 
     assert made.members("a") == []
 
 
-def test_the_exact_value_counts_though_it_is_in_another_call() -> None:
-    made = world("AB-17", ignores_case=True)
-    made.simulator.seed({"leads": [{"customerNumber": f"C-{at}"} for at in range(CHUNK)]})
-    others = [event(None, ("b", REALIZED), number=f"C-{at}") for at in range(CHUNK)]
+def test_whoever_has_the_exact_value_decides_until_a_verification_puts_the_other_one_back() -> None:
+    made = world("AB-17")
+    made.deliver(said("AB-17"), said("ab-17"))
+    made.deliver(said("AB-17", EXITED, 1))
+    assert made.members("a") == []
+    check = AudienceCheck.of(made.target.activations[audience("a")], 1001)
+    found = Verification("20261121T100000000000Z-00000001", made.connection.id, FILLS, made.now, 1, is_whole=True)
+    made.verifications.create(found, [check])
+    made.queue.send(made.connection.id, [verification_message(made.connection.id, found.id, made.now)])
+    made.deliver()
+    assert made.members("a") == [7]
+
+
+@pytest.mark.parametrize("between", [0, CHUNK], ids=["in one call", "in two calls"])
+def test_a_lead_is_left_to_whose_value_it_has_exactly(between: int) -> None:
+    made = world("AB-17", person_action=PersonAction.UPDATE_EXISTING_ONLY)
+    others = [event(None, ("b", REALIZED), number=f"C-{at}") for at in range(between)]
     made.deliver(said("ab-17", email="bob@example.org"), *others, said("AB-17"))
-    assert made.leads_now()[7]["customerNumber"] == "AB-17"
-    assert (made.members("a"), warned(made)) == ([7], 1)
+    assert (made.leads_now()[7]["email"], made.members("a"), warned(made)) == ("ada@example.org", [7], 0)
+    assert outcomes(made) == {"activated": 1, "excluded": 1 + between}
 
 
 def test_who_is_only_updated_is_found_as_well() -> None:

@@ -9,7 +9,7 @@ import pytest
 from destination.domain.event import MembershipStatus
 from destination.domain.outcome import INVALID_ATTRIBUTE, MISSING_DEDUPE_VALUE, OUTSIDE_SCHEDULE, SUPERSEDED, Reason
 from destination.domain.person import Applied, Attributes, LedgerRow, Origin, Reach, by_key, hash_of
-from destination.domain.schema import Field
+from destination.domain.schema import DIFFERS_IN_CASE, AttributeWarning, Field
 from testing.persons import (
     activation,
     active,
@@ -369,3 +369,14 @@ def test_a_forgotten_lead_leaves_what_was_desired_and_the_times_by_which_old_eve
 )
 def test_rows_last_with_a_membership_a_place_on_a_list_or_a_withdrawal(known: LedgerRow, *, lasts: bool) -> None:
     assert known.is_lasting is lasts
+
+
+def test_a_person_is_warned_of_in_the_units_that_count() -> None:
+    """What ends for a reason of its own is told of nothing that was found out afterwards."""
+    first, last = unit(0, at=0, fields={"company": "Old"}), unit(1, at=1, fields={"company": "New"})
+    person = adding_up(first, last, reach=ANYBODY)
+    assert person.aside == {first.origin: SUPERSEDED}
+    warning = AttributeWarning("customerNumber", DIFFERS_IN_CASE)
+    found = person.warned_of(warning)
+    assert [one.warned for one in found.units] == [(), (warning,)]
+    assert replace(found, units=person.units) == person

@@ -50,14 +50,14 @@ from destination.ingest.webhook import (
     WebhookError,
 )
 from destination.queue import MAX_EVENT_BYTES, MAX_MESSAGE_BYTES, decode
-from testing.webhook import NOW, TOKEN, Webhook, submission
+from testing.webhook import NOW, TOKEN, WebhookStand, submission
 
 THROTTLED = ClientError({"Error": {"Code": "ProvisionedThroughputExceededException", "Message": "hush"}}, "GetItem")
 ENDPOINT_DOWN = EndpointConnectionError(endpoint_url="https://hush.example.org")
 
 
 def test_events_are_queued_in_order_with_the_time_of_their_receipt() -> None:
-    webhook = Webhook()
+    webhook = WebhookStand()
     acceptance = webhook.ingest(submission([{"id": str(number)} for number in range(50)]))
     assert (acceptance.accepted, acceptance.rejected, acceptance.warnings) == (50, (), ())
     assert webhook.queued() == [str(number) for number in range(50)]
@@ -67,7 +67,7 @@ def test_events_are_queued_in_order_with_the_time_of_their_receipt() -> None:
 
 
 def test_the_messages_of_a_body_are_one_envelope_and_number_its_events() -> None:
-    webhook = Webhook()
+    webhook = WebhookStand()
     large = {"text": "x" * (MAX_MESSAGE_BYTES // 2 - 500)}
     records: list[object] = [{"id": str(number), "profile": large} for number in range(5)]
     records[1] = 7
@@ -84,12 +84,12 @@ def test_the_messages_of_a_body_are_one_envelope_and_number_its_events() -> None
 
 
 def test_the_connection_says_the_format() -> None:
-    webhook = Webhook(source_format="aep")
+    webhook = WebhookStand(source_format="aep")
     assert webhook.ingest(submission({"profiles": [{}, {}]})).accepted == 2
 
 
 def test_an_empty_array_is_a_good_body_and_queues_nothing() -> None:
-    webhook = Webhook()
+    webhook = WebhookStand()
     assert webhook.ingest(submission([])).accepted == 0
     assert webhook.sqs.calls == []
 
@@ -98,7 +98,7 @@ def test_an_empty_array_is_a_good_body_and_queues_nothing() -> None:
     "connection_id", ["", "c" * 65, "a/b", "connection-1 ", "connection-1\n", "é", "\ud800", "a#b"]
 )
 def test_what_is_no_connections_id_is_not_found_before_anything_is_read(connection_id: str) -> None:
-    webhook = Webhook()
+    webhook = WebhookStand()
     webhook.ingresses.fails = ENDPOINT_DOWN
     with pytest.raises(UnknownConnectionError):
         webhook.ingest(submission(connection_id=connection_id))
@@ -109,7 +109,7 @@ def test_what_is_no_connections_id_is_not_found_before_anything_is_read(connecti
     [(THROTTLED, "ProvisionedThroughputExceededException"), (ENDPOINT_DOWN, "EndpointConnectionError")],
 )
 def test_a_connection_that_cannot_be_read_is_unavailable(fails: Exception, cause: str) -> None:
-    webhook = Webhook()
+    webhook = WebhookStand()
     webhook.ingresses.fails = fails
     with pytest.raises(UnavailableError) as refused:
         webhook.ingest(submission([{}]))
@@ -120,12 +120,12 @@ def test_a_connection_that_cannot_be_read_is_unavailable(fails: Exception, cause
 
 def test_an_unknown_connection_is_not_found_before_its_token_is_looked_at() -> None:
     with pytest.raises(UnknownConnectionError):
-        Webhook().ingest(submission(connection_id="connection-2", authorization=None))
+        WebhookStand().ingest(submission(connection_id="connection-2", authorization=None))
 
 
 @pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
 def test_the_token_opens_in_any_writing_of_its_scheme(scheme: str) -> None:
-    assert Webhook().ingest(submission(authorization=f"{scheme} {TOKEN} ")).accepted == 0
+    assert WebhookStand().ingest(submission(authorization=f"{scheme} {TOKEN} ")).accepted == 0
 
 
 @pytest.mark.parametrize(
@@ -143,7 +143,7 @@ def test_the_token_opens_in_any_writing_of_its_scheme(scheme: str) -> None:
     ],
 )
 def test_no_token_or_another_is_refused_whatever_the_body(authorization: str | None) -> None:
-    webhook = Webhook()
+    webhook = WebhookStand()
     with pytest.raises(UnauthorizedError) as refused:
         webhook.ingest(submission(b"not JSON", authorization=authorization))
     assert TOKEN not in refused.value.detail
@@ -162,7 +162,7 @@ def test_no_token_or_another_is_refused_whatever_the_body(authorization: str | N
     ],
 )
 def test_the_token_before_is_good_until_its_time(token: str, until: datetime | None, opens: bool) -> None:
-    webhook = Webhook()
+    webhook = WebhookStand()
     previous = hashlib.sha256(b"previous").hexdigest() if until else ""
     known = webhook.ingresses.known
     webhook.ingresses.known = replace(known, previous_token_hash=previous, previous_token_until=until)
@@ -184,7 +184,7 @@ def test_the_token_before_is_good_until_its_time(token: str, until: datetime | N
     ],
 )
 def test_only_an_enabled_connection_takes_events_and_a_blocked_one_is_enabled(status: Status, takes: bool) -> None:
-    webhook = Webhook(status=status)
+    webhook = WebhookStand(status=status)
     if takes:
         assert webhook.ingest(submission([{}])).accepted == 1
         return
@@ -195,9 +195,9 @@ def test_only_an_enabled_connection_takes_events_and_a_blocked_one_is_enabled(st
 
 def test_a_body_is_taken_up_to_the_limit() -> None:
     fill = b" " * (MAX_BODY_BYTES - 2)
-    assert Webhook().ingest(submission(b"[" + fill + b"]")).accepted == 0
+    assert WebhookStand().ingest(submission(b"[" + fill + b"]")).accepted == 0
     with pytest.raises(BodyTooLargeError, match=str(MAX_BODY_BYTES)):
-        Webhook().ingest(submission(b"[ " + fill + b"]"))
+        WebhookStand().ingest(submission(b"[ " + fill + b"]"))
 
 
 @pytest.mark.parametrize(
@@ -213,24 +213,24 @@ def test_a_body_is_taken_up_to_the_limit() -> None:
     ],
 )
 def test_json_is_taken_by_any_name(content_type: str | None) -> None:
-    assert Webhook().ingest(submission(content_type=content_type)).accepted == 0
+    assert WebhookStand().ingest(submission(content_type=content_type)).accepted == 0
 
 
 @pytest.mark.parametrize("content_type", ["application/xml", "text/csv", "application/x-www-form-urlencoded"])
 def test_other_content_is_refused(content_type: str) -> None:
     with pytest.raises(UnsupportedTypeError):
-        Webhook().ingest(submission(content_type=content_type))
+        WebhookStand().ingest(submission(content_type=content_type))
 
 
 def test_a_body_is_read_in_the_charset_that_it_announces() -> None:
-    webhook = Webhook()
+    webhook = WebhookStand()
     body = json.dumps([{"id": "Jörg"}], ensure_ascii=False).encode("latin-1")
     assert webhook.ingest(submission(body, content_type="application/json; charset=ISO-8859-1")).accepted == 1
     assert webhook.queued() == ["Jörg"]
 
 
 def test_a_charset_that_is_unknown_or_not_that_of_the_body_is_refused() -> None:
-    webhook = Webhook()
+    webhook = WebhookStand()
     with pytest.raises(UnsupportedTypeError, match=r"utf-8, utf-16, iso-8859-1, windows-1252"):
         webhook.ingest(submission([{}], content_type="application/json; charset=EBCDIC"))
     with pytest.raises(NotJsonError, match="charset"):
@@ -243,18 +243,18 @@ def test_a_charset_that_is_unknown_or_not_that_of_the_body_is_refused() -> None:
 @pytest.mark.parametrize("encoding", ["gzip", "br", "deflate"])
 def test_a_body_that_is_encoded_is_refused(encoding: str) -> None:
     with pytest.raises(UnsupportedTypeError, match="Content-Encoding"):
-        Webhook().ingest(replace(submission(), content_encoding=encoding))
-    assert Webhook().ingest(replace(submission(), content_encoding=" Identity ")).accepted == 0
+        WebhookStand().ingest(replace(submission(), content_encoding=encoding))
+    assert WebhookStand().ingest(replace(submission(), content_encoding=" Identity ")).accepted == 0
 
 
 @pytest.mark.parametrize("body", [b"", b"not JSON", b"\xff\xfe", b'{"id":"1"', b"[" * 9999])
 def test_what_is_not_json_is_refused_with_the_place(body: bytes) -> None:
     with pytest.raises(NotJsonError, match=r"^the body is .+\.$"):
-        Webhook().ingest(submission(body))
+        WebhookStand().ingest(submission(body))
 
 
 def test_a_broken_record_is_named_and_never_loses_the_good_ones() -> None:
-    webhook = Webhook()
+    webhook = WebhookStand()
     records: list[object] = [{"id": str(number)} for number in range(1000)]
     records[417] = {"id": "417", "audiences": [{"id": "a", "status": "paused"}]}
     records[418] = {"id": "418", "audiences": [{"id": "a", "status": "paused"}], "profile": {"firstName": "Ada"}}
@@ -267,7 +267,7 @@ def test_a_broken_record_is_named_and_never_loses_the_good_ones() -> None:
 
 
 def test_records_that_no_message_can_hold_are_rejected_in_their_place() -> None:
-    webhook = Webhook()
+    webhook = WebhookStand()
     records = [
         {"id": "0"},
         {"id": "1", "profile": {"text": "x" * MAX_EVENT_BYTES}},
@@ -282,7 +282,7 @@ def test_records_that_no_message_can_hold_are_rejected_in_their_place() -> None:
 
 
 def test_audience_entries_left_out_are_warned_of() -> None:
-    webhook = Webhook(source_format="aep")
+    webhook = WebhookStand(source_format="aep")
     record = {"email": "a@b.example", "segmentMembership": {"ups": {"a": {"status": "paused"}}}}
     acceptance = webhook.ingest(submission([{}, record]))
     assert acceptance.accepted == 2
@@ -291,7 +291,7 @@ def test_audience_entries_left_out_are_warned_of() -> None:
 
 
 def test_a_body_without_any_event_is_refused_with_every_record() -> None:
-    webhook = Webhook()
+    webhook = WebhookStand()
     with pytest.raises(NoEventsError) as refused:
         webhook.ingest(submission([None, {"profile": 7}]))
     assert [problem.path for problem in refused.value.problems] == ["[0]", "[1].profile"]
@@ -299,7 +299,7 @@ def test_a_body_without_any_event_is_refused_with_every_record() -> None:
 
 
 def test_a_queue_in_trouble_is_told_and_nothing_is_half_accepted_silently() -> None:
-    webhook = Webhook()
+    webhook = WebhookStand()
     webhook.sqs.down = 99
     with pytest.raises(QueueUnavailableError, match="2 of 2 records were not stored") as refused:
         webhook.ingest(submission([{"id": "0"}, None, {"id": "2"}]))
@@ -307,7 +307,7 @@ def test_a_queue_in_trouble_is_told_and_nothing_is_half_accepted_silently() -> N
 
 
 def test_a_queue_that_stored_some_of_a_body_says_which_were_not() -> None:
-    webhook = Webhook()
+    webhook = WebhookStand()
     large = "x" * (MAX_EVENT_BYTES - 500)
     records = [{"id": str(number), "profile": {"text": large}} for number in range(3)]
     webhook.ingest(submission(records))
@@ -383,7 +383,7 @@ def test_every_loss_that_there_is_can_happen() -> None:
     ids=lambda one: getattr(one, "code", one),
 )
 def test_what_is_lost_of_a_record_is_queued_beside_the_events(source_format: str, loss: Loss) -> None:
-    webhook = Webhook(source_format=source_format)
+    webhook = WebhookStand(source_format=source_format)
     record = {"aep": AEP_LOSSES, "canonical": CANONICAL_LOSSES}[source_format][loss]
     good: Mapping[str, object] = {"email": "b@b.example"} if source_format == "aep" else NAME
     acceptance = webhook.ingest(submission([record, good, record]))
@@ -395,14 +395,14 @@ def test_what_is_lost_of_a_record_is_queued_beside_the_events(source_format: str
 
 
 def test_a_line_that_is_not_json_is_a_record_that_is_lost() -> None:
-    webhook = Webhook()
+    webhook = WebhookStand()
     assert webhook.ingest(submission(b'{"id": "1"}\n{"id": \n{"id": "3"}')).accepted == 2
     assert webhook.lost() == {RECORD_NOT_JSON: 1}
 
 
 @pytest.mark.parametrize(("loss", "given"), WHOLE_BODIES.values(), ids=WHOLE_BODIES)
 def test_a_body_that_is_refused_as_a_whole_is_queued_as_one_that_was_lost(loss: Loss, given: Submission) -> None:
-    webhook = Webhook(source_format="aep")
+    webhook = WebhookStand(source_format="aep")
     with pytest.raises(WebhookError):
         webhook.ingest(replace(given, correlation_id="request-1"))
     (body,) = webhook.sqs.bodies()
@@ -414,10 +414,10 @@ def test_a_body_that_is_refused_as_a_whole_is_queued_as_one_that_was_lost(loss: 
 @pytest.mark.parametrize(("loss", "given"), WHOLE_BODIES.values(), ids=WHOLE_BODIES)
 def test_of_strangers_and_where_nothing_is_wanted_nothing_counts(loss: Loss, given: Submission) -> None:
     for webhook, refused in (
-        (Webhook(), replace(given, authorization="Bearer another")),
-        (Webhook(), replace(given, connection_id="elsewhere")),
-        (Webhook(status=Status.DISABLED), given),
-        (Webhook(status=Status.DELETING), given),
+        (WebhookStand(), replace(given, authorization="Bearer another")),
+        (WebhookStand(), replace(given, connection_id="elsewhere")),
+        (WebhookStand(status=Status.DISABLED), given),
+        (WebhookStand(status=Status.DELETING), given),
     ):
         with pytest.raises((UnauthorizedError, UnknownConnectionError, NotEnabledError)):
             webhook.ingest(refused)
@@ -426,7 +426,7 @@ def test_of_strangers_and_where_nothing_is_wanted_nothing_counts(loss: Loss, giv
 
 @pytest.mark.parametrize("given", [submission(b"not JSON"), submission([7, {"profile": 7}])])
 def test_what_cannot_be_noted_is_to_be_sent_again(given: Submission) -> None:
-    webhook = Webhook()
+    webhook = WebhookStand()
     webhook.sqs.down = 99
     with pytest.raises(QueueUnavailableError, match="send it again") as refused:
         webhook.ingest(given)
@@ -434,7 +434,7 @@ def test_what_cannot_be_noted_is_to_be_sent_again(given: Submission) -> None:
 
 
 def test_of_several_messages_of_a_body_one_tells_what_was_lost() -> None:
-    webhook = Webhook()
+    webhook = WebhookStand()
     large = {"text": "x" * (MAX_MESSAGE_BYTES // 2 - 500)}
     webhook.ingest(submission([7, *({"id": str(number), "profile": large} for number in range(5))]))
     found = {decode(body).first: decode(body).losses for body in webhook.sqs.bodies()}
@@ -443,7 +443,7 @@ def test_of_several_messages_of_a_body_one_tells_what_was_lost() -> None:
 
 @pytest.mark.parametrize("number", [0, 1, 2])
 def test_of_a_body_that_is_sent_again_what_was_lost_is_told_once(number: int) -> None:
-    webhook = Webhook()
+    webhook = WebhookStand()
     large = {"text": "x" * (MAX_MESSAGE_BYTES // 2 - 500)}
     body = submission([7, *({"id": str(each), "profile": large} for each in range(5))])
     webhook.ingest(body)
@@ -459,7 +459,7 @@ def test_of_a_body_that_is_sent_again_what_was_lost_is_told_once(number: int) ->
 
 
 def test_the_largest_event_fits_beside_all_that_can_be_lost() -> None:
-    webhook = Webhook(source_format="canonical")
+    webhook = WebhookStand(source_format="canonical")
     bad = [one for loss, one in CANONICAL_LOSSES.items() if loss is not RECORD_TOO_LARGE]
     text = "x" * (MAX_EVENT_BYTES - 200)
     assert webhook.ingest(submission([{"profile": {"text": text}}, *bad])).accepted == 10
@@ -468,7 +468,7 @@ def test_the_largest_event_fits_beside_all_that_can_be_lost() -> None:
 
 
 def test_what_is_told_of_thousands_of_bad_records_is_short_and_has_no_value_of_them() -> None:
-    webhook = Webhook()
+    webhook = WebhookStand()
     secret = {"id": {}, "profile": {"hush": "hush"}, "audiences": [{"id": "hush", "status": "hush"}], "hush": "hush"}
     webhook.ingest(submission([secret, *[{"audiences": [{"id": "hush", "status": "hush"}]}] * 10_000, *["hush"] * 9]))
     (body,) = webhook.sqs.bodies()
@@ -480,7 +480,7 @@ def test_what_is_told_of_thousands_of_bad_records_is_short_and_has_no_value_of_t
 
 
 def test_what_was_left_out_of_a_record_that_no_message_can_hold_is_lost_with_it() -> None:
-    webhook = Webhook()
+    webhook = WebhookStand()
     large = {"id": "1", "colour": "red", "profile": {"text": "x" * MAX_EVENT_BYTES}}
     acceptance = webhook.ingest(submission([NAME | {"colour": "red"}, large]))
     assert [index for index, _ in acceptance.warnings] == [0]
