@@ -81,7 +81,8 @@ class Instance:
 class ListsOracle:
     """All that was said and done. `may_miss`: members whose being taken off no event of their person finds out.
 
-    `overlooked`: by person the lists that came to be kept after a withdrawal, which is not made up for on them.
+    `overlooked`: by person the lists that came to be kept after a withdrawal, which is not made up for on them. `asks`:
+    whether there is a consent rule by now.
     """
 
     words: dict[tuple[str, str], Word] = field(default_factory=dict)
@@ -92,6 +93,7 @@ class ListsOracle:
     keys: defaultdict[int, set[str]] = field(default_factory=lambda: defaultdict(set))
     may_miss: set[Membership] = field(default_factory=set)
     overlooked: set[tuple[str, int]] = field(default_factory=set)
+    asks: bool = True
 
     # What was said
 
@@ -136,8 +138,12 @@ class ListsOracle:
         word = self.words.get((key, audience))
         return word is not None and word.holds and self.may_be_exported(key)
 
-    def may_be_exported(self, key: str) -> bool:
+    def agrees(self, key: str) -> bool:
+        """Whether the person's newest word is consent, whoever asks for it."""
         return key not in self.consent or self.consent[key].holds
+
+    def may_be_exported(self, key: str) -> bool:
+        return not self.asks or self.agrees(key)
 
     def is_unsure(self, key: str, audience: str) -> bool:
         word = self.words.get((key, audience))

@@ -289,6 +289,13 @@ class Lists(RuleBasedStateMachine):
     def change_connection(self, sync_type: SyncType, action: PersonAction) -> None:
         self._configure(sync_type=sync_type, person_action=action)
 
+    @precondition(lambda self: self.asks)
+    @rule(allowed=st.sampled_from([("y",), ("y", "n"), None]))
+    def change_consent_rule(self, allowed: tuple[str, ...] | None) -> None:
+        """It is set, or widened so that everybody has consent, or taken away: each next event decides."""
+        self._configure(consent=None if allowed is None else Consent("consent", allowed))
+        self.oracle.asks = allowed == ("y",)
+
     @rule(
         name=st.sampled_from(AUDIENCES),
         start=st.none() | st.sampled_from([-30, 30, 24 * 60]),
@@ -430,7 +437,7 @@ class Lists(RuleBasedStateMachine):
         sends_fields = self._stored().connection.sync_type is not SyncType.AUDIENCE_ONLY
         events = []
         for key in sorted(self.oracle.people() | set(PEOPLE)):
-            consent = "y" if self.oracle.may_be_exported(key) else "n"
+            consent = "y" if self.oracle.agrees(key) else "n"
             is_in = any(self.oracle.is_wanted(key, name) for name in self._active() if self._is_open(name))
             by_field = told == "company" and sends_fields and is_in
             was = self.oracle.words.get((key, PROBE))

@@ -197,6 +197,7 @@ def test_a_stranger_who_withdrew_is_known_to_be_off_the_lists() -> None:
     assert one.outcome == Outcome(NO_CONSENT, removed=1)
     assert one.row is not None
     assert (one.row.applied, one.row.consent) == ({**on("b"), **on("c")}, WITHDRAWN)
+    assert (one.row.lead_id, one.row.looked_up_at) == (7, START), "so that a list that is filled finds it"
     assert not looks_up(withdrawing(at=5), one.row, SHARED)
 
 

@@ -265,7 +265,14 @@ class Planner:
             leads = tuple(dict.fromkeys(one for one in (*before, matched) if one is not None))
             if leads:
                 remove[audience] = leads
-        return Plan(person, verdict=NO_CONSENT, lead_id=matched, remove=remove, looked_up=matches is not None)
+        return Plan(
+            person,
+            verdict=NO_CONSENT,
+            lead_id=matched,
+            unique=matches is not None and len(matches) == 1,
+            remove=remove,
+            looked_up=matches is not None,
+        )
 
     def _may_be_on(self, row: LedgerRow) -> list[AudienceKey]:
         """The audiences whose lists somebody without consent may be on, and was not taken off."""
