@@ -90,5 +90,5 @@ $(READY): requirements-dev.txt pyproject.toml
 $(SCANNERS)/ready: $(READY) testing/scanners/requirements.txt
 	@echo "setting up $(SCANNERS) (once; some minutes)" >&2
 	@$(PYTHON) -m venv $(SCANNERS)
-	@$(SCANNERS)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r testing/scanners/requirements.txt
+	@$(SCANNERS)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --only-binary=:all: --require-hashes -r testing/scanners/requirements.txt
 	@touch $@

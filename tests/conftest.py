@@ -1,4 +1,7 @@
-"""What holds for every test: no credentials of this machine, and no socket but where its folder allows one."""
+"""What holds for every test: no credentials of this machine, and no socket but where its folder allows one.
+
+When all tests of tests/integration were run, each action that a role allows must have been taken by its function.
+"""
 
 import os
 from collections.abc import Sequence
@@ -7,6 +10,9 @@ from pathlib import Path
 import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
+from xdist.workermanage import WorkerController
+
+from testing.permissions import ASKED, outdated, unused
 
 TESTS = Path(__file__).parent
 LOOPBACK = frozenset({"contract", "integration", "e2e"})
@@ -22,6 +28,9 @@ ENVIRONMENT = {
     "POWERTOOLS_METRICS_NAMESPACE": "MarketoDestination",
     "POWERTOOLS_SERVICE_NAME": "tests",
 }
+
+_FILES: set[str] = set()
+"""Files of tests/integration whose tests were all to run."""
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
@@ -42,7 +51,34 @@ def pytest_configure() -> None:
     os.environ.update(ENVIRONMENT)
 
 
-def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: Sequence[pytest.Item]) -> None:
+    if not (config.option.keyword or config.option.markexpr or config.option.collectonly):
+        whole = {item.path for item in items if item.path.parent == TESTS / "integration"}
+        _FILES.update(path.name for path in whole if not any("::" in argument for argument in config.args))
     for item in items:
         folder = item.path.relative_to(TESTS).parts[0]
         item.add_marker(pytest.mark.allow_hosts(["127.0.0.1"]) if folder in LOOPBACK else pytest.mark.disable_socket)
+
+
+def pytest_testnodedown(node: WorkerController) -> None:
+    told = getattr(node, "workeroutput", {})
+    ASKED.update(tuple(one) for one in told.get("asked", ()))
+    _FILES.update(told.get("files", ()))
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput |= {"asked": [list(one) for one in ASKED], "files": sorted(_FILES)}
+        return
+    if session.testsfailed or {path.name for path in TESTS.glob("integration/test_*.py")} - _FILES:
+        return
+    from testing.template import expand, settle  # noqa: PLC0415 - it takes a second
+
+    template = settle(expand())
+    lines = [
+        f"{name} may do {action} on {resource}, and never did" for name, action, resource in unused(template, ASKED)
+    ]
+    lines += [f"take {one} out of ELSEWHERE in testing/permissions.py" for one in outdated(template, ASKED)]
+    if lines:
+        print("", *lines, sep="\n")
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED

@@ -1,4 +1,4 @@
-"""The control plane for the tests of its calls."""
+"""The control plane for the tests of its calls; and what functions ask of AWS, which their roles must allow."""
 
 from collections.abc import Iterator
 
@@ -6,6 +6,8 @@ import pytest
 
 from marketo_simulator import Simulator
 from testing.control_plane import control_plane, fresh
+from testing.permissions import ASKED, ActionRecorder, refused
+from testing.template import Template, expand, settle
 
 
 @pytest.fixture(scope="module")
@@ -19,3 +21,24 @@ def marketo(control_plane_marketo: Simulator) -> Iterator[Simulator]:
     """The Marketo behind the control plane; it and AWS are as they are before anything was done."""
     with fresh(control_plane_marketo):
         yield control_plane_marketo
+
+
+@pytest.fixture(scope="session")
+def deployed() -> Template:
+    return settle(expand())
+
+
+@pytest.fixture(scope="session")
+def recorder() -> Iterator[ActionRecorder]:
+    recorder = ActionRecorder()
+    with recorder.recording():
+        yield recorder
+
+
+@pytest.fixture(autouse=True)
+def permitted(recorder: ActionRecorder, deployed: Template) -> Iterator[None]:
+    """A function does nothing that its role does not allow."""
+    recorder.asked.clear()  # of tests of other folders, which may call tables and queues as they like
+    yield
+    ASKED.update(recorder.asked)
+    assert refused(deployed, recorder.asked) == []

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from testing.permissions import EVENT_BUS, granted, name_of
 from testing.template import Template, of_type, settle
 
 Statement = dict[str, Any]
@@ -17,8 +18,6 @@ CREDENTIALS, TOKENS, SECRETS = (
     "secret:${AWS::StackName}/tokens/*",
     "secret:${AWS::StackName}/*",
 )
-
-EVENT_BUS = "arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:event-bus/default"
 
 # For each role, the actions on each resource: a table by name, its index, a queue, a secret, or the names of secrets.
 ACTIONS: dict[str, dict[str, list[str]]] = {
@@ -145,30 +144,9 @@ def as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-def name_of(resource: Any) -> str:
-    """The logical id, or the text of a Fn::Sub without the part of the ARN that is the same for all."""
-    if isinstance(resource, str):
-        return resource
-    if "Ref" in resource:
-        return str(resource["Ref"])
-    if "Fn::GetAtt" in resource:
-        name, attribute = resource["Fn::GetAtt"]
-        assert attribute in {"Arn", "Id"}  # a secret has its ARN as Id
-        return str(name)
-    return str(resource["Fn::Sub"]).removeprefix(
-        "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:"
-    )
-
-
 @pytest.mark.parametrize("role", ACTIONS)
 def test_the_actions_of_each_role(template: Template, role: str) -> None:
-    granted: dict[str, list[str]] = {}
-    for statement in statements(template, role):
-        assert statement["Effect"] == "Allow"
-        for resource in as_list(statement["Resource"]):
-            granted.setdefault(name_of(resource), []).extend(as_list(statement["Action"]))
-
-    assert granted == ACTIONS[role]
+    assert granted(template, role) == ACTIONS[role]
 
 
 def test_delivery_deletes_nothing_of_the_connections_but_claims(template: Template) -> None:
