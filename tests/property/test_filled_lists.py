@@ -12,7 +12,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 
-from destination.domain.audience import Activation
+from destination.domain.audience import Activation, activation_id
 from destination.domain.connection import Consent, SyncType
 from destination.domain.event import MembershipStatus
 from testing.filling import WANTED, said, whole
@@ -72,7 +72,7 @@ class FilledLists(RuleBasedStateMachine):
     def switch(self, name: str, is_renamed: bool) -> None:
         """Off, or on again: on the list of its name, which it had, or on one of a new name."""
         if name in self._active():
-            self.world.plane.audiences.deactivate(self.world.id, audience(name))
+            self.world.plane.audiences.deactivate(self.world.id, activation_id(audience(name)))
         else:
             self.list_names[name] += is_renamed
             named = f"{name}{self.list_names[name]}"

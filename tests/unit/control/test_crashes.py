@@ -237,7 +237,7 @@ def with_members(plane: Plane) -> str:
     connection_id = verifiable(plane)
     plane.delivering.begin_delivery(connection_id, plane.connections.get(connection_id).version, NOW)
     plane.marketo.seed({"leads": [{"id": one, "email": f"p{one}@example.org"} for one in (1, 2, 3)]})
-    list_id = plane.audiences.get(connection_id, AUDIENCE).list_id or 0
+    list_id = plane.audiences.get(connection_id, activation_id(AUDIENCE)).list_id or 0
     plane.marketo.state.lists[list_id].members.update({1, 2, 3})
     wanted = {AUDIENCE: Desired(MembershipStatus.REALIZED, Said(NOW, NOW))}
     rows = {name_of(f"p{one}"): LedgerRow(wanted, {AUDIENCE: Applied(list_id, (one,))}, lead_id=one) for one in (1, 2)}
@@ -253,7 +253,7 @@ def with_members(plane: Plane) -> str:
 
 def deactivate(plane: Plane, connection_id: str, *, empty: bool = False) -> None:
     with contextlib.suppress(NotFoundError):
-        plane.audiences.deactivate(connection_id, AUDIENCE, empty=empty)
+        plane.audiences.deactivate(connection_id, activation_id(AUDIENCE), empty=empty)
 
 
 def assert_dormant(plane: Plane, connection_id: str, _: Any) -> None:

@@ -99,7 +99,7 @@ def test_an_audience_that_was_off_for_long_is_filled_with_nobody_who_may_have_le
 ) -> None:
     world.make(WANTED, Activation(A, "a"), Activation(B, "b"))
     world.join("a", ADA, BEN, CAM)
-    world.plane.audiences.deactivate(world.id, A)
+    world.plane.audiences.deactivate(world.id, activation_id(A))
     world.clock.sleep(timedelta(days=91).total_seconds())
     world.expire()
     world.leave("a", ADA)

@@ -24,6 +24,7 @@ from destination.domain.mapping import Mapper, keys_of
 from destination.domain.outcome import INVALID_ATTRIBUTE, INVALID_DEDUPE_VALUE, MISSING_DEDUPE_VALUE, NO_CONSENT
 from destination.domain.person import Origin, Unit
 from destination.domain.schema import Field, Schema
+from destination.domain.times import EPOCH
 from testing.persons import ADA, HOUR, RUN, START, activation, active, audience, event, lead, minute, said
 
 REALIZED, EXITED = MembershipStatus.REALIZED, MembershipStatus.EXITED
@@ -363,7 +364,7 @@ def test_an_audience_in_any_namespace_is_named_once(
     )
     anywhere = AudienceKey(ANY_NAMESPACE, "a")
     known = {} if is_dormant else {anywhere: Activation(anywhere, "a")}
-    target = ActiveConnection(active().connection, known, frozenset({anywhere} if is_dormant else ()))
+    target = ActiveConnection(active().connection, known, {anywhere: EPOCH} if is_dormant else {})
     of = Mapper.of(target, SCHEMA, START)
     unit = only(of.units(replace(event(ADA), memberships=memberships), ORIGIN))
     (one,) = unit.dormant if is_dormant else unit.memberships
