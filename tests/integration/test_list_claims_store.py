@@ -101,7 +101,7 @@ def test_a_change_that_is_refused_leaves_both_lists_as_they_were(audiences: Audi
 def test_a_deactivated_audience_has_no_list_any_more(audiences: Audiences) -> None:
     audiences.deactivate("c-1", audiences.put("c-1", SPRING), SINCE)
     assert free(audiences, 1001) == [True]
-    with pytest.raises(NotFoundError, match="not activated"):
+    with pytest.raises(NotFoundError, match="no audience is activated"):
         audiences.get("c-1", activation_id(MINE))
 
 

@@ -221,9 +221,7 @@ def is_known(unit: Unit, row: LedgerRow) -> bool:
     """Whether all that a unit says is in the row, with its very times."""
     old = unit.fields and row.attributes is not None and unit.said < row.attributes.said
     told = ((row.desired.get(one.audience), one) for one in unit.memberships)
-    return not old and all(
-        known is None or known == Desired(one.status, Said(one.at, unit.received_at)) for known, one in told
-    )
+    return not old and all(known == Desired(one.status, Said(one.at, unit.received_at)) for known, one in told)
 
 
 @given(persons_units(consent=True), ROWS, REACHES)
