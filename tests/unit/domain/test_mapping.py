@@ -22,7 +22,7 @@ from destination.domain.connection import (
 from destination.domain.event import MAX_IDENTITIES, Membership, MembershipStatus
 from destination.domain.mapping import Mapper, keys_of
 from destination.domain.outcome import INVALID_ATTRIBUTE, INVALID_DEDUPE_VALUE, MISSING_DEDUPE_VALUE, NO_CONSENT
-from destination.domain.person import Origin, Unit
+from destination.domain.person import Origin, Said, Unit
 from destination.domain.schema import Field, Schema
 from destination.domain.times import EPOCH
 from testing.persons import ADA, HOUR, RUN, START, activation, active, audience, event, lead, minute, said
@@ -370,6 +370,18 @@ def test_an_audience_in_any_namespace_is_named_once(
     (one,) = unit.dormant if is_dormant else unit.memberships
     assert (one.audience, one.status, one.at) == (anywhere, status, minute(at))
     assert len(one.parts) == len({space for space, _, _ in split})
+
+
+@pytest.mark.parametrize("namespace", ["ups", ANY_NAMESPACE])
+def test_what_waited_while_its_audience_was_activated_is_received_at_its_beginning(namespace: str) -> None:
+    activated = AudienceKey(namespace, "a")
+    known = {activated: Activation(activated, "a", begun_at=minute(5))}
+    of = Mapper.of(ActiveConnection(active().connection, known), SCHEMA, minute(9))
+    memberships = (Membership(AudienceKey("ups", "a"), REALIZED, minute(1)),)
+    said = replace(event(ADA), memberships=memberships, received_at=minute(2))
+    unit = only(of.units(said, ORIGIN))
+    (one,) = unit.memberships
+    assert unit.said_of(one) == Said(minute(1), minute(5))
 
 
 def test_memberships_in_audiences_that_were_deactivated_lately_are_told_apart() -> None:

@@ -241,7 +241,8 @@ class Mapper:
 
     def _begun_since(self, event: ProfileEvent) -> Mapping[AudienceKey, datetime]:
         """Of the audiences that it names the beginnings of those that were activated after it was received."""
-        named = ((one.audience, self.begun.get(one.audience)) for one in event.memberships)
+        said = [one.audience for one in event.memberships]
+        named = ((one, self.begun.get(one)) for one in (*said, *(audience.in_any_namespace for audience in said)))
         return {audience: at for audience, at in named if at is not None and at > event.received_at}
 
     def _in_any_namespace(self, memberships: Sequence[Membership]) -> list[Membership]:
