@@ -152,6 +152,7 @@ def test_the_mapping_is_replaced_and_a_wrong_one_changes_nothing(system: System,
         "labels": [],
         "source_type": None,
         "opt_in": None,
+        "join": None,
     }
     assert system.call("PUT", path, rows) == [plain | row for row in rows]
     named = problem(system.request("PUT", path, rows[1:]), 422)
@@ -173,7 +174,7 @@ def test_activating_makes_the_audiences_list_once(instance: Instance, draft: Des
     assert list(instance.lists()).count(LIST_NAME) == 1
     path = f"/connections/{draft.id}/audiences"
     assert draft.system.call("GET", path)["audiences"] == [again.json()]
-    assert draft.system.call("GET", f"{path}/aud-1") == again.json()
+    assert draft.system.call("GET", f"{path}/{again.json()['activation_id']}") == again.json()
 
 
 def test_activating_adopts_a_list_of_the_same_name(system: System, instance: Instance, draft: Destination) -> None:

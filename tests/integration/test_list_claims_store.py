@@ -184,7 +184,7 @@ def test_an_audience_begins_anew_where_nothing_is_remembered_of_it(
     assert again.begun_at == SINCE
     audiences.deactivate("c-1", again, later)
     stack.dynamodb.delete_item(  # What DynamoDB does once its time to live is over.
-        TableName="ConnectionsTable", Key={"pk": {"S": "c-1"}, "sk": {"S": f"activation#{MINE.namespace}#{MINE.id}"}}
+        TableName="ConnectionsTable", Key={"pk": {"S": "c-1"}, "sk": {"S": f"activation#{activation_id(MINE)}"}}
     )
     assert audiences.put("c-1", replace(SPRING, begun_at=latest)).begun_at == latest
     assert connections.active("c-1").known == {MINE: latest}

@@ -154,4 +154,4 @@ class FilledLists(RuleBasedStateMachine):
 
 
 TestFilledLists = pytest.mark.timeout(900)(FilledLists.TestCase)
-TestFilledLists.settings = settings(max_examples=settings().max_examples // 20, stateful_step_count=8)
+TestFilledLists.settings = settings(max_examples=settings().max_examples // 50, stateful_step_count=8)

@@ -25,7 +25,7 @@ PARTS = st.dictionaries(
 ROW = st.builds(
     LedgerRow,
     desired=st.dictionaries(
-        AUDIENCE, st.builds(Desired, STATUS, SAID) | PARTS.map(lambda of: in_any_namespace(of.items()))
+        AUDIENCE, st.builds(Desired, STATUS, SAID, st.just(())) | PARTS.map(lambda of: in_any_namespace(of.items()))
     ),
     applied=st.dictionaries(
         AUDIENCE, st.builds(Applied, ID, st.lists(ID, max_size=4, unique=True).map(tuple), st.booleans())
