@@ -165,7 +165,7 @@ class Mapper:
         memberships, unscheduled, dormant = self._memberships(event)
         is_wanted = bool(memberships or unscheduled) or self.target.connection.scope is Scope.ALL_PROFILES
         consents = None if self.has_consent is None else self.has_consent(event.profile)
-        begun = None if event.received_at >= self.last_begun else self._begun_since(event)
+        begun = self._begun_since(event)
         ecid = self._ecid(event) if self.ecid_field is not None else None
         values = values_at(event, self.dedupe_path) if self.dedupe_path is not None else ()
         identities = self._identities(values, ecid)
@@ -239,8 +239,10 @@ class Mapper:
                 unscheduled.append(one)
         return tuple(scheduled), tuple(unscheduled), tuple(dormant)
 
-    def _begun_since(self, event: ProfileEvent) -> Mapping[AudienceKey, datetime]:
-        """Of the audiences that it names the beginnings of those that were activated after it was received."""
+    def _begun_since(self, event: ProfileEvent) -> Mapping[AudienceKey, datetime] | None:
+        """Of the audiences that it names the beginnings of those that were activated after it was received, if any."""
+        if event.received_at >= self.last_begun:
+            return None
         said = [one.audience for one in event.memberships]
         named = ((one, self.begun.get(one)) for one in (*said, *(audience.in_any_namespace for audience in said)))
         return {audience: at for audience, at in named if at is not None and at > event.received_at}
