@@ -343,10 +343,17 @@ def test_a_source_may_be_in_any_event_of_a_sample() -> None:
     assert checked(created(), halves)["ok"] is True
 
 
-def test_a_sample_tells_of_several_values_and_of_paths_into_arrays() -> None:
-    emails = [{"address": "ada@example.org"}, {"address": "home@example.org"}]
-    rows = [DEDUPE, FIRST, LAST, {"source": "emails[*].address", "target": "company"}]
-    report = checked(created(mapping=rows), {**SAMPLE, "emails": emails})
+EMAILS = [{"address": "ada@example.org"}, {"address": "home@example.org"}]
+
+
+def of_emails(emails: list[dict[str, str]], **row: str | None) -> Any:
+    """What is checked of a sample with several addresses, and of a row for them."""
+    rows = [DEDUPE, FIRST, LAST, {"source": "emails[*].address", "target": "company", **row}]
+    return checked(created(mapping=rows), {**SAMPLE, "emails": emails})
+
+
+def test_a_sample_tells_of_several_values() -> None:
+    report = of_emails(EMAILS)
     assert [one for one in report["warnings"] if one["path"] == "mapping[3].source"] == [
         {
             "path": "mapping[3].source",
@@ -354,17 +361,21 @@ def test_a_sample_tells_of_several_values_and_of_paths_into_arrays() -> None:
             "index or a condition in the path, or set join",
         }
     ]
-    for source, join in (("emails[0].address", None), ("emails[*].address", ";")):
-        fitting = checked(
-            created(mapping=[*rows[:3], {**rows[3], "source": source, "join": join}]), {**SAMPLE, "emails": emails}
-        )
-        assert (fitting["ok"], fitting["warnings"]) == (True, [])
-    nowhere = checked(
-        created(mapping=[*rows[:3], {**rows[3], "source": "emails.address"}]), {**SAMPLE, "emails": emails}
-    )
+
+
+@pytest.mark.parametrize(("source", "join"), [("emails[0].address", None), ("emails[*].address", ";")])
+def test_a_path_into_an_array_fits_its_sample(source: str, join: str | None) -> None:
+    report = of_emails(EMAILS, source=source, join=join)
+    assert (report["ok"], report["warnings"]) == (True, [])
+
+
+def test_a_path_that_leads_to_an_array_is_told_the_way_into_it() -> None:
+    nowhere = of_emails(EMAILS, source="emails.address")
     assert "(did you mean emails[0].address?)" in errors(nowhere, "mapping")["mapping[3].source"]
-    long = [{"address": "a" * 200}, {"address": "b" * 200}]
-    too_long = checked(created(mapping=[*rows[:3], {**rows[3], "join": ";"}]), {**SAMPLE, "emails": long})
+
+
+def test_values_that_are_joined_may_be_too_long() -> None:
+    too_long = of_emails([{"address": "a" * 200}, {"address": "b" * 200}], join=";")
     assert "longer than 255 characters" in errors(too_long, "mapping")["mapping[3].source"]
 
 
