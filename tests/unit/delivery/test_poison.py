@@ -217,6 +217,12 @@ def test_a_poison_alone_in_a_trickle_is_told_from_an_outage_when_somebody_else_s
         before = outcomes(world)["activated"]
         world.deliver_beside(said)
         assert outcomes(world)["activated"] == before + 1
+    assert outcomes(world).get("failed", 0) == 0
+    for _ in range(10):  # Though it is never tried beside others, they are served between.
+        world.run(world.now + timedelta(hours=3))
+        world.deliver_beside(event(f"{world.now.timestamp()}@example.org", ("a", REALIZED), at=world.now))
+    assert (outcomes(world)["failed"], reasons(world)) == (1, {f"MARKETO_{code}": 1})
+    assert not world.queue.waiting
 
 
 def test_the_connections_of_others_go_on() -> None:

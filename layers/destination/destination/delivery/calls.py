@@ -141,22 +141,20 @@ class Caller:
         effort.left += map(_Part, self._apart(work, suspects))
 
     def _then(self, effort: _Effort[T, R]) -> Iterator[_Part[T]]:
-        """What is tried next, if the kind works. If it does not, all of it is held, and its circuit opens."""
+        """What is gone on with. If the kind does not work, its circuit opens, and what was not tried is held."""
         work = effort.work
         is_working = self.circuits.works(work.kind)
         blocked = [part.error for part in effort.left if isinstance(part.error, ConnectionBlockedError)]
         if len(blocked) > 1 and not is_working:
             self.stop(blocked[0])
         for part in effort.left:
-            if is_working or isinstance(part.error, RequestRejectedError | ConnectionBlockedError):
-                yield part
-            elif part.error is not None:
+            if not is_working and isinstance(part.error, InstanceWaitsError):
                 self._fail(work, part, part.error)
-                self._refuse(work, part, part.error)
-        if not is_working:
-            for part in effort.left:
-                if part.error is None:
-                    self._hold(work, part.items)
+        for part in effort.left:
+            if is_working or part.error is not None:
+                yield part
+            else:
+                self._hold(work, part.items)
 
     def _try(self, effort: _Effort[T, R], items: Sequence[T]) -> list[R]:
         answers, left = self._tried(effort.work, items)
