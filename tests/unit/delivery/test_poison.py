@@ -311,6 +311,28 @@ def test_a_lost_creation_keeps_its_own_people_waiting_and_nobody_else() -> None:
     assert_balanced(world)
 
 
+def test_nobody_is_created_for_another_connection_while_a_creation_may_be_under_way() -> None:
+    """The same profile often comes to two connections of an instance at the same time."""
+    world = World()
+    other = replace(world.connection, id="connection-2")
+    world.connections.stored[other.id] = replace(world.target, connection=other)
+    disturb(world, creates, Fault("drop"))
+    ada = event("ada@example.org", ("a", REALIZED))
+    world.post(ada)
+    world.post(ada)
+    first, second = world.queue.waiting.values()
+    world.queue.waiting[second.id] = replace(second, body=second.body.replace("connection-1", "connection-2"))
+    world.sync([first, world.queue.waiting[second.id]], timedelta(minutes=5))
+    calm(world)
+    world.now += timedelta(seconds=60)
+    assert world.sync([world.queue.waiting[second.id]], timedelta(minutes=5)).requeued == (second.id,)
+    assert world.leads_now() == {}
+    world.now += timedelta(seconds=40)
+    assert world.sync([world.queue.waiting[second.id]], timedelta(minutes=5)).requeued == ()
+    assert len(world.leads_now()) == 1
+    assert not [name for name in world.leases.circuits[MUNCHKIN] if name.startswith("lost creation")]
+
+
 def test_what_is_known_of_refusals_outlives_what_is_said_meanwhile() -> None:
     """Another event of the same person does not begin its twelve hours anew."""
     world, events, word = world_of("create", 2, at=0)

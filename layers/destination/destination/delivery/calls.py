@@ -93,13 +93,14 @@ class _Effort(Generic[T, R]):
 class Caller:
     """Makes the calls of one delivery. `halt`: what ended it early; nothing is asked or told after it.
 
-    `concurrency`: of calls. `known`: what persons were refused before, by key and by the name of the calls; `refusals`:
-    those of now. `held`: when persons are tried again who had no answer, and `later` why, of the last of them. `lost`:
-    the answer to a creation that Marketo may be carrying out.
+    `concurrency`: of calls, `owner`: the connection that makes them. `known`: what persons were refused before, by key
+    and by the name of the calls; `refusals`: those of now. `held`: when persons are tried again who had no answer, and
+    `later` why, of the last of them. `lost`: the answer to a creation that Marketo may be carrying out.
     """
 
     circuits: Circuits
     concurrency: int
+    owner: str = ""
     known: Mapping[str, Mapping[str, Refusals]] = field(default_factory=dict)
     halt: HaltError | None = field(default=None, init=False)
     refusals: dict[str, dict[str, Refusals]] = field(default_factory=dict, init=False)
@@ -247,13 +248,18 @@ class Caller:
             self.later = error
             if _is_in_doubt(kind, error.code):
                 self.lost = error
+        if self.lost is error:
+            self.circuits.lose(self.owner, error)
 
     def _ready(self, work: Work[T, R]) -> Sequence[T]:
-        """The items but those whom Marketo may still be creating."""
-        if work.kind != CREATE or not self.known:
+        """The items but those whom Marketo may still be creating, for this connection or for another."""
+        if work.kind != CREATE:
             return work.items
+        now, lost = self.circuits.clock(), self.circuits.lost_by_others(self.owner)
+        if lost is not None and lost.until > now:
+            self._note(work, work.items, Held(lost.until, lost.cause))
+            return []
         ready: list[T] = []
-        now = self.circuits.clock()
         for item in work.items:
             ends = [one.creation_ends_at for one in self._known(work, item) if _is_in_doubt(CREATE, one.code)]
             if ends and max(ends) > now:

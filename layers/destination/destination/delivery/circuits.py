@@ -12,12 +12,15 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from destination.domain.pause import Pause, pause_after
+from destination.domain.pause import UNKNOWN_CREATION, Pause, pause_after
 from destination.domain.refusal import MAX_WAIT, Circuit, KindOfCalls
 from destination.marketo.errors import InstanceWaitsError
 
 MAX_IN_A_ROW: Final = 12
 """Refusals with no success in between after which a kind no longer works: 300 people are halved nine times."""
+
+_LOST: Final = "lost creation of "
+"""Begins the names of what is kept beside the circuits: by connection its creation that may be under way."""
 
 MAX_KINDS: Final = 3
 """So many lists of which no call succeeds stand for all: it is not for the lists."""
@@ -104,6 +107,20 @@ class Circuits:
             )
             self._changed[kind.name] = Circuit(now, pause, None if before is None else before.worked_at)
 
+    def lose(self, owner: str, error: InstanceWaitsError) -> None:
+        """A creation of a connection may be under way: others create nobody until it has ended."""
+        with self._lock:
+            now = self.clock()
+            pause = Pause(now + UNKNOWN_CREATION, error.code, str(error), 1)
+            self._changed[f"{_LOST}{owner}"] = Circuit(now, pause)
+
+    def lost_by_others(self, owner: str) -> Pause | None:
+        """Until when a creation of another connection may be under way: it may be of the same people."""
+        with self._lock:
+            lost = {name: one.pause for name, one in {**self.known, **self._changed}.items() if name.startswith(_LOST)}
+            lost.pop(f"{_LOST}{owner}", None)
+            return max((one for one in lost.values() if one is not None), key=lambda one: one.until, default=None)
+
     def remember(self, kind: KindOfCalls) -> None:
         """Somebody was refused what others may get: from now on it is known when the kind works."""
         with self._lock:
@@ -114,7 +131,8 @@ class Circuits:
         """What is known of them by now, to be handed over with the lease."""
         with self._lock:
             now = self.clock()
-            return {name: one for name, one in {**self.known, **self._changed}.items() if one.is_kept(now)}
+            known = {**self.known, **self._changed}
+            return {name: one for name, one in known.items() if one.is_kept(now) and not _has_ended(name, one, now)}
 
     def _by_now(self, kind: KindOfCalls) -> Circuit | None:
         return self._changed.get(kind.name) or self.known.get(kind.name)
@@ -125,6 +143,11 @@ class Circuits:
         if len(refused) < MAX_KINDS or any(one.call == kind.call for one in self._working):
             return set()
         return refused
+
+
+def _has_ended(name: str, one: Circuit, now: datetime) -> bool:
+    """Whether it is of a creation that Marketo must have ended by now."""
+    return name.startswith(_LOST) and (one.pause is None or one.pause.until <= now)
 
 
 class Held(NamedTuple):

@@ -205,7 +205,7 @@ class DeliverConnection:
         persons = by_key(units)
         audiences = target.known
         rows = accounts.rows(list(persons), audiences)
-        calls = Caller(circuits, target.connection.limits.concurrency)
+        calls = Caller(circuits, target.connection.limits.concurrency, target.connection.id)
         conversation = Conversation(target, marketo, calls)
         delivery = Delivery(
             target,
