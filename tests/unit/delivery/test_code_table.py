@@ -78,8 +78,6 @@ def blocked() -> Effect:
 
 def rejected(code: str, call: str) -> Effect:
     match code, call:
-        case "1003", "look up":
-            return failed("TOO_MANY_MATCHES")
         case _, "look up":
             return blocked()  # It is about nobody in particular.
         case "1015", "leave":

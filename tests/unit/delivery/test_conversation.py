@@ -180,6 +180,19 @@ def test_who_has_too_many_leads_is_told_from_the_others() -> None:
     assert answer.failed == {"endless@example.org": "1003"}
 
 
+@pytest.mark.parametrize("kind", ["email", "integer"])
+def test_too_many_leads_are_told_from_look_ups_that_are_all_refused(kind: str) -> None:
+    of = Simulated(*({"email": "endless@example.org"} for _ in range(1_001)))
+    to = Conversation(active(), of.marketo, calls())
+    assert to.find(EMAIL, ["endless@example.org"]).failed == {"endless@example.org": "1003"}
+    assert to.halt is None
+    of.simulator.script(Fault(code="1003", path="^/rest/v1/leads.json", every=1))
+    all_refused = Conversation(active(), of.marketo, calls())
+    assert all_refused.find(replace(EMAIL, data_type=kind), ["ada@example.org"]).failed == {}
+    assert isinstance(all_refused.halt, ConnectionBlockedError)
+    assert all_refused.halt.code == "1003"
+
+
 def test_a_lead_tells_its_other_keys_where_they_are_asked_for() -> None:
     of = Simulated({"id": 7, "email": "Ada@example.org"}, {"id": 8})
     to = Conversation(active(), of.marketo, calls())

@@ -39,6 +39,9 @@ _OF_CALL: Final = "refused"
 _GIVEN_UP: Final = "given up"
 """The status of records that are not tried any more, though others are taken."""
 
+_SOMEBODY_ELSE: Final = {"integer": "1", "float": "1", "currency": "1", "percent": "1", "score": "1"}
+"""A value to look up by that may be anybody's, by the type of the field; of other types an address is one."""
+
 _Change = tuple[bool, AudienceKey, str]
 """Whether somebody joins, which audience, and who."""
 
@@ -131,7 +134,22 @@ class Conversation:
                 found.failed[key] = answer
             else:
                 found.leads[key] = answer
+        if INVALID_DATA in found.failed.values() and not found.leads and not self._answers(by, also):
+            return Found()
         return found
+
+    def _answers(self, by: Field, also: Sequence[Field]) -> bool:
+        """Whether a look-up of somebody else is answered, where none was: then it is a value that is refused.
+
+        1003 has several meanings, among them that too many leads match, and only its text tells them apart.
+        """
+        try:
+            self.marketo.leads.find(by, [_SOMEBODY_ELSE.get(by.data_type, "nobody@example.invalid")], also)
+        except RequestRejectedError as error:
+            self.calls.stop(ConnectionBlockedError(error.code, error.operation))
+        except (InstanceWaitsError, ConnectionBlockedError, OutOfTimeError) as error:
+            self.calls.stop(error)
+        return self.calls.halt is None
 
     def write(self, plans: Sequence[Plan], *, last: bool) -> dict[str, Answer]:
         """Create and update leads; the answers by the person's key.
