@@ -20,7 +20,7 @@ from destination.domain.connection import (
     SyncType,
 )
 from destination.ingest.sources import FORMATS
-from destination.ingest.sources.body import RecordTimes
+from destination.ingest.sources.record import RecordTimes
 from destination.queue import Message, encode_event, pack
 from destination.store.audiences import Audiences
 from destination.store.connections import Connections

@@ -26,7 +26,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from destination.api.problem_kinds import CONTENT_TYPE, KINDS, MAX_ERRORS, by_record, problem
 from destination.composition.ingest import ingest, settings
-from destination.ingest.sources.body import MAX_NAME_LENGTH
+from destination.ingest.sources.record import MAX_NAME_LENGTH
 from destination.ingest.webhook import (
     Acceptance,
     MethodNotAllowedError,

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from destination.domain.event import ProfileEvent
 from destination.ingest.sources import FORMATS
-from destination.ingest.sources.body import Broken, RecordTimes, UnreadableBodyError, records
+from destination.ingest.sources.body import Broken, UnreadableBodyError, records
+from destination.ingest.sources.record import RecordTimes
 from destination.queue import decode, encode_event, pack
 
 NOW = datetime(2026, 11, 21, 10, tzinfo=UTC)

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from destination.domain.event import ProfileEvent
 from destination.domain.loss import LOSSES, Lost
 from destination.ingest.sources import FORMATS
-from destination.ingest.sources.body import Parsed, RecordTimes
+from destination.ingest.sources.body import Parsed
+from destination.ingest.sources.record import RecordTimes
 from destination.ingest.webhook import NoEventsError, WebhookError
 from destination.queue import decode, encode_event, pack
 from testing.webhook import WebhookStand, submission

@@ -10,7 +10,7 @@ from destination.domain.audience import AudienceKey
 from destination.domain.event import Membership, MembershipStatus, ProfileEvent
 from destination.domain.loss import LOSSES, RECORD_NOT_JSON, UNKNOWN_PROPERTY, Loss, Lost
 from destination.domain.times import format_time
-from destination.ingest.sources.body import MAX_DEPTH, LeftOut, attributes
+from destination.ingest.sources.record import MAX_DEPTH, LeftOut, attributes
 from destination.queue import (
     MAX_BATCH_BYTES,
     MAX_EVENT_BYTES,

@@ -131,22 +131,21 @@ def encode_event(event: ProfileEvent) -> str:
 
     Raises ValueError when a string in it is not valid Unicode (a lone surrogate).
     """
-    text = _encode(
-        {
-            "id": event.id,
-            "at": format_time(event.at),
-            "profile": event.profile,
-            "identities": event.identities,
-            "audiences": [
-                [one.audience.namespace, one.audience.id, one.status.value, format_time(one.at), one.name]
-                if one.name is not None
-                else [one.audience.namespace, one.audience.id, one.status.value, format_time(one.at)]
-                for one in event.memberships
-            ],
-        }
-    )
+    parts = {
+        "id": event.id,
+        "at": format_time(event.at),
+        "profile": event.profile,
+        "identities": event.identities,
+        "audiences": [
+            [one.audience.namespace, one.audience.id, one.status.value, format_time(one.at), one.name]
+            if one.name is not None
+            else [one.audience.namespace, one.audience.id, one.status.value, format_time(one.at)]
+            for one in event.memberships
+        ],
+    }
+    text = _encode(parts)
     if "\\ud" in text:
-        json.dumps(json.loads(text), ensure_ascii=False).encode()
+        json.dumps(parts, ensure_ascii=False).encode()
     return text
 
 

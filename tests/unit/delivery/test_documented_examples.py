@@ -8,8 +8,8 @@ from datetime import timedelta
 import pytest
 
 from destination.domain.event import ProfileEvent
-from destination.ingest.sources.body import RecordTimes
 from destination.ingest.sources.canonical import parse
+from destination.ingest.sources.record import RecordTimes
 from testing.counts import reasons
 from testing.template import ROOT
 from testing.world import START, World

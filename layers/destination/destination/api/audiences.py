@@ -7,8 +7,8 @@ from typing import Annotated, Any, Self
 from pydantic import AfterValidator, Field, StrictInt, StringConstraints
 
 from destination.api.representation import VISIBLE, Labels, Representation, Text, Time
-from destination.domain.audience import ANY_NAMESPACE, Activation, AudienceKey, WhenListMissing
-from destination.domain.audience_rules import MAX_AUDIENCE_ID_LENGTH, MAX_NAMESPACE_LENGTH, NAMESPACE
+from destination.domain.audience import ANY_NAMESPACE, MAX_NAMESPACE_LENGTH, Activation, AudienceKey, WhenListMissing
+from destination.domain.audience_rules import MAX_AUDIENCE_ID_LENGTH, NAMESPACE
 
 Namespace = Annotated[str, StringConstraints(pattern=NAMESPACE.pattern, max_length=MAX_NAMESPACE_LENGTH, to_lower=True)]
 """Namespaces are compared without case, and shown in lower case."""

@@ -31,7 +31,8 @@ from destination.domain.event import ProfileEvent
 from destination.domain.matching import rule_of
 from destination.domain.problem import ConfigurationError, Problem
 from destination.ingest.sources import FORMATS
-from destination.ingest.sources.body import RecordTimes, TooManyRecordsError, UnreadableBodyError
+from destination.ingest.sources.body import TooManyRecordsError, UnreadableBodyError
+from destination.ingest.sources.record import RecordTimes
 from destination.marketo.errors import ACCESS_DENIED, InstanceWaitsError, MarketoError
 from destination.marketo.instance import Marketo
 from destination.marketo.pace import OutOfTimeError

@@ -28,7 +28,8 @@ from destination.domain.preview import Preview, persons_of
 from destination.domain.run import Tally, counted, run_id, tally_created, tally_ignored, tally_losses, tally_persons
 from destination.domain.settle import refused_unit
 from destination.ingest.sources import FORMATS
-from destination.ingest.sources.body import Parsed, RecordTimes, TooManyRecordsError, UnreadableBodyError
+from destination.ingest.sources.body import Parsed, TooManyRecordsError, UnreadableBodyError
+from destination.ingest.sources.record import RecordTimes
 from destination.ingest.webhook import encoded
 from destination.marketo.instance import Marketo
 from destination.store.errors import NotFoundError

@@ -15,6 +15,8 @@ DEFAULT_NAMESPACE = "ups"
 ANY_NAMESPACE: Final = ""
 """Of an activation that says none: what is said of its audience in any namespace counts. No event has it."""
 
+MAX_NAMESPACE_LENGTH: Final = 64
+
 DORMANT_FOR: Final = timedelta(days=90)
 """How long it is remembered what the source says of an audience that was deactivated, so that it can come back."""
 

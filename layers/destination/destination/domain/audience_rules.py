@@ -21,7 +21,6 @@ DynamoDB item (400 KB): 200 bytes for each of 1,000 audiences, as JSON. The ids 
 """
 
 NAMESPACE: Final = re.compile(r"^[A-Za-z0-9_.:-]+$")
-MAX_NAMESPACE_LENGTH: Final = 64
 MAX_AUDIENCE_ID_LENGTH: Final = 256
 """Characters, of any language."""
 

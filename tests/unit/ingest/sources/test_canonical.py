@@ -9,8 +9,9 @@ import pytest
 from destination.domain.audience import AudienceKey
 from destination.domain.event import Membership, MembershipStatus, ProfileEvent
 from destination.ingest.sources import FORMATS, aep, canonical
-from destination.ingest.sources.body import MAX_AUDIENCES, Parsed, RecordTimes
+from destination.ingest.sources.body import MAX_AUDIENCES, Parsed
 from destination.ingest.sources.canonical import parse
+from destination.ingest.sources.record import RecordTimes
 
 NOW = datetime(2026, 11, 21, 10, tzinfo=UTC)
 HOUR_AGO = NOW - timedelta(hours=1)

@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 import pytest
 
 from destination.ingest.sources import FORMATS
-from destination.ingest.sources.body import Parsed, RecordTimes
+from destination.ingest.sources.body import Parsed
+from destination.ingest.sources.record import RecordTimes
 
 NOW = datetime(2026, 11, 21, 10, tzinfo=UTC)
 

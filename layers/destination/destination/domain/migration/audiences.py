@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from destination.domain.audience import ANY_NAMESPACE, Activation, AudienceKey, WhenListMissing
-from destination.domain.audience_rules import MAX_ACTIVATIONS, MAX_AUDIENCE_ID_LENGTH, MAX_NAMESPACE_LENGTH, NAMESPACE
+from destination.domain.audience import ANY_NAMESPACE, MAX_NAMESPACE_LENGTH, Activation, AudienceKey, WhenListMissing
+from destination.domain.audience_rules import MAX_ACTIVATIONS, MAX_AUDIENCE_ID_LENGTH, NAMESPACE
 from destination.domain.connection_rules import MAX_STRING_LENGTH
 from destination.domain.migration.attributes import transformations
 from destination.domain.migration.export import Node

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from destination.ingest.sources import aep, canonical
-from destination.ingest.sources.body import Parsed, RecordTimes
+from destination.ingest.sources.body import Parsed
+from destination.ingest.sources.record import RecordTimes
 
 FORMATS: Mapping[str, Callable[[bytes, RecordTimes], Parsed]] = {"aep": aep.parse, "canonical": canonical.parse}

@@ -7,22 +7,21 @@ defaults of memberships are those of XDM's data type "Segment Membership Details
 from collections.abc import Mapping
 from typing import Any
 
-from destination.domain.audience import AudienceKey
+from destination.domain.audience import MAX_NAMESPACE_LENGTH, AudienceKey
 from destination.domain.event import Membership, ProfileEvent
 from destination.domain.loss import MEMBERSHIP_UNREADABLE, RECORD_OF_OTHER_FORMAT
 from destination.ingest.sources import lookalikes
-from destination.ingest.sources.body import (
+from destination.ingest.sources.body import Parsed, read_records
+from destination.ingest.sources.record import (
     HALF,
     HALF_MESSAGE,
+    NAMESPACE_MESSAGE,
     LeftOut,
-    Parsed,
     RecordError,
     RecordTimes,
     attributes,
     audience_name,
     identities,
-    read_records,
-    shown,
     status_of,
 )
 
@@ -48,7 +47,7 @@ def _event(
     if looks:
         raise RecordError(RECORD_OF_OTHER_FORMAT, "", looks)
     memberships = _memberships(record.get(_MEMBERSHIPS), index, times, parsed, losses)
-    found = identities(record.get(_IDENTITIES), _IDENTITIES, losses, _id, _WANTED)
+    found = identities(record.get(_IDENTITIES), _IDENTITIES, losses, _ids, _WANTED)
     mapped = {name: value for name, value in record.items() if name not in {_MEMBERSHIPS, _IDENTITIES}}
     profile = attributes(mapped, "", losses, may_hold_halves=halves)
     received_at = times.of(index)
@@ -69,31 +68,34 @@ def _memberships(
         if not isinstance(audiences, dict):
             if audiences is not None:
                 message = "must be an object of audiences by their ids"
-                losses.add(MEMBERSHIP_UNREADABLE, f"{_MEMBERSHIPS}.{shown(namespace)}", message)
+                losses.add(MEMBERSHIP_UNREADABLE, _MEMBERSHIPS, message, namespace)
             continue
         if audiences and not namespace:
             losses.add(MEMBERSHIP_UNREADABLE, _MEMBERSHIPS, "must not have audiences without a namespace")
+            continue
+        if len(namespace) > MAX_NAMESPACE_LENGTH:
+            losses.add(MEMBERSHIP_UNREADABLE, _MEMBERSHIPS, NAMESPACE_MESSAGE, namespace)
             continue
         name = namespace.lower()
         for audience_id, entry in audiences.items():
             try:
                 memberships.append(_membership(AudienceKey(name, audience_id), entry, index, times))
             except RecordError as error:
-                path = f"{_MEMBERSHIPS}.{shown(namespace)}.{shown(audience_id)}{error.problem.path}"
-                losses.add(error.loss, path, error.problem.message)
+                place = (namespace, audience_id, *filter(None, (error.problem.path,)))
+                losses.add(error.loss, _MEMBERSHIPS, error.problem.message, *place)
     return tuple(memberships)
 
 
 def _membership(audience: AudienceKey, entry: object, index: int, times: RecordTimes) -> Membership:
     if not isinstance(entry, dict):
         raise RecordError(MEMBERSHIP_UNREADABLE, "", "must be an object with a status")
-    status = status_of(entry.get("status"), ".status")
+    status = status_of(entry.get("status"), "status")
     if not (audience.id.isascii() and audience.namespace.isascii()) and HALF.search("".join(audience)):
         raise RecordError(MEMBERSHIP_UNREADABLE, "", HALF_MESSAGE)
     time = entry.get("lastQualificationTime")
-    at = times.of(index) if time is None else times.time(time, index, ".lastQualificationTime")
+    at = times.of(index) if time is None else times.time(time, index, "lastQualificationTime")
     return Membership(audience, status, at, audience_name(entry.get("name")))
 
 
-def _id(entry: Any) -> object:
-    return entry.get("id") if type(entry) is dict else None
+def _ids(entries: list[Any]) -> list[object]:
+    return [entry.get("id") if type(entry) is dict else None for entry in entries]

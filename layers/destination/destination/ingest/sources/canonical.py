@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 
-from destination.domain.audience import DEFAULT_NAMESPACE, AudienceKey
+from destination.domain.audience import DEFAULT_NAMESPACE, MAX_NAMESPACE_LENGTH, AudienceKey
 from destination.domain.event import Membership, ProfileEvent
 from destination.domain.loss import (
     ATTRIBUTE_UNREADABLE,
@@ -14,17 +14,16 @@ from destination.domain.loss import (
     UNKNOWN_PROPERTY,
 )
 from destination.ingest.sources import lookalikes
-from destination.ingest.sources.body import (
+from destination.ingest.sources.body import Parsed, read_records
+from destination.ingest.sources.record import (
+    NAMESPACE_MESSAGE,
     LeftOut,
-    Parsed,
     RecordError,
     RecordTimes,
     attributes,
     audience_name,
     identifier,
     identities,
-    read_records,
-    shown,
     status_of,
 )
 
@@ -48,7 +47,8 @@ def _event(
     looks = lookalikes.as_canonical(record)
     if looks:
         raise RecordError(RECORD_OF_OTHER_FORMAT, "", looks)
-    _warn_of_unknown(record, _EVENT, "", losses)
+    if not record.keys() <= _EVENT:
+        _leave_out_unknown(record, _EVENT, "", losses)
     profile = record.get("profile")
     if profile is not None and not isinstance(profile, dict):
         losses.add(ATTRIBUTE_UNREADABLE, "profile", "must be an object of attributes")
@@ -59,9 +59,7 @@ def _event(
     received_at = times.of(index)
     at = _occurred_at(record, index, times, losses)
     memberships = _memberships(record.get("audiences"), index, at, times, parsed, losses)
-    found = identities(
-        record.get("identities"), "identities", losses, lambda one: one, "must be a string or a whole number"
-    )
+    found = identities(record.get("identities"), "identities", losses, iter, "must be a string or a whole number")
     kept = attributes(profile, "profile", losses, may_hold_halves=halves) if isinstance(profile, dict) else {}
     return ProfileEvent(at, kept, found, memberships, received_at, event_id)
 
@@ -102,20 +100,21 @@ def _membership(entry: object, path: str, index: int, at: datetime, times: Recor
     if not audience_id:
         raise RecordError(MEMBERSHIP_UNREADABLE, f"{path}.id", "must be the audience's id, a string")
     namespace = DEFAULT_NAMESPACE if namespace is None else identifier(namespace)
+    if namespace and len(namespace) > MAX_NAMESPACE_LENGTH:
+        raise RecordError(MEMBERSHIP_UNREADABLE, f"{path}.namespace", NAMESPACE_MESSAGE)
     if not namespace:
         message = f"must be a string; leave it out for {DEFAULT_NAMESPACE}"
         raise RecordError(MEMBERSHIP_UNREADABLE, f"{path}.namespace", message)
     status = status_of(entry.get("status"), f"{path}.status")
     own = entry.get("at")
     time = at if own is None else times.time(own, index, f"{path}.at")
-    _warn_of_unknown(entry, _AUDIENCE, f"{path}.", losses)
+    if not entry.keys() <= _AUDIENCE:
+        _leave_out_unknown(entry, _AUDIENCE, path, losses)
     return Membership(AudienceKey(namespace.lower(), audience_id), status, time, audience_name(entry.get("name")))
 
 
-def _warn_of_unknown(given: Mapping[str, object], known: frozenset[str], prefix: str, losses: LeftOut) -> None:
-    if given.keys() <= known:
-        return
-    names = ", ".join(sorted(known))
+def _leave_out_unknown(given: Mapping[str, object], known: frozenset[str], path: str, losses: LeftOut) -> None:
+    message = f"is not a known property; known are {', '.join(sorted(known))}"
     for name in given:
         if name not in known:
-            losses.add(UNKNOWN_PROPERTY, f"{prefix}{shown(name)}", f"is not a known property; known are {names}")
+            losses.add(UNKNOWN_PROPERTY, path, message, name)
