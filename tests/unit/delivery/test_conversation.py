@@ -80,8 +80,13 @@ class Picky:
         return numbers
 
 
+NOBODY = -1
+"""Whom a look-up asks for to see whether anybody is answered."""
+
+
 def number(key: str) -> int:
-    return int(key.split("@", maxsplit=1)[0])
+    name = key.split("@", maxsplit=1)[0]
+    return NOBODY if name == "nobody" else int(name)
 
 
 def address(of: int) -> str:
@@ -148,13 +153,15 @@ def test_an_instance_that_waits_halts_the_conversation_and_nobody_has_an_answer(
     assert marketo.calls == [3]
 
 
-def test_a_lookup_that_is_refused_for_anything_but_its_values_blocks_the_connection() -> None:
-    marketo = Picky("1006", {0})
+@pytest.mark.parametrize("code", ["1003", "1006"])
+def test_a_lookup_that_is_refused_for_anything_but_its_values_blocks_the_connection(code: str) -> None:
+    """Somebody else is asked for before each of them is."""
+    marketo = Picky(code, {0, NOBODY})
     to = talk(marketo)
     assert found(to, range(3)) == {}
     assert isinstance(to.halt, ConnectionBlockedError)
-    assert to.halt.code == "1006"
-    assert marketo.calls == [3]
+    assert to.halt.code == code
+    assert marketo.calls == [3, 1]
 
 
 @pytest.mark.parametrize("code", ["1006", "1003"])

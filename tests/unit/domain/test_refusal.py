@@ -14,11 +14,13 @@ from destination.domain.refusal import (
     Circuit,
     KindOfCalls,
     Refusals,
+    fails,
     refused_again,
 )
 from testing.persons import START
 
 HOUR = timedelta(hours=1)
+SECOND = timedelta(seconds=1)
 
 
 @pytest.mark.parametrize(
@@ -36,6 +38,25 @@ def test_it_takes_so_many_refusals_over_so_long(times: int, hours: float, *, is_
 )
 def test_it_is_tried_again_later_and_later(since: timedelta, wait: timedelta) -> None:
     assert Refusals("611", START, START + since).retry_at == START + since + wait
+
+
+def test_whoever_was_refused_among_others_is_tried_again_soon() -> None:
+    assert Refusals("611", START, START + HOUR, among=18).retry_at == START + HOUR + MAX_WAIT
+
+
+def test_nobody_fails_by_a_refusal_that_others_got_as_well() -> None:
+    before = Refusals("611", START, START + HOUR, MIN_REFUSALS)
+    late = START + MIN_REFUSED_FOR
+    assert not fails(before, before._replace(at=late))
+    assert fails(before, before._replace(at=late, times=MIN_REFUSALS + 1))
+    assert not fails(None, Refusals("611", START, START, 1))
+
+
+@pytest.mark.parametrize(
+    ("times", "among", "is_own"), [(0, 1, True), (1, 1, True), (1, 0, True), (0, 0, False), (9, 18, False)]
+)
+def test_whether_it_is_refused_for_the_person_alone(times: int, among: int, *, is_own: bool) -> None:
+    assert Refusals("611", START, START, times, among).is_own is is_own
 
 
 def again(before: Refusals | None, *, among: int = 1, worked: timedelta | None = None, works: bool = False) -> Refusals:
@@ -60,7 +81,8 @@ def test_it_counts_too_if_the_kind_worked_since_the_last_one(worked: float, time
 
 def test_a_circuit_is_kept_while_it_is_open_and_for_a_day() -> None:
     pause = Pause(START, "611", "...", 1)
-    assert Circuit(START, pause).is_kept(START + 10 * REMEMBERED)
+    assert Circuit(START - 10 * REMEMBERED, pause).is_kept(START + REMEMBERED - SECOND)
+    assert not Circuit(START - 10 * REMEMBERED, pause).is_kept(START + REMEMBERED)
     assert Circuit(START).is_kept(START + REMEMBERED - HOUR)
     assert not Circuit(START).is_kept(START + REMEMBERED)
 

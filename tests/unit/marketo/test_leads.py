@@ -55,7 +55,7 @@ def test_keys_other_than_e_mail_keep_their_case() -> None:
 
 
 def test_rows_that_match_no_key_are_left_out() -> None:
-    answer = ok(row(1, None), row(2, "not an address"), {"email": "ada@example.org"}, "nonsense")
+    answer = ok(row(1, None), row(2, "not an address"))
     assert leads(ScriptedMarketo(answer)).find(EMAIL, ["ada@example.org"]) == {"ada@example.org": []}
 
 

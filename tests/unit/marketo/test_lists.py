@@ -104,12 +104,21 @@ def test_whether_a_list_is_gone_is_asked_whatever_a_call_answers(answer: Scripte
     assert marketo.sent[1].path == "/rest/v1/lists/7.json"
 
 
-@pytest.mark.parametrize("answer", MAY_MEAN_MISSING)
+OF_A_RECORD = MAY_MEAN_MISSING[4]
+
+
+@pytest.mark.parametrize("answer", [one for one in MAY_MEAN_MISSING if one is not OF_A_RECORD])
 @pytest.mark.parametrize("call", CALLS)
 def test_a_list_that_is_there_is_never_taken_for_missing(answer: ScriptedAnswer, call: str) -> None:
     with pytest.raises(MarketoError) as refusal:
         CALLS[call](lists(ScriptedMarketo(answer, ok(found(7)))))
     assert not isinstance(refusal.value, ListMissingError)
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_a_record_that_says_so_of_a_list_that_is_there_says_it_of_itself(call: str) -> None:
+    marketo = ScriptedMarketo(OF_A_RECORD, ok(found(7)))
+    assert CALLS[call](lists(marketo)) == {2: RecordResult(2, "skipped", "1013")}
 
 
 @pytest.mark.parametrize("answer", [ok(), ScriptedAnswer({"success": True})])

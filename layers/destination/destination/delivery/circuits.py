@@ -25,6 +25,12 @@ _LOST: Final = "lost creation of "
 MAX_KINDS: Final = 3
 """So many lists of which no call succeeds stand for all: it is not for the lists."""
 
+MAX_SUSPECTS: Final = 3
+"""So many persons are tried in a turn whom alone a call was refused for before, while none of the kind succeeds."""
+
+MAX_KEPT: Final = 100
+"""Circuits that are handed over at most: each takes up to 2 KB of an item, which takes 400."""
+
 
 @dataclass(slots=True)
 class Circuits:
@@ -40,6 +46,7 @@ class Circuits:
     _in_a_row: Counter[KindOfCalls] = field(default_factory=Counter, init=False)
     _working: set[KindOfCalls] = field(default_factory=set, init=False)
     _refused: defaultdict[str, set[KindOfCalls]] = field(default_factory=lambda: defaultdict(set), init=False)
+    _suspects: Counter[str] = field(default_factory=Counter, init=False)
     _failed: set[KindOfCalls] = field(default_factory=set, init=False)
     _lock: threading.RLock = field(default_factory=threading.RLock, init=False, repr=False)
 
@@ -74,6 +81,11 @@ class Circuits:
         with self._lock:
             return kind in self._working and self._in_a_row[kind] < MAX_IN_A_ROW
 
+    def has_worked(self, kind: KindOfCalls) -> bool:
+        """Whether a call of the kind succeeded in this turn, whatever came after it."""
+        with self._lock:
+            return kind in self._working
+
     def worked(self, kind: KindOfCalls) -> None:
         """A call succeeded, for one of its records at least."""
         with self._lock:
@@ -83,9 +95,13 @@ class Circuits:
             if (one := self._by_now(kind)) is not None:
                 self._changed[kind.name] = Circuit(one.refused_at, None, self.clock())
 
-    def refused(self, kind: KindOfCalls) -> None:
-        """A call was refused that may succeed later."""
+    def refused(self, kind: KindOfCalls, *, is_own: bool) -> None:
+        """A call was refused that may succeed later. `is_own`: for somebody alone whom it was refused for before."""
         with self._lock:
+            if is_own:
+                self._suspects[kind.call] += 1
+                if kind in self._working or self._suspects[kind.call] < MAX_SUSPECTS:
+                    return  # It says nothing of others.
             self._refused[kind.call].add(kind)
             self._in_a_row[kind] += 1
 
@@ -132,17 +148,31 @@ class Circuits:
         with self._lock:
             now = self.clock()
             known = {**self.known, **self._changed}
-            return {name: one for name, one in known.items() if one.is_kept(now) and not _has_ended(name, one, now)}
+            kept = [one for one in known.items() if one[1].is_kept(now) and not _has_ended(*one, now)]
+            return dict(sorted(kept, key=lambda one: one[1].refused_at)[-MAX_KEPT:])
 
     def _by_now(self, kind: KindOfCalls) -> Circuit | None:
         return self._changed.get(kind.name) or self.known.get(kind.name)
 
     def _failing_like(self, kind: KindOfCalls) -> set[KindOfCalls]:
-        """The kinds whose calls do the same and none of which succeeded, if they are enough to stand for all."""
-        refused = self._refused[kind.call]
-        if len(refused) < MAX_KINDS or any(one.call == kind.call for one in self._working):
+        """The kinds whose calls do the same and none of which succeeded, if they are enough to stand for all.
+
+        While so many are paused, one more that is refused is enough: the pauses may be of those lists alone.
+        """
+        if any(one.call == kind.call for one in self._working):
             return set()
-        return refused
+        refused, paused = self._refused[kind.call], self._paused_like(kind)
+        enough = 1 if len(paused) >= MAX_KINDS else MAX_KINDS
+        return refused | paused if len(refused) >= enough else set()
+
+    def _paused_like(self, kind: KindOfCalls) -> set[KindOfCalls]:
+        """Other kinds whose calls do the same and that were paused before the turn, and are still."""
+        now, begins = self.clock(), f"{kind.call} "
+        return {
+            KindOfCalls(kind.call, name.removeprefix(begins))
+            for name, one in self.known.items()
+            if name.startswith(begins) and name != kind.name and one.pause is not None and one.pause.until > now
+        }
 
 
 def _has_ended(name: str, one: Circuit, now: datetime) -> bool:

@@ -13,13 +13,12 @@ from destination.domain.audience import AudienceKey
 from destination.domain.connection import ActiveConnection, Connection
 from destination.domain.matching import Lead
 from destination.domain.plan import Plan, Write, partition_for
-from destination.domain.refusal import CREATE, UPDATE, KindOfCalls
+from destination.domain.refusal import ADD, CREATE, REMOVE, UPDATE, KindOfCalls
 from destination.domain.schema import Field, FieldValue, Schema
 from destination.domain.settle import Answer, puts_on, takes_off
 from destination.marketo.describe import Describe
 from destination.marketo.errors import (
     BY_SCHEMA,
-    INVALID_DATA,
     LIST_MISSING,
     NOT_SEARCHABLE,
     OF_PARTITION,
@@ -106,6 +105,7 @@ class Conversation:
     marketo: Instance
     calls: Caller
     _refused_by_schema: bool = field(default=False, init=False)
+    _answered: set[str] = field(default_factory=set, init=False)
 
     def find(
         self,
@@ -134,22 +134,23 @@ class Conversation:
                 found.failed[key] = answer
             else:
                 found.leads[key] = answer
-        if INVALID_DATA in found.failed.values() and not found.leads and not self._answers(by, also):
-            return Found()
         return found
 
-    def _answers(self, by: Field, also: Sequence[Field]) -> bool:
-        """Whether a look-up of somebody else is answered, where none was: then it is a value that is refused.
+    def _ask_for_somebody_else(self, by: Field, also: Sequence[Field]) -> None:
+        """Ask whether a look-up of somebody else is answered, unless one was: then it is a value that is refused.
 
-        1003 has several meanings, among them that too many leads match, and only its text tells them apart.
+        1003 has several meanings, among them that too many leads match, and only its text tells them apart. Where all
+        is refused that is known before each person was asked for. Raises ConnectionBlockedError, and as a look-up.
         """
+        if by.name in self._answered:
+            return
         try:
             self.marketo.leads.find(by, [_SOMEBODY_ELSE.get(by.data_type, "nobody@example.invalid")], also)
         except RequestRejectedError as error:
-            self.calls.stop(ConnectionBlockedError(error.code, error.operation))
-        except (InstanceWaitsError, ConnectionBlockedError, OutOfTimeError) as error:
-            self.calls.stop(error)
-        return self.calls.halt is None
+            blocked = ConnectionBlockedError(error.code, error.operation)
+            self.calls.stop(blocked)
+            raise blocked from error
+        self._answered.add(by.name)
 
     def write(self, plans: Sequence[Plan], *, last: bool) -> dict[str, Answer]:
         """Create and update leads; the answers by the person's key.
@@ -206,11 +207,11 @@ class Conversation:
         """Each key with its leads."""
         try:
             leads = self.marketo.leads.find(by, keys, also)
-        except RequestRejectedError as error:
-            # 1003 has several meanings, among them "too many leads match": fewer keys have fewer leads.
-            if error.code == INVALID_DATA:
-                raise
-            raise ConnectionBlockedError(error.code, error.operation) from error
+        except RequestRejectedError:
+            # It may be one value, or "too many leads match": fewer keys have fewer leads.
+            self._ask_for_somebody_else(by, also)
+            raise
+        self._answered.add(by.name)
         return [(key, leads[key]) for key in keys]
 
     def _writing(
@@ -260,7 +261,7 @@ class Conversation:
 
         of_list = f"list {activation.list_name!r} ({list_id}) of audience {audience.id} ({audience.namespace})"
         return Work(
-            KindOfCalls("add to list" if joins else "remove from list", str(list_id)),
+            KindOfCalls(ADD if joins else REMOVE, str(list_id)),
             members,
             sets=chunks,
             call=tell,

@@ -100,14 +100,12 @@ class Delivery:
         self, wanted: Iterable[Person], settled: Iterable[Settled], unsettled: Iterable[Progress], rows: Rows
     ) -> dict[str, LedgerRow]:
         """The rows of persons who were refused something, and of whom nothing else is recorded."""
-        refusals = self.conversation.calls.refusals
-        if not refusals:
-            return {}
         recorded = {one.person.key for one in settled} | {one.person.key for one in unsettled}
-        left = [one for one in wanted if one.key in refusals and one.key not in recorded]
-        rows_by_now = {one.key: remembering(one, rows.get(one.key)) or LedgerRow() for one in left}
+        left = [(one, self.conversation.calls.refusals_of(one.key)) for one in wanted if one.key not in recorded]
         return {
-            key: replace(row, refusals={**(row.refusals or {}), **refusals[key]}) for key, row in rows_by_now.items()
+            one.key: replace(remembering(one, rows.get(one.key)) or LedgerRow(), refusals=refusals or None)
+            for one, refusals in left
+            if refusals is not None
         }
 
     def _round(self, persons: Sequence[Person], rows: Rows, *, last: bool) -> _Round:
@@ -303,11 +301,10 @@ class Delivery:
             key = plan.person.key
             row, given, is_noted = rows.get(key), answers[key], key in self._noted
             if not given.are_all_of(plan):
-                refusals = self.conversation.calls.refusals.get(key)
+                refusals = self.conversation.calls.refusals_of(key)
                 if given.write is not None or given.joins or given.leaves or refusals is not None:
-                    known = {**((row and row.refusals) or {}), **(refusals or {})}
                     result.progress.append(
-                        progress(self.target, plan, given, row, now, is_noted=is_noted, refusals=known)
+                        progress(self.target, plan, given, row, now, is_noted=is_noted, refusals=refusals)
                     )
             elif not last and (_is_stale(plan, given) or self._may_fit(plan, given)):
                 result.again.append(key)

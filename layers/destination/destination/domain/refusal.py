@@ -34,6 +34,10 @@ class KindOfCalls(NamedTuple):
         return f"{self.call} {self.of}".rstrip()
 
 
+ADD: Final = "add to list"
+REMOVE: Final = "remove from list"
+OF_LISTS: Final = frozenset({ADD, REMOVE})
+
 CREATE: Final = KindOfCalls("create")
 UPDATE: Final = KindOfCalls("update")
 
@@ -52,7 +56,7 @@ class Circuit:
 
     def is_kept(self, now: datetime) -> bool:
         """Whether it may still tell somebody from an outage."""
-        return self.pause is not None or now - self.refused_at < REMEMBERED
+        return now - (self.refused_at if self.pause is None else self.pause.until) < REMEMBERED
 
 
 class Refusals(NamedTuple):
@@ -73,9 +77,14 @@ class Refusals(NamedTuple):
         return self.times >= MIN_REFUSALS and self.at - self.since >= MIN_REFUSED_FOR
 
     @property
+    def is_own(self) -> bool:
+        """Whether it was refused for the person alone, as far as is known."""
+        return self.among == 1 or (self.times > 0 and self.among == 0)
+
+    @property
     def retry_at(self) -> datetime:
-        """When it is tried again: later and later."""
-        return self.at + min(max(self.at - self.since, MAX_WAIT), MAX_RETRY)
+        """When it is tried again: later and later, but that others were in the set may be all that it is."""
+        return self.at + (MAX_WAIT if self.among > 1 else min(max(self.at - self.since, MAX_WAIT), MAX_RETRY))
 
     @property
     def creation_ends_at(self) -> datetime:
@@ -95,3 +104,8 @@ def refused_again(
     worked_at = None if circuit is None else circuit.worked_at
     is_own = among <= 1 and (works or (worked_at is not None and worked_at > before.at))
     return Refusals(code, before.since, now, before.times + is_own, among)
+
+
+def fails(before: Refusals | None, after: Refusals) -> bool:
+    """Whether a person fails by its last refusal; never by one that others got as well."""
+    return after.is_final and after.times > (0 if before is None else before.times)

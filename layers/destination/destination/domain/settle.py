@@ -133,7 +133,7 @@ def progress(
 ) -> Progress:
     """What is known of a person of whom not all was answered; the rest is in doubt. `is_noted`: see Settled.
 
-    `refusals`: of which calls it is known that the person was refused.
+    `refusals`: of which calls it is known by now that the person is refused; None: it is as it was.
     """
     reasons = _list_reasons(plan, answers)
     wrote = answers.write is not None and answers.write.code is None and not is_noted
@@ -142,7 +142,7 @@ def progress(
     known = _row(target, plan, answers, doubtful, touched, now)
     return Progress(
         plan.person,
-        replace(known, refusals=refusals or doubtful.refusals),
+        replace(known, refusals=doubtful.refusals if refusals is None else refusals or None),
         created=wrote and plan.write is _CREATE,
         updated=wrote and plan.write is _UPDATE,
         added=_added(plan, answers),

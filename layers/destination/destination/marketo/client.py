@@ -45,10 +45,14 @@ _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",",
 
 @dataclass(frozen=True, slots=True)
 class ResultPage:
-    """The result of one answer; Marketo leaves `result` out where it found nothing."""
+    """The result of one answer; of assets Marketo leaves `result` out where it found nothing.
+
+    `is_whole`: there was a result, and all of its rows can be read.
+    """
 
     result: Sequence[Mapping[str, Any]]
     next_page_token: str | None = None
+    is_whole: bool = True
 
 
 def base_url(template: str, munchkin_id: str) -> str:
@@ -174,13 +178,20 @@ class Client:
                 bounded = replace(request, timeout=self.pace.bounded(request.timeout))
                 with self._lock:
                     self._calls += 1
-                answer = send(self._http, self._url, bounded, call, _bearer(token))
-            content = decode(answer, request.operation)
+                try:
+                    answer = send(self._http, self._url, bounded, call, _bearer(token))
+                    content = decode(answer, request.operation)
+                except MarketoError as error:
+                    error.took = self.pace.since(sent)
+                    raise
+                took = self.pace.since(sent)
             if isinstance(content, dict) and (code := _refusal(content)):
                 self.pace.refused(code, sent)
                 if code == QUOTA_REACHED:
                     raise QuotaReachedError(code, request.operation, self.pace.wait_for_reset())
-                raise error_for(code, request.operation)
+                refusal = error_for(code, request.operation)
+                refusal.took = took
+                raise refusal
             if answer.status_code >= 300:
                 raise error_for(str(answer.status_code), request.operation)
             return content
@@ -210,5 +221,7 @@ def _page(content: Any, operation: str) -> ResultPage:
         case {"success": True, **rest} if isinstance(result := rest.get("result", []), list):
             token = rest.get("nextPageToken")
             more = isinstance(token, str) and token != "" and rest.get("moreResult") is not False
-            return ResultPage([row for row in result if isinstance(row, dict)], str(token) if more else None)
+            rows = [row for row in result if isinstance(row, dict)]
+            is_whole = "result" in rest and len(rows) == len(result)
+            return ResultPage(rows, str(token) if more else None, is_whole)
     raise InstanceWaitsError(UNEXPECTED_ANSWER, operation)

@@ -57,7 +57,7 @@ RATE_REACHED: Final = "606"
 QUOTA_REACHED: Final = "607"
 CONCURRENCY_REACHED: Final = "615"
 BY_SEVERAL: Final = frozenset({ACCESS_DENIED, "609"})
-"""Codes that one record may cause as well; the connection cannot work where several sets are refused with them."""
+"""Codes that one record may cause as well, and that it is then refused with for good."""
 
 INVALID_DATA: Final = "1003"
 LEAD_GONE: Final = "1004"
@@ -224,7 +224,10 @@ def classify(code: str) -> FailureClass:
 
 
 class MarketoError(Exception):
-    """A call that did not do its work. `operation` names the call; the message holds no profile value and no secret."""
+    """A call that did not do its work. `operation` names the call; the message holds no profile value and no secret.
+
+    `took`: how long after it was sent it failed, as far as is known.
+    """
 
     def __init__(self, code: str, operation: str) -> None:
         info = explain(code)
@@ -233,6 +236,7 @@ class MarketoError(Exception):
         self.operation = operation
         self.meaning = info.meaning
         self.remedy = info.remedy
+        self.took = timedelta(0)
 
 
 class InstanceWaitsError(MarketoError):

@@ -30,6 +30,8 @@ BODY_BYTES: Final = 900_000
 _MOST_BYTES: Final = 6
 """What a character takes in JSON at most: a control character is written as six."""
 
+_DONE: Final = frozenset({"created", "updated", "added", "removed", "memberof", "notmemberof"})
+
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 T = TypeVar("T")
@@ -46,9 +48,10 @@ class SyncAction(StrEnum):
 
 @value_object
 class RecordResult:
-    """What became of one record: `created`, `updated`, `added`, `removed`, or `skipped` with the code that says why.
+    """What became of one record: `created`, `updated`, `added`, `removed`, or another status with the code of why.
 
-    A record that Sync Leads skipped has no id.
+    A record that Sync Leads skipped has no id. A status that is not known says nothing certain, nor does a creation
+    without the lead that was made: their code is UNEXPECTED_ANSWER.
     """
 
     id: int | None
@@ -61,12 +64,12 @@ class RecordResult:
         lead_id = row.get("id")
         status = str(row.get("status"))
         code = None
-        if status == "skipped":
+        if status not in _DONE or (status == "created" and not isinstance(lead_id, int)):
             match row.get("reasons"):
                 case [{"code": str() | int() as given}, *_]:
                     code = str(given)
                 case _:
-                    code = SKIPPED
+                    code = SKIPPED if status == "skipped" else UNEXPECTED_ANSWER
         return cls(lead_id if isinstance(lead_id, int) else None, status, code)
 
 
@@ -111,6 +114,9 @@ class Leads:
         Whose exact value no lead has gets those that differ from it in case alone, as Marketo may search without case.
         `also`: fields whose keys each lead brings with it.
 
+        An answer without a result, or with a row that is no lead, does not say that nobody was found: who is taken for
+        unknown leaves lists.
+
         Raises MarketoError; RequestRejectedError 1003 where a key has more than 1,000 leads, among other causes.
         """
         _check_size(keys)
@@ -135,11 +141,14 @@ class Leads:
         )
         others: list[Lead] = []
         for page in self._client.pages(request):
+            if not page.is_whole:
+                raise InstanceWaitsError(UNEXPECTED_ANSWER, request.operation)
             for row in page.result:
                 key, lead_id = _key(row, by), row.get("id")
-                if isinstance(lead_id, int):
-                    lead = Lead(lead_id, key, _last_change(row), tuple([_key(row, one) or None for one in also]))
-                    leads.get(key, others).append(lead)
+                if not isinstance(lead_id, int):
+                    raise InstanceWaitsError(UNEXPECTED_ANSWER, request.operation)
+                lead = Lead(lead_id, key, _last_change(row), tuple([_key(row, one) or None for one in also]))
+                leads.get(key, others).append(lead)
         if others:
             _join_in_other_case(leads, others)
         return leads

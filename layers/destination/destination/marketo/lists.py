@@ -220,15 +220,14 @@ class Lists:
             return {}
 
         def results() -> list[RecordResult]:
-            found = [RecordResult.of(row) for row in self._client.call(request).result]
-            # A missing list is documented as 1013, but not where the code stands: at the top, in records, or nowhere.
-            if any(result.code == LIST_MISSING for result in found):
-                raise ConnectionBlockedError(LIST_MISSING, request.operation)
-            return found
+            return [RecordResult.of(row) for row in self._client.call(request).result]
 
-        by_id = {result.id: result for result in self._of_list(list_id, results)}
-        if not by_id and self.get(list_id) is None:
+        found = self._of_list(list_id, results)
+        # A missing list is documented as 1013, but not where the code stands: at the top, in records, or nowhere.
+        may_be_missing = not found or any(result.code == LIST_MISSING for result in found)
+        if may_be_missing and self.get(list_id) is None:
             raise ListMissingError(LIST_MISSING, request.operation, list_id)
+        by_id = {result.id: result for result in found}
         if not by_id.keys() >= set(ids):
             raise InstanceWaitsError(UNEXPECTED_ANSWER, request.operation)
         return {lead_id: by_id[lead_id] for lead_id in ids}

@@ -112,6 +112,10 @@ class Pace:
             raise OutOfTimeError("no time is left for an answer")
         return min(timeout, left)
 
+    def since(self, sent: float) -> timedelta:
+        """How long ago a call was sent."""
+        return timedelta(seconds=max(self._monotonic() - sent, 0.0))
+
     def refused(self, code: str, sent: float) -> None:
         """Marketo refused the call that was sent then because of the others' calls (606, 615): ours become fewer.
 
