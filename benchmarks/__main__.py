@@ -15,7 +15,7 @@ from typing import Final
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import calls, cpu, imports, ingest, memory, rate
+from benchmarks import calls, cpu, imports, ingest, memory, rate, trickle
 from benchmarks.row import Benchmark, BenchmarkRow
 from benchmarks.worker import ROOT
 
@@ -27,10 +27,13 @@ BENCHMARKS: Final[Mapping[str, Benchmark]] = {
     "memory": memory.run,
     "rate": rate.run,
     "audiences": rate.by_audiences,
+    "trickle": trickle.run,
 }
 
 WIDTH: Final = 100
 """Columns, where there is no terminal."""
+MANY: Final = 10_000
+"""From which on numbers are shown whole."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -64,9 +67,10 @@ def _table(rows: Sequence[BenchmarkRow], about: str) -> Table:
     table.add_column("how")
     for row in rows:
         sign = "≥" if row.at_least else "≤"
-        target = "" if row.target is None else f"{sign} {row.target:g}"
+        target = "" if row.target is None else f"{sign} {row.target:,g}"
         judged = "[green]ok" if row.is_reached else "[red]miss"
-        table.add_row(row.what, f"{row.measured:.4g} {row.unit}", target, "" if row.target is None else judged, row.how)
+        measured = f"{row.measured:,.0f}" if row.measured >= MANY else f"{row.measured:.4g}"
+        table.add_row(row.what, f"{measured} {row.unit}", target, "" if row.target is None else judged, row.how)
     return table
 
 

@@ -20,7 +20,7 @@ from benchmarks import aws, workload
 from destination.queue import Message
 
 PERSONS: Final = 1000
-MESSAGES: Final = 1000
+MESSAGES: Final = 10_000
 """Of a batch of the queue, at most (template.yaml)."""
 BYTES: Final = 5_000_000
 """Of a batch of the queue, at most, so that it fits into what Lambda takes."""

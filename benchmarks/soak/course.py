@@ -49,7 +49,7 @@ from testing.memory import (
 )
 from testing.world import MUNCHKIN, START, audience, connection
 
-VISIBILITY: Final = timedelta(minutes=30)
+VISIBILITY: Final = timedelta(minutes=7)
 WAITING: Final = 300
 """So many messages wait in the queue while the source still sends."""
 

@@ -104,7 +104,7 @@ def test_sync_is_woken_by_the_queue_in_large_batches_two_at_a_time(template: Tem
 
     assert mapping["EventSourceArn"] == {"Fn::GetAtt": ["Queue", "Arn"]}
     assert mapping["FunctionName"] == {"Ref": "SyncFunction"}
-    assert mapping["BatchSize"] == 1000
+    assert mapping["BatchSize"] == 10_000
     assert mapping["MaximumBatchingWindowInSeconds"] == {"Ref": "BatchWindowSeconds"}
     assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
     # A literal, as the emulator cannot take a parameter here.

@@ -37,7 +37,7 @@ def deliver_dying(made: World, moments: int) -> bool:
     try:
         report = made.sync(list(made.queue.waiting.values()), timedelta(minutes=5))
     except CrashError:
-        made.now += timedelta(minutes=30)
+        made.now += timedelta(minutes=7)
         return True
     else:
         made.queue.delete([one for one in list(made.queue.waiting) if one not in report.requeued])
@@ -116,7 +116,7 @@ def test_a_creation_that_was_not_recorded_is_found_by_a_newer_exit(moments: int)
     with contextlib.suppress(CrashError):
         world.sync(list(first.values()), timedelta(minutes=5))
     life.moments = None
-    world.now += timedelta(minutes=30)
+    world.now += timedelta(minutes=7)
     world.queue.waiting.clear()
     world.deliver(event(ADA, ("a", EXITED), at=START + 2 * MINUTE))
     world.queue.waiting |= first
