@@ -36,6 +36,7 @@ class _Counted:
     def deliver(self, events: Sequence[ProfileEvent]) -> Counter[str]:
         report = self.world.deliver(*events)
         assert not report.requeued, report.halts
+        assert not report.parked, report.halts
         return self._fresh()
 
     def verify(self) -> Counter[str]:

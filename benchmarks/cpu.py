@@ -40,7 +40,7 @@ from destination.store.runs import Runs
 from marketo_simulator import Simulator
 from marketo_simulator.adapter import SimulatorAdapter
 from testing.delivery import delivery
-from testing.memory import MemoryToken
+from testing.memory import MemoryParking, MemoryToken
 
 EVENTS: Final = 1_000
 """Of a delivery."""
@@ -126,6 +126,7 @@ class CpuBench:
             ledger=Ledger(dynamodb, aws.LEDGER, leases=leases, runs=runs),
             losses=Losses(dynamodb, aws.RUNS, runs),
             queue=EventQueue(sqs, "queue"),
+            parking=MemoryParking(),
             dead_letters=DeadLetters(sqs, "dead letters"),
             marketo=lambda _: marketo,
             pace=lambda limits, state, _: Pace(limits.calls_per_20s, limits.concurrency, state=state),
@@ -145,6 +146,7 @@ class CpuBench:
         report = self.sync(messages, timedelta(minutes=5))
         spent = time.process_time() - start - (self.apart.seconds - apart)
         assert not report.requeued, report.halts
+        assert not report.parked, report.halts
         assert report.tally.counts[outcome] == EVENTS, report.tally.counts
         return spent
 

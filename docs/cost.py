@@ -23,7 +23,7 @@ END: Final = "<!-- end -->\n"
 
 MILLION: Final = 1_000_000
 MONTH: Final = 30 * 24 * 3600
-METRICS: Final = 18
+METRICS: Final = 19
 """Of the stack, whatever its connections are, but those by reason and by status (docs/monitoring.md)."""
 ALARMS: Final = 10
 """Of the stack (template.yaml)."""
@@ -88,6 +88,7 @@ def of_a_month(connections: int, rates: Rates) -> dict[str, float]:
                 "dynamodb_read_unit": reads,
                 "dynamodb_write_unit": hours * connections,
                 "event": hours * connections,
+                "s3_list": starts,
                 "log_gb": hours * connections * 1200 / 1e9,
             }
         ),

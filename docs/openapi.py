@@ -52,6 +52,8 @@ _PROBLEMS: Final[Mapping[str, tuple[str, ...]]] = {
         *_MARKETO,
     ),
     "disableConnection": ("not-found", "deleting", "stale"),
+    "resumeConnection": ("not-found",),
+    "getParking": ("not-found",),
     "rotateIngestToken": (*_BODY, "not-found", "deleting", "stale"),
     "getMapping": ("not-found",),
     "setMapping": (

@@ -16,6 +16,7 @@ from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 from moto import mock_aws
 from mypy_boto3_dynamodb import DynamoDBClient
+from mypy_boto3_s3 import S3Client
 from mypy_boto3_secretsmanager import SecretsManagerClient
 from mypy_boto3_sqs import SQSClient
 from mypy_boto3_sqs.type_defs import MessageTypeDef
@@ -47,6 +48,8 @@ class Aws:
     dynamodb: DynamoDBClient
     sqs: SQSClient
     secrets: SecretsManagerClient
+    s3: S3Client
+    bucket: str
     queue_url: str
     dead_letter_queue_url: str
     alert_topic_arn: str
@@ -58,6 +61,8 @@ class Aws:
             "CONNECTIONS_TABLE": "ConnectionsTable",
             "LEDGER_TABLE": "LedgerTable",
             "RUNS_TABLE": "RunsTable",
+            "BUCKET": self.bucket,
+            "BATCH_WINDOW_SECONDS": "1",
             "QUEUE_URL": self.queue_url,
             "DEAD_LETTER_QUEUE_URL": self.dead_letter_queue_url,
             "ALERT_TOPIC_ARN": self.alert_topic_arn,
@@ -82,8 +87,14 @@ class Aws:
 
 
 @functools.cache
-def _clients() -> tuple[DynamoDBClient, SQSClient, SecretsManagerClient]:
-    return boto3.client("dynamodb"), boto3.client("sqs"), boto3.client("secretsmanager")
+def _clients() -> tuple[DynamoDBClient, SQSClient, SecretsManagerClient, S3Client]:
+    return boto3.client("dynamodb"), boto3.client("sqs"), boto3.client("secretsmanager"), boto3.client("s3")
+
+
+def bucket(client: S3Client) -> str:
+    """The name of a new bucket."""
+    client.create_bucket(Bucket="bucket", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
+    return "bucket"
 
 
 @contextmanager
@@ -91,7 +102,7 @@ def aws() -> Iterator[Aws]:
     """An account with the stack's tables and queues, and nothing in them."""
     one_call_at_a_time()
     with mock_aws():
-        dynamodb, sqs, secrets = _clients()
+        dynamodb, sqs, secrets, s3 = _clients()
         for table in TABLES.values():
             dynamodb.create_table(**table)
         secrets.create_secret(Name=PSEUDONYM_SECRET, SecretString="secret")
@@ -99,6 +110,8 @@ def aws() -> Iterator[Aws]:
             dynamodb=dynamodb,
             sqs=sqs,
             secrets=secrets,
+            s3=s3,
+            bucket=bucket(s3),
             queue_url=sqs.create_queue(QueueName="events")["QueueUrl"],
             dead_letter_queue_url=sqs.create_queue(QueueName="dead-letters")["QueueUrl"],
             alert_topic_arn=boto3.client("sns").create_topic(Name="alerts")["TopicArn"],

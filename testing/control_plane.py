@@ -16,6 +16,7 @@ import jsonschema
 import pytest
 from moto import mock_aws
 from mypy_boto3_dynamodb import DynamoDBClient
+from mypy_boto3_s3 import S3Client
 from mypy_boto3_secretsmanager import SecretsManagerClient
 from mypy_boto3_sqs import SQSClient
 
@@ -31,7 +32,7 @@ from destination.store.secrets import Credentials
 from functions.connections import app
 from marketo_simulator import Simulator
 from marketo_simulator.server import serve
-from testing.aws import Context
+from testing.aws import Context, bucket
 from testing.composition import composed
 from testing.serial import one_call_at_a_time
 from testing.template import ROOT, source, tables
@@ -69,6 +70,7 @@ def control_plane() -> Iterator[Simulator]:
             "CONNECTIONS_TABLE": "ConnectionsTable",
             "LEDGER_TABLE": "LedgerTable",
             "RUNS_TABLE": "RunsTable",
+            "BUCKET": "bucket",
             "QUEUE_URL": QUEUE_URL,
             "SECRETS_PREFIX": PREFIX,
             "MARKETO_URL": server.url,
@@ -87,6 +89,7 @@ def fresh(simulator: Simulator) -> Iterator[None]:
         for name in ("ConnectionsTable", "LedgerTable", "RunsTable"):
             dynamodb().create_table(**_TABLES[name])
         sqs().create_queue(QueueName="events")
+        bucket(s3())
         yield
 
 
@@ -98,6 +101,11 @@ def dynamodb() -> DynamoDBClient:
 @functools.cache
 def sqs() -> SQSClient:
     return boto3.client("sqs")
+
+
+@functools.cache
+def s3() -> S3Client:
+    return boto3.client("s3")
 
 
 @functools.cache

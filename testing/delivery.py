@@ -1,12 +1,16 @@
 """The delivery put together of whatever stores, clock and Marketo a test or a benchmark has."""
 
+import itertools
 from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Final, Protocol
 
 from destination.delivery import batch, connection, turn
 from destination.delivery.accounts import DeadLetters, Ledger
+from destination.delivery.giving_up import GiveUp
 from destination.delivery.losses import Losses
+from destination.delivery.parking import Connections as ParkingConnections
+from destination.delivery.parking import Parking, ParkMessages
 from destination.domain.audience import AudienceKey
 from destination.domain.connection import ActiveConnection, Connection, Limits
 from destination.domain.pace import PaceState
@@ -14,8 +18,10 @@ from destination.marketo.instance import Marketo
 from destination.marketo.pace import Pace
 from destination.store.leases import Lease
 
+_NUMBERS: Final = itertools.count()
 
-class Connections(batch.Connections, turn.Connections, connection.Connections, Protocol):
+
+class Connections(batch.Connections, turn.Connections, connection.Connections, ParkingConnections, Protocol):
     """All that a delivery asks of connections and changes of them."""
 
     def filled(self, connection_id: str, audience: AudienceKey, list_id: int, due: datetime) -> None: ...
@@ -35,6 +41,7 @@ def delivery(
     queue: batch.Queue,
     dead_letters: DeadLetters,
     losses: Losses,
+    parking: Parking,
     marketo: Callable[[Connection], Marketo],
     pace: Callable[[Limits, PaceState, timedelta], Pace],
     clock: Callable[[], datetime],
@@ -42,10 +49,13 @@ def delivery(
     sleep: Callable[[float], None],
     chance: Callable[[], float],
     name_of: Callable[[str], str],
+    window: timedelta = timedelta(0),
 ) -> batch.DeliverBatch:
-    """The use case behind the queue."""
+    """The use case behind the queue. Bundles are numbered, through all deliveries: no two have one name."""
     deliver = connection.DeliverConnection(
         connections, ledger, dead_letters, clock, verify, leases.enter, name_of, sleep
     )
     take_turn = turn.TakeTurn(connections, leases, marketo, pace, deliver, clock, sleep, chance)
-    return batch.DeliverBatch(connections, queue, dead_letters, losses, take_turn, clock)
+    give_up = GiveUp(leases, ledger, dead_letters, clock, leases.enter, name_of, sleep)
+    park = ParkMessages(parking, connections, clock, lambda: f"{next(_NUMBERS):032x}")
+    return batch.DeliverBatch(connections, queue, dead_letters, losses, park, take_turn, give_up, clock, window)

@@ -1,5 +1,6 @@
 """The control plane, the delivery and the monitor over the same tables and the same Marketo, and a clock."""
 
+import contextlib
 import itertools
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -7,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from destination.control.parking import ManageParking
 from destination.control.verifications import ManageVerifications
 from destination.delivery.batch import BatchReport, DeliverBatch
 from destination.delivery.verify_lists import VerifyLists
@@ -19,6 +21,7 @@ from destination.marketo.pace import Pace
 from destination.monitoring.attempts import Attempts
 from destination.monitoring.verifications import ScheduleVerifications
 from destination.queue import Message, encode_event, pack
+from destination.store.errors import NotFoundError
 from destination.store.leases import Leases
 from destination.store.ledger import Ledger
 from destination.store.losses import Losses
@@ -57,6 +60,8 @@ class Whole:
         self.losses = Losses(dynamodb, "RunsTable", runs)
         self.queue = MemoryQueue()
         self.sync = self._delivery()
+        connections = self.plane.connections.connections
+        self.resume = ManageParking(connections, self.plane.parking, self.leases, self.queue, lambda: self.clock.now)
 
     @property
     def verifications(self) -> ManageVerifications:
@@ -151,6 +156,8 @@ class Whole:
         return list_id
 
     def _deliver(self) -> BatchReport:
+        with contextlib.suppress(NotFoundError):
+            self.resume(self.id)
         waiting: Sequence[Message] = list(self.queue.waiting.values())
         report = self.sync(waiting, timedelta(minutes=5))
         self.queue.delete([one.id for one in waiting if one.id not in report.requeued])
@@ -171,6 +178,7 @@ class Whole:
             queue=self.queue,
             dead_letters=MemoryDeadLetters(),
             losses=self.losses,
+            parking=self.plane.parking,
             marketo=self._marketo,
             pace=lambda limits, state, _: Pace(limits.calls_per_20s, limits.concurrency, state=state),
             clock=lambda: self.clock.now,

@@ -16,6 +16,8 @@ from testing.aws import Context
 
 STAGE = "/live"
 _WEBHOOK = re.compile(r"/connections/([^/]+)/events")
+_ONE_AT_A_TIME = threading.Lock()
+"""A process of a function handles one request at a time, as in Lambda."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +118,7 @@ def _handled(request: Seen) -> tuple[int, Mapping[str, str], str]:
         "isBase64Encoded": bool(request.body),
     }
     handler = webhook.handler if found else control_plane.handler
-    answer = handler(event, Context())
+    with _ONE_AT_A_TIME:
+        answer = handler(event, Context())
     headers = answer.get("headers") or {name: ",".join(each) for name, each in answer["multiValueHeaders"].items()}
     return answer["statusCode"], headers, answer["body"]

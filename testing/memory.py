@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from botocore.exceptions import ClientError
 
@@ -20,6 +21,7 @@ from destination.domain.credentials import AccessToken, ClientCredentials
 from destination.domain.failure import Failure
 from destination.domain.loss import Loss
 from destination.domain.pace import PaceState
+from destination.domain.parking import RETRY_BLOCKED, Bundle, Resumption
 from destination.domain.pause import Pause
 from destination.domain.person import LedgerRow, Origin
 from destination.domain.refusal import Circuit
@@ -50,7 +52,9 @@ class MemoryConnections:
         return self.stored[connection_id]
 
     def get(self, connection_id: str) -> Connection:
-        return self.active(connection_id).connection
+        if connection_id not in self.stored:
+            raise NotFoundError(f"there is no connection {connection_id}")
+        return self.stored[connection_id].connection
 
     def all(self) -> Iterator[Connection]:
         connections = (target.connection for target in self.stored.values())
@@ -123,19 +127,34 @@ class MemoryConnections:
         self.stored[connection_id] = replace(target, connection=begun)
         return True
 
-    def block(self, connection_id: str, cause: str) -> None:
+    def block(self, connection_id: str, cause: str, at: datetime) -> None:
         status = self._status(connection_id)
         if status in DELIVERING:
-            self._mark(connection_id, status if status is Status.DELETING else Status.BLOCKED, cause)
+            shown = status if status is Status.DELETING else Status.BLOCKED
+            since = self.stored[connection_id].connection.held_since or at
+            self._mark(connection_id, status=shown, blocked_cause=cause, held_since=since, retry_at=at + RETRY_BLOCKED)
 
     def unblock(self, connection_id: str) -> None:
         status = self._status(connection_id)
         if status in {Status.BLOCKED, Status.DELETING}:
-            self._mark(connection_id, status if status is Status.DELETING else Status.ENABLED, None)
+            shown = status if status is Status.DELETING else Status.ENABLED
+            self._mark(connection_id, status=shown, blocked_cause=None, held_since=None, retry_at=None)
+
+    def resume_later(self, connection_id: str) -> None:
+        self._mark(connection_id, resumed_at=None, resumed_up_to=None)
+
+    def retry(self, connection_id: str) -> None:
+        self._mark(connection_id, retry_at=None)
+
+    def resume(self, connection_id: str, resumption: Resumption) -> None:
+        self._mark(connection_id, resumed_at=resumption.at, resumed_up_to=resumption.up_to)
+
+    def drain(self, connection_id: str, since: datetime | None) -> None:
+        if self._status(connection_id) is Status.DELETING:
+            self._mark(connection_id, drained_since=since)
 
     def wait(self, connection_id: str, waiting: Waiting | None) -> None:
-        if target := self.stored.get(connection_id):
-            self.stored[connection_id] = replace(target, connection=replace(target.connection, waiting=waiting))
+        self._mark(connection_id, waiting=waiting)
 
     def _owner(self, munchkin_id: str, list_id: int) -> tuple[str, AudienceKey] | None:
         """The connection and the audience that have a list of an instance."""
@@ -149,10 +168,9 @@ class MemoryConnections:
         target = self.stored.get(connection_id)
         return target.connection.status if target else None
 
-    def _mark(self, connection_id: str, status: Status, cause: str | None) -> None:
-        target = self.stored[connection_id]
-        connection = replace(target.connection, status=status, blocked_cause=cause)
-        self.stored[connection_id] = replace(target, connection=connection)
+    def _mark(self, connection_id: str, **marks: Any) -> None:
+        if target := self.stored.get(connection_id):
+            self.stored[connection_id] = replace(target, connection=replace(target.connection, **marks))
 
 
 @dataclass
@@ -182,6 +200,12 @@ class MemoryLeases:
             self.paces[lease.munchkin_id] = pace
             self.pauses[lease.munchkin_id] = pause
             self.circuits[lease.munchkin_id] = lease.circuits if circuits is None else circuits
+
+    def pause(self, munchkin_id: str) -> Pause | None:
+        return self.pauses.get(munchkin_id)
+
+    def end_pause(self, munchkin_id: str) -> None:
+        self.pauses.pop(munchkin_id, None)
 
     def enter(self, lease: Lease, shards: Collection[int]) -> None:
         for shard in shards:
@@ -369,6 +393,38 @@ class MemoryQueue:
     def delete(self, message_ids: Sequence[str]) -> None:
         for message_id in message_ids:
             self.waiting.pop(message_id, None)
+
+
+@dataclass
+class MemoryParking:
+    """`refuses` says whether nothing can be stored now."""
+
+    stored: dict[Bundle, list[str]] = field(default_factory=dict)
+    refuses: bool = False
+
+    def put(self, bundle: Bundle, bodies: Iterable[str]) -> None:
+        if self.refuses:
+            raise ClientError({"Error": {"Code": "SlowDown"}}, "PutObject")
+        self.stored[Bundle.named(bundle.connection_id, bundle.name)] = list(bodies)
+
+    def get(self, bundle: Bundle) -> list[str]:
+        if bundle not in self.stored:
+            raise NotFoundError(f"there is no bundle {bundle.name}")
+        return self.stored[bundle]
+
+    def remove(self, bundle: Bundle) -> None:
+        self.stored.pop(bundle, None)
+
+    def of(self, connection_id: str) -> Iterator[Bundle]:
+        yield from sorted((one for one in self.stored if one.connection_id == connection_id), key=lambda one: one.name)
+
+    def all(self) -> Iterator[Bundle]:
+        yield from sorted(self.stored, key=lambda one: (one.connection_id, one.name))
+
+    def erase(self, connection_id: str) -> bool:
+        for bundle in list(self.of(connection_id)):
+            del self.stored[bundle]
+        return True
 
 
 @dataclass

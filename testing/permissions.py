@@ -141,12 +141,22 @@ def actions(service: str, operation: str, parameters: Mapping[str, Any]) -> Iter
             secret = parameters.get("SecretId") or parameters["Name"]
             within = re.sub(r"^[^/]+/", f"secret:{STACK}/", secret)
             yield f"secretsmanager:{operation}", within if "/" in secret else secret
-        case "sns", _:
-            yield f"sns:{operation.removesuffix('Batch')}", "AlertTopic"
-        case "events", _:
-            yield f"events:{operation}", EVENT_BUS
+        case "s3", _:
+            yield from _of_bucket(operation, parameters)
+        case "sns" | "events", _:
+            where = "AlertTopic" if service == "sns" else EVENT_BUS
+            yield f"{service}:{operation.removesuffix('Batch')}", where
         case _:
             yield f"{service}:{operation}", "*"
+
+
+def _of_bucket(operation: str, parameters: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    if operation == "ListObjectsV2":
+        yield "s3:ListBucket", "Bucket"
+        return
+    objects = parameters["Delete"]["Objects"] if operation == "DeleteObjects" else [parameters]
+    for one in objects:
+        yield f"s3:{operation.removesuffix('s')}", f"${{Bucket.Arn}}/{one['Key']}"
 
 
 def refused(template: "Template", asked: set[Ask]) -> list[Ask]:

@@ -101,7 +101,8 @@ class QueuedWorld:
         )
         self.world.leases = LeasesOverTime(clock=lambda: self.world.now)
         self.world.ledger.leases = self.world.leases
-        self.world.sync = self.world.delivery()
+        window = self.settings.get("window", self.deployed.window)
+        self.world.sync = self.world.delivery(window=timedelta(seconds=window))
         self.mapping = self.deployed.mapping(self.timeline, self.queue, self.invoke, **self.settings)
 
     def post(self, *events: ProfileEvent) -> None:

@@ -11,6 +11,7 @@ import boto3
 import requests
 from moto import mock_aws
 from mypy_boto3_dynamodb import DynamoDBClient
+from mypy_boto3_s3 import S3Client
 from mypy_boto3_secretsmanager import SecretsManagerClient
 from mypy_boto3_sqs import SQSClient
 
@@ -20,6 +21,7 @@ from destination.control.checks import CheckConnections
 from destination.control.connections import ManageConnections
 from destination.control.emptying import Emptying
 from destination.control.governance import ManagePolicies
+from destination.control.parking import ManageParking
 from destination.control.removal import Removal
 from destination.control.verifications import ManageVerifications
 from destination.domain.audience import Activation, AudienceKey
@@ -37,11 +39,13 @@ from destination.store.governance import Policies
 from destination.store.ingress import Ingresses
 from destination.store.leases import Leases
 from destination.store.ledger import Ledger
+from destination.store.parking import Parking
 from destination.store.runs import Runs
 from destination.store.secrets import Credentials, TokenSecret
 from destination.store.verifications import Verifications
 from marketo_simulator import Simulator
 from marketo_simulator.adapter import SimulatorAdapter
+from testing.aws import bucket
 from testing.serial import one_call_at_a_time
 from testing.template import source, tables
 
@@ -75,6 +79,8 @@ class Plane:
     connections: ManageConnections
     audiences: ManageAudiences
     verifications: ManageVerifications
+    resume: ManageParking
+    parking: Parking
     marketo: Simulator
     delivering: DeliveringConnections
     ingresses: Ingresses
@@ -94,8 +100,8 @@ class Plane:
 
 
 @functools.cache
-def _clients() -> tuple[DynamoDBClient, SecretsManagerClient, SQSClient]:
-    return boto3.client("dynamodb"), boto3.client("secretsmanager"), boto3.client("sqs")
+def _clients() -> tuple[DynamoDBClient, SecretsManagerClient, SQSClient, S3Client]:
+    return boto3.client("dynamodb"), boto3.client("secretsmanager"), boto3.client("sqs"), boto3.client("s3")
 
 
 @contextmanager
@@ -105,7 +111,7 @@ def use_cases(clock: Callable[[], datetime] = lambda: NOW) -> Iterator[Plane]:
     http.mount("https://", SimulatorAdapter(simulator))
     one_call_at_a_time()
     with mock_aws():
-        dynamodb, secretsmanager, sqs = _clients()
+        dynamodb, secretsmanager, sqs, s3 = _clients()
         for name in ("ConnectionsTable", "LedgerTable", "RunsTable"):
             dynamodb.create_table(**TABLES[name])
 
@@ -135,12 +141,16 @@ def use_cases(clock: Callable[[], datetime] = lambda: NOW) -> Iterator[Plane]:
         )
         governance = ManagePolicies(Policies(dynamodb, "ConnectionsTable"), connections, activations, record)
         lists = BindLists(activations, credentials, marketo_for, record, clock)
+        parking = Parking(s3, bucket(s3))
+        queue = EventQueue(sqs, sqs.create_queue(QueueName="events")["QueueUrl"])
+        resume = ManageParking(connections, parking, leases, queue, clock)
         removal = Removal(
             connections=connections,
             credentials=credentials,
             alerts=Alerts(dynamodb, "RunsTable"),
             ledger=ledger,
             leases=leases,
+            parking=parking,
             token_of=token_of,
             record=record,
             clock=clock,
@@ -153,6 +163,7 @@ def use_cases(clock: Callable[[], datetime] = lambda: NOW) -> Iterator[Plane]:
             record=record,
             governance=governance,
             bind_lists=lists,
+            resume=resume,
             checks=CheckConnections(connections, credentials, marketo_for, clock),
             token_of=token_of,
             new_id=lambda: f"connection-{next(ids)}",
@@ -162,7 +173,7 @@ def use_cases(clock: Callable[[], datetime] = lambda: NOW) -> Iterator[Plane]:
         verifications = ManageVerifications(
             connections=connections,
             stored=Verifications(dynamodb, "RunsTable"),
-            queue=EventQueue(sqs, sqs.create_queue(QueueName="events")["QueueUrl"]),
+            queue=queue,
             record=record,
             new_id=lambda: f"{next(verified):08x}",
             clock=clock,
@@ -181,6 +192,7 @@ def use_cases(clock: Callable[[], datetime] = lambda: NOW) -> Iterator[Plane]:
                 sleep=lambda _: None,
             ),
             verifications=verifications,
+            resume=resume,
             governance=governance,
             record=record,
             clock=clock,
@@ -189,6 +201,8 @@ def use_cases(clock: Callable[[], datetime] = lambda: NOW) -> Iterator[Plane]:
             management,
             audiences,
             verifications,
+            resume,
+            parking,
             simulator,
             DeliveringConnections(dynamodb, "ConnectionsTable"),
             Ingresses(dynamodb, "ConnectionsTable"),

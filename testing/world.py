@@ -1,6 +1,7 @@
 """The whole delivery without AWS and without sockets: the sync use case, stores in memory, the Marketo simulator."""
 
 import itertools
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -8,6 +9,7 @@ from typing import Any
 
 import requests
 
+from destination.control.parking import ManageParking
 from destination.delivery.batch import BatchReport, DeliverBatch
 from destination.delivery.verify_lists import VerifyLists
 from destination.domain.audience import Activation
@@ -16,9 +18,11 @@ from destination.domain.credentials import ClientCredentials
 from destination.domain.event import ProfileEvent
 from destination.domain.loss import Loss
 from destination.domain.pace import PaceState
+from destination.domain.times import EPOCH
 from destination.marketo.instance import Marketo
 from destination.marketo.pace import Pace
-from destination.queue import encode_event, pack
+from destination.monitoring.resumption import by_connection
+from destination.queue import Message, encode_event, pack
 from marketo_simulator import Simulator
 from marketo_simulator.adapter import SimulatorAdapter
 from testing.delivery import delivery
@@ -28,6 +32,7 @@ from testing.memory import (
     MemoryLeases,
     MemoryLedger,
     MemoryLosses,
+    MemoryParking,
     MemoryQueue,
     MemoryToken,
     MemoryVerifications,
@@ -35,6 +40,9 @@ from testing.memory import (
 from testing.persons import EMAIL_MAPPING, MUNCHKIN, START, audience, connection, event, name_of
 
 __all__ = ["EMAIL_MAPPING", "MUNCHKIN", "START", "World", "audience", "connection", "event", "name_of"]
+
+MONITORED = timedelta(minutes=5)
+"""How often the monitor looks (template.yaml)."""
 
 
 @dataclass
@@ -60,6 +68,7 @@ class World:
         self.ledger = MemoryLedger(self.leases)
         self.losses = MemoryLosses(self.ledger.runs)
         self.queue = MemoryQueue()
+        self.parking = MemoryParking()
         self.dead_letters = MemoryDeadLetters()
         self.verifications = MemoryVerifications()
         self.http = requests.Session()
@@ -81,6 +90,7 @@ class World:
             sleep=self.sleep,
         )
         self.sync = self.delivery()
+        self.manage_parking = ManageParking(self.connections, self.parking, self.leases, self.queue, lambda: self.now)
 
     def delivery(self, **others: Any) -> DeliverBatch:
         """The use case over what is here, but for others that are given by name."""
@@ -90,6 +100,7 @@ class World:
             "ledger": self.ledger,
             "losses": self.losses,
             "queue": self.queue,
+            "parking": self.parking,
             "dead_letters": self.dead_letters,
             "marketo": lambda _: self.marketo,
             "pace": self.pace,
@@ -168,34 +179,59 @@ class World:
         self.queue.send(self.connection.id, [body for _, body in packed])
 
     def deliver(self, *events: ProfileEvent) -> BatchReport:
-        """Post events and deliver all that waits."""
+        """Post events and deliver all that waits, in the queue or parked."""
         self.post(*events)
-        waiting = list(self.queue.waiting.values())
-        report = self.sync(waiting, timedelta(minutes=5))
-        self.queue.delete([message.id for message in waiting if message.id not in report.requeued])
-        return report
+        self.resume()
+        return self._receive(list(self.queue.waiting.values()))
 
     def deliver_beside(self, *events: ProfileEvent) -> BatchReport:
         """Post events and deliver them alone, whatever else waits."""
         before = set(self.queue.waiting)
         self.post(*events)
-        received = [message for message in self.queue.waiting.values() if message.id not in before]
-        report = self.sync(received, timedelta(minutes=5))
-        self.queue.delete([message.id for message in received if message.id not in report.requeued])
-        return report
+        return self._receive([message for message in self.queue.waiting.values() if message.id not in before])
 
     def run(self, until: datetime) -> None:
-        """Let time pass; what waits is delivered when it is visible, as much as is at a time."""
+        """Let time pass; what waits is delivered when it is visible, as much as is at a time.
+
+        What is parked comes back as the monitor sends it back, every five minutes.
+        """
         visible_at = dict.fromkeys(self.queue.waiting, self.now)
-        while visible_at and min(visible_at.values()) <= until:
-            self.now = max(self.now, min(visible_at.values()))
-            received = [self.queue.waiting[one] for one, at in visible_at.items() if at <= self.now]
-            report = self.sync(received, timedelta(minutes=5))
-            self.queue.delete([one.id for one in received if one.id not in report.requeued])
+        while visible_at or self.parking.stored:
+            tick = self.now + MONITORED - (self.now - EPOCH) % MONITORED
+            following = min([*visible_at.values(), *([tick] if self.parking.stored else [])])
+            if following > until:
+                break
+            self.now = max(self.now, following)
+            if following == tick:
+                self.monitor()
+            visible_at |= {one: self.now for one in self.queue.waiting if one not in visible_at}
+            report = self._receive([self.queue.waiting[one] for one, at in visible_at.items() if at <= self.now])
             visible_at = {one: at for one, at in visible_at.items() if one in self.queue.waiting}
             for one in report.requeued:
                 visible_at[one] = self.now + timedelta(seconds=self.queue.invisible_for.pop(one, 0))
         self.now = max(self.now, until)
+
+    @property
+    def waiting(self) -> list[str]:
+        """The bodies of the messages that wait, in the queue or parked."""
+        parked = [body for bodies in self.parking.stored.values() for body in bodies]
+        return parked + [one.body for one in self.queue.waiting.values() if "bundle" not in json.loads(one.body)]
+
+    def resume(self) -> None:
+        """Send back all that is parked, as an operator does."""
+        for connection_id in list(self.connections.stored):
+            self.manage_parking(connection_id)
+
+    def monitor(self) -> None:
+        """Send back what is due, as the monitor does."""
+        bundles = by_connection(self.parking)
+        for one in list(self.connections.all()):
+            self.manage_parking.send_back(one, bundles.get(one.id, ()), self.now)
+
+    def _receive(self, messages: Sequence[Message]) -> BatchReport:
+        report = self.sync(messages, timedelta(minutes=5))
+        self.queue.delete([message.id for message in messages if message.id not in report.requeued])
+        return report
 
     def leads_now(self) -> dict[int, dict[str, Any]]:
         state: dict[str, Any] = self.simulator.dump()

@@ -25,6 +25,7 @@ from benchmarks.soak.story import (
     persons,
     story,
 )
+from destination.control.parking import ManageParking
 from destination.domain.audience import Activation
 from destination.domain.connection import ActiveConnection, Connection, Limits, MappingRow, SyncType
 from destination.domain.credentials import ClientCredentials
@@ -44,6 +45,7 @@ from testing.memory import (
     MemoryLeases,
     MemoryLedger,
     MemoryLosses,
+    MemoryParking,
     MemoryQueue,
     MemoryToken,
 )
@@ -123,6 +125,8 @@ class Soak:
         self.leases = MemoryLeases()
         self.ledger = MemoryLedger(self.leases)
         self.queue = MemoryQueue()
+        self.parking = MemoryParking()
+        self.resume = ManageParking(self.connections, self.parking, self.leases, self.queue, lambda: self.now)
         self.share_refused = 0.0
         self.letters = MemoryDeadLetters(refuses=lambda _: self.chance.random() < self.share_refused)
         self.tokens = MemoryToken()
@@ -155,10 +159,12 @@ class Soak:
             "ledger": self.ledger,
             "losses": MemoryLosses(self.ledger.runs),
             "queue": self.queue,
+            "parking": self.parking,
             "dead_letters": self.letters,
         }
+        mortal: dict[str, Any] = {name: Mortal(one, self.fate) for name, one in used.items()}
         self.sync = delivery(
-            **{name: Mortal(one, self.fate) for name, one in used.items()},
+            **mortal,
             marketo=marketo,
             pace=self._pace,
             clock=lambda: self.now,
@@ -207,7 +213,7 @@ class Soak:
             self._disturb()
             self._deliver(timedelta(seconds=self.chance.choice([115, 130, 200, 300])))
             self._calm()
-        while self.queue.waiting or self.letters.letters:
+        while self.queue.waiting or self.parking.stored or self.letters.letters:
             self._redrive()
             self._deliver(timedelta(minutes=5))
             progress(len(self.said), len(self.queue.waiting))
@@ -289,8 +295,20 @@ class Soak:
         self.share_refused = 0.0
         self.fate.moments, self.fate.happens = None, None
 
+    def _send_back(self) -> None:
+        """What is parked comes back, at once or as the monitor sends it back."""
+        before = set(self.queue.waiting)
+        at_once = not before or self.chance.random() < 0.2
+        for one in AUDIENCES:
+            if at_once:
+                self.resume(one)
+            else:
+                self.resume.send_back(self.connections.get(one), self.parking.of(one), self.now)
+        self.visible_at |= dict.fromkeys(self.queue.waiting.keys() - before, self.now)
+
     def _deliver(self, time_left: timedelta) -> None:
         """One batch of what is visible, in any order, with messages among it that were deleted before."""
+        self._send_back()
         if not self.queue.waiting:
             return
         self.now = max(self.now, min(self.visible_at[one] for one in self.queue.waiting))

@@ -67,7 +67,7 @@ def apply(
 
 
 def enable(context: typer.Context, connection_id: ConnectionId) -> None:
-    """Accept events, and try at once those that wait if the connection was blocked."""
+    """Accept events, and try at once those that are parked."""
     _switch(chosen(context).api, connection_id, "enable")
 
 

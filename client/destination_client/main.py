@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from destination_client import alerts, configure, delivery, inspection, render, runs, status, verifications
+from destination_client import alerts, configure, delivery, inspection, parking, render, runs, status, verifications
 from destination_client.context import Choice, Commands, examples, wall_clock
 
 app = typer.Typer(
@@ -62,6 +62,8 @@ COMMANDS = (
         delivery.redrive,
         ["destination redrive --dry-run", "destination redrive --connection $ID --code MARKETO_1003"],
     ),
+    ("parking", parking.parking, ["destination parking $ID", "destination parking $ID --json | jq .events"]),
+    ("resume", parking.resume, ["destination resume $ID"]),
     ("enable", configure.enable, ["destination enable $ID"]),
     ("disable", configure.disable, ["destination disable $ID"]),
     ("rotate-token", configure.rotate_token, ["destination rotate-token $ID --grace PT1H --token-file token"]),

@@ -1,11 +1,14 @@
 """The command that shows whether anything is held up."""
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 import typer
 
+from destination.domain.times import parse_time
 from destination_client import render
 from destination_client.context import Json, chosen, now
 from destination_client.errors import ApiRefusedError
@@ -16,21 +19,33 @@ from destination_client.target import Target
 
 FORBIDDEN: Final = 403
 
+AT_ONCE: Final = 8
+"""How many connections are asked about at a time."""
+
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """A connection as it stands: how it is shown, its runs of the last day, and its triggered alerts.
+    """A connection as it stands: how it is shown, its runs of the last day, its triggered alerts, and what waits.
 
-    `alerts`: None, if the caller may not see them.
+    `alerts`: None, if the caller may not see them. `parking`: what holds the connection up, and what is parked of it.
     """
 
     connection: Mapping[str, Any]
     runs: Sequence[Mapping[str, Any]]
     alerts: Sequence[Mapping[str, Any]] | None
+    parking: Mapping[str, Any]
 
     @classmethod
     def of(cls, api: Api, connection: Mapping[str, Any]) -> "Overview":
-        return cls(connection, list(api.pages(at(connection["id"], "runs"), "runs")), _triggered(api, connection["id"]))
+        its = partial(at, connection["id"])
+        runs = list(api.pages(its("runs"), "runs"))
+        return cls(connection, runs, _triggered(api, connection["id"]), api.get(its("parking")))
+
+    @property
+    def waiting_since(self) -> str | None:
+        """When its oldest event was received that is parked, or is tried again within minutes."""
+        times = (self.parking["oldest_at"], self.parking["queued_since"])
+        return min((one for one in times if one is not None), key=parse_time, default=None)
 
     @property
     def last(self) -> Mapping[str, Any] | None:
@@ -41,16 +56,21 @@ class Overview:
 def status(context: typer.Context, as_json: Json = False) -> None:
     """Show whether anything is held up: connections, what arrived of late, alerts, the queue, the dead letters."""
     target = chosen(context)
-    overviews, queues = [Overview.of(target.api, one) for one in target.api.connections()], _queues(target)
+    with ThreadPoolExecutor(AT_ONCE) as threads:
+        overviews = list(threads.map(partial(Overview.of, target.api), target.api.connections()))
+    queues = _queues(target)
     if as_json:
-        shown = [{**one.connection, "last_run": one.last, "triggered": one.alerts} for one in overviews]
+        shown = [
+            {**one.connection, "parking": one.parking, "last_run": one.last, "triggered": one.alerts}
+            for one in overviews
+        ]
         render.as_json({"connections": shown, "queues": queues})
         return
     render.note(target.name)
-    names = ("id", "name", "munchkin_id", "status", "blocked_cause", "waiting_since")
+    names = ("id", "name", "munchkin_id", "status")
     render.table(
-        ("id", "name", "munchkin id", "status", "blocked because", "waiting since", "alerts"),
-        [(*(one.connection[name] for name in names), _alerts(one)) for one in overviews],
+        ("id", "name", "munchkin id", "status", "held up because", "until", "parked", "waiting since", "alerts"),
+        [(*(one.connection[name] for name in names), *_waiting(one), _alerts(one)) for one in overviews],
     )
     render.text()
     day = hours(None, None, now(context))
@@ -72,6 +92,12 @@ def _triggered(api: Api, connection_id: str) -> list[Mapping[str, Any]] | None:
             raise
         return None
     return [one for one in alerts if one["status"] == "triggered"]
+
+
+def _waiting(overview: Overview) -> list[object]:
+    """What holds the connection up and until when, how many events are parked, and since when any wait."""
+    hold = overview.parking["hold"] or {"cause": None, "until": None}
+    return [hold["cause"], hold["until"], overview.parking["events"], overview.waiting_since]
 
 
 def _alerts(overview: Overview) -> str | None:

@@ -45,6 +45,7 @@ from functions.connections import (
     connections,
     governance,
     migrations,
+    parking,
     previews,
     runs,
     verifications,
@@ -94,6 +95,7 @@ for calls in (
     verifications,
     audit,
     migrations,
+    parking,
 ):
     api.include_router(calls.router)
 

@@ -63,10 +63,8 @@ def get_run(
 
 
 def _runs(page: RunsPage, only: str | None) -> list[RunOut]:
-    waiting = page.connection.waiting
-    return [RunOut.of(run, now(), message_of, waiting, of_audience=only is not None) for run in page.runs]
+    return [RunOut.of(run, now(), message_of, page.waiting, of_audience=only is not None) for run in page.runs]
 
 
 def _flow_runs(page: RunsPage, only: str | None) -> list[FlowRun]:
-    waiting = page.connection.waiting
-    return [FlowRun.of(run, now(), message_of, waiting, of_audience=only is not None) for run in page.runs]
+    return [FlowRun.of(run, now(), message_of, page.waiting, of_audience=only is not None) for run in page.runs]

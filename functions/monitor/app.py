@@ -1,4 +1,5 @@
-"""The monitor, on a schedule: alerts are evaluated, hours are summed up, and both are published.
+"""The monitor, on a schedule: what was parked is sent back, alerts are evaluated, hours are summed up, and both are
+published.
 
 After that it removes the connections whose deletion has come to its end. What one connection cannot have does not keep
 the others from it; the invocation fails at its end, so that an alarm is raised.
@@ -23,6 +24,7 @@ from destination.marketo.reasons import message_of
 from destination.monitoring.alerts import Notice
 from destination.monitoring.attempts import Attempts
 from destination.monitoring.monitor import Done
+from destination.monitoring.resumption import SentBack
 from destination.monitoring.retirement import Retirement
 from destination.monitoring.summaries import RunSummary, announcement
 
@@ -34,7 +36,7 @@ logger = Logger()
 
 @logger.inject_lambda_context(clear_state=True)
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, int]:
-    time, done = _scheduled_for(event), Counter(summaries=0, alerts=0, verifications=0, removed=0)
+    time, done = _scheduled_for(event), Counter(sent_back=0, summaries=0, alerts=0, verifications=0, removed=0)
     for one in monitor(_shown)(time, Attempts(_log_trouble), functools.partial(_has_time, context)):
         done.update(_told(one, time))
     return dict(done)
@@ -57,6 +59,9 @@ def _told(one: Done, time: datetime) -> dict[str, int]:
             change = {"alert": state.alert.value, "status": state.status.value, "value": state.value}
             logger.warning("alert changed", extra={"connection_id": connection.id, **change})
             return {"alerts": 1}
+        case SentBack(connection_id, bundles):
+            logger.info("parked messages sent back", extra={"connection_id": connection_id, "bundles": bundles})
+            return {"sent_back": bundles}
         case Verification():
             details = {"connection_id": one.connection_id, "verification": one.id}
             if one.requeued_at is not None:
@@ -65,7 +70,7 @@ def _told(one: Done, time: datetime) -> dict[str, int]:
             logger.info("verification requested", extra=details)
             return {"verifications": 1}
         case RunSummary(connection):
-            details = announcement(one, _shown(one.run, time, connection.waiting))
+            details = announcement(one, _shown(one.run, time, one.waiting))
             names = {"connection_id": connection.id, "connection_name": connection.name}
             news = {name: count for name, count in one.news.items() if count}
             logger.info("run summary", extra={**names, **details, "news": news})

@@ -9,7 +9,7 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from destination.composition.sync import settings, sync
-from destination.delivery.batch import BatchReport
+from destination.delivery.batch import BatchReport, MessageEnd
 from destination.delivery.metrics import UNITS, Calls, measured, reasons
 from destination.marketo.transport import Call
 from destination.observation import log_call, measure
@@ -40,24 +40,29 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 
 def _log(report: BatchReport, messages: int) -> None:
-    requeued = set(report.requeued)
-    for open_message in report.open_messages:
+    for one in report.messages:
         details = {
-            "message_id": open_message.message.id,
-            "connection_id": open_message.envelope.connection_id,
-            "correlation_id": open_message.envelope.correlation_id,
-            "events": len(open_message.envelope.events),
-            "receives": open_message.message.receives,
+            "message_id": one.message_id,
+            "connection_id": one.connection_id,
+            "correlation_id": one.correlation_id,
+            "events": one.events,
+            "receives": one.receives,
         }
-        if open_message.message.id in requeued:
-            logger.info("message requeued", extra=details)
-        else:
-            logger.info("message delivered", extra=details)
-    for message_id in requeued - {open_message.message.id for open_message in report.open_messages}:
-        logger.info("message requeued", extra={"message_id": message_id})
+        match one.end:
+            case MessageEnd.DELIVERED:
+                logger.info("message delivered", extra=details)
+            case MessageEnd.PARKED:
+                logger.info("message parked", extra=details)
+            case MessageEnd.REQUEUED:
+                logger.info("message requeued", extra=details)
+    told = {one.message_id for one in report.messages}
+    for message_id in report.requeued:
+        if message_id not in told:
+            logger.info("message requeued", extra={"message_id": message_id})
     for message_id, letter in report.refused.items():
         logger.warning("message refused", extra={"message_id": message_id, "code": letter.code})
-    logger.info("batch delivered", extra={"messages": messages, "requeued": len(report.requeued)})
+    counts = {"messages": messages, "requeued": len(report.requeued), "parked": report.parked}
+    logger.info("batch delivered", extra=counts)
     for connection_id, cause in report.halts.items():
         logger.warning("delivery held up", extra={"connection_id": connection_id, "cause": cause})
 

@@ -28,6 +28,7 @@ ARNS = {
     "AWS::DynamoDB::Table": f"arn:aws:dynamodb:{PLACE}:table/",
     "AWS::Lambda::Function": f"arn:aws:lambda:{PLACE}:function:",
     "AWS::Logs::LogGroup": f"arn:aws:logs:{PLACE}:log-group:",
+    "AWS::S3::Bucket": "arn:aws:s3:::",
     "AWS::SecretsManager::Secret": f"arn:aws:secretsmanager:{PLACE}:secret:",
     "AWS::SNS::Topic": f"arn:aws:sns:{PLACE}:",
     "AWS::SQS::Queue": f"arn:aws:sqs:{PLACE}:",

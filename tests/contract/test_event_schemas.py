@@ -57,7 +57,7 @@ def alerted(alert: Alert, status: AlertStatus) -> dict[str, Any]:
 
 
 def summed_up(run: Run, *, correction: bool) -> dict[str, Any]:
-    summary = summaries.RunSummary(connection(), run, run.tally.counts, correction)
+    summary = summaries.RunSummary(connection(), run, run.tally.counts, is_correction=correction)
     return summaries.announcement(summary, report(run, NOW, message_of))
 
 

@@ -1,6 +1,7 @@
 """The preflight through the control plane's handler: what each check finds, and that Marketo is left as it was."""
 
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -506,7 +507,7 @@ def test_an_enabled_connection_keeps_fitting_marketo(status: str, patch: Mapping
     connection_id = created(scope="all_profiles")
     enabled(connection_id)
     if status == "blocked":
-        delivering().block(connection_id, "603: access denied")
+        delivering().block(connection_id, "603: access denied", datetime.now(UTC))
     before = stored(connection_id)
     answer = call("PATCH", f"/connections/{connection_id}", patch)
     assert (answer.status, answer.json["type"]) == (409, "urn:marketo-destination:problem:checks-failed")

@@ -7,7 +7,9 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
+import boto3
 import pytest
 
 from destination.domain.alert import Alert, AlertState, AlertStatus
@@ -15,15 +17,19 @@ from destination.domain.audience import ANY_NAMESPACE, AudienceKey
 from destination.domain.latency import Latency
 from destination.domain.loss import RECORD_NO_OBJECT
 from destination.domain.outcome import MISSING_DEDUPE_VALUE
+from destination.domain.parking import RETRY_BLOCKED, Bundle, WaitsFor
 from destination.domain.run import Counters, Run, Tally, hour_of, run_id
+from destination.domain.times import format_time
 from destination.domain.verification import Differences, Phase, VerificationStatus
+from destination.queue import decode
 from destination.store.alerts import Alerts
+from destination.store.parking import Parking
 from destination.store.runs import Runs
 from destination.store.verifications import Verifications
 from destination_client import verifications
 from marketo_simulator import Simulator
 from testing import control_plane as plane
-from testing.client import STACK, Stack, deployed, stack
+from testing.client import FILE, STACK, Stack, deployed, stack
 from testing.control_plane import AUD_1
 
 SPRING = AudienceKey(ANY_NAMESPACE, "aud-1")
@@ -123,7 +129,7 @@ def test_the_status_has_what_arrived_and_what_is_triggered(
     record(made, before, COUNTS)
     trigger(made, now, Alert.FAILURE_RATE)
     shown = rows(console.done("status"))
-    assert shown[1] == [made, "Webinar leads", "123-ABC-456", "enabled", "-", "-", "failure_rate"]
+    assert shown[1] == [made, "Webinar leads", "123-ABC-456", "enabled", "-", "-", "0", "-", "failure_rate"]
     assert ["Webinar leads", "▁" * 21 + "█▁▁▁", before, "9", "5", "2", "1"] in shown
     [told] = json.loads(console.done("status", "--json"))["connections"]
     assert (told["last_run"]["received"], [one["alert"] for one in told["triggered"]]) == (9, ["failure_rate"])
@@ -148,6 +154,75 @@ def test_who_may_not_see_alerts_sees_the_rest_of_the_status(console: Stack, monk
         (403, {"Content-Type": "application/json"}, '{"message": "User is not authorized"}'),
     ]
     assert rows(console.done("status"))[1][-1] == "not permitted"
+
+
+def test_the_status_has_what_holds_each_connection_up_and_how_much_waits(
+    console: Stack, monkeypatch: pytest.MonkeyPatch, now: datetime
+) -> None:
+    name(console, monkeypatch)
+    made = connection(console)
+    console.apply(FILE.replace("Webinar leads", "Another").replace("Spring", "Summer").replace("Autumn", "Winter"))
+    (other,) = (one["id"] for one in json.loads(console.done("list", "--json")) if one["id"] != made)
+    console.done("disable", made)
+    park(made, WaitsFor.DISABLED, now, 7, oldest=now - timedelta(hours=2))
+    park(made, WaitsFor.RETRY, now, 5, oldest=now - timedelta(hours=3))
+    waits = {row[0]: row[3:8] for row in rows(console.done("status"))[1:3]}
+    assert waits[made] == ["disabled", "the connection is disabled", "-", "12", second(now - timedelta(hours=3))]
+    assert waits[other] == ["enabled", "-", "-", "0", "-"]
+    told = {one["id"]: one["parking"] for one in json.loads(console.done("status", "--json"))["connections"]}
+    assert (told[made]["events"], told[other]["hold"]) == (12, None)
+
+
+def test_what_waits_is_shown_by_what_it_waits_for(console: Stack, now: datetime) -> None:
+    made = connection(console)
+    due = now + timedelta(hours=1)
+    park(made, WaitsFor.REFUSED, due, 3, oldest=now)
+    park(made, WaitsFor.REFUSED, due + timedelta(hours=1), 4, oldest=now - timedelta(hours=1))
+    park(made, WaitsFor.PAUSED, due, 5, oldest=now)
+    shown = console.done("parking", made).splitlines()
+    assert shown[:2] == ["held up: no", "parked: 12 events"]
+    assert rows("\n".join(shown[3:])) == [
+        ["waits for", "events", "oldest", "due"],
+        ["paused", "5", second(now), second(due, up=True)],
+        ["refused", "7", second(now - timedelta(hours=1)), second(due, up=True)],
+    ]
+    assert json.loads(console.done("parking", made, "--json"))["events"] == 12
+
+
+def test_what_holds_a_connection_up_is_shown_with_its_cause_and_its_end(console: Stack, now: datetime) -> None:
+    made = connection(console)
+    plane.delivering().block(made, "603: the role lacks a permission", now)
+    shown = console.done("parking", made).splitlines()
+    assert shown == [
+        "held up: blocked",
+        "because: 603: the role lacks a permission",
+        f"since: {format_time(now)}",
+        f"tried again: {format_time(now + RETRY_BLOCKED)}",
+        "parked: 0 events",
+    ]
+    console.done("disable", made)
+    assert "tried again: once it is enabled" in console.done("parking", made).splitlines()
+    assert "not found" in console.refused("parking", "none").lower()
+
+
+def test_what_is_parked_comes_back_when_the_connection_is_resumed(console: Stack, now: datetime) -> None:
+    made = connection(console)
+    plane.delivering().block(made, "603: the role lacks a permission", now)
+    bundle = park(made, WaitsFor.BLOCKED, now, 5, oldest=now)
+    said = console.done("resume", made)
+    assert rows(said)[-1][:2] == ["blocked", "5"]
+    assert [decode(body).bundle for body in console.waiting(console.queue_url)] == [bundle]
+    assert "not found" in console.refused("resume", "none").lower()
+
+
+def test_what_is_parked_of_a_disabled_connection_stays(console: Stack, now: datetime) -> None:
+    made = connection(console)
+    console.done("disable", made)
+    park(made, WaitsFor.DISABLED, now, 5, oldest=now)
+    assert "tried again: once it is enabled" in console.done("resume", made).splitlines()
+    assert console.waiting(console.queue_url) == []
+    console.done("enable", made)
+    assert len(console.waiting(console.queue_url)) == 1
 
 
 def test_alerts_are_subscribed_and_shown_with_their_history(console: Stack, now: datetime) -> None:
@@ -305,6 +380,18 @@ def name(console: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
     """Talk to the stack by its name, whose queues there are."""
     deployed(console)
     monkeypatch.setenv("DESTINATION_STACK", STACK)
+
+
+def park(connection_id: str, waits_for: WaitsFor, due: datetime, events: int, *, oldest: datetime) -> Bundle:
+    """Park so many events; their bundle, as its name has it."""
+    made = Bundle(connection_id, waits_for, due, oldest, events, size=2, id=uuid4().hex)
+    Parking(boto3.client("s3"), "bucket").put(made, ["{}"])
+    return Bundle.named(connection_id, made.name)
+
+
+def second(time: datetime, *, up: bool = False) -> str:
+    """A time as the name of a bundle has it: to the second, which begins then, or `up` to the next one."""
+    return format_time((time + timedelta(seconds=1, microseconds=-1) if up else time).replace(microsecond=0))
 
 
 def trigger(connection_id: str, now: datetime, alert: Alert) -> None:

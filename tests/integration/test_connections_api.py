@@ -257,7 +257,7 @@ def test_enabling_ends_a_block() -> None:
     connection_id = created()
     activated(connection_id)
     call("POST", f"/connections/{connection_id}/enable")
-    delivering().block(connection_id, "603: access denied")
+    delivering().block(connection_id, "603: access denied", datetime.now(UTC))
     blocked = call("GET", f"/connections/{connection_id}").json
     assert (blocked["status"], blocked["blocked_cause"]) == ("blocked", "603: access denied")
     again = call("POST", f"/connections/{connection_id}/enable").json
@@ -270,7 +270,7 @@ def test_an_enabled_connection_stays_complete(marketo: Simulator, status: str) -
     activated(connection_id)
     call("POST", f"/connections/{connection_id}/enable")
     if status == "blocked":
-        delivering().block(connection_id, "603: access denied")
+        delivering().block(connection_id, "603: access denied", datetime.now(UTC))
     breaking: list[Mapping[str, object]] = [{"mapping": []}, {"mapping": [], "sync_type": "audience_and_profile"}]
     for patch in breaking:
         answer = call("PATCH", f"/connections/{connection_id}", patch)

@@ -132,7 +132,7 @@ def test_an_update_raises_the_version_and_leaves_status_and_token(
     connections: Connections, delivering: DeliveringConnections, ingresses: Ingresses
 ) -> None:
     connections.create(ENABLED, token_hash="0f")
-    delivering.block("c-1", "605: wrong method")
+    delivering.block("c-1", "605: wrong method", SINCE)
     changed = connections.update(replace(ENABLED, name="Renamed", partition=None))
     assert (changed.version, changed.name, changed.partition) == (2, "Renamed", None)
     assert connections.get("c-1") == changed
@@ -145,15 +145,15 @@ def test_of_two_changes_of_one_version_the_second_is_stale(connections: Connecti
     with pytest.raises(StaleVersionError, match="version 1"):
         connections.update(replace(CONNECTION, name="Second"))
     with pytest.raises(StaleVersionError, match="version 1"):
-        connections.set_status("c-1", 1, Status.ENABLED)
+        connections.set_status("c-1", 1, Status.ENABLED, SINCE)
     assert connections.get("c-1").name == "First"
 
 
 def test_setting_the_status_forgets_a_block(connections: Connections, delivering: DeliveringConnections) -> None:
     connections.create(ENABLED, token_hash="0f")
-    delivering.block("c-1", "605: wrong method")
-    connections.set_status("c-1", 1, Status.DISABLED)
-    assert connections.get("c-1") == replace(ENABLED, status=Status.DISABLED, version=2)
+    delivering.block("c-1", "605: wrong method", SINCE)
+    connections.set_status("c-1", 1, Status.DISABLED, SINCE)
+    assert connections.get("c-1") == replace(ENABLED, status=Status.DISABLED, version=2, held_since=SINCE)
 
 
 def test_the_active_connection_has_all_its_activations(connections: Connections, audiences: Audiences) -> None:
@@ -172,9 +172,10 @@ def test_a_connection_that_is_being_deleted_shows_since_when_and_what_blocks_it(
     connections: Connections, delivering: DeliveringConnections
 ) -> None:
     connections.create(ENABLED, token_hash="0f")
-    delivering.block("c-1", "603: access denied")
+    delivering.block("c-1", "603: access denied", SINCE)
     going = connections.begin_deletion("c-1", 1, SINCE)
-    blocked = replace(ENABLED, blocked_cause="603: access denied")
+    retry_at = SINCE + timedelta(minutes=15)
+    blocked = replace(ENABLED, blocked_cause="603: access denied", held_since=SINCE, retry_at=retry_at)
     assert going == replace(blocked, status=Status.DELETING, deleting_since=SINCE, version=2)
     assert connections.get("c-1") == going
 

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import boto3
@@ -341,7 +342,7 @@ def test_a_draft_that_came_to_violate_a_policy_cannot_be_enabled_and_is_fixed_st
 def test_policies_that_an_enabled_connection_would_violate_are_refused(blocked: bool) -> None:
     connection_id = enabled(**MAIL, mapping=labelled({"firstName": ["C4"]}))
     if blocked:
-        delivering().block(connection_id, "603")
+        delivering().block(connection_id, "603", datetime.now(UTC))
     stored = items()
     answer = govern(OWN)
     violation = refused(answer, "policies[0]")

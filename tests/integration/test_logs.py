@@ -70,6 +70,9 @@ class _RuntimeHandler(BaseHTTPRequestHandler):
     handed_out: ClassVar[bool] = False
 
     def do_GET(self) -> None:
+        if "/runtime/" not in self.path:  # S3's
+            self._answer(403, b"<Error><Code>AccessDenied</Code></Error>", {})
+            return
         if type(self).handed_out:
             self.runtime.answered.set()
             return
@@ -125,6 +128,7 @@ def logged(function: str, event: Any, properties: Mapping[str, Any], level: str)
             "PYTHONPATH": os.pathsep.join(map(str, (ROOT / "layers/destination", ROOT / "functions" / function, ROOT))),
             **references,
             **told,
+            "BATCH_WINDOW_SECONDS": "1",
             "LOG_LEVEL": level,
             "AWS_LAMBDA_RUNTIME_API": runtime.address,
             "AWS_LAMBDA_FUNCTION_NAME": function,

@@ -26,6 +26,7 @@ from destination.domain.run import Run, total_of
 from destination.marketo.reasons import message_of
 from destination.store.audiences import Audiences
 from destination.store.connections import Connections
+from destination.store.parking import Parking
 from destination.store.runs import Runs
 from destination.store.secrets import Credentials
 from functions.ingest import app as ingest
@@ -143,8 +144,9 @@ def test_a_message_that_comes_again_counts_once(stage: Stage) -> None:
 def test_of_a_connection_that_was_disabled_meanwhile_the_losses_count_at_once(stage: Stage) -> None:
     stage.post([profile("ada@example.org", "2026-11-20T10:00:00Z"), 7])
     stage.post("not JSON")
-    Connections(stage.aws.dynamodb, "ConnectionsTable").set_status("c-1", 1, Status.DISABLED)
-    assert stage.deliver() == 1
+    Connections(stage.aws.dynamodb, "ConnectionsTable").set_status("c-1", 1, Status.DISABLED, datetime.now(UTC))
+    assert stage.deliver() == 0
+    assert [one.events for one in Parking(stage.aws.s3, stage.aws.bucket).of("c-1")] == [1]
     assert (stage.losses(), stage.run()["received"]) == ({RECORD_NO_OBJECT.code: 1, BODY_NOT_JSON.code: 1}, 0)
 
 

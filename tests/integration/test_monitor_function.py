@@ -78,7 +78,7 @@ def test_the_hour_that_is_over_is_summed_up(stack: Aws, told: Inbox, caplog: pyt
     record(stack, COUNTS)
     record(stack, {"received": 99}, "2026-11-21T11:00Z")
 
-    assert wake() == {"summaries": 2, "alerts": 0, "verifications": 0, "removed": 0}
+    assert wake() == {"sent_back": 0, "summaries": 2, "alerts": 0, "verifications": 0, "removed": 0}
 
     busy, idle = summaries(caplog)
     assert busy["connection"] == {"id": "c-1", "name": "Webinar leads", "status": "enabled"}
@@ -150,7 +150,7 @@ def test_every_page_of_connections_is_read(stack: Aws, caplog: pytest.LogCapture
 
 
 def test_without_connections_there_is_nothing_to_say(stack: Aws, caplog: pytest.LogCaptureFixture) -> None:
-    assert app.handler({}, Context()) == {"summaries": 0, "alerts": 0, "verifications": 0, "removed": 0}
+    assert app.handler({}, Context()) == {"sent_back": 0, "summaries": 0, "alerts": 0, "verifications": 0, "removed": 0}
     assert summaries(caplog) == []
 
 
@@ -189,7 +189,7 @@ def test_an_alert_is_told_once_when_it_is_triggered_and_once_when_it_is_resolved
             Alert.DLQ_NOT_EMPTY,
             lambda stack: stack.sqs.send_message(QueueUrl=stack.dead_letter_queue_url, MessageBody="x"),
         ),
-        (Alert.CONNECTION_BLOCKED, lambda stack: delivering(stack).block("c-1", "610: a cause")),
+        (Alert.CONNECTION_BLOCKED, lambda stack: delivering(stack).block("c-1", "610: a cause", AFTER)),
         (
             Alert.DELIVERY_DELAY,
             lambda stack: delivering(stack).wait("c-1", Waiting(AFTER - timedelta(minutes=16), AFTER)),
@@ -228,7 +228,7 @@ def test_what_was_used_on_a_day_counts_on_that_day(stack: Aws, told: Inbox) -> N
 
 def test_the_longest_and_oddest_name_can_be_told(stack: Aws, told: Inbox) -> None:
     store(stack, "c-1", name="\n\u202e\U0001f980" * 85, alerts=(Subscription(Alert.CONNECTION_BLOCKED),))
-    delivering(stack).block("c-1", "610: a cause")
+    delivering(stack).block("c-1", "610: a cause", AFTER)
     assert wake()["alerts"] == 1
     [notification] = told.told()
     assert notification["subject"] == f"connection_blocked triggered: {'?' * 255}"[:99]
@@ -236,7 +236,7 @@ def test_the_longest_and_oddest_name_can_be_told(stack: Aws, told: Inbox) -> Non
 
 def test_what_was_stored_but_not_told_is_told_the_next_time(stack: Aws, told: Inbox) -> None:
     store(stack, "c-1", alerts=(Subscription(Alert.CONNECTION_BLOCKED),))
-    delivering(stack).block("c-1", "610: a cause")
+    delivering(stack).block("c-1", "610: a cause", AFTER)
     with composed({"ALERT_TOPIC_ARN": stack.alert_topic_arn + "-gone"}), pytest.raises(ExceptionGroup):
         wake()
     assert told.told() == []
@@ -252,7 +252,7 @@ def test_trouble_of_one_connection_keeps_nothing_from_the_others(
     store(stack, "c-1", "c-2", alerts=(Subscription(Alert.CONNECTION_BLOCKED),))
     for connection_id in ("c-1", "c-2"):
         record(stack, COUNTS, connection_id=connection_id)
-        delivering(stack).block(connection_id, "610: a cause")
+        delivering(stack).block(connection_id, "610: a cause", AFTER)
     bus = MemoryBus(refusal=lambda one: "InternalFailure" if one.detail["connection"]["id"] == "c-1" else None)
     with monkeypatch.context() as trouble:
         trouble.setattr(composition, "bus", lambda: bus)
@@ -266,7 +266,7 @@ def test_trouble_of_one_connection_keeps_nothing_from_the_others(
     assert [one["message"]["connection"]["id"] for one in told.told()] == ["c-2"]
 
     forget()
-    assert wake() == {"summaries": 1, "alerts": 1, "verifications": 0, "removed": 0}
+    assert wake() == {"sent_back": 0, "summaries": 1, "alerts": 1, "verifications": 0, "removed": 0}
     assert {detail["connection"]["id"] for _, detail in told.announced()} == {"c-1"}
 
 
@@ -274,14 +274,14 @@ def test_trouble_of_one_part_keeps_nothing_from_those_after_it(
     stack: Aws, told: Inbox, caplog: pytest.LogCaptureFixture
 ) -> None:
     store(stack, "c-1", alerts=(Subscription(Alert.CONNECTION_BLOCKED),))
-    delivering(stack).block("c-1", "610: a cause")
+    delivering(stack).block("c-1", "610: a cause", AFTER)
     with refused(sqs(), "GetQueueAttributes"), pytest.raises(ExceptionGroup) as failed:
         wake()
     assert [type(one) for one in failed.value.exceptions] == [ClientError]
     [line] = [line for line in logged(app.logger, caplog) if line["message"] == "not monitored"]
     assert ("connection_id" in line, line["cause"]) == (False, "InternalServiceError")
     assert [kind for kind, _ in told.announced()] == ["Run Summary"]
-    assert wake() == {"summaries": 0, "alerts": 1, "verifications": 0, "removed": 0}
+    assert wake() == {"sent_back": 0, "summaries": 0, "alerts": 1, "verifications": 0, "removed": 0}
 
 
 def test_a_summary_that_cannot_be_remembered_is_told_again(
@@ -298,10 +298,10 @@ def test_a_summary_that_cannot_be_remembered_is_told_again(
 
 def test_alerts_are_told_while_nothing_can_be_summed_up(stack: Aws, told: Inbox) -> None:
     store(stack, "c-1", alerts=(Subscription(Alert.CONNECTION_BLOCKED),))
-    delivering(stack).block("c-1", "610: a cause")
+    delivering(stack).block("c-1", "610: a cause", AFTER)
     record(stack, COUNTS)
     late = Context(milliseconds_left=app.TIME_TO_END)
-    assert wake(context=late) == {"summaries": 0, "alerts": 1, "verifications": 0, "removed": 0}
+    assert wake(context=late) == {"sent_back": 0, "summaries": 0, "alerts": 1, "verifications": 0, "removed": 0}
     assert wake(AFTER + timedelta(hours=3))["summaries"] == 1
 
 

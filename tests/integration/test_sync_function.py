@@ -10,16 +10,19 @@ from uuid import uuid4
 import pytest
 from mypy_boto3_sqs.type_defs import MessageTypeDef
 
+from destination.control.parking import ManageParking
 from destination.domain.audience import Activation
 from destination.domain.connection import Connection, Limits, PersonAction, Status
 from destination.domain.credentials import ClientCredentials
 from destination.domain.event import MembershipStatus, ProfileEvent
 from destination.domain.pace import PaceState
+from destination.domain.parking import Bundle, WaitsFor
 from destination.domain.run import Tally, total_of
 from destination.queue import EventQueue, decode, encode_event, pack
 from destination.store.audiences import Audiences
 from destination.store.connections import Connections
 from destination.store.leases import Leases
+from destination.store.parking import Parking
 from destination.store.runs import Runs
 from destination.store.secrets import Credentials
 from functions.sync import app
@@ -73,13 +76,21 @@ class Stage:
         credentials = ClientCredentials("client", "secret")
         return Credentials(self.aws.secrets, SECRETS_PREFIX).put(connection_id, credentials)
 
-    def end_pause(self) -> None:
-        """What an operator does to have the instance tried again at once."""
-        self.aws.dynamodb.update_item(
-            TableName="ConnectionsTable",
-            Key={"pk": {"S": f"instance#{MUNCHKIN}"}, "sk": {"S": "instance"}},
-            UpdateExpression="REMOVE pause, circuits",
+    @property
+    def parked(self) -> list[Bundle]:
+        return list(Parking(self.aws.s3, self.aws.bucket).of("connection-1"))
+
+    def resume(self, *, ends_pause: bool = False) -> list[MessageTypeDef]:
+        """What an operator does to have the connection tried at once; the messages that bring it back."""
+        manage = ManageParking(
+            self.connections,
+            Parking(self.aws.s3, self.aws.bucket),
+            Leases(self.aws.dynamodb, "ConnectionsTable"),
+            EventQueue(self.aws.sqs, self.aws.queue_url),
+            lambda: datetime.now(UTC),
         )
+        manage("connection-1", ends_pause=ends_pause)
+        return self.aws.receive()
 
     def post(self, *events: ProfileEvent, connection_id: str = "connection-1") -> None:
         """Queue events in one message, as ingest does."""
@@ -266,16 +277,16 @@ def test_while_the_daily_quota_is_spent_events_wait_and_none_fails(stage: Stage)
     stage.connect()
     stage.marketo.script(Fault(code="607", path="leads.json", times=99, every=1))
     stage.post(ada(("a", REALIZED)))
-    batch = stage.aws.receive()
-    assert stage.invoke(batch) == {one["MessageId"] for one in batch}
-    assert stage.aws.receive() == [], "the message is invisible until the quota's reset"
+    assert stage.invoke(stage.aws.receive()) == set()
+    assert [(one.waits_for, one.events) for one in stage.parked] == [(WaitsFor.PAUSED, 1)]
     assert (stage.counts("received", "failed"), stage.dead_letters()) == ((0, 0), [])
     stage.marketo.clear_faults()
     calls = len(stage.marketo.log())
-    assert stage.invoke(batch) == {one["MessageId"] for one in batch}, "the pause holds"
+    assert stage.invoke(stage.resume()) == set()
+    assert len(stage.parked) == 1, "the pause holds"
     assert len(stage.marketo.log()) == calls
-    stage.end_pause()
-    assert stage.invoke(batch) == set()
+    assert stage.invoke(stage.resume(ends_pause=True)) == set()
+    assert stage.parked == []
     assert (len(stage.members(1001)), stage.counts("received", "activated")) == (1, (1, 1))
 
 
@@ -283,12 +294,12 @@ def test_a_blocked_connection_shows_why_and_goes_on_by_itself(stage: Stage) -> N
     stage.connect()
     stage.marketo.script(Fault(code="603", path="leads.json", times=99, every=1))
     stage.post(ada(("a", REALIZED)))
-    batch = stage.aws.receive()
-    assert stage.invoke(batch) == {one["MessageId"] for one in batch}
+    assert stage.invoke(stage.aws.receive()) == set()
+    assert [(one.waits_for, one.events) for one in stage.parked] == [(WaitsFor.BLOCKED, 1)]
     blocked = stage.connections.get("connection-1")
     assert (blocked.status, (blocked.blocked_cause or "")[:3]) == (Status.BLOCKED, "603")
     stage.marketo.clear_faults()
-    assert stage.invoke(batch) == set()
+    assert stage.invoke(stage.resume()) == set()
     repaired = stage.connections.get("connection-1")
     assert (repaired.status, repaired.blocked_cause) == (Status.ENABLED, None)
     assert len(stage.members(1001)) == 1
@@ -298,12 +309,11 @@ def test_a_connection_without_credentials_is_blocked_until_it_has_some(stage: St
     stage.connect()
     Credentials(stage.aws.secrets, SECRETS_PREFIX).delete("connection-1")
     stage.post(ada(("a", REALIZED)))
-    batch = stage.aws.receive()
-    assert stage.invoke(batch) == {one["MessageId"] for one in batch}
+    assert stage.invoke(stage.aws.receive()) == set()
     assert "credentials" in (stage.connections.get("connection-1").blocked_cause or "")
     given = stage.new_credentials("connection-1")
     stage.connections.update(replace(stage.connections.get("connection-1"), credentials_version=given))
-    assert stage.invoke(batch) == set()
+    assert stage.invoke(stage.resume()) == set()
     assert stage.connections.get("connection-1").status is Status.ENABLED
 
 
@@ -311,11 +321,11 @@ def test_what_was_queued_before_disabling_is_delivered_after_enabling(stage: Sta
     stage.connect()
     stage.post(ada(("a", REALIZED)))
     batch = stage.aws.receive()
-    disabled = stage.connections.set_status("connection-1", 1, Status.DISABLED)
-    assert stage.invoke(batch) == {one["MessageId"] for one in batch}
-    assert stage.calls() == 0
-    stage.connections.set_status("connection-1", disabled.version, Status.ENABLED)
+    disabled = stage.connections.set_status("connection-1", 1, Status.DISABLED, NOW)
     assert stage.invoke(batch) == set()
+    assert stage.calls() == 0
+    stage.connections.set_status("connection-1", disabled.version, Status.ENABLED, NOW)
+    assert stage.invoke(stage.resume()) == set()
     assert len(stage.members(1001)) == 1
 
 
@@ -372,17 +382,20 @@ def test_events_are_followed_from_their_request_to_the_calls_to_marketo(
     assert {(line["munchkin_id"], line["status"], line["level"]) for line in calls} == {(MUNCHKIN, 200, "DEBUG")}
 
 
-def test_what_is_requeued_or_no_message_is_logged_by_its_id(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize(("code", "line"), [("608", "message requeued"), ("607", "message parked")])
+def test_what_waits_or_is_no_message_is_logged_by_its_id(
+    stage: Stage, caplog: pytest.LogCaptureFixture, code: str, line: str
+) -> None:
     stage.connect()
-    stage.marketo.script(Fault(code="607", path="leads.json", times=99, every=1))
+    stage.marketo.script(Fault(code=code, path="leads.json", times=99, every=1))
     stage.aws.sqs.send_message(QueueUrl=stage.aws.queue_url, MessageBody="not JSON")
     stage.post(ada(("a", REALIZED)))
     requeued = stage.invoke(stage.aws.receive())
-    lines = {line["message"]: line for line in logged(app.logger, caplog)}
-    assert {lines["message requeued"]["message_id"]} == requeued
-    assert lines["message requeued"]["correlation_id"] == "request-7"
+    lines = {one["message"]: one for one in logged(app.logger, caplog)}
+    assert requeued == ({lines[line]["message_id"]} if code == "608" else set())
+    assert lines[line]["correlation_id"] == "request-7"
     assert lines["message refused"]["code"] == "UNDECODABLE_MESSAGE"
-    assert (lines["marketo call refused"]["code"], lines["marketo call refused"]["level"]) == ("607", "INFO")
+    assert (lines["marketo call refused"]["code"], lines["marketo call refused"]["level"]) == (code, "INFO")
     assert "message delivered" not in lines
 
 
@@ -429,7 +442,8 @@ def test_calls_that_marketo_refuses_for_its_limits_are_measured(
     stage.invoke(stage.aws.receive(), HURRIED)
     (batch,) = emitted(capsys.readouterr().out)
     assert batch[metric][0] == batch["marketo_refusals"][0] >= 1
-    assert (batch["requeued"], batch["activated"]) == ([1], [0])
+    assert batch["requeued"][0] + batch["parked"][0] == 1
+    assert batch["activated"] == [0]
     assert "latency_p50" not in batch
 
 

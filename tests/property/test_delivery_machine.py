@@ -13,6 +13,7 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from destination.delivery.batch import MessageEnd
 from destination.domain.connection import Consent, Limits
 from destination.domain.event import Membership, MembershipStatus, ProfileEvent
 from destination.domain.loss import LOSSES, Loss
@@ -105,6 +106,7 @@ class Delivery(RuleBasedStateMachine):
         moments=st.none() | st.integers(0, 40),
     )
     def deliver(self, order: Random, share: float, again: bool, seconds: int, moments: int | None) -> None:
+        self.world.monitor()
         batch = [one for one in self.world.queue.waiting.values() if order.random() < share]
         if again:
             batch += [one for one in self.done.values() if order.random() < share]
@@ -166,7 +168,8 @@ class Delivery(RuleBasedStateMachine):
         else:
             acknowledged = {one.id: one for one in batch if one.id not in report.requeued}
             self.world.queue.delete(list(acknowledged))
-            self.done |= acknowledged
+            parked = {one.message_id for one in report.messages if one.end is MessageEnd.PARKED}
+            self.done |= {name: one for name, one in acknowledged.items() if name not in parked}
             self.world.now += timedelta(seconds=1)
         finally:
             self.life.moments = None
@@ -213,8 +216,9 @@ class Delivery(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         self.world.simulator.clear_faults()
-        while self.world.queue.waiting or self.world.dead_letters.letters:
+        while self.world.waiting or self.world.dead_letters.letters:
             self.redrive()
+            self.world.resume()
             self._deliver(list(self.world.queue.waiting.values()), timedelta(minutes=5))
             self.world.now += timedelta(minutes=10)
         total = self.world.ledger.total(self.world.connection.id).counts

@@ -19,6 +19,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
+from destination.delivery.batch import MessageEnd
 from destination.domain.audience import Activation, WhenListMissing
 from destination.domain.connection import Consent, Limits, PersonAction, Status, SyncType
 from destination.domain.event import Membership, MembershipStatus, ProfileEvent
@@ -205,6 +206,7 @@ class Lists(RuleBasedStateMachine):
         moments=st.none() | st.integers(0, 60),
     )
     def deliver(self, order: Random, share: float, again: bool, moments: int | None) -> None:
+        self.world.monitor()
         batch = [one for one in self.world.queue.waiting.values() if order.random() < share]
         if again:
             batch += [one for one in self.done.values() if order.random() < share / 2]
@@ -213,6 +215,7 @@ class Lists(RuleBasedStateMachine):
 
     @rule()
     def deliver_all(self) -> None:
+        self.world.resume()
         self._deliver(list(self.world.queue.waiting.values()))
 
     @rule(fault=st.sampled_from(FAULTS))
@@ -415,8 +418,9 @@ class Lists(RuleBasedStateMachine):
 
     def _drain(self) -> None:
         for _ in range(40):
-            if not self.world.queue.waiting:
+            if not self.world.waiting:
                 return
+            self.world.resume()
             self._deliver(list(self.world.queue.waiting.values()))
             self.world.now += timedelta(minutes=16)
         raise AssertionError(f"it does not come to rest: {self._stored().connection.blocked_cause}")
@@ -560,8 +564,9 @@ class Lists(RuleBasedStateMachine):
         else:
             acknowledged = {one.id: one for one in batch if one.id not in report.requeued}
             self.world.queue.delete(list(acknowledged))
+            parked = {one.message_id for one in report.messages if one.end is MessageEnd.PARKED}
             self.done |= acknowledged
-            self._settle(acknowledged.values())
+            self._settle(one for name, one in acknowledged.items() if name not in parked)
             self._tick(seconds=1)
         finally:
             self.life.moments = None

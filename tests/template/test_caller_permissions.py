@@ -29,11 +29,12 @@ PARAMETERS = {
 }
 # For each task, its permissions and the calls that it takes.
 TASKS: dict[str, list[tuple[str, str]]] = {
-    "see connections and their runs": [
+    "see connections, their runs and what waits": [
         ("GET", "/connections"),
         ("GET", "/connections/{connection_id}"),
         ("GET", "/connections/{connection_id}/runs"),
         ("GET", "/connections/{connection_id}/runs/{run_id}"),
+        ("GET", "/connections/{connection_id}/parking"),
     ],
     "connect a Marketo instance": [
         ("POST", "/connections"),

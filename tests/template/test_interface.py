@@ -20,6 +20,8 @@ ROUTES = {
     ("DELETE", "/connections/{connection_id}"): "ConnectionsFunction",
     ("POST", "/connections/{connection_id}/enable"): "ConnectionsFunction",
     ("POST", "/connections/{connection_id}/disable"): "ConnectionsFunction",
+    ("POST", "/connections/{connection_id}/resume"): "ConnectionsFunction",
+    ("GET", "/connections/{connection_id}/parking"): "ConnectionsFunction",
     ("GET", "/connections/{connection_id}/mapping"): "ConnectionsFunction",
     ("PUT", "/connections/{connection_id}/mapping"): "ConnectionsFunction",
     ("GET", "/connections/{connection_id}/audiences"): "ConnectionsFunction",

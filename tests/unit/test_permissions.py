@@ -58,7 +58,8 @@ TRANSACTION = [
         ),
         ("sns", "Publish", {"TopicArn": "arn"}, [("sns:Publish", "AlertTopic")]),
         ("events", "PutEvents", {}, [("events:PutEvents", EVENT_BUS)]),
-        ("s3", "GetObject", {}, [("s3:GetObject", "*")]),
+        ("s3", "GetObject", {"Bucket": "b", "Key": "parked/c-1/x"}, [("s3:GetObject", "${Bucket.Arn}/parked/c-1/x")]),
+        ("kms", "Decrypt", {}, [("kms:Decrypt", "*")]),
     ],
 )
 def test_what_an_operation_asks(

@@ -7,8 +7,9 @@ A message is
 The messages of one body have one `id`, that of the envelope, and its events are numbered through them: the event at
 place i of a message has the number `first` + i. The envelope's id and the number are the key of an event for ever. What
 was lost of a body is in its first message, which may have no events: `{"rejected": {code: number}, "left_out": …}`. A
-dead letter is a message too, of the same id and numbers and with the reason in its attributes, so that moving it back
-to the queue is all that a redrive takes, and what comes back is the same event.
+message with `bundle` has none either: it stands for parked messages (domain/parking.py). A dead letter is a message
+too, of the same id and numbers and with the reason in its attributes, so that moving it back to the queue is all that a
+redrive takes, and what comes back is the same event.
 """
 
 import contextlib
@@ -25,6 +26,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from destination.domain.audience import AudienceKey
 from destination.domain.event import Membership, MembershipStatus, ProfileEvent
 from destination.domain.loss import Loss, Lost
+from destination.domain.parking import Bundle
 from destination.domain.times import format_time, parse_time
 
 if TYPE_CHECKING:
@@ -97,7 +99,8 @@ class Envelope:
 
     `id`: of the body that the events came in, in this message and in others; `first` is the number of the first event.
     `correlation_id`: the request that brought them, where one did. `attempt`: how often they have been dead letters.
-    `losses`: how much of the body was lost, and why; in one message of it alone.
+    `losses`: how much of the body was lost, and why; in one message of it alone. `bundle`: the parked messages that the
+    message stands for.
     """
 
     id: str
@@ -109,6 +112,7 @@ class Envelope:
     correlation_id: str | None = None
     attempt: int = 0
     losses: Mapping[Loss, int] = field(default_factory=dict)
+    bundle: Bundle | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +216,17 @@ def verification_message(connection_id: str, verification_id: str, requested_at:
     return json.dumps({**opening, "first": 0, "events": [], "verification": verification_id})
 
 
+def bundle_message(bundle: Bundle) -> str:
+    """The message that brings parked messages back."""
+    opening = {
+        "v": VERSION,
+        "id": bundle.id,
+        "connection_id": bundle.connection_id,
+        "received_at": format_time(bundle.oldest_at),
+    }
+    return json.dumps({**opening, "first": 0, "events": [], "bundle": bundle.name})
+
+
 def decode(body: str) -> Envelope:
     """Read a message. Raises UndecodableMessageError, with the cause, for whatever is not one.
 
@@ -246,7 +261,10 @@ def _envelope(message: Mapping[str, Any]) -> Envelope:
     read = tuple([_event(one, received_at + number * _BETWEEN) for number, one in enumerate(events, first)])
     attempt = int(message.get("attempt", "0"))
     losses = _losses(message["losses"]) if "losses" in message else {}
-    return Envelope(envelope_id, connection_id, received_at, first, read, verification, correlation_id, attempt, losses)
+    bundle = Bundle.named(connection_id, message["bundle"]) if "bundle" in message else None
+    return Envelope(
+        envelope_id, connection_id, received_at, first, read, verification, correlation_id, attempt, losses, bundle
+    )
 
 
 def _losses(by_kind: Mapping[str, Mapping[str, Any]]) -> dict[Loss, int]:
@@ -334,6 +352,18 @@ def batch_response(requeued: Iterable[str]) -> dict[str, list[dict[str, str]]]:
 
 
 @dataclass(frozen=True, slots=True)
+class QueueCounts:
+    """How many messages of a queue are to be received, and how many have been and are in flight."""
+
+    to_receive: int
+    in_flight: int
+
+    @property
+    def is_empty(self) -> bool:
+        return not (self.to_receive or self.in_flight)
+
+
+@dataclass(frozen=True, slots=True)
 class EventQueue:
     """The queue between ingest and sync, by either end."""
 
@@ -363,8 +393,8 @@ class EventQueue:
                     ],
                 )
 
-    def is_empty(self) -> bool:
-        """Whether no message waits, is being delivered or was requeued, as far as SQS's approximate counts tell."""
+    def counts(self) -> QueueCounts:
+        """How many messages there are, as far as SQS's approximate counts tell."""
         answer = self.client.get_queue_attributes(
             QueueUrl=self.url,
             AttributeNames=[
@@ -373,7 +403,13 @@ class EventQueue:
                 "ApproximateNumberOfMessagesDelayed",
             ],
         )
-        return not any(int(count) for count in answer["Attributes"].values())
+        found = answer["Attributes"]
+        to_receive = int(found["ApproximateNumberOfMessages"]) + int(found["ApproximateNumberOfMessagesDelayed"])
+        return QueueCounts(to_receive, int(found["ApproximateNumberOfMessagesNotVisible"]))
+
+    def is_empty(self) -> bool:
+        """Whether no message waits, is being delivered or was requeued, as far as SQS's approximate counts tell."""
+        return self.counts().is_empty
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,8 +33,9 @@ class IngestSettings(Settings):
 
 @dataclass(frozen=True, slots=True)
 class StoreSettings(Settings):
-    """Of the functions that read runs and secrets: all but ingest."""
+    """Of the functions that read runs and secrets: all but ingest. `bucket`: where messages are parked."""
 
+    bucket: str
     runs_table: str
     secrets_prefix: str
 
@@ -58,6 +59,7 @@ class SyncSettings(MarketoSettings):
     stack_name: str
     dead_letter_queue_url: str
     pseudonym_secret: str
+    batch_window_seconds: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Protocol
 
 import pytest
 
+from destination.control import parking
 from destination.domain.audience import Activation, AudienceKey
 from destination.domain.connection import DELIVERING, ActiveConnection, Connection, Limits, Status, Waiting
+from destination.domain.parking import RETRY_BLOCKED, Resumption
 from destination.monitoring import alerts, summaries
 from destination.store.audiences import Audiences
 from destination.store.connections import Connections
@@ -24,8 +26,10 @@ BARE = Activation(AudienceKey("crm", "a"), "Autumn", version=1)
 WAITING = Waiting(START, START + timedelta(minutes=15))
 
 
-class MonitoredConnections(alerts.Connections, summaries.Connections, Protocol):
+class MonitoredConnections(alerts.Connections, summaries.Connections, parking.Connections, Protocol):
     """All that the monitor asks of connections."""
+
+    def drain(self, connection_id: str, since: datetime | None) -> None: ...
 
 
 class ConnectionsStand(Protocol):
@@ -157,13 +161,13 @@ def test_what_is_discarded_is_delivered_no_more_whoever_read_it_before(stand: Co
 def test_what_was_read_stays_as_it_was(stand: ConnectionsStand) -> None:
     stand.store(connection(), BOUND)
     before = stand.connections.active("connection-1")
-    stand.connections.block("connection-1", "603: access denied")
+    stand.connections.block("connection-1", "603: access denied", START)
     stand.connections.rebind("connection-1", BOUND.audience, 1001, 2002, "Anew", may_hold_others=True, fill_at=None)
     assert (before.connection.status, before.activations[BOUND.audience]) == (Status.ENABLED, BOUND)
 
 
 def test_an_unknown_connection_is_not_found_and_no_mark_makes_it(stand: ConnectionsStand) -> None:
-    stand.connections.block("c-9", "603: access denied")
+    stand.connections.block("c-9", "603: access denied", START)
     stand.connections.unblock("c-9")
     stand.connections.wait("c-9", WAITING)
     stand.connections.rebind("c-9", BOUND.audience, 1001, 2002, "Anew", may_hold_others=True, fill_at=None)
@@ -196,7 +200,7 @@ def test_the_limits_of_an_instance_are_those_of_what_delivers_to_it(stand: Conne
 def test_what_does_not_deliver_is_not_blocked(stand: ConnectionsStand, status: Status) -> None:
     before = connection(status=status)
     stand.store(before)
-    stand.connections.block("connection-1", "603: access denied")
+    stand.connections.block("connection-1", "603: access denied", START)
     assert stored(stand) == before
     stand.connections.unblock("connection-1")
     assert stored(stand) == before
@@ -204,9 +208,12 @@ def test_what_does_not_deliver_is_not_blocked(stand: ConnectionsStand, status: S
 
 def test_a_block_shows_its_newest_cause_and_ends_without_a_trace(stand: ConnectionsStand) -> None:
     stand.store(connection())
-    stand.connections.block("connection-1", "603: access denied")
-    stand.connections.block("connection-1", "610: not found")
-    assert stored(stand) == connection(status=Status.BLOCKED, blocked_cause="610: not found")
+    stand.connections.block("connection-1", "603: access denied", START)
+    later = START + timedelta(hours=1)
+    stand.connections.block("connection-1", "610: not found", later)
+    assert stored(stand) == connection(
+        status=Status.BLOCKED, blocked_cause="610: not found", held_since=START, retry_at=later + RETRY_BLOCKED
+    )
     stand.connections.unblock("connection-1")
     assert stored(stand) == connection()
 
@@ -214,8 +221,10 @@ def test_a_block_shows_its_newest_cause_and_ends_without_a_trace(stand: Connecti
 def test_a_block_of_what_is_being_deleted_shows_its_cause_and_nothing_else(stand: ConnectionsStand) -> None:
     going = connection(status=Status.DELETING)
     stand.store(going)
-    stand.connections.block("connection-1", "603: access denied")
-    assert stored(stand) == replace(going, blocked_cause="603: access denied")
+    stand.connections.block("connection-1", "603: access denied", START)
+    assert stored(stand) == replace(
+        going, blocked_cause="603: access denied", held_since=START, retry_at=START + RETRY_BLOCKED
+    )
     stand.connections.unblock("connection-1")
     assert stored(stand) == going
 
@@ -228,6 +237,63 @@ def test_the_oldest_event_that_waits_is_noted_until_there_is_none(stand: Connect
     assert stored(stand) == replace(before, waiting=WAITING)
     stand.connections.wait("connection-1", None)
     assert stored(stand) == before
+
+
+@pytest.mark.parametrize("status", [Status.BLOCKED, Status.DELETING])
+def test_what_marketo_refuses_is_tried_when_somebody_says_so_and_stays_blocked(
+    stand: ConnectionsStand, status: Status
+) -> None:
+    stand.store(connection(status=Status.ENABLED if status is Status.BLOCKED else status))
+    stand.connections.block("connection-1", "603: access denied", START)
+    before = stored(stand)
+    stand.monitored.retry("connection-1")
+    assert stored(stand) == replace(before, retry_at=None)
+    stand.connections.block("connection-1", "603: access denied", START + timedelta(hours=1))
+    assert stored(stand) == replace(before, retry_at=START + timedelta(hours=1) + RETRY_BLOCKED)
+
+
+def test_a_retry_of_what_is_not_blocked_changes_nothing(stand: ConnectionsStand) -> None:
+    stand.store(connection())
+    stand.monitored.retry("connection-1")
+    assert stored(stand) == connection()
+
+
+@pytest.mark.parametrize("status", Status)
+def test_when_what_is_parked_was_sent_back_is_noted_until_it_has_to_be_again(
+    stand: ConnectionsStand, status: Status
+) -> None:
+    before = connection(status=status)
+    stand.store(before)
+    for at in (START, START + timedelta(hours=1)):
+        stand.monitored.resume("connection-1", Resumption(at, at - timedelta(minutes=1)))
+        assert stored(stand) == replace(before, resumed_at=at, resumed_up_to=at - timedelta(minutes=1))
+    for _ in range(2):
+        stand.connections.resume_later("connection-1")
+        assert stored(stand) == before
+
+
+@pytest.mark.parametrize("status", Status)
+def test_since_when_the_queue_has_had_nothing_is_noted_of_what_is_being_deleted(
+    stand: ConnectionsStand, status: Status
+) -> None:
+    before = connection(status=status)
+    stand.store(before)
+    stand.monitored.drain("connection-1", START)
+    assert stored(stand) == replace(before, drained_since=START if status is Status.DELETING else None)
+    stand.monitored.drain("connection-1", None)
+    assert stored(stand) == before
+
+
+def test_no_mark_makes_a_connection_that_is_gone(stand: ConnectionsStand) -> None:
+    """What was sent back of it, or put back, a moment after its removal."""
+    stand.monitored.retry("c-9")
+    stand.monitored.resume("c-9", Resumption(START, START))
+    stand.monitored.drain("c-9", START)
+    stand.monitored.drain("c-9", None)
+    stand.connections.resume_later("c-9")
+    assert list(stand.monitored.all()) == []
+    with pytest.raises(NotFoundError):
+        stand.monitored.get("c-9")
 
 
 def test_a_list_made_anew_is_bound_once(stand: ConnectionsStand) -> None:

@@ -1,9 +1,12 @@
 """Who holds the lease of an instance, for how long, and what it hands over: in memory as in the table."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Protocol
 
 import pytest
 
+from destination.control.parking import Instances
 from destination.delivery.turn import Leases as DeliveryLeases
 from destination.domain.pace import DayCount, Lowered, PaceState
 from destination.domain.pause import Pause
@@ -26,8 +29,12 @@ PACE = PaceState(
 PAUSE = Pause(UNTIL, "608", "the API is temporarily unavailable", 2)
 
 
+class AnyLeases(DeliveryLeases, Instances, Protocol):
+    """All that delivery and operators ask of leases."""
+
+
 @pytest.fixture(params=["memory", "table"])
-def leases(request: pytest.FixtureRequest) -> DeliveryLeases:
+def leases(request: pytest.FixtureRequest) -> AnyLeases:
     if request.param == "memory":
         return MemoryLeases()
     return Leases(request.getfixturevalue("stack").dynamodb, "ConnectionsTable")
@@ -58,6 +65,38 @@ def test_the_pause_goes_along_with_the_lease(leases: DeliveryLeases) -> None:
     assert held.pause == PAUSE
     leases.release(held, PaceState(), None)
     assert acquired(leases).pause is None
+
+
+def test_the_last_pause_is_told_as_it_was_when_the_lease_was_given_up(leases: AnyLeases) -> None:
+    assert leases.pause(MUNCHKIN) is None
+    held = acquired(leases)
+    assert leases.pause(MUNCHKIN) is None
+    leases.release(held, PACE, PAUSE)
+    assert leases.pause(MUNCHKIN) == PAUSE
+    since = replace(PAUSE, since=NOW)
+    held = acquired(leases)
+    assert leases.pause(MUNCHKIN) == PAUSE
+    leases.release(held, PACE, since)
+    assert leases.pause(MUNCHKIN) == since
+    assert leases.pause("999-ZZZ-999") is None
+
+
+def test_a_pause_that_somebody_ends_is_over_for_whoever_comes_next_and_nothing_else_is(leases: AnyLeases) -> None:
+    leases.release(acquired(leases), PACE, PAUSE)
+    leases.end_pause(MUNCHKIN)
+    assert leases.pause(MUNCHKIN) is None
+    held = acquired(leases)
+    assert (held.pause, held.pace) == (None, PACE)
+    leases.end_pause(MUNCHKIN)
+    assert leases.acquire(MUNCHKIN, NOW, UNTIL) is None, "it is held on"
+    leases.release(held, PACE, PAUSE)
+    assert leases.pause(MUNCHKIN) == PAUSE, "who holds it decides"
+
+
+def test_ending_the_pause_of_an_instance_that_nobody_knows_makes_nothing(leases: AnyLeases) -> None:
+    leases.end_pause(MUNCHKIN)
+    assert leases.pause(MUNCHKIN) is None
+    assert acquired(leases).fence == 1
 
 
 def test_the_circuits_go_along_with_the_lease_until_others_are_given(leases: DeliveryLeases) -> None:

@@ -173,7 +173,7 @@ def test_a_change_is_made_even_if_its_credentials_are_not_marked_as_current(plan
 
 def test_a_block_during_a_change_stays(plane: Plane) -> None:
     before = plane.connections.get(plane.enabled())
-    plane.delivering.block(before.id, "603: access denied")
+    plane.delivering.block(before.id, "603: access denied", NOW)
     plane.connections.change(before, replace(before, name="Renamed"))
     after = plane.connections.get(before.id)
     assert (after.name, after.status, after.blocked_cause) == ("Renamed", Status.BLOCKED, "603: access denied")

@@ -289,7 +289,7 @@ def leaving(plane: Plane) -> str:
 def retire(plane: Plane, _: str) -> None:
     """What the monitor does with connections at their end."""
     queue = EventQueue(plane.sqs, plane.verifications.queue.url)
-    retirement = RetireConnections(plane.connections.connections, queue, plane.connections.removal)
+    retirement = RetireConnections(plane.connections.connections, queue, plane.parking, plane.connections.removal)
     done = list(retirement(NOW + timedelta(minutes=10), lambda: True))
     assert [one for one in done if one.cause is not None] == []
 

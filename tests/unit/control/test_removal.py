@@ -44,7 +44,9 @@ def is_there(world: Whole) -> bool:
 
 def retire(world: Whole, has_time: Callable[[], bool] = lambda: True) -> list[Retirement]:
     queue = EventQueue(world.plane.sqs, world.verifications.queue.url)
-    retirement = RetireConnections(world.plane.connections.connections, queue, world.plane.connections.removal)
+    retirement = RetireConnections(
+        world.plane.connections.connections, queue, world.plane.parking, world.plane.connections.removal
+    )
     return list(retirement(world.clock.now, has_time))
 
 

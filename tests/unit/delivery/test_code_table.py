@@ -8,6 +8,7 @@ import functools
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from requests import PreparedRequest, Response
 
 from destination.delivery.batch import BatchReport
 from destination.domain.connection import Limits, Status
+from destination.domain.parking import MAX_IN_QUEUE, WaitsFor
 from destination.marketo.errors import OF_INSTANCE, FailureClass, classify, explain
 from marketo_simulator import Fault, Simulator
 from marketo_simulator.adapter import SimulatorAdapter
@@ -23,7 +25,7 @@ from testing.codes import REPRESENTATIVES
 from testing.counts import applied, assert_balanced, assert_known, counted, outcomes, reasons
 from testing.meddler import disturb
 from testing.stages import ADA, BOB, REALIZED, STAGES
-from testing.world import MUNCHKIN, World, connection, event
+from testing.world import MONITORED, MUNCHKIN, World, connection, event
 
 CALLS = ("look up", "create", "update", "join", "leave")
 WAYS: dict[str, Fault] = {
@@ -45,9 +47,13 @@ SKIPPED_MEMBERS = Fault(
 
 @dataclass(frozen=True)
 class Effect:
-    """What is to be seen: the message's visibility timeout (at least, at most), or that it is done; and the rest."""
+    """What is to be seen: the message's visibility timeout (at least, at most), or what it is parked for, at least so
+    many seconds, or that it is done; and the rest.
+    """
 
     invisible: tuple[int, int] | None = None
+    parked: WaitsFor | None = None
+    parked_for: int = 0
     counted: dict[str, int] = field(default_factory=dict)
     reason: str | None = None
     letters: tuple[str, ...] = ()
@@ -58,6 +64,8 @@ class Effect:
 
 def waits(code: str, call: str, seconds: int) -> Effect:
     """Nobody at the instance is served."""
+    if seconds > MAX_IN_QUEUE.total_seconds():
+        return Effect(parked=WaitsFor.PAUSED, parked_for=seconds, pause=code)
     return Effect(invisible=(seconds, seconds), pause=code)
 
 
@@ -73,7 +81,7 @@ def failed(reason: str) -> Effect:
 
 
 def blocked() -> Effect:
-    return Effect(invisible=(900, 900), is_blocked=True)
+    return Effect(parked=WaitsFor.BLOCKED, is_blocked=True)
 
 
 def rejected(code: str, call: str) -> Effect:
@@ -115,6 +123,9 @@ def assert_effect(world: World, report: BatchReport, before: World, effect: Effe
     if effect.invisible is not None:
         least, most = effect.invisible
         assert least <= world.queue.invisible_for[message_id] <= most
+    assert [one.waits_for for one in world.parking.stored] == ([] if effect.parked is None else [effect.parked])
+    due_at = world.now + timedelta(seconds=effect.parked_for)
+    assert all(due_at <= one.due_at < due_at + MONITORED for one in world.parking.stored)
     assert tuple(letter.code for letter in world.dead_letters.letters) == effect.letters
     # The run
     more = {name: number - outcomes(before).get(name, 0) for name, number in outcomes(world).items()}

@@ -50,7 +50,7 @@ def test_it_is_counted_whatever_the_connection_is(status: Status) -> None:
     world.post(losses=LOST)
     world.deliver()
     assert lost(world) == {loss: 2 * number for loss, number in LOST.items()}
-    assert len(world.queue.waiting) == (0 if status in {Status.BLOCKED, Status.DELETING} else 1)
+    assert len(world.waiting) == (0 if status in {Status.BLOCKED, Status.DELETING} else 1)
 
 
 def test_it_is_counted_while_marketo_is_away_and_not_again_when_it_is_back() -> None:

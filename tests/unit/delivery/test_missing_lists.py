@@ -51,7 +51,7 @@ def test_those_who_left_are_not_put_on_the_new_one() -> None:
 
 def test_otherwise_the_connection_is_blocked_and_says_so() -> None:
     world = world_with_a_deleted_list(WhenListMissing.BLOCK)
-    report = world.deliver(event("mary@example.org", ("a", REALIZED)))
+    world.deliver(event("mary@example.org", ("a", REALIZED)))
     connection = world.connections.stored[world.connection.id].connection
-    assert len(report.requeued) == 1
+    assert len(world.waiting) == 1
     assert (connection.status, (connection.blocked_cause or "")[:4]) == (Status.BLOCKED, "1013")

@@ -128,7 +128,7 @@ def test_whoever_is_refused_for_half_a_day_while_others_are_served_fails(code: s
     for hour in range(20):  # Somebody else has something to be told every hour.
         calm_one = f"h{hour}@example.org"
         if call in {"update", "leave"}:
-            world.deliver(event(calm_one, ("a", REALIZED), at=world.now))
+            world.deliver_beside(event(calm_one, ("a", REALIZED), at=world.now))
         status = EXITED if call == "leave" else REALIZED
         world.post(event(calm_one, ("a", status), at=world.now + MINUTE, score=hour))
         world.run(start + timedelta(hours=hour + 1))
@@ -284,9 +284,9 @@ def test_access_is_denied_to_one_person_or_to_the_connection(call: str, code: st
     world, events, word = world_of(call, 12, at=4)
     before = outcomes(world)
     disturb(world, CALLS[call], Fault(code=code))
-    report = world.deliver(*events)
+    world.deliver(*events)
     assert world.target.connection.blocked_cause is not None
-    assert len(report.requeued) == 1
+    assert len(world.waiting) == 1
     assert outcomes(world) == before
 
 

@@ -7,11 +7,11 @@ from datetime import datetime, timedelta
 import pytest
 from botocore.exceptions import ClientError
 
-from destination.delivery.connection import RETRY_BLOCKED
 from destination.delivery.requeue import EAGER_RECEIVES, PATIENT_DELAY
 from destination.domain.audience import AudienceKey
 from destination.domain.connection import ActiveConnection, Connection, Limits, MappingRow, OnInvalid, Status
 from destination.domain.event import MembershipStatus
+from destination.domain.parking import WaitsFor
 from destination.domain.pause import PATIENCE, UNKNOWN_CREATION, Pause
 from destination.domain.person import LedgerRow
 from destination.domain.run import run_id
@@ -21,7 +21,7 @@ from destination.queue import DeadLetter, encode_event, pack, verification_messa
 from destination.store.errors import NotFoundError
 from marketo_simulator import Fault
 from testing.counts import outcomes
-from testing.world import MUNCHKIN, START, World, connection, event
+from testing.world import MONITORED, MUNCHKIN, START, World, connection, event
 
 REALIZED = MembershipStatus.REALIZED
 VERIFICATION = "20261121T120000000000Z-00000000"
@@ -89,7 +89,7 @@ def test_a_connection_is_not_unblocked_by_a_delivery_that_asked_marketo_nothing(
     world = World()
     said = event("ada@example.org", ("a", REALIZED))
     world.deliver(said)
-    world.connections.block(world.connection.id, "1013: a list is gone")
+    world.connections.block(world.connection.id, "1013: a list is gone", world.now)
     world.deliver(said)
     assert world.connections.stored[world.connection.id].connection.status is Status.BLOCKED
 
@@ -110,13 +110,20 @@ def test_an_unknown_code_of_describe_is_waited_out_and_then_blocks_the_connectio
     assert world.connections.stored[world.connection.id].connection.status is Status.BLOCKED
 
 
-@pytest.mark.parametrize(("receives", "delay"), [(EAGER_RECEIVES, RETRY_BLOCKED), (EAGER_RECEIVES + 1, PATIENT_DELAY)])
-def test_what_was_given_back_often_comes_back_once_an_hour(receives: int, delay: timedelta) -> None:
-    world = World(connection(status=Status.DISABLED))
+def test_what_was_given_back_often_is_parked_for_an_hour() -> None:
+    world = World()
+    world.leases.acquire(MUNCHKIN, world.now, world.now + timedelta(minutes=20))
     world.post(event("ada@example.org", ("a", REALIZED)))
     [message] = world.queue.waiting.values()
-    world.sync([replace(message, receives=receives)], timedelta(minutes=5))
-    assert world.queue.invisible_for == {message.id: delay.total_seconds()}
+    report = world.sync([replace(message, receives=EAGER_RECEIVES)], timedelta(minutes=5))
+    assert (report.requeued, world.parking.stored) == ((message.id,), {})
+    report = world.sync([replace(message, receives=EAGER_RECEIVES + 1)], timedelta(minutes=5))
+    [bundle] = world.parking.stored
+    assert (report.requeued, bundle.waits_for) == ((), WaitsFor.RETRY)
+    assert PATIENT_DELAY <= bundle.due_at - world.now <= PATIENT_DELAY + MONITORED
+    world.queue.delete([message.id])
+    world.run(world.now + PATIENT_DELAY + 2 * MONITORED)
+    assert (outcomes(world), world.waiting) == ({"activated": 1}, [])
 
 
 def test_the_lease_is_given_up_when_aws_refuses_right_after_it_was_taken(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -170,7 +177,8 @@ def test_what_has_no_credentials_waits_for_them_although_aws_refuses_the_rest(mo
         world.queue.send(name, [body for _, body in pack(name, world.now, [text], envelope_id=name)])
     report = world.deliver()
     assert report.halts == {bare.id: "there are no credentials", world.connection.id: "AWS: ThrottlingException"}
-    assert sorted(world.queue.invisible_for.values()) == [20, RETRY_BLOCKED.total_seconds()]
+    assert list(world.queue.invisible_for.values()) == [20]
+    assert [(one.connection_id, one.waits_for) for one in world.parking.stored] == [(bare.id, WaitsFor.BLOCKED)]
 
 
 def test_the_calls_of_a_delivery_count_in_the_hour_of_its_events(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from destination.delivery.connection import RETRY_BLOCKED
 from destination.delivery.requeue import EAGER_RECEIVES
 from destination.delivery.verify_lists import RESERVE_WAIT, SLICE
 from destination.domain.audience import Activation, AudienceKey
 from destination.domain.connection import Consent, Limits, PersonAction, Status
 from destination.domain.event import MembershipStatus
 from destination.domain.pace import DayCount, PaceState
+from destination.domain.parking import RETRY_BLOCKED
 from destination.domain.pause import MAX_PAUSE, MAX_SPREAD
 from destination.domain.person import LedgerRow
 from destination.domain.shard import name_of
@@ -876,7 +876,7 @@ def test_what_marketo_refuses_fails_the_verification_and_not_the_connection(code
 
 def test_a_refused_verification_does_not_unblock_the_connection() -> None:
     world = delivered(3)
-    world.connections.block(world.connection.id, "603: access denied")
+    world.connections.block(world.connection.id, "603: access denied", world.now)
     world.simulator.script(Fault(code="603", path=f"/lists/{A}/leads", every=1))
     request(world, "a")
     world.deliver()

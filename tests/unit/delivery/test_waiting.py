@@ -61,4 +61,4 @@ def test_events_of_a_connection_that_does_not_deliver_are_not_late(status: Statu
     world = World(connection=connection(status=status))
     world.deliver(event("ada@example.com", REALIZED))
     assert waiting(world) is None
-    assert len(world.queue.waiting) == 1
+    assert len(world.waiting) == 1

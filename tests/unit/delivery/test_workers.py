@@ -34,6 +34,7 @@ from testing.memory import (
     MemoryLeases,
     MemoryLedger,
     MemoryLosses,
+    MemoryParking,
     MemoryQueue,
     MemoryToken,
 )
@@ -155,6 +156,7 @@ class Site:
         self.ledger = MemoryLedger(self.leases)
         self.losses = MemoryLosses(self.ledger.runs)
         self.queue = MemoryQueue()
+        self.parking = MemoryParking()
         self.dead_letters = MemoryDeadLetters()
         self.lock = threading.RLock()
         self.envelopes = itertools.count()
@@ -188,7 +190,7 @@ class Site:
 
         used: dict[str, Any] = {
             one: Guarded(getattr(self, one), self.lock)
-            for one in ("connections", "leases", "ledger", "losses", "queue", "dead_letters")
+            for one in ("connections", "leases", "ledger", "losses", "queue", "parking", "dead_letters")
         } | others
         sync = delivery(
             **used,

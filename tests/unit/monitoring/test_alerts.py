@@ -57,7 +57,7 @@ class Watched:
             is_drained=lambda: True,
             out_of_sync=lambda _: None,
         )
-        return len(list(evaluate(now, self.attempts)))
+        return len(list(evaluate({}, now, self.attempts)))
 
     def told(self) -> list[str]:
         """The statuses that people and programs were told; both the same."""

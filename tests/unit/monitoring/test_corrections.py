@@ -64,7 +64,7 @@ class Summaries:
 def summed_up(one: One) -> list[RunSummary]:
     summarise = SummariseRuns(Connections(), one, Summaries(one), one, shown=lambda *_: {})
     attempts = Attempts(lambda *_: None)
-    found = list(summarise(hour_of(RUN) + HOUR + CLOSES_AFTER, attempts, lambda: True))
+    found = list(summarise({}, hour_of(RUN) + HOUR + CLOSES_AFTER, attempts, lambda: True))
     assert attempts.failed == []
     return found
 

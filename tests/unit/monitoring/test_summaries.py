@@ -49,7 +49,7 @@ class Monitored:
         self.runs.write(run, hour_of(hour) + timedelta(hours=1 if late else 0))
 
     def wake(self, now: datetime = AFTER, has_time: Callable[[], bool] = lambda: True) -> list[RunSummary]:
-        return list(self.summarise(now, self.attempts, has_time))
+        return list(self.summarise({}, now, self.attempts, has_time))
 
     def told(self) -> list[tuple[str, int, bool]]:
         """Of each hour that was announced: its name, how many were received, and whether it was a correction."""
@@ -128,7 +128,7 @@ def test_a_run_that_is_written_while_it_is_told_is_corrected_the_next_time(monit
     monitored.record(9)
     monitored.wake()
     monitored.record(10, late=True)
-    for _ in monitored.summarise(AFTER, monitored.attempts, lambda: True):
+    for _ in monitored.summarise({}, AFTER, monitored.attempts, lambda: True):
         monitored.record(11, late=True)
     assert monitored.runs.late == {("c-1", HOUR, 0)}
     assert [one.news for one in monitored.wake()] == [Counter(received=1)]

@@ -12,6 +12,7 @@ from destination.store.connections import Connections
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_events import EventBridgeClient
+    from mypy_boto3_s3 import S3Client
     from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_sns import SNSClient
     from mypy_boto3_sqs import SQSClient
@@ -25,6 +26,11 @@ def dynamodb() -> "DynamoDBClient":
 @functools.cache
 def sqs() -> "SQSClient":
     return boto3.client("sqs")
+
+
+@functools.cache
+def s3() -> "S3Client":
+    return boto3.client("s3")
 
 
 @functools.cache

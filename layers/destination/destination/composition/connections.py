@@ -18,6 +18,7 @@ from destination.control.choices import ReadChoices
 from destination.control.connections import ManageConnections
 from destination.control.emptying import Emptying
 from destination.control.governance import ManagePolicies
+from destination.control.parking import ManageParking
 from destination.control.previews import PreviewEvents
 from destination.control.runs import ReadRuns
 from destination.control.verifications import ManageVerifications
@@ -124,10 +125,16 @@ def manage_connections() -> ManageConnections:
         record=recorder(),
         governance=manage_policies(),
         bind_lists=bind_lists(),
+        resume=manage_parking(),
         new_id=lambda: str(uuid.uuid4()),
         new_token=lambda: secrets.token_urlsafe(32),
         clock=now,
     )
+
+
+@functools.cache
+def manage_parking() -> ManageParking:
+    return shared.manage_parking(settings())
 
 
 @functools.cache
@@ -146,6 +153,7 @@ def manage_audiences() -> ManageAudiences:
             sleep=time.sleep,
         ),
         verifications=manage_verifications(),
+        resume=manage_parking(),
         governance=manage_policies(),
         record=recorder(),
         clock=now,
@@ -200,4 +208,4 @@ def read_choices() -> ReadChoices:
 
 @functools.cache
 def read_runs() -> ReadRuns:
-    return ReadRuns(connections(), stores.runs(settings()), clock=now)
+    return ReadRuns(connections(), stores.runs(settings()), stores.parking(settings()), clock=now)

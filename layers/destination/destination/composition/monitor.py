@@ -9,6 +9,7 @@ from destination.control.audit import Recorder
 from destination.domain.audit import SYSTEM
 from destination.monitoring.alerts import EvaluateAlerts
 from destination.monitoring.monitor import Monitor
+from destination.monitoring.resumption import SendBack
 from destination.monitoring.retirement import RetireConnections
 from destination.monitoring.summaries import ShownRun, SummariseRuns
 from destination.monitoring.verifications import ScheduleVerifications
@@ -28,7 +29,14 @@ def settings() -> MonitorSettings:
 
 @functools.cache
 def monitor(shown: ShownRun) -> Monitor:
-    return Monitor(evaluate_alerts(), schedule_verifications(), summarise_runs(shown), retire_connections())
+    return Monitor(
+        parking=stores.parking(settings()),
+        send_back=SendBack(aws.connections(settings()), shared.manage_parking(settings())),
+        alerts=evaluate_alerts(),
+        verifications=schedule_verifications(),
+        summaries=summarise_runs(shown),
+        retirement=retire_connections(),
+    )
 
 
 def bus() -> Bus:
@@ -79,4 +87,4 @@ def summarise_runs(shown: ShownRun) -> SummariseRuns:
 @functools.cache
 def retire_connections() -> RetireConnections:
     removal = shared.removal(settings(), recorder(), REMOVAL)
-    return RetireConnections(aws.connections(settings()), aws.queue(settings()), removal)
+    return RetireConnections(aws.connections(settings()), aws.queue(settings()), stores.parking(settings()), removal)

@@ -9,6 +9,7 @@ from datetime import timedelta
 from destination.composition import aws, now, stores
 from destination.composition.aws import dynamodb
 from destination.control.audit import Recorder
+from destination.control.parking import ManageParking
 from destination.control.removal import Removal
 from destination.control.verifications import ManageVerifications
 from destination.domain.connection import Connection
@@ -36,10 +37,21 @@ def removal(settings: LedgerSettings, record: Recorder, time: timedelta) -> Remo
         alerts=stores.alerts(settings),
         ledger=stores.ledger(settings),
         leases=stores.leases(settings),
+        parking=stores.parking(settings),
         token_of=functools.partial(token_of, settings),
         record=record,
         clock=now,
         time=time,
+    )
+
+
+def manage_parking(settings: StoreSettings) -> ManageParking:
+    return ManageParking(
+        connections=aws.connections(settings),
+        parking=stores.parking(settings),
+        instances=stores.leases(settings),
+        queue=aws.queue(settings),
+        clock=now,
     )
 
 

@@ -1,12 +1,13 @@
 """Tables and secrets of all functions but ingest."""
 
-from destination.composition.aws import dynamodb, secretsmanager
+from destination.composition.aws import dynamodb, s3, secretsmanager
 from destination.domain.credentials import ClientCredentials
 from destination.settings import LedgerSettings, StoreSettings
 from destination.store.alerts import Alerts
 from destination.store.leases import Leases
 from destination.store.ledger import Ledger
 from destination.store.losses import Losses
+from destination.store.parking import Parking
 from destination.store.runs import Runs
 from destination.store.secrets import Credentials, TokenSecret
 from destination.store.verifications import Verifications
@@ -26,6 +27,10 @@ def losses(settings: StoreSettings) -> Losses:
 
 def ledger(settings: LedgerSettings) -> Ledger:
     return Ledger(dynamodb(), settings.ledger_table, leases=leases(settings), runs=runs(settings))
+
+
+def parking(settings: StoreSettings) -> Parking:
+    return Parking(s3(), settings.bucket)
 
 
 def alerts(settings: StoreSettings) -> Alerts:

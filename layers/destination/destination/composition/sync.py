@@ -3,6 +3,7 @@
 import functools
 import random
 import time
+import uuid
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -10,6 +11,8 @@ from destination.composition import aws, marketo, now, stores
 from destination.composition.marketo import CallWatch
 from destination.delivery.batch import DeliverBatch
 from destination.delivery.connection import DeliverConnection
+from destination.delivery.giving_up import GiveUp
+from destination.delivery.parking import ParkMessages
 from destination.delivery.turn import TakeTurn
 from destination.delivery.verify_lists import VerifyLists
 from destination.domain.connection import Connection, Limits
@@ -54,7 +57,26 @@ def sync(watch: CallWatch) -> DeliverBatch:
         sleep=time.sleep,
         chance=random.random,
     )
-    return DeliverBatch(connections, aws.queue(settings()), dead_letters, stores.losses(settings()), turn, now)
+    give_up = GiveUp(
+        leases=leases,
+        ledger=ledger,
+        dead_letters=dead_letters,
+        clock=now,
+        enter=leases.enter,
+        name_of=deliver.name_of,
+        sleep=time.sleep,
+    )
+    return DeliverBatch(
+        connections=connections,
+        queue=aws.queue(settings()),
+        dead_letters=dead_letters,
+        losses=stores.losses(settings()),
+        park=ParkMessages(stores.parking(settings()), connections, now, new_id=lambda: uuid.uuid4().hex),
+        turn=turn,
+        give_up=give_up,
+        clock=now,
+        window=timedelta(seconds=int(settings().batch_window_seconds)),
+    )
 
 
 def marketo_of(watch: CallWatch, connection: Connection) -> Marketo:

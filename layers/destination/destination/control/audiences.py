@@ -13,6 +13,7 @@ from destination.control.audit import Recorder, differences
 from destination.control.emptying import Emptying
 from destination.control.errors import AlreadyBoundError, IncompleteError
 from destination.control.governance import ManagePolicies
+from destination.control.parking import ManageParking
 from destination.control.verifications import ManageVerifications
 from destination.domain.audience import Activation, AudienceKey
 from destination.domain.audience_rules import activation_change_problems, activation_problems, fill_time, room_problems
@@ -145,7 +146,8 @@ class BindLists:
 
 @dataclass(frozen=True, slots=True)
 class ManageAudiences:
-    """What operators do with audiences. `record` makes the audit record that is written beside each change.
+    """What operators do with audiences. `record` makes the audit record that is written beside each change, `resume`
+    sends back what is parked of a connection that may have waited for the change.
 
     Where a version is `expected`, any other raises StaleVersionError; None expects nothing.
     Every method raises NotFoundError when the connection does not exist, and every change DeletingError when it is
@@ -157,6 +159,7 @@ class ManageAudiences:
     lists: BindLists
     emptying: Emptying
     verifications: ManageVerifications
+    resume: ManageParking
     governance: ManagePolicies
     record: Recorder
     clock: Callable[[], datetime]
@@ -202,7 +205,7 @@ class ManageAudiences:
         activation = self._due(connection, present, replace(activation, begun_at=self.clock()))
         record = self.record(AuditAction.ACTIVATE_AUDIENCE, connection_id, changes, activation.audience)
         stored = self.lists.store(connection_id, activation, present, record)
-        self._fill(connection_id, stored)
+        self._go_on(connection_id, stored)
         return stored, present is None
 
     def list(self, connection_id: str) -> tuple[Activation, ...]:
@@ -238,7 +241,7 @@ class ManageAudiences:
         after = self._due(connection, before, after)
         record = self.record(AuditAction.CHANGE_AUDIENCE, connection_id, changes, before.audience)
         stored = self.audiences.put(connection_id, after, before, record)
-        self._fill(connection_id, stored)
+        self._go_on(connection_id, stored)
         return stored
 
     def deactivate(
@@ -272,8 +275,10 @@ class ManageAudiences:
         has_delivered = connection.delivered_at is not None
         return replace(after, fill_at=fill_time(before, after, self.clock(), has_delivered=has_delivered))
 
-    def _fill(self, connection_id: str, stored: Activation) -> None:
-        """Begin to fill the list, if it is due; where that cannot be now, the monitor comes to it."""
+    def _go_on(self, connection_id: str, stored: Activation) -> None:
+        """Try at once what waits, and begin to fill the list if it is due; else the monitor comes to both."""
+        with contextlib.suppress(NotFoundError, *AWS_ERRORS):
+            self.resume(connection_id)
         if stored.is_fill_due(self.clock()):
             with contextlib.suppress(NotFoundError, *AWS_ERRORS):
                 self.verifications.fill(connection_id)

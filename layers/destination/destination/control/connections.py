@@ -15,6 +15,7 @@ from destination.control.audit import Recorder, credential_changes, differences
 from destination.control.checks import CheckConnections
 from destination.control.errors import IncompleteError
 from destination.control.governance import ManagePolicies
+from destination.control.parking import ManageParking
 from destination.control.removal import Removal
 from destination.domain.audit import AuditAction, AuditChange
 from destination.domain.connection import (
@@ -64,6 +65,7 @@ class ManageConnections:
 
     `token_of` gives the access token that the connections of an API user share. `record` makes the audit record that is
     written beside each change. `bind_lists` gives a connection's audiences the lists that they lack (BindLists).
+    `resume` sends back what is parked of a connection whose cause may have been mended.
     Where a version is `expected`, any other raises StaleVersionError; None expects nothing.
     Every method that names a connection raises NotFoundError when there is none, and every change of one DeletingError
     when it is being deleted.
@@ -77,6 +79,7 @@ class ManageConnections:
     record: Recorder
     governance: ManagePolicies
     bind_lists: BindLists
+    resume: ManageParking
     new_id: Callable[[], str]
     new_token: Callable[[], str]
     clock: Callable[[], datetime]
@@ -135,9 +138,22 @@ class ManageConnections:
             self._admit_open(before, after, credentials)
         elif _comes_to_keep_lists(before, after):
             self.bind_lists.make_due(after)
-        undelivered = bool(key_problems(before, after, same_people=same_people))
         if after == before and credentials is None:
             return before
+        changed = self._change(before, after, credentials, action, same_people=same_people)
+        self._resume(changed, ends_pause=before.limits != after.limits)
+        return changed
+
+    def _change(
+        self,
+        before: Connection,
+        after: Connection,
+        credentials: ClientCredentials | None,
+        action: AuditAction,
+        *,
+        same_people: bool,
+    ) -> Connection:
+        undelivered = bool(key_problems(before, after, same_people=same_people))
         changes = differences(before, after)
         if credentials is None:
             return self.connections.update(after, self.record(action, before.id, changes), undelivered=undelivered)
@@ -152,7 +168,7 @@ class ManageConnections:
         return changed
 
     def enable(self, connection_id: str, expected: int | None = None) -> Connection:
-        """Let events in, and end a block: what is queued is tried again.
+        """Let events in, and end a block: what is queued and parked is tried again.
 
         Raises IncompleteError, PolicyViolationError, ChecksFailedError, and MarketoError or OutOfTimeError when Marketo
         is not available now.
@@ -162,7 +178,9 @@ class ManageConnections:
         self.governance.admit(connection)
         if connection.status is not Status.ENABLED:
             self.checks.admit(connection)
-        return self._set_status(connection, Status.ENABLED, AuditAction.ENABLE_CONNECTION)
+        enabled = self._set_status(connection, Status.ENABLED, AuditAction.ENABLE_CONNECTION)
+        self._resume(enabled)
+        return enabled
 
     def disable(self, connection_id: str, expected: int | None = None) -> Connection:
         """Let no further events in; a draft stays one, for it never let any in."""
@@ -240,6 +258,10 @@ class ManageConnections:
             self.bind_lists(after, credentials)
             self._refuse_incomplete(after, has_credentials=credentials is not None)
 
+    def _resume(self, connection: Connection, *, ends_pause: bool = False) -> None:
+        with contextlib.suppress(*AWS_ERRORS, NotFoundError):  # The change is made, and the monitor sends back later.
+            self.resume(connection.id, ends_pause=ends_pause)
+
     def _has_lists(self, connection: Connection) -> bool:
         activations = self.connections.active(connection.id).activations
         return any(one.list_id is not None for one in activations.values())
@@ -259,7 +281,7 @@ class ManageConnections:
         if connection.status is status:
             return connection
         record = self.record(action, connection.id, [AuditChange("status", connection.status.value, status.value)])
-        return self.connections.set_status(connection.id, connection.version, status, record)
+        return self.connections.set_status(connection.id, connection.version, status, self.clock(), record)
 
 
 def _refuse_deleting(connection: Connection) -> None:

@@ -16,6 +16,7 @@ from destination.store.connections import Connections
 from destination.store.errors import NotFoundError
 from destination.store.leases import LeaseLostError, Leases
 from destination.store.ledger import Ledger
+from destination.store.parking import Parking
 from destination.store.secrets import Credentials, TokenSecret
 
 LEASE: Final = timedelta(seconds=30)
@@ -34,6 +35,7 @@ class Removal:
     alerts: Alerts
     ledger: Ledger
     leases: Leases
+    parking: Parking
     token_of: Callable[[Connection, ClientCredentials], TokenSecret]
     record: Recorder
     clock: Callable[[], datetime]
@@ -53,12 +55,12 @@ class Removal:
         return True
 
     def _erase(self, connection: Connection) -> bool:
-        """Whether nothing of it is left in the ledger."""
+        """Whether nothing of it is left in the ledger and in the bucket."""
         until = self.clock() + self.time
         if connection.is_discarded and connection.delivered_at is not None and not self._ends_deliveries(connection):
             return False
         while self.clock() < until:
-            if self.ledger.erase(connection.id):
+            if self.ledger.erase(connection.id) and self.parking.erase(connection.id):
                 return True
         return False
 

@@ -5,13 +5,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from destination.domain.connection import Connection
+from destination.domain.connection import Connection, Waiting
 from destination.domain.outcome import Class
+from destination.domain.parking import waiting_of
 from destination.domain.problem import ConfigurationError, Problem
 from destination.domain.run import RETENTION, Run, hour_of, of_activation, run_id
 from destination.store.connections import Connections
 from destination.store.cursors import InvalidCursorError
 from destination.store.errors import NotFoundError
+from destination.store.parking import Parking
 from destination.store.runs import Runs
 
 DEFAULT_PERIOD: Final = timedelta(days=1)
@@ -49,10 +51,13 @@ class RunQuery:
 
 @dataclass(frozen=True, slots=True)
 class RunsPage:
-    """Runs, oldest first, and the cursor of those that follow (None: there are no more)."""
+    """Runs, oldest first, and the cursor of those that follow (None: there are no more).
 
-    connection: Connection
+    `waiting`: the oldest event of the connection that waits.
+    """
+
     runs: tuple[Run, ...]
+    waiting: Waiting | None
     cursor: str | None = None
 
 
@@ -62,6 +67,7 @@ class ReadRuns:
 
     connections: Connections
     runs: Runs
+    parking: Parking
     clock: Callable[[], datetime]
 
     def run(self, connection_id: str, hour: str, activation_id: str | None = None) -> RunsPage:
@@ -76,7 +82,7 @@ class ReadRuns:
         found = RunQuery(activation_id=activation_id).of(run)
         if found is None:
             raise NotFoundError(f"no event of run {hour} named this audience")
-        return RunsPage(connection, (found,))
+        return RunsPage((found,), self._waiting(connection))
 
     def page(self, connection_id: str, wanted: RunQuery) -> RunsPage:
         """Some of the runs that are wanted; a page may hold fewer than its limit, or none, and have others after it.
@@ -86,6 +92,7 @@ class ReadRuns:
         """
         connection = self.connections.get(connection_id)
         first, last = self._hours(wanted)
+        waiting = self._waiting(connection)
         found: list[Run] = []
         lines = lines_read = 0
         for read, run in enumerate(self.runs.between(connection_id, first, last) if first <= last else ()):
@@ -93,10 +100,13 @@ class ReadRuns:
             lines += _lines(of_run) if of_run else 0
             has_read_enough = read == MAX_READ or lines_read > MAX_LINES_READ
             if has_read_enough or len(found) == wanted.limit or (found and lines > MAX_LINES):
-                return RunsPage(connection, tuple(found), cursor=run.id)
+                return RunsPage(tuple(found), waiting, cursor=run.id)
             lines_read += _lines(run)
             found += [of_run] if of_run else []
-        return RunsPage(connection, tuple(found))
+        return RunsPage(tuple(found), waiting)
+
+    def _waiting(self, connection: Connection) -> Waiting | None:
+        return waiting_of(connection, self.parking.of(connection.id), self.clock())
 
     def _hours(self, wanted: RunQuery) -> tuple[str, str]:
         message = f"must be from 0 to {RETENTION.days} days before to"

@@ -20,6 +20,7 @@ from destination.delivery.round import Delivery
 from destination.domain.audience import Activation, AudienceKey
 from destination.domain.connection import ActiveConnection, Connection
 from destination.domain.mapping import Mapper
+from destination.domain.parking import RETRY_BLOCKED, WaitsFor
 from destination.domain.pause import waited_out
 from destination.domain.person import Origin, by_key
 from destination.domain.refusal import CREATE
@@ -41,8 +42,6 @@ from destination.marketo.reasons import message_of
 from destination.store.errors import AWS_ERRORS, aws_code
 from destination.store.leases import Lease, LeaseLostError
 from destination.store.ledger import StaleRunError
-
-RETRY_BLOCKED: Final = timedelta(minutes=15)
 
 SETTLING: Final = timedelta(seconds=15)
 """What a batch needs after its last call: to record what became of it, and to requeue the rest."""
@@ -70,7 +69,7 @@ class Connections(Protocol):
     ) -> None: ...
     def is_delivered(self, connection_id: str) -> bool: ...
     def begin_delivery(self, connection_id: str, version: int, at: datetime) -> bool: ...
-    def block(self, connection_id: str, cause: str) -> None: ...
+    def block(self, connection_id: str, cause: str, at: datetime) -> None: ...
     def unblock(self, connection_id: str) -> None: ...
 
 
@@ -146,7 +145,9 @@ class DeliverConnection:
 
     def _block(self, target: ActiveConnection, blocked: ConnectionBlockedError) -> InstanceHalt | None:
         try:
-            self.connections.block(target.connection.id, f"{blocked.code}: {_why_blocked(target, blocked)}")
+            self.connections.block(
+                target.connection.id, f"{blocked.code}: {_why_blocked(target, blocked)}", self.clock()
+            )
         except AWS_ERRORS as error:
             return error
         return None
@@ -278,7 +279,7 @@ def _requeues(open_messages: Iterable[OpenMessage], held: Mapping[Origin, Held],
         pending = [by_event[open_message.envelope.id, number] for number in open_message.pending or ()]
         if pending and all(pending):
             first = min((one for found in pending for one in found), key=lambda one: one.until)
-            yield Requeue(open_message, max(first.until - now, timedelta(0)), first.cause)
+            yield Requeue(open_message, max(first.until - now, timedelta(0)), first.cause, WaitsFor.REFUSED)
 
 
 def _why_blocked(target: ActiveConnection, blocked: ConnectionBlockedError) -> str:

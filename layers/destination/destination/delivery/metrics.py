@@ -63,6 +63,7 @@ def measured(report: BatchReport, calls: Mapping[str, int], seconds: float) -> d
         **{name: calls.get(name, 0) for name in ("marketo_calls", "marketo_refusals", *LIMITS.values())},
         "dead_letters": report.letters,
         "requeued": len(report.requeued),
+        "parked": report.parked,
         "window_used": round(100 * report.window_share, 1),
         "quota_used": round(100 * report.quota_share, 1),
         "batch_duration": round(1000 * seconds),

@@ -9,6 +9,7 @@ from typing import Final
 from destination.domain.connection import ActiveConnection
 from destination.domain.event import ProfileEvent
 from destination.domain.mapping import Mapper
+from destination.domain.parking import waits_since
 from destination.domain.person import Origin, Unit
 from destination.domain.run import run_id
 from destination.queue import DeadLetter, Envelope, Message, UndecodableMessageError, decode, encode_event, pack
@@ -22,7 +23,7 @@ class OpenMessage:
     """A message that was opened: its connection is known.
 
     `pending` numbers its persons that are not recorded yet (None: not known before `units`); `ignored` are those of its
-    events that do not concern the connection, and are not recorded yet either.
+    events that do not concern the connection, and are not recorded yet either. `meant`: how many persons there are.
     """
 
     message: Message
@@ -30,10 +31,26 @@ class OpenMessage:
     target: ActiveConnection
     pending: set[str] | None = None
     ignored: list[Origin] = field(default_factory=list)
+    meant: int = 0
 
     @property
     def is_done(self) -> bool:
         return self.pending is not None and not self.pending
+
+    @property
+    def is_untouched(self) -> bool:
+        """Whether nothing of it is recorded, as far as is known."""
+        return self.pending is None or len(self.pending) == self.meant
+
+    def waits_since(self, now: datetime) -> datetime:
+        return waits_since(self.envelope.received_at, self.envelope.attempt, now)
+
+    @property
+    def unsettled(self) -> int:
+        """How many of its events are not recorded."""
+        if self.pending is None:
+            return len(self.envelope.events)
+        return len({_event_number(number) for number in self.pending})
 
     def units(self, mapper: Mapper, first_receipts: Mapping[str, datetime]) -> list[Unit]:
         """The persons that the message's events mean, all of which are pending now.
@@ -51,6 +68,7 @@ class OpenMessage:
             if not found:
                 self.ignored.append(origin)
         self.pending = {unit.origin.number for unit in units} | {origin.number for origin in self.ignored}
+        self.meant = len(self.pending)
         return units
 
     def recorded(self, numbers: Set[str]) -> None:
@@ -92,18 +110,20 @@ def _event_number(number: str) -> int:
     return int(number.split(".", maxsplit=1)[0])
 
 
-def opened(message: Message, active: Callable[[str], ActiveConnection]) -> OpenMessage | DeadLetter:
+def opened(message: Message, active: Callable[[str], ActiveConnection]) -> OpenMessage | DeadLetter | None:
     """The message with its connection, or as a dead letter where it is none of ours or of no connection.
 
-    `active` reads a connection. Raises AWS's errors.
+    None: it stands for a bundle of a connection that is gone, which is gone with it. `active` reads a connection.
+    Raises AWS's errors.
     """
     try:
         envelope = decode(message.body)
-        return OpenMessage(message, envelope, active(envelope.connection_id))
     except UndecodableMessageError as error:
         return DeadLetter(message.body, "UNDECODABLE_MESSAGE", str(error))
+    try:
+        return OpenMessage(message, envelope, active(envelope.connection_id))
     except NotFoundError as error:
-        return DeadLetter(message.body, "UNKNOWN_CONNECTION", str(error))
+        return None if envelope.bundle else DeadLetter(message.body, "UNKNOWN_CONNECTION", str(error))
 
 
 # The messages of one connection in a batch. Several may be of one envelope; an event that several hold is one event.

@@ -1,7 +1,7 @@
-"""The requeue: what is not done stays in the queue, invisible for as long as its cause may last."""
+"""The requeue: what is not done stays in the queue, invisible for as long as its cause may last, or is parked."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import ceil
@@ -9,28 +9,39 @@ from typing import Final
 
 from destination.delivery.open_message import OpenMessage
 from destination.domain.connection import Waiting
+from destination.domain.parking import MAX_IN_QUEUE, WaitsFor
 from destination.queue import Message
 
 EAGER_RECEIVES: Final = 50
 PATIENT_DELAY: Final = timedelta(hours=1)
-"""A message that was received so often comes back once an hour, so that the queue's 300 receives last 10 days."""
+"""A message that was received so often waits for an hour, so that the queue's 1,000 receives are never reached."""
 
 
 @dataclass(frozen=True, slots=True)
 class Requeue:
-    """A message that is to be received again after a delay, and what held it up."""
+    """A message that is to be received again after a delay, what it waits for, and what held it up in words."""
 
     open_message: OpenMessage
     delay: timedelta
     cause: str
+    waits_for: WaitsFor = WaitsFor.RETRY
 
     @property
-    def seconds(self) -> int:
-        """The message's visibility timeout."""
+    def waits(self) -> timedelta:
+        """How long it is to wait."""
         goes_on = self.is_of_verification and not self.delay
         is_tired = self.open_message.message.receives > EAGER_RECEIVES and not goes_on
-        delay = max(self.delay, PATIENT_DELAY) if is_tired else self.delay
-        return max(ceil(delay.total_seconds()), 0)
+        return max(self.delay, PATIENT_DELAY if is_tired else timedelta(0))
+
+    @property
+    def is_parked(self) -> bool:
+        """Whether it leaves the queue: it waits for long, or nobody knows how long."""
+        return not self.is_of_verification and (self.is_endless or self.waits > MAX_IN_QUEUE)
+
+    @property
+    def is_endless(self) -> bool:
+        """Whether it waits until somebody does something."""
+        return self.waits_for in {WaitsFor.DISABLED, WaitsFor.BLOCKED}
 
     @property
     def is_of_verification(self) -> bool:
@@ -41,16 +52,18 @@ class Requeue:
         return self.open_message.target.connection.id
 
 
-def requeue(open_messages: Iterable[OpenMessage], delay: timedelta, cause: str) -> tuple[Requeue, ...]:
+def requeue(
+    open_messages: Iterable[OpenMessage], delay: timedelta, cause: str, waits_for: WaitsFor = WaitsFor.RETRY
+) -> tuple[Requeue, ...]:
     """All of the messages for the same cause."""
-    return tuple(Requeue(open_message, delay, cause) for open_message in open_messages)
+    return tuple(Requeue(open_message, delay, cause, waits_for) for open_message in open_messages)
 
 
-def by_seconds(requeues: Iterable[Requeue]) -> dict[int, list[Message]]:
-    """The messages by their visibility timeout."""
+def by_seconds(delays: Mapping[Message, timedelta], window: timedelta) -> dict[int, list[Message]]:
+    """The messages by their visibility timeout. It ends a `window` early, for which Lambda collects a batch again."""
     messages: defaultdict[int, list[Message]] = defaultdict(list)
-    for one in requeues:
-        messages[one.seconds].append(one.open_message.message)
+    for message, delay in delays.items():
+        messages[max(ceil((delay - window).total_seconds()), 0)].append(message)
     return messages
 
 
@@ -64,8 +77,17 @@ def oldest_waiting(requeues: Iterable[Requeue], now: datetime) -> dict[str, Wait
     oldest: dict[str, Waiting] = {}
     for one in requeues:
         if not one.is_of_verification:
-            waiting = Waiting(one.open_message.envelope.received_at, now + timedelta(seconds=one.seconds))
+            waiting = Waiting(one.open_message.envelope.received_at, now + one.waits)
             oldest[one.connection_id] = min(oldest.get(one.connection_id, waiting), waiting, key=_order)
+    return oldest
+
+
+def oldest_of(one: Mapping[str, Waiting], other: Mapping[str, Waiting]) -> dict[str, Waiting]:
+    """By connection the older of both."""
+    both = ((name, waiting) for found in (one, other) for name, waiting in found.items())
+    oldest: dict[str, Waiting] = {}
+    for name, waiting in both:
+        oldest[name] = min(oldest.get(name, waiting), waiting, key=_order)
     return oldest
 
 

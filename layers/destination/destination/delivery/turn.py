@@ -13,11 +13,12 @@ from typing import Final, Protocol
 from botocore.exceptions import BotoCoreError, ClientError
 
 from destination.delivery.circuits import Circuits
-from destination.delivery.connection import RETRY_BLOCKED, SETTLING, ConnectionResult, DeliverConnection, InstanceHalt
+from destination.delivery.connection import SETTLING, ConnectionResult, DeliverConnection, InstanceHalt
 from destination.delivery.open_message import OpenMessage
 from destination.delivery.requeue import Requeue, requeue
 from destination.domain.connection import Connection, Limits
 from destination.domain.pace import PaceState
+from destination.domain.parking import RETRY_BLOCKED, WaitsFor
 from destination.domain.pause import Pause, pause_after
 from destination.domain.refusal import Circuit
 from destination.domain.run import Tally
@@ -45,7 +46,7 @@ class Connections(Protocol):
     """The configured connections."""
 
     def limits(self, munchkin_id: str) -> Sequence[Limits]: ...
-    def block(self, connection_id: str, cause: str) -> None: ...
+    def block(self, connection_id: str, cause: str, at: datetime) -> None: ...
 
 
 class Leases(Protocol):
@@ -112,8 +113,8 @@ class TakeTurn:
             try:
                 ready.append((own, self.marketo(connection)))
             except NotFoundError as error:
-                self.connections.block(connection.id, str(error))
-                requeues += requeue(own, RETRY_BLOCKED, str(error))
+                self.connections.block(connection.id, str(error), self.clock())
+                requeues += requeue(own, RETRY_BLOCKED, str(error), WaitsFor.BLOCKED)
         if not ready:
             return TurnResult(())
         munchkin_id = open_messages[0].target.connection.munchkin_id
@@ -134,7 +135,8 @@ class TakeTurn:
         """Deliver under the lease, and hand it over with what is known of the instance by then."""
         if lease.pause is not None and lease.pause.until > self.clock():
             self._release(lease, lease.pace, lease.pause, lease.circuits)
-            return TurnResult(requeue(_messages(ready), lease.pause.until - self.clock(), lease.pause.cause))
+            delay = lease.pause.until - self.clock()
+            return TurnResult(requeue(_messages(ready), delay, lease.pause.cause, WaitsFor.PAUSED))
         circuits = Circuits(self.clock, self.chance, lease.circuits)
         pace: Pace | None = None
         halt: InstanceHalt | None = None
@@ -170,17 +172,17 @@ class TakeTurn:
     ) -> Iterator[Requeue]:
         """What the connections requeue themselves, and all of theirs that is not done."""
         now = self.clock()
-        held_up = _delay(lease, halt, now), "" if halt is None else _cause(halt)
+        waits_for = WaitsFor.PAUSED if isinstance(halt, InstanceWaitsError) else WaitsFor.RETRY
+        held_up = _delay(lease, halt, now), "" if halt is None else _cause(halt), waits_for
         for (open_messages, _), result in zip(ready, results, strict=False):
             yield from result.requeues
             left = _left(open_messages, result.requeues)
             if result.blocked is not None:
-                yield from requeue(left, RETRY_BLOCKED, str(result.blocked))
+                yield from requeue(left, RETRY_BLOCKED, str(result.blocked), WaitsFor.BLOCKED)
             else:
-                delay, cause = held_up
-                yield from requeue(
-                    left, delay, cause or "a list was created again, or a dead letter could not be stored"
-                )
+                delay, cause, _ = held_up
+                why = cause or "a list was created again, or a dead letter could not be stored"
+                yield from requeue(left, delay, why, waits_for)
         yield from requeue(_messages(ready[len(results) :]), *held_up)
 
 

@@ -84,9 +84,9 @@ RULES: Final[Mapping[Alert, AlertRule]] = {
         AlertUnit.SECONDS,
         900,
         60,
-        1_209_600,
-        "The age of the connection's oldest event that waits in the queue to be tried again.",
-        "Look at the connection's blocked_cause, then in the log of sync for what holds the delivery up.",
+        2_505_600,
+        "The age of the connection's oldest event that waits, in the queue to be tried again or parked.",
+        "See what holds the connection up (destination parking), mend it, and bring events back (destination resume).",
     ),
     Alert.CONNECTION_BLOCKED: AlertRule(
         AlertUnit.STATE,

@@ -180,7 +180,10 @@ class Connection:
     `legacy_v2` connection, the searchable field that holds the ECID. `propagate_renames`: a renamed audience renames
     its list. `delivered_at`: when its first event was delivered; since then people are known by what it finds them by.
     `credentials_version`: the version of its secret that holds its credentials (None: it has none). `is_discarded`: it
-    is being deleted, and what is queued for it is delivered no more.
+    is being deleted, and what is queued for it is delivered no more. `held_since`: since when it is disabled or
+    blocked; `retry_at`: blocked, it is not tried before. `resumed_at`, `resumed_up_to`: when what is parked of it was
+    sent back last, and up to which time it was due (domain/parking.py). `drained_since`: being deleted, since when no
+    message of it can have been in the queue that nobody had received.
     """
 
     id: str
@@ -214,6 +217,11 @@ class Connection:
     credentials_version: str | None = None
     delivered_at: datetime | None = None
     is_discarded: bool = False
+    held_since: datetime | None = None
+    retry_at: datetime | None = None
+    resumed_at: datetime | None = None
+    resumed_up_to: datetime | None = None
+    drained_since: datetime | None = None
 
     @property
     def lookup_fields(self) -> tuple[str, ...]:

@@ -37,6 +37,7 @@ OUTSIDE_SCHEDULE = Reason(Class.EXCLUDED, "OUTSIDE_SCHEDULE")
 NO_CONSENT = Reason(Class.EXCLUDED, "NO_CONSENT")
 INVALID_ATTRIBUTE = Reason(Class.FAILED, "INVALID_ATTRIBUTE")
 TOO_MANY_MATCHES = Reason(Class.FAILED, "TOO_MANY_MATCHES")
+WAITED_TOO_LONG = Reason(Class.FAILED, "WAITED_TOO_LONG")
 
 MESSAGES: Mapping[str, str] = {
     "SUPERSEDED": "A newer event of the same person was delivered before this one, which had nothing left to change.",
@@ -51,6 +52,7 @@ MESSAGES: Mapping[str, str] = {
     "NO_CONSENT": "The profile has no value that the connection's consent rule allows, so the person is on no list.",
     "INVALID_ATTRIBUTE": "A mapped attribute has a value that Marketo cannot take, and on_invalid is fail.",
     "TOO_MANY_MATCHES": "More than 1,000 leads share the dedupe value; Marketo does not list them.",
+    "WAITED_TOO_LONG": "The event could not be delivered for 29 days. The connection tells what held it up.",
     "OTHER": "Reasons that are not listed one by one: a run lists a limited number, and counts the rest here.",
 }
 """By code, for people; the meaning of codes that begin with `MARKETO_CODE` is Marketo's."""

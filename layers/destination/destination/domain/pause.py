@@ -18,12 +18,13 @@ PATIENCE: Final = 5
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """`failures`: how many deliveries in a row were held up by the same code."""
+    """`failures`: how many deliveries in a row were held up by the same code; `since`: when the first of them was."""
 
     until: datetime
     code: str
     cause: str
     failures: int
+    since: datetime | None = None
 
 
 def waited_out(pause: Pause | None) -> frozenset[str]:
@@ -47,8 +48,10 @@ def pause_after(
     so that workers of several stacks do not come back at once. After creations whose outcome is unknown nothing is
     created until Marketo must have ended them.
     """
-    failures = before.failures + 1 if before is not None and before.code == code else 1
+    goes_on = before is not None and before.code == code
+    failures = before.failures + 1 if before is not None and goes_on else 1
+    since = before.since if before is not None and goes_on else now
     grown = min(wait * 2 ** min(failures - 1, 10), max(wait, MAX_PAUSE))
     if unknown_creation:
         grown = max(grown, UNKNOWN_CREATION)
-    return Pause(now + grown + min(grown / 4, MAX_SPREAD) * chance, code, cause, failures)
+    return Pause(now + grown + min(grown / 4, MAX_SPREAD) * chance, code, cause, failures, since)

@@ -18,7 +18,7 @@ MIN_REFUSED_FOR: Final = timedelta(hours=12)
 MAX_WAIT: Final = timedelta(minutes=1)
 """How long a kind is left alone after its first refusal, whatever the code asks for: one person may be all it is."""
 
-MAX_RETRY: Final = timedelta(hours=3)
+MAX_RETRY: Final = timedelta(hours=2)
 REMEMBERED: Final = timedelta(days=1)
 """How long it is known when calls of a kind that was refused last succeeded."""
 

@@ -25,6 +25,7 @@ from destination.domain.connection import DELIVERING, Connection, Status
 from destination.domain.loss import Lost
 from destination.domain.outcome import Class
 from destination.domain.pace import DayCount
+from destination.domain.parking import Bundle
 from destination.domain.run import Run, run_id
 from destination.domain.times import format_time
 from destination.marketo.budget import is_of_day
@@ -84,19 +85,24 @@ class EvaluateAlerts:
     is_drained: Callable[[], bool]
     out_of_sync: Callable[[str], int | None]
 
-    def __call__(self, now: datetime, attempt: Attempts) -> Iterator[Notice]:
-        """Evaluate every alert that is subscribed, or that was triggered before it was unsubscribed."""
+    def __call__(self, parked: Mapping[str, Sequence[Bundle]], now: datetime, attempt: Attempts) -> Iterator[Notice]:
+        """Evaluate every alert that is subscribed, or that was triggered before it was unsubscribed.
+
+        `parked`: the bundles, by connection.
+        """
         dead_letters = self.dead_letters()
         for connection in self.connections.all():
             with attempt(connection.id):
-                yield from self._evaluate(connection, dead_letters, now)
+                yield from self._evaluate(connection, parked.get(connection.id, ()), dead_letters, now)
 
-    def _evaluate(self, connection: Connection, dead_letters: int, now: datetime) -> Iterator[Notice]:
+    def _evaluate(
+        self, connection: Connection, parked: Sequence[Bundle], dead_letters: int, now: datetime
+    ) -> Iterator[Notice]:
         stored = self.alerts.states(connection.id)
         wanted = {one.alert: one for one in connection.alerts}
         if not wanted and not any(one.is_open for one in stored.values()):
             return
-        situation = self._situation(connection, wanted.keys(), dead_letters, now)
+        situation = self._situation(connection, wanted.keys(), parked, dead_letters, now)
         for alert in Alert:
             before = stored.get(alert)
             if before is not None and not before.is_published:
@@ -118,7 +124,9 @@ class EvaluateAlerts:
         self.alerts.publish(connection.id, state)
         return Notice(connection, state)
 
-    def _situation(self, connection: Connection, wanted: Set[Alert], dead_letters: int, now: datetime) -> Situation:
+    def _situation(
+        self, connection: Connection, wanted: Set[Alert], parked: Sequence[Bundle], dead_letters: int, now: datetime
+    ) -> Situation:
         hours = (run_id(now), run_id(now - timedelta(hours=1)))
         tallies = [run.tally.counts for hour in hours if (run := self.runs.get(connection.id, hour))]
         today = self.day_count(connection.munchkin_id)
@@ -129,7 +137,7 @@ class EvaluateAlerts:
             excluded=sum(one[Class.EXCLUDED] for one in tallies),
             failed=sum(one[Class.FAILED] for one in tallies),
             rejected=sum(one[Lost.REJECTED] for one in tallies),
-            waiting_since=self._waiting_since(connection, now),
+            waiting_since=self._waiting_since(connection, parked, now),
             used=None if today is None else today.total * is_of_day(today, now),
             daily_calls=connection.limits.daily_calls,
             dead_letters=dead_letters,
@@ -138,12 +146,15 @@ class EvaluateAlerts:
             out_of_sync=self.out_of_sync(connection.id) if Alert.AUDIENCE_OUT_OF_SYNC in wanted else None,
         )
 
-    def _waiting_since(self, connection: Connection, now: datetime) -> datetime | None:
-        """What sync noted last, unless its message left the queue in another way: taken out of it, or put aside."""
+    def _waiting_since(self, connection: Connection, parked: Sequence[Bundle], now: datetime) -> datetime | None:
+        """The oldest event that is parked, or that sync noted last, unless its message left the queue in another way:
+        taken out of it, or put aside.
+        """
         waiting = connection.waiting
-        if waiting is None or (now >= waiting.until + COUNTS_LAG and self.is_drained()):
-            return None
-        return waiting.since
+        queued = waiting if waiting is not None and now < waiting.until + COUNTS_LAG else None
+        if queued is None and waiting is not None and not self.is_drained():
+            queued = waiting
+        return min((*(one.oldest_at for one in parked), *([queued.since] if queued else [])), default=None)
 
 
 def announcement(connection: Connection, state: AlertState) -> dict[str, Any]:

@@ -4,22 +4,28 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
+from destination.domain.parking import Bundle
 from destination.domain.verification import Verification
 from destination.monitoring.alerts import EvaluateAlerts, Notice
 from destination.monitoring.attempts import Attempts
+from destination.monitoring.resumption import Parking, SendBack, SentBack, by_connection
 from destination.monitoring.retirement import RetireConnections, Retirement
 from destination.monitoring.summaries import RunSummary, SummariseRuns
 from destination.monitoring.verifications import ScheduleVerifications
 
-Done = Notice | Verification | RunSummary | Retirement
-"""A change of an alert that was told, a verification that was requested or queued again, an hour summed up, a
-connection at its end."""
+Done = SentBack | Notice | Verification | RunSummary | Retirement
+"""Parked messages that were sent back, a change of an alert that was told, a verification that was requested or queued
+again, an hour summed up, a connection at its end."""
 
 
 @dataclass(frozen=True, slots=True)
 class Monitor:
-    """Alerts come first: after an outage there may be more hours to sum up, and then to remove, than there is time."""
+    """What waits comes first, then alerts: after an outage there may be more hours to sum up, and then to remove, than
+    there is time.
+    """
 
+    parking: Parking
+    send_back: SendBack
     alerts: EvaluateAlerts
     verifications: ScheduleVerifications
     summaries: SummariseRuns
@@ -29,15 +35,22 @@ class Monitor:
         """Do everything, each thing yielded as it is done; `has_time` is asked before each hour that is summed up, and
         each connection that is removed.
 
-        What one connection cannot have does not keep the others from it, nor one part the others. At the end an
-        ExceptionGroup is raised of all that failed.
+        What one connection cannot have does not keep the others from it, nor one part the others; but as long as
+        nobody knows what is parked, nobody is told that nothing waits. At the end an ExceptionGroup is raised of all
+        that failed.
         """
+        parked: dict[str, list[Bundle]] | None = None
         with attempt():
-            yield from self.alerts(now, attempt)
+            parked = by_connection(self.parking)
+            yield from self.send_back(parked, now, attempt, has_time)
+        if parked is not None:
+            with attempt():
+                yield from self.alerts(parked, now, attempt)
         with attempt():
             yield from self.verifications(now, attempt)
-        with attempt():
-            yield from self.summaries(now, attempt, has_time)
+        if parked is not None:
+            with attempt():
+                yield from self.summaries(parked, now, attempt, has_time)
         with attempt():
             yield from self.retirement(now, has_time)
         if attempt.failed:

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final, Protocol
 
 from destination.domain.connection import Connection, Waiting
+from destination.domain.parking import Bundle, waiting_of
 from destination.domain.run import CLOSES_AFTER, Run, hour_of, run_id
 from destination.monitoring.attempts import Attempts
 from destination.notify import Announcement
@@ -56,12 +57,13 @@ class RunSummary:
     """One connection and its run of the hour; an hour in which nothing was received has an empty run.
 
     `news`: what the run's counts have more, or less, than when the hour was summed up before, which makes it a
-    correction.
+    correction. `waiting`: the oldest event of the connection that waits.
     """
 
     connection: Connection
     run: Run
     news: Counter[str]
+    waiting: Waiting | None = None
     is_correction: bool = False
 
     @property
@@ -79,13 +81,15 @@ class SummariseRuns:
     bus: Bus
     shown: ShownRun
 
-    def __call__(self, now: datetime, attempt: Attempts, has_time: Callable[[], bool]) -> Iterator[RunSummary]:
+    def __call__(
+        self, parked: Mapping[str, Sequence[Bundle]], now: datetime, attempt: Attempts, has_time: Callable[[], bool]
+    ) -> Iterator[RunSummary]:
         """Announce the summaries that are due, as long as there is time; the next time goes on with the rest.
 
-        One is yielded once it is announced, and remembered when the next is asked for: whoever tells of it in another
-        way tells of it once more if it cannot be remembered.
+        `parked`: the bundles, by connection. A summary is yielded once it is announced, and remembered when the next is
+        asked for: whoever tells of it in another way tells of it once more if it cannot be remembered.
         """
-        yield from self._corrections(now, attempt, has_time)
+        yield from self._corrections(parked, now, attempt, has_time)
         last = hour_of(run_id(now - HOUR - CLOSES_AFTER))
         for connection in self.connections.all():
             with attempt(connection.id):
@@ -93,10 +97,11 @@ class SummariseRuns:
                     if not has_time():
                         return
                     run = self.runs.get(connection.id, hour) or Run(connection.id, hour)
-                    yield from self._announce(RunSummary(connection, run, Counter(run.tally.counts)), now)
+                    waiting = waiting_of(connection, parked.get(connection.id, ()), now)
+                    yield from self._announce(RunSummary(connection, run, Counter(run.tally.counts), waiting), now)
 
     def _announce(self, summary: RunSummary, now: datetime) -> Iterator[RunSummary]:
-        shown = self.shown(summary.run, now, summary.connection.waiting)
+        shown = self.shown(summary.run, now, summary.waiting)
         self.bus.put([Announcement(RUN_SUMMARY, announcement(summary, shown))])
         yield summary
         self.summaries.put(summary.run)
@@ -108,7 +113,9 @@ class SummariseRuns:
             yield run_id(first)
             first += HOUR
 
-    def _corrections(self, now: datetime, attempt: Attempts, has_time: Callable[[], bool]) -> Iterator[RunSummary]:
+    def _corrections(
+        self, parked: Mapping[str, Sequence[Bundle]], now: datetime, attempt: Attempts, has_time: Callable[[], bool]
+    ) -> Iterator[RunSummary]:
         for connection_id, hour in self.summaries.late():
             if not has_time():
                 return
@@ -122,7 +129,8 @@ class SummariseRuns:
                     # What was counted and is no more, as a failure that was made good, is below zero.
                     news = Counter(run.tally.counts)
                     news.subtract(before.counts if before else {})
-                    yield from self._announce(RunSummary(connection, run, news, before is not None), now)
+                    waiting = waiting_of(connection, parked.get(connection.id, ()), now)
+                    yield from self._announce(RunSummary(connection, run, news, waiting, before is not None), now)
                 self.summaries.settle(run)
 
     def _is_to_come(self, connection_id: str, hour: str) -> bool:

@@ -10,13 +10,13 @@ Reads of one connection are strongly consistent: what an operator was told is do
 change by an operator takes what is to be written `beside` it, in the same transaction: its audit record.
 """
 
-import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
-from destination.domain.connection import ActiveConnection, Connection, Status
+from destination.domain.connection import OPEN, ActiveConnection, Connection, Status
+from destination.domain.parking import Resumption
 from destination.domain.times import format_time
 from destination.store.claims import Claim
 from destination.store.cursors import InvalidCursorError, cursor_of, position_of
@@ -34,7 +34,8 @@ from destination.store.items import (
     is_dormant,
     item,
 )
-from destination.store.transactions import patiently, refused
+from destination.store.marks import mark
+from destination.store.transactions import refused
 from destination.store.versions import change_over
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ _LISTING: Final = "connections"
 # As `update` go `set_status` and `rotate_token`. Delivery's marks leave the version (delivering.py).
 _IS_NEW: Final = "attribute_not_exists(pk)"
 _IS_THERE: Final = "attribute_exists(pk)"
+_HAS_STATUS: Final = "attribute_exists(#status)"
 _IS_DELETING: Final = "#status = :deleting"
 _IS_UNDELIVERED: Final[tuple[str, Attributes]] = ("attribute_not_exists(delivered_at)", {})
 """Delivery's first mark takes its turn among the versions (delivering.py)."""
@@ -172,10 +174,12 @@ class Connections:
         return self._change(connection.id, connection.version, configuration(connection), beside, also=also)
 
     def set_status(
-        self, connection_id: str, version: int, status: Status, *beside: "TransactWriteItemTypeDef"
+        self, connection_id: str, version: int, status: Status, at: datetime, *beside: "TransactWriteItemTypeDef"
     ) -> Connection:
         """Set what an operator wants, and forget a block. Raises NotFoundError, StaleVersionError."""
-        return self._change(connection_id, version, {"status": status.value, "blocked_cause": None}, beside)
+        held_since = None if status in OPEN else format_time(at)
+        changes = {"status": status.value, "blocked_cause": None, "retry_at": None, "held_since": held_since}
+        return self._change(connection_id, version, changes, beside)
 
     def begin_deletion(
         self,
@@ -194,17 +198,27 @@ class Connections:
 
     def discard(self, connection_id: str) -> None:
         """Deliver nothing any more of a connection that is being deleted, if it still is there."""
-        with contextlib.suppress(self._client.exceptions.ConditionalCheckFailedException):
-            patiently(
-                lambda: self._client.update_item(
-                    TableName=self._table,
-                    Key=connection_key(connection_id),
-                    UpdateExpression="SET discarded = :yes",
-                    ConditionExpression=_IS_DELETING,
-                    ExpressionAttributeNames={"#status": "status"},
-                    ExpressionAttributeValues=item({":yes": True, ":deleting": Status.DELETING.value}),
-                )
-            )
+        values = {":yes": True, ":deleting": Status.DELETING.value}
+        mark(self._client, self._table, connection_id, "SET discarded = :yes", _IS_DELETING, values)
+
+    def retry(self, connection_id: str) -> None:
+        """Let a connection that is blocked be tried at once."""
+        mark(self._client, self._table, connection_id, "REMOVE retry_at", _HAS_STATUS, {})
+
+    def resume(self, connection_id: str, resumption: Resumption) -> None:
+        """Note that what was parked of a connection has been sent back."""
+        values = {":at": format_time(resumption.at), ":up_to": format_time(resumption.up_to)}
+        update = "SET resumed_at = :at, resumed_up_to = :up_to"
+        mark(self._client, self._table, connection_id, update, _HAS_STATUS, values)
+
+    def drain(self, connection_id: str, since: datetime | None) -> None:
+        """Note since when no message of a connection can have been in the queue that nobody had received (None: not).
+
+        Only of a connection that is being deleted.
+        """
+        update = "REMOVE drained_since" if since is None else "SET drained_since = :since"
+        values = {":deleting": Status.DELETING.value} | ({} if since is None else {":since": format_time(since)})
+        mark(self._client, self._table, connection_id, update, _IS_DELETING, values)
 
     def rotate_token(
         self,

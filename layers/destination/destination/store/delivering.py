@@ -1,7 +1,4 @@
-"""ConnectionsTable: what delivery reads of the connections, and what it marks them with.
-
-Its marks leave the version as it is: an operator's configuration did not change.
-"""
+"""ConnectionsTable: what delivery reads of the connections, and what it marks them with (marks.py)."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -9,12 +6,13 @@ from typing import TYPE_CHECKING, Final
 
 from destination.domain.audience import AudienceKey
 from destination.domain.connection import DELIVERING, ActiveConnection, Limits, Status, Waiting
+from destination.domain.parking import RETRY_BLOCKED
 from destination.domain.times import format_time
 from destination.store.audiences import Audiences
 from destination.store.connections import Connections
 from destination.store.errors import NotFoundError
-from destination.store.items import Attributes, connection_key, item
-from destination.store.transactions import patiently
+from destination.store.items import Attributes, connection_key
+from destination.store.marks import STATUS, mark
 from destination.store.versions import AS_READ
 
 if TYPE_CHECKING:
@@ -34,7 +32,6 @@ _IS_BLOCKED: Final = "#status = :blocked"
 _IS_DELETING: Final = "#status = :deleting"
 _IS_KEPT: Final = "attribute_not_exists(discarded)"
 _IS_THERE: Final = "attribute_exists(#status)"
-_STATUS: Final = {"#status": "status"}
 
 
 class DeliveringConnections:
@@ -110,32 +107,38 @@ class DeliveringConnections:
             {"#version": "version"},
         )
 
-    def block(self, connection_id: str, cause: str) -> None:
-        """Show that Marketo refuses the connection, and why; only a connection that delivers is blocked.
+    def block(self, connection_id: str, cause: str, at: datetime) -> None:
+        """Show that Marketo refuses the connection, why, and when it is tried again; only one that delivers is blocked.
 
         One that is being deleted stays so, and shows the cause.
         """
+        shown = "blocked_cause = :cause, retry_at = :retry, held_since = if_not_exists(held_since, :at)"
+        values = {":cause": cause, ":at": format_time(at), ":retry": format_time(at + RETRY_BLOCKED)}
         blocked = self._mark(
             connection_id,
-            "SET #status = :blocked, blocked_cause = :cause",
+            f"SET #status = :blocked, {shown}",
             _DELIVERS,
-            {":blocked": Status.BLOCKED.value, ":enabled": Status.ENABLED.value, ":cause": cause},
+            {**values, ":blocked": Status.BLOCKED.value, ":enabled": Status.ENABLED.value},
         )
         if not blocked:
-            values = {":deleting": Status.DELETING.value, ":cause": cause}
-            self._mark(connection_id, "SET blocked_cause = :cause", _IS_DELETING, values)
+            deleting = {":deleting": Status.DELETING.value}
+            self._mark(connection_id, f"SET {shown}", _IS_DELETING, {**values, **deleting})
 
     def unblock(self, connection_id: str) -> None:
         """Back to enabled, if it is blocked, and no cause any more."""
+        forgotten = "REMOVE blocked_cause, retry_at, held_since"
         unblocked = self._mark(
             connection_id,
-            "SET #status = :enabled REMOVE blocked_cause",
+            f"SET #status = :enabled {forgotten}",
             _IS_BLOCKED,
             {":blocked": Status.BLOCKED.value, ":enabled": Status.ENABLED.value},
         )
         if not unblocked:
-            values = {":deleting": Status.DELETING.value}
-            self._mark(connection_id, "REMOVE blocked_cause", _IS_DELETING, values)
+            self._mark(connection_id, forgotten, _IS_DELETING, {":deleting": Status.DELETING.value})
+
+    def resume_later(self, connection_id: str) -> None:
+        """Note that messages came back that could not be delivered: once they can be, all have to be sent back."""
+        self._mark(connection_id, "REMOVE resumed_at, resumed_up_to", _IS_THERE, {})
 
     def wait(self, connection_id: str, waiting: Waiting | None) -> None:
         """Note the oldest event that waits (None: there is none)."""
@@ -148,20 +151,7 @@ class DeliveringConnections:
         update: str,
         condition: str,
         values: Attributes,
-        names: Mapping[str, str] = _STATUS,
+        names: Mapping[str, str] = STATUS,
     ) -> bool:
         """Whether the condition held."""
-        try:
-            patiently(
-                lambda: self._client.update_item(
-                    TableName=self._table,
-                    Key=connection_key(connection_id),
-                    UpdateExpression=update,
-                    ConditionExpression=condition,
-                    ExpressionAttributeNames=names,
-                    ExpressionAttributeValues=item(values),
-                )
-            )
-        except self._client.exceptions.ConditionalCheckFailedException:
-            return False
-        return True
+        return mark(self._client, self._table, connection_id, update, condition, values, names)

@@ -173,6 +173,11 @@ def connection_from(item: Item) -> Connection:
         credentials_version=stored.get("credentials_version"),
         delivered_at=_time(stored.get("delivered_at")),
         is_discarded=stored.get("discarded", False),
+        held_since=_time(stored.get("held_since")),
+        retry_at=_time(stored.get("retry_at")),
+        resumed_at=_time(stored.get("resumed_at")),
+        resumed_up_to=_time(stored.get("resumed_up_to")),
+        drained_since=_time(stored.get("drained_since")),
     )
 
 

@@ -11,6 +11,7 @@ its own transactions check. A holder copies it before it reads a row of the shar
 there, and what was read stays as it is.
 """
 
+import contextlib
 import json
 import time
 from collections.abc import Callable, Collection, Mapping
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 _IS_FREE: Final = "attribute_not_exists(leased_until)"
 _HAS_RUN_OUT: Final = "leased_until < :now"
 _IS_OURS: Final = "fence = :fence"
+_IS_KNOWN: Final = "attribute_exists(fence)"
 
 # A shard's time line:
 #
@@ -143,6 +145,25 @@ class Leases:
         stored = answer.get("Item", {}).get("pace")
         return _pace(json.loads(stored["S"])).today if stored else None
 
+    def pause(self, munchkin_id: str) -> Pause | None:
+        """The last pause of the instance, over or not, as it was when the lease was last given up."""
+        answer = self._client.get_item(TableName=self._table, Key=_key(munchkin_id), ProjectionExpression="pause")
+        stored = answer.get("Item", {}).get("pause")
+        return _pause(json.loads(stored["S"])) if stored else None
+
+    def end_pause(self, munchkin_id: str) -> None:
+        """Let the instance be tried at once. Whoever holds the lease now still decides about the next pause."""
+        with contextlib.suppress(self._client.exceptions.ConditionalCheckFailedException):
+            patiently(
+                lambda: self._client.update_item(
+                    TableName=self._table,
+                    Key=_key(munchkin_id),
+                    UpdateExpression="REMOVE pause",
+                    ConditionExpression=_IS_KNOWN,
+                ),
+                self._sleep,
+            )
+
     def _is_held(self, munchkin_id: str, now: datetime) -> bool:
         answer = self._client.get_item(
             TableName=self._table,
@@ -208,7 +229,9 @@ def _pace(stored: dict[str, Any]) -> PaceState:
 
 
 def _stored(pause: Pause | None) -> dict[str, Any] | None:
-    return None if pause is None else {**asdict(pause), "until": format_time(pause.until)}
+    if pause is None:
+        return None
+    return {**asdict(pause), "until": format_time(pause.until), "since": pause.since and format_time(pause.since)}
 
 
 def _stored_circuit(circuit: Circuit) -> dict[str, Any]:
@@ -227,4 +250,7 @@ def _circuit(stored: dict[str, Any]) -> Circuit:
 
 
 def _pause(stored: dict[str, Any] | None) -> Pause | None:
-    return None if stored is None else Pause(**{**stored, "until": parse_time(stored["until"])})
+    if stored is None:
+        return None
+    since = stored.get("since")
+    return Pause(**{**stored, "until": parse_time(stored["until"]), "since": since and parse_time(since)})

@@ -1,0 +1,70 @@
+"""The end of what has waited too long: it fails, without a call to Marketo, whatever holds its connection up."""
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from destination.delivery.accounts import Accounts, DeadLetters, Ledger
+from destination.delivery.connection import SETTLING
+from destination.delivery.open_message import OpenMessage
+from destination.delivery.requeue import requeue
+from destination.delivery.turn import LEASE_MARGIN, RETRY_LEASE, Leases, TurnResult
+from destination.domain.connection import ActiveConnection
+from destination.domain.mapping import Mapper
+from destination.domain.outcome import WAITED_TOO_LONG
+from destination.domain.schema import Field, Schema
+from destination.domain.settle import refused_unit
+from destination.store.errors import AWS_ERRORS, aws_code
+from destination.store.leases import Lease, LeaseLostError
+from destination.store.ledger import StaleRunError
+
+_EMAIL: Final = "email"
+
+
+@dataclass(frozen=True, slots=True)
+class GiveUp:
+    """Lets events fail, each with a dead letter. The parts are those of DeliverConnection."""
+
+    leases: Leases
+    ledger: Ledger
+    dead_letters: DeadLetters
+    clock: Callable[[], datetime]
+    enter: Callable[[Lease, Collection[int]], None]
+    name_of: Callable[[str], str]
+    sleep: Callable[[float], None]
+
+    def __call__(self, open_messages: Sequence[OpenMessage], deadline: datetime) -> TurnResult:
+        """Let the messages of one connection fail; what cannot be recorded now is requeued."""
+        target = open_messages[0].target
+        now = self.clock()
+        lease = self.leases.acquire(target.connection.munchkin_id, now, deadline + LEASE_MARGIN)
+        if lease is None:
+            return TurnResult(requeue(open_messages, RETRY_LEASE, "another worker delivers to the instance"))
+        accounts = Accounts(
+            open_messages=open_messages,
+            connection_id=target.connection.id,
+            ledger=self.ledger,
+            dead_letters=self.dead_letters,
+            lease=lease,
+            until=deadline - SETTLING,
+            clock=self.clock,
+            name_of=self.name_of,
+            enter=self.enter,
+            sleep=self.sleep,
+        )
+        cause = "what waited too long could not be recorded"
+        try:
+            units, failures = accounts.left_of(open_messages, Mapper.of(target, _schema(target), now))
+            accounts.record((refused_unit(unit, WAITED_TOO_LONG) for unit in units), 0, failures=failures)
+        except (LeaseLostError, StaleRunError, *AWS_ERRORS) as error:
+            cause = f"AWS: {aws_code(error)}"
+        finally:
+            self.leases.release(lease, lease.pace, lease.pause)
+        left = [one for one in open_messages if not one.is_done]
+        return TurnResult(requeue(left, RETRY_LEASE, cause), tuple(accounts.tallies), accounts.letters)
+
+
+def _schema(target: ActiveConnection) -> Schema:
+    """What is known of Marketo's fields without asking: enough to tell by which keys people are counted."""
+    return Schema({name: Field(name, _EMAIL) for name in target.connection.lookup_fields if name == _EMAIL})
