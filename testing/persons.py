@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from destination.domain.audience import Activation, AudienceKey
+from destination.domain.coalescing import coalesce
 from destination.domain.connection import (
     ActiveConnection,
     Connection,
@@ -27,7 +28,6 @@ from destination.domain.person import (
     Reach,
     Said,
     Unit,
-    coalesce,
     hash_of,
 )
 from destination.domain.plan import reach_of

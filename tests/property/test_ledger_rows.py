@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from destination.domain.audience import AudienceKey
+from destination.domain.coalescing import in_any_namespace
 from destination.domain.event import MembershipStatus
-from destination.domain.person import Applied, Attributes, ConsentWord, Desired, LedgerRow, Said, in_any_namespace
+from destination.domain.person import Applied, Attributes, ConsentWord, Desired, LedgerRow, Said
 from destination.domain.refusal import Refusals
 from destination.store.rows import by_code, bytes_of, decoded, encoded
 

@@ -13,11 +13,12 @@ from typing import Final, NamedTuple
 from destination.delivery.calls import HaltError
 from destination.delivery.circuits import Held
 from destination.delivery.conversation import Conversation, Found, lead_of
+from destination.domain.coalescing import coalesce
 from destination.domain.connection import ActiveConnection
 from destination.domain.mapping import keys_of
 from destination.domain.matching import in_other_case
 from destination.domain.outcome import NO_CONSENT, TOO_MANY_MATCHES, rejected
-from destination.domain.person import LedgerRow, Person, Unit, coalesce
+from destination.domain.person import LedgerRow, Person, Unit
 from destination.domain.plan import Place, Plan, Planner, Write, in_doubt
 from destination.domain.schema import DIFFERS_IN_CASE, AttributeWarning, Field, dedupe_key
 from destination.domain.settle import Answer, Answers, Progress, Settled, progress, refused, remembering, settle

@@ -12,12 +12,13 @@ from enum import StrEnum
 from typing import Final, TypeVar
 
 from destination.domain.audience import AudienceKey, activation_id
+from destination.domain.coalescing import is_overtaken
 from destination.domain.connection import Waiting
 from destination.domain.event import Membership
 from destination.domain.latency import Latency
 from destination.domain.loss import Loss
 from destination.domain.outcome import ALREADY_DELIVERED, OTHER, OUTSIDE_SCHEDULE, SUPERSEDED, Class, Reason
-from destination.domain.person import Desired, Person, Said, Unit, is_overtaken
+from destination.domain.person import Desired, Person, Said, Unit
 from destination.domain.schema import AttributeWarning
 from destination.domain.settle import Progress, Settled
 

@@ -27,8 +27,9 @@ from functools import lru_cache
 from typing import Any, Final
 
 from destination.domain.audience import AudienceKey, code_of
+from destination.domain.coalescing import in_any_namespace
 from destination.domain.event import MembershipStatus
-from destination.domain.person import Applied, Attributes, ConsentWord, Desired, LedgerRow, Said, in_any_namespace
+from destination.domain.person import Applied, Attributes, ConsentWord, Desired, LedgerRow, Said
 from destination.domain.refusal import Refusals
 from destination.domain.times import EPOCH
 from destination.store.items import Item

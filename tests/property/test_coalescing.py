@@ -10,20 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from destination.domain.audience import AudienceKey
+from destination.domain.coalescing import coalesce
 from destination.domain.event import Membership, MembershipStatus
 from destination.domain.outcome import INVALID_ATTRIBUTE, SUPERSEDED, Reason
-from destination.domain.person import (
-    Attributes,
-    ConsentWord,
-    Desired,
-    LedgerRow,
-    Origin,
-    Person,
-    Reach,
-    Said,
-    Unit,
-    coalesce,
-)
+from destination.domain.person import Attributes, ConsentWord, Desired, LedgerRow, Origin, Person, Reach, Said, Unit
 from destination.domain.schema import FieldValue
 from destination.domain.settle import remembering
 from testing.persons import RUN, START, audience
