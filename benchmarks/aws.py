@@ -165,10 +165,13 @@ class AwsInProcess:
     secretsmanager: SecretsManager = field(default_factory=SecretsManager)
 
     def client(self, service: str) -> Any:
-        """A boto3 client, with all its own work of encoding, signing and decoding."""
+        """A boto3 client, with all its own work of encoding, signing and decoding.
+
+        Behind that of S3 there is nothing, for nothing is parked here: a call would fail.
+        """
         session = boto3.Session(aws_access_key_id="none", aws_secret_access_key="none", region_name="eu-central-1")
         client = session.client(service)  # type: ignore[call-overload]
-        backend = getattr(self, service)
+        backend = getattr(self, service, None)
 
         def answer(request: AWSPreparedRequest, **_: Any) -> AWSResponse:
             target: Any = request.headers["X-Amz-Target"]

@@ -155,6 +155,8 @@ def _configure(services: aws.AwsInProcess, url: str, audiences: int) -> None:
         CONNECTIONS_TABLE=aws.CONNECTIONS,
         LEDGER_TABLE=aws.LEDGER,
         RUNS_TABLE=aws.RUNS,
+        BUCKET="bucket",
+        BATCH_WINDOW_SECONDS="92",
         QUEUE_URL=_QUEUE,
         DEAD_LETTER_QUEUE_URL="https://queue.invalid/dead-letters",
         SECRETS_PREFIX="cost",

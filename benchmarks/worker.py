@@ -89,6 +89,8 @@ def main() -> None:
         CONNECTIONS_TABLE=aws.CONNECTIONS,
         LEDGER_TABLE=aws.LEDGER,
         RUNS_TABLE=aws.RUNS,
+        BUCKET="bucket",
+        BATCH_WINDOW_SECONDS="92",
         QUEUE_URL="https://queue.invalid/events",
         DEAD_LETTER_QUEUE_URL="https://queue.invalid/dead-letters",
         SECRETS_PREFIX=_PREFIX,

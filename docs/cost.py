@@ -23,10 +23,12 @@ END: Final = "<!-- end -->\n"
 
 MILLION: Final = 1_000_000
 MONTH: Final = 30 * 24 * 3600
-METRICS: Final = 19
+METRICS: Final = 22
 """Of the stack, whatever its connections are, but those by reason and by status (docs/monitoring.md)."""
-ALARMS: Final = 10
-"""Of the stack (template.yaml)."""
+GAUGES: Final = 3
+"""Those of them that are written in every hour, whether there are events or not."""
+ALARMS: Final = 25
+"""Metrics that alarms of the stack watch, each alarm its own (template.yaml): an alarm is charged for each of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +75,12 @@ def of_a_month(connections: int, rates: Rates) -> dict[str, float]:
     assumed = rates.assumed
     starts = MONTH / 300
     seconds = starts * (assumed["monitor_seconds"] + connections * assumed["monitor_seconds_a_connection"])
-    reads = starts * (6 + 4 * connections)
+    reads = starts * (7 + 5 * connections)
     hours = MONTH / 3600
     return {
         "secrets": rates.cost({"secret_month": 1 + 2 * connections}),
         "alarms": rates.cost({"alarm_month": ALARMS}),
+        "gauges": rates.cost({"metric_month": GAUGES}),
         "dashboard": rates.cost({"dashboard_month": 1}),
         "empty receives": rates.cost({"sqs_request": MONTH * assumed["empty_receives_a_second"]}),
         "monitor": rates.cost(
@@ -89,7 +92,7 @@ def of_a_month(connections: int, rates: Rates) -> dict[str, float]:
                 "dynamodb_write_unit": hours * connections,
                 "event": hours * connections,
                 "s3_list": starts,
-                "log_gb": hours * connections * 1200 / 1e9,
+                "log_gb": (hours * connections * 1200 + starts * 400) / 1e9,
             }
         ),
     }
@@ -118,7 +121,7 @@ def of_a_flood(rates: Rates) -> dict[str, float]:
 def computed(rates: Rates) -> dict[str, str]:
     """The tables for which nothing has to be counted, by name."""
     months = {number: of_a_month(number, rates) for number in (1, 50)}
-    metrics = f"{rates.cost({'metric_month': METRICS}):.2f}"
+    metrics = f"{rates.cost({'metric_month': METRICS - GAUGES}):.2f}"
     return {
         "month": _table(
             ["connections", "all", *months[1], "beside it, with events in each hour: metrics"],

@@ -88,6 +88,7 @@ def _up(marketo_url: str | None, port: int | None, simulator_port: int | None) -
         "AwsEndpointUrl": running.url,
         "BatchWindowSeconds": "1",
         "MarketoUrl": marketo_url,
+        "MonitorMinutes": "1",
         "StageName": places.STAGE,
     }
     wanted = {"built": built, "parameters": parameters}

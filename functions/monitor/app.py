@@ -1,5 +1,5 @@
-"""The monitor, on a schedule: what was parked is sent back, alerts are evaluated, hours are summed up, and both are
-published.
+"""The monitor, on a schedule: gauges are read, what was parked is sent back, alerts are evaluated, hours are summed up,
+and all this is published.
 
 After that it removes the connections whose deletion has come to its end. What one connection cannot have does not keep
 the others from it; the invocation fails at its end, so that an alarm is raised.
@@ -10,12 +10,12 @@ from collections import Counter
 from datetime import datetime
 from typing import Any
 
-from aws_lambda_powertools import Logger
+from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from destination.api.run_reports import report
 from destination.composition import now
-from destination.composition.monitor import monitor
+from destination.composition.monitor import monitor, settings
 from destination.domain.connection import Waiting
 from destination.domain.run import Run
 from destination.domain.times import parse_time
@@ -23,15 +23,23 @@ from destination.domain.verification import Verification
 from destination.marketo.reasons import message_of
 from destination.monitoring.alerts import Notice
 from destination.monitoring.attempts import Attempts
+from destination.monitoring.gauges import UNITS, Gauges, measured
 from destination.monitoring.monitor import Done
 from destination.monitoring.resumption import SentBack
 from destination.monitoring.retirement import Retirement
 from destination.monitoring.summaries import RunSummary, announcement
+from destination.observation import measure
 
 TIME_TO_END = 20_000
 """Milliseconds: for a summary that EventBridge is slow to take, and for what comes after the summaries."""
 
+NOT_REPLACED = "<aws.scheduler.scheduled-time>"
+"""What EventBridge Scheduler replaces by the time that a run is due (Amazon EventBridge Scheduler, "Adding context
+attributes"), and the emulator of the local stack hands over as it is.
+"""
+
 logger = Logger()
+metrics = Metrics()
 
 
 @logger.inject_lambda_context(clear_state=True)
@@ -43,9 +51,9 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, int]:
 
 
 def _scheduled_for(event: dict[str, Any]) -> datetime:
-    """The time the schedule meant, so that a late or repeated invocation reports the same hour."""
-    time = event.get("time")
-    return parse_time(time) if isinstance(time, str) else now()
+    """The time the schedule meant, so that a late or repeated invocation reports the same hour; else it is now."""
+    time = event.get("time", NOT_REPLACED)
+    return now() if time == NOT_REPLACED else parse_time(time)
 
 
 def _has_time(context: LambdaContext) -> bool:
@@ -55,6 +63,9 @@ def _has_time(context: LambdaContext) -> bool:
 def _told(one: Done, time: datetime) -> dict[str, int]:
     """Log what was done, and measure it; what it counts as."""
     match one:
+        case Gauges():
+            measure(metrics, measured(one), {"stack": settings().stack_name}, UNITS)
+            return {}
         case Notice(connection, state):
             change = {"alert": state.alert.value, "status": state.status.value, "value": state.value}
             logger.warning("alert changed", extra={"connection_id": connection.id, **change})
@@ -63,12 +74,7 @@ def _told(one: Done, time: datetime) -> dict[str, int]:
             logger.info("parked messages sent back", extra={"connection_id": connection_id, "bundles": bundles})
             return {"sent_back": bundles}
         case Verification():
-            details = {"connection_id": one.connection_id, "verification": one.id}
-            if one.requeued_at is not None:
-                logger.warning("verification queued again", extra=details)
-                return {}
-            logger.info("verification requested", extra=details)
-            return {"verifications": 1}
+            return _told_of_verification(one)
         case RunSummary(connection):
             details = announcement(one, _shown(one.run, time, one.waiting))
             names = {"connection_id": connection.id, "connection_name": connection.name}
@@ -77,6 +83,15 @@ def _told(one: Done, time: datetime) -> dict[str, int]:
             return {"summaries": 1}
         case Retirement():
             return _told_of_removal(one)
+
+
+def _told_of_verification(one: Verification) -> dict[str, int]:
+    details = {"connection_id": one.connection_id, "verification": one.id}
+    if one.requeued_at is not None:
+        logger.warning("verification queued again", extra=details)
+        return {}
+    logger.info("verification requested", extra=details)
+    return {"verifications": 1}
 
 
 def _told_of_removal(one: Retirement) -> dict[str, int]:

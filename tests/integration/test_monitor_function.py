@@ -10,10 +10,11 @@ import pytest
 from botocore.exceptions import ClientError
 
 from destination.composition import monitor as composition
-from destination.composition.aws import dynamodb, sqs
+from destination.composition.aws import dynamodb, s3, sqs
 from destination.domain.alert import Alert, Subscription
-from destination.domain.connection import Waiting
+from destination.domain.connection import Status, Waiting
 from destination.domain.outcome import MESSAGES, MISSING_DEDUPE_VALUE
+from destination.domain.parking import Bundle, WaitsFor
 from destination.domain.run import Run, Tally, hour_of
 from destination.domain.times import format_time
 from destination.notify import NotToldError
@@ -26,6 +27,7 @@ from functions.monitor import app
 from testing.aws import Aws, Context, Inbox, aws, emitted, inbox, logged, refused
 from testing.composition import composed, forget
 from testing.notify import MemoryBus
+from testing.template import expand, of_type, settle
 from testing.world import connection
 
 COUNTS = Counter(
@@ -98,12 +100,42 @@ def test_the_hour_that_is_over_is_summed_up(stack: Aws, told: Inbox, caplog: pyt
     assert (busy["news"], idle["news"]) == (COUNTS, {})
 
 
-def test_no_metric_is_paid_for_each_connection(stack: Aws, capsys: pytest.CaptureFixture[str]) -> None:
-    """One costs $0.30 a month, and the lines say the same."""
-    store(stack, "c-1", "c-2")
+def gauges(output: str) -> list[dict[str, float]]:
+    """What was measured, run by run."""
+    names = ("oldest_event", "oldest_parked", "quota_used")
+    return [{name: value for name in names for value in line[name]} for line in emitted(output)]
+
+
+def test_it_is_measured_once_a_run_how_long_events_wait(stack: Aws, capsys: pytest.CaptureFixture[str]) -> None:
+    """None for each connection: a metric costs $0.30 a month, and the lines of the summaries say the same."""
+    store(stack, "c-1")
+    store(stack, "c-2", status=Status.DISABLED)
     record(stack, COUNTS)
     wake()
+    nothing = {"oldest_event": 0, "oldest_parked": 0, "quota_used": 0}
+    assert gauges(capsys.readouterr().out) == [nothing]
+
+    park(stack, "c-1", 3, AFTER - timedelta(hours=2))
+    park(stack, "c-2", 4, AFTER - timedelta(days=21))
+    delivering(stack).block("c-1", "610: a cause", AFTER)
+    use(stack, 36_000)
+    wake()
+    measured = {"oldest_event": 7200, "oldest_parked": 21 * 86_400, "quota_used": 90}
+    assert gauges(capsys.readouterr().out) == [measured]
+
+
+def test_what_is_not_known_is_not_measured(stack: Aws, capsys: pytest.CaptureFixture[str]) -> None:
+    """No gauge tells that nothing waits where nobody could look; what is missing is noticed."""
+    store(stack, "c-1")
+    with refused(s3(), "ListObjectsV2"), pytest.raises(ExceptionGroup):
+        wake()
     assert emitted(capsys.readouterr().out) == []
+
+
+def park(stack: Aws, connection_id: str, events: int, oldest_at: datetime) -> None:
+    """Put a bundle into the bucket, as its name tells it."""
+    bundle = Bundle(connection_id, WaitsFor.BLOCKED, AFTER, oldest_at, events, 1, f"{events:032x}")
+    stack.s3.put_object(Bucket=stack.bucket, Key=f"parked/{connection_id}/{bundle.name}", Body=b"{}")
 
 
 def test_an_hour_is_summed_up_once(stack: Aws, told: Inbox) -> None:
@@ -152,6 +184,21 @@ def test_every_page_of_connections_is_read(stack: Aws, caplog: pytest.LogCapture
 def test_without_connections_there_is_nothing_to_say(stack: Aws, caplog: pytest.LogCaptureFixture) -> None:
     assert app.handler({}, Context()) == {"sent_back": 0, "summaries": 0, "alerts": 0, "verifications": 0, "removed": 0}
     assert summaries(caplog) == []
+
+
+def test_a_time_that_nobody_put_in_is_now(stack: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The schedule of the template names a place for it, which AWS fills and the emulator leaves as it is."""
+    [schedule] = of_type(settle(expand()), "AWS::Scheduler::Schedule").values()
+    event = json.loads(schedule["Target"]["Input"])
+    monkeypatch.setattr(app, "now", lambda: AFTER)
+    store(stack, "c-1")
+    record(stack, COUNTS)
+    assert app.handler(event, Context())["summaries"] == 1
+    # AWS fills it.
+    filled = {"time": event["time"].replace("<aws.scheduler.scheduled-time>", "2026-11-21T12:05:00Z")}
+    assert app.handler(filled, Context())["summaries"] == 1
+    with pytest.raises(ValueError, match="ISO 8601"):
+        app.handler({"time": "<time>"}, Context())
 
 
 def test_an_alert_is_told_once_when_it_is_triggered_and_once_when_it_is_resolved(stack: Aws, told: Inbox) -> None:

@@ -111,11 +111,15 @@ def test_sync_is_woken_by_the_queue_in_large_batches_two_at_a_time(template: Tem
     assert mapping["ScalingConfig"] == {"MaximumConcurrency": 2}
 
 
-def test_monitor_is_woken_every_five_minutes_and_a_failed_start_is_kept(template: Template) -> None:
+def test_monitor_is_woken_every_few_minutes_and_a_failed_start_is_kept(template: Template) -> None:
     (schedule,) = of_type(template, "AWS::Scheduler::Schedule").values()
     target = schedule["Target"]
 
-    assert schedule["ScheduleExpression"] == "cron(0/5 * * * ? *)"
+    assert schedule["ScheduleExpression"] == {"Fn::Sub": "cron(0/${MonitorMinutes} * * * ? *)"}
+    minutes = template["Parameters"]["MonitorMinutes"]
+    assert minutes["Default"] == 5
+    # An hour is a multiple of each, so that no time between two runs is shorter or longer.
+    assert [one for one in range(minutes["MinValue"], minutes["MaxValue"] + 1) if 60 % one] == []
     assert schedule["ScheduleExpressionTimezone"] == "UTC"
     assert "Name" not in schedule  # SAM would give all stacks the same
     assert target["Arn"] == {"Fn::GetAtt": ["MonitorFunction", "Arn"]}

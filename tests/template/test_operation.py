@@ -6,10 +6,17 @@ import pytest
 
 from testing.template import Template, of_type, settle
 
-# Each alarm with its metric and the resource that it watches.
+# Each alarm with its metric and the resource that it watches. What it is raised by: test_alarms.py.
 ALARMS = {
     "DeadLetterAlarm": ("ApproximateNumberOfMessagesVisible", "DeadLetterQueue"),
-    "OldestEventAlarm": ("ApproximateAgeOfOldestMessage", "Queue"),
+    "LettersExpireAlarm": ("ApproximateAgeOfOldestMessage", "DeadLetterQueue"),
+    "SlowQueueAlarm": ("ApproximateAgeOfOldestMessage", "Queue"),
+    "InFlightAlarm": ("ApproximateNumberOfMessagesNotVisible", "Queue"),
+    "OldestEventAlarm": ("oldest_event", "monitor"),
+    "ParkedTooLongAlarm": ("oldest_parked", "monitor"),
+    "QuotaAlarm": ("quota_used", "monitor"),
+    "MonitorSilentAlarm": ("oldest_event", "monitor"),
+    "TableThrottlesAlarm": ("WriteThrottleEvents", "LedgerTable"),
     "ScheduleDeadLetterAlarm": ("ApproximateNumberOfMessagesVisible", "ScheduleDeadLetterQueue"),
     "IngestRefusalsAlarm": ("5XXError", "/connections/{connection_id}/events"),
     "IngestErrorsAlarm": ("Errors", "IngestFunction"),
@@ -44,10 +51,15 @@ def test_what_each_alarm_watches(template: Template, name: str) -> None:
     metric, watched = ALARMS[name]
     alarm = of_type(template, "AWS::CloudWatch::Alarm")[name]
 
-    assert alarm["MetricName"] == metric
-    assert f'"{watched}"' in json.dumps(alarm["Dimensions"])
-    assert alarm["ComparisonOperator"] == "GreaterThanThreshold"
-    assert alarm["TreatMissingData"] == "notBreaching"
+    terms = [one["MetricStat"]["Metric"] for one in alarm.get("Metrics", ()) if "MetricStat" in one] or [alarm]
+    assert any(one["MetricName"] == metric and f'"{watched}"' in json.dumps(one["Dimensions"]) for one in terms)
+
+
+def test_the_emulator_gets_no_alarm_that_it_does_not_take(expanded: Template) -> None:
+    alarms = of_type(settle(expanded, AwsEndpointUrl="http://127.0.0.1:4566"), "AWS::CloudWatch::Alarm")
+
+    assert ALARMS.keys() - alarms.keys() == {"MonitorSilentAlarm", "TableThrottlesAlarm"}
+    assert not [name for name, alarm in alarms.items() if "Metrics" in alarm]
 
 
 @pytest.mark.parametrize("name", ALARMS)

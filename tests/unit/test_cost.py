@@ -9,6 +9,7 @@ from docs.cost import (
     ALARMS,
     BEGIN,
     END,
+    GAUGES,
     METRICS,
     SERVICES,
     TARGET,
@@ -68,9 +69,12 @@ def test_the_page_has_the_tables_of_the_prices(name: str) -> None:
 
 def test_alarms_and_metrics_are_as_many_as_there_are() -> None:
     rows = re.findall(
-        r"^\| \w+ \| `\w+` \| `stack`, `service` \|", (ROOT / "docs/monitoring.md").read_text(), re.MULTILINE
+        r"^\| (\w+) \| `\w+` \| `stack`, `service` \|", (ROOT / "docs/monitoring.md").read_text(), re.MULTILINE
     )
-    assert (len(rows), len(of_type(source(), "AWS::CloudWatch::Alarm"))) == (METRICS, ALARMS)
+    assert (len(rows), rows.count("monitor")) == (METRICS, GAUGES)
+    alarms = of_type(source(), "AWS::CloudWatch::Alarm").values()
+    watched = [one for alarm in alarms for one in alarm.get("Metrics", [{"MetricStat": None}]) if "MetricStat" in one]
+    assert len(watched) == ALARMS
 
 
 def test_the_size_of_an_item_is_that_of_its_names_and_values() -> None:

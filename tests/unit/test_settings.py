@@ -37,6 +37,7 @@ ENVIRONMENTS: list[tuple[Any, tuple[str, ...]]] = [
             "DEAD_LETTER_QUEUE_URL",
             "ALERT_TOPIC_ARN",
             "SECRETS_PREFIX",
+            "STACK_NAME",
         ),
     ),
 ]

@@ -64,6 +64,7 @@ class SyncSettings(MarketoSettings):
 
 @dataclass(frozen=True, slots=True)
 class MonitorSettings(LedgerSettings):
+    stack_name: str
     dead_letter_queue_url: str
     alert_topic_arn: str
 

@@ -1,4 +1,4 @@
-"""What is done every five minutes."""
+"""What is done every few minutes."""
 
 import functools
 from datetime import timedelta
@@ -8,6 +8,7 @@ from destination.composition import aws, shared, stores
 from destination.control.audit import Recorder
 from destination.domain.audit import SYSTEM
 from destination.monitoring.alerts import EvaluateAlerts
+from destination.monitoring.gauges import ReadGauges
 from destination.monitoring.monitor import Monitor
 from destination.monitoring.resumption import SendBack
 from destination.monitoring.retirement import RetireConnections
@@ -31,6 +32,7 @@ def settings() -> MonitorSettings:
 def monitor(shown: ShownRun) -> Monitor:
     return Monitor(
         parking=stores.parking(settings()),
+        gauges=ReadGauges(aws.connections(settings()), stores.leases(settings()).today, aws.queue(settings()).is_empty),
         send_back=SendBack(aws.connections(settings()), shared.manage_parking(settings())),
         alerts=evaluate_alerts(),
         verifications=schedule_verifications(),

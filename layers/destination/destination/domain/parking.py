@@ -34,7 +34,7 @@ RETRY_BLOCKED: Final = timedelta(minutes=15)
 
 MAX_BUNDLES: Final = 5_000
 MAX_EVENTS: Final = 300_000
-"""How much of one connection is sent back at a time, about as much as is delivered until the next time."""
+"""How much of one connection is sent back at a time, about as much as is delivered in five minutes."""
 
 JUST_NOW: Final = timedelta(minutes=1)
 """A bundle that was named before it was stored may not have been listed yet: what has become due within such a time is

@@ -30,8 +30,8 @@ from destination.domain.run import Run, run_id
 from destination.domain.times import format_time
 from destination.marketo.budget import is_of_day
 from destination.monitoring.attempts import Attempts
+from destination.monitoring.gauges import waiting_since
 from destination.notify import Announcement
-from destination.queue import COUNTS_LAG
 from destination.store.alerts import Stored
 from destination.store.errors import StaleVersionError
 
@@ -137,7 +137,7 @@ class EvaluateAlerts:
             excluded=sum(one[Class.EXCLUDED] for one in tallies),
             failed=sum(one[Class.FAILED] for one in tallies),
             rejected=sum(one[Lost.REJECTED] for one in tallies),
-            waiting_since=self._waiting_since(connection, parked, now),
+            waiting_since=waiting_since(connection, parked, now, self.is_drained),
             used=None if today is None else today.total * is_of_day(today, now),
             daily_calls=connection.limits.daily_calls,
             dead_letters=dead_letters,
@@ -145,16 +145,6 @@ class EvaluateAlerts:
             last_event_at=self.runs.last_event_at(connection.id, now) if Alert.NO_EVENTS in wanted else None,
             out_of_sync=self.out_of_sync(connection.id) if Alert.AUDIENCE_OUT_OF_SYNC in wanted else None,
         )
-
-    def _waiting_since(self, connection: Connection, parked: Sequence[Bundle], now: datetime) -> datetime | None:
-        """The oldest event that is parked, or that sync noted last, unless its message left the queue in another way:
-        taken out of it, or put aside.
-        """
-        waiting = connection.waiting
-        queued = waiting if waiting is not None and now < waiting.until + COUNTS_LAG else None
-        if queued is None and waiting is not None and not self.is_drained():
-            queued = waiting
-        return min((*(one.oldest_at for one in parked), *([queued.since] if queued else [])), default=None)
 
 
 def announcement(connection: Connection, state: AlertState) -> dict[str, Any]:

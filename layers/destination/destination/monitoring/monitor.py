@@ -1,4 +1,4 @@
-"""The scheduled use case: all that is done every five minutes, for all connections."""
+"""The scheduled use case: all that is done every few minutes, for all connections."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -8,23 +8,25 @@ from destination.domain.parking import Bundle
 from destination.domain.verification import Verification
 from destination.monitoring.alerts import EvaluateAlerts, Notice
 from destination.monitoring.attempts import Attempts
+from destination.monitoring.gauges import Gauges, ReadGauges
 from destination.monitoring.resumption import Parking, SendBack, SentBack, by_connection
 from destination.monitoring.retirement import RetireConnections, Retirement
 from destination.monitoring.summaries import RunSummary, SummariseRuns
 from destination.monitoring.verifications import ScheduleVerifications
 
-Done = SentBack | Notice | Verification | RunSummary | Retirement
-"""Parked messages that were sent back, a change of an alert that was told, a verification that was requested or queued
-again, an hour summed up, a connection at its end."""
+Done = Gauges | SentBack | Notice | Verification | RunSummary | Retirement
+"""The gauges, parked messages that were sent back, a change of an alert that was told, a verification that was
+requested or queued again, an hour summed up, a connection at its end."""
 
 
 @dataclass(frozen=True, slots=True)
 class Monitor:
     """What waits comes first, then alerts: after an outage there may be more hours to sum up, and then to remove, than
-    there is time.
+    there is time. The gauges are read before all that, so that they are known of a run that is cut off, too.
     """
 
     parking: Parking
+    gauges: ReadGauges
     send_back: SendBack
     alerts: EvaluateAlerts
     verifications: ScheduleVerifications
@@ -36,14 +38,17 @@ class Monitor:
         each connection that is removed.
 
         What one connection cannot have does not keep the others from it, nor one part the others; but as long as
-        nobody knows what is parked, nobody is told that nothing waits. At the end an ExceptionGroup is raised of all
-        that failed.
+        nobody knows what is parked, nobody is told that nothing waits, and no gauge is read. At the end an
+        ExceptionGroup is raised of all that failed.
         """
         parked: dict[str, list[Bundle]] | None = None
         with attempt():
             parked = by_connection(self.parking)
-            yield from self.send_back(parked, now, attempt, has_time)
         if parked is not None:
+            with attempt():
+                yield self.gauges(parked, now)
+            with attempt():
+                yield from self.send_back(parked, now, attempt, has_time)
             with attempt():
                 yield from self.alerts(parked, now, attempt)
         with attempt():

@@ -1,4 +1,4 @@
-"""Every five minutes, what is parked is sent back where its cause is over."""
+"""Every few minutes, what is parked is sent back where its cause is over."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
