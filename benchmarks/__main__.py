@@ -15,7 +15,7 @@ from typing import Final
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import calls, cpu, imports, ingest, memory, rate, trickle
+from benchmarks import calls, cpu, imports, ingest, memory, parking, rate, trickle
 from benchmarks.row import Benchmark, BenchmarkRow
 from benchmarks.worker import ROOT
 
@@ -28,6 +28,7 @@ BENCHMARKS: Final[Mapping[str, Benchmark]] = {
     "rate": rate.run,
     "audiences": rate.by_audiences,
     "trickle": trickle.run,
+    "parking": parking.run,
 }
 
 WIDTH: Final = 100

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from benchmarks import marketo, workload
+from benchmarks import marketo, parking, workload
 from benchmarks.units import PERSONS
+from destination.queue import MAX_BATCH_ENTRIES
 
 FOLDER: Final = Path(__file__).parent
 TARGET: Final = FOLDER / "cost.md"
@@ -118,6 +119,18 @@ def of_a_flood(rates: Rates) -> dict[str, float]:
     }
 
 
+def of_parked(counts: Mapping[str, float], rates: Rates) -> dict[str, float]:
+    """By service, the dollars of what is parked and comes back; `counts`: bundles, and requests to S3 by their names.
+
+    Each bundle has a message, which is sent, received and deleted with others. S3 charges nothing for deletions.
+    """
+    s3 = {"s3_put": counts["S3 PUT"], "s3_get": counts["S3 GET"], "s3_list": counts["S3 LIST"]}
+    return {
+        "S3": rates.cost(s3),
+        "SQS": rates.cost({"sqs_request": 3 * counts["bundles"] / MAX_BATCH_ENTRIES}),
+    }
+
+
 def computed(rates: Rates) -> dict[str, str]:
     """The tables for which nothing has to be counted, by name."""
     months = {number: of_a_month(number, rates) for number in (1, 50)}
@@ -146,7 +159,12 @@ def main() -> None:
         if per_request == 10:
             units = [f"{counts[name] / PERSONS:.1f}" for name in ("dynamodb_write_unit", "dynamodb_read_unit")]
             by_audiences.append([str(audiences), row[1], f"{costs['DynamoDB']:.2f}", *units, f"{calls:.0f}"])
+    parked = [
+        [way, f"{counts['bundles']:,}", *_in_all("", of_parked(counts, rates))[1:]]
+        for way, counts in parking.of_a_million().items()
+    ]
     tables = {
+        "parked": _table(["events come", "bundles", "all", "S3", "SQS"], parked),
         "requests": _table(["profiles in a request", "all", *SERVICES], by_requests),
         "audiences": _table(
             ["audiences", "all", "DynamoDB", "write units a person", "read units", "Marketo calls per 1,000"],

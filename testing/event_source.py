@@ -170,8 +170,12 @@ class EventSourceMapping:
             poller.batches += 1
             self.under_way += 1
             self.invocations += 1
-            done = self.function(batch)
-            self.timeline.at(self.timeline.now + done.seconds, functools.partial(self._end, poller, batch, done))
+            self.begin(batch, functools.partial(self._end, poller, batch))
+
+    def begin(self, batch: Sequence[Received], end: Callable[[Invocation], None]) -> None:
+        """Invoke the function; at the end of the invocation `end` is told what came of it."""
+        done = self.function(batch)
+        self.timeline.at(self.timeline.now + done.seconds, functools.partial(end, done))
 
     def _end(self, poller: _Poller, batch: Sequence[Received], done: Invocation) -> None:
         if not done.is_error:

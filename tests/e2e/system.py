@@ -53,6 +53,19 @@ class Instance:
     def seed(self, **data: object) -> None:
         self.control("POST", "seed", data)
 
+    def rest(self, method: str, path: str, content: object = None) -> None:
+        """What a person does in Marketo, by a call as the API user that must succeed."""
+        user = {"grant_type": "client_credentials", "client_id": CLIENT_ID, "client_secret": self.client_secret}
+        token = self.http.get(f"{self.url}/identity/oauth/token", params=user, timeout=HTTP_SECONDS).json()
+        answer = self.http.request(
+            method,
+            f"{self.url}/rest/{path}",
+            headers={"Authorization": f"Bearer {token['access_token']}"},
+            json=content,
+            timeout=HTTP_SECONDS,
+        ).json()
+        assert answer["success"], answer
+
     def script(self, *faults: Mapping[str, object]) -> None:
         """What goes wrong with the next calls that match."""
         self.control("POST", "faults", list(faults))

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.e2e.system import CLIENT_ID, DELIVERY_SECONDS, Destination, Instance, System, profile, wait_for
+from tests.e2e.system import DELIVERY_SECONDS, Destination, Instance, System, profile, wait_for
 
 AUDIENCE = "Verified"
 LOST, STRAY = "ada0@example.org", "stray@example.org"
@@ -49,18 +49,9 @@ def drifted(system: System) -> Destination:
 
 def by_hand(instance: Instance, method: str, email: str) -> None:
     """What a person does to the list in Marketo."""
-    user = {"grant_type": "client_credentials", "client_id": CLIENT_ID, "client_secret": instance.client_secret}
-    token = instance.http.get(f"{instance.url}/identity/oauth/token", params=user, timeout=10).json()["access_token"]
     [list_id] = [one["id"] for one in instance.control("GET", "dump")["lists"] if one["name"] == AUDIENCE]
     [lead_id] = [number for number, lead in instance.leads().items() if lead["email"] == email]
-    answer = instance.http.request(
-        method,
-        f"{instance.url}/rest/v1/lists/{list_id}/leads.json",
-        headers={"Authorization": f"Bearer {token}"},
-        json={"input": [{"id": lead_id}]},
-        timeout=10,
-    ).json()
-    assert answer["success"], answer
+    instance.rest(method, f"v1/lists/{list_id}/leads.json", {"input": [{"id": lead_id}]})
 
 
 def verified(system: System, destination: Destination, repair: list[str] | None = None) -> dict[str, Any]:

@@ -108,7 +108,7 @@ def test_sync_is_woken_by_the_queue_in_large_batches_two_at_a_time(template: Tem
     assert mapping["MaximumBatchingWindowInSeconds"] == {"Ref": "BatchWindowSeconds"}
     assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
     # A literal, as the emulator cannot take a parameter here.
-    assert mapping["ScalingConfig"] == {"MaximumConcurrency": 2}
+    assert mapping["ScalingConfig"] == {"MaximumConcurrency": 5}
 
 
 def test_monitor_is_woken_every_few_minutes_and_a_failed_start_is_kept(template: Template) -> None:

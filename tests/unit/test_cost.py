@@ -18,6 +18,7 @@ from docs.cost import (
     of_a_flood,
     of_a_million,
     of_a_month,
+    of_parked,
 )
 from testing.template import ROOT, of_type, source
 
@@ -54,6 +55,13 @@ def test_a_connection_costs_its_secrets_and_a_little_work_a_month() -> None:
     grown = {name for name in costs[0] if costs[1][name] > costs[0][name]}
     assert grown == {"secrets", "monitor"}
     assert sum(costs[0].values()) < 8
+
+
+def test_what_is_parked_costs_a_put_and_a_get_of_each_bundle_and_its_message() -> None:
+    counts = {"bundles": 100, "S3 PUT": 100, "S3 GET": 110, "S3 LIST": 2, "S3 DELETE": 100}
+    costs = of_parked(counts, RATES)
+    assert costs["S3"] == pytest.approx(102 * RATES.prices["s3_put"] + 110 * RATES.prices["s3_get"])
+    assert costs["SQS"] == pytest.approx(3 * 10 * RATES.prices["sqs_request"])
 
 
 def test_what_stops_a_flood_costs_less_than_the_flood() -> None:

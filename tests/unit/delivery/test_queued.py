@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from destination.delivery.batch import BatchReport
+from destination.delivery.requeue import EAGER_RECEIVES
 from destination.delivery.turn import LEASE_MARGIN, RETRY_LEASE
 from destination.domain.connection import Limits
 from destination.domain.event import ProfileEvent
@@ -108,10 +109,11 @@ def test_a_flood_is_delivered_as_fast_as_with_a_short_window_but_for_its_end(beg
     now, before = (flood(one, begins_at_cap=begins_at_cap) for one in (DEPLOYED, BEFORE))
     times, times_before = (sorted(one.delivered_at.values()) for one in (now, before))
     assert len(times) == len(times_before) == 100
-    assert times[:90] == times_before[:90]
+    assert all(one <= other for one, other in zip(times[:80], times_before[:80], strict=True))
     assert times[-1] - times_before[-1] <= DEPLOYED.window - BEFORE.window
     assert len(now.world.calls()) == len(before.world.calls())
-    assert max(one.receives for _, batch in now.begun for one in batch) == 1
+    # Whoever waits for the lease in vain comes back, far from being taken for one that always fails.
+    assert max(one.receives for _, batch in now.begun for one in batch) < EAGER_RECEIVES / 5
     assert outcomes(now.world) == {"activated": 3000}
 
 

@@ -287,7 +287,7 @@ def portions(bundles: Sequence[Bundle], ticks: int) -> list[list[Bundle]]:
 
 
 def test_as_many_bundles_are_sent_at_a_time_as_can_be_delivered_until_the_next() -> None:
-    bundles = [bundle(number, due_at=START - 9 * HOUR + number * SECOND) for number in range(2 * MAX_BUNDLES + 7)]
+    bundles = [bundle(number, due_at=START - 24 * HOUR + number * SECOND) for number in range(2 * MAX_BUNDLES + 7)]
     first, second, third, fourth = portions(bundles, 4)
     assert (len(first), len(second), len(third), fourth) == (MAX_BUNDLES, MAX_BUNDLES, 7, [])
     assert [*first, *second, *third] == bundles
@@ -347,5 +347,5 @@ def after_a_return_at_once(bundles: Sequence[Bundle], ticks: int) -> list[Bundle
 
 
 def test_what_was_told_to_come_at_once_comes_portion_by_portion() -> None:
-    bundles = [bundle(number, due_at=START - 2 * HOUR + number * SECOND) for number in range(MAX_BUNDLES + 100)]
+    bundles = [bundle(number, due_at=START - 3 * HOUR + number * SECOND) for number in range(MAX_BUNDLES + 100)]
     assert set(after_a_return_at_once(bundles, 1)) == set(bundles)

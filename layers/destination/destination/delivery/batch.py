@@ -36,6 +36,9 @@ INSTANCES_AT_ONCE: Final = 8
 MIN_TIME: Final = MAX_CALL_TIME + SETTLING
 """What a turn needs at least."""
 
+BUNDLES_FOR: Final = timedelta(seconds=90)
+"""How long a batch goes on to further bundles: what others sent meanwhile waits for a worker."""
+
 BUNDLES_AT_ONCE: Final = 8
 """How many bundles are read at a time."""
 
@@ -125,11 +128,13 @@ class DeliverBatch:
 
     def __call__(self, messages: Sequence[Message], time_left: timedelta) -> BatchReport:
         """Deliver a batch within the time left; what cannot be done in it stays in the queue, or is parked."""
-        deadline = self.clock() + time_left
+        began_at = self.clock()
+        deadline = began_at + time_left
+        last_wave_at = min(deadline - MIN_TIME, began_at + BUNDLES_FOR)
         report = BatchReport()
         so_far = _SoFar()
         for number, wave in enumerate(waves(self._open(messages, report))):
-            if number and self.clock() >= deadline - MIN_TIME:
+            if number and self.clock() >= last_wave_at:
                 self._defer({one.message: timedelta(0) for one in wave}, report)
             else:
                 self._deliver(wave, deadline, so_far, report)

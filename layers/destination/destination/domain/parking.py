@@ -32,9 +32,11 @@ RESEND_AFTER: Final = timedelta(hours=1)
 RETRY_BLOCKED: Final = timedelta(minutes=15)
 """How often a connection that Marketo refuses is tried, as its cause may have been mended in Marketo."""
 
-MAX_BUNDLES: Final = 5_000
+MAX_BUNDLES: Final = 7_500
 MAX_EVENTS: Final = 300_000
-"""How much of one connection is sent back at a time, about as much as is delivered in five minutes."""
+"""How much of one connection is sent back at a time, more than is delivered until the next time: 120,000 new people at
+Marketo's limits, who may lie in bundles of some twenty where they came one a second.
+"""
 
 JUST_NOW: Final = timedelta(minutes=1)
 """A bundle that was named before it was stored may not have been listed yet: what has become due within such a time is
