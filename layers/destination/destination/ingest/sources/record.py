@@ -336,26 +336,25 @@ def _readable_object(found: dict[str, Any], place: _Place, levels: int, losses: 
 
 
 def _readable_list(found: list[Any], place: _Place, levels: int, losses: LeftOut) -> list[Any]:
-    if _FALLIBLE.isdisjoint(map(type, found)):
+    if len(found) > 1 and _FALLIBLE.isdisjoint(map(type, found)):
         return found
     items: list[Any] = []
     for value in found:
-        kind = type(value)
-        message, inner = None, None
-        if kind is str:
+        kind, message = type(value), None
+        if kind is list or kind is dict:
+            if levels > 1:
+                inner = _readable_list if kind is list else _readable_object
+                items.append(inner(value, (place, len(items)), levels - 1, losses) if value else value)
+                continue
+            message = DEPTH_MESSAGE
+        elif kind is str:
             if not value.isascii() and HALF.search(value):
                 message = HALF_MESSAGE
-        elif kind is float:
-            if not isfinite(value):
-                message = NUMBER_MESSAGE
-        elif kind is dict or kind is list:
-            inner = _READABLE[kind]
-            message = DEPTH_MESSAGE if levels == 1 else None
+        elif kind is float and not isfinite(value):
+            message = NUMBER_MESSAGE
         if message:
             losses.add_attribute(place, len(items), message)
-            items.append(None)
-        else:
-            items.append(inner(value, (place, len(items)), levels - 1, losses) if inner and value else value)
+        items.append(None if message else value)
     return items
 
 
