@@ -788,6 +788,23 @@ def test_a_paused_instance_is_not_asked_again_for_the_rest_of_what_came_back() -
     assert_delivered(world, 4)
 
 
+def test_of_a_bundle_whose_dead_letters_cannot_be_stored_its_own_message_stays_in_the_queue() -> None:
+    """Lambda takes a batch for failed as a whole where it is told of a message that is not in it."""
+    world = disabled()
+    world.post(*said(0))
+    take(world)
+    [bundle] = world.parking.stored
+    world.parking.stored[bundle].append("not JSON")
+    enable(world)
+    [pointer] = world.queue.waiting.values()
+    world.dead_letters.refuses = lambda _: True
+    assert world.sync([pointer], timedelta(minutes=5)).requeued == (pointer.id,)
+    assert list(world.parking.stored) == [bundle]
+    world.dead_letters.refuses = lambda _: False
+    assert world.sync([pointer], timedelta(minutes=5)).requeued == ()
+    assert (world.parking.stored, settled(world), len(world.dead_letters.letters)) == ({}, 1, 1)
+
+
 # The rate of the return
 
 

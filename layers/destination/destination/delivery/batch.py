@@ -154,7 +154,8 @@ class DeliverBatch:
                 report.requeued += (message.id,)
                 continue
             if isinstance(found, DeadLetter):
-                self._refuse(message, found, report)
+                if not self._refuse(message, found, report):
+                    report.requeued += (message.id,)
             elif found is not None and (bundle := found.envelope.bundle) is None:
                 carriers.append(Carrier(message, found.target, open_messages=[found]))
             elif found is not None and bundle is not None and bundle.name not in bundles:
@@ -166,12 +167,13 @@ class DeliverBatch:
             report.requeued += (*sorted(uncounted),)
         return carriers
 
-    def _refuse(self, message: Message, letter: DeadLetter, report: BatchReport) -> None:
+    def _refuse(self, message: Message, letter: DeadLetter, report: BatchReport) -> bool:
+        """Whether the dead letter was stored."""
         if self.dead_letters.send([letter]):
-            report.requeued += (message.id,)
-        else:
-            report.refused[message.id] = letter
-            report.letters += 1
+            return False
+        report.refused[message.id] = letter
+        report.letters += 1
+        return True
 
     def _deliver(self, wave: Sequence[Carrier], deadline: datetime, so_far: _SoFar, report: BatchReport) -> None:
         carriers = self._read([one for one in wave if not self._waits_on(one, so_far.held_up, report)], report)
@@ -247,10 +249,8 @@ class DeliverBatch:
             found = opened(message, lambda _: carrier.target)
             if isinstance(found, OpenMessage):
                 carrier.open_messages.append(found)
-            elif found is not None:
-                self._refuse(message, found, report)
-                if message.id not in report.refused:
-                    return False
+            elif found is not None and not self._refuse(message, found, report):
+                return False
         return True
 
     def _is_too_old(self, open_message: OpenMessage) -> bool:
