@@ -186,7 +186,7 @@ def test_the_monitor_sends_back_what_is_due(running: RunningStack, caplog: pytes
     due = datetime.fromisoformat(waiting(connection[0])["parked"][0]["due_at"])
     due += MINUTE - (due.minute + 1) % 5 * MINUTE
     assert due.minute % 5 == 0
-    assert tick(due - 5 * MINUTE)["sent_back"] == 0
+    assert tick(due - 10 * MINUTE)["sent_back"] == 0, "the pause is not over"
     assert tick(due)["sent_back"] == 1
     lines = [one for one in logged(monitor.logger, caplog) if one["message"] == "parked messages sent back"]
     assert [(one["connection_id"], one["bundles"]) for one in lines] == [(connection[0], 1)]
