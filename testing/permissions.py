@@ -41,11 +41,9 @@ ELSEWHERE: dict[Ask, str] = {
         f"{SECRETS}/credentials/*",
     ): "tests/integration/test_secrets_store.py",
     ("connections", "secretsmanager:RestoreSecret", f"{SECRETS}/tokens/*"): "tests/integration/test_secrets_store.py",
-    ("monitor", "dynamodb:BatchWriteItem", "LedgerTable"): "the rows of a connection that is removed",
     ("monitor", "dynamodb:DeleteItem", "RunsTable"): "the states of the alerts of a connection that is removed",
-    ("monitor", "dynamodb:UpdateItem", "ConnectionsTable"): "the lease under which a discarded connection is removed",
-    ("monitor", "sqs:SendMessage", "Queue"): "a verification whose time has come",
     ("sync", "dynamodb:DeleteItem", "ConnectionsTable"): "the claim of a list in whose place another one is made",
+    ("sync", "s3:ListBucket", "Bucket"): "without it S3 answers 403 for a bundle that is not there, instead of 404",
     ("sync", "secretsmanager:RestoreSecret", f"{SECRETS}/tokens/*"): "tests/integration/test_secrets_store.py",
 }
 """What functions do for a reason that no test of tests/integration gives a handler; one that gets a test must go."""

@@ -348,6 +348,21 @@ def test_a_discarded_connection_goes_with_what_is_parked_of_it(running: RunningS
     assert list(Connections(running.aws.dynamodb, "ConnectionsTable").all()) == []
 
 
+def test_the_monitor_goes_on_with_what_the_call_could_not_take_out_of_the_bucket(running: RunningStack) -> None:
+    connection_id, token = connected(running)
+    running.post((connection_id, token), ("ada", "realized"))
+    disable(connection_id)
+    running.deliver()
+    etag = {"If-Match": call("GET", f"/connections/{connection_id}").headers["ETag"]}
+    with refused(s3(), "DeleteObjects"):
+        answer = call("DELETE", f"/connections/{connection_id}", headers=etag, query={"discard": "true"})
+        assert answer.status >= 500
+    assert len(list(parking(running).all())) == 1
+    tick()
+    assert not is_there(connection_id)
+    assert list(parking(running).all()) == []
+
+
 # Crashes and refusals through the function
 
 

@@ -105,8 +105,8 @@ def test_what_is_allowed_and_never_asked_is_unused_but_what_lambda_does() -> Non
 
 
 def test_what_is_done_elsewhere_is_not_unused_until_it_is_asked_or_no_more_allowed() -> None:
-    done = ("monitor", "sqs:SendMessage", "Queue")
-    template = {"Resources": {**TEMPLATE["Resources"], "MonitorRole": role("Queue", "sqs:SendMessage")}}
+    done = ("monitor", "dynamodb:DeleteItem", "RunsTable")
+    template = {"Resources": {**TEMPLATE["Resources"], "MonitorRole": role("RunsTable", "dynamodb:DeleteItem")}}
     assert done in ELSEWHERE
     assert done not in unused(template, set())
     assert done not in outdated(template, set())
