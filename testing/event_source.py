@@ -7,7 +7,9 @@ Its rules, in our words, each with the page of the AWS Lambda Developer Guide th
   source mappings"). That there are more of them in a flood is left out, for a maximum concurrency stops that.
 - A poller's window begins with the first message of its batch ("Event source mappings", "Batching behavior").
 - The batch is handed over when the window is over, when it has `batch_size` messages, or when one more would be over
-  the 6 MB that an invocation takes, whichever comes first ("Batching behavior"; "Lambda quotas").
+  the 6 MB that an invocation takes, whichever comes first ("Batching behavior"; "Lambda quotas"). These are of the
+  event, in which each body is a JSON string with its quotes escaped, among its message's properties: of messages of
+  1 MiB there are five in a batch.
 - At most `max_concurrency` invocations are under way ("Configuring maximum concurrency for Amazon SQS event sources").
   A poller whose batch is ready waits for its turn. Whether one begins a batch meanwhile is not said on that page, and
   those who tried say no: `begins_at_cap` has both.

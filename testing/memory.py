@@ -37,6 +37,8 @@ from destination.store.ledger import TRANSACTION_ITEMS, Entry, Page, StaleRunErr
 from destination.store.runs import LOSSES_PART
 from destination.store.summaries import SummedUp
 
+MAX_MESSAGE_BYTES = 1024 * 1024
+"""What SQS takes (Amazon SQS, "Message quotas")."""
 MAX_TRANSACTION_BYTES = 4_000_000
 MAX_ITEM_BYTES = 400 * 1024
 """What DynamoDB takes (Service quotas, "Transactions", "Items")."""
@@ -381,10 +383,12 @@ class MemoryQueue:
     numbers: "itertools.count[int]" = field(default_factory=itertools.count)
 
     def send(self, connection_id: str, bodies: Sequence[str]) -> list[int]:
-        for body in bodies:
-            message_id = f"message-{next(self.numbers)}"
-            self.waiting[message_id] = Message(message_id, f"receipt of {message_id}", body)
-        return []
+        refused = [number for number, body in enumerate(bodies) if len(body.encode()) > MAX_MESSAGE_BYTES]
+        for number, body in enumerate(bodies):
+            if number not in refused:
+                message_id = f"message-{next(self.numbers)}"
+                self.waiting[message_id] = Message(message_id, f"receipt of {message_id}", body)
+        return refused
 
     def requeue(self, messages: Sequence[Message], seconds: int) -> None:
         invisible = min(max(seconds, 0), MAX_VISIBILITY_SECONDS)

@@ -7,10 +7,14 @@ from typing import Any, cast
 from botocore.exceptions import ClientError, EndpointConnectionError
 from mypy_boto3_sqs import SQSClient
 
+from testing.standard_queue import MAX_BYTES
+
 
 @dataclass
 class FakeSqs:
-    """Takes batches as SQS does: at most ten entries, 1 MiB in all, ids used once.
+    """Takes batches as SQS does: at most ten entries, 1 MiB in all with their attributes, ids used once.
+
+    Source: Amazon SQS, "Message quotas" and "Amazon SQS message metadata"; API reference, "SendMessageBatch".
 
     `refuses` says of a body how often it comes back as failed; `down` how many calls find nobody.
     """
@@ -29,7 +33,7 @@ class FakeSqs:
 
     def send_message_batch(self, *, QueueUrl: str, Entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:  # noqa: N803
         self._call("SendMessageBatch", Entries)
-        if sum(_size(entry) for entry in Entries) > 1024 * 1024:
+        if sum(_size(entry) for entry in Entries) > MAX_BYTES:
             raise _refusal("BatchRequestTooLong", "SendMessageBatch")
         failed = []
         for entry in Entries:

@@ -6,6 +6,8 @@ Its rules, in our words, each with the page of the Amazon SQS Developer Guide th
   with another receipt handle. Only the newest handle deletes it or changes its visibility; an older one is taken
   without an error, and does nothing ("Visibility timeout"; API reference, "DeleteMessage").
 - Each receipt is counted with the message ("Dead-letter queues").
+- A message has at most 1 MiB; a larger one is refused ("Message quotas"). So is a call with more in all, of which
+  testing/sqs.py takes care: here messages are sent one by one.
 - A receive takes at most ten messages ("Message quotas").
 - At most some 120,000 messages may be in flight, received and neither deleted nor visible again. Then a long poll
   answers that there is nothing, without an error ("Message quotas").
@@ -27,6 +29,7 @@ from typing import Final
 
 from testing.timeline import Timeline
 
+MAX_BYTES: Final = 1024 * 1024
 MAX_IN_FLIGHT: Final = 120_000
 MAX_RECEIVED: Final = 10
 MAX_RECEIVES_OF_AGE: Final = 3
@@ -95,7 +98,9 @@ class StandardQueue:
         return {one.id: one.receives for one in (*self._visible, *self._in_flight.values())}
 
     def send(self, body: str) -> str:
-        """Store a message; answers its id."""
+        """Store a message; answers its id. Raises ValueError when it is too large."""
+        if len(body.encode()) > MAX_BYTES:
+            raise ValueError(f"Message must be shorter than {MAX_BYTES} bytes.")
         now = self.timeline.now
         message = _Stored(f"message-{next(self._numbers)}", body, sent_at=now, here_since=now)
         self._show(message)

@@ -13,6 +13,7 @@ from testing.standard_queue import Received, StandardQueue
 from testing.timeline import Timeline
 
 WINDOW, VISIBILITY = 60.0, 400.0
+MEBIBYTE = 1024 * 1024
 
 
 class InTurns(Random):
@@ -104,6 +105,24 @@ def test_a_batch_ends_before_the_payload_is_too_large_and_what_was_received_begi
     assert sum(sizes) == 150
     assert {at for at, _ in aws.begun[:-1]} <= set(range(60))
     assert len({one.id for one in aws.received}) == len(aws.received) == 150
+
+
+@pytest.mark.parametrize(
+    ("body", "sizes"),
+    [
+        ("x" * MEBIBYTE, [5, 1]),  # six of them are the 6 MiB, without what is around a body
+        ("x" * (MEBIBYTE - 2_000), [6]),
+        ('"' * (MEBIBYTE // 2), [5, 1]),  # escaped, each takes two bytes
+        ('"' * MEBIBYTE, [2, 2, 2]),
+    ],
+    ids=["full", "with-room", "half-escaped", "escaped"],
+)
+def test_of_the_largest_messages_as_many_are_a_batch_as_the_payload_takes(body: str, sizes: list[int]) -> None:
+    aws = Lambda(settings={"pollers": 1})
+    aws.send(*[body] * 6)
+    aws.timeline.run(1000)
+    assert aws.sizes() == sizes
+    assert all(sum(map(record_bytes, bodies)) <= 6 * MEBIBYTE for _, bodies in aws.begun)
 
 
 def test_a_record_takes_its_body_as_json_and_what_is_around_it() -> None:

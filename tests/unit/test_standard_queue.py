@@ -93,6 +93,13 @@ def test_a_message_whose_visibility_was_changed_is_deleted_by_the_same_handle(
     assert queue.receive() == []
 
 
+def test_a_message_has_a_mebibyte_at_most(queue: StandardQueue) -> None:
+    queue.send("é" * (512 * 1024))
+    with pytest.raises(ValueError, match="1048576"):
+        queue.send("é" * (512 * 1024) + "x")
+    assert queue.visible == 1
+
+
 def test_a_receive_takes_ten_at_most(queue: StandardQueue) -> None:
     sent = [queue.send(str(number)) for number in range(25)]
     received = [queue.receive(most) for most in (3, 100, 100, 100)]

@@ -11,6 +11,8 @@ from destination.queue import MAX_BATCH_ENTRIES, MAX_MESSAGE_BYTES, EventQueue, 
 from testing.aws import Aws
 from testing.memory import MemoryQueue
 
+MEBIBYTE = 1024 * 1024
+
 
 class FilledQueue(Queue, Protocol):
     """With what fills it."""
@@ -92,6 +94,12 @@ def test_messages_of_any_size_are_stored(stand: QueueStand) -> None:
     bodies = ["x" * MAX_MESSAGE_BYTES] * 5
     assert stand.queue.send("c-1", bodies) == []
     assert [one.body for one in stand.received()] == bodies
+
+
+def test_a_message_that_is_larger_than_sqs_takes_is_named_and_the_others_are_stored(stand: QueueStand) -> None:
+    fits, too_large = "x" * MEBIBYTE, "x" * (MEBIBYTE + 1)
+    assert stand.queue.send("c-1", ["first", too_large, fits]) == [1]
+    assert sorted((one.body for one in stand.received()), key=len) == ["first", fits]
 
 
 def test_a_message_given_back_for_no_time_keeps_its_id_and_is_received_again(stand: QueueStand) -> None:

@@ -81,8 +81,9 @@ def test_a_call_takes_a_mebibyte_of_bodies(stand: SqsStand) -> None:
         (lambda: [entry(number) for number in range(11)], "AWS.SimpleQueueService.TooManyEntriesInBatchRequest"),
         (lambda: [entry(1), entry(1)], "AWS.SimpleQueueService.BatchEntryIdsNotDistinct"),
         (lambda: [entry(1, "x" * MAX_BYTES), entry(2, "x")], "AWS.SimpleQueueService.BatchRequestTooLong"),
+        (lambda: [entry(1, "x" * (MAX_BYTES + 1))], "AWS.SimpleQueueService.BatchRequestTooLong"),
     ],
-    ids=["none", "eleven", "one-id-twice", "too-long"],
+    ids=["none", "eleven", "one-id-twice", "too-long", "one-too-long"],
 )
 def test_a_call_that_is_not_taken_stores_nothing(
     stand: SqsStand, entries: Callable[[], list[SendMessageBatchRequestEntryTypeDef]], code: str
