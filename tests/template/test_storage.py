@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from destination.queue import MAX_BATCH_BYTES
 from testing.template import Template, of_type, settle, source, tables
 
 QUEUES = ["Queue", "DeadLetterQueue", "ScheduleDeadLetterQueue"]
@@ -36,6 +37,11 @@ def test_a_message_that_always_fails_ends_among_the_dead_letters(template: Templ
     assert redrive["deadLetterTargetArn"] == {"Fn::GetAtt": ["DeadLetterQueue", "Arn"]}
     days = redrive["maxReceiveCount"] * queue["VisibilityTimeout"] / 86_400
     assert 1 < days < 14, "waits for Marketo count as receives, and the queue forgets after 14 days"
+
+
+@pytest.mark.parametrize("queue", ["Queue", "DeadLetterQueue"])
+def test_messages_may_be_as_large_as_sqs_takes(template: Template, queue: str) -> None:
+    assert properties(template, queue)["MaximumMessageSize"] == 1024 * 1024 == MAX_BATCH_BYTES
 
 
 def test_only_the_queue_may_use_the_dead_letter_queue(template: Template) -> None:

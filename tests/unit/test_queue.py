@@ -72,7 +72,7 @@ def test_every_loss_that_there_is_passes_the_queue_and_one_that_is_to_come() -> 
     losses = {**dict.fromkeys(LOSSES, 1_000), Loss(Lost.REJECTED, "A_CODE_TO_COME"): 1}
     ((_, body),) = pack("connection-1", NOW, [], envelope_id="envelope-1", losses=losses)
     assert decode(body).losses == losses
-    assert len(body) < MAX_BATCH_BYTES - MAX_EVENT_BYTES
+    assert len(body) < MAX_MESSAGE_BYTES - MAX_EVENT_BYTES
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def test_a_message_carries_the_id_of_its_request_where_there_is_one() -> None:
 
 
 def test_the_events_of_a_body_are_numbered_through_its_messages_and_received_in_their_order() -> None:
-    bare = replace(EVENT, profile={"text": "x" * 100_000}, id=None)
+    bare = replace(EVENT, profile={"text": "x" * 400_000}, id=None)
     texts = [encode_event(bare)] * 7
     found = [decode(body) for _, body in pack("connection-1", NOW, texts, envelope_id="envelope-1", first=10)]
     assert [(one.id, one.first, len(one.events)) for one in found] == [
@@ -124,7 +124,7 @@ def test_the_events_of_a_body_are_numbered_through_its_messages_and_received_in_
 def test_the_largest_event_fits_beside_the_longest_ids() -> None:
     text = json.dumps("x" * (MAX_EVENT_BYTES - 2))
     ((_, body),) = pack("c" * 64, NOW, [text], envelope_id="e" * 64, first=MAX_FIRST - 1, correlation_id="r" * 64)
-    assert len(body) <= MAX_BATCH_BYTES
+    assert len(body) <= MAX_MESSAGE_BYTES
     assert DeadLetter(body, "", "").group == "c" * 64
 
 
@@ -156,19 +156,27 @@ def test_what_is_no_id_of_an_envelope_or_of_a_request_is_no_message_of_ours(name
 
 
 def test_messages_are_filled_to_the_limit_in_order() -> None:
-    texts = [json.dumps(f"{number:04}" + "x" * 100_000) for number in range(7)]
+    texts = [json.dumps(f"{number:04}" + "x" * 400_000) for number in range(7)]
     found = packed(*texts)
     assert [count for count, _ in found] == [2, 2, 2, 1]
     assert all(len(body.encode()) <= MAX_MESSAGE_BYTES for _, body in found)
     assert [event for _, body in found for event in json.loads(body)["events"]] == [json.loads(text) for text in texts]
 
 
-def test_the_largest_event_there_may_be_fits_into_a_message_of_its_own() -> None:
+def test_the_largest_event_there_may_be_fits_into_a_message() -> None:
     largest = json.dumps("x" * (MAX_EVENT_BYTES - 2))
     assert len(largest) == MAX_EVENT_BYTES
-    found = packed("1", largest, largest, "2", "3")
-    assert [count for count, _ in found] == [1, 1, 1, 2]
-    assert all(len(body) <= MAX_BATCH_BYTES for _, body in found)
+    found = packed(largest, largest, json.dumps("x" * 10_000), largest)
+    assert [count for count, _ in found] == [1, 1, 1, 1]
+    assert all(len(body) <= MAX_MESSAGE_BYTES for _, body in found)
+
+
+def test_messages_hold_nearly_as_much_as_sqs_takes() -> None:
+    """A mebibyte, of which a dead letter's attributes and the envelope take little."""
+    mebibyte = 1024 * 1024
+    assert 0.97 * mebibyte < MAX_EVENT_BYTES < MAX_MESSAGE_BYTES < MAX_BATCH_BYTES == mebibyte
+    ((count, body),) = packed(*[json.dumps("x" * 998)] * 1_000)
+    assert (count, len(body) > 1_000_000) == (1_000, True)
 
 
 def test_a_dead_letter_of_the_largest_event_is_stored_with_its_reason() -> None:
@@ -381,9 +389,28 @@ def test_messages_go_in_order_under_their_connections_group() -> None:
 
 def test_large_messages_share_calls_as_far_as_they_may() -> None:
     sqs = FakeSqs()
-    bodies = [f"{number}" + "x" * (MAX_MESSAGE_BYTES - 1) for number in range(7)]
+    bodies = [f"{number}" + "x" * (MAX_BATCH_BYTES // 4 - 1) for number in range(9)]
     assert EventQueue(sqs.client(), "https://queue").send("connection-1", bodies) == []
-    assert (sqs.bodies(), sqs.calls) == (bodies, [3, 3, 1])
+    assert (sqs.bodies(), sqs.calls) == (bodies, [4, 4, 1])
+
+
+def test_full_messages_have_a_call_each() -> None:
+    sqs = FakeSqs()
+    bodies = [f"{number}" + "x" * (MAX_MESSAGE_BYTES - 1) for number in range(3)]
+    assert EventQueue(sqs.client(), "https://queue").send("connection-1", bodies) == []
+    assert (sqs.bodies(), sqs.calls) == (bodies, [1, 1, 1])
+
+
+@pytest.mark.parametrize(("left", "calls"), [(0, [2]), (-1, [1, 1])])
+def test_letters_share_a_call_as_far_as_their_attributes_let_them(left: int, calls: list[int]) -> None:
+    """Each has `code` and `reason` with their type, `String`, beside its body."""
+    sqs = FakeSqs()
+    code, reason = "FAILED", "Käufer"
+    attributes = len(f"code{code}reason") + len(reason.encode()) + 2 * len("String")
+    body = "x" * (MAX_BATCH_BYTES // 2 - attributes)
+    letters = [DeadLetter(body, code, reason), DeadLetter(body + "x" * -left, code, reason)]
+    assert DeadLetters(sqs.client(), "https://letters").send(letters) == []
+    assert (len(sqs.sent), sqs.calls) == (2, calls)
 
 
 def test_nothing_to_send_is_no_call() -> None:

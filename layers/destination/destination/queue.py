@@ -34,12 +34,12 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs.type_defs import SendMessageBatchRequestEntryTypeDef
 
 VERSION = 1
-MAX_MESSAGE_BYTES = 256 * 1024
-"""Up to which messages are filled."""
-MAX_BATCH_BYTES = 1000 * 1024
-"""Of bodies in one call: SQS takes 1 MiB, message attributes included."""
-MAX_EVENT_BYTES = MAX_BATCH_BYTES - 4096
-"""What one event may take: the largest message there may be, which it then has to itself, less its envelope."""
+MAX_BATCH_BYTES = 1024 * 1024
+"""Of the messages of one call, and of each alone, with their attributes (Amazon SQS, "Message quotas")."""
+MAX_MESSAGE_BYTES = MAX_BATCH_BYTES - 16 * 1024
+"""Up to which bodies are filled: a dead letter has the same body, and attributes for which there must be room."""
+MAX_EVENT_BYTES = MAX_MESSAGE_BYTES - 8 * 1024
+"""What one event may take: a message, less its envelope and the losses in it."""
 MAX_LOSSES = 50
 """How many reasons for losses a message may have."""
 MAX_BATCH_ENTRIES = 10
@@ -166,8 +166,9 @@ def pack(
 ) -> Iterator[tuple[int, str]]:
     """Pack encoded events, in order, into as few messages of MAX_MESSAGE_BYTES as take them: (number of events, body).
 
-    An event that is larger has a message of its own. The events are numbered from `first` on; `attempt`: how often
-    they have been dead letters. The `losses` are in the first message, which has no events where there are none.
+    Each event is of MAX_EVENT_BYTES at most, and of ASCII alone, as `encode_event` writes it. The events are numbered
+    from `first` on; `attempt`: how often they have been dead letters. The `losses` are in the first message, which has
+    no events where there are none.
     """
     properties = {
         "v": VERSION,
@@ -461,7 +462,7 @@ def _batches(indexes: Sequence[int], entries: Sequence["SendMessageBatchRequestE
     batch: list[int] = []
     size = 0
     for index in indexes:
-        length = len(entries[index]["MessageBody"].encode())
+        length = _size(entries[index])
         if batch and (len(batch) == MAX_BATCH_ENTRIES or size + length > MAX_BATCH_BYTES):
             yield batch
             batch, size = [], 0
@@ -469,6 +470,16 @@ def _batches(indexes: Sequence[int], entries: Sequence["SendMessageBatchRequestE
         size += length
     if batch:
         yield batch
+
+
+def _size(entry: "SendMessageBatchRequestEntryTypeDef") -> int:
+    """Bytes of a message as SQS counts them: its body, and the name, type and value of each attribute.
+
+    Source: Amazon SQS, "Amazon SQS message metadata".
+    """
+    attributes = entry.get("MessageAttributes", {}).items()
+    texts = [text for name, one in attributes for text in (name, one["DataType"], one.get("StringValue", ""))]
+    return sum(len(text.encode()) for text in (entry["MessageBody"], *texts))
 
 
 def depth(client: "SQSClient", url: str) -> int:

@@ -18,9 +18,10 @@ from destination.domain.audience import WhenListMissing
 from destination.domain.connection import ActiveConnection, Limits, Status, Waiting
 from destination.domain.event import ProfileEvent
 from destination.domain.parking import MAX_WAIT, RETRY_BLOCKED, Bundle, WaitsFor
-from destination.queue import bundle_message, decode, encode_event, pack, verification_message
+from destination.queue import MAX_EVENT_BYTES, bundle_message, decode, encode_event, pack, verification_message
 from marketo_simulator import Fault
 from testing.counts import assert_balanced, outcomes, reasons, received
+from testing.event_source import MAX_PAYLOAD_BYTES, record_bytes
 from testing.meddler import calm, creates, disturb, poison
 from testing.memory import MemoryParking
 from testing.stages import REALIZED, describes, looks_up
@@ -29,6 +30,8 @@ from testing.world import MONITORED, MUNCHKIN, START, World, connection, event
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 QUOTA = Fault(code="607")
 VERIFICATION = "20261121T120000000000Z-00000000"
+FULL = "x" * (MAX_EVENT_BYTES - 300)
+"""With which an event fills a message."""
 
 
 def person(number: int) -> str:
@@ -751,6 +754,24 @@ def test_bundles_are_read_as_there_is_memory_for_them() -> None:
     take(world)
     assert_delivered(world, 5)
     assert measured.most <= MAX_WAVE_BYTES
+
+
+def test_bundles_of_the_largest_batches_there_may_be_are_read_one_at_a_time() -> None:
+    world = disabled()
+    measured = MeasuredParking()
+    world.parking = measured
+    world.sync = world.delivery()
+    world.manage_parking = replace(world.manage_parking, parking=measured)
+    for first in (0, 6):
+        world.post(*(event(person(number), ("a", REALIZED), notes=FULL) for number in range(first, first + 6)))
+        assert sum(record_bytes(one.body) for one in world.queue.waiting.values()) <= MAX_PAYLOAD_BYTES
+        take(world)
+        world.now += 10 * MINUTE
+    assert [one.events for one in world.parking.all()] == [6, 6]
+    enable(world)
+    take(world)
+    assert_delivered(world, 12)
+    assert 0.95 * MAX_WAVE_BYTES < measured.most <= MAX_WAVE_BYTES
 
 
 def test_small_bundles_are_delivered_together_in_few_calls() -> None:

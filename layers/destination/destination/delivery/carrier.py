@@ -9,8 +9,10 @@ from destination.domain.connection import ActiveConnection
 from destination.domain.parking import Bundle
 from destination.queue import Message
 
-MAX_WAVE_BYTES: Final = 6_000_000
-"""Of messages that are delivered together: as much as a batch of the queue may hold, for which there is memory."""
+MAX_WAVE_BYTES: Final = 6 * 1024 * 1024
+"""Of messages that are delivered together, for which there is memory: as much as a batch of the queue may hold, for an
+invocation takes 6 MB (AWS Lambda, "Lambda quotas"). No bundle is larger, for it has what a wave left.
+"""
 
 
 @dataclass(slots=True)
