@@ -40,7 +40,7 @@ from destination.store.runs import Runs
 from marketo_simulator import Simulator
 from marketo_simulator.adapter import SimulatorAdapter
 from testing.delivery import delivery
-from testing.memory import MemoryParking, MemoryToken
+from testing.memory import MemoryLetters, MemoryParking, MemoryToken
 
 EVENTS: Final = 1_000
 """Of a delivery."""
@@ -127,6 +127,7 @@ class CpuBench:
             losses=Losses(dynamodb, aws.RUNS, runs),
             queue=EventQueue(sqs, "queue"),
             parking=MemoryParking(),
+            letters=MemoryLetters(),
             dead_letters=DeadLetters(sqs, "dead letters"),
             marketo=lambda _: marketo,
             pace=lambda limits, state, _: Pace(limits.calls_per_20s, limits.concurrency, state=state),

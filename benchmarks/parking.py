@@ -26,7 +26,7 @@ from destination.domain.audience import Activation
 from destination.domain.connection import ActiveConnection, Limits, Status
 from destination.domain.event import MembershipStatus, ProfileEvent
 from destination.domain.parking import Bundle
-from destination.monitoring.resumption import by_connection
+from destination.monitoring.listing import by_connection
 from destination.queue import MAX_BATCH_BYTES, MAX_BATCH_ENTRIES, Message, encode_event, pack
 from destination.store.ledger import Entry
 from testing.counts import assert_balanced
@@ -298,7 +298,7 @@ class _Course:
 
     def _monitor(self) -> None:
         self.world.look_at_clock()
-        bundles = by_connection(self.parking)
+        bundles = by_connection(self.parking.all())
         for one in list(self.world.connections.all()):
             self.resume.send_back(one, bundles.get(one.id, ()), self.world.now)
 

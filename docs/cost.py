@@ -24,11 +24,11 @@ END: Final = "<!-- end -->\n"
 
 MILLION: Final = 1_000_000
 MONTH: Final = 30 * 24 * 3600
-METRICS: Final = 22
+METRICS: Final = 23
 """Of the stack, whatever its connections are, but those by reason and by status (docs/monitoring.md)."""
-GAUGES: Final = 3
+GAUGES: Final = 2
 """Those of them that are written in every hour, whether there are events or not."""
-ALARMS: Final = 25
+ALARMS: Final = 26
 """Metrics that alarms of the stack watch, each alarm its own (template.yaml): an alarm is charged for each of them."""
 
 
@@ -92,7 +92,7 @@ def of_a_month(connections: int, rates: Rates) -> dict[str, float]:
                 "dynamodb_read_unit": reads,
                 "dynamodb_write_unit": hours * connections,
                 "event": hours * connections,
-                "s3_list": starts,
+                "s3_list": 2 * starts,
                 "log_gb": (hours * connections * 1200 + starts * 400) / 1e9,
             }
         ),

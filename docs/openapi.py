@@ -54,6 +54,12 @@ _PROBLEMS: Final[Mapping[str, tuple[str, ...]]] = {
     "disableConnection": ("not-found", "deleting", "stale"),
     "resumeConnection": ("not-found",),
     "getParking": ("not-found",),
+    "listLetters": ("not-found",),
+    "redriveLetters": (*_BODY, "not-found"),
+    "discardLetters": ("not-found", "invalid"),
+    "listDeadLetters": (),
+    "redriveDeadLetters": _BODY,
+    "discardDeadLetters": ("invalid",),
     "rotateIngestToken": (*_BODY, "not-found", "deleting", "stale"),
     "getMapping": ("not-found",),
     "setMapping": (

@@ -1,25 +1,27 @@
-"""The command `destination` before the whole interface: the functions behind a gateway on loopback, queues in moto."""
+"""The command `destination` before the whole interface: the functions behind a gateway on loopback, AWS in moto."""
 
 import json
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
-from mypy_boto3_sqs import SQSClient
 from typer.testing import CliRunner, Result
 
-from destination.queue import DeadLetter, DeadLetters, pack
 from destination_client.context import wall_clock
 from destination_client.main import app
-from marketo_simulator import Simulator
+from marketo_simulator import Fault, Simulator
+from testing import control_plane as plane
+from testing.aws import PSEUDONYM_SECRET, Aws
 from testing.composition import composed
-from testing.control_plane import fresh
+from testing.control_plane import PREFIX, fresh
 from testing.gateway import Gateway, gateway
+from testing.stack import RunningStack
 
 STACK = "marketo-destination"
 SECRET_VARIABLE = "MARKETO_CLIENT_SECRET"
@@ -58,13 +60,14 @@ class Stack:
     """What the command talks to, and what becomes of it."""
 
     gateway: Gateway
-    marketo: Simulator
-    sqs: SQSClient
-    queue_url: str
-    dead_letter_queue_url: str
+    running: RunningStack
     folder: Path
     clock: Callable[[], datetime] = wall_clock
     """What the command takes for the time."""
+
+    @property
+    def marketo(self) -> Simulator:
+        return self.running.marketo
 
     def run(self, *arguments: str, answer: str | None = None) -> Result:
         """One command; `answer` is what a person types when asked."""
@@ -100,51 +103,58 @@ class Stack:
         self.apply(FILE, "--token-file", str(token))
         return token.read_text().strip()
 
-    def bury(self, connection_id: str, code: str, count: int = 1) -> list[str]:
-        """Make dead letters; their bodies."""
-        event = '{"id":"%s","at":"2026-11-21T10:00:00Z","profile":{},"identities":{},"audiences":[]}'
-        received = datetime(2026, 11, 21, 10, tzinfo=UTC)
-        bodies = [
-            body
-            for number in range(count)
-            for _, body in pack(
-                connection_id, received, [event % f"{code}-{number}"], envelope_id=f"{connection_id}-{code}-{number}"
-            )
-        ]
-        DeadLetters(self.sqs, self.dead_letter_queue_url).send([DeadLetter(one, code, "Because.") for one in bodies])
-        return bodies
+    def waiting(self) -> list[str]:
+        """The bodies of the visible messages in the queue, sorted; they are taken out of it."""
+        return sorted(one["Body"] for one in self.running.aws.receive())
 
-    def waiting(self, url: str) -> list[str]:
-        """The bodies of the visible messages of a queue, sorted; they are taken out of it."""
-        found: list[str] = []
-        while messages := self.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
-            found += [one["Body"] for one in messages]
-        return sorted(found)
+    def fail(self, connection_id: str, token: str, who: str, code: str = "1003") -> None:
+        """Let an event of somebody, who is to join the first audience, become a letter."""
+        self.marketo.script(Fault("skip", code, records=(0,), path="^/rest/v1/leads.json", nth=2))
+        assert self.running.post((connection_id, token), (who, "realized")) == 202
+        assert self.running.deliver() == set()
+
+    def bury(self, *bodies: str) -> None:
+        """Let messages that cannot be read become dead letters."""
+        aws = self.running.aws
+        for body in bodies:
+            aws.sqs.send_message(QueueUrl=aws.queue_url, MessageBody=body, MessageGroupId="x")
+        assert self.running.deliver() == set()
 
 
 @contextmanager
 def stack(marketo: Simulator, folder: Path) -> Iterator[Stack]:
     """A local stack in the folder that the command is called from. `marketo` is that of the control plane."""
     with fresh(marketo), gateway() as entrance, pytest.MonkeyPatch.context() as environment:
-        sqs = boto3.client("sqs")
-        queues = {name: sqs.create_queue(QueueName=name)["QueueUrl"] for name in ("events", "dead_letters")}
+        account = _account()
         (folder / ".local").mkdir()
-        told = {"api_url": entrance.url, "emulator_url": "http://127.0.0.1:9", "queues": queues}
-        (folder / ".local" / "stack.json").write_text(json.dumps(told))
+        (folder / ".local" / "stack.json").write_text(json.dumps({"api_url": entrance.url}))
         environment.setenv(SECRET_VARIABLE, "secret")
         environment.chdir(folder)
-        with composed({"STACK_NAME": STACK, "QUEUE_URL": queues["events"]}):
-            yield Stack(entrance, marketo, sqs, queues["events"], queues["dead_letters"], folder)
+        functions = {"STACK_NAME": STACK, "SECRETS_PREFIX": PREFIX}
+        with composed({**account.environment(os.environ["MARKETO_URL"]), **functions}):
+            yield Stack(entrance, RunningStack(account, marketo), folder)
 
 
 def deployed(standing: Stack) -> None:
     """The same stack as CloudFormation tells of it, so that it can be named."""
     template = {
         "Resources": {"Topic": {"Type": "AWS::SNS::Topic"}},
-        "Outputs": {
-            "ApiUrl": {"Value": standing.gateway.url},
-            "QueueUrl": {"Value": standing.queue_url},
-            "DeadLetterQueueUrl": {"Value": standing.dead_letter_queue_url},
-        },
+        "Outputs": {"ApiUrl": {"Value": standing.gateway.url}},
     }
     boto3.client("cloudformation").create_stack(StackName=STACK, TemplateBody=json.dumps(template))
+
+
+def _account() -> Aws:
+    """The account of the control plane, with what delivery needs beside."""
+    plane.secretsmanager().create_secret(Name=PSEUDONYM_SECRET, SecretString="secret")
+    urls = [plane.sqs().create_queue(QueueName=name)["QueueUrl"] for name in ("events", "dead-letters")]
+    return Aws(
+        dynamodb=plane.dynamodb(),
+        sqs=plane.sqs(),
+        secrets=plane.secretsmanager(),
+        s3=plane.s3(),
+        bucket="bucket",
+        queue_url=urls[0],
+        dead_letter_queue_url=urls[1],
+        alert_topic_arn="arn:aws:sns:eu-central-1:123456789012:alerts",
+    )

@@ -72,6 +72,7 @@ def control_plane() -> Iterator[Simulator]:
             "RUNS_TABLE": "RunsTable",
             "BUCKET": "bucket",
             "QUEUE_URL": QUEUE_URL,
+            "DEAD_LETTER_QUEUE_URL": f"{QUEUE_URL.rpartition('/')[0]}/dead-letters",
             "SECRETS_PREFIX": PREFIX,
             "MARKETO_URL": server.url,
         }
@@ -88,7 +89,8 @@ def fresh(simulator: Simulator) -> Iterator[None]:
     with mock_aws():
         for name in ("ConnectionsTable", "LedgerTable", "RunsTable"):
             dynamodb().create_table(**_TABLES[name])
-        sqs().create_queue(QueueName="events")
+        for name in ("events", "dead-letters"):
+            sqs().create_queue(QueueName=name)
         bucket(s3())
         yield
 
@@ -210,14 +212,14 @@ def send(
     sent = {"Host": "abc123.execute-api.eu-west-1.amazonaws.com", **headers}
     event = {
         "version": "1.0",
-        "resource": path,
+        "resource": "/{proxy+}",
         "path": path,
         "httpMethod": method,
         "headers": sent,
         "multiValueHeaders": {name: [value] for name, value in sent.items()},
         "queryStringParameters": {name: values[-1] for name, values in query.items()} or None,
         "multiValueQueryStringParameters": {name: list(values) for name, values in query.items()} or None,
-        "pathParameters": None,
+        "pathParameters": {"proxy": path.removeprefix("/")},
         "requestContext": {
             "domainName": "abc123.execute-api.eu-west-1.amazonaws.com",
             "path": f"/prod{path}",

@@ -6,8 +6,9 @@ from datetime import datetime, timedelta
 from typing import Final, Protocol
 
 from destination.delivery import batch, connection, turn
-from destination.delivery.accounts import DeadLetters, Ledger
+from destination.delivery.accounts import Ledger
 from destination.delivery.giving_up import GiveUp
+from destination.delivery.letters import Letters, WriteLetters
 from destination.delivery.losses import Losses
 from destination.delivery.parking import Connections as ParkingConnections
 from destination.delivery.parking import Parking, ParkMessages
@@ -39,7 +40,8 @@ def delivery(
     leases: Leases,
     ledger: Ledger,
     queue: batch.Queue,
-    dead_letters: DeadLetters,
+    dead_letters: batch.DeadLetters,
+    letters: Letters,
     losses: Losses,
     parking: Parking,
     marketo: Callable[[Connection], Marketo],
@@ -52,10 +54,15 @@ def delivery(
     window: timedelta = timedelta(0),
 ) -> batch.DeliverBatch:
     """The use case behind the queue. Bundles are numbered, through all deliveries: no two have one name."""
+    write_letters = WriteLetters(letters, clock, _new_id)
     deliver = connection.DeliverConnection(
-        connections, ledger, dead_letters, clock, verify, leases.enter, name_of, sleep
+        connections, ledger, write_letters, clock, verify, leases.enter, name_of, sleep
     )
     take_turn = turn.TakeTurn(connections, leases, marketo, pace, deliver, clock, sleep, chance)
-    give_up = GiveUp(leases, ledger, dead_letters, clock, leases.enter, name_of, sleep)
-    park = ParkMessages(parking, connections, clock, lambda: f"{next(_NUMBERS):032x}")
+    give_up = GiveUp(leases, ledger, write_letters, clock, leases.enter, name_of, sleep)
+    park = ParkMessages(parking, connections, clock, _new_id)
     return batch.DeliverBatch(connections, queue, dead_letters, losses, park, take_turn, give_up, clock, window)
+
+
+def _new_id() -> str:
+    return f"{next(_NUMBERS):032x}"

@@ -27,7 +27,7 @@ from destination.store.ledger import Ledger
 from destination.store.losses import Losses
 from destination.store.runs import Runs
 from testing.delivery import delivery
-from testing.memory import MemoryDeadLetters, MemoryQueue
+from testing.memory import MemoryDeadLetters, MemoryLetters, MemoryQueue
 from testing.persons import audience, event, name_of
 from testing.use_cases import CREDENTIALS, DRAFT, NOW, Plane, use_cases
 
@@ -176,6 +176,7 @@ class Whole:
             leases=self.leases,
             ledger=self.ledger,
             queue=self.queue,
+            letters=MemoryLetters(),
             dead_letters=MemoryDeadLetters(),
             losses=self.losses,
             parking=self.plane.parking,

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -15,6 +16,9 @@ from functions.ingest import app as webhook
 from testing.aws import Context
 
 STAGE = "/live"
+FORBIDDEN = 403, {"Content-Type": "application/json"}, '{"Message": "User is not authorized to access this resource"}'
+"""What API Gateway answers whom IAM refuses."""
+
 _WEBHOOK = re.compile(r"/connections/([^/]+)/events")
 _ONE_AT_A_TIME = threading.Lock()
 """A process of a function handles one request at a time, as in Lambda."""
@@ -32,15 +36,26 @@ class Seen:
 
 @dataclass(slots=True)
 class Gateway:
-    """Where the interface answers, what it was asked so far, and answers that come before the functions are asked."""
+    """Where the interface answers, what it was asked so far, and answers that come before the functions are asked.
+
+    `denied`: calls that the caller's role does not allow, such as `GET /dead-letters`; `*` stands for any part of them.
+    """
 
     url: str
     seen: list[Seen] = field(default_factory=list)
     scripted: list[tuple[int, Mapping[str, str], str]] = field(default_factory=list)
+    denied: set[str] = field(default_factory=set)
 
     def changes(self) -> list[str]:
         """The calls that were to change something."""
         return [f"{one.method} {urlsplit(one.url).path}" for one in self.seen if one.method != "GET"]
+
+    def answer_before(self, seen: Seen) -> tuple[int, Mapping[str, str], str] | None:
+        """What is answered before the functions are asked, if anything is."""
+        call = f"{seen.method} {urlsplit(seen.url).path.removeprefix(STAGE)}"
+        if any(fnmatchcase(call, one) for one in self.denied):
+            return FORBIDDEN
+        return self.scripted.pop(0) if self.scripted else None
 
 
 class _Server(ThreadingHTTPServer):
@@ -61,7 +76,7 @@ class _Handler(BaseHTTPRequestHandler):
         origin = gateway.url.removesuffix(STAGE)
         seen = Seen(self.command, origin + self.path, dict(self.headers.items()), body)
         gateway.seen.append(seen)
-        status, headers, text = gateway.scripted.pop(0) if gateway.scripted else _handled(seen)
+        status, headers, text = gateway.answer_before(seen) or _handled(seen)
         content = text.encode()
         self.send_response(status)
         for name, value in headers.items():

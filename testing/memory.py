@@ -19,6 +19,7 @@ from destination.domain.audience import AudienceKey
 from destination.domain.connection import DELIVERING, ActiveConnection, Connection, Limits, Status, Waiting
 from destination.domain.credentials import AccessToken, ClientCredentials
 from destination.domain.failure import Failure
+from destination.domain.letter import LetterBundle
 from destination.domain.loss import Loss
 from destination.domain.pace import PaceState
 from destination.domain.parking import RETRY_BLOCKED, Bundle, Resumption
@@ -423,6 +424,58 @@ class MemoryParking:
         yield from sorted((one for one in self.stored if one.connection_id == connection_id), key=lambda one: one.name)
 
     def all(self) -> Iterator[Bundle]:
+        yield from sorted(self.stored, key=lambda one: (one.connection_id, one.name))
+
+    def erase(self, connection_id: str) -> bool:
+        for bundle in list(self.of(connection_id)):
+            del self.stored[bundle]
+        return True
+
+
+@dataclass
+class MemoryLetters:
+    """`refuses` says of letters whether they cannot be stored now."""
+
+    parking: MemoryParking = field(default_factory=MemoryParking)
+    stored: dict[LetterBundle, list[str]] = field(default_factory=dict)
+    refuses: Callable[[LetterBundle], bool] = lambda _: False
+
+    @property
+    def bodies(self) -> list[str]:
+        return [body for bodies in self.stored.values() for body in bodies]
+
+    @property
+    def codes(self) -> list[str]:
+        """Of each letter."""
+        return [bundle.code for bundle, bodies in self.stored.items() for _ in bodies]
+
+    def take(self) -> list[str]:
+        """Take all letters away; their bodies."""
+        bodies = self.bodies
+        self.stored.clear()
+        return bodies
+
+    def put(self, bundle: LetterBundle, bodies: Iterable[str]) -> None:
+        if self.refuses(bundle):
+            raise ClientError({"Error": {"Code": "SlowDown"}}, "PutObject")
+        self.stored[LetterBundle.named(bundle.connection_id, bundle.name)] = list(bodies)
+
+    def get(self, bundle: LetterBundle) -> list[str]:
+        if bundle not in self.stored:
+            raise NotFoundError(f"there are no letters {bundle.name}")
+        return self.stored[bundle]
+
+    def redrive(self, bundle: LetterBundle) -> None:
+        self.parking.put(bundle.redriven, self.get(bundle))
+        self.remove(bundle)
+
+    def remove(self, bundle: LetterBundle) -> None:
+        self.stored.pop(bundle, None)
+
+    def of(self, connection_id: str) -> Iterator[LetterBundle]:
+        yield from sorted((one for one in self.stored if one.connection_id == connection_id), key=lambda one: one.name)
+
+    def all(self) -> Iterator[LetterBundle]:
         yield from sorted(self.stored, key=lambda one: (one.connection_id, one.name))
 
     def erase(self, connection_id: str) -> bool:

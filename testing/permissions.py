@@ -152,6 +152,10 @@ def _of_bucket(operation: str, parameters: Mapping[str, Any]) -> Iterator[tuple[
     if operation == "ListObjectsV2":
         yield "s3:ListBucket", "Bucket"
         return
+    if operation == "CopyObject":  # has no action of its own (Amazon S3, "CopyObject", permissions)
+        yield "s3:GetObject", f"${{Bucket.Arn}}/{parameters['CopySource']['Key']}"
+        yield "s3:PutObject", f"${{Bucket.Arn}}/{parameters['Key']}"
+        return
     objects = parameters["Delete"]["Objects"] if operation == "DeleteObjects" else [parameters]
     for one in objects:
         yield f"s3:{operation.removesuffix('s')}", f"${{Bucket.Arn}}/{one['Key']}"

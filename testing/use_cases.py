@@ -39,6 +39,7 @@ from destination.store.governance import Policies
 from destination.store.ingress import Ingresses
 from destination.store.leases import Leases
 from destination.store.ledger import Ledger
+from destination.store.letters import Letters
 from destination.store.parking import Parking
 from destination.store.runs import Runs
 from destination.store.secrets import Credentials, TokenSecret
@@ -141,7 +142,8 @@ def use_cases(clock: Callable[[], datetime] = lambda: NOW) -> Iterator[Plane]:
         )
         governance = ManagePolicies(Policies(dynamodb, "ConnectionsTable"), connections, activations, record)
         lists = BindLists(activations, credentials, marketo_for, record, clock)
-        parking = Parking(s3, bucket(s3))
+        name = bucket(s3)
+        parking, letters = Parking(s3, name), Letters(s3, name)
         queue = EventQueue(sqs, sqs.create_queue(QueueName="events")["QueueUrl"])
         resume = ManageParking(connections, parking, leases, queue, clock)
         removal = Removal(
@@ -151,6 +153,7 @@ def use_cases(clock: Callable[[], datetime] = lambda: NOW) -> Iterator[Plane]:
             ledger=ledger,
             leases=leases,
             parking=parking,
+            letters=letters,
             token_of=token_of,
             record=record,
             clock=clock,

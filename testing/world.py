@@ -21,7 +21,7 @@ from destination.domain.pace import PaceState
 from destination.domain.times import EPOCH
 from destination.marketo.instance import Marketo
 from destination.marketo.pace import Pace
-from destination.monitoring.resumption import by_connection
+from destination.monitoring.listing import by_connection
 from destination.queue import Message, encode_event, pack
 from marketo_simulator import Simulator
 from marketo_simulator.adapter import SimulatorAdapter
@@ -31,6 +31,7 @@ from testing.memory import (
     MemoryDeadLetters,
     MemoryLeases,
     MemoryLedger,
+    MemoryLetters,
     MemoryLosses,
     MemoryParking,
     MemoryQueue,
@@ -70,6 +71,7 @@ class World:
         self.queue = MemoryQueue()
         self.parking = MemoryParking()
         self.dead_letters = MemoryDeadLetters()
+        self.letters = MemoryLetters(self.parking)
         self.verifications = MemoryVerifications()
         self.http = requests.Session()
         self.http.mount("https://", SimulatorAdapter(self.simulator))
@@ -102,6 +104,7 @@ class World:
             "queue": self.queue,
             "parking": self.parking,
             "dead_letters": self.dead_letters,
+            "letters": self.letters,
             "marketo": lambda _: self.marketo,
             "pace": self.pace,
             "clock": lambda: self.now,
@@ -222,9 +225,15 @@ class World:
         for connection_id in list(self.connections.stored):
             self.manage_parking(connection_id)
 
+    def redrive(self) -> None:
+        """Redrive all letters, as an operator does."""
+        for bundle in list(self.letters.all()):
+            self.letters.redrive(bundle)
+        self.resume()
+
     def monitor(self) -> None:
         """Send back what is due, as the monitor does."""
-        bundles = by_connection(self.parking)
+        bundles = by_connection(self.parking.all())
         for one in list(self.connections.all()):
             self.manage_parking.send_back(one, bundles.get(one.id, ()), self.now)
 

@@ -16,7 +16,6 @@ from benchmarks.soak.story import (
     ALWAYS,
     AUDIENCES,
     ONE,
-    OTHER,
     SOMETIMES,
     SoakEvent,
     any_person,
@@ -44,6 +43,7 @@ from testing.memory import (
     MemoryDeadLetters,
     MemoryLeases,
     MemoryLedger,
+    MemoryLetters,
     MemoryLosses,
     MemoryParking,
     MemoryQueue,
@@ -128,7 +128,8 @@ class Soak:
         self.parking = MemoryParking()
         self.resume = ManageParking(self.connections, self.parking, self.leases, self.queue, lambda: self.now)
         self.share_refused = 0.0
-        self.letters = MemoryDeadLetters(refuses=lambda _: self.chance.random() < self.share_refused)
+        self.letters = MemoryLetters(self.parking, refuses=lambda _: self.chance.random() < self.share_refused)
+        self.dead_letters = MemoryDeadLetters(refuses=lambda _: self.chance.random() < self.share_refused)
         self.tokens = MemoryToken()
         self.fate = Fate()
         self._begin_worker()
@@ -160,7 +161,8 @@ class Soak:
             "losses": MemoryLosses(self.ledger.runs),
             "queue": self.queue,
             "parking": self.parking,
-            "dead_letters": self.letters,
+            "letters": self.letters,
+            "dead_letters": self.dead_letters,
         }
         mortal: dict[str, Any] = {name: Mortal(one, self.fate) for name, one in used.items()}
         self.sync = delivery(
@@ -213,7 +215,7 @@ class Soak:
             self._disturb()
             self._deliver(timedelta(seconds=self.chance.choice([115, 130, 200, 300])))
             self._calm()
-        while self.queue.waiting or self.parking.stored or self.letters.letters:
+        while self.queue.waiting or self.parking.stored or self.letters.stored:
             self._redrive()
             self._deliver(timedelta(minutes=5))
             progress(len(self.said), len(self.queue.waiting))
@@ -239,15 +241,12 @@ class Soak:
         self.visible_at[newest] = self.now
 
     def _redrive(self) -> None:
-        """Dead letters back into the queue, as far as they can be delivered."""
-        letters, self.letters.letters = self.letters.letters, []
-        for letter in letters:
-            if letter.code == "UNDECODABLE_MESSAGE":
-                self.counts["poison"] += 1
-            else:
-                self.counts["redriven"] += 1
-                name = ONE if f'"connection_id": "{ONE}"' in letter.body else OTHER
-                self._post(name, letter.body)
+        """Letters back into the queue, and dead letters out of the way."""
+        self.counts["poison"] += len(self.dead_letters.letters)
+        self.dead_letters.letters.clear()
+        for bundle in list(self.letters.all()):
+            self.counts["redriven"] += bundle.events
+            self.letters.redrive(bundle)
 
     def _merge(self) -> None:
         """In Marketo somebody merges a lead into a new one, which takes over fields and lists."""

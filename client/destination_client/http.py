@@ -19,6 +19,7 @@ TIMEOUT: Final = (10.0, 35.0)
 
 ATTEMPTS: Final = 6
 MAX_WAIT: Final = 60.0
+FORBIDDEN: Final = 403
 TRY_AGAIN: Final = frozenset({429, 502, 503, 504})
 
 
@@ -56,6 +57,15 @@ class Api:
 
     def get(self, path: str, **query: str | None) -> Any:
         return self.call("GET", path, query=query)
+
+    def get_if_permitted(self, path: str, **query: str | None) -> Any:
+        """The same; None, if the caller has no right to it. Raises CommandError."""
+        try:
+            return self.get(path, **query)
+        except ApiRefusedError as error:
+            if error.status != FORBIDDEN:
+                raise
+            return None
 
     def post(self, path: str, content: object = None, *, version: int | None = None) -> Any:
         return self.call("POST", path, content, version=version)

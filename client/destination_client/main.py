@@ -5,7 +5,19 @@ from typing import Annotated
 
 import typer
 
-from destination_client import alerts, configure, delivery, inspection, parking, render, runs, status, verifications
+from destination_client import (
+    alerts,
+    configure,
+    dead_letters,
+    delivery,
+    inspection,
+    letters,
+    parking,
+    render,
+    runs,
+    status,
+    verifications,
+)
 from destination_client.context import Choice, Commands, examples, wall_clock
 
 app = typer.Typer(
@@ -30,7 +42,7 @@ COMMANDS = (
     ("migrate", configure.migrate, ["destination migrate export.json --output webinars.yaml"]),
     ("list", inspection.list_connections, ["destination list", "destination list --json | jq -r '.[].id'"]),
     ("show", inspection.show, ["destination show $ID", "destination show $ID --yaml > webinars.yaml"]),
-    ("status", status.status, ["destination status", "destination status --json | jq .queues"]),
+    ("status", status.status, ["destination status", "destination status --json | jq .dead_letters.messages"]),
     ("checks", inspection.checks, ["destination checks $ID", "destination checks $ID --sample profile.json"]),
     ("preview", inspection.preview, ["destination preview $ID profile.json"]),
     ("send", delivery.send, ["DESTINATION_INGEST_TOKEN=$(cat token) destination send $ID profiles.ndjson"]),
@@ -57,10 +69,17 @@ COMMANDS = (
     ),
     ("policies", inspection.policies, ["destination policies"]),
     ("audit", inspection.audit, ["destination audit --connection $ID"]),
+    ("letters", letters.letters, ["destination letters", "destination letters $ID --json | jq .events"]),
+    ("redrive", letters.redrive, ["destination redrive $ID", "destination redrive $ID --code MARKETO_1003"]),
+    ("discard", letters.discard, ["destination discard $ID --code MARKETO_1003", "destination discard $ID --yes"]),
     (
-        "redrive",
-        delivery.redrive,
-        ["destination redrive --dry-run", "destination redrive --connection $ID --code MARKETO_1003"],
+        "dead-letters",
+        dead_letters.dead_letters,
+        [
+            "destination dead-letters",
+            "destination dead-letters --redrive",
+            "destination dead-letters --discard --code NONE",
+        ],
     ),
     ("parking", parking.parking, ["destination parking $ID", "destination parking $ID --json | jq .events"]),
     ("resume", parking.resume, ["destination resume $ID"]),

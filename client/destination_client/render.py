@@ -6,9 +6,10 @@ Colours, boxes and progress are for terminals only; elsewhere tables are lines w
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Final
 
 import typer
+from rich.cells import cell_len
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -30,6 +31,12 @@ from destination_client.plan import (
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+RECORD: Final = 2
+"""A table of so many columns has names and values, which need no other form where room is scarce."""
+
+GAP: Final = 2
+"""Spaces between columns."""
 
 _STYLES = {
     **dict.fromkeys(("enabled", "ok", "resolved", "completed"), "green"),
@@ -58,10 +65,42 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
         for row in [columns, *shown]:
             typer.echo("\t".join(" ".join(cell.split()) for cell in row))  # rich makes spaces of tabs
         return
-    made = Table(*columns, box=None, header_style="bold", pad_edge=False)
-    for row in shown:
+    cells = list(zip(columns, *shown, strict=True))
+    if len(columns) > RECORD and _width(map(_longest_word, cells)) > out.width:
+        _records(columns, shown)
+    else:
+        out.print(_grid(cells, shown), soft_wrap=False)
+
+
+def _records(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Every row as a table of its own: where there is no room for its words side by side."""
+    for place, row in enumerate(rows):
+        if place:
+            text()
+        table(("", ""), zip(columns, row, strict=True))
+
+
+def _grid(cells: Sequence[Sequence[str]], rows: Sequence[Sequence[str]]) -> Table:
+    """A table of columns, each with its heading first. Where room is scarce, sentences give way, and words do not."""
+    made = Table(box=None, header_style="bold", pad_edge=False, show_header=any(heading for heading, *_ in cells))
+    scarce = _width(max(map(cell_len, column)) for column in cells) > out.width
+    for heading, *column in cells:
+        of_words = not any(" " in cell for cell in column)
+        width = _longest_word([heading, *column]) if scarce and of_words and len(cells) > RECORD else None
+        made.add_column(heading, width=width, overflow="fold")
+    for row in rows:
         made.add_row(*(f"[{_STYLES[cell]}]{cell}[/]" if cell in _STYLES else escape(cell) for cell in row))
-    out.print(made, soft_wrap=False)
+    return made
+
+
+def _longest_word(cells: Sequence[str]) -> int:
+    return max((cell_len(word) for cell in cells for word in cell.split()), default=0)
+
+
+def _width(columns: Iterable[int]) -> int:
+    """Of a table with columns of these widths, in characters."""
+    widths = list(columns)
+    return sum(widths) + GAP * (len(widths) - 1)
 
 
 def properties(content: Mapping[str, object]) -> None:
@@ -89,10 +128,15 @@ def progress(doing: str, total: int | None = None) -> Iterator["Bar"]:
 class Bar:
     def __init__(self, shown: Progress, doing: str, total: int | None) -> None:
         self._shown = shown
+        self._done = 0
         self._task = shown.add_task(doing, total=total)
 
-    def advance(self, by: int = 1) -> None:
+    def advance(self, by: int = 1, *, left: int | None = None) -> None:
+        """`left`: how many there are to go, where that is not known from the beginning."""
         self._shown.advance(self._task, by)
+        if left is not None:
+            self._done += by
+            self._shown.update(self._task, total=self._done + left)
 
 
 def step(taken: Step) -> None:

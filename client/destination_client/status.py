@@ -11,35 +11,40 @@ import typer
 from destination.domain.times import parse_time
 from destination_client import render
 from destination_client.context import Json, chosen, now
-from destination_client.errors import ApiRefusedError
+from destination_client.dead_letters import number
 from destination_client.http import Api, at
 from destination_client.runs import LINES, counts, course, hours
 from destination_client.sparkline import sparkline
-from destination_client.target import Target
-
-FORBIDDEN: Final = 403
 
 AT_ONCE: Final = 8
-"""How many connections are asked about at a time."""
+"""How many calls are made at a time."""
+
+NOT_PERMITTED: Final = "not permitted"
 
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """A connection as it stands: how it is shown, its runs of the last day, its triggered alerts, and what waits.
+    """A connection as it stands: how it is shown, its runs of a day, its triggered alerts, its letters, and what waits.
 
-    `alerts`: None, if the caller may not see them. `parking`: what holds the connection up, and what is parked of it.
+    `alerts`, `letters`: None, if the caller may not see them. `parking`: what holds the connection up, and what is
+    parked of it.
     """
 
     connection: Mapping[str, Any]
     runs: Sequence[Mapping[str, Any]]
     alerts: Sequence[Mapping[str, Any]] | None
+    letters: Mapping[str, Any] | None
     parking: Mapping[str, Any]
 
     @classmethod
     def of(cls, api: Api, connection: Mapping[str, Any]) -> "Overview":
         its = partial(at, connection["id"])
         runs = list(api.pages(its("runs"), "runs"))
-        return cls(connection, runs, _triggered(api, connection["id"]), api.get(its("parking")))
+        alerts, letters = (
+            _triggered(api.get_if_permitted(its("alerts"), limit="1")),
+            api.get_if_permitted(its("letters")),
+        )
+        return cls(connection, runs, alerts, letters, api.get(its("parking")))
 
     @property
     def waiting_since(self) -> str | None:
@@ -54,23 +59,41 @@ class Overview:
 
 
 def status(context: typer.Context, as_json: Json = False) -> None:
-    """Show whether anything is held up: connections, what arrived of late, alerts, the queue, the dead letters."""
+    """Show whether anything is held up: connections, what arrived of late, letters, alerts, the dead letters."""
     target = chosen(context)
     with ThreadPoolExecutor(AT_ONCE) as threads:
+        looked = threads.submit(target.api.get_if_permitted, "/dead-letters")  # takes seconds, so it goes first
         overviews = list(threads.map(partial(Overview.of, target.api), target.api.connections()))
-    queues = _queues(target)
+    dead_letters = looked.result()
     if as_json:
         shown = [
-            {**one.connection, "parking": one.parking, "last_run": one.last, "triggered": one.alerts}
+            {
+                **one.connection,
+                "parking": one.parking,
+                "letters": one.letters,
+                "last_run": one.last,
+                "triggered": one.alerts,
+            }
             for one in overviews
         ]
-        render.as_json({"connections": shown, "queues": queues})
+        render.as_json({"connections": shown, "dead_letters": dead_letters})
         return
     render.note(target.name)
     names = ("id", "name", "munchkin_id", "status")
     render.table(
-        ("id", "name", "munchkin id", "status", "held up because", "until", "parked", "waiting since", "alerts"),
-        [(*(one.connection[name] for name in names), *_waiting(one), _alerts(one)) for one in overviews],
+        (
+            "id",
+            "name",
+            "munchkin id",
+            "status",
+            "held up because",
+            "until",
+            "parked",
+            "waiting since",
+            "letters",
+            "alerts",
+        ),
+        [(*(one.connection[name] for name in names), *_waiting(one), *_failing(one)) for one in overviews],
     )
     render.text()
     day = hours(None, None, now(context))
@@ -79,19 +102,11 @@ def status(context: typer.Context, as_json: Json = False) -> None:
         [(one.connection["name"], *_late(one, day)) for one in overviews],
     )
     render.text()
-    render.table(
-        ("queue", "waiting", "in flight", "delayed"), [(name, *numbers.values()) for name, numbers in queues.items()]
-    )
+    render.text(f"dead letters: {NOT_PERMITTED if dead_letters is None else number(dead_letters)}")
 
 
-def _triggered(api: Api, connection_id: str) -> list[Mapping[str, Any]] | None:
-    try:
-        alerts = api.get(at(connection_id, "alerts"), limit="1")["alerts"]
-    except ApiRefusedError as error:
-        if error.status != FORBIDDEN:
-            raise
-        return None
-    return [one for one in alerts if one["status"] == "triggered"]
+def _triggered(alerts: Mapping[str, Any] | None) -> list[Mapping[str, Any]] | None:
+    return None if alerts is None else [one for one in alerts["alerts"] if one["status"] == "triggered"]
 
 
 def _waiting(overview: Overview) -> list[object]:
@@ -100,10 +115,13 @@ def _waiting(overview: Overview) -> list[object]:
     return [hold["cause"], hold["until"], overview.parking["events"], overview.waiting_since]
 
 
-def _alerts(overview: Overview) -> str | None:
-    if overview.alerts is None:
-        return "not permitted"
-    return ", ".join(one["alert"] for one in overview.alerts) or None
+def _failing(overview: Overview) -> list[object]:
+    """How many letters there are, and which alerts are triggered."""
+    letters, alerts = overview.letters, overview.alerts
+    return [
+        NOT_PERMITTED if letters is None else letters["events"],
+        NOT_PERMITTED if alerts is None else ", ".join(one["alert"] for one in alerts) or None,
+    ]
 
 
 def _late(overview: Overview, day: Sequence[str]) -> list[object]:
@@ -113,16 +131,3 @@ def _late(overview: Overview, day: Sequence[str]) -> list[object]:
         return [line, *[None] * (1 + len(LINES))]
     received, activated, _, excluded, failed = counts(last)
     return [line, last["id"], received, activated, excluded, failed]
-
-
-def _queues(target: Target) -> dict[str, dict[str, int]]:
-    sqs = target.sqs()
-    found = {}
-    for name, url in (("events", target.queue_url), ("dead letters", target.dead_letter_queue_url)):
-        told = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
-        found[name] = {
-            "waiting": int(told["ApproximateNumberOfMessages"]),
-            "in_flight": int(told["ApproximateNumberOfMessagesNotVisible"]),
-            "delayed": int(told["ApproximateNumberOfMessagesDelayed"]),
-        }
-    return found

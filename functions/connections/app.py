@@ -43,7 +43,9 @@ from functions.connections import (
     checks,
     choices,
     connections,
+    dead_letters,
     governance,
+    letters,
     migrations,
     parking,
     previews,
@@ -95,6 +97,8 @@ for calls in (
     verifications,
     audit,
     migrations,
+    letters,
+    dead_letters,
     parking,
 ):
     api.include_router(calls.router)

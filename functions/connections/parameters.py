@@ -16,6 +16,7 @@ MAX_ID_LENGTH: Final = 64
 
 ConnectionId = Annotated[str, Path(max_length=MAX_ID_LENGTH, description="The connection's id.")]
 OfActivation = Annotated[str, Path(max_length=MAX_ID_LENGTH, description="The `activation_id` of the audience.")]
+OfCode = Annotated[str | None, Query(max_length=MAX_ID_LENGTH, description="Only those with this code; left out: all.")]
 Cursor = Annotated[str | None, Query(max_length=500, description="The `cursor` of the previous page.")]
 Limit = Annotated[int, Query(ge=1, le=100)]
 IfMatch = Annotated[

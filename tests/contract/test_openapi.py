@@ -50,7 +50,8 @@ def test_the_document_is_openapi() -> None:
     assert DOCUMENT["openapi"].startswith("3.1")
 
 
-def test_every_call_of_the_template_is_described_and_no_other() -> None:
+def test_every_method_of_the_template_is_described_and_no_other() -> None:
+    """The control plane is one resource; the paths of its calls are those of the function's routes."""
     events = [
         event["Properties"]
         for resource in source()["Resources"].values()
@@ -58,9 +59,11 @@ def test_every_call_of_the_template_is_described_and_no_other() -> None:
         for event in resource["Properties"].get("Events", {}).values()
         if event["Type"] == "Api"
     ]
+    webhook = "/connections/{connection_id}/events"
     # The webhook gets every other method too, so that it can refuse them.
-    calls = {(event["Method"].upper(), event["Path"]) for event in events}
-    assert calls == operations().keys() | {("ANY", "/connections/{connection_id}/events")}
+    assert {event["Method"] for event in events if event["Path"] == webhook} == {"POST", "ANY"}
+    others = {event["Method"] for event in events if event["Path"] != webhook}
+    assert others == {method for method, path in operations() if path != webhook}
 
 
 @pytest.mark.parametrize(("method", "path"), operations())

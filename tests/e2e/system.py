@@ -5,7 +5,7 @@ import secrets
 import string
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -260,31 +260,14 @@ class System:
         )
         return [event["message"] for page in pages for event in page["events"]]
 
-    def letters(self, connection_id: str) -> list[dict[str, Any]]:
-        """Take this connection's dead letters out of their queue, and leave the others there."""
-        sqs, url = self.aws("sqs"), self.stack.queues["dead_letters"]
-        taken: list[dict[str, Any]] = []
-        others: list[dict[str, Any]] = []
-        while messages := sqs.receive_message(
-            QueueUrl=url, MaxNumberOfMessages=10, MessageAttributeNames=["All"], VisibilityTimeout=60
-        ).get("Messages"):
-            for message in messages:
-                own = json.loads(message["Body"])["connection_id"] == connection_id
-                (taken if own else others).append(message)
-        for message in others:
-            sqs.change_message_visibility(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=0)
-        for message in taken:
-            sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
-        return taken
+    def letters(self, connection_id: str) -> dict[str, int]:
+        """The letters of a connection: how many, by the codes of their reasons."""
+        found = self.call("GET", f"/connections/{connection_id}/letters")["letters"]
+        return {one["code"]: one["events"] for one in found}
 
-    def redrive(self, letters: Sequence[Mapping[str, Any]]) -> None:
-        """Move dead letters back, as they are."""
-        for letter in letters:
-            self.aws("sqs").send_message(
-                QueueUrl=self.stack.queues["events"],
-                MessageBody=letter["Body"],
-                MessageAttributes=letter["MessageAttributes"],
-            )
+    def redrive(self, connection_id: str) -> int:
+        """Have all letters of a connection delivered again; how many."""
+        return int(self.call("POST", f"/connections/{connection_id}/letters/redrives", {})["decided"])
 
 
 def configuration(instance: Instance, **changes: object) -> dict[str, object]:

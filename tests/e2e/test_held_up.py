@@ -87,7 +87,7 @@ class Held:
         told = wait_for(nothing_waits, DELIVERY_SECONDS, "nothing waits any more")
         assert told == {"hold": None, "events": 0, "oldest_at": None, "parked": [], "queued_since": None}
         assert system.call("GET", path)["status"] == "enabled"
-        assert system.letters(self.destination.id) == []
+        assert system.letters(self.destination.id) == {}
 
 
 def patch(destination: Destination, changes: object) -> None:

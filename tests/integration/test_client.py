@@ -337,7 +337,7 @@ def test_events_that_are_rejected_are_named(console: Stack) -> None:
     said = console.refused("send", console.connection()["id"], events, "--token", token)
     assert "1 of 2 events were rejected" in said
     assert "  [1].profil: " in said
-    assert len(console.waiting(console.queue_url)) == 1
+    assert len(console.waiting()) == 1
 
 
 def test_a_preview_tells_what_would_be_done_and_does_nothing(console: Stack) -> None:

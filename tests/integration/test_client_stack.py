@@ -1,4 +1,4 @@
-"""The command `destination` with a stack in AWS: how it is found, how calls are signed, what its queues become."""
+"""The command `destination` with a stack in AWS: how it is found, how calls are signed."""
 
 import json
 from collections.abc import Iterator
@@ -11,8 +11,6 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from destination.queue import decode
-from destination_client import redrive
 from marketo_simulator import Simulator
 from testing import control_plane as plane
 from testing.client import STACK, Stack, deployed, stack
@@ -32,7 +30,6 @@ def console(marketo: Simulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     with stack(marketo, tmp_path) as standing:
         deployed(standing)
         monkeypatch.setenv("DESTINATION_STACK", STACK)
-        monkeypatch.setattr(redrive, "WAIT_SECONDS", 0)
         for name, value in CALLER.items():
             monkeypatch.setenv(name, value)
         yield standing
@@ -103,7 +100,7 @@ def test_a_stack_that_is_not_there_is_said_so(console: Stack) -> None:
 def test_a_stack_of_something_else_is_said_so(console: Stack) -> None:
     template = {"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}}
     boto3.client("cloudformation").create_stack(StackName="other", TemplateBody=json.dumps(template))
-    assert "It has no output ApiUrl, QueueUrl, DeadLetterQueueUrl" in console.refused("--stack", "other", "list")
+    assert "It has no output ApiUrl;" in console.refused("--stack", "other", "list")
 
 
 def test_without_a_region_it_is_said_what_to_set(console: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -115,86 +112,3 @@ def test_without_any_stack_it_is_said_what_to_name(console: Stack, monkeypatch: 
     monkeypatch.delenv("DESTINATION_STACK")
     (console.folder / ".local" / "stack.json").unlink()
     assert "Name one with --stack or DESTINATION_STACK" in console.refused("list")
-
-
-def test_status_tells_of_connections_and_queues(console: Stack) -> None:
-    console.apply()
-    console.bury(console.connection()["id"], "MARKETO_1003", 2)
-    shown = console.done("status")
-    assert "events\t0\t0\t0" in shown
-    assert "dead letters\t2\t0\t0" in shown
-    assert json.loads(console.done("status", "--json"))["queues"]["dead letters"]["waiting"] == 2
-
-
-def test_letters_are_shown_by_connection_and_code_and_stay(console: Stack) -> None:
-    console.bury("one", "MARKETO_1003", 12)
-    console.bury("two", "MARKETO_1003")
-    console.bury("two", "INVALID_ATTRIBUTE", 2)
-
-    rows = console.done("redrive", "--dry-run").splitlines()
-
-    assert [row.split("\t") for row in rows] == [
-        ["connection", "code", "letters", "reason"],
-        ["one", "MARKETO_1003", "12", "Because."],
-        ["two", "INVALID_ATTRIBUTE", "2", "Because."],
-        ["two", "MARKETO_1003", "1", "Because."],
-    ]
-    assert len(console.waiting(console.dead_letter_queue_url)) == 15
-    assert console.waiting(console.queue_url) == []
-
-
-@pytest.mark.parametrize(
-    ("options", "moved"),
-    [
-        ((), ["one-a", "one-b", "two-a"]),
-        (("--connection", "one"), ["one-a", "one-b"]),
-        (("--code", "A"), ["one-a", "two-a"]),
-        (("--connection", "two", "--code", "B"), []),
-    ],
-    ids=["all", "connection", "code", "none"],
-)
-def test_the_letters_that_are_asked_for_move_back_as_they_are_and_the_others_stay(
-    console: Stack, options: tuple[str, ...], moved: list[str]
-) -> None:
-    bodies = {
-        "one-a": console.bury("one", "A", 11),
-        "one-b": console.bury("one", "B"),
-        "two-a": console.bury("two", "A"),
-    }
-
-    said = console.done("redrive", *options)
-
-    count = sum(len(bodies[name]) for name in moved)
-    assert said.splitlines()[-1] == f"moved {count}"
-    assert console.waiting(console.queue_url) == sorted(body for name in moved for body in bodies[name])
-    assert console.waiting(console.dead_letter_queue_url) == sorted(
-        body for name in bodies if name not in moved for body in bodies[name]
-    )
-
-
-def test_a_moved_letter_is_grouped_by_its_connection_and_has_no_reason_any_more(console: Stack) -> None:
-    console.bury("one", "A")
-    console.done("redrive")
-    (message,) = console.sqs.receive_message(
-        QueueUrl=console.queue_url, MessageAttributeNames=["All"], MessageSystemAttributeNames=["All"]
-    )["Messages"]
-    assert decode(message["Body"]).connection_id == "one"
-    assert "MessageAttributes" not in message
-
-
-def test_a_message_that_the_queue_put_aside_has_no_code(console: Stack) -> None:
-    console.sqs.send_message(QueueUrl=console.dead_letter_queue_url, MessageBody="not of this system")
-    assert console.done("redrive", "--dry-run", "--json").strip() == json.dumps(
-        {
-            "letters": [{"connection_id": "undecodable", "code": "NONE", "reason": "", "count": 1}],
-            "moved": 0,
-            "left": 0,
-        },
-        indent=2,
-    )
-
-
-def test_no_more_letters_move_than_the_limit_says(console: Stack) -> None:
-    console.bury("one", "A", 25)
-    assert console.done("redrive", "--limit", "10").splitlines()[-1] == "moved 10"
-    assert len(console.waiting(console.dead_letter_queue_url)) == 15

@@ -12,6 +12,7 @@ from uuid import uuid4
 import boto3
 import pytest
 
+from destination.composition.connections import paces
 from destination.domain.alert import Alert, AlertState, AlertStatus
 from destination.domain.audience import ANY_NAMESPACE, AudienceKey
 from destination.domain.latency import Latency
@@ -29,7 +30,7 @@ from destination.store.verifications import Verifications
 from destination_client import verifications
 from marketo_simulator import Simulator
 from testing import control_plane as plane
-from testing.client import FILE, STACK, Stack, deployed, stack
+from testing.client import FILE, Stack, stack
 from testing.control_plane import AUD_1
 
 SPRING = AudienceKey(ANY_NAMESPACE, "aud-1")
@@ -120,25 +121,21 @@ def test_a_run_says_how_long_it_took_and_why_people_did_not_arrive(console: Stac
     assert ["RECORD_NO_OBJECT", "rejected", "6"] in [row[:3] for row in shown]
 
 
-def test_the_status_has_what_arrived_and_what_is_triggered(
-    console: Stack, monkeypatch: pytest.MonkeyPatch, before: str, now: datetime
-) -> None:
-    name(console, monkeypatch)
+def test_the_status_has_what_arrived_and_what_is_triggered(console: Stack, before: str, now: datetime) -> None:
     made = connection(console)
     console.done("alerts", made, "--set", "failure_rate", "--set", "no_events")
     record(made, before, COUNTS)
     trigger(made, now, Alert.FAILURE_RATE)
     shown = rows(console.done("status"))
-    assert shown[1] == [made, "Webinar leads", "123-ABC-456", "enabled", "-", "-", "0", "-", "failure_rate"]
+    assert shown[1] == [made, "Webinar leads", "123-ABC-456", "enabled", "-", "-", "0", "-", "0", "failure_rate"]
     assert ["Webinar leads", "▁" * 21 + "█▁▁▁", before, "9", "5", "2", "1"] in shown
     [told] = json.loads(console.done("status", "--json"))["connections"]
     assert (told["last_run"]["received"], [one["alert"] for one in told["triggered"]]) == (9, ["failure_rate"])
 
 
 def test_a_day_of_which_no_end_is_named_ends_by_the_clock_of_the_command(
-    console: Stack, monkeypatch: pytest.MonkeyPatch, before: str, now: datetime
+    console: Stack, before: str, now: datetime
 ) -> None:
-    name(console, monkeypatch)
     made = connection(console)
     record(made, before, COUNTS)
     later = replace(console, clock=lambda: now + timedelta(hours=1))
@@ -146,21 +143,30 @@ def test_a_day_of_which_no_end_is_named_ends_by_the_clock_of_the_command(
     assert ["Webinar leads", "▁" * 20 + "█▁▁▁▁", before, "9", "5", "2", "1"] in rows(later.done("status"))
 
 
-def test_who_may_not_see_alerts_sees_the_rest_of_the_status(console: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
-    name(console, monkeypatch)
+@pytest.mark.parametrize(
+    ("denied", "column"),
+    [("GET /connections/*/alerts", -1), ("GET /connections/*/letters", -2)],
+    ids=["alerts", "letters"],
+)
+def test_who_may_not_see_something_sees_the_rest_of_the_status(console: Stack, denied: str, column: int) -> None:
     made = connection(console)
-    console.gateway.scripted += [
-        *(answered(console, path) for path in ("/connections", f"/connections/{made}/runs")),
-        (403, {"Content-Type": "application/json"}, '{"message": "User is not authorized"}'),
-    ]
-    assert rows(console.done("status"))[1][-1] == "not permitted"
+    console.gateway.denied.add(denied)
+    shown = rows(console.done("status"))[1]
+    assert (shown[0], shown.count("not permitted"), shown[column]) == (made, 1, "not permitted")
+    [told] = json.loads(console.done("status", "--json"))["connections"]
+    assert told[{-1: "triggered", -2: "letters"}[column]] is None
 
 
-def test_the_status_has_what_holds_each_connection_up_and_how_much_waits(
-    console: Stack, monkeypatch: pytest.MonkeyPatch, now: datetime
-) -> None:
-    name(console, monkeypatch)
+def test_who_may_not_see_dead_letters_sees_the_rest_of_the_status(console: Stack) -> None:
+    console.gateway.denied.add("GET /dead-letters")
+    assert console.done("status").splitlines()[-1] == "dead letters: not permitted"
+    told = json.loads(console.done("status", "--json"))
+    assert (told["dead_letters"], len(told["connections"])) == (None, 1)
+
+
+def test_the_status_has_what_holds_each_connection_up_and_how_much_waits(console: Stack, now: datetime) -> None:
     made = connection(console)
+    paces.cache_clear()  # as if the window of these calls to Marketo was over
     console.apply(FILE.replace("Webinar leads", "Another").replace("Spring", "Summer").replace("Autumn", "Winter"))
     (other,) = (one["id"] for one in json.loads(console.done("list", "--json")) if one["id"] != made)
     console.done("disable", made)
@@ -211,7 +217,7 @@ def test_what_is_parked_comes_back_when_the_connection_is_resumed(console: Stack
     bundle = park(made, WaitsFor.BLOCKED, now, 5, oldest=now)
     said = console.done("resume", made)
     assert rows(said)[-1][:2] == ["blocked", "5"]
-    assert [decode(body).bundle for body in console.waiting(console.queue_url)] == [bundle]
+    assert [decode(body).bundle for body in console.waiting()] == [bundle]
     assert "not found" in console.refused("resume", "none").lower()
 
 
@@ -220,9 +226,9 @@ def test_what_is_parked_of_a_disabled_connection_stays(console: Stack, now: date
     console.done("disable", made)
     park(made, WaitsFor.DISABLED, now, 5, oldest=now)
     assert "tried again: once it is enabled" in console.done("resume", made).splitlines()
-    assert console.waiting(console.queue_url) == []
+    assert console.waiting() == []
     console.done("enable", made)
-    assert len(console.waiting(console.queue_url)) == 1
+    assert len(console.waiting()) == 1
 
 
 def test_alerts_are_subscribed_and_shown_with_their_history(console: Stack, now: datetime) -> None:
@@ -374,12 +380,6 @@ def test_the_audit_log_says_who_did_what(console: Stack) -> None:
     shown = rows(console.done("audit", "--connection", made, "--limit", "2"))
     assert [row[2:4] for row in shown[1:]] == [["disable_connection", made], ["enable_connection", made]]
     assert rows(console.done("audit", "--connection", "nobody"))[1:] == []
-
-
-def name(console: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Talk to the stack by its name, whose queues there are."""
-    deployed(console)
-    monkeypatch.setenv("DESTINATION_STACK", STACK)
 
 
 def park(connection_id: str, waits_for: WaitsFor, due: datetime, events: int, *, oldest: datetime) -> Bundle:

@@ -13,10 +13,13 @@ import pytest
 from destination.domain.audience import Activation
 from destination.domain.credentials import ClientCredentials
 from destination.domain.event import MembershipStatus
+from destination.domain.letter import LetterBundle
 from destination.domain.times import format_time
 from destination.queue import EventQueue, encode_event, pack
 from destination.store.audiences import Audiences
 from destination.store.connections import Connections
+from destination.store.letters import Letters
+from destination.store.parking import Parking
 from destination.store.runs import Runs
 from destination.store.secrets import Credentials
 from functions.ingest import app as ingest
@@ -57,7 +60,9 @@ Metric = tuple[str, str, tuple[str, ...]]
 
 @pytest.fixture
 def stack() -> Iterator[Aws]:
-    """One connection with an event in the queue that is delivered, one that is not, and a run of an hour ago."""
+    """One connection with an event in the queue that is delivered, one that is not, one that is parked, a letter, and a
+    run of an hour ago.
+    """
     seed = {"lists": [{"name": "a", "id": 1001}]}
     with aws() as stack, serve(Simulator(seed=seed)) as server, composed(stack.environment(server.url)):
         given = Credentials(stack.secrets, SECRETS_PREFIX).put("connection-1", ClientCredentials("client", "secret"))
@@ -68,6 +73,9 @@ def stack() -> Iterator[Aws]:
         people = [event(email, ("a", MembershipStatus.REALIZED)) for email in ("ada@example.org", None)]
         bodies = [body for _, body in pack("connection-1", START, map(encode_event, people), envelope_id="e-1")]
         EventQueue(stack.sqs, stack.queue_url).send("connection-1", bodies)
+        letters = LetterBundle("connection-1", "MARKETO_1003", START, START, 1, 2, "0" * 32)
+        Letters(stack.s3, stack.bucket).put(letters, ["{}"])
+        Parking(stack.s3, stack.bucket).put(letters.redriven, ["{}"])
         yield stack
 
 

@@ -10,9 +10,10 @@ import pytest
 from botocore.exceptions import ClientError
 
 from destination.composition import monitor as composition
-from destination.composition.aws import dynamodb, s3, sqs
+from destination.composition.aws import dynamodb, s3
 from destination.domain.alert import Alert, Subscription
 from destination.domain.connection import Status, Waiting
+from destination.domain.letter import LetterBundle
 from destination.domain.outcome import MESSAGES, MISSING_DEDUPE_VALUE
 from destination.domain.parking import Bundle, WaitsFor
 from destination.domain.run import Run, Tally, hour_of
@@ -21,6 +22,7 @@ from destination.notify import NotToldError
 from destination.store.alerts import Alerts
 from destination.store.connections import Connections
 from destination.store.delivering import DeliveringConnections
+from destination.store.letters import Letters
 from destination.store.runs import Runs
 from destination.store.summaries import Summaries
 from functions.monitor import app
@@ -36,6 +38,7 @@ COUNTS = Counter(
 HOUR = "2026-11-21T10:00Z"
 AFTER = datetime(2026, 11, 21, 11, 5, tzinfo=UTC)
 ENOUGH_TIME = Context()
+LETTERS = LetterBundle("c-1", "MARKETO_1003", AFTER - timedelta(hours=3), AFTER - timedelta(hours=4), 2, 100, "0" * 32)
 
 
 @pytest.fixture
@@ -102,8 +105,8 @@ def test_the_hour_that_is_over_is_summed_up(stack: Aws, told: Inbox, caplog: pyt
 
 def gauges(output: str) -> list[dict[str, float]]:
     """What was measured, run by run."""
-    names = ("oldest_event", "oldest_parked", "quota_used")
-    return [{name: value for name in names for value in line[name]} for line in emitted(output)]
+    names = ("oldest_event", "oldest_parked", "oldest_letter", "quota_used")
+    return [{name: value for name in names for value in line.get(name, ())} for line in emitted(output)]
 
 
 def test_it_is_measured_once_a_run_how_long_events_wait(stack: Aws, capsys: pytest.CaptureFixture[str]) -> None:
@@ -112,15 +115,16 @@ def test_it_is_measured_once_a_run_how_long_events_wait(stack: Aws, capsys: pyte
     store(stack, "c-2", status=Status.DISABLED)
     record(stack, COUNTS)
     wake()
-    nothing = {"oldest_event": 0, "oldest_parked": 0, "quota_used": 0}
-    assert gauges(capsys.readouterr().out) == [nothing]
+    nothing = {"oldest_event": 0, "quota_used": 0}
+    assert gauges(capsys.readouterr().out) == [nothing], "what is not there costs nothing"
 
     park(stack, "c-1", 3, AFTER - timedelta(hours=2))
     park(stack, "c-2", 4, AFTER - timedelta(days=21))
     delivering(stack).block("c-1", "610: a cause", AFTER)
     use(stack, 36_000)
+    Letters(stack.s3, stack.bucket).put(LETTERS, ["{}", "{}"])
     wake()
-    measured = {"oldest_event": 7200, "oldest_parked": 21 * 86_400, "quota_used": 90}
+    measured = {"oldest_event": 7200, "oldest_parked": 21 * 86_400, "oldest_letter": 10_800, "quota_used": 90}
     assert gauges(capsys.readouterr().out) == [measured]
 
 
@@ -233,8 +237,8 @@ def test_an_alert_is_told_once_when_it_is_triggered_and_once_when_it_is_resolved
     [
         (Alert.FAILURE_RATE, lambda stack: record(stack, {"received": 100, "failed": 2}, "2026-11-21T11:00Z")),
         (
-            Alert.DLQ_NOT_EMPTY,
-            lambda stack: stack.sqs.send_message(QueueUrl=stack.dead_letter_queue_url, MessageBody="x"),
+            Alert.LETTERS,
+            lambda stack: Letters(stack.s3, stack.bucket).put(LETTERS, ["{}"]),
         ),
         (Alert.CONNECTION_BLOCKED, lambda stack: delivering(stack).block("c-1", "610: a cause", AFTER)),
         (
@@ -317,18 +321,28 @@ def test_trouble_of_one_connection_keeps_nothing_from_the_others(
     assert {detail["connection"]["id"] for _, detail in told.announced()} == {"c-1"}
 
 
-def test_trouble_of_one_part_keeps_nothing_from_those_after_it(
-    stack: Aws, told: Inbox, caplog: pytest.LogCaptureFixture
-) -> None:
-    store(stack, "c-1", alerts=(Subscription(Alert.CONNECTION_BLOCKED),))
-    delivering(stack).block("c-1", "610: a cause", AFTER)
-    with refused(sqs(), "GetQueueAttributes"), pytest.raises(ExceptionGroup) as failed:
-        wake()
+def test_trouble_of_one_part_keeps_nothing_from_those_after_it(stack: Aws, caplog: pytest.LogCaptureFixture) -> None:
+    """Summaries that are late cannot be found; a connection that is being deleted goes all the same."""
+    store(stack, "c-1")
+    connections = Connections(stack.dynamodb, "ConnectionsTable")
+    connections.begin_deletion("c-1", 1, AFTER)
+    connections.discard("c-1")
+
+    def refuse(params: Mapping[str, Any], **_: object) -> None:
+        if params.get("IndexName") == "Late":
+            raise ClientError({"Error": {"Code": "InternalServerError", "Message": "hush"}}, "Query")
+
+    event = "before-parameter-build.dynamodb.Query"
+    dynamodb().meta.events.register(event, refuse)
+    try:
+        with pytest.raises(ExceptionGroup) as failed:
+            wake()
+    finally:
+        dynamodb().meta.events.unregister(event, refuse)
     assert [type(one) for one in failed.value.exceptions] == [ClientError]
     [line] = [line for line in logged(app.logger, caplog) if line["message"] == "not monitored"]
-    assert ("connection_id" in line, line["cause"]) == (False, "InternalServiceError")
-    assert [kind for kind, _ in told.announced()] == ["Run Summary"]
-    assert wake() == {"sent_back": 0, "summaries": 0, "alerts": 1, "verifications": 0, "removed": 0}
+    assert ("connection_id" in line, line["cause"]) == (False, "InternalServerError")
+    assert list(connections.all()) == []
 
 
 def test_a_summary_that_cannot_be_remembered_is_told_again(

@@ -10,6 +10,7 @@ from uuid import uuid4
 import pytest
 from mypy_boto3_sqs.type_defs import MessageTypeDef
 
+from destination.composition.aws import s3
 from destination.control.parking import ManageParking
 from destination.domain.audience import Activation
 from destination.domain.connection import Connection, Limits, PersonAction, Status
@@ -22,13 +23,14 @@ from destination.queue import EventQueue, decode, encode_event, pack
 from destination.store.audiences import Audiences
 from destination.store.connections import Connections
 from destination.store.leases import Leases
+from destination.store.letters import Letters
 from destination.store.parking import Parking
 from destination.store.runs import Runs
 from destination.store.secrets import Credentials
 from functions.sync import app
 from marketo_simulator import Fault, Simulator
 from marketo_simulator.server import serve
-from testing.aws import SECRETS_PREFIX, Aws, Context, aws, emitted, logged, sqs_batch
+from testing.aws import SECRETS_PREFIX, Aws, Context, aws, emitted, logged, refused, sqs_batch
 from testing.composition import composed
 from testing.world import MUNCHKIN, audience, connection, event
 
@@ -124,6 +126,11 @@ class Stage:
         letters = self.aws.receive(self.aws.dead_letter_queue_url)
         return [(one["MessageAttributes"]["code"]["StringValue"], one["Body"]) for one in letters]
 
+    def letters(self) -> list[tuple[str, str]]:
+        """Code and body of every letter."""
+        letters = Letters(self.aws.s3, self.aws.bucket)
+        return [(bundle.code, body) for bundle in letters.all() for body in letters.get(bundle)]
+
     def total(self, connection_id: str = "connection-1") -> Tally:
         """All the connection's runs, each of which adds up."""
         runs = list(Runs(self.aws.dynamodb, "RunsTable").between(connection_id, "2000", "3000"))
@@ -178,7 +185,7 @@ def test_people_are_created_updated_and_put_on_their_lists(stage: Stage) -> None
     assert stage.total().counts["marketo_calls"] == stage.calls()
     assert stage.total().audiences[audience("a")].counts == {"received": 2, "activated": 2}
     assert stage.aws.receive() == []
-    assert stage.dead_letters() == []
+    assert stage.letters() == stage.dead_letters() == []
 
 
 def test_exits_take_off_and_create_nobody(stage: Stage) -> None:
@@ -227,14 +234,14 @@ def test_who_is_unknown_is_excluded_where_nobody_is_created(stage: Stage) -> Non
     assert (stage.reasons(), stage.counts("received", "activated", "excluded")) == ({"PERSON_NOT_FOUND": 1}, (2, 1, 1))
 
 
-def test_a_refused_person_fails_alone_and_its_dead_letter_can_be_redriven(stage: Stage) -> None:
+def test_a_refused_person_fails_alone_and_its_letter_can_be_redriven(stage: Stage) -> None:
     stage.connect()
     stage.marketo.script(Fault(effect="skip", code="1003", path="leads.json", method="POST", records=(1,), nth=2))
     events = [event(f"{name}@example.org", ("a", REALIZED), at=NOW) for name in ("one", "two", "three")]
     assert stage.deliver(*events) == set()
     assert (len(stage.members(1001)), stage.counts("received", "activated", "failed")) == (2, (3, 2, 1))
     assert stage.reasons() == {"MARKETO_1003": 1}
-    ((code, body),) = stage.dead_letters()
+    ((code, body),) = stage.letters()
     assert code == "MARKETO_1003"
     (dead,) = decode(body).events
     assert replace(dead, received_at=dead.at) in events
@@ -259,7 +266,7 @@ def test_what_is_no_message_and_whose_connection_is_gone_are_dead_letters_and_lo
     assert "not JSON" in {body for _, body in letters}
 
 
-def test_what_cannot_become_a_dead_letter_stays_in_the_queue(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
+def test_what_cannot_become_a_letter_stays_in_the_queue(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
     stage.connect()
     stage.aws.sqs.delete_queue(QueueUrl=stage.aws.dead_letter_queue_url)
     stage.marketo.script(Fault(effect="skip", code="1003", path="leads.json", method="POST", records=(0,), nth=2))
@@ -267,7 +274,8 @@ def test_what_cannot_become_a_dead_letter_stays_in_the_queue(stage: Stage, caplo
     stage.post(ada(("a", REALIZED)))
     batch = stage.aws.receive()
     requeued = {one["MessageId"] for one in batch}
-    assert stage.invoke(batch) == requeued
+    with refused(s3(), "PutObject"):
+        assert stage.invoke(batch) == requeued
     assert stage.counts("received", "failed") == (0, 0)
     lines = [line for line in logged(app.logger, caplog) if line["message"] == "message requeued"]
     assert (len(lines), {line["message_id"] for line in lines}) == (2, requeued)
@@ -279,7 +287,7 @@ def test_while_the_daily_quota_is_spent_events_wait_and_none_fails(stage: Stage)
     stage.post(ada(("a", REALIZED)))
     assert stage.invoke(stage.aws.receive()) == set()
     assert [(one.waits_for, one.events) for one in stage.parked] == [(WaitsFor.PAUSED, 1)]
-    assert (stage.counts("received", "failed"), stage.dead_letters()) == ((0, 0), [])
+    assert (stage.counts("received", "failed"), stage.letters()) == ((0, 0), [])
     stage.marketo.clear_faults()
     calls = len(stage.marketo.log())
     assert stage.invoke(stage.resume()) == set()
@@ -399,12 +407,14 @@ def test_what_waits_or_is_no_message_is_logged_by_its_id(
     assert "message delivered" not in lines
 
 
-def test_a_dead_letter_keeps_the_id_of_its_request(stage: Stage) -> None:
+def test_letters_and_dead_letters_keep_the_id_of_their_request(stage: Stage) -> None:
     stage.connect()
     stage.marketo.script(Fault(effect="skip", code="1003", path="leads.json", method="POST", records=(0,), nth=2))
     stage.post(ada(("a", REALIZED)), connection_id="connection-2")
     stage.deliver(ada(("a", REALIZED)))
-    assert [decode(body).correlation_id for _, body in stage.dead_letters()] == ["request-7", "request-7"]
+    found = [*stage.dead_letters(), *stage.letters()]
+    assert [code for code, _ in found] == ["UNKNOWN_CONNECTION", "MARKETO_1003"]
+    assert [decode(body).correlation_id for _, body in found] == ["request-7", "request-7"]
 
 
 def test_a_batch_is_measured(stage: Stage, capsys: pytest.CaptureFixture[str]) -> None:
@@ -420,7 +430,7 @@ def test_a_batch_is_measured(stage: Stage, capsys: pytest.CaptureFixture[str]) -
         "excluded": 1,
         "failed": 1,
     }
-    assert (values["dead_letters"], values["requeued"]) == (1, 0)
+    assert (values["letters"], values["requeued"]) == (1, 0)
     assert (values["marketo_calls"], values["marketo_refusals"]) == (calls, 0)
     assert (values["window_used"], values["quota_used"]) == (100 * calls / 50, pytest.approx(100 * calls / 1_000, 0.2))
     assert values["batch_duration"] > 0

@@ -184,7 +184,7 @@ def test_what_the_sender_is_told_is_in_the_run(source_format: str, data: st.Data
         world.queue.send("connection-1", webhook.sqs.bodies())
         world.deliver()
     total = world.ledger.total("connection-1")
-    assert (world.queue.waiting, world.dead_letters.letters) == ({}, [])
+    assert (world.queue.waiting, world.letters.bodies) == ({}, [])
     assert (total.counts["rejected"], total.counts["left_out"]) == (rejected, left_out)
     assert total.counts["received"] + total.counts["ignored"] == accepted
     assert sum(total.losses.values()) == rejected + left_out

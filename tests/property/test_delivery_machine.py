@@ -146,9 +146,7 @@ class Delivery(RuleBasedStateMachine):
 
     @rule()
     def redrive(self) -> None:
-        letters, self.world.dead_letters.letters = self.world.dead_letters.letters, []
-        for letter in letters:
-            self.world.queue.send(self.world.connection.id, [letter.body])
+        self.world.redrive()
 
     # How it happens
 
@@ -216,7 +214,7 @@ class Delivery(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         self.world.simulator.clear_faults()
-        while self.world.waiting or self.world.dead_letters.letters:
+        while self.world.waiting or self.world.letters.bodies:
             self.redrive()
             self.world.resume()
             self._deliver(list(self.world.queue.waiting.values()), timedelta(minutes=5))

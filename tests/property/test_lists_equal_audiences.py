@@ -193,9 +193,9 @@ class Lists(RuleBasedStateMachine):
     @rule()
     def redrive(self) -> None:
         self._tick()
-        letters, self.world.dead_letters.letters = self.world.dead_letters.letters, []
+        letters = self.world.letters.take()
         for letter in letters:
-            self._send_body(letter.body)
+            self._send_body(letter)
 
     # What is delivered
 
@@ -251,7 +251,7 @@ class Lists(RuleBasedStateMachine):
         self._mend_lists(*WhenListMissing)
         self.redrive()
         self._drain()
-        assert self.world.dead_letters.letters == []
+        assert self.world.letters.bodies == []
         self.world.now = self.epoch = self.world.now + timedelta(days=91)
         self.posted.clear()
         self.done.clear()
@@ -481,7 +481,7 @@ class Lists(RuleBasedStateMachine):
         counts = self.world.ledger.total(self.world.connection.id).counts
         assert counts["received"] + counts["ignored"] == len(self.units)
         assert min(counts.values(), default=0) >= 0
-        letters = {_origin(letter.body) for letter in self.world.dead_letters.letters}
+        letters = {_origin(letter) for letter in self.world.letters.bodies}
         if self.is_exact:
             assert counts["created"] == self.created
             assert counts["failed"] == len(letters)

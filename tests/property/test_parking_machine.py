@@ -37,7 +37,7 @@ class Parked(RuleBasedStateMachine):
         super().__init__()
         self.world = World(connection(limits=Limits(concurrency=1)))
         self.life = mortal(self.world)
-        names = ("connections", "leases", "ledger", "losses", "queue", "dead_letters", "parking")
+        names = ("connections", "leases", "ledger", "losses", "queue", "letters", "dead_letters", "parking")
         used = {name: Mortal(getattr(self.world, name), self.life) for name in names}
         self.world.sync = self.world.delivery(**used)
         self.world.manage_parking = replace(
@@ -180,7 +180,7 @@ class Parked(RuleBasedStateMachine):
         assert self.world.queue.waiting == {}
         total = self.world.ledger.total(self.world.connection.id).counts
         assert total["received"] + total["ignored"] == len(self.posted)
-        assert total["failed"] == len(self.world.dead_letters.letters) == 0
+        assert total["failed"] == len(self.world.letters.bodies) == 0
         leads = self.world.leads_now()
         on_list = {leads[one]["email"] for one in self.world.members("a")}
         assert on_list == {email for email in PEOPLE if self._newest(email) is MembershipStatus.REALIZED}

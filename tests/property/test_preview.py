@@ -72,7 +72,7 @@ class Observer:
         self.leads = world.leads_now()
         self.members = {(name, lead_id) for name in "ab" for lead_id in world.members(name)}
         self.rows, self.runs = dict(world.ledger.people), dict(world.ledger.runs.stored)
-        self.letters = len(world.dead_letters.letters)
+        self.letters = len(world.letters.bodies)
         self.tally = world.ledger.total(world.connection.id)
         self.calls = len(world.simulator.log())
 

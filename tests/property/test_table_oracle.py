@@ -288,5 +288,5 @@ def test_marketo_holds_what_the_table_says_and_every_event_is_accounted_for(stor
     assert {name: counts[name] for name in CLASSES} == {name: oracle.counts[name] for name in CLASSES}
     assert counts["ignored"] == oracle.counts["ignored"]
     assert counts["received"] + counts["ignored"] == sum(len(events) for _, events in telling.sent)
-    assert len(world.dead_letters.letters) == oracle.counts["failed"]
+    assert len(world.letters.bodies) == oracle.counts["failed"]
     assert_balanced(world)

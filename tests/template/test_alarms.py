@@ -9,6 +9,7 @@ from typing import Final
 import pytest
 
 from destination.domain.connection import ActiveConnection, Connection, Status, Waiting
+from destination.domain.letter import LetterBundle
 from destination.domain.pace import DayCount
 from destination.domain.parking import MAX_WAIT, Bundle, WaitsFor
 from destination.monitoring.gauges import ReadGauges, measured
@@ -43,11 +44,12 @@ class Operation:
     timeline: Timeline = field(default_factory=Timeline)
     connection: Connection = field(default_factory=connection)
     parked: list[Bundle] = field(default_factory=list)
+    failed: list[LetterBundle] = field(default_factory=list)
     raised: dict[float, set[str]] = field(default_factory=lambda: {0.0: set()})
 
     def __post_init__(self) -> None:
-        self.letters = StandardQueue(self.timeline, self.visibility)
-        self.queue = StandardQueue(self.timeline, self.visibility, dead_letters=self.letters, max_receives=1000)
+        self.dead_letters = StandardQueue(self.timeline, self.visibility)
+        self.queue = StandardQueue(self.timeline, self.visibility, dead_letters=self.dead_letters, max_receives=1000)
 
     @property
     def now(self) -> datetime:
@@ -62,6 +64,10 @@ class Operation:
         oldest_at = self.now - timedelta(seconds=age)
         bundle = Bundle(self.connection.id, WaitsFor.BLOCKED, self.now, oldest_at, 1, 100, "0" * 32)
         self.parked.append(bundle)
+
+    def fail(self) -> None:
+        """Let an event become a letter."""
+        self.failed.append(LetterBundle(self.connection.id, "MARKETO_1003", self.now, self.now, 1, 100, "0" * 32))
 
     def let(self, seconds: float, also: Callable[[], object] = lambda: None) -> set[str]:
         """Let time pass, and each minute something else happen; the alarms that are raised at its end.
@@ -86,16 +92,17 @@ class Operation:
         """As the handler does."""
         stored = MemoryConnections({self.connection.id: ActiveConnection(self.connection, {})})
         counted = DayCount("2026-11-21", self.used, 0, self.now.timestamp())
-        gauges = ReadGauges(stored, lambda _: counted, lambda: False)({self.connection.id: self.parked}, self.now)
+        gauges = ReadGauges(stored, lambda _: counted, lambda: False)(
+            {self.connection.id: self.parked}, {self.connection.id: self.failed}, self.now
+        )
         for name, value in measured(gauges).items():
             self.tell("MarketoDestination", name, value, stack="AWS::StackName", service="monitor")
 
     def tell_of_queues(self) -> None:
         visible, age = "ApproximateNumberOfMessagesVisible", "ApproximateAgeOfOldestMessage"
         self.tell("AWS/SQS", "ApproximateNumberOfMessagesNotVisible", self.queue.in_flight, QueueName="Queue")
-        self.tell("AWS/SQS", visible, self.letters.visible, QueueName="DeadLetterQueue")
-        for name, queue in (("Queue", self.queue), ("DeadLetterQueue", self.letters)):
-            self.tell("AWS/SQS", age, queue.age_of_oldest(), QueueName=name)
+        self.tell("AWS/SQS", visible, self.dead_letters.visible, QueueName="DeadLetterQueue")
+        self.tell("AWS/SQS", age, self.queue.age_of_oldest(), QueueName="Queue")
 
     def tell(self, namespace: str, name: str, value: float, **dimensions: str) -> None:
         self.cloudwatch.tell(self.timeline.now, namespace, name, value, **dimensions)
@@ -227,35 +234,36 @@ def test_a_queue_that_nobody_receives_from_is_slow(operation: Operation) -> None
     assert operation.let(ROUND) == set()
 
 
-def test_letters_are_seen_a_week_before_they_are_gone(operation: Operation) -> None:
-    operation.letters.send("letter")
-    assert operation.let(7 * DAY - HOUR) == {"DeadLetterAlarm"}
-    assert operation.let(2 * HOUR) == {"DeadLetterAlarm", "LettersExpireAlarm"}
-    assert operation.let(7 * DAY) == set()
-    assert operation.letters.visible == 0
+def test_letters_are_seen_at_once_and_a_week_before_they_are_gone(operation: Operation) -> None:
+    operation.fail()
+    assert operation.let(20 * MINUTE) == {"LettersAlarm"}
+    assert operation.let(21 * DAY - HOUR) == {"LettersAlarm"}
+    assert operation.let(HOUR) == {"LettersAlarm", "LettersExpireAlarm"}
+    operation.failed.clear()
+    assert operation.let(HOUR) == set()
 
 
-def test_letters_that_sqs_moved_are_seen_before_they_are_gone(template: Template) -> None:
-    """SQS counts their age from the move, and deletes them by when they were sent: what was in the queue for five days
-    is a letter for nine.
-    """
+def test_letters_that_are_redriven_before_they_expire_are_no_alarm(operation: Operation) -> None:
+    for _ in range(5):
+        operation.fail()
+        assert operation.let(DAY) == {"LettersAlarm"}
+        operation.failed.clear()
+        assert operation.let(DAY) == set()
+
+
+def test_dead_letters_are_seen_as_long_as_there_are_any(template: Template) -> None:
+    """SQS deletes them 14 days after they were sent to the queue of events, however late they were moved."""
     made = Operation(CloudWatch.of(template), every=HOUR)
     made.queue.send("message that makes sync fail")
-    while not made.letters.visible:
+    while not made.dead_letters.visible:
         made.queue.receive()
         made.timeline.run(made.timeline.now + made.visibility)
     moved = made.timeline.now
     assert 4.8 * DAY < moved < 5 * DAY
     made.timeline.run(moved + ROUND - moved % ROUND)
-    made.let(6.9 * DAY)
-    assert "LettersExpireAlarm" not in list(made.raised.values())[-1]
-    made.let(0.2 * DAY)
-    assert "LettersExpireAlarm" in list(made.raised.values())[-1]
-    # Two days are left to redrive it.
-    made.let(2 * DAY)
-    assert made.letters.visible == 1
-    made.let(0.2 * DAY)
-    assert made.letters.visible == 0
+    assert "DeadLetterAlarm" in made.let(9 * DAY)
+    assert "DeadLetterAlarm" not in made.let(0.3 * DAY)
+    assert made.dead_letters.visible == 0
 
 
 @pytest.mark.parametrize(

@@ -5,51 +5,18 @@ from typing import Any
 
 import pytest
 
-from testing.template import Template, of_type, settle
+from testing.template import ROOT, Template, of_type, settle
 
 WEBHOOK = ("POST", "/connections/{connection_id}/events")
 OTHER_METHODS = ("X-AMAZON-APIGATEWAY-ANY-METHOD", "/connections/{connection_id}/events")
 
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+CONTROL_PLANE = {(method, "/{proxy+}") for method in METHODS}
+
 ROUTES = {
     WEBHOOK: "IngestFunction",
     OTHER_METHODS: "IngestFunction",
-    ("POST", "/connections"): "ConnectionsFunction",
-    ("GET", "/connections"): "ConnectionsFunction",
-    ("GET", "/connections/{connection_id}"): "ConnectionsFunction",
-    ("PATCH", "/connections/{connection_id}"): "ConnectionsFunction",
-    ("DELETE", "/connections/{connection_id}"): "ConnectionsFunction",
-    ("POST", "/connections/{connection_id}/enable"): "ConnectionsFunction",
-    ("POST", "/connections/{connection_id}/disable"): "ConnectionsFunction",
-    ("POST", "/connections/{connection_id}/resume"): "ConnectionsFunction",
-    ("GET", "/connections/{connection_id}/parking"): "ConnectionsFunction",
-    ("GET", "/connections/{connection_id}/mapping"): "ConnectionsFunction",
-    ("PUT", "/connections/{connection_id}/mapping"): "ConnectionsFunction",
-    ("GET", "/connections/{connection_id}/audiences"): "ConnectionsFunction",
-    ("POST", "/connections/{connection_id}/audiences"): "ConnectionsFunction",
-    ("GET", "/connections/{connection_id}/audiences/{activation_id}"): "ConnectionsFunction",
-    ("PATCH", "/connections/{connection_id}/audiences/{activation_id}"): "ConnectionsFunction",
-    ("DELETE", "/connections/{connection_id}/audiences/{activation_id}"): "ConnectionsFunction",
-    ("POST", "/connections/{connection_id}/previews"): "ConnectionsFunction",
-    ("GET", "/connections/{connection_id}/marketo/dedupe-fields"): "ConnectionsFunction",
-    ("GET", "/connections/{connection_id}/marketo/fields"): "ConnectionsFunction",
-    ("GET", "/connections/{connection_id}/marketo/partitions"): "ConnectionsFunction",
-    ("GET", "/connections/{connection_id}/marketo/workspaces"): "ConnectionsFunction",
-    ("GET", "/connections/{connection_id}/marketo/lists"): "ConnectionsFunction",
-    ("POST", "/connections/{connection_id}/checks"): "ConnectionsFunction",
-    ("GET", "/connections/{connection_id}/runs"): "ConnectionsFunction",
-    ("GET", "/connections/{connection_id}/runs/{run_id}"): "ConnectionsFunction",
-    ("GET", "/governance/policies"): "ConnectionsFunction",
-    ("PUT", "/governance/policies"): "ConnectionsFunction",
-    ("POST", "/governance/evaluations"): "ConnectionsFunction",
-    ("POST", "/connections/{connection_id}/ingest-token"): "ConnectionsFunction",
-    ("GET", "/audit"): "ConnectionsFunction",
-    ("POST", "/migrations/legacy-v2"): "ConnectionsFunction",
-    ("GET", "/connections/{connection_id}/alerts"): "ConnectionsFunction",
-    ("PUT", "/connections/{connection_id}/alerts"): "ConnectionsFunction",
-    ("POST", "/connections/{connection_id}/verifications"): "ConnectionsFunction",
-    ("GET", "/connections/{connection_id}/verifications"): "ConnectionsFunction",
-    ("GET", "/connections/{connection_id}/verifications/{verification_id}"): "ConnectionsFunction",
-    ("DELETE", "/connections/{connection_id}/verifications/{verification_id}"): "ConnectionsFunction",
+    **dict.fromkeys(CONTROL_PLANE, "ConnectionsFunction"),
 }
 
 
@@ -80,6 +47,16 @@ def test_every_route_leads_to_its_function(template: Template) -> None:
     assert targets.keys() == ROUTES.keys()
     for route, function in ROUTES.items():
         assert f"/functions/${{{function}.Arn}}/" in targets[route]
+
+
+def test_all_calls_of_the_contract_are_routed() -> None:
+    """A greedy resource takes every path that no other resource takes, but for the root (Amazon API Gateway, "Set up a
+    proxy integration with a proxy resource").
+    """
+    contract = json.loads((ROOT / "docs" / "openapi.json").read_text())
+    for path, operations_of in contract["paths"].items():
+        assert path != "/"
+        assert {method.upper() for method in operations_of if method != "parameters"} <= {*METHODS}, path
 
 
 def test_the_control_plane_is_signed_and_the_webhook_is_left_to_its_bearer_token(template: Template) -> None:

@@ -9,7 +9,8 @@ from testing.template import Template, of_type, settle
 # Each alarm with its metric and the resource that it watches. What it is raised by: test_alarms.py.
 ALARMS = {
     "DeadLetterAlarm": ("ApproximateNumberOfMessagesVisible", "DeadLetterQueue"),
-    "LettersExpireAlarm": ("ApproximateAgeOfOldestMessage", "DeadLetterQueue"),
+    "LettersAlarm": ("oldest_letter", "monitor"),
+    "LettersExpireAlarm": ("oldest_letter", "monitor"),
     "SlowQueueAlarm": ("ApproximateAgeOfOldestMessage", "Queue"),
     "InFlightAlarm": ("ApproximateNumberOfMessagesNotVisible", "Queue"),
     "OldestEventAlarm": ("oldest_event", "monitor"),
@@ -88,16 +89,6 @@ def test_the_accounts_role_for_logs_is_kept_where_it_is_wanted(expanded: Templat
     assert "Description" not in kept["Resources"]["Api"]["Properties"]
     assert template["Resources"]["ApiLogAccount"]["DeletionPolicy"] == "Retain"
     assert template["Resources"]["ApiLogRole"]["DeletionPolicy"] == "Retain"
-
-
-def test_the_alarm_of_dead_letters_says_how_to_move_them_back(template: Template) -> None:
-    said = of_type(template, "AWS::CloudWatch::Alarm")["DeadLetterAlarm"]["AlarmDescription"]
-
-    command = "aws sqs start-message-move-task --source-arn <DeadLetterQueueArn> --destination-arn <QueueArn>"
-    assert command in said
-    assert "attributes code and reason" in said
-    for output, queue in (("DeadLetterQueueArn", "DeadLetterQueue"), ("QueueArn", "Queue")):
-        assert template["Outputs"][output]["Value"] == {"Fn::GetAtt": [queue, "Arn"]}
 
 
 def test_the_dashboard_is_of_its_stack_and_found(template: Template) -> None:

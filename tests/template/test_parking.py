@@ -7,11 +7,11 @@ import pytest
 
 from destination.domain.parking import MAX_TRIES, MAX_WAIT
 from destination.monitoring.retirement import DRAINED_AFTER, MAX_TIME_IN_QUEUE
-from destination.store import parking
+from destination.store import letters, parking
 from testing.permissions import granted
 from testing.template import Template, of_type, settle, source
 
-OBJECTS = "${Bucket.Arn}/parked/*"
+PARKED = "${Bucket.Arn}/parked/*"
 
 
 def bucket(template: Template) -> dict[str, Any]:
@@ -56,8 +56,7 @@ def test_it_outlives_the_stack_unless_the_stack_never_came_to_be(template: Templ
 def test_what_is_parked_expires_only_after_it_has_failed(template: Template) -> None:
     """A bundle is as old as its parking, and no event in it may wait longer than this."""
     rules = bucket(template)["LifecycleConfiguration"]["Rules"]
-    [parked] = [one for one in rules if "ExpirationInDays" in one]
-    assert parked["Prefix"] == parking._PREFIX == "parked/"
+    [parked] = [one for one in rules if one.get("Prefix") == f"{parking.PARKED}/" == "parked/"]
     assert parked["Status"] == "Enabled"
     longest = max(MAX_WAIT, MAX_WAIT * MAX_TRIES - MAX_WAIT)
     assert timedelta(days=parked["ExpirationInDays"]) > longest
@@ -70,19 +69,28 @@ def test_there_is_no_other_bucket(template: Template) -> None:
     assert list(of_type(template, "AWS::S3::Bucket")) == ["Bucket"]
 
 
+LETTERS = f"${{Bucket.Arn}}/{letters.LETTERS}/*"
 WHO: dict[str, dict[str, set[str]]] = {
     "IngestRole": {},
-    "SyncRole": {"Bucket": {"s3:ListBucket"}, OBJECTS: {"s3:DeleteObject", "s3:GetObject", "s3:PutObject"}},
-    "MonitorRole": {"Bucket": {"s3:ListBucket"}, OBJECTS: {"s3:DeleteObject"}},
-    "ConnectionsRole": {"Bucket": {"s3:ListBucket"}, OBJECTS: {"s3:DeleteObject"}},
+    "SyncRole": {
+        "Bucket": {"s3:ListBucket"},
+        PARKED: {"s3:DeleteObject", "s3:GetObject", "s3:PutObject"},
+        LETTERS: {"s3:PutObject"},
+    },
+    "MonitorRole": {"Bucket": {"s3:ListBucket"}, PARKED: {"s3:DeleteObject"}, LETTERS: {"s3:DeleteObject"}},
+    "ConnectionsRole": {
+        "Bucket": {"s3:ListBucket"},
+        PARKED: {"s3:DeleteObject", "s3:PutObject"},
+        LETTERS: {"s3:DeleteObject", "s3:GetObject"},
+    },
     "ScheduleRole": {},
 }
 
 
 @pytest.mark.parametrize("role", WHO)
-def test_delivery_alone_reads_and_writes_what_is_parked(template: Template, role: str) -> None:
-    """Who counts lists names, in which nothing is said of people. S3 answers 403 for what is not there to who may not
-    list (Amazon S3, "GetObject").
+def test_delivery_alone_reads_what_is_parked(template: Template, role: str) -> None:
+    """Who counts lists names, in which nothing is said of people; who redrives copies letters to what is parked. S3
+    answers 403 for what is not there to who may not list (Amazon S3, "GetObject").
     """
     on_bucket = {name: set(actions) for name, actions in granted(template, role).items() if "Bucket" in name}
     assert on_bucket == WHO[role]

@@ -86,7 +86,7 @@ def test_nothing_imports_the_functions_the_tests_or_the_simulator(path: Path) ->
 
 @pytest.mark.parametrize("path", sorted(CLIENT.rglob("*.py")), ids=lambda path: path.name)
 def test_the_command_uses_what_the_interface_says_and_nothing_behind_it(path: Path) -> None:
-    assert rooms_imported(path) <= {"api", "domain", "queue"}
+    assert rooms_imported(path) <= {"api", "domain"}
     assert {"functions", "tests", "marketo_simulator", "local"}.isdisjoint(name.split(".")[0] for name in imports(path))
 
 

@@ -24,7 +24,16 @@ ENVIRONMENTS: list[tuple[Any, tuple[str, ...]]] = [
     ),
     (
         ConnectionsSettings,
-        ("CONNECTIONS_TABLE", "LEDGER_TABLE", "RUNS_TABLE", "BUCKET", "QUEUE_URL", "SECRETS_PREFIX", "MARKETO_URL"),
+        (
+            "CONNECTIONS_TABLE",
+            "LEDGER_TABLE",
+            "RUNS_TABLE",
+            "BUCKET",
+            "QUEUE_URL",
+            "DEAD_LETTER_QUEUE_URL",
+            "SECRETS_PREFIX",
+            "MARKETO_URL",
+        ),
     ),
     (
         MonitorSettings,
@@ -34,7 +43,6 @@ ENVIRONMENTS: list[tuple[Any, tuple[str, ...]]] = [
             "RUNS_TABLE",
             "BUCKET",
             "QUEUE_URL",
-            "DEAD_LETTER_QUEUE_URL",
             "ALERT_TOPIC_ARN",
             "SECRETS_PREFIX",
             "STACK_NAME",

@@ -1,4 +1,4 @@
-"""The queue: messages of events, packed to SQS's limits, and the dead letters with their reasons.
+"""The queue: messages of events, packed to SQS's limits, and the queue of dead letters with their reasons.
 
 A message is
 
@@ -7,19 +7,19 @@ A message is
 The messages of one body have one `id`, that of the envelope, and its events are numbered through them: the event at
 place i of a message has the number `first` + i. The envelope's id and the number are the key of an event for ever. What
 was lost of a body is in its first message, which may have no events: `{"rejected": {code: number}, "left_out": …}`. A
-message with `bundle` has none either: it stands for parked messages (domain/parking.py). A dead letter is a message
-too, of the same id and numbers and with the reason in its attributes, so that moving it back to the queue is all that a
-redrive takes, and what comes back is the same event.
+message with `bundle` has none either: it stands for parked messages (domain/parking.py). A letter (domain/letter.py) is
+a message too, of the same id and numbers, so that what comes back of it is the same event. A dead letter is whatever
+could not be read or was of no connection, as it came, with the reason in its attributes.
 """
 
 import contextlib
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from math import isfinite
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -65,6 +65,15 @@ CORRELATION_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 LOSS_CODE = re.compile(r"[A-Z_]{1,50}")
 """What the code of a loss looks like."""
 
+NO_CODE: Final = "NONE"
+"""Of dead letters that the queue itself put aside, as every attempt at them failed; they say no reason."""
+
+HANDLED_WITHIN: Final = 60
+"""Seconds for which dead letters are invisible that were received: longer than a call takes that deals with them."""
+
+_WAIT_SECONDS: Final = 1
+"""SQS asks all of its servers when it may wait (Amazon SQS, "Short and long polling"); else it may miss messages."""
+
 UNDECODABLE_GROUP = "undecodable"
 """The message group of dead letters that do not tell their connection."""
 
@@ -92,13 +101,17 @@ class Message:
     body: str
     receives: int = 1
 
+    def without_body(self) -> Self:
+        """For whoever keeps many of them to delete or delay them."""
+        return replace(self, body="")
+
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
     """What a message says: events to be delivered, or the verification to be carried on.
 
     `id`: of the body that the events came in, in this message and in others; `first` is the number of the first event.
-    `correlation_id`: the request that brought them, where one did. `attempt`: how often they have been dead letters.
+    `correlation_id`: the request that brought them, where one did. `attempt`: how often they have been letters.
     `losses`: how much of the body was lost, and why; in one message of it alone. `bundle`: the parked messages that the
     message stands for.
     """
@@ -117,7 +130,7 @@ class Envelope:
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """A message body that cannot be delivered, and why: a stable code, and a sentence for people."""
+    """A message body that cannot be read, or is of no connection: a stable code, and a sentence for people."""
 
     body: str
     code: str
@@ -167,7 +180,7 @@ def pack(
     """Pack encoded events, in order, into as few messages of MAX_MESSAGE_BYTES as take them: (number of events, body).
 
     Each event is of MAX_EVENT_BYTES at most, and of ASCII alone, as `encode_event` writes it. The events are numbered
-    from `first` on; `attempt`: how often they have been dead letters. The `losses` are in the first message, which has
+    from `first` on; `attempt`: how often they have been letters. The `losses` are in the first message, which has
     no events where there are none.
     """
     properties = {
@@ -414,8 +427,26 @@ class EventQueue:
 
 
 @dataclass(frozen=True, slots=True)
+class ReceivedLetter:
+    """A dead letter as received."""
+
+    message: Message
+    code: str
+    reason: str
+
+    @property
+    def group(self) -> str:
+        return DeadLetter(self.message.body, self.code, self.reason).group
+
+    @property
+    def connection_id(self) -> str | None:
+        """None: it does not tell."""
+        return None if self.group == UNDECODABLE_GROUP else self.group
+
+
+@dataclass(frozen=True, slots=True)
 class DeadLetters:
-    """The queue of what cannot be delivered."""
+    """The queue of what cannot be read, or not be brought to an end, by either end."""
 
     client: "SQSClient"
     url: str
@@ -423,6 +454,38 @@ class DeadLetters:
     def send(self, letters: Sequence[DeadLetter]) -> list[int]:
         """Store dead letters; answers the indexes of those that were not stored."""
         return _send(self.client, self.url, [_entry(letter) for letter in letters])
+
+    def receive(self) -> list[ReceivedLetter]:
+        """Some of the dead letters, invisible for HANDLED_WITHIN seconds from now on; none: there are no others."""
+        answer = self.client.receive_message(
+            QueueUrl=self.url,
+            MaxNumberOfMessages=MAX_BATCH_ENTRIES,
+            MessageAttributeNames=["code", "reason"],
+            VisibilityTimeout=HANDLED_WITHIN,
+            WaitTimeSeconds=_WAIT_SECONDS,
+        )
+        letters = []
+        for one in answer.get("Messages", []):
+            told = {name: value.get("StringValue", "") for name, value in one.get("MessageAttributes", {}).items()}
+            message = Message(one["MessageId"], one["ReceiptHandle"], one["Body"])
+            letters.append(ReceivedLetter(message, told.get("code", NO_CODE), told.get("reason", "")))
+        return letters
+
+    def requeue(self, messages: Sequence[Message]) -> None:
+        """Let received dead letters be visible again, at once."""
+        EventQueue(self.client, self.url).requeue(messages, 0)
+
+    def delete(self, messages: Sequence[Message]) -> int:
+        """Delete up to ten received dead letters; how many could not be."""
+        answer = self.client.delete_message_batch(
+            QueueUrl=self.url,
+            Entries=[{"Id": str(number), "ReceiptHandle": one.receipt_handle} for number, one in enumerate(messages)],
+        )
+        return len(answer.get("Failed", []))
+
+    def count(self) -> int:
+        """How many there are to be received, as far as SQS's approximate counts tell."""
+        return EventQueue(self.client, self.url).counts().to_receive
 
 
 def _entry(letter: DeadLetter) -> "SendMessageBatchRequestEntryTypeDef":
@@ -480,9 +543,3 @@ def _size(entry: "SendMessageBatchRequestEntryTypeDef") -> int:
     attributes = entry.get("MessageAttributes", {}).items()
     texts = [text for name, one in attributes for text in (name, one["DataType"], one.get("StringValue", ""))]
     return sum(len(text.encode()) for text in (entry["MessageBody"], *texts))
-
-
-def depth(client: "SQSClient", url: str) -> int:
-    """How many messages of a queue can be received now; approximate, as SQS counts."""
-    answer = client.get_queue_attributes(QueueUrl=url, AttributeNames=["ApproximateNumberOfMessages"])
-    return int(answer["Attributes"]["ApproximateNumberOfMessages"])

@@ -65,13 +65,12 @@ class SyncSettings(MarketoSettings):
 @dataclass(frozen=True, slots=True)
 class MonitorSettings(LedgerSettings):
     stack_name: str
-    dead_letter_queue_url: str
     alert_topic_arn: str
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectionsSettings(MarketoSettings):
-    pass
+    dead_letter_queue_url: str
 
 
 def _read(env: Mapping[str, str], name: str) -> str:

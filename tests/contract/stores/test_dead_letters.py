@@ -6,7 +6,7 @@ from typing import Protocol
 
 import pytest
 
-from destination.delivery.accounts import DeadLetters as Letters
+from destination.delivery.batch import DeadLetters as Letters
 from destination.queue import SEND_ATTEMPTS, DeadLetter, DeadLetters
 from testing.aws import Aws
 from testing.memory import MemoryDeadLetters

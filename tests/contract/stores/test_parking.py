@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 
 from destination.delivery import parking as delivery
 from destination.domain.parking import Bundle, WaitsFor
-from destination.monitoring import resumption
+from destination.monitoring import listing
 from destination.store.errors import NotFoundError
 from destination.store.parking import Parking
 from testing.aws import Aws, refused
@@ -22,7 +22,7 @@ from testing.persons import START
 SECOND, HOUR = timedelta(seconds=1), timedelta(hours=1)
 
 
-class AnyParking(delivery.Parking, resumption.Parking, Protocol):
+class AnyParking(delivery.Parking, listing.Parking, Protocol):
     """All that is asked of it."""
 
     def of(self, connection_id: str, /) -> Iterable[Bundle]: ...

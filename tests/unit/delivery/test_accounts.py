@@ -1,5 +1,6 @@
 """The accounts: every event recorded once, shard by shard, within what a transaction takes, whatever AWS says."""
 
+import itertools
 import threading
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -10,6 +11,7 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 from destination.delivery.accounts import Accounts, Ledger
+from destination.delivery.letters import WriteLetters
 from destination.delivery.open_message import OpenMessage
 from destination.delivery.postings import UNITS_AT_ONCE
 from destination.domain.audience import AudienceKey
@@ -24,7 +26,7 @@ from destination.domain.shard import SHARDS, name_of, shard_of, shard_of_envelop
 from destination.queue import Envelope, Message
 from destination.store.leases import Lease, LeaseLostError
 from destination.store.ledger import Entry, StaleRunError
-from testing.memory import MemoryDeadLetters, MemoryLeases, MemoryLedger
+from testing.memory import MemoryLeases, MemoryLedger, MemoryLetters
 from testing.world import connection
 
 NOW = datetime(2026, 11, 21, 10, 30, tzinfo=UTC)
@@ -71,8 +73,9 @@ class Stand:
 
     now: datetime = NOW
     leases: MemoryLeases = field(default_factory=MemoryLeases)
-    dead_letters: MemoryDeadLetters = field(default_factory=MemoryDeadLetters)
+    letters: MemoryLetters = field(default_factory=MemoryLetters)
     pauses: list[float] = field(default_factory=list)
+    ids: "itertools.count[int]" = field(default_factory=itertools.count)
     messages: list[OpenMessage] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -105,7 +108,7 @@ class Stand:
             self.messages,
             "c-1",
             ledger or self.ledger,
-            self.dead_letters,
+            WriteLetters(self.letters, lambda: self.now, lambda: f"{next(self.ids):032x}"),
             self.lease,
             until,
             clock=lambda: self.now,
@@ -395,10 +398,10 @@ def test_what_was_answered_of_people_who_wait_is_counted_and_they_are_not(stand:
 
 
 def test_a_failed_event_has_one_letter_and_is_pending_where_that_was_not_sent(stand: Stand) -> None:
-    stand.dead_letters.refuses = lambda letter: letter.code == "MARKETO_1003"
+    stand.letters.refuses = lambda letter: letter.code == "MARKETO_1003"
     two = [failed(unit(KEYS[0], "0.0")), failed(unit(KEYS[1], "0.1"))]
     accounts = stand.record(*two, failed(unit(KEYS[2], 1), reason=rejected("1003")))
-    assert [one.code for one in stand.dead_letters.letters] == ["MARKETO_1006"]
+    assert stand.letters.codes == ["MARKETO_1006"]
     assert accounts.letters == 1
     assert stand.messages[0].pending == {"1"}
     assert stand.counts == Counter(received=2, failed=2)

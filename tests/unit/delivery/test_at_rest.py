@@ -37,10 +37,10 @@ def test_an_entry_to_a_dormant_audience_counts_beside_an_event_that_is_not_done(
     world.now += MINUTE
     path = "^/rest/v1/lists/"
     world.simulator.script(Fault("skip", "1003", path=path) if is_lettered else Fault(code="713", path=path))
-    world.dead_letters.refuses = lambda _: is_lettered
+    world.letters.refuses = lambda _: is_lettered
     world.deliver(event(ADA, ("a", EXITED), at=world.now), event(ADA, ("b", REALIZED), at=world.now))
     assert len(world.queue.waiting) == 1
-    world.dead_letters.refuses = lambda _: False
+    world.letters.refuses = lambda _: False
     world.now += 15 * MINUTE
     world.deliver()
     assert world.queue.waiting == {}

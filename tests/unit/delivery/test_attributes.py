@@ -130,7 +130,7 @@ def test_what_marketo_cannot_take_is_dropped_and_the_rest_arrives(name: str, val
     assert sorted(lead["email"] for lead in made.leads_now().values()) == [ADA, "bob@example.org"]
     assert outcomes(made) == {"activated": 2}
     assert made.ledger.total(made.connection.id).counts["warnings"] == 1
-    assert made.dead_letters.letters == []
+    assert made.letters.bodies == []
 
 
 @pytest.mark.parametrize(("name", "value"), INVALID, ids=lambda one: str(one)[:20])
@@ -140,7 +140,7 @@ def test_what_marketo_cannot_take_fails_the_person_if_the_connection_says_so(nam
     assert [lead["email"] for lead in made.leads_now().values()] == ["bob@example.org"]
     assert outcomes(made) == {"activated": 1, "failed": 1}
     assert reasons(made) == {"INVALID_ATTRIBUTE": 1}
-    assert [letter.code for letter in made.dead_letters.letters] == ["INVALID_ATTRIBUTE"]
+    assert made.letters.codes == ["INVALID_ATTRIBUTE"]
 
 
 def test_a_target_that_marketo_does_not_have_is_dropped_with_a_warning() -> None:

@@ -126,7 +126,7 @@ def assert_effect(world: World, report: BatchReport, before: World, effect: Effe
     assert [one.waits_for for one in world.parking.stored] == ([] if effect.parked is None else [effect.parked])
     due_at = world.now + timedelta(seconds=effect.parked_for)
     assert all(due_at <= one.due_at < due_at + MONITORED for one in world.parking.stored)
-    assert tuple(letter.code for letter in world.dead_letters.letters) == effect.letters
+    assert tuple(world.letters.codes) == effect.letters
     # The run
     more = {name: number - outcomes(before).get(name, 0) for name, number in outcomes(world).items()}
     assert {name: number for name, number in more.items() if number} == effect.counted

@@ -112,7 +112,7 @@ def test_without_consent_nothing_is_sent_and_nobody_is_created(sync_type: SyncTy
     assert reasons(world) == {"NO_CONSENT": 2}
     assert outcomes_of(world, "a") == {"excluded": 2}
     assert outcomes_of(world, "b") == {"excluded": 1}
-    assert world.dead_letters.letters == []
+    assert world.letters.bodies == []
     assert_balanced(world)
 
 
@@ -465,8 +465,8 @@ def test_a_removal_that_marketo_refuses_is_failed_and_can_be_redriven() -> None:
     assert reasons(world) == {"MARKETO_1003": 1}
     assert outcomes_of(world, "a") == {"activated": 1, "excluded": 1}
     assert outcomes_of(world, "b") == {"activated": 1, "failed": 1}
-    [letter] = world.dead_letters.letters
-    world.queue.send(world.connection.id, [letter.body])
+    [letter] = world.letters.bodies
+    world.queue.send(world.connection.id, [letter])
     world.deliver()
     assert lists(world) == ([], [])
     assert changes(world)["removed"] == 2

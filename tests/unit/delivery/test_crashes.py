@@ -85,8 +85,8 @@ def test_a_failed_event_is_never_lost_by_a_crash() -> None:
         died = deliver_dying(made, moments)
         made.deliver()
         total = outcomes(made)
-        assert total == {"activated": 2} or (total == {"activated": 1, "failed": 1} and made.dead_letters.letters)
-        assert len(made.dead_letters.letters) <= 1 + died
+        assert total == {"activated": 2} or (total == {"activated": 1, "failed": 1} and made.letters.bodies)
+        assert len(made.letters.bodies) <= 1 + died
         assert_balanced(made)
 
 

@@ -619,9 +619,8 @@ def test_creations_are_counted_as_such_although_the_worker_dies_after_them() -> 
 
 
 def redrive(world: World) -> list[Message]:
-    """Send the letters back to the queue, as a redrive does."""
-    letters, world.dead_letters.letters = world.dead_letters.letters, []
-    world.queue.send(world.connection.id, [letter.body for letter in letters])
+    """Redrive the letters; what waits in the queue then."""
+    world.redrive()
     return list(world.queue.waiting.values())
 
 
@@ -651,7 +650,7 @@ def test_a_letter_that_fails_again_is_counted_once_and_can_be_redriven_again() -
     redrive(world)
     world.deliver()
     assert (outcomes(world), reasons(world)) == ({"activated": 1, "failed": 1}, {"MARKETO_1003": 1})
-    assert len(world.dead_letters.letters) == 1
+    assert len(world.letters.bodies) == 1
     redrive(world)
     world.deliver()
     assert outcomes(world) == {"activated": 2}
@@ -662,9 +661,9 @@ def test_a_letter_that_fails_again_is_counted_once_and_can_be_redriven_again() -
 @pytest.mark.parametrize("together", [False, True], ids=["one after the other", "together"])
 def test_a_letter_that_is_redriven_twice_is_counted_once(*, together: bool) -> None:
     world = failing()
-    letters = list(world.dead_letters.letters)
+    letters = world.letters.bodies
     redrive(world)
-    world.queue.send(world.connection.id, [letter.body for letter in letters])
+    world.queue.send(world.connection.id, letters)
     waiting = list(world.queue.waiting.values())
     for batch in [waiting] if together else [[one] for one in waiting]:
         assert world.sync(batch, timedelta(minutes=5)).requeued == ()

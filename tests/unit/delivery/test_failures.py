@@ -16,7 +16,6 @@ from marketo_simulator import Fault
 from testing.codes import UNKNOWN
 from testing.counts import assert_balanced, changes, outcomes, received
 from testing.meddler import calm, creates, meddle
-from testing.memory import MemoryDeadLetters
 from testing.stages import ADA, BOB, LEADS, LISTS, MINUTE, REALIZED, STAGES, Stage, held
 from testing.world import MONITORED, MUNCHKIN, START, World, connection, event
 
@@ -364,18 +363,19 @@ def test_what_can_never_be_delivered_goes_to_the_dead_letters_and_hurts_nobody(b
 
 def test_what_no_dead_letter_can_be_written_for_stays_in_the_queue() -> None:
     world = World()
-    letters = MemoryDeadLetters(refuses=lambda _: True)
-    world.sync = world.delivery(dead_letters=letters)
+    world.dead_letters.refuses = lambda _: True
+    world.letters.refuses = lambda _: True
     world.queue.send("gone", ["not JSON"])
     world.simulator.script(Fault("skip", "1003", path=LEADS, nth=2))
     report = world.deliver(event(ADA, ("a", REALIZED)))
     assert len(report.requeued) == 2
     assert received(world) == 0
-    letters.refuses = lambda _: False
+    world.dead_letters.refuses = lambda _: False
+    world.letters.refuses = lambda _: False
     world.simulator.script(Fault("skip", "1003", path=LEADS, nth=2))
     assert world.deliver().requeued == ()
     assert outcomes(world) == {"failed": 1}
-    assert len(letters.letters) == 2
+    assert (len(world.dead_letters.letters), len(world.letters.bodies)) == (1, 1)
 
 
 @pytest.mark.parametrize("status", [Status.DRAFT, Status.DISABLED])

@@ -5,13 +5,12 @@ import pytest
 from destination.delivery.carrier import MAX_WAVE_BYTES
 from destination.domain.connection import Limits
 from destination.domain.event import ProfileEvent
-from destination.queue import MAX_EVENT_BYTES, DeadLetters, decode
+from destination.queue import MAX_EVENT_BYTES, decode
 from marketo_simulator import Fault
 from testing.counts import assert_balanced, outcomes
 from testing.event_source import MAX_PAYLOAD_BYTES, record_bytes
 from testing.meddler import calm, creates, poison
 from testing.queued_world import Deployed, QueuedWorld
-from testing.sqs import FakeSqs
 from testing.stages import ADA, REALIZED
 from testing.webhook import WebhookStand, submission
 from testing.world import World, connection, event
@@ -52,14 +51,13 @@ def test_a_large_profile_goes_through_the_webhook_and_is_delivered(record: objec
 
 
 @pytest.mark.parametrize("record", RECORDS.values(), ids=RECORDS)
-def test_a_large_profile_that_marketo_refuses_is_a_dead_letter_that_can_be_redriven(record: object) -> None:
-    world, sqs = World(connection(limits=Limits(concurrency=1))), FakeSqs()
-    world.sync = world.delivery(dead_letters=DeadLetters(sqs.client(), "https://letters"))
+def test_a_large_profile_that_marketo_refuses_is_a_letter_that_can_be_redriven(record: object) -> None:
+    world = World(connection(limits=Limits(concurrency=1)))
     poison(world, creates, ADA, Fault("skip", "1003"))
     (body,) = let_in(world, record)
     world.deliver()
     assert outcomes(world) == {"failed": 1}
-    (letter,) = sqs.bodies()
+    (letter,) = world.letters.take()
     assert decode(letter).events == decode(body).events
 
     calm(world)

@@ -116,8 +116,8 @@ def test_a_dead_letter_is_of_its_event_alone() -> None:
     world.simulator.script(Fault("skip", "1003", records=(0,), path="^/rest/v1/leads.json", times=9))
     world.post(event(ADA, ("a", REALIZED)), losses=LOST)
     world.deliver()
-    (letter,) = world.dead_letters.letters
-    assert decode(letter.body).losses == {}
+    (letter,) = world.letters.bodies
+    assert decode(letter).losses == {}
     assert lost(world) == LOST
 
 

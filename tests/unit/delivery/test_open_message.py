@@ -19,6 +19,7 @@ from testing.world import START, audience, connection, event
 REALIZED, EXITED = MembershipStatus.REALIZED, MembershipStatus.EXITED
 HOUR = timedelta(hours=1)
 RUN = "2026-11-21T10:00Z"
+CODE = "MARKETO_1003"
 TARGET = ActiveConnection(connection(), {audience("a"): Activation(audience("a"), "a", list_id=1001)})
 SCHEMA = Schema({name: Field(name, "string", 255) for name in ("email", "firstName", "lastName", "company")})
 MAPPER = Mapper.of(TARGET, SCHEMA, START)
@@ -75,7 +76,7 @@ def test_further_persons_of_an_event_have_its_number_too() -> None:
     held = message(told("c@example.org"), many, first=4)
     units = held.units(mapper, NO_RECEIPTS)
     assert numbers(units)[-2:] == ["5", "5.1"]
-    assert [event.identities for event in decode(held.event("5.1")).events] == [many.identities]
+    assert [event.identities for event in decode(held.letter("5.1", CODE).body).events] == [many.identities]
     assert held.holds(units[-1].origin)
 
 
@@ -83,10 +84,10 @@ def test_a_letter_of_an_event_is_the_same_event_when_it_is_redriven() -> None:
     events = [told(f"{number}@example.org", event_id=f"event-{number}") for number in range(3)]
     held = message(*events, first=10)
     before = held.units(MAPPER, NO_RECEIPTS)
-    letter = of(held.event("11"))
+    letter = of(held.letter("11", CODE).body)
     assert letter.envelope == replace(held.envelope, first=11, events=held.envelope.events[1:2], attempt=1)
     assert letter.units(MAPPER, NO_RECEIPTS) == [replace(before[1], origin=before[1].origin._replace(attempt=1))]
-    assert of(letter.event("11")).envelope == replace(letter.envelope, attempt=2)
+    assert of(letter.letter("11", CODE).body).envelope == replace(letter.envelope, attempt=2)
 
 
 @pytest.mark.parametrize(
@@ -145,7 +146,7 @@ def numbers_of(origins: list[Origin]) -> list[str]:
 def test_an_event_that_several_messages_hold_is_one_event_and_pending_in_each() -> None:
     events = [told("a@example.org"), told(None, audience_id="other"), told("c@example.org")]
     whole = message(*events)
-    batch = [whole, message(*events), of(whole.event("1")), of(whole.event("2"))]
+    batch = [whole, message(*events), of(whole.letter("1", CODE).body), of(whole.letter("2", CODE).body)]
     assert numbers(units_of(batch, MAPPER, NO_RECEIPTS)) == ["0", "2"]
     assert [origin for one in batch for origin in one.ignored] == [Origin("envelope-1", "1", RUN)]
     assert [one.pending for one in batch] == [{"0", "1", "2"}, {"0", "1", "2"}, {"1"}, {"2"}]

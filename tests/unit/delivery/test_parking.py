@@ -93,7 +93,7 @@ def assert_delivered(world: World, count: int) -> None:
     assert received(world) == count
     assert list(world.parking.all()) == []
     assert world.queue.waiting == {}
-    assert world.dead_letters.letters == []
+    assert world.letters.bodies == []
     assert_balanced(world)
 
 
@@ -425,18 +425,18 @@ def test_what_has_waited_for_29_days_fails_with_a_letter_and_a_redrive_takes_tha
     assert outcomes(world) == {"failed": 2}
     assert reasons(world) == {"WAITED_TOO_LONG": 2}
     assert (list(world.parking.all()), world.queue.waiting) == ([], {})
-    assert [one.code for one in world.dead_letters.letters] == ["WAITED_TOO_LONG"] * 2
+    assert world.letters.codes == ["WAITED_TOO_LONG"] * 2
     assert world.calls() == [], "without a call to Marketo"
     assert_balanced(world)
-    bodies = [one.body for one in world.dead_letters.letters]
-    world.dead_letters.letters.clear()
+    bodies = world.letters.bodies
+    world.letters.take()
     world.reconfigure(status=Status.ENABLED, held_since=None)
     world.queue.send(world.connection.id, bodies)
     take(world)
     assert world.target.connection.status is Status.ENABLED
     assert (outcomes(world), on_list(world)) == ({"activated": 2}, {person(0), person(1)})
     assert reasons(world) == {}
-    assert world.dead_letters.letters == []
+    assert world.letters.bodies == []
     assert_balanced(world)
 
 
@@ -445,8 +445,8 @@ def test_what_was_redriven_too_early_waits_once_more_and_fails_again_in_the_end(
     world.post(*said(0))
     world.now = START + MAX_WAIT
     take(world)
-    [letter] = world.dead_letters.letters
-    world.queue.send(world.connection.id, [letter.body])
+    [letter] = world.letters.bodies
+    world.queue.send(world.connection.id, [letter])
     for days in (1, 28):
         world.now = START + MAX_WAIT + days * DAY
         take(world)
@@ -456,7 +456,7 @@ def test_what_was_redriven_too_early_waits_once_more_and_fails_again_in_the_end(
     world.monitor()
     take(world)
     assert (outcomes(world), received(world), parked(world), world.queue.waiting) == ({"failed": 1}, 1, 0, {})
-    assert len(world.dead_letters.letters) == 2
+    assert len(world.letters.bodies) == 2
     assert_balanced(world)
 
 
@@ -561,7 +561,7 @@ def test_what_s3_does_not_take_is_not_received_over_and_over(kind: str) -> None:
     world.post(*said(0))
     if kind == "too old":
         world.now += MAX_WAIT
-        world.dead_letters.refuses = lambda _: True
+        world.letters.refuses = lambda _: True
     [message] = take(world).requeued
     assert world.queue.invisible_for[message] >= 10
 
@@ -640,7 +640,7 @@ def test_the_message_of_a_bundle_that_is_gone_is_done() -> None:
     world = World()
     world.queue.send(world.connection.id, [bundle_message(bundle_of(world, world.connection.id, 1))])
     report = take(world)
-    assert (report.requeued, world.queue.waiting, world.dead_letters.letters) == ((), {}, [])
+    assert (report.requeued, world.queue.waiting, world.letters.bodies) == ((), {}, [])
 
 
 def test_a_bundle_that_comes_twice_in_a_batch_is_delivered_once() -> None:
@@ -691,7 +691,7 @@ def test_the_message_of_a_bundle_whose_connection_is_gone_is_done_without_a_lett
     else:
         world.reconfigure(status=Status.DELETING, is_discarded=True)
     report = take(world)
-    assert (report.requeued, world.queue.waiting, world.dead_letters.letters) == ((), {}, [])
+    assert (report.requeued, world.queue.waiting, world.letters.bodies) == ((), {}, [])
     assert world.calls() == []
 
 
@@ -946,7 +946,7 @@ def test_what_waits_for_several_causes_is_told_by_cause() -> None:
 def test_what_a_wave_left_in_the_queue_is_known_to_wait_whatever_the_next_wave_settles() -> None:
     world = World(connection(limits=Limits(concurrency=1), waiting=Waiting(START - HOUR, START - MINUTE)))
     poison(world, creates, person(0), Fault("skip", "1003"))
-    world.dead_letters.refuses = lambda _: True
+    world.letters.refuses = lambda _: True
     world.post(*said(0, 10))
     for number in (1, 2):
         bundle = bundle_of(world, world.connection.id, number, size=MAX_WAVE_BYTES * 2 // 3)

@@ -32,7 +32,7 @@ def fragile(world: World) -> Life:
     life = mortal(world)
     used = {
         name: Mortal(getattr(world, name), life)
-        for name in ("connections", "leases", "ledger", "losses", "queue", "dead_letters", "parking")
+        for name in ("connections", "leases", "ledger", "losses", "queue", "letters", "dead_letters", "parking")
     }
     world.sync = world.delivery(**used)
     world.manage_parking = replace(
@@ -145,7 +145,7 @@ def assert_as_if_nothing_had_happened(world: World, calm_world: World) -> None:
     assert world.ledger.total(world.connection.id).counts["ignored"] == 0
     assert list(world.parking.all()) == []
     assert world.queue.waiting == {}
-    assert world.dead_letters.letters == []
+    assert world.letters.bodies == []
     assert_balanced(world)
 
 
@@ -209,7 +209,7 @@ def test_a_crash_while_what_is_too_old_fails_writes_a_letter_twice_rather_than_n
         assert persons == sum(outcomes(world).values())
         assert list(world.parking.all()) == []
         assert world.queue.waiting == {}
-        assert {one.code for one in world.dead_letters.letters} >= {"WAITED_TOO_LONG"}
+        assert set(world.letters.codes) >= {"WAITED_TOO_LONG"}
         assert_balanced(world)
 
 

@@ -137,7 +137,7 @@ def test_whoever_is_refused_for_half_a_day_while_others_are_served_fails(code: s
     assert failed_after is not None
     assert MIN_REFUSED_FOR <= failed_after <= MIN_REFUSED_FOR + timedelta(hours=4)
     assert reasons(world) == {f"MARKETO_{code}": 1}
-    assert [letter.code for letter in world.dead_letters.letters] == [f"MARKETO_{code}"]
+    assert world.letters.codes == [f"MARKETO_{code}"]
     assert not world.queue.waiting
     assert len([one for one in world.simulator.log() if one.fault]) >= MIN_REFUSALS
     row = world.ledger.row(world.connection.id, POISON)
@@ -155,7 +155,7 @@ def test_an_outage_of_one_kind_of_calls_fails_nobody_and_costs_one_call_a_pause(
     refused = [one for one in world.simulator.log()[before:] if one.fault]
     assert len(refused) <= 14  # Every quarter of an hour, and more often in the first.
     assert outcomes(world).get("failed", 0) == 0
-    assert not world.dead_letters.letters
+    assert not world.letters.bodies
     calm(world)
     before = len(world.simulator.log())
     world.run(world.now + timedelta(minutes=20))
@@ -174,7 +174,7 @@ def test_an_outage_of_everything_fails_nobody() -> None:
     world.post(*events)
     world.run(START + timedelta(days=2))
     assert len([one for one in world.simulator.log() if one.fault]) <= 250
-    assert (outcomes(world), len(world.dead_letters.letters)) == ({}, 0)
+    assert (outcomes(world), len(world.letters.bodies)) == ({}, 0)
     calm(world)
     world.run(world.now + timedelta(minutes=20))
     assert outcomes(world) == {"activated": 40}

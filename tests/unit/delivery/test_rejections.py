@@ -31,8 +31,7 @@ def skip(code: str, record: int, **where: Any) -> Fault:
 
 
 def redrive(world: World) -> None:
-    letters, world.dead_letters.letters = world.dead_letters.letters, []
-    world.queue.send(world.connection.id, [letter.body for letter in letters])
+    world.redrive()
     world.deliver()
 
 
@@ -46,10 +45,9 @@ def test_a_rejected_record_fails_that_person_alone_and_can_be_redriven(code: str
     assert held(world)[1] == [ADA, CARL]
     assert outcomes(world) == {"activated": 2, "failed": 1}
     assert reasons(world) == {f"MARKETO_{code}": 1}
-    [letter] = world.dead_letters.letters
-    assert letter.code == f"MARKETO_{code}"
-    assert letter.message
-    [failed] = json.loads(letter.body)["events"]
+    [letter] = world.letters.bodies
+    assert world.letters.codes == [f"MARKETO_{code}"]
+    [failed] = json.loads(letter)["events"]
     assert failed["profile"]["email"] == BOB
     redrive(world)
     assert held(world)[1] == [ADA, BOB, CARL]
@@ -147,7 +145,7 @@ def test_more_leads_than_marketo_lists_fail_that_person_alone() -> None:
     world.deliver(event(ADA, ("a", REALIZED)), event(BOB, ("a", REALIZED)))
     assert outcomes(world) == {"activated": 1, "failed": 1}
     assert reasons(world) == {"TOO_MANY_MATCHES": 1}
-    assert [letter.code for letter in world.dead_letters.letters] == ["TOO_MANY_MATCHES"]
+    assert world.letters.codes == ["TOO_MANY_MATCHES"]
 
 
 @pytest.mark.parametrize("stays", [False, True])

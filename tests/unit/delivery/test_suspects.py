@@ -188,7 +188,7 @@ def test_a_connection_that_lacks_access_is_blocked_though_another_is_served(faul
     post_to_second(world, *(f"poison{one}@example.org" for one in range(6)))
     world.run(START + MINUTES[20])
     assert outcomes(world) == {"activated": 1}
-    assert not world.dead_letters.letters
+    assert not world.letters.bodies
     assert world.connections.stored["connection-2"].connection.blocked_cause is not None
     assert world.target.connection.blocked_cause is None
 

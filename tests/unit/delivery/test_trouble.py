@@ -1,6 +1,6 @@
 """Trouble that is not Marketo's: AWS refuses, dead letters cannot be stored, a message waits for long."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -17,7 +17,7 @@ from destination.domain.person import LedgerRow
 from destination.domain.run import run_id
 from destination.marketo.errors import NOT_SEARCHABLE
 from destination.marketo.instance import Marketo
-from destination.queue import DeadLetter, encode_event, pack, verification_message
+from destination.queue import encode_event, pack, verification_message
 from destination.store.errors import NotFoundError
 from marketo_simulator import Fault
 from testing.counts import outcomes
@@ -63,7 +63,7 @@ def test_a_connection_that_cannot_be_read_costs_only_its_messages(monkeypatch: p
     assert len(report.requeued) == 1
 
 
-def test_without_their_letter_both_persons_of_an_event_stay_pending(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_their_letter_both_persons_of_an_event_stay_pending() -> None:
     mapping = (
         MappingRow("identityMap.email", "DedupeField"),
         MappingRow("firstName", "firstName"),
@@ -71,18 +71,13 @@ def test_without_their_letter_both_persons_of_an_event_stay_pending(monkeypatch:
         MappingRow("score", "leadScore"),
     )
     world = World(connection(mapping=mapping, on_invalid=OnInvalid.FAIL))
-    send = world.dead_letters.send
-
-    def full(letters: Sequence[DeadLetter]) -> list[int]:
-        return list(range(len(letters)))
-
-    monkeypatch.setattr(world.dead_letters, "send", full)
+    world.letters.refuses = lambda _: True
     two = replace(event(None, ("a", REALIZED), score="high"), identities={"email": ("a@example.org", "b@example.org")})
     report = world.deliver(two)
     assert (len(report.requeued), outcomes(world)) == (1, {})
-    monkeypatch.setattr(world.dead_letters, "send", send)
+    world.letters.refuses = lambda _: False
     world.deliver()
-    assert (outcomes(world), len(world.dead_letters.letters)) == ({"failed": 2}, 1)
+    assert (outcomes(world), len(world.letters.bodies)) == ({"failed": 2}, 1)
 
 
 def test_a_connection_is_not_unblocked_by_a_delivery_that_asked_marketo_nothing() -> None:

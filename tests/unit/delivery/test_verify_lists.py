@@ -747,7 +747,7 @@ def test_a_verification_that_nobody_knows_is_let_go() -> None:
     world.queue.send(world.connection.id, [verification_message(world.connection.id, ID, START)])
     world.deliver()
     assert world.queue.waiting == {}
-    assert world.dead_letters.letters == []
+    assert world.letters.bodies == []
 
 
 def cancel(world: World) -> None:
@@ -947,7 +947,7 @@ def test_what_takes_too_long_has_failed_and_its_message_goes(now: Status) -> Non
     assert world.deliver().requeued == ()
     expired = world.verifications.stored[ID].at(world.now)
     assert (expired.status, expired.code, expired.finished_at) == ("failed", EXPIRED, requested + MAX_DURATION)
-    assert (world.dead_letters.letters, world.calls()) == ([], [])
+    assert (world.letters.bodies, world.calls()) == ([], [])
 
 
 def test_one_that_goes_on_does_not_grow_tired() -> None:

@@ -33,6 +33,7 @@ from testing.memory import (
     MemoryDeadLetters,
     MemoryLeases,
     MemoryLedger,
+    MemoryLetters,
     MemoryLosses,
     MemoryParking,
     MemoryQueue,
@@ -158,6 +159,7 @@ class Site:
         self.queue = MemoryQueue()
         self.parking = MemoryParking()
         self.dead_letters = MemoryDeadLetters()
+        self.letters = MemoryLetters(self.parking)
         self.lock = threading.RLock()
         self.envelopes = itertools.count()
 
@@ -190,7 +192,7 @@ class Site:
 
         used: dict[str, Any] = {
             one: Guarded(getattr(self, one), self.lock)
-            for one in ("connections", "leases", "ledger", "losses", "queue", "parking", "dead_letters")
+            for one in ("connections", "leases", "ledger", "losses", "queue", "parking", "letters", "dead_letters")
         } | others
         sync = delivery(
             **used,

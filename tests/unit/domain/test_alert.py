@@ -36,7 +36,7 @@ TROUBLE = {
     Alert.DELIVERY_DELAY: replace(CALM, waiting_since=NOW - timedelta(minutes=16)),
     Alert.CONNECTION_BLOCKED: replace(CALM, blocked=True),
     Alert.QUOTA_LOW: replace(CALM, used=36_001),
-    Alert.DLQ_NOT_EMPTY: replace(CALM, dead_letters=1),
+    Alert.LETTERS: replace(CALM, letters=1),
     Alert.NO_EVENTS: replace(CALM, last_event_at=NOW - timedelta(days=1, seconds=1)),
     Alert.AUDIENCE_OUT_OF_SYNC: replace(CALM, out_of_sync=1),
 }

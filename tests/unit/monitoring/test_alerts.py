@@ -53,11 +53,10 @@ class Watched:
             runs=self.runs,
             **used,
             day_count=day_count,
-            dead_letters=lambda: 0,
             is_drained=lambda: True,
             out_of_sync=lambda _: None,
         )
-        return len(list(evaluate({}, now, self.attempts)))
+        return len(list(evaluate({}, {}, now, self.attempts)))
 
     def told(self) -> list[str]:
         """The statuses that people and programs were told; both the same."""

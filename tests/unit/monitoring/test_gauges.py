@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 
 from destination.domain.connection import ActiveConnection, Connection, Limits, Status, Waiting
+from destination.domain.letter import LetterBundle
 from destination.domain.pace import DayCount
 from destination.domain.parking import Bundle, WaitsFor
 from destination.monitoring.gauges import Gauges, ReadGauges, measured
+from destination.monitoring.listing import by_connection
 from testing.memory import MemoryConnections
 from testing.world import connection
 
@@ -26,7 +28,13 @@ def of(connection_id: str, **changes: Any) -> Connection:
     return replace(connection(), id=connection_id, **changes)
 
 
-def read(*connections: Connection, parked: tuple[Bundle, ...] = (), **answers: Any) -> Gauges:
+def letters(connection_id: str, age: timedelta) -> LetterBundle:
+    return LetterBundle(connection_id, "MARKETO_1003", NOW - age, NOW - 2 * age, 1, 100, "0" * 32)
+
+
+def read(
+    *connections: Connection, parked: tuple[Bundle, ...] = (), failed: tuple[LetterBundle, ...] = (), **answers: Any
+) -> Gauges:
     """The gauges of these connections; `used`: calls by instance, `is_drained`: no event is queued."""
     stored = {one.id: ActiveConnection(one, {}) for one in connections}
     bundles: dict[str, list[Bundle]] = {}
@@ -39,7 +47,7 @@ def read(*connections: Connection, parked: tuple[Bundle, ...] = (), **answers: A
         lambda munchkin_id: DayCount("2026-11-21", used[munchkin_id], 0, asked_at) if munchkin_id in used else None,
         lambda: answers.get("is_drained", False),
     )
-    return gauges(bundles, NOW)
+    return gauges(bundles, by_connection(failed), NOW)
 
 
 def test_where_nothing_waits_all_is_nothing() -> None:

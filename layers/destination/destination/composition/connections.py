@@ -16,8 +16,10 @@ from destination.control.audit import ReadAudit, Recorder
 from destination.control.checks import CheckConnections
 from destination.control.choices import ReadChoices
 from destination.control.connections import ManageConnections
+from destination.control.dead_letters import ManageDeadLetters
 from destination.control.emptying import Emptying
 from destination.control.governance import ManagePolicies
+from destination.control.letters import ManageLetters
 from destination.control.parking import ManageParking
 from destination.control.previews import PreviewEvents
 from destination.control.runs import ReadRuns
@@ -28,6 +30,7 @@ from destination.domain.pace import NOTHING_KNOWN
 from destination.marketo.instance import Marketo
 from destination.marketo.pace import Pace
 from destination.marketo.transport import Call
+from destination.queue import DeadLetters
 from destination.settings import ConnectionsSettings
 from destination.store.audiences import Audiences
 from destination.store.connections import Connections
@@ -130,6 +133,17 @@ def manage_connections() -> ManageConnections:
         new_token=lambda: secrets.token_urlsafe(32),
         clock=now,
     )
+
+
+@functools.cache
+def manage_letters() -> ManageLetters:
+    return ManageLetters(connections(), stores.letters(settings()), manage_parking(), recorder(), now)
+
+
+@functools.cache
+def manage_dead_letters() -> ManageDeadLetters:
+    dead_letters = DeadLetters(aws.sqs(), settings().dead_letter_queue_url)
+    return ManageDeadLetters(dead_letters, aws.queue(settings()), recorder(), now)
 
 
 @functools.cache

@@ -15,7 +15,6 @@ from destination.monitoring.retirement import RetireConnections
 from destination.monitoring.summaries import ShownRun, SummariseRuns
 from destination.monitoring.verifications import ScheduleVerifications
 from destination.notify import Bus, Topic
-from destination.queue import depth
 from destination.settings import MonitorSettings
 from destination.store.summaries import Summaries
 
@@ -32,6 +31,7 @@ def settings() -> MonitorSettings:
 def monitor(shown: ShownRun) -> Monitor:
     return Monitor(
         parking=stores.parking(settings()),
+        letters=stores.letters(settings()),
         gauges=ReadGauges(aws.connections(settings()), stores.leases(settings()).today, aws.queue(settings()).is_empty),
         send_back=SendBack(aws.connections(settings()), shared.manage_parking(settings())),
         alerts=evaluate_alerts(),
@@ -58,7 +58,6 @@ def evaluate_alerts() -> EvaluateAlerts:
         bus=bus(),
         topic=Topic(aws.sns(), settings().alert_topic_arn),
         day_count=stores.leases(settings()).today,
-        dead_letters=lambda: depth(aws.sqs(), settings().dead_letter_queue_url),
         is_drained=aws.queue(settings()).is_empty,
         out_of_sync=out_of_sync,
     )

@@ -38,6 +38,7 @@ def removal(settings: LedgerSettings, record: Recorder, time: timedelta) -> Remo
         ledger=stores.ledger(settings),
         leases=stores.leases(settings),
         parking=stores.parking(settings),
+        letters=stores.letters(settings),
         token_of=functools.partial(token_of, settings),
         record=record,
         clock=now,

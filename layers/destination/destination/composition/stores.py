@@ -6,6 +6,7 @@ from destination.settings import LedgerSettings, StoreSettings
 from destination.store.alerts import Alerts
 from destination.store.leases import Leases
 from destination.store.ledger import Ledger
+from destination.store.letters import Letters
 from destination.store.losses import Losses
 from destination.store.parking import Parking
 from destination.store.runs import Runs
@@ -27,6 +28,10 @@ def losses(settings: StoreSettings) -> Losses:
 
 def ledger(settings: LedgerSettings) -> Ledger:
     return Ledger(dynamodb(), settings.ledger_table, leases=leases(settings), runs=runs(settings))
+
+
+def letters(settings: StoreSettings) -> Letters:
+    return Letters(s3(), settings.bucket)
 
 
 def parking(settings: StoreSettings) -> Parking:

@@ -12,6 +12,7 @@ from destination.composition.marketo import CallWatch
 from destination.delivery.batch import DeliverBatch
 from destination.delivery.connection import DeliverConnection
 from destination.delivery.giving_up import GiveUp
+from destination.delivery.letters import WriteLetters
 from destination.delivery.parking import ParkMessages
 from destination.delivery.turn import TakeTurn
 from destination.delivery.verify_lists import VerifyLists
@@ -34,13 +35,13 @@ def settings() -> SyncSettings:
 @functools.cache
 def sync(watch: CallWatch) -> DeliverBatch:
     connections = DeliveringConnections(aws.dynamodb(), settings().connections_table)
-    dead_letters = DeadLetters(aws.sqs(), settings().dead_letter_queue_url)
+    write_letters = WriteLetters(stores.letters(settings()), now, new_id=new_id)
     ledger = stores.ledger(settings())
     leases = stores.leases(settings())
     deliver = DeliverConnection(
         connections=connections,
         ledger=ledger,
-        dead_letters=dead_letters,
+        write_letters=write_letters,
         clock=now,
         verify=VerifyLists(stores.verifications(settings()), ledger, leases.enter, now, connections.filled),
         enter=leases.enter,
@@ -60,7 +61,7 @@ def sync(watch: CallWatch) -> DeliverBatch:
     give_up = GiveUp(
         leases=leases,
         ledger=ledger,
-        dead_letters=dead_letters,
+        write_letters=write_letters,
         clock=now,
         enter=leases.enter,
         name_of=deliver.name_of,
@@ -69,14 +70,18 @@ def sync(watch: CallWatch) -> DeliverBatch:
     return DeliverBatch(
         connections=connections,
         queue=aws.queue(settings()),
-        dead_letters=dead_letters,
+        dead_letters=DeadLetters(aws.sqs(), settings().dead_letter_queue_url),
         losses=stores.losses(settings()),
-        park=ParkMessages(stores.parking(settings()), connections, now, new_id=lambda: uuid.uuid4().hex),
+        park=ParkMessages(stores.parking(settings()), connections, now, new_id=new_id),
         turn=turn,
         give_up=give_up,
         clock=now,
         window=timedelta(seconds=int(settings().batch_window_seconds)),
     )
+
+
+def new_id() -> str:
+    return uuid.uuid4().hex
 
 
 def marketo_of(watch: CallWatch, connection: Connection) -> Marketo:

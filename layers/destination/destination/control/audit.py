@@ -62,8 +62,20 @@ class Recorder:
         audience: AudienceKey | None = None,
     ) -> "TransactWriteItemTypeDef":
         """A transaction's write of the record, to stand beside the change."""
-        record = AuditRecord(self.new_id(), self.clock(), self.actor(), action, connection_id, audience, tuple(changes))
-        return self.audit.put(record)
+        return self.audit.put(self._made(action, connection_id, changes, audience))
+
+    def write(self, action: AuditAction, connection_id: str | None = None, changes: Sequence[AuditChange] = ()) -> None:
+        """Write the record of what is about to be done outside of a transaction."""
+        self.audit.write(self._made(action, connection_id, changes, None))
+
+    def _made(
+        self,
+        action: AuditAction,
+        connection_id: str | None,
+        changes: Sequence[AuditChange],
+        audience: AudienceKey | None,
+    ) -> AuditRecord:
+        return AuditRecord(self.new_id(), self.clock(), self.actor(), action, connection_id, audience, tuple(changes))
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from destination.store.connections import Connections
 from destination.store.errors import NotFoundError
 from destination.store.leases import LeaseLostError, Leases
 from destination.store.ledger import Ledger
+from destination.store.letters import Letters
 from destination.store.parking import Parking
 from destination.store.secrets import Credentials, TokenSecret
 
@@ -36,6 +37,7 @@ class Removal:
     ledger: Ledger
     leases: Leases
     parking: Parking
+    letters: Letters
     token_of: Callable[[Connection, ClientCredentials], TokenSecret]
     record: Recorder
     clock: Callable[[], datetime]
@@ -60,7 +62,7 @@ class Removal:
         if connection.is_discarded and connection.delivered_at is not None and not self._ends_deliveries(connection):
             return False
         while self.clock() < until:
-            if self.ledger.erase(connection.id) and self.parking.erase(connection.id):
+            if all(part.erase(connection.id) for part in (self.ledger, self.parking, self.letters)):
                 return True
         return False
 

@@ -1,6 +1,6 @@
 """The accounts of one connection's batch: what became of every event, recorded once, in the ledger and in the run.
 
-Failed events go to the dead letters before they are recorded as failed, so that none can be lost in between. What
+Letters of failed events are stored before these are recorded as failed, so that none can be lost in between. What
 Marketo has answered would have to be asked for again if it was not recorded, so AWS's refusals are outlasted.
 
 postings ─▶ by shard ─▶ shards side by side: batch ─▶ transaction ─▶ batch ─▶ …
@@ -16,18 +16,18 @@ from functools import partial
 from itertools import chain, repeat
 from typing import Final, Protocol, TypeVar
 
+from destination.delivery.letters import WriteLetters
 from destination.delivery.open_message import OpenMessage, holder, receipts, uncounted, units_of
 from destination.delivery.postings import Posting, batches, of_ignored, of_ignored_unit, of_person, of_progress
 from destination.domain.audience import AudienceKey
 from destination.domain.failure import Failure
+from destination.domain.letter import Letter
 from destination.domain.mapping import Mapper
 from destination.domain.outcome import Class
 from destination.domain.person import LedgerRow, Origin, Person, Unit
 from destination.domain.run import Run, Tally, run_id, tally_created, tally_persons
 from destination.domain.settle import Progress, Settled
 from destination.domain.shard import SHARDS, name_of, shard_of, shard_of_envelope, shard_of_unit
-from destination.marketo.reasons import message_of
-from destination.queue import DeadLetter
 from destination.store import runs
 from destination.store.errors import AWS_ERRORS, aws_code
 from destination.store.leases import Lease, LeaseLostError
@@ -57,25 +57,19 @@ class Ledger(Protocol):
     def record(self, connection_id: str, entry: Entry, lease: Lease, now: datetime) -> None: ...
 
 
-class DeadLetters(Protocol):
-    """Where goes what cannot be delivered."""
-
-    def send(self, letters: Sequence[DeadLetter]) -> list[int]: ...
-
-
 @dataclass(slots=True)
 class Accounts:
     """Records outcomes under a lease that entered their shards; holds the runs as they were written last.
 
     `until`: how long AWS's refusals are outlasted. `name_of` gives pseudonyms, `enter` fences shards for the lease;
-    `at_once` shards are written side by side. `tallies` are what was recorded so far, `letters` the number of dead
-    letters that were sent.
+    `at_once` shards are written side by side. `tallies` are what was recorded so far, `letters` the number of letters
+    that were stored.
     """
 
     open_messages: Sequence[OpenMessage]
     connection_id: str
     ledger: Ledger
-    dead_letters: DeadLetters
+    write_letters: WriteLetters
     lease: Lease
     until: datetime
     clock: Callable[[], datetime]
@@ -202,7 +196,7 @@ class Accounts:
         return [Posting(shard, tallies=((run_id(newest.received_at), Tally(Counter(marketo_calls=calls))),))]
 
     def _with_letters(self, settled: Sequence[Settled]) -> list[Settled]:
-        """Send the dead letters of what failed; what has no letter stays pending."""
+        """Store the letters of what failed; what has no letter stays pending."""
         failed: defaultdict[tuple[str, str], list[tuple[Unit, Settled]]] = defaultdict(list)
         for one in settled:
             for unit in one.person.units:
@@ -210,15 +204,14 @@ class Accounts:
                     number = unit.origin.number.split(".", maxsplit=1)[0]
                     failed[unit.origin.envelope_id, number].append((unit, one))
         events = list(failed.values())
-        unsent = self.dead_letters.send([self._letter(*own[0]) for own in events])
-        self.letters += len(events) - len(unsent)
-        lost = {id(one) for index in unsent for _, one in events[index]}
+        unstored = self.write_letters(self.connection_id, [self._letter(*own[0]) for own in events])
+        self.letters += len(events) - len(unstored)
+        lost = {id(one) for index in unstored for _, one in events[index]}
         return [one for one in settled if id(one) not in lost]
 
-    def _letter(self, unit: Unit, settled: Settled) -> DeadLetter:
-        why, origin = settled.reason_of(unit), unit.origin
-        code = why.code if why is not None else ""
-        return DeadLetter(holder(self.open_messages, origin).event(origin.number), code, message_of(code))
+    def _letter(self, unit: Unit, settled: Settled) -> Letter:
+        why = settled.reason_of(unit)
+        return holder(self.open_messages, unit.origin).letter(unit.origin.number, why.code if why is not None else "")
 
     def _side_by_side(self, works: Sequence[Callable[[], None]]) -> None:
         """Do all of it, each as far as it gets. Raises what kept one from its end, a lost lease before all else."""

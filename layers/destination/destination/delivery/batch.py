@@ -16,7 +16,6 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final, Protocol
 
-from destination.delivery.accounts import DeadLetters
 from destination.delivery.carrier import Carrier, waves
 from destination.delivery.connection import SETTLING
 from destination.delivery.losses import Losses, count_losses
@@ -56,6 +55,12 @@ class Queue(Protocol):
     def requeue(self, messages: Sequence[Message], seconds: int) -> None: ...
 
 
+class DeadLetters(Protocol):
+    """Where goes what cannot be read."""
+
+    def send(self, letters: Sequence[DeadLetter]) -> list[int]: ...
+
+
 class MessageEnd(StrEnum):
     """What became of a message in a batch."""
 
@@ -81,7 +86,7 @@ class BatchReport:
     """The ids of the messages that stay in the queue, and what held each connection up.
 
     `messages`: those that are of a connection; `refused`: those that are none, and became dead letters, by id.
-    `tally`: what was recorded, `letters`: how many dead letters were sent, `parked`: how many events are parked now
+    `tally`: what was recorded, `letters`: how many were stored, `parked`: how many events are parked now
     that came in the batch. `window_share` and `quota_share`: how much was used at most of an instance's calls in 20 s
     and in a day that are ours, 1 for all.
     """
@@ -172,7 +177,6 @@ class DeliverBatch:
         if self.dead_letters.send([letter]):
             return False
         report.refused[message.id] = letter
-        report.letters += 1
         return True
 
     def _deliver(self, wave: Sequence[Carrier], deadline: datetime, so_far: _SoFar, report: BatchReport) -> None:

@@ -8,10 +8,11 @@ from typing import Final, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from destination.delivery.accounts import Accounts, DeadLetters, Ledger
+from destination.delivery.accounts import Accounts, Ledger
 from destination.delivery.calls import Caller
 from destination.delivery.circuits import Circuits, Held
 from destination.delivery.conversation import Conversation, schema_for
+from destination.delivery.letters import WriteLetters
 from destination.delivery.missing_lists import make_missing_lists
 from destination.delivery.open_message import OpenMessage
 from destination.delivery.renamed_audiences import rename_audiences
@@ -78,7 +79,7 @@ class ConnectionResult:
     """What a connection's part of a turn came to; the messages that are neither done nor requeued are left over.
 
     `blocked`: what the connection was blocked for. `halt`: what ends the turn of its instance. `tallies` were recorded,
-    `letters` dead letters were sent.
+    `letters` were stored.
     """
 
     requeues: tuple[Requeue, ...]
@@ -99,7 +100,7 @@ class DeliverConnection:
 
     connections: Connections
     ledger: Ledger
-    dead_letters: DeadLetters
+    write_letters: WriteLetters
     clock: Callable[[], datetime]
     verify: Callable[[ActiveConnection, Marketo, str, datetime, Lease, datetime], timedelta | None]
     enter: Callable[[Lease, Collection[int]], None]
@@ -119,7 +120,7 @@ class DeliverConnection:
             open_messages=events,
             connection_id=connection.id,
             ledger=self.ledger,
-            dead_letters=self.dead_letters,
+            write_letters=self.write_letters,
             lease=lease,
             until=until + SETTLING,
             clock=self.clock,

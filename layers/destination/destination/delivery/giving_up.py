@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from destination.delivery.accounts import Accounts, DeadLetters, Ledger
+from destination.delivery.accounts import Accounts, Ledger
 from destination.delivery.connection import SETTLING
+from destination.delivery.letters import WriteLetters
 from destination.delivery.open_message import OpenMessage
 from destination.delivery.requeue import requeue
 from destination.delivery.turn import LEASE_MARGIN, RETRY_LEASE, Leases, TurnResult
@@ -24,11 +25,11 @@ _EMAIL: Final = "email"
 
 @dataclass(frozen=True, slots=True)
 class GiveUp:
-    """Lets events fail, each with a dead letter. The parts are those of DeliverConnection."""
+    """Lets events fail, each with a letter. The parts are those of DeliverConnection."""
 
     leases: Leases
     ledger: Ledger
-    dead_letters: DeadLetters
+    write_letters: WriteLetters
     clock: Callable[[], datetime]
     enter: Callable[[Lease, Collection[int]], None]
     name_of: Callable[[str], str]
@@ -45,7 +46,7 @@ class GiveUp:
             open_messages=open_messages,
             connection_id=target.connection.id,
             ledger=self.ledger,
-            dead_letters=self.dead_letters,
+            write_letters=self.write_letters,
             lease=lease,
             until=deadline - SETTLING,
             clock=self.clock,

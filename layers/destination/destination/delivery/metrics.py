@@ -61,7 +61,7 @@ def measured(report: BatchReport, calls: Mapping[str, int], seconds: float) -> d
     return {
         **{outcome.value: report.tally.counts[outcome.value] for outcome in Class},
         **{name: calls.get(name, 0) for name in ("marketo_calls", "marketo_refusals", *LIMITS.values())},
-        "dead_letters": report.letters,
+        "letters": report.letters,
         "requeued": len(report.requeued),
         "parked": report.parked,
         "window_used": round(100 * report.window_share, 1),

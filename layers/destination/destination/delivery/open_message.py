@@ -8,6 +8,7 @@ from typing import Final
 
 from destination.domain.connection import ActiveConnection
 from destination.domain.event import ProfileEvent
+from destination.domain.letter import Letter
 from destination.domain.mapping import Mapper
 from destination.domain.parking import waits_since
 from destination.domain.person import Origin, Unit
@@ -83,7 +84,7 @@ class OpenMessage:
         is_of_envelope = (origin.envelope_id, origin.attempt) == (self.envelope.id, self.envelope.attempt)
         return is_of_envelope and 0 <= place < len(self.envelope.events)
 
-    def event(self, number: str) -> str:
+    def letter(self, number: str, code: str) -> Letter:
         """The event that a person came from, as a message of its own, by which it is the same event again."""
         own, first = self.envelope, _event_number(number)
         _, body = next(
@@ -97,7 +98,7 @@ class OpenMessage:
                 correlation_id=own.correlation_id,
             )
         )
-        return body
+        return Letter(body, code, own.received_at, own.attempt + 1)
 
 
 def _first_received(event: ProfileEvent, first_receipts: Mapping[str, datetime]) -> ProfileEvent:

@@ -181,7 +181,7 @@ class TakeTurn:
                 yield from requeue(left, RETRY_BLOCKED, str(result.blocked), WaitsFor.BLOCKED)
             else:
                 delay, cause, _ = held_up
-                why = cause or "a list was created again, or a dead letter could not be stored"
+                why = cause or "a list was created again, or a letter could not be stored"
                 yield from requeue(left, delay, why, waits_for)
         yield from requeue(_messages(ready[len(results) :]), *held_up)
 

@@ -18,7 +18,7 @@ class Alert(StrEnum):
     DELIVERY_DELAY = "delivery_delay"
     CONNECTION_BLOCKED = "connection_blocked"
     QUOTA_LOW = "quota_low"
-    DLQ_NOT_EMPTY = "dlq_not_empty"
+    LETTERS = "letters"
     NO_EVENTS = "no_events"
     AUDIENCE_OUT_OF_SYNC = "audience_out_of_sync"
 
@@ -68,7 +68,7 @@ RULES: Final[Mapping[Alert, AlertRule]] = {
         0.0,
         1.0,
         "The share of received persons that failed, in this hour and the one before.",
-        "Look at the run's reasons and at the dead letters, fix the cause, then redrive them.",
+        "Look at the run's reasons, fix the cause, then redrive the letters (destination redrive).",
     ),
     Alert.REJECTION_RATE: AlertRule(
         AlertUnit.RATIO,
@@ -104,13 +104,14 @@ RULES: Final[Mapping[Alert, AlertRule]] = {
         "The share of limits.daily_calls that the Marketo instance has used today, whoever called.",
         "Raise Marketo's quota and limits.daily_calls, or find the integration that calls so much.",
     ),
-    Alert.DLQ_NOT_EMPTY: AlertRule(
+    Alert.LETTERS: AlertRule(
         AlertUnit.COUNT,
         0,
         0,
         1_000_000,
-        "The number of dead letters, of all connections of the stack.",
-        "Look at their codes and reasons, fix the cause, then redrive them.",
+        "The number of the connection's letters: events that failed, and wait for somebody's decision.",
+        "See their reasons (destination letters), fix the cause, then redrive them (destination redrive), or "
+        "discard them (destination discard).",
     ),
     Alert.NO_EVENTS: AlertRule(
         AlertUnit.SECONDS,
@@ -168,7 +169,7 @@ class Situation:
     waiting_since: datetime | None = None
     used: int | None = None
     daily_calls: int = 1
-    dead_letters: int = 0
+    letters: int = 0
     last_event_at: datetime | None = None
     out_of_sync: int | None = None
 
@@ -199,7 +200,7 @@ def reading(alert: Alert, situation: Situation, now: datetime) -> float | None:
         Alert.DELIVERY_DELAY: _age(situation.waiting_since, now) or 0.0,
         Alert.CONNECTION_BLOCKED: float(situation.blocked),
         Alert.QUOTA_LOW: None if situation.used is None else situation.used / situation.daily_calls,
-        Alert.DLQ_NOT_EMPTY: float(situation.dead_letters),
+        Alert.LETTERS: float(situation.letters),
         Alert.NO_EVENTS: _age(situation.last_event_at, now),
         Alert.AUDIENCE_OUT_OF_SYNC: None if situation.out_of_sync is None else float(situation.out_of_sync),
     }

@@ -36,6 +36,10 @@ class AuditAction(StrEnum):
     SET_ALERTS = "set_alerts"
     REQUEST_VERIFICATION = "request_verification"
     CANCEL_VERIFICATION = "cancel_verification"
+    REDRIVE_LETTERS = "redrive_letters"
+    DISCARD_LETTERS = "discard_letters"
+    REDRIVE_DEAD_LETTERS = "redrive_dead_letters"
+    DISCARD_DEAD_LETTERS = "discard_dead_letters"
     SET_POLICIES = "set_policies"
 
 

@@ -42,8 +42,9 @@ JUST_NOW: Final = timedelta(minutes=1)
 """A bundle that was named before it was stored may not have been listed yet: what has become due within such a time is
 sent back once more the next time."""
 
-_TIME: Final = "%Y%m%dT%H%M%SZ"
-_STAMP: Final = r"[0-9]{8}T[0-9]{6}Z"
+TIME: Final = "%Y%m%dT%H%M%SZ"
+STAMP: Final = r"[0-9]{8}T[0-9]{6}Z"
+"""A time in the name of a bundle."""
 
 
 class WaitsFor(StrEnum):
@@ -51,7 +52,7 @@ class WaitsFor(StrEnum):
 
     `disabled`, `blocked`: for somebody who enables the connection, or mends what Marketo refuses it for. `paused`: for
     the Marketo instance, of which the quota is used up or which does not work. `refused`: for the next attempt with
-    people whom Marketo refuses, though it takes others. `retry`: for AWS.
+    people whom Marketo refuses, though it takes others. `retry`: for AWS; or they failed, and were redriven.
     """
 
     DISABLED = "disabled"
@@ -65,7 +66,7 @@ HOLDS: Final = frozenset({WaitsFor.DISABLED, WaitsFor.BLOCKED, WaitsFor.PAUSED})
 """What holds up all of a connection: it can be seen without the messages (`hold_of`)."""
 
 _NAME: Final = re.compile(
-    rf"(?P<due>{_STAMP})-(?P<oldest>{_STAMP})-(?P<events>[0-9]{{1,9}})-(?P<size>[0-9]{{1,12}})"
+    rf"(?P<due>{STAMP})-(?P<oldest>{STAMP})-(?P<events>[0-9]{{1,9}})-(?P<size>[0-9]{{1,12}})"
     rf"-(?P<waits_for>{'|'.join(WaitsFor)})-(?P<id>[0-9a-f]{{32}})"
 )
 
@@ -92,7 +93,7 @@ class Bundle:
         """Begins with the time when it is due, so that bundles are listed in that order."""
         due = EPOCH + timedelta(seconds=ceil((self.due_at - EPOCH).total_seconds()))
         return (
-            f"{due.astimezone(UTC):{_TIME}}-{self.oldest_at.astimezone(UTC):{_TIME}}"
+            f"{due.astimezone(UTC):{TIME}}-{self.oldest_at.astimezone(UTC):{TIME}}"
             f"-{self.events}-{self.size}-{self.waits_for}-{self.id}"
         )
 
@@ -105,8 +106,8 @@ class Bundle:
         return cls(
             connection_id,
             WaitsFor(found["waits_for"]),
-            _time(found["due"]),
-            _time(found["oldest"]),
+            time_of(found["due"]),
+            time_of(found["oldest"]),
             int(found["events"]),
             int(found["size"]),
             found["id"],
@@ -159,7 +160,7 @@ class Hold:
 def waits_since(received_at: datetime, attempt: int, now: datetime) -> datetime:
     """Since when an event counts as waiting: its receipt, and as much later as each attempt before may have waited.
 
-    `attempt`: how often it has been a dead letter. Nobody notes when that was redriven. The third time is the last, for
+    `attempt`: how often it has been a letter. Nobody notes when that was redriven. The third time is the last, for
     the marks of an event live for 90 days.
     """
     return min(received_at + min(attempt, MAX_TRIES - 1) * MAX_WAIT, now)
@@ -247,5 +248,6 @@ def _portion(due: list[Bundle]) -> list[Bundle]:
     return due
 
 
-def _time(text: str) -> datetime:
-    return datetime.strptime(text, _TIME).replace(tzinfo=UTC)
+def time_of(text: str) -> datetime:
+    """Of a STAMP."""
+    return datetime.strptime(text, TIME).replace(tzinfo=UTC)

@@ -27,7 +27,7 @@ class Origin(NamedTuple):
     """Where a unit came from: the envelope's own id, the event's number in it, and the hour it was received in.
 
     The same envelope and number again is the same event delivered again, and is not counted again. `attempt`: how often
-    it has been a dead letter.
+    it has been a letter.
     """
 
     envelope_id: str

@@ -5,7 +5,7 @@ from destination.marketo.errors import CODES, explain
 
 
 def message_of(code: str) -> str:
-    """The sentence for a reason code as it stands in outcomes, runs and dead letters."""
+    """The sentence for a reason code as it stands in outcomes, runs and of letters."""
     if code in MESSAGES:
         return MESSAGES[code]
     info = explain(code.removeprefix(MARKETO_CODE))

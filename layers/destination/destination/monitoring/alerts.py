@@ -22,6 +22,7 @@ from destination.domain.alert import (
     reading,
 )
 from destination.domain.connection import DELIVERING, Connection, Status
+from destination.domain.letter import LetterBundle
 from destination.domain.loss import Lost
 from destination.domain.outcome import Class
 from destination.domain.pace import DayCount
@@ -71,8 +72,8 @@ class Notice:
 class EvaluateAlerts:
     """Evaluates the alerts of all connections, and tells of their changes.
 
-    `day_count`: the calls to an instance today; `dead_letters`: how many there are now; `is_drained`: whether no event
-    is queued, of any connection; `out_of_sync`: people whom the last verifications of a connection left out of place.
+    `day_count`: the calls to an instance today; `is_drained`: whether no event is queued, of any connection;
+    `out_of_sync`: people whom the last verifications of a connection left out of place.
     """
 
     connections: Connections
@@ -81,28 +82,33 @@ class EvaluateAlerts:
     bus: Bus
     topic: Topic
     day_count: Callable[[str], DayCount | None]
-    dead_letters: Callable[[], int]
     is_drained: Callable[[], bool]
     out_of_sync: Callable[[str], int | None]
 
-    def __call__(self, parked: Mapping[str, Sequence[Bundle]], now: datetime, attempt: Attempts) -> Iterator[Notice]:
+    def __call__(
+        self,
+        parked: Mapping[str, Sequence[Bundle]],
+        letters: Mapping[str, Sequence[LetterBundle]],
+        now: datetime,
+        attempt: Attempts,
+    ) -> Iterator[Notice]:
         """Evaluate every alert that is subscribed, or that was triggered before it was unsubscribed.
 
-        `parked`: the bundles, by connection.
+        `parked`, `letters`: the bundles, by connection.
         """
-        dead_letters = self.dead_letters()
         for connection in self.connections.all():
             with attempt(connection.id):
-                yield from self._evaluate(connection, parked.get(connection.id, ()), dead_letters, now)
+                failed = sum(one.events for one in letters.get(connection.id, ()))
+                yield from self._evaluate(connection, parked.get(connection.id, ()), failed, now)
 
     def _evaluate(
-        self, connection: Connection, parked: Sequence[Bundle], dead_letters: int, now: datetime
+        self, connection: Connection, parked: Sequence[Bundle], letters: int, now: datetime
     ) -> Iterator[Notice]:
         stored = self.alerts.states(connection.id)
         wanted = {one.alert: one for one in connection.alerts}
         if not wanted and not any(one.is_open for one in stored.values()):
             return
-        situation = self._situation(connection, wanted.keys(), parked, dead_letters, now)
+        situation = self._situation(connection, wanted.keys(), parked, letters, now)
         for alert in Alert:
             before = stored.get(alert)
             if before is not None and not before.is_published:
@@ -125,7 +131,7 @@ class EvaluateAlerts:
         return Notice(connection, state)
 
     def _situation(
-        self, connection: Connection, wanted: Set[Alert], parked: Sequence[Bundle], dead_letters: int, now: datetime
+        self, connection: Connection, wanted: Set[Alert], parked: Sequence[Bundle], letters: int, now: datetime
     ) -> Situation:
         hours = (run_id(now), run_id(now - timedelta(hours=1)))
         tallies = [run.tally.counts for hour in hours if (run := self.runs.get(connection.id, hour))]
@@ -140,7 +146,7 @@ class EvaluateAlerts:
             waiting_since=waiting_since(connection, parked, now, self.is_drained),
             used=None if today is None else today.total * is_of_day(today, now),
             daily_calls=connection.limits.daily_calls,
-            dead_letters=dead_letters,
+            letters=letters,
             # These two are read for those alone who ask for them.
             last_event_at=self.runs.last_event_at(connection.id, now) if Alert.NO_EVENTS in wanted else None,
             out_of_sync=self.out_of_sync(connection.id) if Alert.AUDIENCE_OUT_OF_SYNC in wanted else None,

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Final, Protocol
 
 from destination.domain.connection import DELIVERING, Connection
+from destination.domain.letter import LetterBundle
 from destination.domain.pace import DayCount
 from destination.domain.parking import Bundle, waiting_of
 from destination.marketo.budget import is_of_day
@@ -18,7 +19,12 @@ from destination.queue import COUNTS_LAG
 
 NO_TIME: Final = timedelta(0)
 
-UNITS: Final[Mapping[str, str]] = {"oldest_event": "Seconds", "oldest_parked": "Seconds", "quota_used": "Percent"}
+UNITS: Final[Mapping[str, str]] = {
+    "oldest_event": "Seconds",
+    "oldest_parked": "Seconds",
+    "oldest_letter": "Seconds",
+    "quota_used": "Percent",
+}
 """Of the metrics that are no counts."""
 
 
@@ -27,12 +33,14 @@ class Gauges:
     """How it is now, of all connections together.
 
     `oldest_event`: the age of the oldest event that waits, in the queue to be tried again or parked, of a connection
-    that delivers. `oldest_parked`: that of the oldest that is parked, whatever its connection does. `quota_used`: the
-    largest share of a day's calls that are a connection's, used by whoever called.
+    that delivers. `oldest_parked`: that of the oldest that is parked, whatever its connection does. `oldest_letter`:
+    how long ago the oldest letter failed. `quota_used`: the largest share of a day's calls that are a connection's,
+    used by whoever called.
     """
 
     oldest_event: timedelta = NO_TIME
     oldest_parked: timedelta = NO_TIME
+    oldest_letter: timedelta = NO_TIME
     quota_used: float = 0.0
 
 
@@ -51,8 +59,10 @@ class ReadGauges:
     day_count: Callable[[str], DayCount | None]
     is_drained: Callable[[], bool]
 
-    def __call__(self, parked: Mapping[str, Sequence[Bundle]], now: datetime) -> Gauges:
-        """`parked`: the bundles, by connection; those of connections that are gone count for nobody."""
+    def __call__(
+        self, parked: Mapping[str, Sequence[Bundle]], letters: Mapping[str, Sequence[LetterBundle]], now: datetime
+    ) -> Gauges:
+        """`parked`, `letters`: the bundles, by connection; those of connections that are gone count for nobody."""
         counts: dict[str, DayCount | None] = {}
         gauges = []
         for connection in self.connections.all():
@@ -60,13 +70,15 @@ class ReadGauges:
             if delivers and connection.munchkin_id not in counts:
                 counts[connection.munchkin_id] = self.day_count(connection.munchkin_id)
             today = counts.get(connection.munchkin_id) if delivers else None
-            gauges.append(gauges_of(connection, parked.get(connection.id, ()), today, now, self.is_drained))
+            own = parked.get(connection.id, ()), letters.get(connection.id, ())
+            gauges.append(gauges_of(connection, *own, today, now, self.is_drained))
         return together(gauges)
 
 
 def gauges_of(
     connection: Connection,
     parked: Sequence[Bundle],
+    letters: Sequence[LetterBundle],
     today: DayCount | None,
     now: datetime,
     is_drained: Callable[[], bool],
@@ -77,6 +89,7 @@ def gauges_of(
     return Gauges(
         oldest_event=_age(since, now),
         oldest_parked=_age(min((one.oldest_at for one in parked), default=None), now),
+        oldest_letter=_age(min((one.failed_at for one in letters), default=None), now),
         quota_used=used / connection.limits.daily_calls,
     )
 
@@ -87,6 +100,7 @@ def together(gauges: Iterable[Gauges]) -> Gauges:
     return Gauges(
         oldest_event=max((one.oldest_event for one in found), default=NO_TIME),
         oldest_parked=max((one.oldest_parked for one in found), default=NO_TIME),
+        oldest_letter=max((one.oldest_letter for one in found), default=NO_TIME),
         quota_used=max((one.quota_used for one in found), default=0.0),
     )
 
@@ -106,11 +120,15 @@ def waiting_since(
 
 
 def measured(gauges: Gauges) -> dict[str, float]:
-    """The gauges by the names of their metrics."""
+    """The gauges by the names of their metrics.
+
+    Ages of what is not there are left out, as a metric is paid for the hours in which it is written.
+    """
+    found = {"oldest_parked": gauges.oldest_parked, "oldest_letter": gauges.oldest_letter}
     return {
         "oldest_event": round(gauges.oldest_event.total_seconds()),
-        "oldest_parked": round(gauges.oldest_parked.total_seconds()),
         "quota_used": round(100 * gauges.quota_used, 1),
+        **{name: round(age.total_seconds()) for name, age in found.items() if age},
     }
 
 

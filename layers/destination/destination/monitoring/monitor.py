@@ -4,12 +4,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
+from destination.domain.letter import LetterBundle
 from destination.domain.parking import Bundle
 from destination.domain.verification import Verification
 from destination.monitoring.alerts import EvaluateAlerts, Notice
 from destination.monitoring.attempts import Attempts
 from destination.monitoring.gauges import Gauges, ReadGauges
-from destination.monitoring.resumption import Parking, SendBack, SentBack, by_connection
+from destination.monitoring.listing import Letters, Parking, by_connection
+from destination.monitoring.resumption import SendBack, SentBack
 from destination.monitoring.retirement import RetireConnections, Retirement
 from destination.monitoring.summaries import RunSummary, SummariseRuns
 from destination.monitoring.verifications import ScheduleVerifications
@@ -26,6 +28,7 @@ class Monitor:
     """
 
     parking: Parking
+    letters: Letters
     gauges: ReadGauges
     send_back: SendBack
     alerts: EvaluateAlerts
@@ -38,19 +41,21 @@ class Monitor:
         each connection that is removed.
 
         What one connection cannot have does not keep the others from it, nor one part the others; but as long as
-        nobody knows what is parked, nobody is told that nothing waits, and no gauge is read. At the end an
+        nobody knows what lies in the bucket, nobody is told that nothing waits, and no gauge is read. At the end an
         ExceptionGroup is raised of all that failed.
         """
         parked: dict[str, list[Bundle]] | None = None
+        letters: dict[str, list[LetterBundle]] | None = None
         with attempt():
-            parked = by_connection(self.parking)
-        if parked is not None:
+            parked = by_connection(self.parking.all())
+            letters = by_connection(self.letters.all())
+        if parked is not None and letters is not None:
             with attempt():
-                yield self.gauges(parked, now)
+                yield self.gauges(parked, letters, now)
             with attempt():
                 yield from self.send_back(parked, now, attempt, has_time)
             with attempt():
-                yield from self.alerts(parked, now, attempt)
+                yield from self.alerts(parked, letters, now, attempt)
         with attempt():
             yield from self.verifications(now, attempt)
         if parked is not None:

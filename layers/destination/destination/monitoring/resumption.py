@@ -1,9 +1,8 @@
 """Every few minutes, what is parked is sent back where its cause is over."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import groupby
 from typing import Protocol
 
 from destination.control.parking import ManageParking
@@ -14,12 +13,6 @@ from destination.monitoring.attempts import Attempts
 
 class Connections(Protocol):
     def all(self) -> Iterator[Connection]: ...
-
-
-class Parking(Protocol):
-    """What is parked of all connections, one after the other."""
-
-    def all(self) -> Iterable[Bundle]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +41,3 @@ class SendBack:
                 sent = self.resume.send_back(connection, parked.get(connection.id, ()), now)
                 if sent:
                     yield SentBack(connection.id, sent)
-
-
-def by_connection(parking: Parking) -> dict[str, list[Bundle]]:
-    """All bundles, by connection: one listing for all that is asked of them."""
-    return {one: list(bundles) for one, bundles in groupby(parking.all(), key=lambda bundle: bundle.connection_id)}

@@ -65,6 +65,13 @@ class Audit:
         }
         return {"Put": {"TableName": self._table, "Item": item(stored), "ConditionExpression": _IS_NEW}}
 
+    def write(self, record: AuditRecord) -> None:
+        """Write a record of what no transaction changes."""
+        put = self.put(record)["Put"]
+        self._client.put_item(
+            TableName=put["TableName"], Item=put["Item"], ConditionExpression=put["ConditionExpression"]
+        )
+
     def page(
         self,
         connection_id: str | None = None,

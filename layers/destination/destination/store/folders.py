@@ -1,0 +1,93 @@
+"""The folders of the bucket: messages of a connection, many in an object.
+
+    <folder>/<connection id>/<name>     one message a line
+
+The names tell all that is to be counted, so that counts are a listing. What S3 has stored is listed and read from then
+on by everybody (Amazon S3, "Data consistency model").
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from botocore.exceptions import ClientError
+
+from destination.store.errors import NotFoundError, aws_code
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+_ERASED: Final = 1000
+"""How many objects one call deletes."""
+
+_GONE: Final = frozenset({"NoSuchKey", "404"})
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """One folder, with the objects of all connections."""
+
+    client: "S3Client"
+    bucket: str
+    name: str
+
+    def put(self, connection_id: str, name: str, bodies: Iterable[str]) -> None:
+        """Store the bodies of messages."""
+        # JSON has line breaks between its tokens alone, where a space is as good.
+        text = "\n".join(body.replace("\n", " ") for body in bodies)
+        self.client.put_object(
+            Bucket=self.bucket,
+            Key=self.key(connection_id, name),
+            Body=text.encode(),
+            ContentType="application/x-ndjson",
+        )
+
+    def get(self, connection_id: str, name: str) -> list[str]:
+        """The bodies in an object. Raises NotFoundError when it is there no more."""
+        try:
+            answer = self.client.get_object(Bucket=self.bucket, Key=self.key(connection_id, name))
+        except self.client.exceptions.NoSuchKey:
+            raise NotFoundError(f"there is no {self.name}/{connection_id}/{name}") from None
+        return answer["Body"].read().decode().split("\n")
+
+    def remove(self, connection_id: str, name: str) -> None:
+        """None there is as good."""
+        self.client.delete_object(Bucket=self.bucket, Key=self.key(connection_id, name))
+
+    def move(self, connection_id: str, name: str, to: "Folder", new_name: str) -> None:
+        """Move an object to another folder; between the two steps it is in both. Raises NotFoundError."""
+        try:
+            self.client.copy_object(
+                Bucket=to.bucket,
+                Key=to.key(connection_id, new_name),
+                CopySource={"Bucket": self.bucket, "Key": self.key(connection_id, name)},
+            )
+        except ClientError as error:
+            if aws_code(error) not in _GONE:
+                raise
+            raise NotFoundError(f"there is no {self.name}/{connection_id}/{name}") from None
+        self.remove(connection_id, name)
+
+    def erase(self, connection_id: str) -> bool:
+        """Delete some of what there is of a connection; whether nothing is left."""
+        answer = self.client.list_objects_v2(
+            Bucket=self.bucket, Prefix=f"{self.name}/{connection_id}/", MaxKeys=_ERASED
+        )
+        if not (found := answer.get("Contents", [])):
+            return True
+        deleted = self.client.delete_objects(
+            Bucket=self.bucket, Delete={"Objects": [{"Key": one["Key"]} for one in found], "Quiet": True}
+        )
+        return not answer["IsTruncated"] and not deleted.get("Errors")
+
+    def names(self, connection_id: str | None = None) -> Iterator[tuple[str, str]]:
+        """The objects of a connection, or of all, one connection after the other: its id, and the name."""
+        prefix = f"{self.name}/" if connection_id is None else f"{self.name}/{connection_id}/"
+        for page in self.client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix):
+            for found in page.get("Contents", []):
+                owner, _, name = found["Key"].removeprefix(f"{self.name}/").partition("/")
+                yield owner, name
+
+    def key(self, connection_id: str, name: str) -> str:
+        """Of an object in the bucket."""
+        return f"{self.name}/{connection_id}/{name}"
