@@ -1,14 +1,11 @@
 """What is found in the log of each function at each level, under AWS's own runtime client.
 
-The rules of Lambda are those of AWS Lambda, "Configuring advanced logging controls for your Lambda function" and
-"Log-level filtering": with the format JSON it reads each line that a function writes, and drops it when its level is
-below the function's. A line without a level, or without a time of RFC 3339, counts as INFO. With the format Text it
-drops nothing. The runtime is told format and level in its environment.
+What Lambda drops of what a function writes: testing/lambda_log.py. The runtime is told format and level in its
+environment.
 """
 
 import json
 import os
-import re
 import subprocess
 import sys
 import threading
@@ -20,11 +17,10 @@ from typing import Any, ClassVar
 
 import pytest
 
+from testing.lambda_log import RANKS, is_kept
 from testing.template import ROOT, Template, expand, settle
 
 LEVELS = ["DEBUG", "INFO", "WARN", "ERROR"]
-RANKS = {"TRACE": 0, "DEBUG": 1, "INFO": 2, "WARN": 3, "WARNING": 3, "ERROR": 4, "FATAL": 5, "CRITICAL": 5}
-RFC_3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
 SECONDS = 60
 
 NO_RECORDS: dict[str, Any] = {"Records": []}
@@ -158,20 +154,7 @@ def logged(function: str, event: Any, properties: Mapping[str, Any], level: str)
             process.kill()
             output, _ = process.communicate()
     assert runtime.answered.is_set(), output
-    return [line for line in output.splitlines() if line and kept(line, resolved)]
-
-
-def kept(line: str, logging: Mapping[str, Any]) -> bool:
-    """Whether Lambda leaves a line in the log."""
-    if logging["LogFormat"] != "JSON":
-        return True
-    try:
-        said = json.loads(line)
-    except ValueError:
-        return True
-    time, level = str(said.get("timestamp", "")), str(said.get("level", said.get("log_level", "INFO"))).upper()
-    rank = RANKS.get(level, RANKS["INFO"]) if RFC_3339.fullmatch(time) else RANKS["INFO"]
-    return rank >= RANKS[logging.get("ApplicationLogLevel", "INFO")]
+    return [line for line in output.splitlines() if line and is_kept(line, resolved)]
 
 
 @pytest.fixture(scope="module")

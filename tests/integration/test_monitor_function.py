@@ -17,7 +17,7 @@ from destination.domain.letter import LetterBundle
 from destination.domain.outcome import MESSAGES, MISSING_DEDUPE_VALUE
 from destination.domain.parking import Bundle, WaitsFor
 from destination.domain.run import Run, Tally, hour_of
-from destination.domain.times import format_time
+from destination.domain.times import format_time, parse_time
 from destination.notify import NotToldError
 from destination.store.alerts import Alerts
 from destination.store.connections import Connections
@@ -29,7 +29,9 @@ from functions.monitor import app
 from testing.aws import Aws, Context, Inbox, aws, emitted, inbox, logged, refused
 from testing.composition import composed, forget
 from testing.notify import MemoryBus
+from testing.schedule import EventBridgeSchedule
 from testing.template import expand, of_type, settle
+from testing.timeline import Timeline
 from testing.world import connection
 
 COUNTS = Counter(
@@ -198,11 +200,33 @@ def test_a_time_that_nobody_put_in_is_now(stack: Aws, monkeypatch: pytest.Monkey
     store(stack, "c-1")
     record(stack, COUNTS)
     assert app.handler(event, Context())["summaries"] == 1
-    # AWS fills it.
-    filled = {"time": event["time"].replace("<aws.scheduler.scheduled-time>", "2026-11-21T12:05:00Z")}
-    assert app.handler(filled, Context())["summaries"] == 1
     with pytest.raises(ValueError, match="ISO 8601"):
         app.handler({"time": "<time>"}, Context())
+
+
+@pytest.mark.parametrize("fails", [0, 1, 2])
+def test_every_hour_is_summed_up_once_by_the_schedule(stack: Aws, told: Inbox, fails: int) -> None:
+    """Also where Lambda could not be invoked at first, or ever, and where a time is told twice."""
+    [properties] = of_type(settle(expand()), "AWS::Scheduler::Schedule").values()
+    store(stack, "c-1")
+    record(stack, COUNTS)
+    summed_up: Counter[str] = Counter()
+    left = iter(range(fails))
+
+    def invoke(event: dict[str, str]) -> None:
+        if next(left, None) is not None:
+            raise ConnectionError
+        for _ in range(2):
+            summed_up[event["time"]] += app.handler(event, Context())["summaries"]
+
+    timeline, start = Timeline(), AFTER - timedelta(seconds=90)
+    schedule = EventBridgeSchedule(timeline, start, properties, 5, invoke)
+    timeline.run(20 * 60)
+    first, *others = sorted(summed_up)
+    due = AFTER if fails < 2 else AFTER + timedelta(minutes=5)
+    assert (parse_time(first), summed_up[first], sum(summed_up[one] for one in others)) == (due, 1, 0)
+    assert len([kind for kind, _ in told.announced() if kind == "Run Summary"]) == 1
+    assert schedule.dead_letters == ([{"time": format_time(AFTER)}] if fails == 2 else [])
 
 
 def test_an_alert_is_told_once_when_it_is_triggered_and_once_when_it_is_resolved(stack: Aws, told: Inbox) -> None:
