@@ -14,10 +14,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import count
-from random import Random
 from statistics import quantiles
 from typing import Any, Final
-from unittest import mock
 
 from benchmarks.row import BenchmarkRow, Say
 from benchmarks.workload import LIMITLESS
@@ -30,13 +28,14 @@ from destination.monitoring.listing import by_connection
 from destination.queue import MAX_BATCH_BYTES, MAX_BATCH_ENTRIES, Message, encode_event, pack
 from destination.store.ledger import Entry
 from testing.counts import assert_balanced
-from testing.event_source import EventSourceMapping, Invocation
+from testing.event_source import Invocation
 from testing.memory import MemoryLedger, MemoryParking
 from testing.queued_world import Deployed
-from testing.side_by_side import SideBySide, one_after_the_other
+from testing.side_by_side import SideBySide
 from testing.standard_queue import Received, StandardQueue
 from testing.timeline import Timeline
-from testing.world import MONITORED, MUNCHKIN, START, World, audience, connection, event
+from testing.world import MONITORED, MUNCHKIN, START, audience, connection, event
+from testing.world_in_time import MappingInTime, WorldInTime, threads_of
 
 MILLION: Final = 1_000_000
 GET_SECONDS: Final = 0.5
@@ -183,29 +182,6 @@ class _CountedQueue(StandardQueue):
         return received
 
 
-class _Mapping(EventSourceMapping):
-    """Invokes a function that takes its time on the timeline."""
-
-    side_by_side: SideBySide
-
-    def begin(self, batch: Sequence[Received], end: Callable[[Invocation], None]) -> None:
-        self.side_by_side.start(lambda: end(self.function(batch)))
-
-
-@dataclass
-class _WorldInTime(World):
-    """A world whose workers run side by side."""
-
-    side_by_side: SideBySide = field(kw_only=True)
-
-    def sleep(self, seconds: float) -> None:
-        self.side_by_side.sleep(seconds)
-        self.look_at_clock()
-
-    def look_at_clock(self) -> None:
-        self.now = START + timedelta(seconds=self.side_by_side.timeline.now)
-
-
 class _Course:
     """Three connections, and what becomes of their events."""
 
@@ -216,8 +192,8 @@ class _Course:
         self.counts = _Counts()
         self.queue = _CountedQueue(self.timeline, self.deployed.visibility)
         self.queue.counts = self.counts
-        self.world = _WorldInTime(connection(id=BACKLOG, limits=limits), side_by_side=self.side_by_side)
-        self.other = _WorldInTime(connection(id=OTHER, limits=limits), side_by_side=self.side_by_side)
+        self.world = WorldInTime(connection(id=BACKLOG, limits=limits), side_by_side=self.side_by_side)
+        self.other = WorldInTime(connection(id=OTHER, limits=limits), side_by_side=self.side_by_side)
         self._connect(NEIGHBOUR, MUNCHKIN, limits)
         self._connect(OTHER, OTHER_INSTANCE, limits)
         self.parking = _CountedParking(self.counts, self.world.sleep)
@@ -246,15 +222,7 @@ class _Course:
             window=timedelta(seconds=deployed.window),
         )
         self.resume = ManageParking(connections, self.parking, leases, events, lambda: world.now)
-        mapping = _Mapping(
-            self.timeline,
-            self.queue,
-            self._invoke,
-            deployed.batch_size,
-            deployed.window,
-            deployed.max_concurrency,
-            Random(1),  # noqa: S311 - the same course every time
-        )
+        mapping = deployed.mapped(MappingInTime, self.timeline, self.queue, self._invoke)
         mapping.side_by_side = self.side_by_side
 
     def post(self, connection_id: str, *events: ProfileEvent) -> None:
@@ -343,11 +311,7 @@ class _Course:
 def _course(limits: Limits) -> Iterator[_Course]:
     """A course, of which the workers are its own."""
     course = _Course(limits)
-    delivery = "destination.delivery.{}.ThreadPoolExecutor"
-    with (
-        mock.patch(delivery.format("batch"), course.side_by_side.executor),
-        mock.patch(delivery.format("calls"), one_after_the_other),
-    ):
+    with threads_of(course.side_by_side, "delivery.batch"):
         yield course
 
 

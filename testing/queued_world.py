@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from random import Random
-from typing import Any
+from typing import Any, TypeVar
 
 from destination.domain.event import ProfileEvent
 from destination.queue import Message, encode_event, pack
@@ -16,6 +16,8 @@ from testing.standard_queue import Received, StandardQueue
 from testing.template import source
 from testing.timeline import Timeline
 from testing.world import START, World
+
+_Mapping = TypeVar("_Mapping", bound=EventSourceMapping)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +51,19 @@ class Deployed:
         self, timeline: Timeline, queue: StandardQueue, function: Function, **others: Any
     ) -> EventSourceMapping:
         """The event source mapping of this deployment."""
+        return self.mapped(EventSourceMapping, timeline, queue, function, **others)
+
+    def mapped(
+        self, kind: type[_Mapping], timeline: Timeline, queue: StandardQueue, function: Function, **others: Any
+    ) -> _Mapping:
+        """The same of a kind of its own."""
         given: dict[str, Any] = {
             "batch_size": self.batch_size,
             "window": self.window,
             "max_concurrency": self.max_concurrency,
             "chance": Random(1),  # noqa: S311 - the same course every time
         }
-        return EventSourceMapping(timeline, queue, function, **(given | others))
+        return kind(timeline, queue, function, **(given | others))
 
 
 @dataclass

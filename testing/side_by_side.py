@@ -7,6 +7,7 @@ work takes any, and a course is the same every time.
 import functools
 import threading
 from collections.abc import Callable, Iterable
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
@@ -87,19 +88,22 @@ class SideBySide:
         self._has_stopped.release()
         worker.may_go.acquire()
 
-    def executor(self, _most: int) -> "_Executor":
-        """In place of a ThreadPoolExecutor of which only `map` is used; all of it begins at once."""
+    def executor(self, max_workers: int | None = None) -> "_Executor":
+        """In place of a ThreadPoolExecutor; all of what it is given begins at once."""
         return _Executor(self)
 
 
-def one_after_the_other(_most: int) -> "_Executor":
+def one_after_the_other(max_workers: int | None = None) -> "_Executor":
     """The same for what must not be told apart from its worker, as it takes locks: in order, and in its thread."""
     return _Executor(None)
 
 
 @dataclass(frozen=True, slots=True)
 class _Executor:
+    """`_submitted`: what begins at the end of the block, where a ThreadPoolExecutor waits for it."""
+
     side_by_side: SideBySide | None
+    _submitted: list[Callable[[], None]] = field(default_factory=list)
 
     def __enter__(self) -> Self:
         return self
@@ -107,10 +111,23 @@ class _Executor:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Nothing is left to be waited for."""
+        self.map(lambda work: work(), self._submitted)
+
+    def submit(self, work: Callable[[], Any]) -> "Future[Any]":
+        """Its end is known after the block."""
+        future: Future[Any] = Future()
+        self._submitted.append(functools.partial(_end, future, work))
+        return future
 
     def map(self, work: Callable[..., Any], *inputs: Iterable[Any]) -> list[Any]:
         given = list(zip(*inputs, strict=False))
         if self.side_by_side is None:
             return [work(*one) for one in given]
         return self.side_by_side.all([functools.partial(work, *one) for one in given])
+
+
+def _end(future: "Future[Any]", work: Callable[[], Any]) -> None:
+    try:
+        future.set_result(work())
+    except BaseException as error:  # noqa: BLE001 - it is for whoever asks the future
+        future.set_exception(error)

@@ -3,7 +3,7 @@
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -28,9 +28,10 @@ from destination.domain.times import EPOCH
 from destination.store import rows
 from destination.store.cursors import InvalidCursorError, cursor_of
 from destination.store.leases import Lease, LeaseLostError, Leases
-from destination.store.ledger import TRANSACTION_BYTES, Entry, Ledger, StaleRunError, entries_of, failure_bytes
+from destination.store.ledger import PARTITION_BYTES, Entry, Ledger, StaleRunError, entries_of, failure_bytes
 from destination.store.runs import Runs, bytes_of
 from testing.aws import Aws, aws
+from testing.dynamodb_limits import item_bytes
 from testing.template import ROOT
 
 NOW = datetime(2026, 11, 21, 10, tzinfo=UTC)
@@ -109,20 +110,6 @@ def stored(stack: Aws) -> dict[str, dict[str, Any]]:
     """The items of the ledger's table, by the kind in their sort keys."""
     items = stack.dynamodb.scan(TableName="LedgerTable")["Items"]
     return {item["sk"]["S"].partition("#")[0]: dict(item) for item in items}
-
-
-def size_of(item: Mapping[str, Any]) -> int:
-    """Of an item, as DynamoDB reckons it (Developer Guide, "DynamoDB item sizes and formats")."""
-    return sum(len(name.encode()) + _size_of(value) for name, value in item.items())
-
-
-def _size_of(value: Mapping[str, Any]) -> int:
-    ((kind, held),) = value.items()
-    if kind == "M":
-        return 3 + len(held) + size_of(held)
-    if kind in {"SS", "L"}:
-        return 3 + sum(1 + (len(one.encode()) if kind == "SS" else _size_of(one)) for one in held)
-    return 21 if kind == "N" else len(held if kind == "B" else held.encode())
 
 
 @contextmanager
@@ -238,7 +225,7 @@ def test_somebody_in_as_many_audiences_as_there_can_be_takes_31_bytes_for_each(
     ledger.record("c-1", Entry(shard_of(ADA), {ADA: GREAT}), lease, NOW)
     item = stored(stack)["person"]
     assert len(item["memberships"]["B"]) == 31 * len(AUDIENCES) == 31_000
-    assert size_of(item) < 32_000
+    assert item_bytes(item) < 32_000
     assert ledger.rows_by_name("c-1", [ADA], dict.fromkeys(AUDIENCES, EPOCH)) == {ADA: GREAT}
 
 
@@ -253,7 +240,7 @@ def test_somebody_in_as_many_audiences_as_there_can_be_takes_31_bytes_for_each(
 )
 def test_what_a_row_takes_is_reckoned_from_above(stack: Aws, ledger: Ledger, lease: Lease, row: LedgerRow) -> None:
     ledger.record("c" * 64, Entry(shard_of(ADA), {ADA: row}), lease, NOW)
-    assert size_of(stored(stack)["person"]) <= rows.bytes_of(row) < size_of(stored(stack)["person"]) + 600
+    assert item_bytes(stored(stack)["person"]) <= rows.bytes_of(row) < item_bytes(stored(stack)["person"]) + 600
 
 
 def test_a_row_takes_as_many_units_as_the_runbook_says(stack: Aws, ledger: Ledger, lease: Lease) -> None:
@@ -262,7 +249,7 @@ def test_a_row_takes_as_many_units_as_the_runbook_says(stack: Aws, ledger: Ledge
         desired = dict.fromkeys(keys, Desired(EXITED, SAID))
         row = replace(ROW, desired=desired, applied=dict.fromkeys(keys, Applied(1001, ())))
         ledger.record("c" * 36, Entry(shard_of(ADA), {ADA: row}), lease, NOW)
-        return ceil(size_of(stored(stack)["person"]) / 1024)
+        return ceil(item_bytes(stored(stack)["person"]) / 1024)
 
     said = r"a person in (\d+) audiences or fewer takes one, in 1,000 it takes (\d+)\."
     (numbers,) = re.findall(said, (ROOT / "docs/operations.md").read_text())
@@ -287,8 +274,8 @@ def test_what_else_is_written_is_reckoned_from_above(stack: Aws, ledger: Ledger,
     assert of_run == bytes_of(part)
     (written,) = stack.dynamodb.scan(TableName="RunsTable")["Items"]
     sizes = {"envelope": mark, "letter": letter, "event": receipt}
-    assert all(size_of(items[kind]) <= size for kind, size in sizes.items())
-    assert size_of(written) <= of_run
+    assert all(item_bytes(items[kind]) <= size for kind, size in sizes.items())
+    assert item_bytes(written) <= of_run
 
 
 def test_a_hundred_people_in_as_many_audiences_as_there_can_be_fit_into_their_transactions(
@@ -303,8 +290,8 @@ def test_a_hundred_people_in_as_many_audiences_as_there_can_be_fit_into_their_tr
     for one in entries:
         ledger.record("c-1", one, lease, NOW)
         assert one.items <= 100
-        assert sum(one.item_bytes) <= TRANSACTION_BYTES
-    assert len(entries) == 2
+        assert sum(one.item_bytes) <= PARTITION_BYTES
+    assert len(entries) == 17
     assert ledger.rows_by_name("c-1", names, dict.fromkeys(AUDIENCES, EPOCH)) == dict.fromkeys(names, row)
 
 

@@ -94,3 +94,20 @@ def test_one_after_the_other_is_in_order_and_in_its_own_thread() -> None:
 
     stage.side_by_side.start(works)
     assert stage.run() == [(0, "first begins"), (5, "first ends"), (5, "second begins"), (7, "second ends")]
+
+
+@pytest.mark.parametrize("side_by_side", [True, False])
+def test_what_is_submitted_has_ended_after_the_block_with_its_error(*, side_by_side: bool) -> None:
+    stage = Stage()
+    executor = stage.side_by_side.executor if side_by_side else one_after_the_other
+
+    def works() -> None:
+        with executor(2) as threads:
+            slow = threads.submit(functools.partial(stage.worker, "slow", 5.0))
+            failing, fast = threads.submit(fails), threads.submit(functools.partial(stage.worker, "fast", 2.0))
+        assert (slow.result(), fast.result()) == ("slow", "fast")
+        assert isinstance(failing.exception(), LookupError)
+        stage.say("all have ended")
+
+    stage.side_by_side.start(works)
+    assert stage.run()[-1] == (5 if side_by_side else 7, "all have ended")

@@ -9,7 +9,7 @@ postings ─▶ by shard ─▶ shards side by side: batch ─▶ transaction �
 import threading
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -220,8 +220,7 @@ class Accounts:
                 work()
             return
         with ThreadPoolExecutor(max_workers=self.at_once) as threads:
-            done = [threads.submit(work) for work in works]
-            wait(done)
+            done = [threads.submit(work) for work in works]  # The block ends when all of them have.
         errors = [error for one in done if (error := one.exception()) is not None]
         for error in sorted(errors, key=lambda one: not isinstance(one, LeaseLostError)):
             raise error

@@ -1,7 +1,7 @@
 """Postings: what is recorded together or not at all, and how many of one shard a transaction takes.
 
-A transaction is bounded in items and in bytes, and so is each of its items. How much a posting takes is reckoned from
-above, without encoding it.
+A transaction is bounded in items, and in bytes of each partition that it writes to: the shard, and that of the runs. So
+is each of its items. How much a posting takes is reckoned from above, without encoding it.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,7 +17,7 @@ from destination.domain.settle import Progress, Settled, parts
 from destination.domain.shard import name_of, shard_of, shard_of_unit
 from destination.domain.value_object import value_object
 from destination.store import rows
-from destination.store.ledger import MARK_BYTES, RECEIPT_BYTES, TRANSACTION_BYTES, TRANSACTION_ITEMS, failure_bytes
+from destination.store.ledger import MARK_BYTES, PARTITION_BYTES, RECEIPT_BYTES, TRANSACTION_ITEMS, failure_bytes
 
 UNITS_AT_ONCE: Final = 24
 """Of one person: each may take four items, as it may come from an envelope and an hour of its own."""
@@ -58,7 +58,7 @@ class Posting:
 
     @property
     def bytes(self) -> int:
-        """How much of a transaction it takes at most, runs aside."""
+        """How much it writes of its shard at most."""
         size = RECEIPT_BYTES * len(self.receipts)
         for row in self.rows.values():
             size += rows.bytes_of(row)
@@ -153,7 +153,7 @@ class _Batch:
             before = run_bytes[run] if run in run_bytes else bytes_of_run(run)
             run_bytes[run] = min(before + growth, MAX_ITEM_BYTES)
         has_room = 1 + len(self.items) + len(items) + len(run_bytes) <= TRANSACTION_ITEMS
-        if self.postings and not (has_room and size + sum(run_bytes.values()) <= TRANSACTION_BYTES):
+        if self.postings and not (has_room and max(size, sum(run_bytes.values())) <= PARTITION_BYTES):
             return False
         self.postings.append(posting)
         self.items |= items
@@ -170,7 +170,7 @@ def _once(person: Person) -> Person:
 
 
 def _fits(posting: Posting) -> bool:
-    return posting.bytes + MAX_ITEM_BYTES * len(posting.growth) <= TRANSACTION_BYTES
+    return max(posting.bytes, MAX_ITEM_BYTES * len(posting.growth)) <= PARTITION_BYTES
 
 
 def _posting(settled: Settled, before: Mapping[Origin, Failure], tally_of: Callable[[Settled], Tally]) -> Posting:

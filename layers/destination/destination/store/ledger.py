@@ -46,8 +46,13 @@ RECEIPT_RETENTION: Final = timedelta(days=14)
 """How long a sender may repeat an event by its id."""
 
 TRANSACTION_ITEMS: Final = 100
-TRANSACTION_BYTES: Final = 3_500_000
-"""What a transaction is filled up to. It takes 4 MB, reckoned by what items were before as well."""
+PARTITION_BYTES: Final = 400 * 1024
+"""What a transaction writes of one partition at most: a shard of the ledger, or a connection's runs.
+
+A partition takes 1,000 write units a second, and a transaction that needs more in one is cancelled, however often it is
+tried (Amazon DynamoDB, "Designing partition keys to distribute your workload"; "Managing complex workflows with
+DynamoDB transactions"). A KB of an item costs two of them there, and each of a hundred items is rounded up.
+"""
 
 MARK_BYTES: Final = 250
 RECEIPT_BYTES: Final = 300
@@ -122,7 +127,7 @@ def entries_of(given: Mapping[str, LedgerRow]) -> Iterator[Entry]:
         size = 0
         for name, row in named.items():
             added = rows.bytes_of(row)
-            if held and (len(held) + 1 == TRANSACTION_ITEMS or size + added > TRANSACTION_BYTES):
+            if held and (len(held) + 1 == TRANSACTION_ITEMS or size + added > PARTITION_BYTES):
                 yield Entry(shard, held)
                 held, size = {}, 0
             held[name] = row

@@ -7,7 +7,8 @@ Who counts holds no lease. The marks of bodies and the part of their run are wri
 that the marks are not there and the part is as it was read.
 """
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
@@ -35,10 +36,13 @@ _NOT_COUNTED: Final = "attribute_not_exists(id)"
 class Losses:
     """What was lost of all connections' bodies, in the table of the runs."""
 
-    def __init__(self, client: "DynamoDBClient", table: str, runs: Runs) -> None:
+    def __init__(
+        self, client: "DynamoDBClient", table: str, runs: Runs, *, sleep: Callable[[float], None] = time.sleep
+    ) -> None:
         self._client = client
         self._table = table
         self._runs = runs
+        self._sleep = sleep
 
     def count(self, connection_id: str, run_id: str, bodies: Mapping[str, Mapping[Loss, int]], now: datetime) -> None:
         """Count in a run what was lost of MAX_BODIES bodies at most, by the ids of their envelopes.
@@ -53,7 +57,8 @@ class Losses:
             names = list(left)
             part = self._runs.part(connection_id, run_id, LOSSES_PART)
             put = self._runs.put(replace(part, tally=part.tally.plus(tally_losses(left.values()))), now)
-            places = refused(self._client, [put, *(self._mark(connection_id, run_id, name) for name in names)])
+            marks = (self._mark(connection_id, run_id, name) for name in names)
+            places = refused(self._client, [put, *marks], self._sleep)
             if not places:
                 return
             for place in places - {0}:
