@@ -89,7 +89,6 @@ def test_every_loss_that_there_is_passes_the_queue_and_one_that_is_to_come() -> 
         {"rejected": {"A": 10**9}},
         {"rejected": {"a b": 1}},
         {"rejected": {"A" * 51: 1}},
-        {"elsewhere": {"A": 1}},
         {"rejected": {f"A_{'A' * number}": 1 for number in range(40)}, "left_out": {"A" * n: 1 for n in range(1, 20)}},
     ],
 )
@@ -298,8 +297,7 @@ MEMBERSHIP = ("ups", "a", "realized", "2026-11-21T10:00:00Z")
             for place in range(4)
             for wrong in shapes(None, 7, ["x"], {}, "\ud800")
         ),
-        *(wire(audiences=[[*MEMBERSHIP, wrong]]) for wrong in shapes(None, 7, ["x"], {}, "\ud800")),
-        wire(audiences=[[*MEMBERSHIP, "a name", "more"]]),
+        *(wire(audiences=[[*MEMBERSHIP, wrong]]) for wrong in shapes(7, ["x"], {}, "\ud800")),
     ],
 )
 def test_a_message_with_an_event_of_a_wrong_shape_is_refused(event: str) -> None:

@@ -34,6 +34,9 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs.type_defs import SendMessageBatchRequestEntryTypeDef
 
 VERSION = 1
+"""Grows where the release before could not read a message, or would misread it, by leaving out what it does not know
+(docs/decisions/0030-what-releases-read.md).
+"""
 MAX_BATCH_BYTES = 1024 * 1024
 """Of the messages of one call, and of each alone, with their attributes (Amazon SQS, "Message quotas")."""
 MAX_MESSAGE_BYTES = MAX_BATCH_BYTES - 16 * 1024
@@ -244,6 +247,7 @@ def bundle_message(bundle: Bundle) -> str:
 def decode(body: str) -> Envelope:
     """Read a message. Raises UndecodableMessageError, with the cause, for whatever is not one.
 
+    Properties that this release does not know are left out, and so is what follows in a list of known length.
     What this returns is safe to work with: of the right types all through, storable in UTF-8, of finite numbers, of
     bounded depth, and received in this century.
     """
@@ -282,9 +286,11 @@ def _envelope(message: Mapping[str, Any]) -> Envelope:
 
 
 def _losses(by_kind: Mapping[str, Mapping[str, Any]]) -> dict[Loss, int]:
-    """Codes that this release does not know are taken as they are: another one may have written the message."""
+    """Of what a later release may have written, codes are taken as they are, and kinds left out."""
     losses = {}
     for kind, numbers in by_kind.items():
+        if kind not in _LOST:
+            continue
         for code, number in numbers.items():
             if not LOSS_CODE.fullmatch(code) or type(number) is not int or not 0 < number < MAX_FIRST:
                 raise ValueError("not a number of losses")
@@ -313,9 +319,9 @@ def _event(one: Mapping[str, Any], received_at: datetime) -> ProfileEvent:
         namespace, audience, status, at, *names = entry
         if type(entry) is not list or type(namespace) is not str or type(audience) is not str:
             raise TypeError("not a membership")
-        if names and (len(names) > 1 or type(names[0]) is not str):
-            raise TypeError("not the name of an audience")
         name = names[0] if names else None
+        if name is not None and type(name) is not str:
+            raise TypeError("not the name of an audience")
         memberships.append(Membership(AudienceKey(namespace, audience), _STATUSES[status], parse_time(at), name))
     return ProfileEvent(parse_time(one["at"]), profile, identities, tuple(memberships), received_at, event_id)
 
@@ -344,6 +350,7 @@ def _finite(text: str) -> float:
 
 
 _decode = json.JSONDecoder(parse_float=_finite, parse_constant=_finite).decode
+_LOST = frozenset(Lost)
 _STATUSES = {status.value: status for status in MembershipStatus}
 
 

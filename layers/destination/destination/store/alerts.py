@@ -7,6 +7,7 @@ A change of an alert and its line of the history are one transaction. `published
 a change that nobody was told of yet is known after a crash.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
@@ -15,7 +16,7 @@ from destination.domain.alert import Alert, AlertState, AlertStatus
 from destination.domain.run import RETENTION
 from destination.domain.times import format_time, parse_time
 from destination.store.errors import StaleVersionError
-from destination.store.items import OF_KIND, Attributes, Item, attributes, item
+from destination.store.items import OF_KIND, Attributes, Item, attributes, item, known_words
 from destination.store.transactions import failed
 
 if TYPE_CHECKING:
@@ -68,16 +69,19 @@ class Alerts:
         self._table = table
 
     def states(self, connection_id: str) -> dict[Alert, Stored]:
-        """Where the alerts stand that were ever triggered."""
+        """Where the alerts stand that were ever triggered, of those that this release knows."""
+        known = (one for one in self._states(connection_id) if known_words(Alert, [one["alert"]]))
+        stored = (Stored(_state(one), int(one["published"])) for one in known)
+        return {one.state.alert: one for one in stored}
+
+    def _states(self, connection_id: str) -> Iterator[Attributes]:
         pages = self._client.get_paginator("query").paginate(
             TableName=self._table,
             KeyConditionExpression=OF_KIND,
             ExpressionAttributeValues={":connection": {"S": connection_id}, ":prefix": {"S": _STATE}},
             ConsistentRead=True,
         )
-        found = (attributes(one) for page in pages for one in page["Items"])
-        stored = (Stored(_state(one), int(one["published"])) for one in found)
-        return {one.state.alert: one for one in stored}
+        return (attributes(one) for page in pages for one in page["Items"])
 
     def change(self, connection_id: str, state: AlertState, published: int) -> None:
         """Store a changed state over the one before, with its line of the history.
@@ -128,16 +132,17 @@ class Alerts:
         if cursor is not None:
             request["ExclusiveStartKey"] = _key(connection_id, _HISTORY + cursor)
         answer = self._client.query(**request)
+        found = [attributes(one) for one in answer["Items"]]
         last: str | None = attributes(answer.get("LastEvaluatedKey", {})).get("id")
         return AlertHistory(
-            changes=tuple(_state(attributes(one)) for one in answer["Items"]),
+            changes=tuple(_state(one) for one in found if known_words(Alert, [one["alert"]])),
             cursor=last and last.removeprefix(_HISTORY),
         )
 
     def forget(self, connection_id: str) -> None:
         """Remove where the alerts of a connection stand; the history stays until it is too old."""
-        for alert in self.states(connection_id):
-            self._client.delete_item(TableName=self._table, Key=_key(connection_id, _STATE + alert))
+        for one in self._states(connection_id):
+            self._client.delete_item(TableName=self._table, Key=_key(connection_id, one["id"]))
 
 
 def _key(connection_id: str, name: str) -> Item:

@@ -15,7 +15,7 @@ from destination.domain.audience import AudienceKey
 from destination.domain.audit import RETENTION, AuditAction, AuditChange, AuditRecord, bounded
 from destination.domain.times import format_time, parse_time
 from destination.store.cursors import InvalidCursorError, cursor_of, position_of
-from destination.store.items import attributes, item
+from destination.store.items import attributes, item, known_words
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -32,7 +32,10 @@ _FIRST, _LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UT
 
 @dataclass(frozen=True, slots=True)
 class AuditPage:
-    """Some of the records, newest first, and the cursor of those that follow (None: there are no more)."""
+    """Some of the records, newest first, and the cursor of those that follow (None: there are no more).
+
+    Records of actions that this release does not know are left out.
+    """
 
     records: tuple[AuditRecord, ...]
     cursor: str | None
@@ -102,9 +105,9 @@ class Audit:
             start = {"pk": pk, "sk": sk} | ({"listing": _LISTING, "listed_as": sk} if connection_id is None else {})
             request["ExclusiveStartKey"] = item(start)
         answer = self._client.query(**request)
-        end = answer.get("LastEvaluatedKey")
+        end, found = answer.get("LastEvaluatedKey"), answer["Items"]
         return AuditPage(
-            records=tuple(_record(found) for found in answer["Items"]),
+            records=tuple(_record(one) for one in found if known_words(AuditAction, [one["action"]["S"]])),
             cursor=cursor_of(f"{end['pk']['S']}\n{end['sk']['S']}") if end else None,
         )
 
@@ -124,5 +127,5 @@ def _record(found: dict[str, Any]) -> AuditRecord:
         action=AuditAction(stored["action"]),
         connection_id=stored.get("connection_id"),
         audience=audience,
-        changes=tuple(AuditChange(*change) for change in json.loads(stored["changes"])),
+        changes=tuple(AuditChange(*change[:3]) for change in json.loads(stored["changes"])),
     )

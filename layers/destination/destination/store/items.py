@@ -1,10 +1,15 @@
-"""How connections and activations are written as DynamoDB items: times as ISO 8601, durations as seconds."""
+"""How connections and activations are written as DynamoDB items: times as ISO 8601, durations as seconds.
 
-from collections.abc import Mapping
-from dataclasses import asdict
+A later release may have written more than this one knows, before it was rolled back: attributes, properties and words
+that nobody knows are left out when an item is read (docs/decisions/0030-what-releases-read.md).
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, fields
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any, Final
+from enum import StrEnum
+from typing import Any, Final, TypeVar
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
@@ -43,6 +48,8 @@ ACTIVATION: Final = "activation#"
 OF_KIND: Final = "connection_id = :connection AND begins_with(id, :prefix)"
 """Of a query of RunsTable: the connection's items of one kind, whose ids begin with what the kind is called."""
 
+_Word = TypeVar("_Word", bound=StrEnum)
+
 _serialize = TypeSerializer().serialize
 _deserialize = TypeDeserializer().deserialize
 
@@ -54,6 +61,18 @@ def item(attributes: Attributes) -> Item:
 
 def attributes(item: Item) -> Attributes:
     return {name: _deserialize(value) for name, value in item.items()}
+
+
+def known(kind: type[Any], stored: Mapping[str, Any]) -> dict[str, Any]:
+    """What is stored of a dataclass: the fields that this release knows."""
+    names = {one.name for one in fields(kind)}
+    return {name: value for name, value in stored.items() if name in names}
+
+
+def known_words(kind: type[_Word], words: Iterable[str]) -> list[_Word]:
+    """Those of the words that this release knows."""
+    found = frozenset(kind)
+    return [kind(one) for one in words if one in found]
 
 
 def connection_key(connection_id: str) -> Item:
@@ -155,7 +174,7 @@ def connection_from(item: Item) -> Connection:
             )
             for row in stored["mapping"]
         ),
-        limits=Limits(**{name: int(value) for name, value in stored["limits"].items()}),
+        limits=Limits(**{name: int(value) for name, value in known(Limits, stored["limits"]).items()}),
         scope=Scope(stored["scope"]),
         on_invalid=OnInvalid(stored["on_invalid"]),
         resend_unchanged_after=timedelta(seconds=int(stored["resend_unchanged_after"])),
@@ -167,7 +186,7 @@ def connection_from(item: Item) -> Connection:
         marketing_actions=tuple(stored["marketing_actions"]),
         consent=_consent(stored.get("consent")),
         propagate_renames=stored["propagate_renames"],
-        alerts=tuple(_subscription(one) for one in stored["alerts"]),
+        alerts=tuple(_subscription(one) for one in stored["alerts"] if known_words(Alert, [one["alert"]])),
         waiting=_waiting(stored.get("waiting")),
         verification=_schedule(stored.get("verification")),
         credentials_version=stored.get("credentials_version"),
@@ -276,7 +295,7 @@ def _opt_in(text: str | None) -> OptIn | None:
 def _schedule(stored: Attributes | None) -> Schedule | None:
     if stored is None:
         return None
-    return Schedule(timedelta(seconds=int(stored["every"])), frozenset(map(Repair, stored["repair"])))
+    return Schedule(timedelta(seconds=int(stored["every"])), frozenset(known_words(Repair, stored["repair"])))
 
 
 def _time(text: str | None) -> datetime | None:

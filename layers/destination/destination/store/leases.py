@@ -25,6 +25,7 @@ from destination.domain.pause import Pause
 from destination.domain.refusal import Circuit
 from destination.domain.shard import SHARDS
 from destination.domain.times import format_time, parse_time
+from destination.store.items import known
 from destination.store.transactions import patiently
 
 if TYPE_CHECKING:
@@ -222,9 +223,9 @@ def _pace(stored: dict[str, Any]) -> PaceState:
     share, concurrency, today = stored["share"], stored["concurrency"], stored["today"]
     return PaceState(
         calls=tuple(stored["calls"]),
-        share=share and Lowered(**share),
-        concurrency=concurrency and Lowered(**concurrency),
-        today=today and DayCount(**today),
+        share=share and Lowered(**known(Lowered, share)),
+        concurrency=concurrency and Lowered(**known(Lowered, concurrency)),
+        today=today and DayCount(**known(DayCount, today)),
     )
 
 
@@ -253,4 +254,4 @@ def _pause(stored: dict[str, Any] | None) -> Pause | None:
     if stored is None:
         return None
     since = stored.get("since")
-    return Pause(**{**stored, "until": parse_time(stored["until"]), "since": since and parse_time(since)})
+    return Pause(**{**known(Pause, stored), "until": parse_time(stored["until"]), "since": since and parse_time(since)})

@@ -366,10 +366,10 @@ def _text(failure: Failure) -> str:
 
 def _failure(text: str) -> Failure:
     stored = json.loads(text)
-    reasons = [Reason(Class(outcome), code) for outcome, code in stored["reasons"]]
+    reasons = [Reason(Class(outcome), code) for outcome, code, *_ in stored["reasons"]]
     audiences = {
         AudienceKey(namespace, audience): None if place is None else reasons[place]
-        for namespace, audience, place in stored["audiences"]
+        for namespace, audience, place, *_ in stored["audiences"]
     }
-    warned = tuple(AttributeWarning(*one) for one in stored["warned"])
+    warned = tuple(AttributeWarning(*one[:2]) for one in stored["warned"])
     return Failure(reasons[0], audiences, tuple(stored["dropped"]), stored["attempt"], warned)

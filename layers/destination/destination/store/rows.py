@@ -2,7 +2,7 @@
 
     memberships   one entry of 31 bytes an audience:
                   code of the audience 6 | said at 8 | received at 8 | flags 1 | list id 4 | lead id 4
-    rest          89 bytes; what its flags say that there is not is zero:
+    rest          89 bytes; what its flags say that there is not is zero, and what follows them is left out:
                   flags 1 | lead id 4 | looked up at 8
                   attributes: digest 32 | said at 8 | received at 8 | sent at 8 | lead id 4
                   consent: said at 8 | received at 8
@@ -196,7 +196,7 @@ def _rest(row: LedgerRow) -> bytes:
 def _with_rest(
     desired: Mapping[AudienceKey, Desired], applied: Mapping[AudienceKey, Applied], rest: bytes
 ) -> LedgerRow:
-    flags, lead_id, looked_up_at, digest, at, received_at, sent_at, sent_lead, *consent_said = _REST.unpack(rest)
+    flags, lead_id, looked_up_at, digest, at, received_at, sent_at, sent_lead, *consent_said = _REST.unpack_from(rest)
     attributes = consent = None
     if flags & _HAS_ATTRIBUTES:
         attributes = Attributes(
@@ -229,7 +229,7 @@ def _refusals(refusals: Mapping[str, Refusals]) -> str:
 def _refusals_of(stored: str) -> dict[str, Refusals]:
     return {
         call: Refusals(code, _time(since), _time(at), times, among)
-        for call, (code, since, at, times, among) in json.loads(stored).items()
+        for call, (code, since, at, times, among, *_) in json.loads(stored).items()
     }
 
 

@@ -24,7 +24,7 @@ from destination.domain.run import RETENTION, Counters, Run, Tally, hour_of, run
 from destination.domain.schema import AttributeWarning
 from destination.domain.shard import SHARDS
 from destination.domain.times import format_time, parse_time
-from destination.store.items import Item, attributes, item
+from destination.store.items import Item, attributes, item, known_words
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -182,12 +182,12 @@ def _run(found: dict[str, Any]) -> Run:
 
 
 def _detailed(counts: Counter[str], details: Mapping[str, Any]) -> Tally:
-    codes = [Reason(Class(outcome), code) for outcome, code in details["codes"]]
+    codes = [Reason(Class(outcome), code) for outcome, code, *_ in details["codes"]]
     audiences: defaultdict[AudienceKey, Counters] = defaultdict(Counters)
-    for namespace, audience, activated, placed in details["audiences"]:
+    for namespace, audience, activated, placed, *_ in details["audiences"]:
         reasons, examples = _reasons(placed, codes)
         audiences[AudienceKey(namespace, audience)] = Counters(_classes(activated, reasons), reasons, examples)
-    total, least, most, buckets = details["latency"]
+    total, least, most, buckets, *_ = details["latency"]
     return Tally(
         counts,
         *_reasons(details["reasons"], codes),
@@ -196,8 +196,12 @@ def _detailed(counts: Counter[str], details: Mapping[str, Any]) -> Tally:
         Latency(Counter(dict(buckets)), total, least, most),
         _time(details["first_at"]),
         _time(details["last_at"]),
-        {AttributeWarning(name, code): count for name, code, count in details["warned"]},
-        {Loss(Lost(kind), code): count for kind, code, count in details.get("losses", ())},
+        {AttributeWarning(name, code): count for name, code, count, *_ in details["warned"]},
+        {
+            Loss(Lost(kind), code): count
+            for kind, code, count, *_ in details.get("losses", ())
+            if known_words(Lost, [kind])
+        },
     )
 
 

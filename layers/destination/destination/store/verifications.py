@@ -40,7 +40,7 @@ from destination.domain.verification import (
     VerificationStatus,
 )
 from destination.store.errors import StaleVersionError
-from destination.store.items import OF_KIND, Item, attributes, item
+from destination.store.items import OF_KIND, Item, attributes, item, known, known_words
 from destination.store.transactions import refused
 from destination.store.versions import AS_READ
 
@@ -316,7 +316,7 @@ def _verification(found: Item) -> Verification:
     return Verification(
         id=stored["id"].removeprefix(_HEAD),
         connection_id=stored["connection_id"],
-        repair=frozenset(map(Repair, stored["repair"])),
+        repair=frozenset(known_words(Repair, stored["repair"])),
         requested_at=parse_time(stored["requested_at"]),
         audiences=int(stored["audiences"]),
         is_whole=stored["is_whole"],
@@ -334,12 +334,12 @@ def _verification(found: Item) -> Verification:
 
 def _check(stored: dict[str, Any]) -> AudienceCheck:
     parsed = {
-        "audience": AudienceKey(*stored["audience"]),
+        "audience": AudienceKey(*stored["audience"][:2]),
         "phase": Phase(stored["phase"]),
         "fill_at": _time(stored["fill_at"]),
         **{kind: _differences(stored[kind]) for kind in ("missing", "leavers", "foreign", "waiting")},
     }
-    return AudienceCheck(**stored | parsed)
+    return AudienceCheck(**known(AudienceCheck, stored) | parsed)
 
 
 def _reading(stored: dict[str, Any]) -> LedgerReading:
@@ -356,7 +356,7 @@ def _hash_of(row: str) -> bytes:
 
 
 def _differences(stored: dict[str, Any]) -> Differences:
-    return Differences(**stored | {"sample": tuple(stored["sample"])})
+    return Differences(**known(Differences, stored) | {"sample": tuple(stored["sample"])})
 
 
 def _time(text: str | None) -> datetime | None:

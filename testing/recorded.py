@@ -1,0 +1,412 @@
+"""What this release writes, recorded as files, so that a later one that can no longer read it fails.
+
+    tests/recorded/<version>/messages.json     bodies of messages, by what they are
+    tests/recorded/<version>/tables.json       the items of each table
+    tests/recorded/<version>/bucket.json       the objects of the bucket, by key
+    tests/recorded/<version>/secrets.json      the secrets, by name
+
+`python -m testing.recorded` writes those of the version in pyproject.toml, and leaves those of all others as they are:
+a release that writes more records that under its own version.
+"""
+
+import base64
+import json
+import os
+import tomllib
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Final, Self
+
+from destination.domain.alert import Alert, AlertState, AlertStatus, Subscription
+from destination.domain.audience import Activation, AudienceKey, EmptiedTo
+from destination.domain.audit import AuditAction, AuditChange, AuditRecord
+from destination.domain.connection import Consent, Limits, MappingRow, Waiting
+from destination.domain.credentials import AccessToken, ClientCredentials
+from destination.domain.event import Membership, MembershipStatus, ProfileEvent
+from destination.domain.failure import Failure
+from destination.domain.latency import Latency
+from destination.domain.loss import Loss, Lost
+from destination.domain.outcome import rejected
+from destination.domain.pace import DayCount, Lowered, PaceState
+from destination.domain.parking import Bundle, Resumption, WaitsFor
+from destination.domain.pause import Pause
+from destination.domain.person import Applied, Attributes, ConsentWord, Desired, LedgerRow, Origin, Said
+from destination.domain.refusal import Circuit, Refusals
+from destination.domain.run import Counters, Run, Tally
+from destination.domain.schema import AttributeWarning
+from destination.domain.shard import SHARDS, name_of, shard_of
+from destination.domain.times import EPOCH
+from destination.domain.verification import (
+    AudienceCheck,
+    Differences,
+    LedgerReading,
+    Phase,
+    Repair,
+    Schedule,
+    Stand,
+    Standing,
+    Verification,
+    VerificationStatus,
+)
+from destination.queue import bundle_message, encode_event, pack, verification_message
+from destination.store.alerts import Alerts
+from destination.store.audiences import Audiences
+from destination.store.audit import Audit
+from destination.store.connections import Connections
+from destination.store.delivering import DeliveringConnections
+from destination.store.governance import Policies
+from destination.store.ingress import Ingresses
+from destination.store.leases import Leases
+from destination.store.ledger import Entry, Ledger
+from destination.store.losses import Losses
+from destination.store.parking import Parking
+from destination.store.runs import Runs
+from destination.store.secrets import Credentials, TokenSecret
+from destination.store.summaries import Summaries
+from destination.store.verifications import Verifications
+from testing.aws import SECRETS_PREFIX, TABLES, Aws, aws
+from testing.persons import MUNCHKIN, RUN, START, connection
+from testing.template import ROOT
+
+FOLDER: Final = ROOT / "tests/recorded"
+HOUR: Final = timedelta(hours=1)
+REALIZED, EXITED = MembershipStatus.REALIZED, MembershipStatus.EXITED
+SAID: Final = Said(START, START + timedelta(microseconds=1))
+
+A, ANY = AudienceKey("ups", "a"), AudienceKey("", "everywhere")
+CONNECTION: Final = connection(
+    description="Of the web shop",
+    partition="EMEA",
+    mapping=(
+        MappingRow("email", "DedupeField"),
+        MappingRow("tags[*]", "company", labels=("C2",), join=", "),
+    ),
+    limits=Limits(calls_per_20s=50, concurrency=3, daily_calls=1_000),
+    consent=Consent("consent.email", ("y",)),
+    alerts=(Subscription(Alert.FAILURE_RATE, 0.5), Subscription(Alert.NO_EVENTS, None)),
+    verification=Schedule(timedelta(days=7), frozenset({Repair.MISSING})),
+    lead_cache=HOUR,
+    marketing_actions=("email_targeting",),
+    credentials_version="11111111-2222-3333-4444-555555555555",
+)
+ACTIVATION: Final = Activation(
+    A,
+    "Everybody",
+    start=START,
+    end=START + 24 * HOUR,
+    list_id=1001,
+    list_name="Everybody",
+    labels=("C1",),
+    named_at=START,
+    fill_at=START + HOUR,
+    emptied_to=EmptiedTo("cursor", START, (("1004", 2),)),
+    begun_at=START,
+)
+
+EVENT: Final = ProfileEvent(
+    at=START,
+    profile={"email": "ada@example.org", "score": 4.5, "tags": ["a", {"b": None}]},
+    identities={"email": ("ada@example.org",)},
+    memberships=(
+        Membership(A, REALIZED, START, "Everybody"),
+        Membership(AudienceKey("crm", "ü"), EXITED, START - HOUR, None),
+    ),
+    received_at=START + timedelta(microseconds=7),
+    id="event-1",
+)
+LOSSES: Final = {Loss(Lost.REJECTED, "BODY_NOT_JSON"): 2, Loss(Lost.LEFT_OUT, "UNKNOWN_PROPERTY"): 3}
+BUNDLE: Final = Bundle("connection-1", WaitsFor.PAUSED, START + HOUR, START, 1, 600, "0" * 32)
+
+ADA: Final = "ada@example.org"
+ROW: Final = LedgerRow(
+    desired={A: Desired(REALIZED, SAID), ANY: Desired(REALIZED, SAID, ((7, Desired(REALIZED, SAID)),))},
+    applied={A: Applied(1001, (7, 8), is_sure=False), ANY: Applied(1002, ())},
+    attributes=Attributes("0f" * 32, SAID, START, 7),
+    consent=ConsentWord(is_given=True, said=SAID),
+    lead_id=7,
+    looked_up_at=START,
+    refusals={"update": Refusals("604", START, START + HOUR, 3, 4)},
+)
+ORIGIN: Final = Origin("envelope-1", "7", RUN)
+FAILURE: Final = Failure(
+    rejected("1006"), {A: rejected("1003"), ANY: None}, ("company",), 1, (AttributeWarning("email", "CUT_OFF"),)
+)
+TALLY: Final = Tally(
+    Counter(received=2, activated=1, failed=1, created=1),
+    Counter({rejected("1006"): 1}),
+    {rejected("1006"): "0123456789abcdef"},
+    dropped=Counter(company=1),
+    latency=Latency(Counter({2: 1}), 1_500, 1_500, 1_500),
+    first_at=START,
+    last_at=START + HOUR,
+    warned=Counter({AttributeWarning("email", "CUT_OFF"): 1}),
+    losses=Counter(LOSSES),
+)
+TALLY.audiences[A] = Counters(Counter(received=2, activated=1, failed=1), Counter({rejected("1003"): 1}))
+PAUSE: Final = Pause(START + HOUR, "607", "the quota is used up", 2, START)
+PACE: Final = PaceState((1.5, 2.5), Lowered(40, 3.5), Lowered(2, 4.5), DayCount("2026-11-21", 100, 50, 5.5))
+CIRCUITS: Final = {"update": Circuit(START, PAUSE, START + HOUR)}
+ALERT: Final = AlertState(Alert.FAILURE_RATE, AlertStatus.TRIGGERED, START, 0.75, 0.5, 1)
+CHANGE: Final = AuditRecord(
+    "record-1", START, "arn:aws:iam::1:user/ada", AuditAction.CREATE_CONNECTION, "connection-1", A,
+    (AuditChange("/name", None, "Webinar leads"),),
+)  # fmt: skip
+CHECK: Final = AudienceCheck(
+    A,
+    "Everybody",
+    1001,
+    "Everybody",
+    Phase.COMPARING,
+    expected=3,
+    found=2,
+    missing=Differences(1, 1, (7,), 9),
+    unapplied={"PERSON_NOT_FOUND": 1},
+    cursor="cursor",
+    parts=1,
+    fill_at=START,
+)
+STAND: Final = Stand(7, Standing.WAITING, name_of(ADA))
+VERIFICATION: Final = Verification(
+    "20261121T100000000000Z-00000000",
+    "connection-1",
+    frozenset({Repair.MISSING, Repair.LEAVERS}),
+    START,
+    1,
+    is_whole=True,
+    status=VerificationStatus.RUNNING,
+    ledger=LedgerReading(is_read=False, cursor="cursor", parts={0: 1}, unapplied={0: {"PERSON_NOT_FOUND": 1}}),
+    started_at=START,
+)
+CREDENTIALS: Final = ClientCredentials("client", "secret")
+TOKEN: Final = AccessToken("token", START + HOUR)
+
+
+def messages() -> dict[str, str]:
+    """A body of each kind of message."""
+    text = encode_event(EVENT)
+    given: dict[str, Any] = {"envelope_id": "envelope-1", "correlation_id": "request-1"}
+    return {
+        "events": next(pack("connection-1", START, [text], first=7, losses=LOSSES, **given))[1],
+        "dead letter": next(pack("connection-1", START, [text], first=7, attempt=2, **given))[1],
+        "losses alone": next(pack("connection-1", START, [], losses=LOSSES, **given))[1],
+        "verification": verification_message("connection-1", VERIFICATION.id, START),
+        "bundle": bundle_message(BUNDLE),
+    }
+
+
+class Stores:
+    """The stores of an account."""
+
+    def __init__(self, stack: Aws) -> None:
+        client = stack.dynamodb
+        self.connections = Connections(client, "ConnectionsTable")
+        self.delivering = DeliveringConnections(client, "ConnectionsTable")
+        self.audiences = Audiences(client, "ConnectionsTable")
+        self.audit = Audit(client, "ConnectionsTable")
+        self.policies = Policies(client, "ConnectionsTable")
+        self.ingresses = Ingresses(client, "ConnectionsTable")
+        self.leases = Leases(client, "ConnectionsTable")
+        self.runs = Runs(client, "RunsTable")
+        self.losses = Losses(client, "RunsTable", self.runs)
+        self.ledger = Ledger(client, "LedgerTable", leases=self.leases, runs=self.runs)
+        self.summaries = Summaries(client, "RunsTable")
+        self.alerts = Alerts(client, "RunsTable")
+        self.verifications = Verifications(client, "RunsTable")
+        self.parking = Parking(stack.s3, stack.bucket)
+        version = str(CONNECTION.credentials_version)
+        self.credentials = Credentials(stack.secrets, SECRETS_PREFIX, lambda: version)
+        self.token = TokenSecret(stack.secrets, SECRETS_PREFIX, MUNCHKIN, CREDENTIALS)
+
+
+def write(stack: Aws) -> None:
+    """All that is stored, once."""
+    stores = Stores(stack)
+    _write_configuration(stores)
+    lease = stores.leases.acquire(MUNCHKIN, START, START + HOUR)
+    assert lease is not None
+    stores.leases.enter(lease, range(SHARDS))
+    name, shard = name_of(ADA), shard_of(name_of(ADA))
+    part = Run("connection-1", RUN, 0, TALLY, shard)
+    entry = Entry(
+        shard, {name: ROW}, {"envelope-1": frozenset({"7", "8.1"})}, {ORIGIN: FAILURE}, {"event-1": START}, [part]
+    )
+    stores.ledger.record("connection-1", entry, lease, START + 2 * HOUR)
+    stores.leases.release(lease, PACE, PAUSE, CIRCUITS)
+    stores.losses.count("connection-1", RUN, {"envelope-2": LOSSES}, START)
+    stores.summaries.put(replace(part, version=1))
+    stores.alerts.change("connection-1", ALERT, published=0)
+    stores.verifications.create(VERIFICATION, [CHECK], None, stores.audit.put(replace(CHANGE, id="record-2")))
+    stores.verifications.put_read(VERIFICATION, 0, 0, [7, 8])
+    stores.verifications.put_stands(VERIFICATION, 0, 0, [STAND])
+    stores.verifications.put_out_of_sync(VERIFICATION, [replace(CHECK, phase=Phase.DONE)])
+    stores.parking.put(BUNDLE, [messages()["events"], messages()["dead letter"]])
+
+
+def _write_configuration(stores: Stores) -> None:
+    version = stores.credentials.put("connection-1", CREDENTIALS)
+    assert version == CONNECTION.credentials_version
+    stores.token.put(TOKEN)
+    stores.connections.create(CONNECTION, "0f", stores.audit.put(CHANGE))
+    stores.audiences.put("connection-1", ACTIVATION)
+    stores.audiences.put("connection-1", replace(ACTIVATION, audience=ANY, list_id=1002))
+    stores.delivering.begin_delivery("connection-1", 1, START)
+    stores.delivering.block("connection-1", "1013: a list is gone", START)
+    stores.delivering.wait("connection-1", Waiting(START, START + HOUR))
+    stores.connections.resume("connection-1", Resumption(START, START))
+    everything = stores.policies.get()
+    stores.policies.put(everything)
+
+
+def read(stack: Aws) -> dict[str, object]:
+    """All that is stored, as the stores tell it, by what it is."""
+    stores = Stores(stack)
+    name, shard = name_of(ADA), shard_of(name_of(ADA))
+    audiences = dict.fromkeys((A, ANY), EPOCH)
+    found: dict[str, object] = {
+        "connection": stores.connections.get("connection-1"),
+        "connections": list(stores.connections.all()),
+        "of the instance": stores.delivering.limits(MUNCHKIN),
+        "activations": stores.audiences.list("connection-1"),
+        "ingress": stores.ingresses.get("connection-1"),
+        "policies": stores.policies.get(),
+        "audit": stores.audit.page("connection-1"),
+        "pause": stores.leases.pause(MUNCHKIN),
+        "today": stores.leases.today(MUNCHKIN),
+        "row": stores.ledger.rows("connection-1", [ADA], audiences),
+        "page of rows": [one for at in _cursors(stores, audiences) for one in at],
+        "marks": stores.ledger.counted("connection-1", [(shard, "envelope-1")]),
+        "failure": stores.ledger.failures("connection-1", [(shard, ORIGIN)]),
+        "receipt": stores.ledger.receipts("connection-1", [(shard, "event-1")]),
+        "run": stores.runs.get("connection-1", RUN),
+        "summary": stores.summaries.get("connection-1", RUN),
+        "late": list(stores.summaries.late()),
+        "alerts": stores.alerts.states("connection-1"),
+        "history of alerts": stores.alerts.history("connection-1", None, 10),
+        "verification": stores.verifications.get("connection-1", VERIFICATION.id),
+        "last verification": stores.verifications.last("connection-1"),
+        "checks": stores.verifications.checks(VERIFICATION),
+        "read of a list": stores.verifications.read(VERIFICATION, 0),
+        "stands": list(stores.verifications.stands(VERIFICATION, 0, 1)),
+        "out of sync": stores.verifications.out_of_sync("connection-1", lambda: [A]),
+        "bundles": list(stores.parking.all()),
+        "credentials": stores.credentials.get(CONNECTION),
+        "token": stores.token.get(),
+        "name of the row": name,
+    }
+    lease = stores.leases.acquire(MUNCHKIN, START, START + HOUR)
+    assert lease is not None
+    stores.leases.release(lease, lease.pace, lease.pause)
+    found["lease"] = lease
+    return found
+
+
+def _cursors(stores: Stores, audiences: Mapping[AudienceKey, datetime]) -> Iterator[Sequence[object]]:
+    cursor: str | None = None
+    while True:
+        page = stores.ledger.pages("connection-1", audiences, cursor)
+        yield page.rows
+        if (cursor := page.cursor) is None:
+            return
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """What a release wrote: bodies of messages, items by table, objects by key and secrets by name.
+
+    Bytes in items are in base64, as DynamoDB's API has them.
+    """
+
+    messages: dict[str, str]
+    tables: dict[str, list[Any]]
+    bucket: dict[str, list[str]]
+    secrets: dict[str, Any]
+
+    @classmethod
+    def of(cls, stack: Aws) -> Self:
+        """Of what is in an account."""
+        tables = {name: _sorted(stack.dynamodb.scan(TableName=name)["Items"]) for name in TABLES}
+        listed = stack.s3.list_objects_v2(Bucket=stack.bucket).get("Contents", [])
+        bucket = {
+            one["Key"]: stack.s3.get_object(Bucket=stack.bucket, Key=one["Key"])["Body"].read().decode().split("\n")
+            for one in listed
+        }
+        names = sorted(one["Name"] for one in stack.secrets.list_secrets()["SecretList"])
+        secrets = {
+            name: json.loads(stack.secrets.get_secret_value(SecretId=name)["SecretString"])
+            for name in names
+            if name.startswith(SECRETS_PREFIX)
+        }
+        return cls(messages(), tables, bucket, secrets)
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Of a release's folder."""
+        return cls(*(json.loads((folder / f"{one.name}.json").read_text()) for one in fields(cls)))
+
+    def save(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, content in asdict(self).items():
+            text = json.dumps(content, indent=1, ensure_ascii=False, sort_keys=True)
+            (folder / f"{name}.json").write_text(f"{text}\n")
+
+    def restore(self, stack: Aws) -> None:
+        """Put it into an account with nothing in it."""
+        for name, items in self.tables.items():
+            for one in items:
+                stack.dynamodb.put_item(TableName=name, Item=_parsed(one))
+        for key, bodies in self.bucket.items():
+            stack.s3.put_object(Bucket=stack.bucket, Key=key, Body="\n".join(bodies).encode())
+        for name, content in self.secrets.items():
+            version = str(CONNECTION.credentials_version)
+            stack.secrets.create_secret(Name=name, SecretString=json.dumps(content), ClientRequestToken=version)
+
+
+def _sorted(items: Sequence[Any]) -> list[Any]:
+    return sorted((_texts(one) for one in items), key=lambda one: json.dumps(one, sort_keys=True))
+
+
+def _texts(value: Any) -> Any:
+    """An item in JSON's types."""
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()
+    if isinstance(value, dict):
+        return {name: _texts(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_texts(one) for one in value]
+    return value
+
+
+def _parsed(value: Any) -> Any:
+    """The item that was written in JSON's types."""
+    if isinstance(value, dict):
+        return {
+            name: base64.b64decode(one) if name == "B" and isinstance(one, str) else _parsed(one)
+            for name, one in value.items()
+        }
+    if isinstance(value, list):
+        return [_parsed(one) for one in value]
+    return value
+
+
+def release() -> str:
+    """The version of this release."""
+    return str(tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"])
+
+
+def written() -> Recording:
+    """What this release writes."""
+    with aws() as stack:
+        write(stack)
+        return Recording.of(stack)
+
+
+def main() -> None:
+    os.environ |= {"AWS_ACCESS_KEY_ID": "none", "AWS_SECRET_ACCESS_KEY": "none", "AWS_DEFAULT_REGION": "eu-central-1"}
+    written().save(FOLDER / release())
+
+
+if __name__ == "__main__":
+    main()
