@@ -28,6 +28,7 @@ from destination.domain.credentials import AccessToken, ClientCredentials
 from destination.domain.event import Membership, MembershipStatus, ProfileEvent
 from destination.domain.failure import Failure
 from destination.domain.latency import Latency
+from destination.domain.letter import LetterBundle
 from destination.domain.loss import Loss, Lost
 from destination.domain.outcome import rejected
 from destination.domain.pace import DayCount, Lowered, PaceState
@@ -51,7 +52,7 @@ from destination.domain.verification import (
     Verification,
     VerificationStatus,
 )
-from destination.queue import bundle_message, encode_event, pack, verification_message
+from destination.queue import bundle_message, decode, encode_event, pack, verification_message
 from destination.store.alerts import Alerts
 from destination.store.audiences import Audiences
 from destination.store.audit import Audit
@@ -61,6 +62,7 @@ from destination.store.governance import Policies
 from destination.store.ingress import Ingresses
 from destination.store.leases import Leases
 from destination.store.ledger import Entry, Ledger
+from destination.store.letters import Letters
 from destination.store.losses import Losses
 from destination.store.parking import Parking
 from destination.store.runs import Runs
@@ -119,6 +121,7 @@ EVENT: Final = ProfileEvent(
 )
 LOSSES: Final = {Loss(Lost.REJECTED, "BODY_NOT_JSON"): 2, Loss(Lost.LEFT_OUT, "UNKNOWN_PROPERTY"): 3}
 BUNDLE: Final = Bundle("connection-1", WaitsFor.PAUSED, START + HOUR, START, 1, 600, "0" * 32)
+LETTERS: Final = LetterBundle("connection-1", "MARKETO_1006", START + HOUR, START, 1, 600, "0" * 32)
 
 ADA: Final = "ada@example.org"
 ROW: Final = LedgerRow(
@@ -190,7 +193,7 @@ def messages() -> dict[str, str]:
     given: dict[str, Any] = {"envelope_id": "envelope-1", "correlation_id": "request-1"}
     return {
         "events": next(pack("connection-1", START, [text], first=7, losses=LOSSES, **given))[1],
-        "dead letter": next(pack("connection-1", START, [text], first=7, attempt=2, **given))[1],
+        "tried before": next(pack("connection-1", START, [text], first=7, attempt=2, **given))[1],
         "losses alone": next(pack("connection-1", START, [], losses=LOSSES, **given))[1],
         "verification": verification_message("connection-1", VERIFICATION.id, START),
         "bundle": bundle_message(BUNDLE),
@@ -216,6 +219,7 @@ class Stores:
         self.alerts = Alerts(client, "RunsTable")
         self.verifications = Verifications(client, "RunsTable")
         self.parking = Parking(stack.s3, stack.bucket)
+        self.letters = Letters(stack.s3, stack.bucket)
         version = str(CONNECTION.credentials_version)
         self.credentials = Credentials(stack.secrets, SECRETS_PREFIX, lambda: version)
         self.token = TokenSecret(stack.secrets, SECRETS_PREFIX, MUNCHKIN, CREDENTIALS)
@@ -242,7 +246,8 @@ def write(stack: Aws) -> None:
     stores.verifications.put_read(VERIFICATION, 0, 0, [7, 8])
     stores.verifications.put_stands(VERIFICATION, 0, 0, [STAND])
     stores.verifications.put_out_of_sync(VERIFICATION, [replace(CHECK, phase=Phase.DONE)])
-    stores.parking.put(BUNDLE, [messages()["events"], messages()["dead letter"]])
+    stores.parking.put(BUNDLE, [messages()["events"], messages()["tried before"]])
+    stores.letters.put(LETTERS, [messages()["tried before"]])
 
 
 def _write_configuration(stores: Stores) -> None:
@@ -292,6 +297,8 @@ def read(stack: Aws) -> dict[str, object]:
         "stands": list(stores.verifications.stands(VERIFICATION, 0, 1)),
         "out of sync": stores.verifications.out_of_sync("connection-1", lambda: [A]),
         "bundles": list(stores.parking.all()),
+        "letters": list(stores.letters.all()),
+        "messages of bundles": [decode(one) for one in _bodies(stores)],
         "credentials": stores.credentials.get(CONNECTION),
         "token": stores.token.get(),
         "name of the row": name,
@@ -301,6 +308,11 @@ def read(stack: Aws) -> dict[str, object]:
     stores.leases.release(lease, lease.pace, lease.pause)
     found["lease"] = lease
     return found
+
+
+def _bodies(stores: Stores) -> Iterator[str]:
+    yield from stores.parking.get(BUNDLE)
+    yield from stores.letters.get(LETTERS)
 
 
 def _cursors(stores: Stores, audiences: Mapping[AudienceKey, datetime]) -> Iterator[Sequence[object]]:
