@@ -56,7 +56,10 @@ def assert_delivered_once(busy: BusyWorld, people: Sequence[str]) -> None:
 def test_a_batch_of_a_hundred_people_in_a_thousand_audiences_each_is_recorded(
     stack: Aws, people: Sequence[str]
 ) -> None:
-    """When they come, and when something is new of them: then 3 MB are read, and put in doubt, and written again."""
+    """When they come, and when something is new of them: then 3 MB are read, and put in doubt, and written again.
+
+    It takes longer than a second: of one shard by what its partition takes, of all by what a new table does.
+    """
     busy = BusyWorld(stack, changes={"sync_type": SyncType.PROFILE_ONLY}, pollers=1)
     busy.activate(*MANY)
     memberships = [(one, REALIZED) for one in MANY]
@@ -74,6 +77,7 @@ def test_a_batch_of_a_hundred_people_in_a_thousand_audiences_each_is_recorded(
     assert busy.limits.largest["item"] <= MAX_ITEM_BYTES
     assert busy.limits.largest["transaction"] <= 2 * PARTITION_BYTES
     assert bool(busy.limits.refused["unprocessed"]) == (people == OF_ONE_SHARD[:100])
+    assert busy.limits.refused["ThrottlingError"] > 0
     assert busy.refusals == []
 
 
