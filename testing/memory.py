@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from math import ceil
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -43,6 +44,9 @@ MAX_MESSAGE_BYTES = 1024 * 1024
 MAX_TRANSACTION_BYTES = 4_000_000
 MAX_ITEM_BYTES = 400 * 1024
 """What DynamoDB takes (Service quotas, "Transactions", "Items")."""
+
+MAX_PARTITION_UNITS = 1_000
+"""Of writes a second, of which a transaction takes two for each KB of an item (testing/dynamodb_limits.py)."""
 
 
 @dataclass
@@ -329,10 +333,13 @@ class MemoryLedger:
 
     def record(self, connection_id: str, entry: Entry, lease: Lease, now: datetime) -> None:
         sizes = entry.item_bytes
+        of_runs = len(sizes) - len(entry.runs)
+        units = max(_write_units(sizes[:of_runs]), _write_units(sizes[of_runs:]))
         if (
             entry.items > TRANSACTION_ITEMS
             or sum(sizes) > MAX_TRANSACTION_BYTES
             or max(sizes, default=0) > MAX_ITEM_BYTES
+            or units > MAX_PARTITION_UNITS
         ):
             raise ClientError({"Error": {"Code": "ValidationException"}}, "TransactWriteItems")
         with self.lock:
@@ -361,6 +368,10 @@ class MemoryLedger:
     def total(self, connection_id: str) -> Tally:
         """All runs of a connection added up."""
         return total_of(run for (owner, _, _), run in self.runs.parts.items() if owner == connection_id)
+
+
+def _write_units(sizes: Sequence[int]) -> int:
+    return sum(2 * ceil(size / 1024) for size in sizes)
 
 
 def _of_audiences(row: LedgerRow, audiences: Mapping[AudienceKey, datetime]) -> LedgerRow:
