@@ -81,6 +81,27 @@ def test_a_batch_of_a_hundred_people_in_a_thousand_audiences_each_is_recorded(
     assert busy.refusals == []
 
 
+@pytest.mark.parametrize("score", [1, 2], ids=["nothing is sent", "put in doubt"])
+def test_rows_that_were_larger_before_are_written_a_few_at_a_time(stack: Aws, score: int) -> None:
+    """People in 1,000 audiences, of which one is left: 1 KB each is written, and 31 KB are reckoned."""
+    busy = BusyWorld(stack, changes={"sync_type": SyncType.PROFILE_ONLY}, pollers=1)
+    busy.activate(*MANY)
+    people = OF_ONE_SHARD[:40]
+    busy.post(*(event(one, *[(name, REALIZED) for name in MANY], score=1) for one in people))
+    busy.run(QUARTER)
+    busy.activate(MANY[0])
+    busy.limits.refused.clear()
+    at = START + timedelta(seconds=busy.timeline.now)
+    busy.post(*(event(one, (MANY[0], REALIZED), at=at, score=score) for one in people))
+    busy.run(2 * MINUTE)
+    counts = busy.total().counts
+    assert (busy.waiting, busy.refusals) == (0, [])
+    assert (counts["received"], counts["updated"]) == (2 * len(people), (score - 1) * len(people))
+    assert busy.limits.refused["ThrottlingError"] > 0
+    rows = busy.ledger.rows(busy.world.connection.id, people, dict.fromkeys(busy.world.target.activations, START))
+    assert [len(row.desired) for row in rows.values()] == [1] * len(people)
+
+
 @pytest.mark.parametrize("table", ["ConnectionsTable", "LedgerTable", "RunsTable"])
 @pytest.mark.parametrize("begins", [0.0, 94.5, 96.5])
 def test_when_a_throttle_ends_everybody_is_delivered_once(stack: Aws, table: str, begins: float) -> None:

@@ -31,7 +31,7 @@ from destination.domain.shard import SHARDS, name_of, shard_of, shard_of_envelop
 from destination.store import runs
 from destination.store.errors import AWS_ERRORS, aws_code
 from destination.store.leases import Lease, LeaseLostError
-from destination.store.ledger import Entry, StaleRunError, entries_of
+from destination.store.ledger import Entry, StaleRunError, ThrottledShardError, entries_of
 
 _Answer = TypeVar("_Answer")
 
@@ -228,7 +228,16 @@ class Accounts:
     def _post(self, shard: int, postings: Sequence[Posting]) -> None:
         """Record the postings of one shard, batch after batch, in their order."""
         for batch in batches(postings, lambda run: runs.bytes_of(self._run(shard, run))):
+            self._write_in_parts(shard, batch)
+
+    def _write_in_parts(self, shard: int, batch: Sequence[Posting]) -> None:
+        """Write a batch, in halves where its rows were so large before that the shard has no room for all of them."""
+        try:
             self._write(shard, batch)
+        except ThrottledShardError:
+            middle = len(batch) // 2
+            for part in (batch[:middle], batch[middle:]):
+                self._write_in_parts(shard, part)
 
     def _write(self, shard: int, batch: Sequence[Posting]) -> None:
         now = self.clock()

@@ -16,7 +16,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
@@ -33,7 +33,7 @@ from destination.store.cursors import InvalidCursorError, cursor_of, position_of
 from destination.store.items import Item
 from destination.store.leases import Lease, LeaseLostError, Leases
 from destination.store.runs import Runs
-from destination.store.transactions import refused
+from destination.store.transactions import refused, throttled
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -74,6 +74,10 @@ _encode = json.JSONEncoder(check_circular=False, separators=(",", ":")).encode
 
 class StaleRunError(Exception):
     """A run was written since it was read; nothing was written."""
+
+
+class ThrottledShardError(Exception):
+    """The shard has no room for so many rows at once, and nothing was written; fewer may find room."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,12 +222,22 @@ class Ledger:
         """Write an entry, all of it or nothing, patiently where the table is busy.
 
         An entry with runs that is recorded again as its answer was lost is written once; for ten minutes, with the same
-        `now`. Raises LeaseLostError, StaleRunError.
+        `now`. An entry of rows alone is written in parts where its shard has no room for it: rows may have been larger
+        before than they are now, and are reckoned by that. Raises LeaseLostError, StaleRunError, ThrottledShardError.
         """
         fence = self._leases.held(lease, entry.shard)
         items = [fence, *(self._runs.put(run, now) for run in entry.runs), *self._items(connection_id, entry, now)]
         token = _token(connection_id, entry, lease, now) if entry.runs else None
-        places = refused(self._client, items, self._sleep, token)
+        try:
+            places = refused(self._client, items, self._sleep, token)
+        except self._client.exceptions.TransactionCanceledException as cancelled:
+            if len(entry.rows) < 2 or not throttled(cancelled, 1 + len(entry.runs)):
+                raise
+            if entry.counted or entry.runs:
+                raise ThrottledShardError(f"shard {entry.shard} has no room for {len(entry.rows)} rows") from cancelled
+            for half in _halves(entry):
+                self.record(connection_id, half, lease, now)
+            return
         if 0 in places:
             raise LeaseLostError(f"the lease on {lease.munchkin_id} was lost")
         if places:
@@ -310,6 +324,14 @@ def _token(connection_id: str, entry: Entry, lease: Lease, now: datetime) -> str
     counted = sorted((envelope_id, sorted(numbers)) for envelope_id, numbers in entry.counted.items())
     known = (connection_id, entry.shard, lease.fence, now.isoformat(), entry.runs, counted, [*entry.rows])
     return hashlib.sha256(repr(known).encode()).hexdigest()[:36]
+
+
+def _halves(entry: Entry) -> Iterator[Entry]:
+    """Of an entry of rows alone, at least two."""
+    named = list(entry.rows.items())
+    middle = len(named) // 2
+    for part in (named[:middle], named[middle:]):
+        yield replace(entry, rows=dict(part))
 
 
 def failure_bytes(failure: Failure | None) -> int:

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
 
 _WAITS = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
-_BUSY = frozenset({"None", "TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
+_THROTTLED = frozenset({"ThrottlingError", "ProvisionedThroughputExceeded"})
+_BUSY = frozenset({"None", "TransactionConflict"}) | _THROTTLED
 """Reasons for which a transaction is cancelled that may succeed a moment later; "None" stands for an item without."""
 
 
@@ -61,6 +62,11 @@ def cancellation_codes(cancelled: ClientError) -> list[str]:
 def failed(cancelled: ClientError) -> set[int]:
     """The places of the items whose condition did not hold."""
     return {place for place, reason in enumerate(cancellation_codes(cancelled)) if reason == "ConditionalCheckFailed"}
+
+
+def throttled(cancelled: ClientError, first: int = 0) -> bool:
+    """Whether there was no room for some of the items from a place on."""
+    return not _THROTTLED.isdisjoint(cancellation_codes(cancelled)[first:])
 
 
 def _passes(error: ClientError) -> bool:
