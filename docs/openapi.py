@@ -104,6 +104,7 @@ _PROBLEMS: Final[Mapping[str, tuple[str, ...]]] = {
     "checkConnection": (*_BODY, "not-found"),
     "listRuns": ("not-found", "invalid"),
     "getRun": ("not-found",),
+    "listPersons": ("not-found", "invalid"),
     "getPolicies": (),
     "setPolicies": (*_BODY, "policy-violation", "stale"),
     "evaluatePolicies": _BODY,
@@ -188,6 +189,10 @@ def _complete(operation: Document, schemas: Document) -> None:
         operation["requestBody"]["content"]["application/json"]["schema"] = bodies[name]
     if name == "previewEvents":
         operation["requestBody"] = _EVENTS | {"description": "As at the webhook: at most 300, in at most 1 MB."}
+    if name == "listPersons":
+        lines = {kind: {"schema": {"type": "string"}} for kind in ("application/x-ndjson", "text/csv")}
+        page = {"application/json": {"schema": {"$ref": f"{_REF}PersonPage"}}}
+        operation["responses"]["200"]["content"] = page | lines
     answers = {status: answer for status, answer in operation["responses"].items() if status in _ANSWERS}
     for status, answer in answers.items():
         answer["description"] = _ANSWERS[status]

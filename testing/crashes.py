@@ -71,7 +71,10 @@ def mortal(world: World) -> Life:
     world.http.mount("https://", MortalAdapter(world.simulator, life))
     used: dict[str, Any] = {
         name: Mortal(getattr(world, name), life)
-        for name in ("connections", "leases", "ledger", "losses", "queue", "parking", "letters", "dead_letters")
+        for name in (
+            *("connections", "leases", "ledger", "losses", "queue", "parking"),
+            *("letters", "results", "dead_letters"),
+        )
     }
     verify = VerifyLists(
         Mortal(world.verifications, life),

@@ -12,12 +12,14 @@ from destination.delivery.letters import Letters, WriteLetters
 from destination.delivery.losses import Losses
 from destination.delivery.parking import Connections as ParkingConnections
 from destination.delivery.parking import Parking, ParkMessages
+from destination.delivery.results import Results, WriteResults
 from destination.domain.audience import AudienceKey
 from destination.domain.connection import ActiveConnection, Connection, Limits
 from destination.domain.pace import PaceState
 from destination.marketo.instance import Marketo
 from destination.marketo.pace import Pace
 from destination.store.leases import Lease
+from testing.memory import MemoryResults
 
 _NUMBERS: Final = itertools.count()
 
@@ -51,15 +53,17 @@ def delivery(
     sleep: Callable[[float], None],
     chance: Callable[[], float],
     name_of: Callable[[str], str],
+    results: Results | None = None,
     window: timedelta = timedelta(0),
 ) -> batch.DeliverBatch:
     """The use case behind the queue. Bundles are numbered, through all deliveries: no two have one name."""
     write_letters = WriteLetters(letters, clock, _new_id)
+    write_results = WriteResults(results or MemoryResults(), clock, _new_id)
     deliver = connection.DeliverConnection(
-        connections, ledger, write_letters, clock, verify, leases.enter, name_of, sleep
+        connections, ledger, write_letters, write_results, clock, verify, leases.enter, name_of, sleep
     )
     take_turn = turn.TakeTurn(connections, leases, marketo, pace, deliver, clock, sleep, chance)
-    give_up = GiveUp(leases, ledger, write_letters, clock, leases.enter, name_of, sleep)
+    give_up = GiveUp(leases, ledger, write_letters, write_results, clock, leases.enter, name_of, sleep)
     park = ParkMessages(parking, connections, clock, _new_id)
     return batch.DeliverBatch(connections, queue, dead_letters, losses, park, take_turn, give_up, clock, window)
 

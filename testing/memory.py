@@ -22,6 +22,7 @@ from destination.domain.credentials import AccessToken, ClientCredentials
 from destination.domain.failure import Failure
 from destination.domain.letter import LetterBundle
 from destination.domain.loss import Loss
+from destination.domain.not_arrived import NotArrived, ResultsKey
 from destination.domain.pace import PaceState
 from destination.domain.parking import RETRY_BLOCKED, Bundle, Resumption
 from destination.domain.pause import Pause
@@ -293,6 +294,9 @@ class MemoryLedger:
     marks: defaultdict[tuple[str, int, str], frozenset[str]] = field(default_factory=lambda: defaultdict(frozenset))
     failed: dict[tuple[str, int, str, str], Failure] = field(default_factory=dict)
     received: dict[tuple[str, int, str], datetime] = field(default_factory=dict)
+    results: defaultdict[tuple[str, int, str], dict[str, frozenset[str]]] = field(
+        default_factory=lambda: defaultdict(dict)
+    )
     runs: MemoryRuns = field(default_factory=MemoryRuns)
     page_rows: int = 100
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -320,6 +324,11 @@ class MemoryLedger:
         self, connection_id: str, envelopes: Collection[tuple[int, str]]
     ) -> dict[tuple[int, str], frozenset[str]]:
         return {one: self.marks[connection_id, *one] for one in envelopes if (connection_id, *one) in self.marks}
+
+    def ended(
+        self, connection_id: str, envelopes: Collection[tuple[int, str]]
+    ) -> dict[tuple[int, str], dict[str, frozenset[str]]]:
+        return {one: self.results.get((connection_id, *one), {}) for one in self.counted(connection_id, envelopes)}
 
     def failures(self, connection_id: str, origins: Collection[tuple[int, Origin]]) -> dict[Origin, Failure]:
         names = {origin: (connection_id, shard, origin.envelope_id, origin.number) for shard, origin in origins}
@@ -353,6 +362,9 @@ class MemoryLedger:
         self.people |= {(connection_id, name): row for name, row in entry.rows.items()}
         for envelope_id, numbers in entry.counted.items():
             self.marks[connection_id, entry.shard, envelope_id] |= numbers
+            own = self.results[connection_id, entry.shard, envelope_id]
+            for one, ended in entry.ended.get(envelope_id, {}).items():
+                own[one] = own.get(one, frozenset()) | ended
         for origin, failure in entry.failures.items():
             name = (connection_id, entry.shard, origin.envelope_id, origin.number)
             self.failed.pop(name, None)
@@ -440,6 +452,33 @@ class MemoryParking:
     def erase(self, connection_id: str) -> bool:
         for bundle in list(self.of(connection_id)):
             del self.stored[bundle]
+        return True
+
+
+@dataclass
+class MemoryResults:
+    """`refuses` says whether nothing can be stored now."""
+
+    stored: dict[ResultsKey, list[NotArrived]] = field(default_factory=dict)
+    refuses: bool = False
+
+    def put(self, key: ResultsKey, persons: Sequence[NotArrived]) -> None:
+        if self.refuses:
+            raise ClientError({"Error": {"Code": "SlowDown"}}, "PutObject")
+        self.stored[ResultsKey.named(key.connection_id, key.run_id, key.name)] = list(persons)
+
+    def get(self, key: ResultsKey) -> list[NotArrived]:
+        if key not in self.stored:
+            raise NotFoundError(f"there are no results {key.name}")
+        return self.stored[key]
+
+    def of(self, connection_id: str, run_id: str, after: str = "") -> Iterator[ResultsKey]:
+        own = (one for one in self.stored if (one.connection_id, one.run_id) == (connection_id, run_id))
+        yield from sorted((one for one in own if one.name > after), key=lambda one: one.name)
+
+    def erase(self, connection_id: str) -> bool:
+        for key in [one for one in self.stored if one.connection_id == connection_id]:
+            del self.stored[key]
         return True
 
 

@@ -41,6 +41,7 @@ from destination.store.leases import Leases
 from destination.store.ledger import Ledger
 from destination.store.letters import Letters
 from destination.store.parking import Parking
+from destination.store.results import Results
 from destination.store.runs import Runs
 from destination.store.secrets import Credentials, TokenSecret
 from destination.store.verifications import Verifications
@@ -154,6 +155,7 @@ def use_cases(clock: Callable[[], datetime] = lambda: NOW) -> Iterator[Plane]:
             leases=leases,
             parking=parking,
             letters=letters,
+            results=Results(s3, name),
             token_of=token_of,
             record=record,
             clock=clock,

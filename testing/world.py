@@ -35,6 +35,7 @@ from testing.memory import (
     MemoryLosses,
     MemoryParking,
     MemoryQueue,
+    MemoryResults,
     MemoryToken,
     MemoryVerifications,
 )
@@ -72,6 +73,7 @@ class World:
         self.parking = MemoryParking()
         self.dead_letters = MemoryDeadLetters()
         self.letters = MemoryLetters(self.parking)
+        self.results = MemoryResults()
         self.verifications = MemoryVerifications()
         self.http = requests.Session()
         self.http.mount("https://", SimulatorAdapter(self.simulator))
@@ -105,6 +107,7 @@ class World:
             "parking": self.parking,
             "dead_letters": self.dead_letters,
             "letters": self.letters,
+            "results": self.results,
             "marketo": lambda _: self.marketo,
             "pace": self.pace,
             "clock": lambda: self.now,

@@ -48,6 +48,7 @@ EVERYTHING: dict[str, Any] = {
     "ecid_field": None,
     "marketing_actions": ["emailTargeting"],
     "consent": {"source": "consents.marketing.email.val", "allowed": ["y", "vi"]},
+    "person_id": "crm.id",
     "propagate_renames": True,
     "verification": {"every": "P1D", "repair": ["foreign", "missing"]},
     "alerts": [{"alert": "failure_rate", "threshold": 0.05}, {"alert": "no_events"}],

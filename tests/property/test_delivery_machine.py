@@ -21,6 +21,7 @@ from destination.queue import Message, decode
 from marketo_simulator import Fault
 from testing.counts import assert_balanced, counted
 from testing.crashes import CrashError, mortal
+from testing.results import assert_listed
 from testing.world import START, World, audience, connection, event
 
 CALLS_PER_WINDOW = 6
@@ -194,6 +195,7 @@ class Delivery(RuleBasedStateMachine):
     @invariant()
     def the_accounts_are_balanced(self) -> None:
         assert_balanced(self.world)
+        assert_listed(self.world)
 
     @invariant()
     def what_is_acknowledged_is_in_the_ledger(self) -> None:

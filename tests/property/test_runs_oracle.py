@@ -19,6 +19,7 @@ from destination.domain.event import ProfileEvent
 from destination.domain.run import Counters, Run
 from marketo_simulator import Fault
 from testing.crashes import CrashError, Life, MortalAdapter, mortal
+from testing.results import assert_listed
 from testing.stages import EXITED, MINUTE, REALIZED
 from testing.world import START, World, audience, connection, event, name_of
 
@@ -243,6 +244,7 @@ def check(
         for name, one in audiences.items():
             one.agrees_with(run.tally.audiences[audience(name)])
         assert run.tally.latency.events == expected.counts["activated"]
+        assert_listed(world)
 
 
 @st.composite

@@ -38,6 +38,11 @@ TASKS: dict[str, list[tuple[str, str]]] = {
         ("GET", "/connections/{connection_id}/parking"),
         ("GET", "/connections/{connection_id}/letters"),
     ],
+    "see who did not arrive": [
+        ("GET", "/connections/{connection_id}/runs"),
+        ("GET", "/connections/{connection_id}/runs/{run_id}"),
+        ("GET", "/connections/{connection_id}/runs/{run_id}/persons"),
+    ],
     "have what failed delivered again, or discard it": [
         ("GET", "/connections/{connection_id}/letters"),
         ("PUT", "/connections/{connection_id}/mapping"),
@@ -195,12 +200,14 @@ def test_every_resource_serves_a_call(template: Template) -> None:
             assert any(one.fullmatch(request) for request in theirs), one.pattern
 
 
-def test_only_the_end_of_a_path_is_left_open(template: Template) -> None:
+def test_only_the_end_of_a_path_is_left_open_or_a_run(template: Template) -> None:
+    """Every run's id ends with a Z, and no other part of a path does."""
     for properties in of_permissions(template).values():
         statement = statement_of(properties)
         assert (statement["Effect"], statement["Action"]) == ("Allow", "execute-api:Invoke")
         for resource in statement["Resource"]:
-            assert re.fullmatch(r"(GET|POST|PUT|PATCH|DELETE)(/[a-z0-9?-]+)+(/\*)?", deployed(resource)[len(API) :])
+            path = deployed(resource)[len(API) :]
+            assert re.fullmatch(r"(GET|POST|PUT|PATCH|DELETE)(/[a-z0-9?-]+)+(/\*|/runs/\*Z|/runs/\*/persons)?", path)
 
 
 def test_a_policy_is_not_too_long_for_iam(template: Template) -> None:

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from destination.domain.parking import MAX_TRIES, MAX_WAIT
+from destination.domain.run import RETENTION
 from destination.monitoring.retirement import DRAINED_AFTER, MAX_TIME_IN_QUEUE
-from destination.store import letters, parking
+from destination.store import letters, parking, results
 from testing.permissions import granted
 from testing.template import Template, of_type, settle, source
 
@@ -65,23 +66,37 @@ def test_what_is_parked_expires_only_after_it_has_failed(template: Template) -> 
     ]
 
 
+def test_who_did_not_arrive_is_known_as_long_as_the_run(template: Template) -> None:
+    rules = bucket(template)["LifecycleConfiguration"]["Rules"]
+    [own] = [one for one in rules if one.get("Prefix") == f"{results.RESULTS}/" == "results/"]
+    assert (own["Status"], timedelta(days=own["ExpirationInDays"])) == ("Enabled", RETENTION)
+
+
 def test_there_is_no_other_bucket(template: Template) -> None:
     assert list(of_type(template, "AWS::S3::Bucket")) == ["Bucket"]
 
 
 LETTERS = f"${{Bucket.Arn}}/{letters.LETTERS}/*"
+RESULTS = f"${{Bucket.Arn}}/{results.RESULTS}/*"
 WHO: dict[str, dict[str, set[str]]] = {
     "IngestRole": {},
     "SyncRole": {
         "Bucket": {"s3:ListBucket"},
         PARKED: {"s3:DeleteObject", "s3:GetObject", "s3:PutObject"},
         LETTERS: {"s3:PutObject"},
+        RESULTS: {"s3:PutObject"},
     },
-    "MonitorRole": {"Bucket": {"s3:ListBucket"}, PARKED: {"s3:DeleteObject"}, LETTERS: {"s3:DeleteObject"}},
+    "MonitorRole": {
+        "Bucket": {"s3:ListBucket"},
+        PARKED: {"s3:DeleteObject"},
+        LETTERS: {"s3:DeleteObject"},
+        RESULTS: {"s3:DeleteObject"},
+    },
     "ConnectionsRole": {
         "Bucket": {"s3:ListBucket"},
         PARKED: {"s3:DeleteObject", "s3:PutObject"},
         LETTERS: {"s3:DeleteObject", "s3:GetObject"},
+        RESULTS: {"s3:DeleteObject", "s3:GetObject"},
     },
     "ScheduleRole": {},
 }

@@ -55,6 +55,7 @@ ACTIONS: dict[str, dict[str, list[str]]] = {
         "Queue": ["sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"],
         "Bucket": ["s3:ListBucket"],
         "${Bucket.Arn}/letters/*": ["s3:PutObject"],
+        "${Bucket.Arn}/results/*": ["s3:PutObject"],
         "${Bucket.Arn}/parked/*": ["s3:DeleteObject", "s3:GetObject", "s3:PutObject"],
         "DeadLetterQueue": ["sqs:SendMessage"],
         "PseudonymSecret": ["secretsmanager:GetSecretValue"],
@@ -83,6 +84,7 @@ ACTIONS: dict[str, dict[str, list[str]]] = {
         "${RunsTable.Arn}/index/Late": ["dynamodb:Query"],
         "Bucket": ["s3:ListBucket"],
         "${Bucket.Arn}/letters/*": ["s3:DeleteObject"],
+        "${Bucket.Arn}/results/*": ["s3:DeleteObject"],
         "${Bucket.Arn}/parked/*": ["s3:DeleteObject"],
         "Queue": ["sqs:GetQueueAttributes", "sqs:SendMessage"],
         "AlertTopic": ["sns:Publish"],
@@ -124,6 +126,7 @@ ACTIONS: dict[str, dict[str, list[str]]] = {
         ],
         "Bucket": ["s3:ListBucket"],
         "${Bucket.Arn}/letters/*": ["s3:DeleteObject", "s3:GetObject"],
+        "${Bucket.Arn}/results/*": ["s3:DeleteObject", "s3:GetObject"],
         "${Bucket.Arn}/parked/*": ["s3:DeleteObject", "s3:PutObject"],
         CREDENTIALS: [
             "secretsmanager:CreateSecret",

@@ -59,6 +59,7 @@ ROWS = {
     "without consent": LedgerRow(consent=ConsentWord(is_given=False, said=SAID), looked_up_at=NOW),
 }
 NUMBERS = frozenset({"0", "0.1", "17"})
+RESULTS = "00000000000a"
 ORIGIN = Origin("e-1", "0.1", HOUR)
 FAILURE = Failure(rejected("1006"), {A: rejected("1006"), B: None, C: ALREADY_DELIVERED}, ("company",))
 
@@ -72,6 +73,9 @@ class JobLedger(DeliveryLedger, Protocol):
     def pages(
         self, connection_id: str, audiences: Mapping[AudienceKey, datetime], cursor: str | None = None
     ) -> Page: ...
+    def ended(
+        self, connection_id: str, envelopes: Collection[tuple[int, str]]
+    ) -> Mapping[tuple[int, str], Mapping[str, frozenset[str]]]: ...
 
 
 class LedgerStand(Protocol):
@@ -128,7 +132,8 @@ def entry(received: int, version: int = 0) -> Entry:
     """Of shard 3; it has all that can be recorded."""
     receipts = {"evt-1": NOW + timedelta(microseconds=1)}
     rows = {of_shard(3): ROW}
-    return Entry(3, rows, {"e-1": NUMBERS}, {ORIGIN: FAILURE}, receipts, [run(received, version)])
+    ended = {"e-1": {RESULTS: NUMBERS - {"17"}}}
+    return Entry(3, rows, {"e-1": NUMBERS}, {ORIGIN: FAILURE}, receipts, [run(received, version)], ended)
 
 
 NAMES = [name_of(f"{attempt}@example.org") for attempt in range(1_500)]
@@ -151,10 +156,11 @@ def read(ledger: JobLedger, connection_id: str = "c-1") -> tuple[object, ...]:
         ledger.counted(connection_id, {(3, "e-1")}),
         ledger.failures(connection_id, {(3, ORIGIN)}),
         ledger.receipts(connection_id, {(3, "evt-1")}),
+        ledger.ended(connection_id, {(3, "e-1")}),
     )
 
 
-NOTHING: tuple[object, ...] = ({}, {}, {}, {})
+NOTHING: tuple[object, ...] = ({}, {}, {}, {}, {})
 
 
 def test_what_is_recorded_reads_as_it_was_written(stand: LedgerStand, lease: Lease) -> None:
@@ -165,8 +171,22 @@ def test_what_is_recorded_reads_as_it_was_written(stand: LedgerStand, lease: Lea
         {(3, "e-1"): NUMBERS},
         {ORIGIN: FAILURE},
         {(3, "evt-1"): NOW + timedelta(microseconds=1)},
+        {(3, "e-1"): {RESULTS: {"0", "0.1"}}},
     )
     assert stand.ledger.run("c-1", HOUR, 3) == run(2, version=1)
+
+
+def test_an_envelope_knows_in_which_results_its_units_ended(stand: LedgerStand, lease: Lease) -> None:
+    """Turn by turn; whoever arrived is in none."""
+    other = "00000000000b"
+    for number, ended in (("0", {RESULTS: frozenset("0")}), ("1", {}), ("2", {other: frozenset("2")})):
+        given = Entry(3, counted={"e-1": frozenset(number), "e-2": frozenset("9")}, ended={"e-1": ended})
+        stand.ledger.record("c-1", given, lease, NOW)
+    assert stand.ledger.counted("c-1", [(3, "e-1")]) == {(3, "e-1"): {"0", "1", "2"}}
+    assert stand.ledger.ended("c-1", [(3, "e-1"), (3, "e-2"), (4, "e-1"), (3, "e-3")]) == {
+        (3, "e-1"): {RESULTS: {"0"}, other: {"2"}},
+        (3, "e-2"): {},
+    }
 
 
 @pytest.mark.parametrize("kind", ROWS)

@@ -14,22 +14,26 @@ from destination.delivery.accounts import Accounts, Ledger
 from destination.delivery.letters import WriteLetters
 from destination.delivery.open_message import OpenMessage
 from destination.delivery.postings import UNITS_AT_ONCE
+from destination.delivery.results import WriteResults
 from destination.domain.audience import AudienceKey
 from destination.domain.connection import ActiveConnection
 from destination.domain.event import Membership, MembershipStatus, ProfileEvent
 from destination.domain.failure import Failure
+from destination.domain.mapping import Mapper
 from destination.domain.outcome import ALREADY_DELIVERED, OUTSIDE_SCHEDULE, SUPERSEDED, Class, Outcome, Reason, rejected
 from destination.domain.person import Applied, Desired, LedgerRow, Origin, Person, Said, Unit
 from destination.domain.run import Run
+from destination.domain.schema import Schema
 from destination.domain.settle import Progress, Settled
 from destination.domain.shard import SHARDS, name_of, shard_of, shard_of_envelope
 from destination.queue import Envelope, Message
 from destination.store.leases import Lease, LeaseLostError
 from destination.store.ledger import Entry, StaleRunError
-from testing.memory import MemoryLeases, MemoryLedger, MemoryLetters
+from testing.memory import MemoryLeases, MemoryLedger, MemoryLetters, MemoryResults
 from testing.world import connection
 
 NOW = datetime(2026, 11, 21, 10, 30, tzinfo=UTC)
+MAPPER = Mapper.of(ActiveConnection(connection(), {}), Schema(), NOW)
 UNTIL = NOW + timedelta(seconds=60)
 HOUR = "2026-11-21T10:00Z"
 A, B, C = (AudienceKey("ups", name) for name in "abc")
@@ -74,6 +78,7 @@ class Stand:
     now: datetime = NOW
     leases: MemoryLeases = field(default_factory=MemoryLeases)
     letters: MemoryLetters = field(default_factory=MemoryLetters)
+    results: MemoryResults = field(default_factory=MemoryResults)
     pauses: list[float] = field(default_factory=list)
     ids: "itertools.count[int]" = field(default_factory=itertools.count)
     messages: list[OpenMessage] = field(default_factory=list)
@@ -109,6 +114,7 @@ class Stand:
             "c-1",
             ledger or self.ledger,
             WriteLetters(self.letters, lambda: self.now, lambda: f"{next(self.ids):032x}"),
+            WriteResults(self.results, lambda: self.now, lambda: f"{next(self.ids):032x}"),
             self.lease,
             until,
             clock=lambda: self.now,
@@ -135,7 +141,7 @@ class Stand:
                 envelope,
             )
         accounts = self.accounts(ledger)
-        accounts.record(given, calls, **others)  # type: ignore[arg-type]
+        accounts.record(given, calls, MAPPER, **others)  # type: ignore[arg-type]
         return accounts
 
     def run(self, hour: str = HOUR) -> Run:
@@ -217,7 +223,7 @@ def test_what_became_of_people_of_all_shards_is_recorded_once(stand: Stand) -> N
 def test_a_second_time_goes_on_where_the_runs_are(stand: Stand) -> None:
     accounts = stand.record(settled(CREATED, unit(KEYS[0], 0)))
     stand.message(["1"])
-    accounts.record([settled(UPDATED, unit(KEYS[0], 1))], 1)
+    accounts.record([settled(UPDATED, unit(KEYS[0], 1))], 1, MAPPER)
     assert stand.counts == Counter(received=2, activated=2, created=1, new=1, updated=1, marketo_calls=1)
     assert all(one.is_done for one in stand.messages)
 
@@ -324,8 +330,8 @@ def test_many_rows_are_remembered_uncounted(stand: Stand) -> None:
 
 def test_nothing_is_no_trouble(stand: Stand) -> None:
     stand.accounts().remember({})
-    stand.accounts().record([], 0)
-    stand.accounts().record([], 3)
+    stand.accounts().record([], 0, MAPPER)
+    stand.accounts().record([], 3, MAPPER)
     assert stand.ledger.runs.parts == {}
 
 
@@ -334,7 +340,7 @@ def test_calls_that_led_to_nothing_count_in_the_newest_run(stand: Stand) -> None
     stand.message(["0"], "e-2", NOW)
     stand.message(["0"], "e-3", NOW - timedelta(hours=2))
     stand.leases.entered.clear()
-    stand.accounts().record([], 3)
+    stand.accounts().record([], 3, MAPPER)
     (part,) = stand.ledger.runs.parts.values()
     assert (part.id, part.shard, part.tally.counts) == (HOUR, shard_of_envelope("e-2"), Counter(marketo_calls=3))
     assert not any(one.is_done for one in stand.messages)
@@ -344,7 +350,7 @@ def test_what_does_not_concern_the_connection_is_marked_where_it_is_looked_for(s
     message = stand.message(["0", "1", "2"])
     message.ignored += [Origin("e-1", "0", HOUR), Origin("e-1", "1", HOUR)]
     key = next(key for key in KEYS if shard_of(name_of(key)) != shard_of_envelope("e-1"))
-    stand.accounts().record([], 0, ignored=[unit(key, 2)])
+    stand.accounts().record([], 0, MAPPER, ignored=[unit(key, 2)])
     assert stand.counts == Counter(ignored=3)
     marks = {(shard_of_envelope("e-1"), "e-1"): {"0", "1"}, (shard_of(name_of(key)), "e-1"): {"2"}}
     assert stand.ledger.counted("c-1", set(marks)) == marks
@@ -355,8 +361,8 @@ def test_what_is_recorded_first_is_not_recorded_again_with_the_rest(stand: Stand
     message = stand.message(["0", "1"])
     message.ignored.append(Origin("e-1", "0", HOUR))
     accounts = stand.accounts()
-    accounts.record([], 0, progress=[Progress(settled(CREATED, unit(KEYS[0], 1)).person, ROW, created=True)])
-    accounts.record([settled(UPDATED, unit(KEYS[0], 1))], 2)
+    accounts.record([], 0, MAPPER, progress=[Progress(settled(CREATED, unit(KEYS[0], 1)).person, ROW, created=True)])
+    accounts.record([settled(UPDATED, unit(KEYS[0], 1))], 2, MAPPER)
     assert stand.counts == Counter(ignored=1, received=1, activated=1, created=1, new=1, updated=1, marketo_calls=2)
     assert message.is_done
 
@@ -390,7 +396,7 @@ def test_what_was_answered_of_people_who_wait_is_counted_and_they_are_not(stand:
     message = stand.message(["0", "1"])
     waiting = Progress(settled(CREATED, unit(KEYS[0], 0)).person, ROW, created=True, added=2)
     left = Progress(settled(CREATED, unit(KEYS[1], 1)).person, ROW, removed=1, updated=True)
-    stand.accounts().record([], 1, progress=[waiting, left])
+    stand.accounts().record([], 1, MAPPER, progress=[waiting, left])
     assert stand.counts == Counter(created=1, new=1, added=2, removed=1, updated=1, marketo_calls=1)
     assert stand.ledger.row("c-1", KEYS[0]) == stand.ledger.row("c-1", KEYS[1]) == ROW
     assert message.pending == {"0", "1"}
@@ -472,7 +478,7 @@ def test_what_was_recorded_while_the_answer_was_lost_counts_once(stand: Stand, o
     ledger = Watched(stand.ledger, after=times(1, REFUSAL))
     accounts = stand.record(settled(outcome, unit(KEYS[0], 0)), ledger=ledger)
     stand.message(["1"])
-    accounts.record([settled(CREATED, unit(KEYS[0], 1))], 0)
+    accounts.record([settled(CREATED, unit(KEYS[0], 1))], 0, MAPPER)
     assert stand.counts["received"] == 2
     assert all(message.is_done for message in stand.messages)
 
@@ -481,7 +487,7 @@ def test_a_run_that_was_written_beside_is_read_again(stand: Stand) -> None:
     accounts = stand.record(settled(CREATED, unit(KEYS[0], 0)))
     stand.record(settled(CREATED, unit(KEYS[0], 1)))
     stand.message(["2"])
-    accounts.record([settled(CREATED, unit(KEYS[0], 2))], 0)
+    accounts.record([settled(CREATED, unit(KEYS[0], 2))], 0, MAPPER)
     assert stand.counts["received"] == 3
 
 
@@ -563,7 +569,7 @@ def test_a_failure_that_does_not_concern_the_connection_any_more_is_ignored(stan
     message = stand.message(["0", "1"])
     message.ignored.append(other.origin)
     shards = {(shard_of(name_of(KEYS[0])), one.origin), (shard_of_envelope("e-1"), other.origin)}
-    stand.accounts().record([], 0, ignored=[one], failures=stand.ledger.failures("c-1", shards))
+    stand.accounts().record([], 0, MAPPER, ignored=[one], failures=stand.ledger.failures("c-1", shards))
     assert stand.counts == Counter(ignored=2)
     assert (stand.failures, stand.run().tally.audiences) == ([], {})
     assert message.is_done
@@ -582,5 +588,5 @@ def test_one_after_another_if_so_wanted(stand: Stand) -> None:
     ledger = Watched(stand.ledger, before=lambda entry: order.append(entry.shard))
     people = [settled(CREATED, unit(of_shard(shard)[0], shard)) for shard in (5, 2, 7)]
     stand.message(["5", "2", "7"])
-    stand.accounts(ledger, at_once=1).record([replace(one) for one in people], 0)
+    stand.accounts(ledger, at_once=1).record([replace(one) for one in people], 0, MAPPER)
     assert order == [5, 2, 7]

@@ -9,6 +9,7 @@ import pytest
 from marketo_simulator import Fault
 from testing.counts import assert_balanced, outcomes, received
 from testing.crashes import CrashError, mortal
+from testing.results import assert_listed
 from testing.stages import ADA, BOB, CARL, EXITED, LEADS, MINUTE, REALIZED, held
 from testing.world import START, World, event
 
@@ -74,6 +75,7 @@ def test_after_a_crash_at_any_moment_everything_is_delivered_once(*, one_by_one:
         assert made.ledger.total(made.connection.id).counts["ignored"] == 1
         assert made.queue.waiting == {}
         assert_balanced(made)
+        assert_listed(made)
 
 
 def test_a_failed_event_is_never_lost_by_a_crash() -> None:
@@ -88,6 +90,7 @@ def test_a_failed_event_is_never_lost_by_a_crash() -> None:
         assert total == {"activated": 2} or (total == {"activated": 1, "failed": 1} and made.letters.bodies)
         assert len(made.letters.bodies) <= 1 + died
         assert_balanced(made)
+        assert_listed(made)
 
 
 def test_a_worker_that_died_holds_the_instance_up_for_its_lease_only() -> None:

@@ -148,6 +148,12 @@ class Configuration(Representation):
     verification: ScheduleIn | None = Field(
         None, description="How often the lists are verified; null: only on request."
     )
+    person_id: Text | None = Field(
+        None,
+        description="What lists of people who did not arrive name them by: an attribute or an identity, such as that "
+        "of the CRM, of which a value is kept for 90 days; null: a pseudonym.",
+        examples=["identityMap.crmId"],
+    )
     alerts: Subscribed = Field(
         default_factory=list, description="The alerts to subscribe to.", examples=[["activation_skipped_rate"]]
     )

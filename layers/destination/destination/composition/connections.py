@@ -21,6 +21,7 @@ from destination.control.emptying import Emptying
 from destination.control.governance import ManagePolicies
 from destination.control.letters import ManageLetters
 from destination.control.parking import ManageParking
+from destination.control.persons import ReadPersons
 from destination.control.previews import PreviewEvents
 from destination.control.runs import ReadRuns
 from destination.control.verifications import ManageVerifications
@@ -223,3 +224,8 @@ def read_choices() -> ReadChoices:
 @functools.cache
 def read_runs() -> ReadRuns:
     return ReadRuns(connections(), stores.runs(settings()), stores.parking(settings()), clock=now)
+
+
+@functools.cache
+def read_persons() -> ReadPersons:
+    return ReadPersons(connections(), stores.runs(settings()), stores.results(settings()), ledger())

@@ -39,6 +39,7 @@ def removal(settings: LedgerSettings, record: Recorder, time: timedelta) -> Remo
         leases=stores.leases(settings),
         parking=stores.parking(settings),
         letters=stores.letters(settings),
+        results=stores.results(settings),
         token_of=functools.partial(token_of, settings),
         record=record,
         clock=now,

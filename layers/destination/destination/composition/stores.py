@@ -9,6 +9,7 @@ from destination.store.ledger import Ledger
 from destination.store.letters import Letters
 from destination.store.losses import Losses
 from destination.store.parking import Parking
+from destination.store.results import Results
 from destination.store.runs import Runs
 from destination.store.secrets import Credentials, TokenSecret
 from destination.store.verifications import Verifications
@@ -32,6 +33,10 @@ def ledger(settings: LedgerSettings) -> Ledger:
 
 def letters(settings: StoreSettings) -> Letters:
     return Letters(s3(), settings.bucket)
+
+
+def results(settings: StoreSettings) -> Results:
+    return Results(s3(), settings.bucket)
 
 
 def parking(settings: StoreSettings) -> Parking:

@@ -14,6 +14,7 @@ from destination.delivery.connection import DeliverConnection
 from destination.delivery.giving_up import GiveUp
 from destination.delivery.letters import WriteLetters
 from destination.delivery.parking import ParkMessages
+from destination.delivery.results import WriteResults
 from destination.delivery.turn import TakeTurn
 from destination.delivery.verify_lists import VerifyLists
 from destination.domain.connection import Connection, Limits
@@ -36,12 +37,14 @@ def settings() -> SyncSettings:
 def sync(watch: CallWatch) -> DeliverBatch:
     connections = DeliveringConnections(aws.dynamodb(), settings().connections_table)
     write_letters = WriteLetters(stores.letters(settings()), now, new_id=new_id)
+    write_results = WriteResults(stores.results(settings()), now, new_id=new_id)
     ledger = stores.ledger(settings())
     leases = stores.leases(settings())
     deliver = DeliverConnection(
         connections=connections,
         ledger=ledger,
         write_letters=write_letters,
+        write_results=write_results,
         clock=now,
         verify=VerifyLists(stores.verifications(settings()), ledger, leases.enter, now, connections.filled),
         enter=leases.enter,
@@ -62,6 +65,7 @@ def sync(watch: CallWatch) -> DeliverBatch:
         leases=leases,
         ledger=ledger,
         write_letters=write_letters,
+        write_results=write_results,
         clock=now,
         enter=leases.enter,
         name_of=deliver.name_of,

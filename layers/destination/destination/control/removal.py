@@ -18,6 +18,7 @@ from destination.store.leases import LeaseLostError, Leases
 from destination.store.ledger import Ledger
 from destination.store.letters import Letters
 from destination.store.parking import Parking
+from destination.store.results import Results
 from destination.store.secrets import Credentials, TokenSecret
 
 LEASE: Final = timedelta(seconds=30)
@@ -38,6 +39,7 @@ class Removal:
     leases: Leases
     parking: Parking
     letters: Letters
+    results: Results
     token_of: Callable[[Connection, ClientCredentials], TokenSecret]
     record: Recorder
     clock: Callable[[], datetime]
@@ -62,7 +64,7 @@ class Removal:
         if connection.is_discarded and connection.delivered_at is not None and not self._ends_deliveries(connection):
             return False
         while self.clock() < until:
-            if all(part.erase(connection.id) for part in (self.ledger, self.parking, self.letters)):
+            if all(part.erase(connection.id) for part in (self.ledger, self.parking, self.letters, self.results)):
                 return True
         return False
 

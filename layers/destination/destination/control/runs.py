@@ -76,7 +76,7 @@ class ReadRuns:
         So it does when the audience that is asked for was in none of its events.
         """
         connection = self.connections.get(connection_id)
-        run = self.runs.get(connection_id, hour) if _is_hour(hour) else None
+        run = self.runs.get(connection_id, hour) if is_hour(hour) else None
         if run is None:
             raise NotFoundError(f"there is no run {hour}")
         found = RunQuery(activation_id=activation_id).of(run)
@@ -120,7 +120,7 @@ class ReadRuns:
         return max(run_id(first), _start_of(wanted.cursor) if wanted.cursor is not None else ""), run_id(last)
 
 
-def _is_hour(name: str) -> bool:
+def is_hour(name: str) -> bool:
     """Whether this is a run's id; the table holds other things of a connection beside its runs."""
     try:
         return run_id(hour_of(name)) == name

@@ -1,7 +1,8 @@
 """The accounts of one connection's batch: what became of every event, recorded once, in the ledger and in the run.
 
-Letters of failed events are stored before these are recorded as failed, so that none can be lost in between. What
-Marketo has answered would have to be asked for again if it was not recorded, so AWS's refusals are outlasted.
+Letters of failed events are stored before these are recorded as failed, so that none can be lost in between; so are
+results, which tell who did not arrive. What Marketo has answered would have to be asked for again if it was not
+recorded, so AWS's refusals are outlasted.
 
 postings ─▶ by shard ─▶ shards side by side: batch ─▶ transaction ─▶ batch ─▶ …
 """
@@ -19,10 +20,12 @@ from typing import Final, Protocol, TypeVar
 from destination.delivery.letters import WriteLetters
 from destination.delivery.open_message import OpenMessage, holder, receipts, uncounted, units_of
 from destination.delivery.postings import Posting, batches, of_ignored, of_ignored_unit, of_person, of_progress
+from destination.delivery.results import WriteResults
 from destination.domain.audience import AudienceKey
 from destination.domain.failure import Failure
 from destination.domain.letter import Letter
 from destination.domain.mapping import Mapper
+from destination.domain.not_arrived import NotArrived, ended_of, may_have_ended, not_arrived
 from destination.domain.outcome import Class
 from destination.domain.person import LedgerRow, Origin, Person, Unit
 from destination.domain.run import Run, Tally, run_id, tally_created, tally_persons
@@ -70,6 +73,7 @@ class Accounts:
     connection_id: str
     ledger: Ledger
     write_letters: WriteLetters
+    write_results: WriteResults
     lease: Lease
     until: datetime
     clock: Callable[[], datetime]
@@ -79,6 +83,7 @@ class Accounts:
     at_once: int = SHARDS
     tallies: list[Tally] = field(default_factory=list, init=False)
     letters: int = field(default=0, init=False)
+    _results: dict[str, str] = field(default_factory=dict, init=False)
     _entered: set[int] = field(default_factory=set, init=False)
     _runs: dict[tuple[int, str], Run] = field(default_factory=dict, init=False)
     _messages: Mapping[tuple[str, str], Sequence[OpenMessage]] = field(default_factory=dict, init=False)
@@ -143,6 +148,7 @@ class Accounts:
         self,
         settled: Iterable[Settled],
         calls: int,
+        mapper: Mapper,
         *,
         progress: Iterable[Progress] = (),
         ignored: Iterable[Unit] = (),
@@ -150,18 +156,18 @@ class Accounts:
     ) -> None:
         """Record outcomes, as many as a transaction takes at a time, and the Marketo calls that they took.
 
-        `progress`: what was answered of those who are not settled. `ignored`: units that do not concern the connection,
-        beside the events that the open messages ignore. `failures`: what the ledger tells of units that are delivered
-        again after they were counted as failed.
+        `mapper`: by which the units were read. `progress`: what was answered of those who are not settled. `ignored`:
+        units that do not concern the connection, beside the events that the open messages ignore. `failures`: what the
+        ledger tells of units that are delivered again after they were counted as failed.
 
         What was recorded is no longer pending in its message. Where a shard cannot be written, the others are. Raises
         LeaseLostError, StaleRunError and AWS's errors.
         """
         before = failures or {}
         self._messages = self._by_unit()
-        ended = list(settled)
-        lettered = self._with_letters(ended)
-        waiting = {one.person.key for one in ended} - {one.person.key for one in lettered}
+        every = list(settled)
+        lettered = self._with_letters(self._with_results(every, mapper))
+        waiting = {one.person.key for one in every} - {one.person.key for one in lettered}
         postings = [
             *map(of_progress, progress),
             *(part for one in lettered for part in of_person(one, before, self._tally_of)),
@@ -195,12 +201,29 @@ class Accounts:
             self.enter_shards([shard])
         return [Posting(shard, tallies=((run_id(newest.received_at), Tally(Counter(marketo_calls=calls))),))]
 
+    def _with_results(self, settled: Sequence[Settled], mapper: Mapper) -> Sequence[Settled]:
+        """Store the results of those who did not arrive, by run; whoever is in none stays pending."""
+        ended: defaultdict[str, dict[tuple[str, str], tuple[Settled, NotArrived]]] = defaultdict(dict)
+        for one in settled:
+            for unit, why in ended_of(one) if may_have_ended(one) else ():
+                held = self._messages.get(unit.origin[:2]) or [holder(self.open_messages, unit.origin)]
+                told = not_arrived(mapper, held[0].event(unit.origin), unit, one, why, self.name_of)
+                ended[unit.origin.run_id][unit.origin[:2]] = one, told
+        lost: set[int] = set()
+        for run, units in ended.items():
+            results_id = self.write_results(self.connection_id, run, [told for _, told in units.values()])
+            if results_id is None:
+                lost.update(id(one) for one, _ in units.values())
+            else:
+                self._results[run] = results_id
+        return [one for one in settled if id(one) not in lost] if lost else settled
+
     def _with_letters(self, settled: Sequence[Settled]) -> list[Settled]:
         """Store the letters of what failed; what has no letter stays pending."""
         failed: defaultdict[tuple[str, str], list[tuple[Unit, Settled]]] = defaultdict(list)
         for one in settled:
-            for unit in one.person.units:
-                if (why := one.reason_of(unit)) is not None and why.outcome is Class.FAILED:
+            for unit, why in ended_of(one) if may_have_ended(one) else ():
+                if why.outcome is Class.FAILED:
                     number = unit.origin.number.split(".", maxsplit=1)[0]
                     failed[unit.origin.envelope_id, number].append((unit, one))
         events = list(failed.values())
@@ -246,7 +269,9 @@ class Accounts:
             tallies[run] = tallies[run].plus(tally)
         for tally in tallies.values():
             tally.happened(now)
-        self._record(_entry(shard, batch), {one for posting in batch for one in posting.again}, tallies, now)
+        self._record(
+            _entry(shard, batch, self._results), {one for posting in batch for one in posting.again}, tallies, now
+        )
         with self._lock:
             self.tallies += tallies.values()
             for origin in (origin for posting in batch for origin in posting.origins):
@@ -317,13 +342,16 @@ class Accounts:
         return tally_persons(settled, waits, self.name_of)
 
 
-def _entry(shard: int, batch: Sequence[Posting]) -> Entry:
-    """What a transaction writes of postings, runs aside."""
+def _entry(shard: int, batch: Sequence[Posting], results: Mapping[str, str]) -> Entry:
+    """What a transaction writes of postings, runs aside. `results`: by run the id of those that units ended in."""
     counted: defaultdict[str, set[str]] = defaultdict(set)
+    ended: defaultdict[str, defaultdict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
     receipts: dict[str, datetime] = {}
     for posting in batch:
         for origin in posting.origins:
             counted[origin.envelope_id].add(origin.number)
+        for origin in posting.ended:
+            ended[origin.envelope_id][results[origin.run_id]].add(origin.number)
         for event_id, at in posting.receipts.items():
             receipts[event_id] = min(at, receipts.get(event_id, at))
     return Entry(
@@ -332,6 +360,7 @@ def _entry(shard: int, batch: Sequence[Posting]) -> Entry:
         counted={one: frozenset(numbers) for one, numbers in counted.items()},
         failures={one: failure for posting in batch for one, failure in posting.failures.items()},
         receipts=receipts,
+        ended={one: {name: frozenset(own) for name, own in of.items()} for one, of in ended.items()},
     )
 
 

@@ -17,6 +17,7 @@ from destination.delivery.missing_lists import make_missing_lists
 from destination.delivery.open_message import OpenMessage
 from destination.delivery.renamed_audiences import rename_audiences
 from destination.delivery.requeue import Requeue
+from destination.delivery.results import WriteResults
 from destination.delivery.round import Delivery
 from destination.domain.audience import Activation, AudienceKey
 from destination.domain.connection import ActiveConnection, Connection
@@ -101,6 +102,7 @@ class DeliverConnection:
     connections: Connections
     ledger: Ledger
     write_letters: WriteLetters
+    write_results: WriteResults
     clock: Callable[[], datetime]
     verify: Callable[[ActiveConnection, Marketo, str, datetime, Lease, datetime], timedelta | None]
     enter: Callable[[Lease, Collection[int]], None]
@@ -121,6 +123,7 @@ class DeliverConnection:
             connection_id=connection.id,
             ledger=self.ledger,
             write_letters=self.write_letters,
+            write_results=self.write_results,
             lease=lease,
             until=until + SETTLING,
             clock=self.clock,
@@ -226,6 +229,7 @@ class DeliverConnection:
             accounts.record(
                 (*result.settled, *refused),
                 marketo.calls - calls_before,
+                mapper,
                 progress=result.progress,
                 ignored=result.ignored,
                 failures=failures,

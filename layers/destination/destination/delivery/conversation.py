@@ -283,7 +283,7 @@ class Conversation:
         if isinstance(error, ConnectionBlockedError) and not is_of_record:
             self.calls.stop(error)
             return None
-        return Answer(result.id, result.code, is_of_call=result.status == _OF_CALL)
+        return Answer(result.id, result.code, is_of_call=result.status == _OF_CALL, field=result.field)
 
 
 def _of_partition(error: MarketoError, action: SyncAction | None = None) -> MarketoError:

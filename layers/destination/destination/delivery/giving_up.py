@@ -10,6 +10,7 @@ from destination.delivery.connection import SETTLING
 from destination.delivery.letters import WriteLetters
 from destination.delivery.open_message import OpenMessage
 from destination.delivery.requeue import requeue
+from destination.delivery.results import WriteResults
 from destination.delivery.turn import LEASE_MARGIN, RETRY_LEASE, Leases, TurnResult
 from destination.domain.connection import ActiveConnection
 from destination.domain.mapping import Mapper
@@ -30,6 +31,7 @@ class GiveUp:
     leases: Leases
     ledger: Ledger
     write_letters: WriteLetters
+    write_results: WriteResults
     clock: Callable[[], datetime]
     enter: Callable[[Lease, Collection[int]], None]
     name_of: Callable[[str], str]
@@ -47,6 +49,7 @@ class GiveUp:
             connection_id=target.connection.id,
             ledger=self.ledger,
             write_letters=self.write_letters,
+            write_results=self.write_results,
             lease=lease,
             until=deadline - SETTLING,
             clock=self.clock,
@@ -56,8 +59,9 @@ class GiveUp:
         )
         cause = "what waited too long could not be recorded"
         try:
-            units, failures = accounts.left_of(open_messages, Mapper.of(target, _schema(target), now))
-            accounts.record((refused_unit(unit, WAITED_TOO_LONG) for unit in units), 0, failures=failures)
+            mapper = Mapper.of(target, _schema(target), now)
+            units, failures = accounts.left_of(open_messages, mapper)
+            accounts.record((refused_unit(unit, WAITED_TOO_LONG) for unit in units), 0, mapper, failures=failures)
         except (LeaseLostError, StaleRunError, *AWS_ERRORS) as error:
             cause = f"AWS: {aws_code(error)}"
         finally:

@@ -84,6 +84,10 @@ class OpenMessage:
         is_of_envelope = (origin.envelope_id, origin.attempt) == (self.envelope.id, self.envelope.attempt)
         return is_of_envelope and 0 <= place < len(self.envelope.events)
 
+    def event(self, origin: Origin) -> ProfileEvent:
+        """The event of which the person came, one that it `holds`."""
+        return self.envelope.events[_event_number(origin.number) - self.envelope.first]
+
     def letter(self, number: str, code: str) -> Letter:
         """The event that a person came from, as a message of its own, by which it is the same event again."""
         own, first = self.envelope, _event_number(number)

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Final
 
 from destination.domain.failure import Failure, failures_of, left_to_count
+from destination.domain.not_arrived import ended_of, may_have_ended
 from destination.domain.outcome import Class
 from destination.domain.person import LedgerRow, Origin, Person, Unit
 from destination.domain.run import Tally, tally_ignored, tally_progress
@@ -17,7 +18,14 @@ from destination.domain.settle import Progress, Settled, parts
 from destination.domain.shard import name_of, shard_of, shard_of_unit
 from destination.domain.value_object import value_object
 from destination.store import rows
-from destination.store.ledger import MARK_BYTES, PARTITION_BYTES, RECEIPT_BYTES, TRANSACTION_ITEMS, failure_bytes
+from destination.store.ledger import (
+    ENDED_BYTES,
+    MARK_BYTES,
+    PARTITION_BYTES,
+    RECEIPT_BYTES,
+    TRANSACTION_ITEMS,
+    failure_bytes,
+)
 
 UNITS_AT_ONCE: Final = 24
 """Of one person: each may take four items, as it may come from an envelope and an hour of its own."""
@@ -35,7 +43,7 @@ class Posting:
 
     `settled`: whom it is of, as far as is to be counted. `rows` are by name; `tallies`: by run what counts beside the
     person; `failures` and `receipts` as in an entry of the ledger. `again`: those of the `origins` that were counted as
-    failed before.
+    failed before, `ended`: those that did not arrive.
     """
 
     shard: int
@@ -46,6 +54,7 @@ class Posting:
     tallies: tuple[tuple[str, Tally], ...] = ()
     failures: Mapping[Origin, Failure | None] = field(default_factory=dict)
     receipts: Mapping[str, datetime] = field(default_factory=dict)
+    ended: tuple[Origin, ...] = ()
 
     @property
     def items(self) -> set[str]:
@@ -66,6 +75,8 @@ class Posting:
             size += MARK_BYTES + len(origin.number)
         for failure in self.failures.values():
             size += failure_bytes(failure)
+        for origin in self.ended:
+            size += ENDED_BYTES + len(origin.number)
         return size
 
     @property
@@ -186,6 +197,7 @@ def _posting(settled: Settled, before: Mapping[Origin, Failure], tally_of: Calla
         tallies=_taken_back(again, before),
         failures=dict(failures_of(settled, before, tally_of)) if may_fail else {},
         receipts=_receipts(units),
+        ended=tuple([unit.origin for unit, _ in ended_of(settled)]) if may_have_ended(settled) else (),
     )
 
 

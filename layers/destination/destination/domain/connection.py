@@ -183,7 +183,8 @@ class Connection:
     is being deleted, and what is queued for it is delivered no more. `held_since`: since when it is disabled or
     blocked; `retry_at`: blocked, it is not tried before. `resumed_at`, `resumed_up_to`: when what is parked of it was
     sent back last, and up to which time it was due (domain/parking.py). `drained_since`: being deleted, since when no
-    message of it can have been in the queue that nobody had received.
+    message of it can have been in the queue that nobody had received. `person_id`: the path of what people are named by
+    who did not arrive (None: by pseudonyms).
     """
 
     id: str
@@ -222,6 +223,7 @@ class Connection:
     resumed_at: datetime | None = None
     resumed_up_to: datetime | None = None
     drained_since: datetime | None = None
+    person_id: str | None = None
 
     @property
     def lookup_fields(self) -> tuple[str, ...]:

@@ -122,6 +122,7 @@ def connection_problems(connection: Connection) -> list[Problem]:
         *_alert_problems(connection),
         *_mapping_problems(connection),
         *_consent_problems(connection),
+        *(() if connection.person_id is None else _path_problems("person_id", connection.person_id)),
         *(_missing_attributes(connection) if rule_of(connection).creates else ()),
     ]
 

@@ -3,7 +3,8 @@
 Source: Adobe, "Marketo Engage destination", mapping requirements and supported identities.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple, Self
@@ -23,6 +24,7 @@ from destination.domain.connection import (
 )
 from destination.domain.consent import consent_test
 from destination.domain.event import MAX_IDENTITIES, Membership, ProfileEvent, together
+from destination.domain.flaw import Flaw
 from destination.domain.matching import Lead, rule_of
 from destination.domain.outcome import (
     INVALID_ATTRIBUTE,
@@ -53,6 +55,7 @@ from destination.domain.schema import (
 from destination.domain.times import EPOCH
 
 _TEXT = Field("", "text")
+_PERSON_ID = Field("", "string")
 
 _BY_ECID = "ecid,"
 """Begins the keys of persons without an e-mail address: with a comma, which no dedupe value has."""
@@ -91,7 +94,7 @@ class Mapper:
 
     `has_consent` tells it of a profile, if the connection has a consent rule. `ecid_path`, `ecid_field`: a `legacy_v2`
     connection's second identity, and the field that it is compared with. `begun`: the beginnings of the audiences,
-    `last_begun`: that of the newest.
+    `last_begun`: that of the newest. `person_id_path`: what people are named by who did not arrive.
     """
 
     target: ActiveConnection
@@ -107,6 +110,7 @@ class Mapper:
     ecid_field: Field | None
     begun: Mapping[AudienceKey, datetime]
     last_begun: datetime
+    person_id_path: Path | None = None
 
     @classmethod
     def of(cls, target: ActiveConnection, schema: Schema, now: datetime) -> Self:
@@ -153,6 +157,7 @@ class Mapper:
             ecid_field=schema.fields.get(ecid_field, Field(ecid_field, "string")) if ecid_field and ecid_path else None,
             begun=target.known,
             last_begun=max(target.known.values(), default=EPOCH),
+            person_id_path=None if connection.person_id is None else Path.of(connection.person_id),
         )
 
     def units(self, event: ProfileEvent, origin: Origin) -> list[Unit]:
@@ -211,14 +216,41 @@ class Mapper:
             name: InvalidValueError("Marketo has no such field, or this API user may not see it", UNKNOWN_FIELD)
             for name in self.unknown
         }
+        return refusals | {name: error for name, _, error in self._refused(event)}
+
+    def flaws(self, event: ProfileEvent) -> dict[str, Flaw]:
+        """The same for people, with what kind of value each is."""
+        kinds = {name: Flaw.of(name, error, value) for name, value, error in self._refused(event)}
+        return {name: Flaw.of(name, error, None) for name, error in self.why_dropped(event).items()} | kinds
+
+    def person_id(self, event: ProfileEvent) -> str | None:
+        """What the connection names the event's person by; None where it says nothing, or the profile has none."""
+        for value in values_at(event, self.person_id_path) if self.person_id_path is not None else ():
+            with suppress(InvalidValueError):
+                if found := str(coerce(value, _PERSON_ID)):
+                    return found
+        return None
+
+    def flaw_of_identity(self, event: ProfileEvent) -> Flaw | None:
+        """What is wrong with the first value that stands for a person and identifies nobody; None: there is none."""
+        for path, by in ((self.dedupe_path, self.dedupe_field), (self.ecid_path, self.ecid_field)):
+            for value in values_at(event, path) if path is not None and by is not None else ():
+                if by is not None and not _is_blank(value):
+                    try:
+                        dedupe_value(value, by)
+                    except InvalidValueError as error:
+                        return Flaw.of(by.name, error, value)
+        return None
+
+    def _refused(self, event: ProfileEvent) -> Iterator[tuple[str, object, InvalidValueError]]:
+        """The fields whose values do not fit, with the value and why."""
         for row in self.rows:
             value = _value_at(event, row)
             if value is not None and not _is_blank(value):
                 try:
                     _coerced(value, row)
                 except InvalidValueError as error:
-                    refusals[row.into.name] = error
-        return refusals
+                    yield row.into.name, value, error
 
     def _memberships(self, event: ProfileEvent) -> tuple[tuple[Membership, ...], ...]:
         """The event's memberships in activated audiences, within their start and end and outside, and in dormant ones.

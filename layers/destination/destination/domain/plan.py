@@ -44,7 +44,8 @@ class Plan:
     `verdict` is set where the person ends without a change of its own. `lead_id` is the matched lead, `unique` tells
     that no other lead matched, `looked_up` that this was found out just now. `add` names the audiences whose lists the
     lead joins, `remove` those that leads are taken off, with these leads. `held`: audiences whose lists the lead is on
-    because of another person, `spared`: those whose other leads stay because of another.
+    because of another person, `spared`: those whose other leads stay because of another. `missing`: the required lead
+    fields for want of which nobody is created.
     """
 
     person: Person
@@ -58,6 +59,7 @@ class Plan:
     remove: Mapping[AudienceKey, tuple[int, ...]] = field(default_factory=dict)
     held: frozenset[AudienceKey] = frozenset()
     spared: frozenset[AudienceKey] = frozenset()
+    missing: tuple[str, ...] = ()
 
     @property
     def tells(self) -> bool:
@@ -240,11 +242,11 @@ class Planner:
         if person.dropped and self._connection.on_invalid is OnInvalid.FAIL:
             return Plan(person, verdict=INVALID_ATTRIBUTE, looked_up=looked_up, remove=remove)
         fields = self._new_lead(person)
-        missing = [name for name in REQUIRED_TO_CREATE if fields.get(name) in (None, "")]
+        missing = tuple([name for name in REQUIRED_TO_CREATE if fields.get(name) in (None, "")])
         if missing:
             invalid = not person.dropped.isdisjoint(missing)
             verdict = INVALID_REQUIRED_ATTRIBUTE if invalid else MISSING_REQUIRED_ATTRIBUTE
-            return Plan(person, verdict=verdict, looked_up=looked_up, remove=remove)
+            return Plan(person, verdict=verdict, looked_up=looked_up, remove=remove, missing=missing)
         add = tuple([one for one in audiences if person.desired[one].is_realized])
         return Plan(person, write=Write.CREATE, fields=fields, unique=True, looked_up=looked_up, add=add, remove=remove)
 

@@ -29,12 +29,14 @@ _UPDATE: Final = Write.UPDATE
 class Answer:
     """Marketo's answer for one record: the lead id, or the code it was skipped with.
 
-    `is_of_call`: the code is that of its whole call, and may be owed to another record.
+    `is_of_call`: the code is that of its whole call, and may be owed to another record. `field`: the lead field that it
+    was skipped for, where Marketo says which.
     """
 
     lead_id: int | None = None
     code: str | None = None
     is_of_call: bool = False
+    field: str | None = None
 
 
 @value_object
@@ -76,6 +78,7 @@ class Settled:
     """A person with its outcome; `row` is what the ledger is to hold from now on (None: it stays as it was).
 
     `plan`: what was carried out, where anything was. `is_noted`: what was written of its lead was counted before.
+    `refused_field`: for which lead field Marketo refused to write the lead, where it says so.
     """
 
     person: Person
@@ -83,6 +86,7 @@ class Settled:
     row: LedgerRow | None
     plan: Plan | None = None
     is_noted: bool = False
+    refused_field: str | None = None
 
     def reason_of(self, unit: Unit) -> Reason | None:
         """Why one of the person's units was not activated; None: it was."""
@@ -118,7 +122,8 @@ def settle(
     reasons = _list_reasons(plan, answers)
     touched = {*answers.joins, *answers.leaves, *plan.held, *plan.spared}
     known = _row(target, plan, answers, row or UNKNOWN, touched, now)
-    return Settled(plan.person, _outcome(plan, answers, reasons), known, plan, is_noted)
+    refused_field = None if answers.write is None else answers.write.field
+    return Settled(plan.person, _outcome(plan, answers, reasons), known, plan, is_noted, refused_field)
 
 
 def progress(

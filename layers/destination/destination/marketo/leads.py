@@ -3,8 +3,9 @@
 Source: Marketo REST API, "Leads" (query by filter type, Sync Leads) and "Lead database" (long requests).
 """
 
+import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Final, TypeVar
@@ -30,6 +31,8 @@ BODY_BYTES: Final = 900_000
 _MOST_BYTES: Final = 6
 """What a character takes in JSON at most: a control character is written as six."""
 
+_QUOTED: Final = re.compile(r"""['"\[]([^'"\]]{1,255})['"\]]""")
+
 _DONE: Final = frozenset({"created", "updated", "added", "removed", "memberof", "notmemberof"})
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
@@ -51,26 +54,32 @@ class RecordResult:
     """What became of one record: `created`, `updated`, `added`, `removed`, or another status with the code of why.
 
     A record that Sync Leads skipped has no id. A status that is not known says nothing certain, nor does a creation
-    without the lead that was made: their code is UNEXPECTED_ANSWER.
+    without the lead that was made: their code is UNEXPECTED_ANSWER. `field`: which of the fields that were sent it was
+    skipped for, where Marketo says so.
     """
 
     id: int | None
     status: str
     code: str | None = None
+    field: str | None = None
 
     @classmethod
-    def of(cls, row: Mapping[str, Any]) -> "RecordResult":
-        """Read one row of a result; the messages of reasons may hold profile values and are left out."""
+    def of(cls, row: Mapping[str, Any], sent: Container[str] = ()) -> "RecordResult":
+        """Read one row of a result; the messages of reasons may hold profile values and are left out.
+
+        `sent`: the names of the record's fields, one of which a message may name.
+        """
         lead_id = row.get("id")
         status = str(row.get("status"))
-        code = None
+        code = field = None
         if status not in _DONE or (status == "created" and not isinstance(lead_id, int)):
             match row.get("reasons"):
-                case [{"code": str() | int() as given}, *_]:
+                case [{"code": str() | int() as given, **others}, *_]:
                     code = str(given)
+                    field = _named(others.get("message"), sent)
                 case _:
                     code = SKIPPED if status == "skipped" else UNEXPECTED_ANSWER
-        return cls(lead_id if isinstance(lead_id, int) else None, status, code)
+        return cls(lead_id if isinstance(lead_id, int) else None, status, code, field)
 
 
 def chunks(items: Sequence[T], size: int = CHUNK) -> Iterator[Sequence[T]]:
@@ -175,11 +184,11 @@ class Leads:
             body=json_body(body),
             repeatable=action is SyncAction.UPDATE_ONLY,
         )
-        results = [RecordResult.of(row) for row in self._client.call(request).result]
-        if len(results) != len(records):
+        rows = self._client.call(request).result
+        if len(rows) != len(records):
             # The order is the only thing that tells whose result it is.
             raise InstanceWaitsError(UNEXPECTED_ANSWER, request.operation)
-        return results
+        return [RecordResult.of(row, record) for row, record in zip(rows, records, strict=True)]
 
 
 def _join_in_other_case(leads: Mapping[str, list[Lead]], others: Iterable[Lead]) -> None:
@@ -191,6 +200,15 @@ def _join_in_other_case(leads: Mapping[str, list[Lead]], others: Iterable[Lead])
     for lead in others:
         for key in wanted.get(lead.key.casefold(), ()):
             leads[key].append(lead)
+
+
+def _named(message: object, sent: Container[str]) -> str | None:
+    """The field that a reason is about: it names one in quotes, before it cites any value.
+
+    Seen of Marketo: "Invalid value for field 'x' and value 'y'", "Field 'x' not found".
+    """
+    found = _QUOTED.search(message) if isinstance(message, str) else None
+    return found[1] if found is not None and found[1] in sent else None
 
 
 def _check_size(items: Sequence[object]) -> None:

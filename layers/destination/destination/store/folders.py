@@ -80,10 +80,16 @@ class Folder:
         )
         return not answer["IsTruncated"] and not deleted.get("Errors")
 
-    def names(self, connection_id: str | None = None) -> Iterator[tuple[str, str]]:
-        """The objects of a connection, or of all, one connection after the other: its id, and the name."""
-        prefix = f"{self.name}/" if connection_id is None else f"{self.name}/{connection_id}/"
-        for page in self.client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix):
+    def names(self, connection_id: str | None = None, begin: str = "", after: str = "") -> Iterator[tuple[str, str]]:
+        """The objects of a connection, or of all, one connection after the other: its id, and the name.
+
+        `begin`: what the names of one connection begin with; `after`: what of them follows, beyond which they are.
+        """
+        prefix = f"{self.name}/" if connection_id is None else f"{self.name}/{connection_id}/{begin}"
+        pages = self.client.get_paginator("list_objects_v2").paginate(
+            Bucket=self.bucket, Prefix=prefix, StartAfter=f"{prefix}{after}"
+        )
+        for page in pages:
             for found in page.get("Contents", []):
                 owner, _, name = found["Key"].removeprefix(f"{self.name}/").partition("/")
                 yield owner, name

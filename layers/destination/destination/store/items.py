@@ -129,6 +129,7 @@ def configuration(connection: Connection) -> Attributes:
         "lead_cache": int(connection.lead_cache.total_seconds()),
         "generation": connection.generation.value,
         "ecid_field": connection.ecid_field,
+        "person_id": connection.person_id,
         "marketing_actions": list(connection.marketing_actions),
         "consent": connection.consent
         and {"source": connection.consent.source, "allowed": list(connection.consent.allowed)},
@@ -183,6 +184,7 @@ def connection_from(item: Item) -> Connection:
         deleting_since=_time(stored.get("deleting_since")),
         generation=Generation(stored["generation"]),
         ecid_field=stored.get("ecid_field"),
+        person_id=stored.get("person_id"),
         marketing_actions=tuple(stored["marketing_actions"]),
         consent=_consent(stored.get("consent")),
         propagate_renames=stored["propagate_renames"],

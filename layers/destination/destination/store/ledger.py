@@ -1,7 +1,8 @@
 """LedgerTable: what is desired and what is applied of each person, and which events were counted.
 
     pk = <connection id>#<shard>   sk = person#<sha256 of the dedupe key>   memberships, rest, maybe expires_at
-                                   sk = envelope#<envelope id>              counted, expires_at
+                                   sk = envelope#<envelope id>              counted, expires_at,
+                                                                            results#<id> …
                                    sk = letter#<envelope id>#<number>       failure, expires_at
                                    sk = event#<sha256 of the event's id>    received_at, expires_at
 
@@ -55,8 +56,11 @@ DynamoDB transactions"). A KB of an item costs two of them there, and each of a 
 """
 
 MARK_BYTES: Final = 250
+ENDED_BYTES: Final = 60
 RECEIPT_BYTES: Final = 300
-"""What a mark, beside its numbers, and a first receipt take at most."""
+"""What a mark takes at most beside its numbers, in all and for each of the results in it, and a first receipt."""
+
+_RESULTS: Final = "results#"
 
 _READ_ITEMS = 100
 _WRITE_ITEMS = 25
@@ -94,7 +98,8 @@ class Entry:
 
     `rows` are by name, `counted` the numbers of counted events by envelope, `failures` what of them was counted as
     failed (None: no longer), `receipts` when events were received first, by the id that their sender gave them, and
-    `runs` the shard's parts of runs so far.
+    `runs` the shard's parts of runs so far. `ended`: by envelope and the id of results, those of the counted that are
+    in them, as they did not arrive.
     """
 
     shard: int
@@ -103,6 +108,7 @@ class Entry:
     failures: Mapping[Origin, Failure | None] = field(default_factory=dict)
     receipts: Mapping[str, datetime] = field(default_factory=dict)
     runs: Sequence[Run] = ()
+    ended: Mapping[str, Mapping[str, frozenset[str]]] = field(default_factory=dict)
 
     @property
     def items(self) -> int:
@@ -114,11 +120,14 @@ class Entry:
         """How much each of its items takes at most."""
         return [
             *(rows.bytes_of(row) for row in self.rows.values()),
-            *(MARK_BYTES + sum(len(number) for number in numbers) for numbers in self.counted.values()),
+            *(MARK_BYTES + _bytes_of(numbers) + self._ended_bytes(one) for one, numbers in self.counted.items()),
             *(failure_bytes(one) for one in self.failures.values()),
             *(RECEIPT_BYTES for _ in self.receipts),
             *(runs.bytes_of(run) for run in self.runs),
         ]
+
+    def _ended_bytes(self, envelope_id: str) -> int:
+        return sum(ENDED_BYTES + _bytes_of(numbers) for numbers in self.ended.get(envelope_id, {}).values())
 
 
 def entries_of(given: Mapping[str, LedgerRow]) -> Iterator[Entry]:
@@ -201,6 +210,20 @@ class Ledger:
         names = {(shard, _mark(envelope_id)): (shard, envelope_id) for shard, envelope_id in envelopes}
         return {names[name]: frozenset(item["counted"]["SS"]) for name, item in self._read(connection_id, names)}
 
+    def ended(
+        self, connection_id: str, envelopes: Collection[tuple[int, str]]
+    ) -> dict[tuple[int, str], dict[str, frozenset[str]]]:
+        """By shard and envelope, and by the id of results, the numbers of the events that were counted as in them."""
+        names = {(shard, _mark(envelope_id)): (shard, envelope_id) for shard, envelope_id in envelopes}
+        return {
+            names[name]: {
+                attribute.removeprefix(_RESULTS): frozenset(stored["SS"])
+                for attribute, stored in item.items()
+                if attribute.startswith(_RESULTS)
+            }
+            for name, item in self._read(connection_id, names)
+        }
+
     def failures(self, connection_id: str, origins: Collection[tuple[int, Origin]]) -> dict[Origin, Failure]:
         """What was counted as failed of these units, each with its shard."""
         names = {(shard, _letter(origin)): origin for shard, origin in origins}
@@ -274,7 +297,8 @@ class Ledger:
         partition = _partition(connection_id, entry.shard)
         expires = _expires(now, RETENTION)
         for envelope_id, numbers in entry.counted.items():
-            yield self._count({**partition, "sk": {"S": _mark(envelope_id)}}, numbers, expires)
+            key = {**partition, "sk": {"S": _mark(envelope_id)}}
+            yield self._count(key, {"counted": numbers, **_named(entry.ended.get(envelope_id, {}))}, expires)
         for name, row in entry.rows.items():
             yield self._put(partition, name, rows.encoded(row), {} if row.is_lasting else expires)
         for event_id, received_at in entry.receipts.items():
@@ -290,16 +314,17 @@ class Ledger:
     def _put(self, partition: Item, name: str, stored: Item, expires: Item) -> "TransactWriteItemTypeDef":
         return {"Put": {"TableName": self._table, "Item": {**partition, "sk": {"S": name}, **stored, **expires}}}
 
-    def _count(self, key: Item, numbers: Iterable[str], expires: Item) -> "TransactWriteItemTypeDef":
+    def _count(self, key: Item, marked: Mapping[str, Iterable[str]], expires: Item) -> "TransactWriteItemTypeDef":
+        """`marked`: numbers of events, by the attribute that they join."""
+        places = range(len(marked))
+        sets = {f":{place}": {"SS": sorted(numbers)} for place, numbers in enumerate(marked.values())}
         return {
             "Update": {
                 "TableName": self._table,
                 "Key": key,
-                "UpdateExpression": "ADD counted :numbers SET expires_at = :expires",
-                "ExpressionAttributeValues": {
-                    ":numbers": {"SS": sorted(numbers)},
-                    ":expires": expires["expires_at"],
-                },
+                "UpdateExpression": f"ADD {', '.join(f'#{one} :{one}' for one in places)} SET expires_at = :expires",
+                "ExpressionAttributeNames": {f"#{place}": name for place, name in enumerate(marked)},
+                "ExpressionAttributeValues": {**sets, ":expires": expires["expires_at"]},
             }
         }
 
@@ -345,6 +370,14 @@ def _partition(connection_id: str, shard: int) -> Item:
 
 def _mark(envelope_id: str) -> str:
     return f"envelope#{envelope_id}"
+
+
+def _named(ended: Mapping[str, Iterable[str]]) -> dict[str, Iterable[str]]:
+    return {f"{_RESULTS}{one}": numbers for one, numbers in ended.items()}
+
+
+def _bytes_of(numbers: Iterable[str]) -> int:
+    return sum(len(number) for number in numbers)
 
 
 def _letter(origin: Origin) -> str:
