@@ -63,7 +63,9 @@ def get_run(
 
 
 def _runs(page: RunsPage, only: str | None) -> list[RunOut]:
-    return [RunOut.of(run, now(), message_of, page.waiting, of_audience=only is not None) for run in page.runs]
+    return [
+        RunOut.of(run, now(), message_of, page.waiting, page.names, of_audience=only is not None) for run in page.runs
+    ]
 
 
 def _flow_runs(page: RunsPage, only: str | None) -> list[FlowRun]:

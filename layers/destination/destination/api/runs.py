@@ -1,6 +1,6 @@
 """Runs as JSON."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Self
 
@@ -8,6 +8,7 @@ from pydantic import Field
 
 from destination.api.representation import Representation
 from destination.api.run_reports import report
+from destination.domain.audience import AudienceKey, activation_id
 from destination.domain.connection import Waiting
 from destination.domain.loss import Lost
 from destination.domain.outcome import Class
@@ -40,6 +41,7 @@ class AudienceCounts(Representation):
     activation_id: str
     id: str
     namespace: str | None
+    name: str | None = Field(description="Null for an audience that is no longer activated.")
     received: int
     activated: int
     unchanged: int
@@ -70,6 +72,13 @@ class LossOut(Representation):
     message: str
 
 
+class NotArrivedOut(Representation):
+    """Who did not arrive: how many, and the call that lists them."""
+
+    persons: int | None = Field(description=UNKNOWN)
+    href: str = Field(examples=["/connections/3f0e8a52-6d5b-4a5e-9f57-0c8f3a1d2b4c/runs/2026-11-21T10:00Z/persons"])
+
+
 class LatencyOut(Representation):
     """From the receipt of activated events to the record of their delivery; percentiles are less than 10 % too high."""
 
@@ -94,6 +103,7 @@ class RunOut(Representation):
     unchanged: int
     excluded: int
     failed: int
+    not_arrived: NotArrivedOut = Field(description="The excluded and the failed.")
     warnings: int | None = Field(description=UNKNOWN)
     ignored: int | None = Field(description=UNKNOWN)
     rejected: int | None = Field(description=UNKNOWN)
@@ -115,14 +125,28 @@ class RunOut(Representation):
         now: datetime,
         message_of: Callable[[str], str],
         waiting: Waiting | None = None,
+        names: Mapping[AudienceKey, str] | None = None,
         *,
         of_audience: bool = False,
     ) -> Self:
+        """`names`: of the audiences that are activated; `of_audience`: it is shown for one of them."""
         content = report(run, now, message_of, waiting)
+        by_activation = {activation_id(audience): name for audience, name in (names or {}).items()}
+        for one in content["audiences"]:
+            one["name"] = by_activation.get(one["activation_id"])
+        content["not_arrived"] = {"persons": content["excluded"] + content["failed"], "href": _persons_of(run)}
+        if of_audience:
+            [only] = content["audiences"]
+            href = f"{_persons_of(run)}?activation_id={only['activation_id']}"
+            content["not_arrived"] = {"persons": None, "href": href}
         if of_audience:
             content |= dict.fromkeys(("warnings", "ignored", "rejected", "left_out", "marketo_calls"))
             content["activated"] |= dict.fromkeys(("created", "updated", "added", "removed"))
         return cls.model_validate(content)
+
+
+def _persons_of(run: Run) -> str:
+    return f"/connections/{run.connection_id}/runs/{run.id}/persons"
 
 
 class RunPage(Representation):

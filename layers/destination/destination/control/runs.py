@@ -1,11 +1,12 @@
 """The use case of those who ask what became of events: the hourly runs, a page at a time."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
-from destination.domain.connection import Connection, Waiting
+from destination.domain.audience import AudienceKey
+from destination.domain.connection import ActiveConnection, Connection, Waiting
 from destination.domain.outcome import Class
 from destination.domain.parking import waiting_of
 from destination.domain.problem import ConfigurationError, Problem
@@ -53,12 +54,13 @@ class RunQuery:
 class RunsPage:
     """Runs, oldest first, and the cursor of those that follow (None: there are no more).
 
-    `waiting`: the oldest event of the connection that waits.
+    `waiting`: the oldest event of the connection that waits. `names`: of the audiences that are activated.
     """
 
     runs: tuple[Run, ...]
     waiting: Waiting | None
     cursor: str | None = None
+    names: Mapping[AudienceKey, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,14 +77,14 @@ class ReadRuns:
 
         So it does when the audience that is asked for was in none of its events.
         """
-        connection = self.connections.get(connection_id)
+        target = self.connections.active(connection_id)
         run = self.runs.get(connection_id, hour) if is_hour(hour) else None
         if run is None:
             raise NotFoundError(f"there is no run {hour}")
         found = RunQuery(activation_id=activation_id).of(run)
         if found is None:
             raise NotFoundError(f"no event of run {hour} named this audience")
-        return RunsPage((found,), self._waiting(connection))
+        return RunsPage((found,), self._waiting(target.connection), names=_names(target))
 
     def page(self, connection_id: str, wanted: RunQuery) -> RunsPage:
         """Some of the runs that are wanted; a page may hold fewer than its limit, or none, and have others after it.
@@ -90,9 +92,9 @@ class ReadRuns:
         Without a first and last time, it is a day up to the other or to now. Raises ConfigurationError when they are
         out of order or further apart than runs are kept, and InvalidCursorError.
         """
-        connection = self.connections.get(connection_id)
+        target = self.connections.active(connection_id)
         first, last = self._hours(wanted)
-        waiting = self._waiting(connection)
+        waiting, names = self._waiting(target.connection), _names(target)
         found: list[Run] = []
         lines = lines_read = 0
         for read, run in enumerate(self.runs.between(connection_id, first, last) if first <= last else ()):
@@ -100,10 +102,10 @@ class ReadRuns:
             lines += _lines(of_run) if of_run else 0
             has_read_enough = read == MAX_READ or lines_read > MAX_LINES_READ
             if has_read_enough or len(found) == wanted.limit or (found and lines > MAX_LINES):
-                return RunsPage(tuple(found), waiting, cursor=run.id)
+                return RunsPage(tuple(found), waiting, run.id, names)
             lines_read += _lines(run)
             found += [of_run] if of_run else []
-        return RunsPage(tuple(found), waiting)
+        return RunsPage(tuple(found), waiting, names=names)
 
     def _waiting(self, connection: Connection) -> Waiting | None:
         return waiting_of(connection, self.parking.of(connection.id), self.clock())
@@ -118,6 +120,10 @@ class ReadRuns:
         if not timedelta(0) <= last - first <= RETENTION:
             raise ConfigurationError([Problem("from", message)])
         return max(run_id(first), _start_of(wanted.cursor) if wanted.cursor is not None else ""), run_id(last)
+
+
+def _names(target: ActiveConnection) -> dict[AudienceKey, str]:
+    return {audience: one.name for audience, one in target.activations.items()}
 
 
 def is_hour(name: str) -> bool:
