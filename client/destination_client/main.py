@@ -13,6 +13,7 @@ from destination_client import (
     inspection,
     letters,
     parking,
+    persons,
     render,
     runs,
     status,
@@ -52,6 +53,11 @@ COMMANDS = (
         ["destination runs $ID --from 2026-11-21T00:00:00Z", "destination runs $ID --failures-only"],
     ),
     ("run", runs.run, ["destination run $ID 2026-11-21T10:00Z", "destination run $ID $HOUR --audience $AUDIENCE"]),
+    (
+        "persons",
+        persons.persons,
+        ["destination persons $ID $HOUR --outcome failed", "destination persons $ID $HOUR --csv not-arrived.csv"],
+    ),
     (
         "verify",
         verifications.verify,

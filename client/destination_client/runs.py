@@ -83,7 +83,7 @@ def run(
     if as_json:
         render.as_json(found)
         return
-    apart = {"losses", "reasons", "audiences", "latency"}
+    apart = {"losses", "reasons", "audiences", "latency", "not_arrived"}
     render.properties({name: value for name, value in found.items() if name not in apart})
     if latency := found["latency"]:
         render.text()
@@ -92,8 +92,8 @@ def run(
     if found["audiences"]:
         render.text()
         render.table(
-            ("audience", "namespace", *COUNTS),
-            [[one[name] for name in ("id", "namespace", *COUNTS)] for one in found["audiences"]],
+            ("audience", "name", "namespace", *COUNTS),
+            [[one[name] for name in ("id", "name", "namespace", *COUNTS)] for one in found["audiences"]],
         )
     if found["losses"]:
         render.text()
