@@ -13,7 +13,7 @@ _CLASSES = frozenset({"excluded", "failed"})
 
 def not_arrived(world: World, run_id: str, wanted: PersonQuery | None = None, page: int = 2) -> list[Ended]:
     """All that is told of a run, read in pages of so many."""
-    read = ReadPersons(world.connections, world.ledger.runs, world.results, world.ledger)
+    read = ReadPersons(world.connections, world.ledger.runs, world.results, world.ledger, lambda: world.now)
     query = wanted or PersonQuery()
     found: list[Ended] = []
     cursor = None

@@ -13,7 +13,7 @@ from destination.composition.connections import read_persons
 from destination.control.persons import PersonQuery
 from destination.domain.outcome import Class
 from destination.marketo.reasons import message_of
-from functions.connections.parameters import JSON, MAX_ID_LENGTH, ConnectionId, Cursor, OfCode
+from functions.connections.parameters import JSON, MAX_ANSWER_BYTES, MAX_ID_LENGTH, ConnectionId, Cursor, OfCode
 
 JSON_LINES: Final = "application/x-ndjson"
 CSV: Final = "text/csv; charset=utf-8; header=present"
@@ -55,7 +55,7 @@ def list_persons(
 ) -> Response[PersonPage | str]:
     wanted = PersonQuery(None if outcome is None else Class(outcome), code, only, cursor, limit)
     run = unquote(run_id)
-    page = PersonPage.of(read_persons()(connection_id, run, wanted), message_of)
+    page = PersonPage.of(read_persons()(connection_id, run, wanted), message_of, MAX_ANSWER_BYTES)
     if shape == "json":
         return Response(200, JSON, page)
     headers: dict[str, str | list[str]] = {}

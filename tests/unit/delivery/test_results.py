@@ -1,12 +1,12 @@
 """Who did not arrive is told with why, once, until a redrive makes it good; and nothing is kept of who arrived."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
-from destination.control.persons import PersonQuery
+from destination.control.persons import TIME, PersonQuery, ReadPersons
 from destination.domain.connection import Limits, MappingRow, OnInvalid, PersonAction
 from destination.domain.flaw import Flaw
 from destination.domain.not_arrived import Ended, NotArrived
@@ -246,3 +246,22 @@ def test_no_page_is_longer_than_was_asked_for_and_none_is_missed() -> None:
         assert [one.person.pseudonym for one in found] == [name_of(one) for one in emails]
     assert not_arrived(world, RUN, PersonQuery(outcome=Class.FAILED)) == []
     assert len(not_arrived(world, RUN, PersonQuery(code="PERSON_NOT_FOUND"))) == 23
+
+
+def test_a_page_that_takes_too_long_ends_and_the_next_goes_on() -> None:
+    world = World(UPDATING)
+    emails = [f"p{number}@example.org" for number in range(5)]
+    world.deliver(*(event(one, IN_A) for one in emails))
+
+    def slow() -> datetime:
+        world.now += TIME
+        return world.now
+
+    read = ReadPersons(world.connections, world.ledger.runs, world.results, world.ledger, slow)
+    found: list[str | None] = []
+    page = read(world.connection.id, RUN, PersonQuery())
+    while page.cursor is not None:
+        assert len(page.persons) == 1
+        found += [one.person.pseudonym for one in page.persons]
+        page = read(world.connection.id, RUN, PersonQuery(cursor=page.cursor))
+    assert [*found, *(one.person.pseudonym for one in page.persons)] == [name_of(one) for one in emails]

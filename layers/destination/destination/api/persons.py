@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final, Self
 
@@ -100,9 +101,17 @@ class PersonPage(Representation):
     cursor: str | None
 
     @classmethod
-    def of(cls, page: PersonsPage, message_of: Callable[[str], str]) -> Self:
-        persons = [PersonOut.of(one, page.names, message_of) for one in page.persons]
-        return cls(persons=persons, cursor=page.cursor)
+    def of(cls, page: PersonsPage, message_of: Callable[[str], str], max_bytes: int) -> Self:
+        """As many as fit into so many bytes, as Lambda writes them: as a text of JSON, in ASCII."""
+        shown: list[PersonOut] = []
+        size = 0
+        for one in page.persons:
+            out = PersonOut.of(one, page.names, message_of)
+            size += len(json.dumps(out.model_dump_json()))
+            if shown and size > max_bytes:
+                return cls(persons=shown, cursor=one.cursor)
+            shown.append(out)
+        return cls(persons=shown, cursor=page.cursor)
 
 
 def json_lines(persons: Iterable[PersonOut]) -> str:

@@ -228,4 +228,4 @@ def read_runs() -> ReadRuns:
 
 @functools.cache
 def read_persons() -> ReadPersons:
-    return ReadPersons(connections(), stores.runs(settings()), stores.results(settings()), ledger())
+    return ReadPersons(connections(), stores.runs(settings()), stores.results(settings()), ledger(), now)

@@ -4,8 +4,9 @@ A page is put together of whole results, the oldest first, so that it need not k
 is counted as they say is known of the ledger, person by person.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Final, Protocol
 
 from destination.control.runs import is_hour
@@ -19,11 +20,8 @@ from destination.domain.run import Run
 from destination.store.cursors import InvalidCursorError, cursor_of, position_of
 from destination.store.errors import NotFoundError
 
-MAX_READ: Final = 20_000
-"""Persons that are read for a page, and those of one turn more; then it may hold fewer than are wanted, or none."""
-
-MAX_AUDIENCES: Final = 10_000
-"""On a page, of all its persons: an audience takes up to 400 bytes, and Lambda answers 6 MB at most (Lambda quotas)."""
+TIME: Final = timedelta(seconds=10)
+"""For how long a page is read; API Gateway waits for 29 s. After it a page may hold fewer than are wanted, or none."""
 
 _TOGETHER: Final = 500
 """How many the ledger is asked about at a time."""
@@ -82,6 +80,7 @@ class ReadPersons:
     runs: Runs
     results: Results
     ledger: Ledger
+    clock: Callable[[], datetime]
 
     def __call__(self, connection_id: str, run_id: str, wanted: PersonQuery) -> PersonsPage:
         """Some of those who did not arrive in a run. A page may hold fewer than its limit, or none, and be followed.
@@ -93,13 +92,12 @@ class ReadPersons:
             raise NotFoundError(f"there is no run {run_id}")
         names = {audience: one.name for audience, one in target.activations.items()}
         found: list[Ended] = []
-        audiences = 0
+        until = self.clock() + TIME
         for read, (position, one) in enumerate(self._counted(connection_id, run_id, wanted)):
-            if len(found) == wanted.limit or read >= MAX_READ or (found and audiences >= MAX_AUDIENCES):
+            if len(found) == wanted.limit or (read and self.clock() >= until):
                 return PersonsPage(tuple(found), names, cursor_of(position))
             if one is not None:
                 found.append(one)
-                audiences += len(one.person.audiences)
         return PersonsPage(tuple(found), names)
 
     def _counted(self, connection_id: str, run_id: str, wanted: PersonQuery) -> Iterator[tuple[str, Ended | None]]:
@@ -118,7 +116,8 @@ class ReadPersons:
                 counted = self._asked(connection_id, [one for one in part if wanted.wants(one)])
                 for offset, one in enumerate(part, place):
                     is_meant = wanted.wants(one) and counted.counts(one, key.id)
-                    yield f"{key.name}/{offset}", Ended(one, key.ended_at) if is_meant else None
+                    position = f"{key.name}/{offset}"
+                    yield position, Ended(one, key.ended_at, cursor_of(position)) if is_meant else None
 
     def _asked(self, connection_id: str, persons: Sequence[NotArrived]) -> Counted:
         failed = (one for one in persons if one.outcome is Class.FAILED)

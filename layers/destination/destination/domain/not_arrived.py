@@ -95,10 +95,11 @@ class ResultsKey:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """Somebody who did not arrive, and when that was known."""
+    """Somebody who did not arrive, when that was known, and the cursor of a page that begins with them."""
 
     person: NotArrived
     at: datetime
+    cursor: str
 
 
 @dataclass(frozen=True, slots=True)
