@@ -60,7 +60,8 @@ RULES: Final[Mapping[Alert, AlertRule]] = {
         0.0,
         1.0,
         "The share of received persons that were excluded, in this hour and the one before.",
-        "Look at the run's reasons: mostly an attribute is missing at the source, or nobody consented.",
+        "Look at the run's reasons, and at who it was (destination persons): mostly an attribute is missing at the "
+        "source, or nobody consented.",
     ),
     Alert.FAILURE_RATE: AlertRule(
         AlertUnit.RATIO,
@@ -68,7 +69,8 @@ RULES: Final[Mapping[Alert, AlertRule]] = {
         0.0,
         1.0,
         "The share of received persons that failed, in this hour and the one before.",
-        "Look at the run's reasons, fix the cause, then redrive the letters (destination redrive).",
+        "Look at the run's reasons, and at who it was (destination persons), fix the cause, then redrive the letters "
+        "(destination redrive).",
     ),
     Alert.REJECTION_RATE: AlertRule(
         AlertUnit.RATIO,
