@@ -36,6 +36,26 @@ def members(context: Context) -> Response:
     return members_page(context, _list(context).members)
 
 
+def of_lead(context: Context) -> Response:
+    """GET /rest/v1/leads/{id}/listMembership.json: the lists that a lead is on, by `listId`, paged.
+
+    A lead that is not there, or that the user does not see, is on none.
+    """
+    lead_id = context.ids[0]
+    lists = context.state.lists
+    found = (each.id for each in lists.values() if context.sees(lead_id) and lead_id in each.members)
+    page, token = context.page(found)
+    shown = [
+        {
+            "listId": list_id,
+            "createdAt": timestamp(lists[list_id].created_at),
+            "updatedAt": timestamp(lists[list_id].updated_at),
+        }
+        for list_id in page
+    ]
+    return context.lead_answer(shown, token, says_more=True)
+
+
 def add(context: Context) -> Response:
     """POST /rest/v1/lists/{id}/leads.json: `added`, also for members; skipped 1004 for leads that are not there."""
     static_list = _list(context)

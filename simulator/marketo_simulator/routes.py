@@ -29,6 +29,7 @@ _ENDPOINTS: Final[dict[tuple[str, str], tuple[Endpoint, str]]] = {
     ("DELETE", "/rest/v1/leads.json"): (leads.delete, WRITE_LEADS),
     ("POST", "/rest/v1/leads/delete.json"): (leads.delete, WRITE_LEADS),
     ("GET", "/rest/v1/lead/{id}.json"): (leads.by_id, READ_LEADS),
+    ("GET", "/rest/v1/leads/{id}/listMembership.json"): (lists.of_lead, READ_ASSETS),
     ("GET", "/rest/v1/lists.json"): (lists.browse, READ_LEADS),
     ("GET", "/rest/v1/lists/{id}.json"): (lists.by_id, READ_LEADS),
     ("GET", "/rest/v1/lists/{id}/leads.json"): (lists.members, READ_LEADS),

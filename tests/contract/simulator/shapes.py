@@ -123,6 +123,8 @@ ADDED: Final = _statuses("added")
 REMOVED: Final = _statuses("removed")
 MEMBERSHIP: Final = _statuses("memberof", "notmemberof")
 
+LISTS_OF_LEAD: Final = lead_answer(shape({"listId": NUMBER, "createdAt": LEAD_TIME, "updatedAt": LEAD_TIME}))
+
 LISTS: Final = lead_answer(
     shape(
         {"id": NUMBER, "name": TEXT, "createdAt": LEAD_TIME, "updatedAt": LEAD_TIME},

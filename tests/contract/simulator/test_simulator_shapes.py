@@ -87,6 +87,7 @@ def _validator(schema: shapes.Schema) -> Draft202012Validator:
         ("DELETE", f"{MEMBERS}?id=1&id=3&id=99", {}, shapes.REMOVED),
         ("DELETE", MEMBERS, {"json": {"input": [{"id": 1}]}}, shapes.REMOVED),
         ("GET", "/rest/v1/lists/7/leads/ismember.json?id=1,3,99", {}, shapes.MEMBERSHIP),
+        ("GET", "/rest/v1/leads/1/listMembership.json", {}, shapes.LISTS_OF_LEAD),
         ("GET", f"{ASSET}/staticList/7.json", {}, shapes.STATIC_LISTS),
         ("GET", f"{ASSET}/staticList/byName.json?name=Lions", {}, shapes.STATIC_LISTS),
         ("GET", f"{ASSET}/staticLists.json", {}, shapes.STATIC_LISTS),

@@ -7,7 +7,7 @@ import pytest
 from destination.domain.matching import Lead
 from destination.domain.schema import Field
 from destination.marketo.errors import InstanceWaitsError, RequestRejectedError
-from destination.marketo.leads import Leads, Record, RecordResult, SyncAction, chunks, record_chunks
+from destination.marketo.leads import LeadRecord, Leads, Record, RecordResult, SyncAction, chunks, record_chunks
 from testing.marketo import ScriptedAnswer, ScriptedMarketo, client, ok, refused
 
 EMAIL = Field("email", "email", 255)
@@ -57,6 +57,30 @@ def test_keys_other_than_e_mail_keep_their_case() -> None:
 def test_rows_that_match_no_key_are_left_out() -> None:
     answer = ok(row(1, None), row(2, "not an address"))
     assert leads(ScriptedMarketo(answer)).find(EMAIL, ["ada@example.org"]) == {"ada@example.org": []}
+
+
+def test_records_come_with_their_partition_and_the_values_that_were_asked_for() -> None:
+    marketo = ScriptedMarketo(
+        ok(row(1, "ada@example.org", leadPartitionId=3, company="Engines"), row(2, "x@example.org"))
+    )
+    [found] = leads(marketo).records(EMAIL, "ada@example.org", ["company", "title"], [CUSTOMER])
+    assert found == LeadRecord(Lead(1, "ada@example.org", AT, (None,)), 3, {"company": "Engines", "title": None})
+    assert marketo.sent[0].form["fields"] == "id,email,customerKey,leadPartitionId,company,title,updatedAt,createdAt"
+
+
+@pytest.mark.parametrize(("held", "expected"), [(["ab", "AB"], [2]), (["ab", "aB"], [1, 2]), (["other"], [])])
+def test_records_in_another_case_are_the_ones_where_nothing_has_the_exact_value(
+    held: list[str], expected: list[int]
+) -> None:
+    answer = ok(*({"id": number, "customerKey": one} for number, one in enumerate(held, 1)))
+    found = leads(ScriptedMarketo(answer)).records(CUSTOMER, "AB")
+    assert [one.lead.id for one in found] == expected
+
+
+@pytest.mark.parametrize("answer", [ok({"email": "ada@example.org"}), ScriptedAnswer({"success": True})])
+def test_what_is_no_answer_does_not_say_that_nobody_has_the_value(answer: ScriptedAnswer) -> None:
+    with pytest.raises(InstanceWaitsError):
+        leads(ScriptedMarketo(answer)).records(EMAIL, "ada@example.org")
 
 
 def test_all_pages_are_read() -> None:

@@ -14,7 +14,7 @@ from destination.marketo.errors import (
     RequestRejectedError,
 )
 from destination.marketo.leads import RecordResult
-from destination.marketo.lists import Lists, StaticList, safe_name
+from destination.marketo.lists import Lists, ListsOfLead, StaticList, safe_name
 from testing.marketo import ScriptedAnswer, ScriptedMarketo, client, ok, refused
 
 NOTHING = ScriptedAnswer(
@@ -64,6 +64,22 @@ def test_members_are_removed_by_a_body() -> None:
     assert (sent.method, sent.path, sent.query) == ("DELETE", "/rest/v1/lists/7/leads.json", {})
     assert sent.headers["Content-Type"] == "application/json"
     assert sent.json == {"input": [{"id": 2}, {"id": 3}]}
+
+
+def test_the_lists_of_a_lead_are_asked_for_in_one_call() -> None:
+    marketo = ScriptedMarketo(ok({"listId": 7}, {"listId": 9}, {"name": "no id"}))
+    assert lists(marketo).of_lead(3) == ListsOfLead(frozenset({7, 9}), are_all=True)
+    sent = marketo.sent[0]
+    assert (sent.method, sent.path, sent.query) == (
+        "GET",
+        "/rest/v1/leads/3/listMembership.json",
+        {"batchSize": "300"},
+    )
+
+
+@pytest.mark.parametrize("answer", [ok({"listId": 7}, nextPageToken="more"), ScriptedAnswer({"success": True})])
+def test_it_is_told_when_a_lead_may_be_on_further_lists(answer: ScriptedAnswer) -> None:
+    assert not lists(ScriptedMarketo(answer)).of_lead(3).are_all
 
 
 def test_an_empty_list_of_leads_is_never_sent() -> None:

@@ -70,6 +70,17 @@ def test_is_member() -> None:
     assert [outcome(row) for row in posted["result"]] == expected
 
 
+def test_the_lists_of_a_lead_are_paged_and_those_of_nobody_are_none() -> None:
+    api = Api(SEED)
+    api.call("POST", "/rest/v1/lists/9/leads.json", {"id": "1"})
+    first = api.get("/rest/v1/leads/1/listMembership.json", batchSize=1)
+    assert ([row["listId"] for row in first["result"]], first["moreResult"]) == ([7], True)
+    second = api.get("/rest/v1/leads/1/listMembership.json", batchSize=1, nextPageToken=first["nextPageToken"])
+    assert ([row["listId"] for row in second["result"]], "nextPageToken" in second) == ([9], False)
+    for nobody in (3, 99):
+        assert api.get(f"/rest/v1/leads/{nobody}/listMembership.json")["result"] == []
+
+
 def test_members_are_paged_without_more_result() -> None:
     api = Api(SEED)
     first = api.get("/rest/v1/lists/7/leads.json", batchSize=1, fields="email")

@@ -6,6 +6,7 @@ Source: Marketo REST API, "Leads" (query by filter type, Sync Leads) and "Lead d
 import re
 from collections import defaultdict
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Final, TypeVar
@@ -27,6 +28,9 @@ CHUNK: Final = 300
 
 BODY_BYTES: Final = 900_000
 """Marketo takes bodies of 1 MB."""
+
+PARTITION: Final = "leadPartitionId"
+"""The field that says in which partition a lead is, by its id."""
 
 _MOST_BYTES: Final = 6
 """What a character takes in JSON at most: a control character is written as six."""
@@ -82,6 +86,17 @@ class RecordResult:
         return cls(lead_id if isinstance(lead_id, int) else None, status, code, field)
 
 
+@dataclass(frozen=True, slots=True)
+class LeadRecord:
+    """A lead with the partition that it is in, and with the values of the fields that were asked for, as Marketo has
+    them.
+    """
+
+    lead: Lead
+    partition_id: int | None
+    values: Mapping[str, Any]
+
+
 def chunks(items: Sequence[T], size: int = CHUNK) -> Iterator[Sequence[T]]:
     """The items in runs of at most `size`."""
     for start in range(0, len(items), size):
@@ -132,6 +147,29 @@ class Leads:
         leads: dict[str, list[Lead]] = {key: [] for key in keys}
         if not leads:
             return leads
+        others: list[Lead] = []
+        for row in self._rows(by, leads, (by.name, *(one.name for one in also))):
+            lead = _lead(row, by, also)
+            leads.get(lead.key, others).append(lead)
+        if others:
+            _join_in_other_case(leads, others)
+        return leads
+
+    def records(self, by: Field, key: str, names: Sequence[str] = (), also: Sequence[Field] = ()) -> list[LeadRecord]:
+        """The leads of one key, as `find` gives them, with their partitions and the values of further fields.
+
+        Raises as `find`.
+        """
+        asked = (by.name, *(one.name for one in also), PARTITION, *names)
+        found = [
+            LeadRecord(_lead(row, by, also), _whole(row.get(PARTITION)), {name: row.get(name) for name in names})
+            for row in self._rows(by, [key], asked)
+        ]
+        exact = [one for one in found if one.lead.key == key]
+        return exact or [one for one in found if one.lead.key.casefold() == key.casefold()]
+
+    def _rows(self, by: Field, keys: Iterable[str], names: Iterable[str]) -> Iterator[Mapping[str, Any]]:
+        """The leads of at most 300 keys, each with its id, the fields of these names and its times."""
         # Always the form of long requests: the values of 300 people do not fit into an address.
         request = Request(
             "find leads",
@@ -141,26 +179,18 @@ class Leads:
             params={"_method": "GET"},
             form={
                 "filterType": by.name,
-                "filterValues": ",".join(leads),
-                "fields": ",".join(
-                    dict.fromkeys(("id", by.name, *(one.name for one in also), "updatedAt", "createdAt"))
-                ),
+                "filterValues": ",".join(keys),
+                "fields": ",".join(dict.fromkeys(("id", *names, "updatedAt", "createdAt"))),
                 "batchSize": str(CHUNK),
             },
         )
-        others: list[Lead] = []
         for page in self._client.pages(request):
             if not page.is_whole:
                 raise InstanceWaitsError(UNEXPECTED_ANSWER, request.operation)
             for row in page.result:
-                key, lead_id = _key(row, by), row.get("id")
-                if not isinstance(lead_id, int):
+                if not isinstance(row.get("id"), int):
                     raise InstanceWaitsError(UNEXPECTED_ANSWER, request.operation)
-                lead = Lead(lead_id, key, _last_change(row), tuple([_key(row, one) or None for one in also]))
-                leads.get(key, others).append(lead)
-        if others:
-            _join_in_other_case(leads, others)
-        return leads
+                yield row
 
     def sync(
         self, action: SyncAction, lookup_field: str, records: Sequence[Record], partition: str | None = None
@@ -214,6 +244,14 @@ def _named(message: object, sent: Container[str]) -> str | None:
 def _check_size(items: Sequence[object]) -> None:
     if len(items) > CHUNK:
         raise ValueError(f"one call takes at most {CHUNK}")
+
+
+def _lead(row: Mapping[str, Any], by: Field, also: Sequence[Field]) -> Lead:
+    return Lead(row["id"], _key(row, by), _last_change(row), tuple([_key(row, one) or None for one in also]))
+
+
+def _whole(value: object) -> int | None:
+    return value if isinstance(value, int) else None
 
 
 def _key(row: Mapping[str, Any], by: Field) -> str:

@@ -63,6 +63,14 @@ class MemberPage:
     cursor: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class ListsOfLead:
+    """Lists that a lead is on; `are_all`: it is on no others."""
+
+    list_ids: frozenset[int]
+    are_all: bool
+
+
 def safe_name(name: str) -> str:
     """The name of the list for an audience of this name.
 
@@ -117,6 +125,17 @@ class Lists:
         page = self._of_list(list_id, lambda: self._client.call(request))
         lead_ids = tuple(row["id"] for row in page.result if isinstance(row.get("id"), int))
         return MemberPage(lead_ids, page.next_page_token)
+
+    def of_lead(self, lead_id: int) -> ListsOfLead:
+        """The first 300 lists that a lead is on, in one call; none for a lead that is not there. Raises MarketoError.
+
+        Source: Marketo REST API, "Leads" (Get Lists by Lead Id), which takes the permission Read-Only Assets.
+        """
+        path = f"/rest/v1/leads/{lead_id}/listMembership.json"
+        request = Request("lists of a lead", "GET", path, DEFAULT_TIMEOUT, params={"batchSize": str(CHUNK)})
+        page = self._client.call(request)
+        ids = frozenset(row["listId"] for row in page.result if isinstance(row.get("listId"), int))
+        return ListsOfLead(ids, page.is_whole and page.next_page_token is None)
 
     def get(self, list_id: int) -> StaticList | None:
         """The list, None if there is none with this id; raises MarketoError.
