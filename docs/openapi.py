@@ -96,6 +96,8 @@ _PROBLEMS: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "deactivateAudience": ("not-found", "incomplete", "deleting", "not-emptied", "stale", "invalid", *_MARKETO),
     "previewEvents": ("not-json", "too-large", "not-found", "incomplete", *_MARKETO),
+    "lookUpPerson": (*_BODY, "not-found", "incomplete", *_MARKETO),
+    "viewProfile": (*_BODY, "not-found", "incomplete", *_MARKETO),
     "listDedupeFields": ("not-found", "incomplete", *_MARKETO),
     "listFields": ("not-found", "incomplete", *_MARKETO),
     "listPartitions": ("not-found", "incomplete", *_MARKETO),

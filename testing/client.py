@@ -17,7 +17,7 @@ from destination_client.context import wall_clock
 from destination_client.main import app
 from marketo_simulator import Fault, Simulator
 from testing import control_plane as plane
-from testing.aws import PSEUDONYM_SECRET, Aws
+from testing.aws import Aws
 from testing.composition import composed
 from testing.control_plane import PREFIX, fresh
 from testing.gateway import Gateway, gateway
@@ -146,7 +146,6 @@ def deployed(standing: Stack) -> None:
 
 def _account() -> Aws:
     """The account of the control plane, with what delivery needs beside."""
-    plane.secretsmanager().create_secret(Name=PSEUDONYM_SECRET, SecretString="secret")
     urls = [plane.sqs().create_queue(QueueName=name)["QueueUrl"] for name in ("events", "dead-letters")]
     return Aws(
         dynamodb=plane.dynamodb(),

@@ -32,7 +32,7 @@ from destination.store.secrets import Credentials
 from functions.connections import app
 from marketo_simulator import Simulator
 from marketo_simulator.server import serve
-from testing.aws import Context, bucket
+from testing.aws import PSEUDONYM_SECRET, Context, bucket
 from testing.composition import composed
 from testing.serial import one_call_at_a_time
 from testing.template import ROOT, source, tables
@@ -74,6 +74,7 @@ def control_plane() -> Iterator[Simulator]:
             "QUEUE_URL": QUEUE_URL,
             "DEAD_LETTER_QUEUE_URL": f"{QUEUE_URL.rpartition('/')[0]}/dead-letters",
             "SECRETS_PREFIX": PREFIX,
+            "PSEUDONYM_SECRET": PSEUDONYM_SECRET,
             "MARKETO_URL": server.url,
         }
         with composed(environment):
@@ -91,6 +92,7 @@ def fresh(simulator: Simulator) -> Iterator[None]:
             dynamodb().create_table(**_TABLES[name])
         for name in ("events", "dead-letters"):
             sqs().create_queue(QueueName=name)
+        secretsmanager().create_secret(Name=PSEUDONYM_SECRET, SecretString="secret")
         bucket(s3())
         yield
 

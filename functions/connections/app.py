@@ -48,6 +48,7 @@ from functions.connections import (
     letters,
     migrations,
     parking,
+    people,
     persons,
     previews,
     runs,
@@ -102,6 +103,7 @@ for calls in (
     letters,
     dead_letters,
     parking,
+    people,
 ):
     api.include_router(calls.router)
 

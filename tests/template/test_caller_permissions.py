@@ -49,6 +49,14 @@ TASKS: dict[str, list[tuple[str, str]]] = {
         ("POST", "/connections/{connection_id}/letters/redrives"),
         ("DELETE", "/connections/{connection_id}/letters"),
     ],
+    "find out what became of a person": [
+        ("GET", "/connections"),
+        ("POST", "/connections/{connection_id}/people/lookups"),
+    ],
+    "… and see what Marketo has in the mapped fields": [
+        ("GET", "/connections"),
+        ("POST", "/connections/{connection_id}/people/profiles"),
+    ],
     "see to what could not be read": [
         ("GET", "/dead-letters"),
         ("POST", "/dead-letters/redrives"),

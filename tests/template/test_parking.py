@@ -94,7 +94,7 @@ WHO: dict[str, dict[str, set[str]]] = {
     },
     "ConnectionsRole": {
         "Bucket": {"s3:ListBucket"},
-        PARKED: {"s3:DeleteObject", "s3:PutObject"},
+        PARKED: {"s3:DeleteObject", "s3:GetObject", "s3:PutObject"},
         LETTERS: {"s3:DeleteObject", "s3:GetObject"},
         RESULTS: {"s3:DeleteObject", "s3:GetObject"},
     },
@@ -103,9 +103,11 @@ WHO: dict[str, dict[str, set[str]]] = {
 
 
 @pytest.mark.parametrize("role", WHO)
-def test_delivery_alone_reads_what_is_parked(template: Template, role: str) -> None:
-    """Who counts lists names, in which nothing is said of people; who redrives copies letters to what is parked. S3
-    answers 403 for what is not there to who may not list (Amazon S3, "GetObject").
+def test_who_delivers_and_who_looks_people_up_read_what_is_parked_and_nobody_else(
+    template: Template, role: str
+) -> None:
+    """Who counts lists names, in which nothing is said of people; who redrives copies letters to what is parked; who
+    looks somebody up reads both. S3 answers 403 for what is not there to who may not list (Amazon S3, "GetObject").
     """
     on_bucket = {name: set(actions) for name, actions in granted(template, role).items() if "Bucket" in name}
     assert on_bucket == WHO[role]

@@ -127,7 +127,8 @@ ACTIONS: dict[str, dict[str, list[str]]] = {
         "Bucket": ["s3:ListBucket"],
         "${Bucket.Arn}/letters/*": ["s3:DeleteObject", "s3:GetObject"],
         "${Bucket.Arn}/results/*": ["s3:DeleteObject", "s3:GetObject"],
-        "${Bucket.Arn}/parked/*": ["s3:DeleteObject", "s3:PutObject"],
+        "${Bucket.Arn}/parked/*": ["s3:DeleteObject", "s3:GetObject", "s3:PutObject"],
+        "PseudonymSecret": ["secretsmanager:GetSecretValue"],
         CREDENTIALS: [
             "secretsmanager:CreateSecret",
             "secretsmanager:DeleteSecret",

@@ -32,6 +32,7 @@ ENVIRONMENTS: list[tuple[Any, tuple[str, ...]]] = [
             "QUEUE_URL",
             "DEAD_LETTER_QUEUE_URL",
             "SECRETS_PREFIX",
+            "PSEUDONYM_SECRET",
             "MARKETO_URL",
         ),
     ),

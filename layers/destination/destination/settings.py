@@ -49,16 +49,19 @@ class LedgerSettings(StoreSettings):
 
 @dataclass(frozen=True, slots=True)
 class MarketoSettings(LedgerSettings):
-    """Of the functions that call Marketo. `marketo_url` may hold the placeholder `{munchkin_id}`."""
+    """Of the functions that call Marketo, and name people by their pseudonyms.
+
+    `marketo_url` may hold the placeholder `{munchkin_id}`; `pseudonym_secret`: the name or ARN of the pseudonyms' key.
+    """
 
     marketo_url: str
+    pseudonym_secret: str
 
 
 @dataclass(frozen=True, slots=True)
 class SyncSettings(MarketoSettings):
     stack_name: str
     dead_letter_queue_url: str
-    pseudonym_secret: str
     batch_window_seconds: str
 
 

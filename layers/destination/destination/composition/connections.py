@@ -21,10 +21,12 @@ from destination.control.emptying import Emptying
 from destination.control.governance import ManagePolicies
 from destination.control.letters import ManageLetters
 from destination.control.parking import ManageParking
+from destination.control.people import LookUpPeople
 from destination.control.persons import ReadPersons
 from destination.control.previews import PreviewEvents
 from destination.control.runs import ReadRuns
 from destination.control.verifications import ManageVerifications
+from destination.control.waiting_events import FindWaiting
 from destination.domain.connection import Connection
 from destination.domain.credentials import ClientCredentials
 from destination.domain.pace import NOTHING_KNOWN
@@ -197,6 +199,22 @@ def preview_events() -> PreviewEvents:
         credentials=credentials(),
         ledger=ledger(),
         marketo_for=marketo_for,
+        clock=now,
+    )
+
+
+@functools.cache
+def look_up_people() -> LookUpPeople:
+    return LookUpPeople(
+        connections=connections(),
+        credentials=credentials(),
+        ledger=ledger(),
+        find_waiting=FindWaiting(
+            stores.parking(settings()), stores.letters(settings()), stores.leases(settings()), ledger(), now
+        ),
+        marketo_for=marketo_for,
+        records=recorder(),
+        name_of=stores.name_of(settings()),
         clock=now,
     )
 

@@ -1,8 +1,12 @@
 """Tables and secrets of all functions but ingest."""
 
+import functools
+from collections.abc import Callable
+
 from destination.composition.aws import dynamodb, s3, secretsmanager
 from destination.domain.credentials import ClientCredentials
-from destination.settings import LedgerSettings, StoreSettings
+from destination.domain.pseudonym import pseudonym
+from destination.settings import LedgerSettings, MarketoSettings, StoreSettings
 from destination.store.alerts import Alerts
 from destination.store.leases import Leases
 from destination.store.ledger import Ledger
@@ -11,7 +15,7 @@ from destination.store.losses import Losses
 from destination.store.parking import Parking
 from destination.store.results import Results
 from destination.store.runs import Runs
-from destination.store.secrets import Credentials, TokenSecret
+from destination.store.secrets import Credentials, TokenSecret, pseudonym_secret
 from destination.store.verifications import Verifications
 
 
@@ -57,3 +61,8 @@ def credentials(settings: StoreSettings) -> Credentials:
 
 def token(settings: StoreSettings, munchkin_id: str, credentials: ClientCredentials) -> TokenSecret:
     return TokenSecret(secretsmanager(), settings.secrets_prefix, munchkin_id, credentials)
+
+
+def name_of(settings: MarketoSettings) -> Callable[[str], str]:
+    """What gives a person's pseudonym, by the dedupe key. The key of the pseudonyms is read once, now."""
+    return functools.partial(pseudonym, pseudonym_secret(secretsmanager(), settings.pseudonym_secret))

@@ -19,13 +19,11 @@ from destination.delivery.turn import TakeTurn
 from destination.delivery.verify_lists import VerifyLists
 from destination.domain.connection import Connection, Limits
 from destination.domain.pace import PaceState
-from destination.domain.pseudonym import pseudonym
 from destination.marketo.instance import Marketo
 from destination.marketo.pace import Pace
 from destination.queue import DeadLetters
 from destination.settings import SyncSettings
 from destination.store.delivering import DeliveringConnections
-from destination.store.secrets import pseudonym_secret
 
 
 @functools.cache
@@ -48,7 +46,7 @@ def sync(watch: CallWatch) -> DeliverBatch:
         clock=now,
         verify=VerifyLists(stores.verifications(settings()), ledger, leases.enter, now, connections.filled),
         enter=leases.enter,
-        name_of=functools.partial(pseudonym, pseudonym_secret(aws.secretsmanager(), settings().pseudonym_secret)),
+        name_of=stores.name_of(settings()),
         sleep=time.sleep,
     )
     turn = TakeTurn(

@@ -78,7 +78,7 @@ class PreviewEvents:
         Raises NotFoundError, IncompleteError, UnreadableError, TooLargeError, MarketoError, OutOfTimeError.
         """
         target = self.connections.active(connection_id)
-        credentials = self._credentials_of(target)
+        credentials = credentials_of(target, self.credentials)
         now = self.clock()
         parsed = _parsed(target.connection, body, now)
         sendable = {index for index, _ in encoded(parsed)}
@@ -107,16 +107,6 @@ class PreviewEvents:
             tally=tally.plus(tally_losses([parsed.losses])).plus(counted(others)),
             calls=rehearsal.made,
         )
-
-    def _credentials_of(self, target: ActiveConnection) -> ClientCredentials:
-        credentials: ClientCredentials | None = None
-        with suppress(NotFoundError):
-            credentials = self.credentials.get(target.connection)
-        missing = missing_to_enable(target, has_credentials=credentials is not None)
-        needed = [one for one in missing if one.path in _NEEDED]
-        if credentials is None or needed:
-            raise IncompleteError(needed)
-        return credentials
 
     def _rehearsed(
         self,
@@ -147,6 +137,18 @@ class PreviewEvents:
         if trouble is not None:
             raise trouble
         return result
+
+
+def credentials_of(target: ActiveConnection, stored: Credentials) -> ClientCredentials:
+    """Those of a connection that can be asked about. Raises IncompleteError for one that has none, or no mapping."""
+    credentials: ClientCredentials | None = None
+    with suppress(NotFoundError):
+        credentials = stored.get(target.connection)
+    missing = missing_to_enable(target, has_credentials=credentials is not None)
+    needed = [one for one in missing if one.path in _NEEDED]
+    if credentials is None or needed:
+        raise IncompleteError(needed)
+    return credentials
 
 
 def _parsed(connection: Connection, body: bytes, now: datetime) -> Parsed:

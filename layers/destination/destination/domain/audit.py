@@ -41,6 +41,8 @@ class AuditAction(StrEnum):
     REDRIVE_DEAD_LETTERS = "redrive_dead_letters"
     DISCARD_DEAD_LETTERS = "discard_dead_letters"
     SET_POLICIES = "set_policies"
+    LOOK_UP_PERSON = "look_up_person"
+    VIEW_PROFILE = "view_profile"
 
 
 @dataclass(frozen=True, slots=True)
