@@ -49,6 +49,9 @@ _EMAIL: Final = Field("email", "email")
 _UNDESCRIBED: Final = Schema({_EMAIL.name: _EMAIL})
 """What is known of an instance that cannot be asked."""
 
+_DIGITS: Final = 16
+"""So many digits a whole number may have that Python writes without an exponent."""
+
 _SLOW: Final = "Marketo takes too long to answer"
 
 T = TypeVar("T")
@@ -313,8 +316,19 @@ def _sought(value: _Value, leads: Sequence[LeadRecord] | None) -> Sought:
             return unit.key == value.key
         return unit.key in keys or any(_is(one, value) for one in values_at(event, value.path))
 
-    is_certain = value.is_identity and value.key.isascii()
-    return Sought(has_value, json.dumps(value.key)[1:-1].lower() if is_certain else None)
+    return Sought(has_value, _text_of(value) if value.is_identity else None)
+
+
+def _text_of(value: _Value) -> str | None:
+    """What stands in the JSON of every event with the identity; None where it may be written in several ways.
+
+    A number may be: `417` is `4.17e2` in a text, and 16 digits and more have an exponent. What is not ASCII is escaped,
+    in which upper and lower case look nothing alike.
+    """
+    is_long_number = value.key.isdecimal() and len(value.key) > _DIGITS
+    if not isinstance(value.value, str) or is_long_number or not value.key.isascii():
+        return None
+    return json.dumps(value.key)[1:-1].lower()
 
 
 def _is(one: object, value: _Value) -> bool:

@@ -116,17 +116,22 @@ class FindWaiting:
                     yield _waiting(bundle, units)
 
     def _unsettled(self, connection_id: str, found: Sequence[WaitingEvent]) -> Iterator[WaitingEvent]:
-        """Those that are not counted yet, and those that failed: a bundle may be there still that is delivered."""
+        """Those that are not counted yet, and those that failed, each once: a bundle may be there still that was
+        delivered, and a letter that was redriven. What is parked comes first.
+        """
         units = [unit for one in found for unit in one.units]
         if not units:
             return
         counted = self.ledger.counted(connection_id, {(shard_of_unit(one), one.origin.envelope_id) for one in units})
         failed = self.ledger.failures(connection_id, [(shard_of_unit(one), one.origin) for one in units])
         failures = {one[:2] for one in failed}
-        for one in found:
+        seen = set()
+        for one in sorted(found, key=lambda event: event.is_letter):
             unit = one.units[0]
             numbers = counted.get((shard_of_unit(unit), unit.origin.envelope_id), frozenset())
-            if unit.origin.number not in numbers or unit.origin[:2] in failures:
+            is_settled = unit.origin.number in numbers and unit.origin[:2] not in failures
+            if not is_settled and unit.origin[:2] not in seen:
+                seen.add(unit.origin[:2])
                 yield one
 
 
