@@ -13,6 +13,7 @@ from destination.domain.audit import AuditAction
 from destination.domain.connection import MappingRow, Status
 from destination.domain.parking import Bundle, WaitsFor
 from destination.domain.person_lookup import PersonLookup
+from destination.marketo.pace import Pace
 from marketo_simulator import Fault
 from testing.people import MemoryRecords, look_up, people
 from testing.persons import name_of
@@ -134,6 +135,14 @@ def test_a_record_is_written_before_anything_is_told() -> None:
         name_of(ADA),
     )
     assert ADA not in repr(AskedFor(ADA))
+
+
+def test_marketo_that_takes_too_long_is_told_and_so_is_the_rest() -> None:
+    world = parked(ADA)
+    world.marketo.pace = Pace(80, 5, deadline=0.0, monotonic=lambda: 1.0)
+    shown = replace(people(world), marketo_for=lambda *_: world.marketo)(world.connection.id, AskedFor(ADA))
+    assert shown.trouble == "Marketo takes too long to answer; try again."
+    assert (shown.leads, shown.next, seen(shown)) == (None, None, (1, 1, 1))
 
 
 def test_no_more_leads_are_shown_than_fit_and_all_are_counted() -> None:
