@@ -2,7 +2,7 @@
 
 from aws_lambda_powertools.event_handler.api_gateway import Router
 
-from destination.api.people import LookupIn, LookedUpPersonOut
+from destination.api.people import LookedUpPersonOut, LookupIn
 from destination.composition.connections import look_up_people
 from destination.control.people import AskedFor
 from destination.marketo.reasons import message_of
