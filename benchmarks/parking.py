@@ -19,12 +19,12 @@ from typing import Any, Final
 
 from benchmarks.row import BenchmarkRow, Say
 from benchmarks.workload import LIMITLESS
+from destination.control.listing import by_connection
 from destination.control.parking import ManageParking
 from destination.domain.audience import Activation
 from destination.domain.connection import ActiveConnection, Limits, Status
 from destination.domain.event import MembershipStatus, ProfileEvent
 from destination.domain.parking import Bundle
-from destination.monitoring.listing import by_connection
 from destination.queue import MAX_BATCH_BYTES, MAX_BATCH_ENTRIES, Message, encode_event, pack
 from destination.store.ledger import Entry
 from testing.counts import assert_balanced

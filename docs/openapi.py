@@ -54,6 +54,8 @@ _PROBLEMS: Final[Mapping[str, tuple[str, ...]]] = {
     "disableConnection": ("not-found", "deleting", "stale"),
     "resumeConnection": ("not-found",),
     "getParking": ("not-found",),
+    "getOverview": ("too-large",),
+    "getMe": (),
     "listLetters": ("not-found",),
     "redriveLetters": (*_BODY, "not-found"),
     "discardLetters": ("not-found", "invalid"),

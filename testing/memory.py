@@ -6,7 +6,7 @@ What each of them does is what the real one does over AWS: tests/contract/stores
 import copy
 import itertools
 import threading
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -243,6 +243,13 @@ class MemoryRuns:
     def part(self, connection_id: str, run_id: str, shard: int) -> Run:
         empty = Run(connection_id, run_id, shard=shard)
         return copy.deepcopy(self.parts.get((connection_id, run_id, shard), empty))
+
+    def counts(self, connection_id: str, first: str, last: str) -> Counter[str]:
+        total: Counter[str] = Counter()
+        for (owner, hour, _), part in self.parts.items():
+            if owner == connection_id and first <= hour <= last:
+                total.update(part.tally.counts)
+        return total
 
     def last_event_at(self, connection_id: str, now: datetime) -> datetime | None:
         known = (run for (owner, _, _), run in self.parts.items() if owner == connection_id)

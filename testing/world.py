@@ -9,6 +9,7 @@ from typing import Any
 
 import requests
 
+from destination.control.listing import by_connection
 from destination.control.parking import ManageParking
 from destination.delivery.batch import BatchReport, DeliverBatch
 from destination.delivery.verify_lists import VerifyLists
@@ -21,7 +22,6 @@ from destination.domain.pace import PaceState
 from destination.domain.times import EPOCH
 from destination.marketo.instance import Marketo
 from destination.marketo.pace import Pace
-from destination.monitoring.listing import by_connection
 from destination.queue import Message, encode_event, pack
 from marketo_simulator import Simulator
 from marketo_simulator.adapter import SimulatorAdapter

@@ -49,3 +49,4 @@ def _held_up(hold: Mapping[str, Any] | None) -> Iterator[str]:
     if hold["since"]:
         yield f"since: {hold['since']}"
     yield f"tried again: {hold['until'] or 'once it is enabled'}"
+    yield f"to do: {hold['remedy']}"

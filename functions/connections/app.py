@@ -46,7 +46,9 @@ from functions.connections import (
     dead_letters,
     governance,
     letters,
+    me,
     migrations,
+    overview,
     parking,
     people,
     persons,
@@ -104,6 +106,8 @@ for calls in (
     dead_letters,
     parking,
     people,
+    overview,
+    me,
 ):
     api.include_router(calls.router)
 

@@ -18,7 +18,7 @@ from destination.domain.audience import ANY_NAMESPACE, AudienceKey
 from destination.domain.latency import Latency
 from destination.domain.loss import RECORD_NO_OBJECT
 from destination.domain.outcome import MISSING_DEDUPE_VALUE
-from destination.domain.parking import RETRY_BLOCKED, Bundle, WaitsFor
+from destination.domain.parking import RETRY_BLOCKED, Bundle, Hold, WaitsFor
 from destination.domain.run import Counters, Run, Tally, hour_of, run_id
 from destination.domain.times import format_time
 from destination.domain.verification import Differences, Phase, VerificationStatus
@@ -143,6 +143,35 @@ def test_a_day_of_which_no_end_is_named_ends_by_the_clock_of_the_command(
     assert ["Webinar leads", "▁" * 20 + "█▁▁▁▁", before, "9", "5", "2", "1"] in rows(later.done("status"))
 
 
+def test_the_overview_says_in_one_call_what_is_held_up_and_what_to_do(
+    console: Stack, before: str, now: datetime
+) -> None:
+    made = connection(console)
+    record(made, before, COUNTS)
+    Parking(plane.s3(), "bucket").put(Bundle(made, WaitsFor.BLOCKED, now, now, 7, 2, "0" * 32), ["{}"])
+    plane.delivering().block(made, "610: no access to the list Webinar", now)
+
+    lines = console.done("overview").splitlines()
+
+    at = {line.strip().partition(": ")[0]: line.strip().partition(": ")[2] for line in lines}
+    assert lines[:2] == ["Webinar leads: blocked", f"  id: {made} on 123-ABC-456"]
+    assert at["held up"] == f"blocked since {format_time(now)}"
+    assert at["because"] == "610: no access to the list Webinar"
+    assert at["tried again"] == format_time(now + RETRY_BLOCKED)
+    assert "destination resume" in at["to do"]
+    assert at["parked"].startswith("7 events, the oldest of ")
+    assert at["last day"] == "9 received, 5 activated, 1 unchanged, 2 excluded, 1 failed, 6 rejected"
+    [told] = json.loads(console.done("overview", "--json"))["connections"]
+    assert (told["id"], told["last_day"]["received"]) == (made, 9)
+
+
+def test_a_caller_is_told_who_it_is(console: Stack) -> None:
+    shown = dict(line.split(": ", 1) for line in console.done("whoami").splitlines())
+    told = json.loads(console.done("whoami", "--json"))
+    assert shown["caller"] == told["caller"]
+    assert shown["kind"] == told["kind"]
+
+
 @pytest.mark.parametrize(
     ("denied", "column"),
     [("GET /connections/*/alerts", -1), ("GET /connections/*/letters", -2)],
@@ -204,6 +233,7 @@ def test_what_holds_a_connection_up_is_shown_with_its_cause_and_its_end(console:
         "because: 603: the role lacks a permission",
         f"since: {format_time(now)}",
         f"tried again: {format_time(now + RETRY_BLOCKED)}",
+        f"to do: {Hold(WaitsFor.BLOCKED, '', None, None).remedy}",
         "parked: 0 events",
     ]
     console.done("disable", made)

@@ -16,11 +16,16 @@ from testing.template import ROOT, Template, of_type
 
 DOCUMENT = (ROOT / "docs" / "permissions.md").read_text()
 API = "arn:aws:execute-api:eu-central-1:111122223333:abcde12345/live/"
-CALLS = {
+ANY = "any of them"
+STATED = {
     (method, path): set(permissions.split(", or "))
     for method, path, permissions in re.findall(r"^\| `([A-Z]+) (/\S*)` \| (.+) \|$", DOCUMENT, re.MULTILINE)
 }
+EVERY = set().union(*STATED.values()) - {ANY}
+CALLS = {call: EVERY if by == {ANY} else by for call, by in STATED.items()}
 """By call, the permissions of which one is enough."""
+
+LONGEST_STAGE = "s" * 32
 
 PARAMETERS = {
     "connection_id": ["3f0e8a52-6d5b-4a5e-9f57-0c8f3a1d2b4c"],
@@ -31,6 +36,7 @@ PARAMETERS = {
 # For each task, its permissions and the calls that it takes.
 TASKS: dict[str, list[tuple[str, str]]] = {
     "see connections, their runs, what waits and what failed": [
+        ("GET", "/overview"),
         ("GET", "/connections"),
         ("GET", "/connections/{connection_id}"),
         ("GET", "/connections/{connection_id}/runs"),
@@ -221,9 +227,15 @@ def test_only_the_end_of_a_path_is_left_open_or_a_run(template: Template) -> Non
 def test_a_policy_is_not_too_long_for_iam(template: Template) -> None:
     # "IAM and AWS STS quotas": 6,144 characters of a managed policy, white space not counted.
     for name, properties in of_type(template, "AWS::IAM::ManagedPolicy").items():
-        longest = [deployed(resource, stage="s" * 64) for resource in statement_of(properties)["Resource"]]
+        longest = [deployed(resource, stage=LONGEST_STAGE) for resource in statement_of(properties)["Resource"]]
         assert sum(len(one) + 20 for one in longest) + 100 <= 6144, name
         assert len(properties["Description"]) <= 1000
+
+
+def test_no_stage_has_a_longer_name(template: Template) -> None:
+    pattern = re.compile(template["Parameters"]["StageName"]["AllowedPattern"])
+    assert pattern.match(LONGEST_STAGE)
+    assert not pattern.match(LONGEST_STAGE + "s")
 
 
 def test_every_task_of_the_document_is_tested() -> None:

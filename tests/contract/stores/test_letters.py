@@ -9,10 +9,10 @@ import pytest
 from botocore.exceptions import ClientError
 
 from destination.control import letters as control
+from destination.control import listing
 from destination.delivery import letters as delivery
 from destination.domain.letter import LetterBundle
 from destination.domain.parking import Bundle
-from destination.monitoring import listing
 from destination.store.errors import NotFoundError
 from destination.store.letters import Letters
 from destination.store.parking import Parking

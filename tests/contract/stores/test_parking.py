@@ -10,9 +10,9 @@ from typing import Any, Protocol
 import pytest
 from botocore.exceptions import ClientError
 
+from destination.control import listing
 from destination.delivery import parking as delivery
 from destination.domain.parking import Bundle, WaitsFor
-from destination.monitoring import listing
 from destination.store.errors import NotFoundError
 from destination.store.parking import Parking
 from testing.aws import Aws, refused

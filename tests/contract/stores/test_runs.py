@@ -7,6 +7,7 @@ from typing import Protocol
 
 import pytest
 
+from destination.control import overview
 from destination.domain.outcome import MISSING_DEDUPE_VALUE
 from destination.domain.run import Run, Tally, total_of
 from destination.monitoring import alerts, summaries
@@ -19,8 +20,8 @@ HOUR, BEFORE, NEXT = "2026-11-21T10:00Z", "2026-11-21T09:00Z", "2026-11-21T11:00
 RUN = Run("c-1", HOUR, tally=Tally(Counter(received=2, excluded=2), Counter({MISSING_DEDUPE_VALUE: 2})))
 
 
-class ReadRuns(alerts.Runs, summaries.Runs, Protocol):
-    """All that the monitor asks of runs."""
+class ReadRuns(alerts.Runs, summaries.Runs, overview.Runs, Protocol):
+    """All that the monitor and the overview ask of runs."""
 
 
 class RunsStand(Protocol):
@@ -121,3 +122,12 @@ def test_the_last_event_came_in_the_last_hour_with_any_and_not_after_now(
         stand.write(one)
     assert stand.runs.last_event_at("c-1", NOW) == last
     assert stand.runs.last_event_at("c-2", NOW) is None
+
+
+def test_the_counts_of_hours_add_up_over_all_their_parts(stand: RunsStand) -> None:
+    of_others = [run_of(NEXT, received=50), replace(run_of(HOUR, received=70), connection_id="c-2")]
+    of_losses = replace(run_of(HOUR, rejected=4), shard=8)
+    for one in (run_of(BEFORE, received=1, failed=1), RUN, replace(RUN, shard=3), of_losses, *of_others):
+        stand.write(one)
+    assert stand.runs.counts("c-1", BEFORE, HOUR) == Counter(received=5, excluded=4, failed=1, rejected=4)
+    assert stand.runs.counts("c-3", BEFORE, HOUR) == Counter()

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
+from destination.control.listing import by_connection
 from destination.domain.connection import ActiveConnection, Connection, Limits, Status, Waiting
 from destination.domain.letter import LetterBundle
 from destination.domain.pace import DayCount
 from destination.domain.parking import Bundle, WaitsFor
 from destination.monitoring.gauges import Gauges, ReadGauges, measured
-from destination.monitoring.listing import by_connection
 from testing.memory import MemoryConnections
 from testing.world import connection
 

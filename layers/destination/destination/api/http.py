@@ -5,6 +5,8 @@ import math
 from collections.abc import Mapping
 from typing import Any, Final
 
+from destination.domain.caller import LOCAL
+
 _MAX_VERSION_DIGITS: Final = 18
 """Decimal digits."""
 
@@ -37,7 +39,7 @@ def ingest_url(event: Mapping[str, Any], connection_id: str) -> str:
 def caller_of(event: Mapping[str, Any]) -> str:
     """The ARN of who signed the request; the local stack, which is open, names nobody."""
     identity = event.get("requestContext", {}).get("identity") or {}
-    return identity.get("userArn") or "local"
+    return identity.get("userArn") or LOCAL
 
 
 def etag(version: int) -> dict[str, str | list[str]]:

@@ -19,10 +19,11 @@ class HoldOut(Representation):
     until: Time | None = Field(
         description="When delivery is tried again by itself; null: it is not, until somebody enables the connection."
     )
+    remedy: str = Field(description="What to do about it.")
 
     @classmethod
     def of(cls, hold: Hold) -> Self:
-        return cls(waits_for=hold.waits_for, cause=hold.cause, since=hold.since, until=hold.until)
+        return cls(waits_for=hold.waits_for, cause=hold.cause, since=hold.since, until=hold.until, remedy=hold.remedy)
 
 
 class ParkedOut(Representation):

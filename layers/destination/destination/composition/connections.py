@@ -20,6 +20,7 @@ from destination.control.dead_letters import ManageDeadLetters
 from destination.control.emptying import Emptying
 from destination.control.governance import ManagePolicies
 from destination.control.letters import ManageLetters
+from destination.control.overview import ReadOverview
 from destination.control.parking import ManageParking
 from destination.control.people import LookUpPeople
 from destination.control.persons import ReadPersons
@@ -27,6 +28,7 @@ from destination.control.previews import PreviewEvents
 from destination.control.runs import ReadRuns
 from destination.control.verifications import ManageVerifications
 from destination.control.waiting_events import FindWaiting
+from destination.domain.caller import LOCAL
 from destination.domain.connection import Connection
 from destination.domain.credentials import ClientCredentials
 from destination.domain.pace import NOTHING_KNOWN
@@ -60,7 +62,7 @@ def unheard(munchkin_id: str, call: Call) -> None:
     """Nobody is told."""
 
 
-caller: ContextVar[str] = ContextVar("caller", default="local")
+caller: ContextVar[str] = ContextVar("caller", default=LOCAL)
 watch: ContextVar[CallWatch] = ContextVar("watch", default=unheard)
 """Of the request that is being answered: who makes it, and who is told of its calls to Marketo; set by the handler."""
 
@@ -237,6 +239,19 @@ def read_audit() -> ReadAudit:
 @functools.cache
 def read_choices() -> ReadChoices:
     return ReadChoices(connections(), credentials(), marketo_for)
+
+
+@functools.cache
+def read_overview() -> ReadOverview:
+    return ReadOverview(
+        connections=connections(),
+        instances=stores.leases(settings()),
+        parking=stores.parking(settings()),
+        letters=stores.letters(settings()),
+        runs=stores.runs(settings()),
+        alerts=stores.alerts(settings()),
+        clock=now,
+    )
 
 
 @functools.cache

@@ -10,7 +10,6 @@ from destination.domain.parking import (
     RESEND_AFTER,
     Backlog,
     Bundle,
-    Parked,
     Resumption,
     hold_of,
     to_send_back,
@@ -58,16 +57,9 @@ class ManageParking:
 
     def backlog(self, connection_id: str) -> Backlog:
         """What waits of the connection, and what for."""
-        connection, now = self.connections.get(connection_id), self.clock()
-        bundles = list(self.parking.of(connection.id))
-        kinds = sorted({one.waits_for for one in bundles})
-        of_kind = {kind: [one for one in bundles if one.waits_for is kind] for kind in kinds}
-        waiting = connection.waiting
-        return Backlog(
-            hold=hold_of(connection, self.instances.pause(connection.munchkin_id), now),
-            parked={kind: Parked.of(own) for kind, own in of_kind.items()},
-            queued_since=waiting.since if waiting is not None and waiting.until > now else None,
-        )
+        connection = self.connections.get(connection_id)
+        pause = self.instances.pause(connection.munchkin_id)
+        return Backlog.of(connection, pause, list(self.parking.of(connection.id)), self.clock())
 
     def __call__(self, connection_id: str, *, ends_pause: bool = False) -> None:
         """Try a connection at once, and send back all that is parked of it, whenever it is due.

@@ -6,7 +6,7 @@ a bundle, whose name tells everything that has to be counted.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -62,7 +62,15 @@ class WaitsFor(StrEnum):
     RETRY = "retry"
 
 
-HOLDS: Final = frozenset({WaitsFor.DISABLED, WaitsFor.BLOCKED, WaitsFor.PAUSED})
+_REMEDIES: Final[Mapping[WaitsFor, str]] = {
+    WaitsFor.DISABLED: "Enable the connection (destination enable); all that is parked of it is delivered then.",
+    WaitsFor.BLOCKED: "Mend the cause in Marketo, or change the connection. Delivery is tried again every 15 minutes, "
+    "and at once when somebody asks for it (destination resume).",
+    WaitsFor.PAUSED: "Delivery goes on by itself. If the cause is over before that, resume the connection "
+    "(destination resume).",
+}
+
+HOLDS: Final = frozenset(_REMEDIES)
 """What holds up all of a connection: it can be seen without the messages (`hold_of`)."""
 
 _NAME: Final = re.compile(
@@ -144,13 +152,18 @@ class Resumption:
 class Hold:
     """What holds a connection up: what it waits for, the cause in words, since when and until when.
 
-    `until`: when delivery is tried again by itself; None: somebody has to do something.
+    `waits_for` is one of HOLDS. `until`: when delivery is tried again by itself; None: somebody has to do something.
     """
 
     waits_for: WaitsFor
     cause: str
     since: datetime | None
     until: datetime | None
+
+    @property
+    def remedy(self) -> str:
+        """What to do, in a sentence; every hold has one."""
+        return _REMEDIES[self.waits_for]
 
     def lets_try(self, now: datetime) -> bool:
         """Whether it is time for an attempt, by which alone can be told whether the cause is over."""
@@ -176,6 +189,17 @@ class Backlog:
     hold: Hold | None
     parked: dict[WaitsFor, Parked]
     queued_since: datetime | None
+
+    @classmethod
+    def of(cls, connection: Connection, pause: Pause | None, bundles: Sequence[Bundle], now: datetime) -> Self:
+        """Of a connection, whose bundles these are; `pause`: the last one of its Marketo instance."""
+        kinds = sorted({one.waits_for for one in bundles})
+        waiting = connection.waiting
+        return cls(
+            hold=hold_of(connection, pause, now),
+            parked={kind: Parked.of([one for one in bundles if one.waits_for is kind]) for kind in kinds},
+            queued_since=waiting.since if waiting is not None and waiting.until > now else None,
+        )
 
 
 def hold_of(connection: Connection, pause: Pause | None, now: datetime) -> Hold | None:

@@ -4,13 +4,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
+from destination.control.listing import Letters, Parking, by_connection
 from destination.domain.letter import LetterBundle
 from destination.domain.parking import Bundle
 from destination.domain.verification import Verification
 from destination.monitoring.alerts import EvaluateAlerts, Notice
 from destination.monitoring.attempts import Attempts
 from destination.monitoring.gauges import Gauges, ReadGauges
-from destination.monitoring.listing import Letters, Parking, by_connection
 from destination.monitoring.resumption import SendBack, SentBack
 from destination.monitoring.retirement import RetireConnections, Retirement
 from destination.monitoring.summaries import RunSummary, SummariseRuns

@@ -28,7 +28,7 @@ from destination.store.items import Item, attributes, item, known_words
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
+    from mypy_boto3_dynamodb.type_defs import QueryInputPaginateTypeDef, TransactWriteItemTypeDef
 
 LOSSES_PART: Final = SHARDS
 """In place of a shard's number."""
@@ -65,6 +65,13 @@ class Runs:
         """The runs from one hour to another, both included, oldest first."""
         return self._whole(self._items(connection_id, first, last))
 
+    def counts(self, connection_id: str, first: str, last: str) -> Counter[str]:
+        """What was counted in the runs from one hour to another, both included, by the names that a tally has."""
+        total: Counter[str] = Counter()
+        for found in self._items(connection_id, first, last, only="counts"):
+            total.update({name: int(count) for name, count in attributes(found)["counts"].items()})
+        return total
+
     def last_event_at(self, connection_id: str, now: datetime) -> datetime | None:
         """The end of the last hour in which events were received, or now if that is not over; None: there is none."""
         items = self._items(connection_id, run_id(now - RETENTION), run_id(now), newest_first=True)
@@ -80,20 +87,30 @@ class Runs:
         return _run(answer["Item"]) if "Item" in answer else Run(connection_id, run_id, shard=shard)
 
     def _items(
-        self, connection_id: str, first: str, last: str, *, newest_first: bool = False, consistent: bool = False
+        self,
+        connection_id: str,
+        first: str,
+        last: str,
+        *,
+        newest_first: bool = False,
+        consistent: bool = False,
+        only: str | None = None,
     ) -> Iterator[Item]:
-        """What is stored of the runs from one hour to another, shard by shard."""
-        pages = self._client.get_paginator("query").paginate(
-            TableName=self._table,
-            KeyConditionExpression="connection_id = :connection AND id BETWEEN :first AND :last",
-            ExpressionAttributeValues={
+        """What is stored of the runs from one hour to another, shard by shard; `only`: nothing but this attribute."""
+        request: QueryInputPaginateTypeDef = {
+            "TableName": self._table,
+            "KeyConditionExpression": "connection_id = :connection AND id BETWEEN :first AND :last",
+            "ExpressionAttributeValues": {
                 ":connection": {"S": connection_id},
                 ":first": {"S": first},
                 ":last": {"S": _name(last, LOSSES_PART)},
             },
-            ScanIndexForward=not newest_first,
-            ConsistentRead=consistent,
-        )
+            "ScanIndexForward": not newest_first,
+            "ConsistentRead": consistent,
+        }
+        if only is not None:
+            request["ProjectionExpression"] = only
+        pages = self._client.get_paginator("query").paginate(**request)
         return (found for page in pages for found in page["Items"])
 
     def _whole(self, items: Iterable[Item]) -> Iterator[Run]:

@@ -1,4 +1,4 @@
-"""What lies in the bucket, listed once for all that the monitor asks of it."""
+"""What lies in the bucket, listed once for all connections: by the monitor, and for the overview."""
 
 from collections.abc import Iterable
 from itertools import groupby
