@@ -28,7 +28,7 @@ from destination.domain.parking import RETRY_BLOCKED, Bundle, Resumption
 from destination.domain.pause import Pause
 from destination.domain.person import LedgerRow, Origin
 from destination.domain.refusal import Circuit
-from destination.domain.run import RETENTION, Run, Tally, hour_of, run_id, tally_losses, total_of, whole
+from destination.domain.run import RETENTION, Run, Tally, hour_of, last_event_of, run_id, tally_losses, total_of, whole
 from destination.domain.shard import name_of
 from destination.domain.verification import AudienceCheck, Stand, Verification
 from destination.queue import MAX_VISIBILITY_SECONDS, DeadLetter, Message
@@ -251,12 +251,13 @@ class MemoryRuns:
                 total.update(part.tally.counts)
         return total
 
+    def between(self, connection_id: str, first: str, last: str) -> Iterator[Run]:
+        runs = ((hour, run) for (owner, hour), run in self.stored.items() if owner == connection_id)
+        return (run for hour, run in runs if first <= hour <= last)
+
     def last_event_at(self, connection_id: str, now: datetime) -> datetime | None:
-        known = (run for (owner, _, _), run in self.parts.items() if owner == connection_id)
-        kept = (run for run in known if run_id(now - RETENTION) <= run.id <= run_id(now))
-        hours = (hour_of(run.id) for run in kept if run.tally.counts["received"] or run.tally.counts["ignored"])
-        last = max(hours, default=None)
-        return None if last is None else min(last + timedelta(hours=1), now)
+        kept = list(self.between(connection_id, run_id(now - RETENTION), run_id(now)))
+        return last_event_of(reversed(kept), now)
 
     def is_as_read(self, part: Run) -> bool:
         """Whether nobody wrote it since."""
@@ -635,11 +636,13 @@ class MemoryVerifications:
         known = kept | {one.audience: one.out_of_sync for one in checks if one.code is None}
         self.left[verification.connection_id] = {one: count for one, count in known.items() if count}
 
-    def out_of_sync(self, connection_id: str, audiences: Callable[[], Collection[AudienceKey]]) -> int | None:
+    def out_of_sync(
+        self, connection_id: str, audiences: Callable[[], Collection[AudienceKey]]
+    ) -> dict[AudienceKey, int] | None:
         if connection_id not in self.left:
             return None
         now = audiences()
-        return sum(count for one, count in self.left[connection_id].items() if one in now)
+        return {one: count for one, count in self.left[connection_id].items() if one in now}
 
     def _refuse_stale(self, verification: Verification) -> None:
         found = self.stored.get(verification.id)

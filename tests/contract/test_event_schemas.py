@@ -11,7 +11,17 @@ import jsonschema
 import pytest
 
 from destination.api.run_reports import report
-from destination.domain.alert import RULES, Alert, AlertState, AlertStatus, AlertUnit
+from destination.domain.alert import (
+    RULES,
+    Alert,
+    AlertState,
+    AlertStatus,
+    AlertUnit,
+    AudiencePart,
+    Evidence,
+    MainReason,
+)
+from destination.domain.alert_message import AlertMessage
 from destination.domain.connection import Status
 from destination.domain.latency import Latency
 from destination.domain.loss import RECORD_NO_OBJECT, UNKNOWN_PROPERTY, Lost
@@ -19,7 +29,7 @@ from destination.domain.outcome import MISSING_DEDUPE_VALUE, Class
 from destination.domain.run import Run, RunStatus, Tally
 from destination.domain.schema import AttributeWarning
 from destination.marketo.reasons import message_of
-from destination.monitoring import alerts, summaries
+from destination.monitoring import summaries
 from destination.notify import SOURCE
 from testing.template import ROOT
 from testing.world import connection
@@ -27,6 +37,17 @@ from testing.world import connection
 NOW = datetime(2026, 11, 21, 11, 5, tzinfo=UTC)
 MONITORING = (ROOT / "docs/monitoring.md").read_text()
 ALERT, SUMMARY = (json.loads((ROOT / "docs/schemas" / name).read_text()) for name in ("alert.json", "run-summary.json"))
+EVIDENCE = Evidence(
+    "Because.",
+    NOW,
+    9,
+    12,
+    NOW,
+    (MainReason("MISSING_DEDUPE_VALUE", 9, "No value."),),
+    (AudiencePart("aud-1", None, "Webinar", 9),),
+    "Mend it.",
+    NOW,
+)
 EMPTY = Run("c-1", "2026-11-21T10:00Z")
 BUSY = Run(
     "c-1",
@@ -53,7 +74,9 @@ def check(content: object, schema: Mapping[str, Any]) -> None:
 
 
 def alerted(alert: Alert, status: AlertStatus) -> dict[str, Any]:
-    return alerts.announcement(connection(), AlertState(alert, status, NOW, 0.5, RULES[alert].threshold, 3))
+    evidence = EVIDENCE if status is AlertStatus.TRIGGERED else Evidence(begun_at=NOW)
+    state = AlertState(alert, status, NOW, 0.5, RULES[alert].threshold, 3, evidence)
+    return dict(AlertMessage.of(connection(), state).detail)
 
 
 def summed_up(run: Run, *, correction: bool) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Protocol
 
 import pytest
 
-from destination.domain.alert import Alert, AlertState, AlertStatus
+from destination.domain.alert import Alert, AlertState, AlertStatus, AudiencePart, Evidence, MainReason
 from destination.monitoring.alerts import Alerts as MonitoredAlerts
 from destination.store.alerts import Alerts, Stored
 from destination.store.errors import StaleVersionError
@@ -16,6 +16,17 @@ from testing.memory import MemoryAlerts
 NOW = datetime(2026, 11, 21, 10, 5, tzinfo=UTC)
 TRIGGERED = AlertState(Alert.FAILURE_RATE, AlertStatus.TRIGGERED, NOW, 0.013, 0.01, 1)
 RESOLVED = AlertState(Alert.FAILURE_RATE, AlertStatus.RESOLVED, NOW + timedelta(minutes=5), 0.008, 0.01, 2)
+EVIDENCE = Evidence(
+    cause="Failed: 9 of 12 persons.",
+    until=NOW + timedelta(minutes=15),
+    part=9,
+    whole=12,
+    counted_from=NOW - timedelta(hours=1),
+    reasons=(MainReason("MARKETO_1003", 9, "Refused."),),
+    audiences=(AudiencePart("aud-1", None, "Webinar", 5), AudiencePart("aud-2", "ups", "Größe", 4)),
+    remedy="Mend it.",
+    begun_at=NOW,
+)
 OTHER = replace(TRIGGERED, alert=Alert.QUOTA_LOW, since=NOW + timedelta(minutes=1))
 
 
@@ -58,6 +69,14 @@ def test_a_change_is_kept_with_its_history(stand: AlertsStand) -> None:
     assert stand.alerts.states("c-1") == {Alert.FAILURE_RATE: Stored(RESOLVED, 1)}
     assert stand.history("c-1") == (RESOLVED, TRIGGERED)
     assert (stand.alerts.states("c-2"), stand.history("c-2")) == ({}, ())
+
+
+@pytest.mark.parametrize("evidence", [EVIDENCE, Evidence(), Evidence(part=0, whole=0), Evidence(cause="")])
+def test_what_a_change_is_based_on_is_kept_with_it(stand: AlertsStand, evidence: Evidence) -> None:
+    state = replace(TRIGGERED, evidence=evidence)
+    stand.alerts.change("c-1", state, published=0)
+    assert stand.alerts.states("c-1") == {Alert.FAILURE_RATE: Stored(state, 0)}
+    assert stand.history("c-1") == (state,)
 
 
 def test_each_alert_of_each_connection_stands_for_itself(stand: AlertsStand) -> None:

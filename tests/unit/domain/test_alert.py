@@ -1,5 +1,6 @@
 """When an alert is triggered, when it is resolved, and that in between nothing is said."""
 
+from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -8,37 +9,47 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from destination.domain.alert import (
-    MIN_PERSONS,
     RELEASE,
     RULES,
     Alert,
     AlertState,
     AlertStatus,
-    Situation,
     Subscription,
     evaluate,
-    reading,
 )
+from destination.domain.audience import AudienceKey
+from destination.domain.letter import LetterBundle
+from destination.domain.run import Tally
+from destination.domain.situation import Situation, reading
 
 NOW = datetime(2026, 11, 21, 10, 5, tzinfo=UTC)
+AUDIENCE = AudienceKey("ups", "aud-1")
+LETTERS = LetterBundle("c-1", "MARKETO_1003", NOW, NOW, 1, 100, "0" * 32)
+
+
+def received(persons: int = 1_000, **counts: int) -> tuple[Tally, ...]:
+    """This hour and the one before, in which nobody came."""
+    return Tally(Counter(received=persons, **counts)), Tally()
+
+
 CALM = Situation(
     delivers=True,
-    received=1_000,
+    hours=received(),
     used=0,
     daily_calls=40_000,
     last_event_at=NOW,
-    out_of_sync=0,
+    out_of_sync={},
 )
 TROUBLE = {
-    Alert.ACTIVATION_SKIPPED_RATE: replace(CALM, excluded=11),
-    Alert.FAILURE_RATE: replace(CALM, failed=11),
-    Alert.REJECTION_RATE: replace(CALM, rejected=11),
+    Alert.ACTIVATION_SKIPPED_RATE: replace(CALM, hours=received(excluded=11)),
+    Alert.FAILURE_RATE: replace(CALM, hours=received(failed=11)),
+    Alert.REJECTION_RATE: replace(CALM, hours=received(rejected=11)),
     Alert.DELIVERY_DELAY: replace(CALM, waiting_since=NOW - timedelta(minutes=16)),
     Alert.CONNECTION_BLOCKED: replace(CALM, blocked=True),
     Alert.QUOTA_LOW: replace(CALM, used=36_001),
-    Alert.LETTERS: replace(CALM, letters=1),
+    Alert.LETTERS: replace(CALM, letters=[LETTERS]),
     Alert.NO_EVENTS: replace(CALM, last_event_at=NOW - timedelta(days=1, seconds=1)),
-    Alert.AUDIENCE_OUT_OF_SYNC: replace(CALM, out_of_sync=1),
+    Alert.AUDIENCE_OUT_OF_SYNC: replace(CALM, out_of_sync={AUDIENCE: 1}),
 }
 
 
@@ -85,9 +96,9 @@ def test_a_connection_that_does_not_deliver_has_no_trouble(alert: Alert) -> None
 @pytest.mark.parametrize(
     ("alert", "unknown"),
     [
-        (Alert.ACTIVATION_SKIPPED_RATE, replace(CALM, received=MIN_PERSONS - 1, excluded=MIN_PERSONS - 1)),
-        (Alert.FAILURE_RATE, replace(CALM, received=0)),
-        (Alert.REJECTION_RATE, replace(CALM, received=5, rejected=MIN_PERSONS - 6)),
+        (Alert.ACTIVATION_SKIPPED_RATE, replace(CALM, hours=received(9, excluded=2))),
+        (Alert.FAILURE_RATE, replace(CALM, hours=received(2, failed=1))),
+        (Alert.REJECTION_RATE, replace(CALM, hours=received(7, rejected=2))),
         (Alert.QUOTA_LOW, replace(CALM, used=None)),
         (Alert.NO_EVENTS, replace(CALM, last_event_at=None)),
         (Alert.AUDIENCE_OUT_OF_SYNC, replace(CALM, out_of_sync=None)),
@@ -99,10 +110,10 @@ def test_what_is_not_known_changes_nothing(alert: Alert, unknown: Situation) -> 
 
 
 @pytest.mark.parametrize(
-    ("received", "rejected", "rate"), [(0, 10, 1.0), (30, 10, 0.25), (990, 10, 0.01), (10, 0, 0.0), (0, 9, None)]
+    ("persons", "rejected", "rate"), [(0, 10, 1.0), (30, 10, 0.25), (990, 10, 0.01), (10, 0, 0.0), (7, 2, None)]
 )
-def test_the_rate_of_rejections_is_of_all_that_came_in(received: int, rejected: int, rate: float | None) -> None:
-    situation = replace(CALM, received=received, rejected=rejected)
+def test_the_rate_of_rejections_is_of_all_that_came_in(persons: int, rejected: int, rate: float | None) -> None:
+    situation = replace(CALM, hours=[Tally(Counter(received=persons, rejected=rejected))])
     assert reading(Alert.REJECTION_RATE, situation, NOW) == rate
 
 

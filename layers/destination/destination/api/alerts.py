@@ -1,13 +1,14 @@
 """Alerts as JSON: what is subscribed, where it stands, and its history."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from datetime import datetime
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 from pydantic import BeforeValidator, Field, StrictFloat
 
-from destination.api.representation import Representation
-from destination.domain.alert import RULES, Alert, AlertState, AlertStatus, AlertUnit, Subscription
+from destination.api.representation import Representation, Time
+from destination.domain.alert import RULES, Alert, AlertState, AlertStatus, AlertUnit, Evidence, Subscription
 
 
 def _by_name(value: object) -> object:
@@ -34,8 +35,46 @@ Subscribed = Annotated[
 ]
 
 
-class AlertOut(Representation):
-    """A subscribed alert. `status` is null until it was triggered for the first time."""
+class CountsOut(Representation):
+    """How many are concerned, of how many; `whole` is null where there is no such number."""
+
+    part: int
+    whole: int | None
+    counted_from: Time | None = Field(alias="from", description="Events received from this time on are counted.")
+
+
+class MainReasonOut(Representation):
+    """One of the main reasons, with its sentence."""
+
+    code: str
+    count: int
+    message: str
+
+
+class AudiencePartOut(Representation):
+    """How many are concerned by an audience."""
+
+    id: str
+    namespace: str | None
+    name: str
+    count: int
+
+
+class Evidenced(Representation):
+    """What the last change was based on."""
+
+    cause: str | None = Field(description="In a sentence; null: it was not told.")
+    until: Time | None = Field(description="When what holds the connection up is tried again by itself.")
+    counts: CountsOut | None
+    reasons: list[MainReasonOut] = Field(description="The main ones, most first.")
+    audiences: list[AudiencePartOut] = Field(description="Those that are concerned most.")
+
+
+class AlertOut(Evidenced):
+    """A subscribed alert. `status` is null until it was triggered for the first time.
+
+    `remedy` fits the cause while the alert is triggered; else it says what is to be done in general.
+    """
 
     alert: Alert
     threshold: float
@@ -53,13 +92,14 @@ class AlertOut(Representation):
             threshold=subscription.limit,
             unit=rule.unit,
             means=rule.means,
-            remedy=rule.remedy,
+            remedy=(state.evidence.remedy if state else "") or rule.remedy,
             status=state.status if state else None,
             since=state.since if state else None,
+            **_evidence(state.evidence if state else Evidence()),
         )
 
 
-class AlertChange(Representation):
+class AlertChange(Evidenced):
     """An alert was triggered or resolved, by a value above or below what was its threshold then."""
 
     alert: Alert
@@ -78,7 +118,19 @@ class AlertChange(Representation):
             value=state.value,
             threshold=state.threshold,
             unit=RULES[state.alert].unit,
+            **_evidence(state.evidence),
         )
+
+
+def _evidence(found: Evidence) -> dict[str, Any]:
+    counts = {"part": found.part, "whole": found.whole, "from": found.counted_from}
+    return {
+        "cause": found.cause,
+        "until": found.until,
+        "counts": None if found.part is None else counts,
+        "reasons": [asdict(one) for one in found.reasons],
+        "audiences": [asdict(one) for one in found.audiences],
+    }
 
 
 class AlertList(Representation):

@@ -6,6 +6,7 @@ from typing import Final
 
 from destination.composition import aws, shared, stores
 from destination.control.audit import Recorder
+from destination.domain.audience import AudienceKey
 from destination.domain.audit import SYSTEM
 from destination.monitoring.alerts import EvaluateAlerts
 from destination.monitoring.gauges import ReadGauges
@@ -60,10 +61,11 @@ def evaluate_alerts() -> EvaluateAlerts:
         day_count=stores.leases(settings()).today,
         is_drained=aws.queue(settings()).is_empty,
         out_of_sync=out_of_sync,
+        pause=stores.leases(settings()).pause,
     )
 
 
-def out_of_sync(connection_id: str) -> int | None:
+def out_of_sync(connection_id: str) -> dict[AudienceKey, int] | None:
     connections = aws.connections(settings())
     verifications = stores.verifications(settings())
     return verifications.out_of_sync(connection_id, lambda: connections.active(connection_id).activations)

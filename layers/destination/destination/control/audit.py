@@ -36,6 +36,7 @@ _NOT_CONFIGURED: Final = frozenset(
         "resumed_at",
         "resumed_up_to",
         "drained_since",
+        "enabled_at",
         "may_hold_others",
         "fill_at",
         "emptied_to",

@@ -1,11 +1,11 @@
-"""Alerts: what is watched of a connection, and when that is published.
+"""Alerts: what is watched of a connection, and when that is published. What is compared is in `situation`.
 
 Source: Adobe, "Alerts for destinations": the only one for streaming is the rate of skipped activations, above 1 %. The
 others are ours. An alert is triggered once, stays so, and is resolved once: in between nothing is repeated.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Final
@@ -59,16 +59,16 @@ RULES: Final[Mapping[Alert, AlertRule]] = {
         0.01,
         0.0,
         1.0,
-        "The share of received persons that were excluded, in this hour and the one before.",
-        "Look at the run's reasons, and at who it was (destination persons): mostly an attribute is missing at the "
-        "source, or nobody consented.",
+        "The share of persons that were excluded through a fault, such as a missing attribute, of those that were to "
+        "be delivered. Who is left out as the connection is configured counts for neither.",
+        "Look at the run's reasons, and at who it was (destination persons); correct at the source what they name.",
     ),
     Alert.FAILURE_RATE: AlertRule(
         AlertUnit.RATIO,
         0.01,
         0.0,
         1.0,
-        "The share of received persons that failed, in this hour and the one before.",
+        "The share of received persons that failed.",
         "Look at the run's reasons, and at who it was (destination persons), fix the cause, then redrive the letters "
         "(destination redrive).",
     ),
@@ -77,8 +77,8 @@ RULES: Final[Mapping[Alert, AlertRule]] = {
         0.01,
         0.0,
         1.0,
-        "The share of records that the webhook rejected, of those and the received persons, in this hour and the one "
-        "before. A body that was refused as a whole counts as one.",
+        "The share of records that the webhook rejected, of those and the received persons. A body that was refused as "
+        "a whole counts as one.",
         "Look at the run's losses for what is wrong, correct it at the source, and let it send the records again: they "
         "are not kept.",
     ),
@@ -96,7 +96,8 @@ RULES: Final[Mapping[Alert, AlertRule]] = {
         0,
         0,
         "Marketo refuses the connection.",
-        "Fix the cause that blocked_cause names; delivery goes on by itself.",
+        "Mend the cause that the connection names; delivery is tried again every 15 minutes, and at once when somebody "
+        "asks for it (destination resume).",
     ),
     Alert.QUOTA_LOW: AlertRule(
         AlertUnit.RATIO,
@@ -120,7 +121,7 @@ RULES: Final[Mapping[Alert, AlertRule]] = {
         86_400,
         3_600,
         2_419_200,
-        "The time since the connection's last event, once there was one.",
+        "The time since the connection's last event, or since it was enabled if none came after that.",
         "Look at the source: is its destination still switched on, does the webhook answer it 202?",
     ),
     Alert.AUDIENCE_OUT_OF_SYNC: AlertRule(
@@ -137,9 +138,6 @@ RULES: Final[Mapping[Alert, AlertRule]] = {
 RELEASE: Final = 0.8
 """Of the threshold: at or below it the alert is resolved, so that a hovering value causes no more alerts."""
 
-MIN_PERSONS: Final = 10
-"""Of fewer persons, or records, no rate is taken: one of them would be a rate of its own."""
-
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
@@ -154,26 +152,42 @@ class Subscription:
 
 
 @dataclass(frozen=True, slots=True)
-class Situation:
-    """What is known of a connection now; None where it is not known.
+class MainReason:
+    """One of the main reasons of what is counted: its code, how often, and its sentence."""
 
-    `received`, `excluded` and `failed` count persons of this hour and the one before, `rejected` records. `delivers`:
-    it is enabled or blocked. `waiting_since`: when its oldest event that was requeued was received. `used`: the calls
-    of Marketo's day, of `daily_calls`. `out_of_sync`: whom the last verification left so.
+    code: str
+    count: int
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class AudiencePart:
+    """How much of what is counted concerns an audience; `namespace`: None if it is in any."""
+
+    id: str
+    namespace: str | None
+    name: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What a change of an alert is based on, for whoever is told of it.
+
+    `cause`: a sentence. `until`: when what holds the connection up is tried again by itself. `part`, `whole`: the
+    counts that a rate is made of, of events received from `counted_from` on. `reasons`, `audiences`: the main ones,
+    most first. `remedy`: what to do about this cause; empty when it is over. `begun_at`: when the alert was triggered.
     """
 
-    delivers: bool
-    blocked: bool = False
-    received: int = 0
-    excluded: int = 0
-    failed: int = 0
-    rejected: int = 0
-    waiting_since: datetime | None = None
-    used: int | None = None
-    daily_calls: int = 1
-    letters: int = 0
-    last_event_at: datetime | None = None
-    out_of_sync: int | None = None
+    cause: str | None = None
+    until: datetime | None = None
+    part: int | None = None
+    whole: int | None = None
+    counted_from: datetime | None = None
+    reasons: tuple[MainReason, ...] = ()
+    audiences: tuple[AudiencePart, ...] = ()
+    remedy: str = ""
+    begun_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,27 +200,11 @@ class AlertState:
     value: float
     threshold: float
     number: int
+    evidence: Evidence = field(default_factory=Evidence)
 
-
-def reading(alert: Alert, situation: Situation, now: datetime) -> float | None:
-    """The value that is compared with the threshold; None while there is none.
-
-    A connection that does not deliver is watched for nothing.
-    """
-    if not situation.delivers:
-        return 0.0
-    values: Mapping[Alert, float | None] = {
-        Alert.ACTIVATION_SKIPPED_RATE: _rate(situation.excluded, situation.received),
-        Alert.FAILURE_RATE: _rate(situation.failed, situation.received),
-        Alert.REJECTION_RATE: _rate(situation.rejected, situation.received + situation.rejected),
-        Alert.DELIVERY_DELAY: _age(situation.waiting_since, now) or 0.0,
-        Alert.CONNECTION_BLOCKED: float(situation.blocked),
-        Alert.QUOTA_LOW: None if situation.used is None else situation.used / situation.daily_calls,
-        Alert.LETTERS: float(situation.letters),
-        Alert.NO_EVENTS: _age(situation.last_event_at, now),
-        Alert.AUDIENCE_OUT_OF_SYNC: None if situation.out_of_sync is None else float(situation.out_of_sync),
-    }
-    return values[alert]
+    @property
+    def is_triggered(self) -> bool:
+        return self.status is AlertStatus.TRIGGERED
 
 
 def evaluate(
@@ -215,7 +213,7 @@ def evaluate(
     """Where the alert stands now; the state before, unless it changed. None: it was never triggered."""
     if value is None:
         return before
-    triggered = before is not None and before.status is AlertStatus.TRIGGERED
+    triggered = before is not None and before.is_triggered
     number = 1 if before is None else before.number + 1
     limit = subscription.limit
     if not triggered and value > limit:
@@ -223,11 +221,3 @@ def evaluate(
     if triggered and value <= limit * RELEASE:
         return AlertState(subscription.alert, AlertStatus.RESOLVED, now, value, limit, number)
     return before
-
-
-def _rate(part: int, whole: int) -> float | None:
-    return None if whole < MIN_PERSONS else part / whole
-
-
-def _age(since: datetime | None, now: datetime) -> float | None:
-    return None if since is None else max((now - since).total_seconds(), 0.0)

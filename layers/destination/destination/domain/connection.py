@@ -184,7 +184,7 @@ class Connection:
     blocked; `retry_at`: blocked, it is not tried before. `resumed_at`, `resumed_up_to`: when what is parked of it was
     sent back last, and up to which time it was due (domain/parking.py). `drained_since`: being deleted, since when no
     message of it can have been in the queue that nobody had received. `person_id`: the path of what people are named by
-    who did not arrive (None: by pseudonyms).
+    who did not arrive (None: by pseudonyms). `enabled_at`: when somebody enabled it last.
     """
 
     id: str
@@ -224,6 +224,7 @@ class Connection:
     resumed_up_to: datetime | None = None
     drained_since: datetime | None = None
     person_id: str | None = None
+    enabled_at: datetime | None = None
 
     @property
     def lookup_fields(self) -> tuple[str, ...]:

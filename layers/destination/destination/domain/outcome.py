@@ -57,6 +57,30 @@ MESSAGES: Mapping[str, str] = {
 }
 """By code, for people; the meaning of codes that begin with `MARKETO_CODE` is Marketo's."""
 
+EXPECTED: Mapping[Reason, str] = {
+    PERSON_NOT_FOUND: "the person action, or the event, creates nobody",
+    OUTSIDE_SCHEDULE: "the audience's start and end",
+    NO_CONSENT: "the consent rule",
+}
+"""The exclusions that the connection's configuration asks for, by what asks for them; every other one is a fault.
+
+Adobe counts those without consent among the faults ("Alerts for destinations"); here they are what a rule was made for.
+"""
+
+REMEDIES: Mapping[str, str] = {
+    "MISSING_DEDUPE_VALUE": "Give all profiles a value at the source of the dedupe field, or map another source to it.",
+    "INVALID_DEDUPE_VALUE": "Correct the values of the dedupe field at the source, or map another source to it.",
+    "MISSING_REQUIRED_ATTRIBUTE": "Give the profiles firstName, lastName and email at the source, or choose the person "
+    "action update_existing_only.",
+    "INVALID_REQUIRED_ATTRIBUTE": "Correct firstName, lastName and email at the source, or map other attributes.",
+    "INVALID_ATTRIBUTE": "Correct the attribute that the run names, or set on_invalid to drop; then redrive the "
+    "letters (destination redrive).",
+    "TOO_MANY_MATCHES": "Choose a dedupe field that tells people apart, or merge the leads in Marketo.",
+    "WAITED_TOO_LONG": "Mend what holds the connection up (destination parking), then redrive the letters "
+    "(destination redrive).",
+}
+"""What to do, by the code of the main reason; Marketo's codes have theirs in their own table."""
+
 MARKETO_CODE = "MARKETO_"
 
 OTHER = "OTHER"

@@ -312,6 +312,20 @@ def total_of(runs: Iterable[Run]) -> Tally:
     return total
 
 
+def last_event_of(newest_first: Iterable[Run], now: datetime) -> datetime | None:
+    """When the last event came, as exactly as runs tell; None: none of them had any.
+
+    It came before the last outcome of its hour was recorded, and within the hour. What is recorded is some minutes
+    behind; of an hour that is delivered later the end is all that is known.
+    """
+    for run in newest_first:
+        if run.tally.counts["received"] or run.tally.counts["ignored"]:
+            begin = hour_of(run.id)
+            recorded = run.tally.last_at or now
+            return min(max(recorded, begin), begin + timedelta(hours=1), now)
+    return None
+
+
 def whole(parts: Mapping[str, Run]) -> Run:
     """A run from its parts, at least one, by the names under which they are stored."""
     first, *_ = parts.values()

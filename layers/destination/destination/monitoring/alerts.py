@@ -6,30 +6,32 @@ again, so that nobody is told of the end of something whose beginning was lost.
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
-from destination.domain.alert import (
-    RULES,
-    Alert,
-    AlertState,
-    AlertStatus,
-    AlertUnit,
-    Situation,
-    Subscription,
-    evaluate,
-    reading,
-)
-from destination.domain.connection import DELIVERING, Connection, Status
+from destination.domain.alert import Alert, AlertState, Evidence, Subscription, evaluate
+from destination.domain.alert_message import AlertMessage
+from destination.domain.audience import AudienceKey
+from destination.domain.connection import DELIVERING, ActiveConnection, Connection, Status
 from destination.domain.letter import LetterBundle
-from destination.domain.loss import Lost
-from destination.domain.outcome import Class
 from destination.domain.pace import DayCount
-from destination.domain.parking import Bundle
-from destination.domain.run import Run, run_id
-from destination.domain.times import format_time
+from destination.domain.parking import Bundle, hold_of
+from destination.domain.pause import Pause
+from destination.domain.run import Run, Tally, run_id
+from destination.domain.situation import (
+    DAY_HOURS,
+    RATES,
+    RECENT_HOURS,
+    Situation,
+    Surroundings,
+    evidence_of,
+    evidence_of_end,
+    reading,
+    share_of,
+)
 from destination.marketo.budget import is_of_day
+from destination.marketo.reasons import message_of
 from destination.monitoring.attempts import Attempts
 from destination.monitoring.gauges import waiting_since
 from destination.notify import Announcement
@@ -39,10 +41,11 @@ from destination.store.errors import StaleVersionError
 
 class Connections(Protocol):
     def all(self) -> Iterator[Connection]: ...
+    def active(self, connection_id: str) -> ActiveConnection: ...
 
 
 class Runs(Protocol):
-    def get(self, connection_id: str, run_id: str) -> Run | None: ...
+    def between(self, connection_id: str, first: str, last: str) -> Iterator[Run]: ...
     def last_event_at(self, connection_id: str, now: datetime) -> datetime | None: ...
 
 
@@ -73,7 +76,8 @@ class EvaluateAlerts:
     """Evaluates the alerts of all connections, and tells of their changes.
 
     `day_count`: the calls to an instance today; `is_drained`: whether no event is queued, of any connection;
-    `out_of_sync`: people whom the last verifications of a connection left out of place.
+    `out_of_sync`: people whom the last verifications of a connection left out of place, by audience; `pause`: the last
+    one of an instance.
     """
 
     connections: Connections
@@ -83,7 +87,8 @@ class EvaluateAlerts:
     topic: Topic
     day_count: Callable[[str], DayCount | None]
     is_drained: Callable[[], bool]
-    out_of_sync: Callable[[str], int | None]
+    out_of_sync: Callable[[str], Mapping[AudienceKey, int] | None]
+    pause: Callable[[str], Pause | None]
 
     def __call__(
         self,
@@ -98,11 +103,11 @@ class EvaluateAlerts:
         """
         for connection in self.connections.all():
             with attempt(connection.id):
-                failed = sum(one.events for one in letters.get(connection.id, ()))
-                yield from self._evaluate(connection, parked.get(connection.id, ()), failed, now)
+                own = parked.get(connection.id, ()), letters.get(connection.id, ())
+                yield from self._evaluate(connection, *own, now)
 
     def _evaluate(
-        self, connection: Connection, parked: Sequence[Bundle], letters: int, now: datetime
+        self, connection: Connection, parked: Sequence[Bundle], letters: Sequence[LetterBundle], now: datetime
     ) -> Iterator[Notice]:
         stored = self.alerts.states(connection.id)
         wanted = {one.alert: one for one in connection.alerts}
@@ -117,80 +122,64 @@ class EvaluateAlerts:
             value = reading(alert, situation, now) if alert in wanted else 0.0
             state = evaluate(before.state if before else None, wanted.get(alert, Subscription(alert)), value, now)
             if state is not None and (before is None or state != before.state):
+                found = self._evidence(connection, state, situation, now, subscribed=alert in wanted)
+                begun_at = state.since if state.is_triggered or before is None else before.state.since
+                state = replace(state, evidence=replace(found, begun_at=begun_at))
                 with contextlib.suppress(StaleVersionError):  # Who was faster tells.
                     self.alerts.change(connection.id, state, before.published if before else 0)
                     yield self._tell(connection, state)
 
     def _tell(self, connection: Connection, state: AlertState) -> Notice:
-        detail = announcement(connection, state)
-        self.bus.put([Announcement(f"Alert {state.status.value.capitalize()}", detail)])
-        subject = f"{state.alert} {state.status}: {connection.name}"  # What is too long for SNS is cut off at its end.
-        attributes = {"connection_id": connection.id, "alert": state.alert.value, "status": state.status.value}
-        self.topic.publish(subject, text(connection, state), detail, attributes)
+        told = AlertMessage.of(connection, state)
+        self.bus.put([Announcement(f"Alert {state.status.value.capitalize()}", told.detail)])
+        self.topic.publish(told.subject, told.text, told.detail, told.attributes)
         self.alerts.publish(connection.id, state)
         return Notice(connection, state)
 
+    def _evidence(
+        self, connection: Connection, state: AlertState, situation: Situation, now: datetime, *, subscribed: bool
+    ) -> Evidence:
+        """What the change is based on; more is read for it than for the value."""
+        if not state.is_triggered:
+            return evidence_of_end(state.alert, situation, now, subscribed=subscribed)
+        hold = hold_of(connection, self.pause(connection.munchkin_id), now)
+        activations = self.connections.active(connection.id).activations
+        around = Surroundings(hold, {audience: one.name for audience, one in activations.items()})
+        return evidence_of(state.alert, situation, around, now, message_of)
+
     def _situation(
-        self, connection: Connection, wanted: Set[Alert], parked: Sequence[Bundle], letters: int, now: datetime
+        self,
+        connection: Connection,
+        wanted: Set[Alert],
+        parked: Sequence[Bundle],
+        letters: Sequence[LetterBundle],
+        now: datetime,
     ) -> Situation:
-        hours = (run_id(now), run_id(now - timedelta(hours=1)))
-        tallies = [run.tally.counts for hour in hours if (run := self.runs.get(connection.id, hour))]
         today = self.day_count(connection.munchkin_id)
         return Situation(
             delivers=connection.status in DELIVERING,
             blocked=connection.status is Status.BLOCKED,
-            received=sum(one["received"] for one in tallies),
-            excluded=sum(one[Class.EXCLUDED] for one in tallies),
-            failed=sum(one[Class.FAILED] for one in tallies),
-            rejected=sum(one[Lost.REJECTED] for one in tallies),
             waiting_since=waiting_since(connection, parked, now, self.is_drained),
             used=None if today is None else today.total * is_of_day(today, now),
             daily_calls=connection.limits.daily_calls,
             letters=letters,
-            # These two are read for those alone who ask for them.
+            enabled_at=connection.enabled_at,
+            # These are read for those alone who ask for them.
+            hours=self._hours(connection.id, RATES & wanted, now),
             last_event_at=self.runs.last_event_at(connection.id, now) if Alert.NO_EVENTS in wanted else None,
             out_of_sync=self.out_of_sync(connection.id) if Alert.AUDIENCE_OUT_OF_SYNC in wanted else None,
         )
 
+    def _hours(self, connection_id: str, rates: Set[Alert], now: datetime) -> list[Tally]:
+        """The last hours, this one first: the recent ones, and a day's where few came in those."""
+        if not rates:
+            return []
+        recent = self._tallies(connection_id, now, range(RECENT_HOURS))
+        if all(share_of(alert, recent).is_enough for alert in rates):
+            return recent
+        return [*recent, *self._tallies(connection_id, now, range(RECENT_HOURS, DAY_HOURS))]
 
-def announcement(connection: Connection, state: AlertState) -> dict[str, Any]:
-    """What programs are told of a change: docs/monitoring.md, "Alert events"."""
-    rule = RULES[state.alert]
-    return {
-        "version": "1",
-        "id": f"{connection.id}/{state.alert}/{state.number}",
-        "connection": {"id": connection.id, "name": connection.name},
-        "alert": state.alert.value,
-        "status": state.status.value,
-        "at": format_time(state.since),
-        "value": state.value,
-        "threshold": state.threshold,
-        "unit": rule.unit.value,
-        "means": rule.means,
-        "remedy": rule.remedy,
-    }
-
-
-def text(connection: Connection, state: AlertState) -> str:
-    """What people are told of a change, as the body of an e-mail."""
-    rule = RULES[state.alert]
-    lines = [
-        f"The alert {state.alert} of {connection.name} was {state.status} at {format_time(state.since)}.",
-        "",
-        rule.means,
-    ]
-    if rule.unit is not AlertUnit.STATE:
-        lines.append(f"It is {_shown(rule.unit, state.value)}; the threshold is {_shown(rule.unit, state.threshold)}.")
-    if state.status is AlertStatus.TRIGGERED:
-        lines += ["", rule.remedy]
-        lines += [f"Marketo says: {connection.blocked_cause}"] if connection.blocked_cause else []
-    return "\n".join([*lines, "", f"Connection {connection.id}. See docs/monitoring.md, Alerts."])
-
-
-def _shown(unit: AlertUnit, value: float) -> str:
-    match unit:
-        case AlertUnit.RATIO:
-            return f"{value:.1%}"
-        case AlertUnit.SECONDS:
-            return str(timedelta(seconds=round(value)))
-    return f"{value:.0f}"
+    def _tallies(self, connection_id: str, now: datetime, ago: range) -> list[Tally]:
+        names = [run_id(now - timedelta(hours=hours)) for hours in ago]
+        found = {run.id: run.tally for run in self.runs.between(connection_id, names[-1], names[0])}
+        return [found.get(name, Tally()) for name in names]

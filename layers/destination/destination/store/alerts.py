@@ -1,18 +1,18 @@
 """RunsTable: where each alert of a connection stands, and its history; the history is kept 90 days.
 
-    connection_id   id = alert#<alert>             status, since, value, threshold, number, published
-    connection_id   id = alerted#<time>#<alert>    status, value, threshold, number, expires_at
+    connection_id   id = alert#<alert>             status, since, value, threshold, number, evidence, published
+    connection_id   id = alerted#<time>#<alert>    status, value, threshold, number, evidence, expires_at
 
 A change of an alert and its line of the history are one transaction. `published` follows once people were told, so that
 a change that nobody was told of yet is known after a crash.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from destination.domain.alert import Alert, AlertState, AlertStatus
+from destination.domain.alert import Alert, AlertState, AlertStatus, AudiencePart, Evidence, MainReason
 from destination.domain.run import RETENTION
 from destination.domain.times import format_time, parse_time
 from destination.store.errors import StaleVersionError
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 _STATE: Final = "alert#"
 _HISTORY: Final = "alerted#"
+_TIMES: Final = ("until", "counted_from", "begun_at")
+_NUMBERS: Final = ("part", "whole")
+"""Of the evidence."""
 
 # An alert's time line; each change has the next number, and is one line of the history:
 #
@@ -157,6 +160,7 @@ def _attributes(state: AlertState) -> Attributes:
         "value": Decimal(str(state.value)),
         "threshold": Decimal(str(state.threshold)),
         "number": state.number,
+        "evidence": _evidence_item(state.evidence),
     }
 
 
@@ -168,4 +172,35 @@ def _state(stored: Attributes) -> AlertState:
         value=float(stored["value"]),
         threshold=float(stored["threshold"]),
         number=int(stored["number"]),
+        evidence=_evidence(stored.get("evidence", {})),
+    )
+
+
+def _evidence_item(evidence: Evidence) -> Attributes:
+    """What there is of it, and nothing else."""
+    times = {name: getattr(evidence, name) for name in _TIMES}
+    numbers = {name: getattr(evidence, name) for name in _NUMBERS}
+    stored = {
+        **{name: format_time(at) for name, at in times.items() if at is not None},
+        **{name: number for name, number in numbers.items() if number is not None},
+        "reasons": [asdict(one) for one in evidence.reasons],
+        "audiences": [asdict(one) for one in evidence.audiences],
+        "remedy": evidence.remedy,
+    }
+    return stored if evidence.cause is None else {**stored, "cause": evidence.cause}
+
+
+def _evidence(stored: Attributes) -> Evidence:
+    """None was stored by an older release."""
+    audiences, reasons = stored.get("audiences", ()), stored.get("reasons", ())
+    found: dict[str, Any] = {name: parse_time(stored[name]) for name in _TIMES if name in stored}
+    found |= {name: int(stored[name]) for name in _NUMBERS if name in stored}
+    return Evidence(
+        cause=stored.get("cause"),
+        remedy=stored.get("remedy", ""),
+        reasons=tuple(MainReason(one["code"], int(one["count"]), one["message"]) for one in reasons),
+        audiences=tuple(
+            AudiencePart(one["id"], one.get("namespace"), one["name"], int(one["count"])) for one in audiences
+        ),
+        **found,
     )

@@ -179,6 +179,8 @@ class Connections:
         """Set what an operator wants, and forget a block. Raises NotFoundError, StaleVersionError."""
         held_since = None if status in OPEN else format_time(at)
         changes = {"status": status.value, "blocked_cause": None, "retry_at": None, "held_since": held_since}
+        if status in OPEN:
+            changes["enabled_at"] = format_time(at)
         return self._change(connection_id, version, changes, beside)
 
     def begin_deletion(

@@ -199,6 +199,7 @@ def connection_from(item: Item) -> Connection:
         resumed_at=_time(stored.get("resumed_at")),
         resumed_up_to=_time(stored.get("resumed_up_to")),
         drained_since=_time(stored.get("drained_since")),
+        enabled_at=_time(stored.get("enabled_at")),
     )
 
 

@@ -20,7 +20,7 @@ from destination.domain.audience import AudienceKey
 from destination.domain.latency import Latency
 from destination.domain.loss import Loss, Lost
 from destination.domain.outcome import OTHER, Class, Reason
-from destination.domain.run import RETENTION, Counters, Run, Tally, hour_of, run_id, whole
+from destination.domain.run import RETENTION, Counters, Run, Tally, hour_of, last_event_of, run_id, whole
 from destination.domain.schema import AttributeWarning
 from destination.domain.shard import SHARDS
 from destination.domain.times import format_time, parse_time
@@ -73,12 +73,9 @@ class Runs:
         return total
 
     def last_event_at(self, connection_id: str, now: datetime) -> datetime | None:
-        """The end of the last hour in which events were received, or now if that is not over; None: there is none."""
+        """When the last event came (domain/run.py, last_event_of), of those that are remembered."""
         items = self._items(connection_id, run_id(now - RETENTION), run_id(now), newest_first=True)
-        found = (_run(one) for one in items)
-        hours = (hour_of(run.id) for run in found if run.tally.counts["received"] or run.tally.counts["ignored"])
-        last = next(hours, None)
-        return None if last is None else min(last + timedelta(hours=1), now)
+        return last_event_of(self._whole(items), now)
 
     def part(self, connection_id: str, run_id: str, shard: int) -> Run:
         """A shard's part of a run, empty if it has not begun."""

@@ -201,16 +201,17 @@ class Verifications:
             key = {"connection_id": found["connection_id"], "id": found["id"]}
             self._client.delete_item(TableName=self._table, Key=key)
 
-    def out_of_sync(self, connection_id: str, audiences: Callable[[], Collection[AudienceKey]]) -> int | None:
-        """How many people the last verification of each audience left out of place, in all; None: there was none.
+    def out_of_sync(
+        self, connection_id: str, audiences: Callable[[], Collection[AudienceKey]]
+    ) -> dict[AudienceKey, int] | None:
+        """How many people the last verification of each audience left out of place; None: there was none.
 
         `audiences`: those of the connection now; of others nothing is out of place any more.
         """
         found = self._out_of_sync(connection_id)
         if not found:
-            return None if found is None else 0
-        names = {activation_id(one) for one in audiences()}
-        return sum(count for name, count in found.items() if name in names)
+            return None if found is None else {}
+        return {one: found[name] for one in audiences() if (name := activation_id(one)) in found}
 
     def put_out_of_sync(self, verification: Verification, checks: Sequence[AudienceCheck]) -> None:
         """Remember what was left out of place; a whole verification is all that is known then.
