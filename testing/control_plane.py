@@ -18,6 +18,7 @@ from moto import mock_aws
 from mypy_boto3_dynamodb import DynamoDBClient
 from mypy_boto3_s3 import S3Client
 from mypy_boto3_secretsmanager import SecretsManagerClient
+from mypy_boto3_sns import SNSClient
 from mypy_boto3_sqs import SQSClient
 
 from destination.composition.connections import paces
@@ -39,6 +40,7 @@ from testing.template import ROOT, source, tables
 
 PREFIX = "dest"
 QUEUE_URL = "https://sqs.eu-central-1.amazonaws.com/123456789012/events"
+ALERT_TOPIC_ARN = "arn:aws:sns:eu-central-1:123456789012:alerts"
 OPERATOR = "arn:aws:sts::123456789012:assumed-role/Operators/ada"
 _TABLES = tables(source())
 _DOCUMENT = json.loads((ROOT / "docs" / "openapi.json").read_text())
@@ -73,6 +75,7 @@ def control_plane() -> Iterator[Simulator]:
             "BUCKET": "bucket",
             "QUEUE_URL": QUEUE_URL,
             "DEAD_LETTER_QUEUE_URL": f"{QUEUE_URL.rpartition('/')[0]}/dead-letters",
+            "ALERT_TOPIC_ARN": ALERT_TOPIC_ARN,
             "SECRETS_PREFIX": PREFIX,
             "PSEUDONYM_SECRET": PSEUDONYM_SECRET,
             "MARKETO_URL": server.url,
@@ -94,6 +97,7 @@ def fresh(simulator: Simulator) -> Iterator[None]:
             sqs().create_queue(QueueName=name)
         secretsmanager().create_secret(Name=PSEUDONYM_SECRET, SecretString="secret")
         bucket(s3())
+        sns().create_topic(Name="alerts")
         yield
 
 
@@ -105,6 +109,11 @@ def dynamodb() -> DynamoDBClient:
 @functools.cache
 def sqs() -> SQSClient:
     return boto3.client("sqs")
+
+
+@functools.cache
+def sns() -> SNSClient:
+    return boto3.client("sns")
 
 
 @functools.cache

@@ -48,6 +48,9 @@ ELSEWHERE: dict[Ask, str] = {
 }
 """What functions do for a reason that no test of tests/integration gives a handler; one that gets a test must go."""
 
+_OF_NO_TOPIC = frozenset({"SetSubscriptionAttributes", "Unsubscribe"})
+"""Operations of SNS that name a subscription, of which IAM knows no resources."""
+
 _CALL = "_make_api_call"
 """Where every operation of every client of botocore comes through, retries aside."""
 
@@ -142,10 +145,15 @@ def actions(service: str, operation: str, parameters: Mapping[str, Any]) -> Iter
         case "s3", _:
             yield from _of_bucket(operation, parameters)
         case "sns" | "events", _:
-            where = "AlertTopic" if service == "sns" else EVENT_BUS
-            yield f"{service}:{operation.removesuffix('Batch')}", where
+            yield f"{service}:{operation}", _where_told(service, operation)
         case _:
             yield f"{service}:{operation}", "*"
+
+
+def _where_told(service: str, operation: str) -> str:
+    if service == "events":
+        return EVENT_BUS
+    return "*" if operation in _OF_NO_TOPIC else "AlertTopic"
 
 
 def _of_bucket(operation: str, parameters: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

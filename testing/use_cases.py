@@ -22,6 +22,7 @@ from destination.control.connections import ManageConnections
 from destination.control.emptying import Emptying
 from destination.control.governance import ManagePolicies
 from destination.control.parking import ManageParking
+from destination.control.recipients import EndSubscriptions
 from destination.control.removal import Removal
 from destination.control.verifications import ManageVerifications
 from destination.domain.audience import Activation, AudienceKey
@@ -41,6 +42,7 @@ from destination.store.leases import Leases
 from destination.store.ledger import Ledger
 from destination.store.letters import Letters
 from destination.store.parking import Parking
+from destination.store.recipients import Recipients
 from destination.store.results import Results
 from destination.store.runs import Runs
 from destination.store.secrets import Credentials, TokenSecret
@@ -48,6 +50,7 @@ from destination.store.verifications import Verifications
 from marketo_simulator import Simulator
 from marketo_simulator.adapter import SimulatorAdapter
 from testing.aws import bucket
+from testing.notify import MemorySubscriptions
 from testing.serial import one_call_at_a_time
 from testing.template import source, tables
 
@@ -156,6 +159,7 @@ def use_cases(clock: Callable[[], datetime] = lambda: NOW) -> Iterator[Plane]:
             parking=parking,
             letters=letters,
             results=Results(s3, name),
+            end_subscriptions=EndSubscriptions(Recipients(dynamodb, "ConnectionsTable"), MemorySubscriptions()),
             token_of=token_of,
             record=record,
             clock=clock,

@@ -53,6 +53,7 @@ from functions.connections import (
     people,
     persons,
     previews,
+    recipients,
     runs,
     verifications,
 )
@@ -108,6 +109,7 @@ for calls in (
     people,
     overview,
     me,
+    recipients,
 ):
     api.include_router(calls.router)
 

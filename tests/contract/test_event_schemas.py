@@ -21,7 +21,7 @@ from destination.domain.alert import (
     Evidence,
     MainReason,
 )
-from destination.domain.alert_message import AlertMessage
+from destination.domain.alert_message import TEST, AlertMessage
 from destination.domain.connection import Status
 from destination.domain.latency import Latency
 from destination.domain.loss import RECORD_NO_OBJECT, UNKNOWN_PROPERTY, Lost
@@ -90,6 +90,13 @@ def test_alerts_are_as_described(alert: Alert, status: AlertStatus) -> None:
     check(alerted(alert, status), ALERT)
 
 
+def test_a_test_alert_is_as_described() -> None:
+    told = AlertMessage.of_test(connection(), NOW)
+    check(told.detail, ALERT)
+    assert (told.detail["status"], told.attributes["status"]) == (TEST, TEST)
+    assert "a test" in told.text
+
+
 @pytest.mark.parametrize("run", [EMPTY, BUSY], ids=["empty", "busy"])
 @pytest.mark.parametrize("correction", [False, True])
 def test_run_summaries_are_as_described(run: Run, correction: bool) -> None:
@@ -106,8 +113,8 @@ def test_a_member_that_is_not_described_is_noticed(schema: Mapping[str, Any]) ->
 
 def test_the_values_that_are_described_are_all_there_are() -> None:
     properties, run = ALERT["properties"], SUMMARY["properties"]["run"]["properties"]
-    assert properties["alert"]["enum"] == list(Alert)
-    assert properties["status"]["enum"] == list(AlertStatus)
+    assert properties["alert"]["enum"] == [*Alert, TEST]
+    assert properties["status"]["enum"] == [*AlertStatus, TEST]
     assert properties["unit"]["enum"] == list(AlertUnit)
     assert set(SUMMARY["properties"]["connection"]["properties"]["status"]["enum"]) == set(Status)
     assert run["status"]["enum"] == list(RunStatus)

@@ -165,6 +165,22 @@ def test_the_overview_says_in_one_call_what_is_held_up_and_what_to_do(
     assert (told["id"], told["last_day"]["received"]) == (made, 9)
 
 
+def test_recipients_are_set_shown_and_tested(console: Stack) -> None:
+    made = connection(console)
+    hook = "https://example.com/hook"
+    shown = rows(console.done("recipients", made, "--set", "ops@example.com", "--set", hook))
+    assert shown == [
+        ["confirmation", "protocol", "endpoint"],
+        ["confirmed", "email", "ops@example.com"],
+        ["confirmed", "https", hook],
+    ]
+    shown = rows(console.done("recipients", made, "--set", "ops@example.com", "--test"))
+    assert shown[1:] == [["confirmed", "email", "ops@example.com"], ["a test alert was sent"]]
+    console.done("recipients", made, "--set", "none")
+    assert json.loads(console.done("recipients", made, "--json")) == {"recipients": []}
+    assert "must be an e-mail address" in console.refused("recipients", made, "--set", "ops")
+
+
 def test_a_caller_is_told_who_it_is(console: Stack) -> None:
     shown = dict(line.split(": ", 1) for line in console.done("whoami").splitlines())
     told = json.loads(console.done("whoami", "--json"))

@@ -39,6 +39,9 @@ pytestmark = pytest.mark.usefixtures("marketo")
         ("GET", "/runs/2026-11-21T10:00Z", None),
         ("GET", "/alerts", None),
         ("PUT", "/alerts", []),
+        ("GET", "/recipients", None),
+        ("PUT", "/recipients", []),
+        ("POST", "/alerts/test", None),
     ],
 )
 def test_an_unknown_connection_is_not_found(method: str, below: str, body: object) -> None:

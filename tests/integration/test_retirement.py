@@ -4,15 +4,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
+import boto3
 import pytest
 
 from destination.composition.aws import secretsmanager
+from destination.control.recipients import settle
 from destination.domain.audience import Activation
 from destination.domain.connection import Status
 from destination.domain.credentials import AccessToken, ClientCredentials
+from destination.domain.recipient import Protocol, Recipient
+from destination.notify import Subscriptions
 from destination.store.audiences import Audiences
 from destination.store.audit import Audit
 from destination.store.connections import Connections
+from destination.store.recipients import Recipients
 from destination.store.secrets import Credentials, TokenSecret
 from functions.monitor import app
 from testing.aws import SECRETS_PREFIX, Aws, Context, aws, logged, refused
@@ -34,7 +39,7 @@ class Leaving:
     connections: Connections
 
     @classmethod
-    def of(cls, stack: Aws, connection_id: str = "c-1") -> "Leaving":
+    def of(cls, stack: Aws, connection_id: str = "c-1", *, begins: bool = True) -> "Leaving":
         connections = Connections(stack.dynamodb, "ConnectionsTable")
         credentials = ClientCredentials("client", "secret")
         version = Credentials(stack.secrets, SECRETS_PREFIX).put(connection_id, credentials)
@@ -42,7 +47,8 @@ class Leaving:
         connections.create(one, "0f")
         Audiences(stack.dynamodb, "ConnectionsTable").put(connection_id, Activation(audience("a"), "a", list_id=1))
         TokenSecret(stack.secrets, SECRETS_PREFIX, one.munchkin_id, credentials).put(AccessToken("token", START))
-        connections.begin_deletion(connection_id, 1, START)
+        if begins:
+            connections.begin_deletion(connection_id, 1, START)
         return cls(stack, connections)
 
     def left(self) -> int:
@@ -69,6 +75,24 @@ def test_a_connection_is_removed_once_the_queue_is_empty(
     ] == ["c-1"]
     (record,) = Audit(stack.dynamodb, "ConnectionsTable").page("c-1").records
     assert (record.actor, record.action) == ("system", "remove_connection")
+
+
+def test_recipients_of_a_connection_that_is_removed_get_those_of_the_others_alone(stack: Aws) -> None:
+    Connections(stack.dynamodb, "ConnectionsTable").create(connection(id="c-2"), "0f")
+    recipients = Recipients(stack.dynamodb, "ConnectionsTable")
+    both, alone = Recipient(Protocol.EMAIL, "ops@example.com"), Recipient(Protocol.EMAIL, "ada@example.com")
+    subscriptions = Subscriptions(boto3.client("sns"), stack.alert_topic_arn)
+    leaving = Leaving.of(stack, begins=False)
+    recipients.replace("c-1", [both, alone], [])
+    recipients.replace("c-2", [both], [])
+    settle([both, alone], recipients, subscriptions)
+    leaving.connections.begin_deletion("c-1", 1, START)
+
+    run_at(timedelta(minutes=5))
+
+    assert recipients.of("c-1") == []
+    assert recipients.subscribed(both).connection_ids == {"c-2"}
+    assert subscriptions.standing().keys() == {both}
 
 
 def test_a_connection_stays_as_long_as_the_counts_of_the_queue_lag(stack: Aws) -> None:

@@ -99,10 +99,13 @@ TASKS: dict[str, list[tuple[str, str]]] = {
         ("DELETE", "/connections/{connection_id}/audiences/{activation_id}"),
     ],
     "govern": [("GET", "/governance/policies"), ("PUT", "/governance/policies"), ("POST", "/governance/evaluations")],
-    "subscribe to alerts": [
+    "subscribe to alerts, and say who gets them": [
         ("GET", "/connections"),
         ("GET", "/connections/{connection_id}/alerts"),
         ("PUT", "/connections/{connection_id}/alerts"),
+        ("GET", "/connections/{connection_id}/recipients"),
+        ("PUT", "/connections/{connection_id}/recipients"),
+        ("POST", "/connections/{connection_id}/alerts/test"),
     ],
     "audit": [("GET", "/audit")],
 }

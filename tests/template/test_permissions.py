@@ -12,6 +12,7 @@ from testing.template import Template, of_type, settle
 Statement = dict[str, Any]
 
 LOGS = ["logs:CreateLogStream", "logs:PutLogEvents"]
+SUBSCRIPTIONS = ["sns:SetSubscriptionAttributes", "sns:Unsubscribe"]
 TRACES = ["xray:PutTelemetryRecords", "xray:PutTraceSegments"]
 CREDENTIALS, TOKENS, SECRETS = (
     "secret:${AWS::StackName}/credentials/*",
@@ -64,7 +65,7 @@ ACTIONS: dict[str, dict[str, list[str]]] = {
     },
     "MonitorRole": {
         "MonitorLogGroup": LOGS,
-        "*": TRACES,
+        "*": [*TRACES, *SUBSCRIPTIONS],
         "ConnectionsTable": [
             "dynamodb:DeleteItem",
             "dynamodb:GetItem",
@@ -87,14 +88,14 @@ ACTIONS: dict[str, dict[str, list[str]]] = {
         "${Bucket.Arn}/results/*": ["s3:DeleteObject"],
         "${Bucket.Arn}/parked/*": ["s3:DeleteObject"],
         "Queue": ["sqs:GetQueueAttributes", "sqs:SendMessage"],
-        "AlertTopic": ["sns:Publish"],
+        "AlertTopic": ["sns:ListSubscriptionsByTopic", "sns:Publish"],
         EVENT_BUS: ["events:PutEvents"],
         CREDENTIALS: ["secretsmanager:DeleteSecret", "secretsmanager:GetSecretValue"],
         TOKENS: ["secretsmanager:DeleteSecret"],
     },
     "ConnectionsRole": {
         "ConnectionsLogGroup": LOGS,
-        "*": TRACES,
+        "*": [*TRACES, *SUBSCRIPTIONS],
         "ConnectionsTable": [
             "dynamodb:ConditionCheckItem",
             "dynamodb:DeleteItem",
@@ -118,6 +119,7 @@ ACTIONS: dict[str, dict[str, list[str]]] = {
             "dynamodb:UpdateItem",
         ],
         "Queue": ["sqs:SendMessage"],
+        "AlertTopic": ["sns:ListSubscriptionsByTopic", "sns:Publish", "sns:Subscribe"],
         "DeadLetterQueue": [
             "sqs:ChangeMessageVisibility",
             "sqs:DeleteMessage",
@@ -210,12 +212,12 @@ def test_in_a_vpc_functions_have_their_network_interfaces(expanded: Template, te
         assert "VpcConfig" not in template["Resources"][name]["Properties"]
 
 
-def test_only_traces_go_to_any_resource(template: Template) -> None:
+def test_only_what_iam_knows_no_resources_of_goes_to_any(template: Template) -> None:
     for role in ACTIONS:
         for statement in statements(template, role):
             assert not [action for action in as_list(statement["Action"]) if "*" in action]
             if "*" in as_list(statement["Resource"]):
-                assert statement["Action"] == TRACES, role
+                assert statement["Action"] in (TRACES, SUBSCRIPTIONS), role
 
 
 def test_a_key_of_the_customer_may_be_used_by_whoever_handles_what_it_encrypts(template_with_key: Template) -> None:

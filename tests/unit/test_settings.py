@@ -30,6 +30,7 @@ ENVIRONMENTS: list[tuple[Any, tuple[str, ...]]] = [
             "RUNS_TABLE",
             "BUCKET",
             "QUEUE_URL",
+            "ALERT_TOPIC_ARN",
             "DEAD_LETTER_QUEUE_URL",
             "SECRETS_PREFIX",
             "PSEUDONYM_SECRET",

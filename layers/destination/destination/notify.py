@@ -5,9 +5,11 @@ Both may tell the same twice after a crash; the `id` in what is told is the same
 
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
+
+from destination.domain.recipient import Protocol, Recipient
 
 if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient
@@ -17,6 +19,10 @@ if TYPE_CHECKING:
 SOURCE: Final = "marketo-destination"
 _AT_ONCE: Final = 10
 """PutEvents takes so many (Amazon EventBridge, "PutEvents")."""
+
+_PROTOCOLS: Final = frozenset(one.value for one in Protocol)
+_PENDING, _DELETED = "PendingConfirmation", "Deleted"
+"""In the place of an ARN."""
 
 _WAITS: Final = (0.2, 1.0, 3.0)
 _MAX_SUBJECT_LENGTH: Final = 99
@@ -85,6 +91,59 @@ class Topic:
                 name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()
             },
         )
+
+
+class Subscriptions:
+    """The subscriptions to the topic of alerts. Each chooses the connections whose alerts it gets."""
+
+    def __init__(self, client: "SNSClient", arn: str) -> None:
+        self._client = client
+        self._arn = arn
+
+    def standing(self) -> dict[Recipient, str | None]:
+        """All that are confirmed, with their ARN, and all that wait for it, with None.
+
+        Whose endpoint ended it is listed for some time (Amazon SNS, "ListSubscriptionsByTopic").
+        """
+        found: dict[Recipient, str | None] = {}
+        for page in self._client.get_paginator("list_subscriptions_by_topic").paginate(TopicArn=self._arn):
+            for one in page["Subscriptions"]:
+                arn = one["SubscriptionArn"]
+                if one["Protocol"] in _PROTOCOLS and arn != _DELETED:
+                    recipient = Recipient(Protocol(one["Protocol"]), one["Endpoint"])
+                    found[recipient] = None if arn == _PENDING else arn
+        return found
+
+    def subscribe(self, recipient: Recipient, connection_ids: Collection[str]) -> str:
+        """The ARN of a new subscription, which the recipient is asked to confirm."""
+        return self._client.subscribe(
+            TopicArn=self._arn,
+            Protocol=recipient.protocol.value,
+            Endpoint=recipient.endpoint,
+            Attributes={"FilterPolicyScope": "MessageAttributes", "FilterPolicy": _filter(connection_ids)},
+            ReturnSubscriptionArn=True,
+        )["SubscriptionArn"]
+
+    def choose(self, arn: str, connection_ids: Collection[str]) -> None:
+        """Have a subscription get the alerts of these connections, and of no other."""
+        self._client.set_subscription_attributes(
+            SubscriptionArn=arn, AttributeName="FilterPolicy", AttributeValue=_filter(connection_ids)
+        )
+
+    def end(self, arn: str) -> bool:
+        """End a subscription; False: it waits to be confirmed, when nobody can end it, and ends by itself after two
+        days.
+        """
+        try:
+            self._client.unsubscribe(SubscriptionArn=arn)
+        except self._client.exceptions.InvalidParameterException:
+            return False
+        return True
+
+
+def _filter(connection_ids: Collection[str]) -> str:
+    """A policy chooses by one value at least; no connection has the id `none`."""
+    return json.dumps({"connection_id": sorted(connection_ids) or ["none"]})
 
 
 def _line(text: str) -> str:

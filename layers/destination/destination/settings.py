@@ -74,6 +74,7 @@ class MonitorSettings(LedgerSettings):
 @dataclass(frozen=True, slots=True)
 class ConnectionsSettings(MarketoSettings):
     dead_letter_queue_url: str
+    alert_topic_arn: str
 
 
 def _read(env: Mapping[str, str], name: str) -> str:

@@ -25,6 +25,7 @@ from destination.control.parking import ManageParking
 from destination.control.people import LookUpPeople
 from destination.control.persons import ReadPersons
 from destination.control.previews import PreviewEvents
+from destination.control.recipients import ManageRecipients
 from destination.control.runs import ReadRuns
 from destination.control.verifications import ManageVerifications
 from destination.control.waiting_events import FindWaiting
@@ -35,6 +36,7 @@ from destination.domain.pace import NOTHING_KNOWN
 from destination.marketo.instance import Marketo
 from destination.marketo.pace import Pace
 from destination.marketo.transport import Call
+from destination.notify import Subscriptions, Topic
 from destination.queue import DeadLetters
 from destination.settings import ConnectionsSettings
 from destination.store.audiences import Audiences
@@ -129,7 +131,7 @@ def manage_connections() -> ManageConnections:
         credentials=credentials(),
         checks=check_connections(),
         token_of=functools.partial(shared.token_of, settings()),
-        removal=shared.removal(settings(), recorder(), REMOVAL),
+        removal=shared.removal(settings(), settings().alert_topic_arn, recorder(), REMOVAL),
         record=recorder(),
         governance=manage_policies(),
         bind_lists=bind_lists(),
@@ -250,6 +252,18 @@ def read_overview() -> ReadOverview:
         letters=stores.letters(settings()),
         runs=stores.runs(settings()),
         alerts=stores.alerts(settings()),
+        clock=now,
+    )
+
+
+@functools.cache
+def manage_recipients() -> ManageRecipients:
+    return ManageRecipients(
+        connections=connections(),
+        recipients=stores.recipients(settings()),
+        subscriptions=Subscriptions(aws.sns(), settings().alert_topic_arn),
+        topic=Topic(aws.sns(), settings().alert_topic_arn),
+        record=recorder(),
         clock=now,
     )
 

@@ -89,5 +89,5 @@ def summarise_runs(shown: ShownRun) -> SummariseRuns:
 
 @functools.cache
 def retire_connections() -> RetireConnections:
-    removal = shared.removal(settings(), recorder(), REMOVAL)
+    removal = shared.removal(settings(), settings().alert_topic_arn, recorder(), REMOVAL)
     return RetireConnections(aws.connections(settings()), aws.queue(settings()), stores.parking(settings()), removal)

@@ -10,10 +10,12 @@ from destination.composition import aws, now, stores
 from destination.composition.aws import dynamodb
 from destination.control.audit import Recorder
 from destination.control.parking import ManageParking
+from destination.control.recipients import EndSubscriptions
 from destination.control.removal import Removal
 from destination.control.verifications import ManageVerifications
 from destination.domain.connection import Connection
 from destination.domain.credentials import ClientCredentials
+from destination.notify import Subscriptions
 from destination.settings import LedgerSettings, StoreSettings
 from destination.store.audit import Audit
 from destination.store.secrets import TokenSecret
@@ -29,7 +31,7 @@ def token_of(settings: StoreSettings, connection: Connection, credentials: Clien
     return stores.token(settings, connection.munchkin_id, credentials)
 
 
-def removal(settings: LedgerSettings, record: Recorder, time: timedelta) -> Removal:
+def removal(settings: LedgerSettings, alert_topic_arn: str, record: Recorder, time: timedelta) -> Removal:
     """`time`: how much one call of it takes."""
     return Removal(
         connections=aws.connections(settings),
@@ -40,6 +42,7 @@ def removal(settings: LedgerSettings, record: Recorder, time: timedelta) -> Remo
         parking=stores.parking(settings),
         letters=stores.letters(settings),
         results=stores.results(settings),
+        end_subscriptions=EndSubscriptions(stores.recipients(settings), Subscriptions(aws.sns(), alert_topic_arn)),
         token_of=functools.partial(token_of, settings),
         record=record,
         clock=now,

@@ -13,6 +13,7 @@ from destination.store.ledger import Ledger
 from destination.store.letters import Letters
 from destination.store.losses import Losses
 from destination.store.parking import Parking
+from destination.store.recipients import Recipients
 from destination.store.results import Results
 from destination.store.runs import Runs
 from destination.store.secrets import Credentials, TokenSecret, pseudonym_secret
@@ -49,6 +50,10 @@ def parking(settings: StoreSettings) -> Parking:
 
 def alerts(settings: StoreSettings) -> Alerts:
     return Alerts(dynamodb(), settings.runs_table)
+
+
+def recipients(settings: StoreSettings) -> Recipients:
+    return Recipients(dynamodb(), settings.connections_table)
 
 
 def verifications(settings: StoreSettings) -> Verifications:

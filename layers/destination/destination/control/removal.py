@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from destination.control.audit import Recorder
+from destination.control.recipients import EndSubscriptions
 from destination.domain.audit import AuditAction
 from destination.domain.connection import Connection
 from destination.domain.credentials import ClientCredentials
@@ -40,6 +41,7 @@ class Removal:
     parking: Parking
     letters: Letters
     results: Results
+    end_subscriptions: EndSubscriptions
     token_of: Callable[[Connection, ClientCredentials], TokenSecret]
     record: Recorder
     clock: Callable[[], datetime]
@@ -54,6 +56,7 @@ class Removal:
             self.token_of(connection, self.credentials.get(connection)).delete()
         self.credentials.delete(connection.id)
         self.alerts.forget(connection.id)
+        self.end_subscriptions(connection.id)
         self.connections.remove(connection.id, self.record(AuditAction.REMOVE_CONNECTION, connection.id))
         self.credentials.delete(connection.id)  # A change that was under way may have given some since.
         return True

@@ -2,12 +2,24 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from datetime import timedelta
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, Final
 
 from destination.domain.alert import RULES, AlertState, AlertUnit
 from destination.domain.connection import Connection
 from destination.domain.times import format_time
+
+TEST: Final = "test"
+"""In the place of an alert and its status."""
+
+NOTHING: Final[Mapping[str, Any]] = {
+    "cause": None,
+    "until": None,
+    "counts": None,
+    "reasons": [],
+    "audiences": [],
+    "remedy": "",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +44,33 @@ class AlertMessage:
             },
         )
 
+    @classmethod
+    def of_test(cls, connection: Connection, now: datetime) -> "AlertMessage":
+        """One that says that nothing is the matter."""
+        sentence = "This is a test, which somebody asked for to see who is told. Nothing is the matter."
+        text = (
+            sentence,
+            "",
+            f"Alerts of {connection.name} come this way. They say what happened, why, what to do.",
+        )
+        detail = {
+            "version": "1",
+            "id": f"{connection.id}/{TEST}/{format_time(now)}",
+            "connection": {"id": connection.id, "name": connection.name},
+            "alert": TEST,
+            "status": TEST,
+            "at": format_time(now),
+            "value": 0.0,
+            "threshold": 0.0,
+            "unit": AlertUnit.STATE.value,
+            "means": sentence,
+            **NOTHING,
+            "since": format_time(now),
+        }
+        subject = f"test alert: {connection.name}"
+        attributes = {"connection_id": connection.id, "alert": TEST, "status": TEST}
+        return cls(subject, "\n".join((*text, "", _signature(connection))), detail, attributes)
+
 
 def _detail(connection: Connection, state: AlertState) -> dict[str, Any]:
     """docs/schemas/alert.json."""
@@ -47,7 +86,6 @@ def _detail(connection: Connection, state: AlertState) -> dict[str, Any]:
         "threshold": state.threshold,
         "unit": rule.unit.value,
         "means": rule.means,
-        "test": False,
         **evidence(state),
     }
 
@@ -91,7 +129,11 @@ def _text(connection: Connection, state: AlertState) -> str:
         lines += ["", "Audiences:", *(f"- {one.name}: {one.count:,}" for one in found.audiences)]
     if remedy := evidence(state)["remedy"]:
         lines += ["", f"What to do: {remedy}"]
-    return "\n".join([*lines, "", f"Connection {connection.id}. See docs/monitoring.md, Alerts."])
+    return "\n".join([*lines, "", _signature(connection)])
+
+
+def _signature(connection: Connection) -> str:
+    return f"Connection {connection.id}. See docs/monitoring.md, Alerts."
 
 
 def _shown(unit: AlertUnit, value: float) -> str:

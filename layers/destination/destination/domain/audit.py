@@ -34,6 +34,7 @@ class AuditAction(StrEnum):
     CHANGE_AUDIENCE = "change_audience"
     DEACTIVATE_AUDIENCE = "deactivate_audience"
     SET_ALERTS = "set_alerts"
+    SET_RECIPIENTS = "set_recipients"
     REQUEST_VERIFICATION = "request_verification"
     CANCEL_VERIFICATION = "cancel_verification"
     REDRIVE_LETTERS = "redrive_letters"
