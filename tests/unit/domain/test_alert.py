@@ -18,6 +18,7 @@ from destination.domain.alert import (
     evaluate,
 )
 from destination.domain.audience import AudienceKey
+from destination.domain.deviation import Compared
 from destination.domain.letter import LetterBundle
 from destination.domain.run import Tally
 from destination.domain.situation import Situation, reading
@@ -39,6 +40,8 @@ CALM = Situation(
     daily_calls=40_000,
     last_event_at=NOW,
     out_of_sync={},
+    events=Compared(100, (100,) * 7),
+    sizes={AUDIENCE: Compared(1_000, (1_000,) * 4)},
 )
 TROUBLE = {
     Alert.ACTIVATION_SKIPPED_RATE: replace(CALM, hours=received(excluded=11)),
@@ -50,6 +53,8 @@ TROUBLE = {
     Alert.LETTERS: replace(CALM, letters=[LETTERS]),
     Alert.NO_EVENTS: replace(CALM, last_event_at=NOW - timedelta(days=1, seconds=1)),
     Alert.AUDIENCE_OUT_OF_SYNC: replace(CALM, out_of_sync={AUDIENCE: 1}),
+    Alert.EVENTS_UNUSUAL: replace(CALM, events=Compared(40, (100,) * 7)),
+    Alert.LIST_SIZE_UNUSUAL: replace(CALM, sizes={AUDIENCE: Compared(700, (1_000,) * 4)}),
 }
 
 
@@ -102,6 +107,10 @@ def test_a_connection_that_does_not_deliver_has_no_trouble(alert: Alert) -> None
         (Alert.QUOTA_LOW, replace(CALM, used=None)),
         (Alert.NO_EVENTS, replace(CALM, last_event_at=None)),
         (Alert.AUDIENCE_OUT_OF_SYNC, replace(CALM, out_of_sync=None)),
+        (Alert.EVENTS_UNUSUAL, replace(CALM, events=None)),
+        (Alert.EVENTS_UNUSUAL, replace(CALM, events=Compared(40, (9,) * 7))),
+        (Alert.LIST_SIZE_UNUSUAL, replace(CALM, sizes={})),
+        (Alert.LIST_SIZE_UNUSUAL, replace(CALM, sizes={AUDIENCE: Compared(1, (1_000,) * 3)})),
     ],
 )
 def test_what_is_not_known_changes_nothing(alert: Alert, unknown: Situation) -> None:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from destination.domain import outcome
 from destination.domain.alert import RULES, Alert
 from destination.domain.audience import AudienceKey
+from destination.domain.deviation import Compared
 from destination.domain.letter import LetterBundle
 from destination.domain.outcome import EXPECTED, MESSAGES, REMEDIES, Class, Reason
 from destination.domain.parking import Hold, WaitsFor
@@ -80,6 +81,8 @@ def test_every_alert_says_why_and_what_to_do(alert: Alert) -> None:
         letters=[LetterBundle("c-1", "MARKETO_1003", NOW, NOW, 9, 100, "0" * 32)],
         last_event_at=NOW,
         out_of_sync={AudienceKey("ups", "aud-1"): 9},
+        events=Compared(9, (900,) * 7),
+        sizes={AudienceKey("ups", "aud-1"): Compared(9, (900,) * 7)},
     )
     hold = Hold(WaitsFor.PAUSED, "9 calls too many", NOW, NOW + timedelta(hours=1))
 
@@ -97,3 +100,13 @@ def test_audiences_that_are_no_longer_activated_are_not_named() -> None:
     found = evidence_of(Alert.AUDIENCE_OUT_OF_SYNC, situation, around, NOW, str)
     assert [(one.name, one.count) for one in found.audiences] == [("Webinar", 1)]
     assert found.part == 6
+
+
+def test_the_list_that_is_furthest_from_the_usual_counts_and_is_named() -> None:
+    near, far = AudienceKey("ups", "aud-1"), AudienceKey("ups", "aud-2")
+    situation = Situation(delivers=True, sizes={near: Compared(700, (1_000,) * 4), far: Compared(3_000, (1_000,) * 4)})
+    around = Surroundings(None, {near: "Webinar", far: "Trial users"})
+    assert reading(Alert.LIST_SIZE_UNUSUAL, situation, NOW) == 2.0
+    found = evidence_of(Alert.LIST_SIZE_UNUSUAL, situation, around, NOW, str)
+    assert found.cause == "On the list of Trial users: 3,000 people, where 1,000 are usual."
+    assert [one.name for one in found.audiences] == ["Trial users"]

@@ -11,7 +11,7 @@ import pytest
 
 from destination.domain.alert import RULES, Alert, AlertStatus, Subscription
 from destination.domain.audience import Activation, AudienceKey
-from destination.domain.connection import ActiveConnection, Status
+from destination.domain.connection import ActiveConnection, Status, Waiting
 from destination.domain.loss import BODY_NOT_JSON, RECORD_NO_OBJECT, UNKNOWN_PROPERTY
 from destination.domain.outcome import (
     INVALID_DEDUPE_VALUE,
@@ -74,6 +74,7 @@ class Watched:
             is_drained=lambda: True,
             out_of_sync=lambda _: None,
             pause=lambda _: None,
+            sizes=lambda _: {},
         )
         return len(list(evaluate({}, {}, now, self.attempts)))
 
@@ -282,3 +283,29 @@ def test_an_alert_that_is_unsubscribed_says_so(watched: Watched) -> None:
     watched.store(Status.BLOCKED)
     watched.wake()
     assert watched.topic.told[-1].detail["cause"] == "The connection no longer subscribes to it."
+
+
+def test_an_hour_is_compared_with_the_same_hour_of_the_days_before(watched: Watched) -> None:
+    watched.store(Status.ENABLED, Subscription(Alert.EVENTS_UNUSUAL))
+    over = NOW - timedelta(hours=1)
+    for days in range(1, 8):
+        watched.count(Tally(Counter(received=90 + days, ignored=6)), over - timedelta(days=days))
+        watched.count(Tally(Counter(received=9_000)), NOW - timedelta(days=days))
+    watched.count(Tally(Counter(received=45, ignored=2)), over)
+
+    assert watched.wake(NOW - timedelta(minutes=1)) == 0, "the hour is not over for long: that before it is compared"
+    assert watched.wake() == 1
+    (told,) = watched.topic.told
+    assert told.detail["cause"] == "Events of the last hour that is over: 47, where 100 are usual."
+    assert told.detail["value"] == 0.53
+
+
+def test_an_hour_of_which_events_wait_is_compared_with_nothing(watched: Watched) -> None:
+    over = NOW - timedelta(hours=1)
+    waiting = Waiting(over + timedelta(minutes=50), NOW + timedelta(minutes=3))
+    watched.store(Status.ENABLED, Subscription(Alert.EVENTS_UNUSUAL), waiting=waiting)
+    for days in range(1, 8):
+        watched.count(Tally(Counter(received=100)), over - timedelta(days=days))
+    assert watched.wake() == 0
+    watched.store(Status.ENABLED, Subscription(Alert.EVENTS_UNUSUAL))
+    assert watched.wake() == 1

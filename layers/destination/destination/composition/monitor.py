@@ -13,6 +13,7 @@ from destination.monitoring.gauges import ReadGauges
 from destination.monitoring.monitor import Monitor
 from destination.monitoring.resumption import SendBack
 from destination.monitoring.retirement import RetireConnections
+from destination.monitoring.sizes import list_sizes
 from destination.monitoring.summaries import ShownRun, SummariseRuns
 from destination.monitoring.verifications import ScheduleVerifications
 from destination.notify import Bus, Topic
@@ -62,6 +63,7 @@ def evaluate_alerts() -> EvaluateAlerts:
         is_drained=aws.queue(settings()).is_empty,
         out_of_sync=out_of_sync,
         pause=stores.leases(settings()).pause,
+        sizes=functools.partial(list_sizes, stores.verifications(settings())),
     )
 
 

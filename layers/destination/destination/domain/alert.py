@@ -21,6 +21,8 @@ class Alert(StrEnum):
     LETTERS = "letters"
     NO_EVENTS = "no_events"
     AUDIENCE_OUT_OF_SYNC = "audience_out_of_sync"
+    EVENTS_UNUSUAL = "events_unusual"
+    LIST_SIZE_UNUSUAL = "list_size_unusual"
 
 
 class AlertStatus(StrEnum):
@@ -132,6 +134,25 @@ RULES: Final[Mapping[Alert, AlertRule]] = {
         "The number of people whom the last verification left missing from the lists, or on them though they left.",
         "Verify with the default repair, which puts missing people on the lists, takes leavers off, and leaves foreign "
         "people alone. Then find out who changes the lists in Marketo.",
+    ),
+    Alert.EVENTS_UNUSUAL: AlertRule(
+        AlertUnit.RATIO,
+        0.5,
+        0.1,
+        10.0,
+        "How far the number of events in the last hour that is over is from the usual, as a share of it; the usual is "
+        "the median of the same hour on the seven days before.",
+        "Look at the source: was an audience, its schedule or its filter changed, are fewer or more people in it?",
+    ),
+    Alert.LIST_SIZE_UNUSUAL: AlertRule(
+        AlertUnit.RATIO,
+        0.25,
+        0.05,
+        10.0,
+        "How far the size of a list in its last verification is from the usual, as a share of it; the usual is the "
+        "median of the verifications before. The list that is furthest counts.",
+        "Look at the audience in the source, and at who changes the list in Marketo. If the source sent too little, "
+        "have it send again.",
     ),
 }
 

@@ -13,6 +13,7 @@ from typing import Final, NamedTuple, TypeVar
 
 from destination.domain.alert import RULES, Alert, AudiencePart, Evidence, MainReason
 from destination.domain.audience import AudienceKey
+from destination.domain.deviation import Compared
 from destination.domain.letter import LetterBundle, LettersOfCode, by_code
 from destination.domain.loss import Lost, meaning_of
 from destination.domain.outcome import EXPECTED, REMEDIES, Class
@@ -51,7 +52,8 @@ class Situation:
     `delivers`: it is enabled or blocked. `hours`: what was counted in the last hours, this one first; as many as the
     rates take. `waiting_since`: when its oldest event that waits was received. `used`: the calls of Marketo's day, of
     `daily_calls`. `last_event_at`: None if none came, `enabled_at`: None if that was not noted. `out_of_sync`: whom the
-    last verifications left so, by audience.
+    last verifications left so, by audience. `events`: those of the last hour that is over, and of that hour on the days
+    before; None while some of them may wait. `sizes`: of the lists, by audience, as verifications found them.
     """
 
     delivers: bool
@@ -64,6 +66,8 @@ class Situation:
     last_event_at: datetime | None = None
     enabled_at: datetime | None = None
     out_of_sync: Mapping[AudienceKey, int] | None = None
+    events: Compared | None = None
+    sizes: Mapping[AudienceKey, Compared] = field(default_factory=dict)
 
 
 class Share(NamedTuple):
@@ -120,6 +124,8 @@ def reading(alert: Alert, situation: Situation, now: datetime) -> float | None:
         Alert.LETTERS: float(sum(one.events for one in situation.letters)),
         Alert.NO_EVENTS: _age(_quiet_since(situation), now),
         Alert.AUDIENCE_OUT_OF_SYNC: None if situation.out_of_sync is None else sum(situation.out_of_sync.values()),
+        Alert.EVENTS_UNUSUAL: None if situation.events is None else situation.events.deviation,
+        Alert.LIST_SIZE_UNUSUAL: max(_deviations(situation.sizes).values(), default=None),
     }
     return values[alert]
 
@@ -234,16 +240,22 @@ def _evidence(
 ) -> Evidence:
     match alert:
         case Alert.DELIVERY_DELAY | Alert.CONNECTION_BLOCKED:
-            return _of_hold(around.hold)
+            found = _of_hold(around.hold)
         case Alert.QUOTA_LOW:
-            return _of_quota(situation)
+            found = _of_quota(situation)
         case Alert.LETTERS:
-            return _of_letters(by_code(situation.letters), message_of)
+            found = _of_letters(by_code(situation.letters), message_of)
         case Alert.NO_EVENTS:
-            return _of_silence(situation.last_event_at, situation.enabled_at)
+            found = _of_silence(situation.last_event_at, situation.enabled_at)
         case Alert.AUDIENCE_OUT_OF_SYNC:
-            return _of_lists(situation.out_of_sync or {}, around.names)
-    return _of_rate(alert, situation, around.names, now, message_of)
+            found = _of_lists(situation.out_of_sync or {}, around.names)
+        case Alert.EVENTS_UNUSUAL:
+            found = _of_events(situation.events)
+        case Alert.LIST_SIZE_UNUSUAL:
+            found = _of_sizes(situation.sizes, around.names)
+        case _:
+            found = _of_rate(alert, situation, around.names, now, message_of)
+    return found
 
 
 def _of_hold(hold: Hold | None) -> Evidence:
@@ -276,6 +288,26 @@ def _of_lists(counts: Mapping[AudienceKey, int], names: Mapping[AudienceKey, str
     number = sum(counts.values())
     cause = f"Out of place by the last verification: {number:,} people."
     return Evidence(cause=cause, part=number, audiences=_named(counts, names))
+
+
+def _of_events(events: Compared | None) -> Evidence:
+    if events is None:
+        return Evidence()
+    cause = f"Events of the last hour that is over: {events.number:,}, where {events.usual:,.0f} are usual."
+    return Evidence(cause=cause, part=events.number)
+
+
+def _of_sizes(sizes: Mapping[AudienceKey, Compared], names: Mapping[AudienceKey, str]) -> Evidence:
+    """The list that is furthest from the usual, by the name of its audience."""
+    audience, _ = max(_deviations(sizes).items(), key=lambda one: one[1])
+    size, name = sizes[audience], names.get(audience, audience.id)
+    cause = f"On the list of {name}: {size.number:,} people, where {size.usual:,.0f} are usual."
+    return Evidence(cause=cause, part=size.number, audiences=_named({audience: size.number}, names))
+
+
+def _deviations(sizes: Mapping[AudienceKey, Compared]) -> dict[AudienceKey, float]:
+    known = ((audience, one.deviation) for audience, one in sizes.items())
+    return {audience: far for audience, far in known if far is not None}
 
 
 def _items(mappings: Iterable[Mapping[_Key, _Value]]) -> Iterator[tuple[_Key, _Value]]:

@@ -5,20 +5,22 @@ again, so that nobody is told of the end of something whose beginning was lost.
 """
 
 import contextlib
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from destination.domain.alert import Alert, AlertState, Evidence, Subscription, evaluate
 from destination.domain.alert_message import AlertMessage
 from destination.domain.audience import AudienceKey
 from destination.domain.connection import DELIVERING, ActiveConnection, Connection, Status
+from destination.domain.deviation import Compared
 from destination.domain.letter import LetterBundle
 from destination.domain.pace import DayCount
 from destination.domain.parking import Bundle, hold_of
 from destination.domain.pause import Pause
-from destination.domain.run import Run, Tally, run_id
+from destination.domain.run import CLOSES_AFTER, Run, Tally, hour_of, run_id
 from destination.domain.situation import (
     DAY_HOURS,
     RATES,
@@ -38,6 +40,10 @@ from destination.notify import Announcement
 from destination.store.alerts import Stored
 from destination.store.errors import StaleVersionError
 
+HOUR: Final = timedelta(hours=1)
+DAYS: Final = 7
+"""With how many days before an hour is compared."""
+
 
 class Connections(Protocol):
     def all(self) -> Iterator[Connection]: ...
@@ -46,6 +52,7 @@ class Connections(Protocol):
 
 class Runs(Protocol):
     def between(self, connection_id: str, first: str, last: str) -> Iterator[Run]: ...
+    def counts(self, connection_id: str, first: str, last: str) -> Counter[str]: ...
     def last_event_at(self, connection_id: str, now: datetime) -> datetime | None: ...
 
 
@@ -77,7 +84,7 @@ class EvaluateAlerts:
 
     `day_count`: the calls to an instance today; `is_drained`: whether no event is queued, of any connection;
     `out_of_sync`: people whom the last verifications of a connection left out of place, by audience; `pause`: the last
-    one of an instance.
+    one of an instance; `sizes`: those of the lists, as verifications found them, by audience.
     """
 
     connections: Connections
@@ -89,6 +96,7 @@ class EvaluateAlerts:
     is_drained: Callable[[], bool]
     out_of_sync: Callable[[str], Mapping[AudienceKey, int] | None]
     pause: Callable[[str], Pause | None]
+    sizes: Callable[[str], Mapping[AudienceKey, Compared]]
 
     def __call__(
         self,
@@ -156,10 +164,11 @@ class EvaluateAlerts:
         now: datetime,
     ) -> Situation:
         today = self.day_count(connection.munchkin_id)
+        since = waiting_since(connection, parked, now, self.is_drained)
         return Situation(
             delivers=connection.status in DELIVERING,
             blocked=connection.status is Status.BLOCKED,
-            waiting_since=waiting_since(connection, parked, now, self.is_drained),
+            waiting_since=since,
             used=None if today is None else today.total * is_of_day(today, now),
             daily_calls=connection.limits.daily_calls,
             letters=letters,
@@ -168,7 +177,21 @@ class EvaluateAlerts:
             hours=self._hours(connection.id, RATES & wanted, now),
             last_event_at=self.runs.last_event_at(connection.id, now) if Alert.NO_EVENTS in wanted else None,
             out_of_sync=self.out_of_sync(connection.id) if Alert.AUDIENCE_OUT_OF_SYNC in wanted else None,
+            events=self._events(connection.id, since, now) if Alert.EVENTS_UNUSUAL in wanted else None,
+            sizes=self.sizes(connection.id) if Alert.LIST_SIZE_UNUSUAL in wanted else {},
         )
+
+    def _events(self, connection_id: str, waiting_since: datetime | None, now: datetime) -> Compared | None:
+        """Of the last hour that is over, and of the same one on the days before; None: some of it may wait."""
+        hour = hour_of(run_id(now - CLOSES_AFTER)) - HOUR
+        if waiting_since is not None and waiting_since < hour + HOUR:
+            return None
+        counts = [
+            self.runs.counts(connection_id, name, name)
+            for name in (run_id(hour - timedelta(days=days)) for days in range(DAYS + 1))
+        ]
+        number, *before = (one["received"] + one["ignored"] for one in counts)
+        return Compared(number, tuple(before))
 
     def _hours(self, connection_id: str, rates: Set[Alert], now: datetime) -> list[Tally]:
         """The last hours, this one first: the recent ones, and a day's where few came in those."""
