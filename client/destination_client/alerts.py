@@ -1,6 +1,6 @@
 """The command for the alerts of a connection."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any
 
 import typer
@@ -36,6 +36,11 @@ def alerts(
         render.as_json(found)
         return
     _table(found["alerts"], ("alert", "status", "since", "threshold", "unit", "means", "remedy"))
+    for one in found["alerts"]:
+        if one["status"] == "triggered":
+            render.text()
+            for line in _why(one):
+                render.text(line)
     if found["history"]:
         render.text()
         _table(found["history"], ("at", "alert", "status", "value", "threshold", "unit"))
@@ -53,6 +58,20 @@ def subscriptions(wanted: list[str]) -> list[dict[str, Any]]:
         except ValueError as error:
             raise CommandError(f"{threshold} is not a threshold", f"{alert} takes a number.") from error
     return made
+
+
+def _why(alert: Mapping[str, Any]) -> Iterator[str]:
+    """What a triggered alert is based on, and what to do; each line begins with what it is about."""
+    yield f"{alert['alert']}: since {alert['since']}"
+    if alert["cause"] is not None:
+        yield f"  because: {alert['cause']}"
+    if alert["until"] is not None:
+        yield f"  tried again: {alert['until']}"
+    for one in alert["reasons"]:
+        yield f"  {one['count']} {one['code']}: {one['message']}"
+    for one in alert["audiences"]:
+        yield f"  audience: {one['name']}, {one['count']}"
+    yield f"  to do: {alert['remedy']}"
 
 
 def _table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from destination.domain.alert import RULES, Alert, AlertState, AlertStatus
+from destination.domain.alert import RULES, Alert, AlertState, AlertStatus, AudiencePart, Evidence, MainReason
 from destination.store.alerts import Alerts
 from testing.control_plane import call, created, dynamodb, stored
 
@@ -52,6 +52,32 @@ def test_the_history_is_shown_newest_first_in_pages() -> None:
     second = call("GET", path, query={"limit": "3", "cursor": first["cursor"]}).json
     assert [one["at"] for one in second["history"]] == [f"2026-11-21T10:{minute}:00Z" for minute in (15, 10)]
     assert second["cursor"] is None
+
+
+def test_an_alert_shows_what_it_is_based_on_and_what_to_do() -> None:
+    connection_id = created(alerts=["failure_rate"])
+    evidence = Evidence(
+        cause="Failed: 9 of 12 persons.",
+        part=9,
+        whole=12,
+        counted_from=NOW,
+        reasons=(MainReason("MARKETO_1003", 9, "Refused."),),
+        audiences=(AudiencePart("aud-1", None, "Webinar", 9),),
+        remedy="Mend it.",
+        begun_at=NOW,
+    )
+    state = AlertState(Alert.FAILURE_RATE, AlertStatus.TRIGGERED, NOW, 0.75, 0.01, 1, evidence)
+    Alerts(dynamodb(), "RunsTable").change(connection_id, state, published=0)
+
+    shown = call("GET", f"/connections/{connection_id}/alerts").json
+
+    [alert], [change] = shown["alerts"], shown["history"]
+    for one in (alert, change):
+        assert one["cause"] == "Failed: 9 of 12 persons."
+        assert one["counts"] == {"part": 9, "whole": 12, "from": "2026-11-21T10:05:00Z"}
+        assert one["reasons"] == [{"code": "MARKETO_1003", "count": 9, "message": "Refused."}]
+        assert one["audiences"] == [{"id": "aud-1", "namespace": None, "name": "Webinar", "count": 9}]
+    assert alert["remedy"] == "Mend it."
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ import boto3
 import pytest
 
 from destination.composition.connections import paces
-from destination.domain.alert import Alert, AlertState, AlertStatus
+from destination.domain.alert import Alert, AlertState, AlertStatus, AudiencePart, Evidence, MainReason
 from destination.domain.audience import ANY_NAMESPACE, AudienceKey
 from destination.domain.latency import Latency
 from destination.domain.loss import RECORD_NO_OBJECT
@@ -440,8 +440,32 @@ def second(time: datetime, *, up: bool = False) -> str:
     return format_time((time + timedelta(seconds=1, microseconds=-1) if up else time).replace(microsecond=0))
 
 
-def trigger(connection_id: str, now: datetime, alert: Alert) -> None:
-    state = AlertState(alert, AlertStatus.TRIGGERED, now, 0.5, 0.01, 1)
+def test_a_triggered_alert_says_why_and_what_to_do(console: Stack, now: datetime) -> None:
+    made = connection(console)
+    console.done("alerts", made, "--set", "failure_rate", "--set", "no_events")
+    evidence = Evidence(
+        cause="Failed: 9 of 12 persons.",
+        reasons=(MainReason("MARKETO_1003", 9, "Refused."),),
+        audiences=(AudiencePart("aud-1", None, "Spring", 9),),
+        remedy="Mend it.",
+    )
+    trigger(made, now, Alert.FAILURE_RATE, evidence)
+    lines = console.done("alerts", made).splitlines()
+    place = lines.index(f"failure_rate: since {format_time(now)}")
+    assert lines[place + 1 : place + 5] == [
+        "  because: Failed: 9 of 12 persons.",
+        "  9 MARKETO_1003: Refused.",
+        "  audience: Spring, 9",
+        "  to do: Mend it.",
+    ]
+    assert not [line for line in lines if line.startswith("no_events:")]
+
+
+NO_EVIDENCE = Evidence()
+
+
+def trigger(connection_id: str, now: datetime, alert: Alert, evidence: Evidence = NO_EVIDENCE) -> None:
+    state = AlertState(alert, AlertStatus.TRIGGERED, now, 0.5, 0.01, 1, evidence)
     Alerts(plane.dynamodb(), "RunsTable").change(connection_id, state, 0)
 
 
