@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from destination.control.audit import Recorder
 from destination.control.recipients import EndSubscriptions, ManageRecipients
 from destination.domain.problem import ConfigurationError
-from destination.domain.recipient import Confirmation, Protocol, Recipient
+from destination.domain.recipient import MAX_CONNECTIONS, Confirmation, Protocol, Recipient
 from destination.store.audit import Audit
 from destination.store.errors import DeletingError, NotFoundError
 from destination.store.recipients import Recipients
@@ -119,6 +119,16 @@ def test_what_cannot_be_told_changes_nothing(told: Told) -> None:
     with pytest.raises(DeletingError):
         told.manage.replace(enabled, [OPS])
     assert told.subscriptions.asked == []
+
+
+def test_an_address_gets_the_alerts_of_as_many_connections_as_a_filter_names(told: Told) -> None:
+    for number in range(MAX_CONNECTIONS):
+        name = f"recipient#{OPS.protocol}#{OPS.endpoint}"
+        key = {"pk": {"S": name}, "sk": {"S": f"connection#c-{number}"}}
+        told.plane.dynamodb.put_item(TableName="ConnectionsTable", Item=key)
+    with pytest.raises(ConfigurationError, match="150 connections"):
+        told.manage.replace(told.a, [OPS])
+    assert told.recipients.of(told.a) == []
 
 
 def test_a_test_alert_says_that_it_is_one(told: Told) -> None:

@@ -4,7 +4,7 @@ SNS has one subscription of an address to a topic. So an address that gets the a
 filter that names all of them, made anew whenever one of them changes.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -13,8 +13,8 @@ from destination.control.audit import Recorder
 from destination.domain.alert_message import AlertMessage
 from destination.domain.audit import AuditAction, AuditChange
 from destination.domain.connection import Connection
-from destination.domain.problem import refuse
-from destination.domain.recipient import Confirmation, Recipient, recipient_problems
+from destination.domain.problem import Problem, refuse
+from destination.domain.recipient import MAX_CONNECTIONS, Confirmation, Recipient, recipient_problems
 from destination.store.recipients import Recipients, Subscribed
 
 
@@ -76,12 +76,19 @@ class ManageRecipients:
         refuse(list(recipient_problems(wanted)))
         before = self.recipients.of(self.connections.get(connection_id).id)
         added, removed = set(wanted) - set(before), set(before) - set(wanted)
+        refuse(list(self._problems(added)))
         if added or removed:
             changes = [AuditChange("recipients", _shown(before), _shown(wanted))]
             record = self.record(AuditAction.SET_RECIPIENTS, connection_id, changes)
             self.recipients.replace(connection_id, added, removed, record)
         settle({*wanted, *removed}, self.recipients, self.subscriptions)
         return self.of(connection_id)
+
+    def _problems(self, added: Iterable[Recipient]) -> Iterator[Problem]:
+        for one in sorted(added):
+            if len(self.recipients.subscribed(one).connection_ids) >= MAX_CONNECTIONS:
+                message = f"{one.shown} gets the alerts of {MAX_CONNECTIONS} connections, which is all that SNS allows"
+                yield Problem("", f"{message}; give another address")
 
     def test(self, connection_id: str) -> dict[Recipient, Confirmation]:
         """Send an alert that says that it is a test, to all that get those of the connection; who they are."""

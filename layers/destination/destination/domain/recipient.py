@@ -13,6 +13,9 @@ MAX_RECIPIENTS: Final = 10
 """Of a connection. A topic has 200 subscriptions with filters, unless the account asks for more (Amazon SNS, "Filter
 policy constraints")."""
 
+MAX_CONNECTIONS: Final = 150
+"""Of a recipient: so many values a filter has (Amazon SNS, "Filter policy constraints")."""
+
 MAX_ENDPOINT_LENGTH: Final = 500
 
 _EMAIL: Final = re.compile(r"[^@\s]{1,64}@[^@\s]{1,255}")
