@@ -20,7 +20,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, Self
 
-from destination.domain.alert import Alert, AlertState, AlertStatus, Subscription
+from destination.domain.alert import Alert, AlertState, AlertStatus, AudiencePart, Evidence, MainReason, Subscription
 from destination.domain.audience import Activation, AudienceKey, EmptiedTo
 from destination.domain.audit import AuditAction, AuditChange, AuditRecord
 from destination.domain.connection import Consent, Limits, MappingRow, Waiting
@@ -152,7 +152,11 @@ TALLY.audiences[A] = Counters(Counter(received=2, activated=1, failed=1), Counte
 PAUSE: Final = Pause(START + HOUR, "607", "the quota is used up", 2, START)
 PACE: Final = PaceState((1.5, 2.5), Lowered(40, 3.5), Lowered(2, 4.5), DayCount("2026-11-21", 100, 50, 5.5))
 CIRCUITS: Final = {"update": Circuit(START, PAUSE, START + HOUR)}
-ALERT: Final = AlertState(Alert.FAILURE_RATE, AlertStatus.TRIGGERED, START, 0.75, 0.5, 1)
+EVIDENCE: Final = Evidence(
+    "Failed: 9 of 12 persons.", START, 9, 12, START, (MainReason("MARKETO_1003", 9, "Refused."),),
+    (AudiencePart("aud-1", None, "Webinar", 9),), "Mend it.", START,
+)  # fmt: skip
+ALERT: Final = AlertState(Alert.FAILURE_RATE, AlertStatus.TRIGGERED, START, 0.75, 0.5, 1, EVIDENCE)
 CHANGE: Final = AuditRecord(
     "record-1", START, "arn:aws:iam::1:user/ada", AuditAction.CREATE_CONNECTION, "connection-1", A,
     (AuditChange("/name", None, "Webinar leads"),),
