@@ -84,6 +84,24 @@ def test_a_call_ends_in_time_and_the_next_goes_on() -> None:
     assert last.left == 0
 
 
+def test_so_many_that_the_time_is_over_when_they_are_listed_become_fewer_all_the_same() -> None:
+    """100,000 objects are 100 pages of a listing (Amazon S3, "ListObjectsV2"), which every call reads anew."""
+    world = failing()
+
+    @dataclass
+    class Many:
+        letters: MemoryLetters
+
+        def of(self, connection_id: str) -> Iterator[LetterBundle]:
+            world.now += TIME
+            return self.letters.of(connection_id)
+
+        def redrive(self, bundle: LetterBundle) -> None:
+            self.letters.redrive(bundle)
+
+    assert manage(world, letters=Many(world.letters)).redrive(world.connection.id) == Decided(2, 0)
+
+
 def test_letters_that_somebody_else_decided_about_are_none() -> None:
     world = failing()
 
