@@ -10,9 +10,11 @@ import pytest
 from destination.control.removal import Removal
 from destination.domain.audience import Activation
 from destination.domain.connection import ActiveConnection, Status
+from destination.domain.letter import Letter, LetterBundle
 from destination.monitoring.retirement import RetireConnections, Retirement
 from destination.queue import EventQueue
 from destination.store.errors import NotFoundError
+from destination.store.letters import Letters
 from testing.filling import WANTED, A, Whole, whole
 
 ADA = "ada@example.org"
@@ -105,6 +107,28 @@ def test_the_monitor_goes_on_where_a_call_had_no_more_time(world: Whole, monkeyp
     assert done == [Retirement(world.id, is_gone=True)]
     assert left == sorted(set(left), reverse=True)
     assert (left[-1], is_there(world)) == (0, False)
+
+
+def test_letters_that_are_redriven_meanwhile_go_with_their_connection(world: Whole) -> None:
+    removal = world.plane.connections.removal
+    letter = Letter("{}", "MARKETO_1003", world.clock.now, 1)
+    removal.letters.put(LetterBundle.of(world.id, [letter], world.clock.now, "1" * 32), [letter.body])
+
+    @dataclass
+    class Raced:
+        letters: Letters
+
+        def erase(self, connection_id: str) -> bool:
+            for one in self.letters.of(connection_id):
+                self.letters.redrive(one)
+            return self.letters.erase(connection_id)
+
+    raced: Any = Raced(removal.letters)
+    world.plane.connections = replace(world.plane.connections, removal=replace(removal, letters=raced))
+    world.plane.connections.delete(world.id, discard=True)
+    retire(world)
+    assert not is_there(world)
+    assert (list(removal.letters.of(world.id)), list(world.plane.parking.of(world.id))) == ([], [])
 
 
 def test_a_delivery_that_is_under_way_ends_before_the_ledger_is_erased(world: Whole) -> None:

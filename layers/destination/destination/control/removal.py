@@ -66,8 +66,9 @@ class Removal:
         until = self.clock() + self.time
         if connection.is_discarded and connection.delivered_at is not None and not self._ends_deliveries(connection):
             return False
+        parts = (self.ledger, self.letters, self.parking, self.results)  # A redrive parks letters meanwhile.
         while self.clock() < until:
-            if all(part.erase(connection.id) for part in (self.ledger, self.parking, self.letters, self.results)):
+            if all(part.erase(connection.id) for part in parts):
                 return True
         return False
 
