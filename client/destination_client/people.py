@@ -88,7 +88,7 @@ def _lead(lead: Mapping[str, Any]) -> Iterator[str]:
     yield f"  {lead['id']}{partition}, updated {lead['updated_at']}{who}"
     yield from _sentence(lead["why"], "    ")
     for name, value in (lead["values"] or {}).items():
-        yield f"    {name}: {'-' if value is None else value}"
+        yield f"    {name}: {'-' if value is None else ' '.join(str(value).split())}"
 
 
 def _audience(audience: Mapping[str, Any]) -> Iterator[str]:

@@ -35,6 +35,11 @@ err = Console(stderr=True, highlight=False, soft_wrap=True)
 RECORD: Final = 2
 """A table of so many columns has names and values, which need no other form where room is scarce."""
 
+_CONTROLS: Final = [one for one in (*range(32), *range(127, 160)) if chr(one) not in "\n\t"]
+"""Characters that terminals obey (ECMA-48, 5): what somebody typed into a form is shown to people, and does nothing."""
+_HARMLESS: Final = dict.fromkeys(_CONTROLS, "\N{REPLACEMENT CHARACTER}")
+_ESCAPED: Final = {one: f"\\u{one:04x}" for one in _CONTROLS}
+
 GAP: Final = 2
 """Spaces between columns."""
 
@@ -46,21 +51,21 @@ _STYLES = {
 
 def text(*parts: object, style: str | None = None) -> None:
     """A line of the answer."""
-    out.print(" ".join(map(str, parts)), style=style, markup=False)
+    out.print(_plain(" ".join(map(str, parts))), style=style, markup=False)
 
 
 def note(*parts: object, style: str | None = "dim") -> None:
     """A line about the work."""
-    err.print(" ".join(map(str, parts)), style=style, markup=False)
+    err.print(_plain(" ".join(map(str, parts))), style=style, markup=False)
 
 
 def as_json(content: object) -> None:
-    out.print(json.dumps(content, indent=2, ensure_ascii=False), markup=False)
+    out.print(json.dumps(content, indent=2, ensure_ascii=False).translate(_ESCAPED), markup=False)
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Rows under their columns; None is a dash."""
-    shown = [[_cell(value) for value in row] for row in rows]
+    shown = [[_plain(_cell(value)) for value in row] for row in rows]
     if not out.is_terminal:
         for row in [columns, *shown]:
             typer.echo("\t".join(" ".join(cell.split()) for cell in row))  # rich makes spaces of tabs
@@ -112,9 +117,10 @@ def error(refused: CommandError) -> None:
     """Why the command ended: title, detail, and what is wrong where."""
     err.print(f"error: {refused.title}", style="bold red", markup=False)
     if refused.detail:
-        err.print(refused.detail, style="red", markup=False)
+        err.print(_plain(refused.detail), style="red", markup=False)
     for problem in refused.problems:
-        err.print(f"  {problem.path}: {problem.message}".replace("  : ", "  "), style="red", markup=False)
+        told = f"  {problem.path}: {problem.message}".replace("  : ", "  ")
+        err.print(_plain(told), style="red", markup=False)
 
 
 @contextmanager
@@ -172,6 +178,10 @@ def _differences(found: Sequence[Difference], indent: str) -> None:
                 text(f"{indent}+ {_cell(new)}", style="green")
         else:
             text(f"{indent[2:]}~ {one.path}: {_cell(one.before)} -> {_cell(one.after)}", style="yellow")
+
+
+def _plain(shown: str) -> str:
+    return shown.translate(_HARMLESS)
 
 
 def _cell(value: object) -> str:

@@ -112,6 +112,20 @@ def test_values_are_shown_where_they_are_asked_for(console: Stack) -> None:
     assert "    lastName: -" in lines
 
 
+def test_a_value_is_one_line_and_writes_nothing_to_the_terminal(console: Stack) -> None:
+    """Whoever fills in a form at Marketo chooses it: ESC and CSI begin what terminals obey (ECMA-48, 5.4)."""
+    made = connection(console)
+    typed = "Ada\x1b[2J\x9b31m\n  9 in EMEA, updated now, the person"
+    console.marketo.seed({"leads": [{"id": 8, "email": "eve@example.org", "firstName": typed}]})
+    shown = console.done("people", made, "eve@example.org", "--profile")
+    assert not {"\x1b", "\x9b"} & set(shown)
+    [line] = [one for one in shown.splitlines() if "firstName" in one]
+    assert line.endswith("the person")
+    as_json = console.done("people", made, "eve@example.org", "--profile", "--json")
+    assert not {"\x1b", "\x9b"} & set(as_json)
+    assert json.loads(as_json)["leads"][0]["values"]["firstName"] == typed
+
+
 def test_json_is_the_answer_as_it_came(console: Stack) -> None:
     made = connection(console)
     shown = json.loads(console.done("people", made, ADA, "--source", "email", "--json"))
