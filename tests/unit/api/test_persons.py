@@ -1,8 +1,12 @@
 """Pages of who did not arrive are no larger than Lambda answers, and nobody is left out between them."""
 
+import csv
 import json
+from dataclasses import replace
 
-from destination.api.persons import PersonPage
+import pytest
+
+from destination.api.persons import PersonOut, PersonPage, csv_lines
 from destination.domain.audience import AudienceKey
 from destination.domain.not_arrived import Ended, NotArrived, PersonsPage
 from destination.domain.outcome import Class
@@ -42,3 +46,13 @@ def test_a_page_ends_before_it_is_too_large_and_the_next_begins_with_who_is_left
 def test_somebody_who_is_too_large_alone_is_shown_all_the_same() -> None:
     page = PersonPage.of(PersonsPage((ended(0), ended(1)), {}), message_of, 10)
     assert (len(page.persons), page.cursor) == (1, "cursor 1")
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+@pytest.mark.parametrize("person_id", ["=1+1", "\n=1+1", "\uff1d1+1", "x;=1+1", "x\t=1+1", "x,=1+1", '";=1+1'])
+def test_no_cell_is_a_formula_whatever_separates_cells(person_id: str, separator: str) -> None:
+    """Source: OWASP, "CSV Injection": what a cell may begin with, and separators that make another cell of an id."""
+    told = replace(ended(0), person=replace(ended(0).person, person_id=person_id, audiences=()))
+    text = csv_lines([PersonOut.of(told, {}, message_of)], with_header=False)
+    [row] = csv.reader([text], delimiter=separator)
+    assert [cell for cell in row if cell.lstrip(" ").startswith(("=", "\n", "\uff1d"))] == []

@@ -19,7 +19,7 @@ CSV_COLUMNS: Final = (
     *("audiences", "received_at", "ended_at", "event"),
 )
 
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # noqa: RUF001
 """What spreadsheets take for the beginning of a formula (OWASP, "CSV Injection")."""
 
 
@@ -120,9 +120,13 @@ def json_lines(persons: Iterable[PersonOut]) -> str:
 
 
 def csv_lines(persons: Iterable[PersonOut], *, with_header: bool) -> str:
-    """One person a line, as RFC 4180 has it, with the columns' names first where that is wanted."""
+    """One person a line, as RFC 4180 has it, with the columns' names first where that is wanted.
+
+    Every cell is in quotation marks, for where a spreadsheet takes semicolons for commas, an id with one would be two
+    cells, and the second one a formula.
+    """
     text = io.StringIO()
-    writer = csv.writer(text)
+    writer = csv.writer(text, quoting=csv.QUOTE_ALL)
     if with_header:
         writer.writerow(CSV_COLUMNS)
     for one in persons:
