@@ -48,13 +48,14 @@ class ManageDeadLetters:
     def look(self) -> DeadLettersSeen:
         """Count the dead letters by connection and reason. They are invisible to others meanwhile."""
         seen: dict[str, tuple[Message, tuple[str | None, str, str]]] = {}
+        letters: Sequence[ReceivedLetter] = ()
         try:
             for letters in self._received():
                 for one in letters:
                     seen[one.message.id] = one.message.without_body(), (one.connection_id, one.code, one.reason)
                 if len(seen) >= MAX_LOOKED_AT:
                     break
-            left = self.dead_letters.count()
+            left = self._left(letters)
         finally:
             self.dead_letters.requeue([message for message, _ in seen.values()])
         counts = Counter(of for _, of in seen.values())
@@ -74,6 +75,7 @@ class ManageDeadLetters:
         self.records.write(action, None, [AuditChange("code", code, None)] if code is not None else [])
         decided = untaken = 0
         kept: list[Message] = []
+        letters: Sequence[ReceivedLetter] = ()
         try:
             for letters in self._received():
                 meant = [one for one in letters if code in {None, one.code}]
@@ -81,16 +83,25 @@ class ManageDeadLetters:
                 kept += [one.message.without_body() for one in letters if one.message not in done]
                 decided += len(done) - (self.dead_letters.delete(done) if done else 0)
                 untaken += len(meant) - len(done)
-            left = untaken + self.dead_letters.count()
+            left = untaken + self._left(letters)
         finally:
             self.dead_letters.requeue(kept)
         return Decided(decided, left)
 
     def _received(self) -> Iterator[Sequence[ReceivedLetter]]:
-        """Portions of the dead letters, until there are no more, or the time is over."""
+        """Portions of the dead letters, the last one empty if there are no more; else the time is over."""
         until = self.clock() + TIME
-        while self.clock() < until and (letters := self.dead_letters.receive()):
+        letters: Sequence[ReceivedLetter] | None = None
+        while letters is None or (letters and self.clock() < until):
+            letters = self.dead_letters.receive()
             yield letters
+
+    def _left(self, last: Sequence[ReceivedLetter]) -> int:
+        """How many there are beside those that were received, of which `last` are the last.
+
+        None after an empty portion: SQS's counts may be those of a minute ago (Amazon SQS, "GetQueueAttributes").
+        """
+        return self.dead_letters.count() if last else 0
 
     def _sent(self, letters: Sequence[ReceivedLetter]) -> list[Message]:
         """Those that the queue took, each in the group of its connection."""
