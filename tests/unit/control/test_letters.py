@@ -4,11 +4,13 @@ import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import Any
 
+import boto3
 import pytest
 
 from destination.control.dead_letters import MAX_LOOKED_AT, ManageDeadLetters
-from destination.control.letters import TIME, ManageLetters
+from destination.control.letters import AT_ONCE, TIME, ManageLetters
 from destination.domain.audit import AuditAction, AuditChange
 from destination.domain.connection import Status
 from destination.domain.letter import Decided, LetterBundle
@@ -100,6 +102,11 @@ def test_so_many_that_the_time_is_over_when_they_are_listed_become_fewer_all_the
             self.letters.redrive(bundle)
 
     assert manage(world, letters=Many(world.letters)).redrive(world.connection.id) == Decided(2, 0)
+
+
+def test_no_more_letters_are_decided_about_at_once_than_there_are_connections() -> None:
+    client: Any = boto3.client("s3", region_name="eu-west-1")
+    assert client.meta.config.max_pool_connections >= AT_ONCE
 
 
 def test_letters_that_somebody_else_decided_about_are_none() -> None:

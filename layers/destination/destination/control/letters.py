@@ -19,7 +19,10 @@ TIME: Final = timedelta(seconds=10)
 decided about however long it took to list them all: a call that decides about none would never be the last.
 """
 
-_AT_ONCE: Final = 16
+AT_ONCE: Final = 10
+"""Letters that are decided about side by side: as many as there are connections to S3 (botocore, "Config Reference",
+max_pool_connections). Beyond them each call would make one of its own, and throw it away.
+"""
 _TOGETHER: Final = 64
 """Of how many bundles the time is asked for."""
 
@@ -91,7 +94,7 @@ class ManageLetters:
             return 0
 
         events, left = 0, sum(one.events for one in found)
-        with ThreadPoolExecutor(_AT_ONCE) as threads:
+        with ThreadPoolExecutor(AT_ONCE) as threads:
             for place, bundles in enumerate(_portions(found)):
                 if place and self.clock() >= until:
                     break
