@@ -212,7 +212,7 @@ def _complete(operation: Document, schemas: Document) -> None:
         answers["204"] = {"description": "Removed: a draft, or with `discard`."}
     if name == "activateAudience":
         answers = {"200": {**answers["201"], "description": "It was activated before."}, **answers}
-    invalid = ("invalid",) if "parameters" in operation and "invalid" not in _PROBLEMS[name] else ()
+    invalid = () if "invalid" in _PROBLEMS[name] else ("invalid",)  # also of a parameter that it does not have
     operation["responses"] = answers | _problems((*_PROBLEMS[name], *invalid, "unavailable"))
 
 

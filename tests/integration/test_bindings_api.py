@@ -187,7 +187,7 @@ def test_a_connection_that_comes_to_keep_lists_gives_them_to_its_audiences(marke
     assert (changed.status, changed.json["status"], changed.json["sync_type"]) == (200, "enabled", sync_type)
     assert of(connection_id) == {f"aud-{number}": f"Webinar {number}" for number in range(3)}
     assert set(lists(marketo)) == {one.list_id for one in audiences().list(connection_id)}
-    recorded = call("GET", "/audit", query={"connection": connection_id}).json["records"]
+    recorded = call("GET", "/audit", query={"connection_id": connection_id}).json["records"]
     given = [one for one in recorded if one["action"] == "change_audience"]
     assert sorted(one["audience"]["id"] for one in given) == ["aud-0", "aud-1", "aud-2"]
 

@@ -121,7 +121,7 @@ def test_they_are_written_to_a_file(console: Stack, tmp_path: Path, number: int)
     with file.open(encoding="utf-8", newline="") as opened:
         rows = list(csv.DictReader(opened))
     assert [one["pseudonym"] for one in rows] == [f"{one:016x}" for one in range(number)]
-    assert file.read_text().startswith("person_id,pseudonym,outcome,code,message,fields,audiences,")
+    assert file.read_text().startswith('"person_id","pseudonym","outcome","code","message","fields","audiences",')
 
 
 def test_a_run_that_there_is_not_is_refused(console: Stack) -> None:

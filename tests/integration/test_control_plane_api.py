@@ -184,3 +184,26 @@ def test_every_answer_names_its_request() -> None:
     for answer in (call("GET", f"/connections/{connection_id}"), call("GET", "/connections/nobody")):
         assert answer.headers["X-Correlation-Id"] == "request-1"
     assert answer.json["correlation_id"] == "request-1"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "query", "there_are"),
+    [
+        ("GET", "/connections", {"limits": "5"}, "cursor, limit"),
+        ("GET", "/connections/c-1/runs", {"audience": "aud-1"}, "activation_id"),
+        ("GET", "/connections/c-1/runs", {"failure_only": "true", "from": "2026-11-21T00:00:00Z"}, "failures_only"),
+        ("DELETE", "/connections/c-1/letters", {"cod": "MARKETO_1003"}, "code"),
+        ("DELETE", "/dead-letters", {"codes": "NONE"}, "code"),
+        ("GET", "/connections/c-1", {"x": "y"}, "none"),
+        ("POST", "/connections/c-1/enable", {"force": "true"}, "none"),
+    ],
+)
+def test_a_parameter_that_a_call_does_not_have_is_refused(
+    method: str, path: str, query: dict[str, str], there_are: str
+) -> None:
+    """Else one that is misspelled would mean all, which cannot be undone where something is discarded."""
+    answer = call(method, path, query=query)
+    assert answer.status == 422, answer.text
+    [problem] = answer.json["errors"]
+    assert problem["path"] == next(iter(query))
+    assert there_are in problem["message"]
