@@ -35,6 +35,7 @@ Ask = tuple[str, str, str]
 SECRETS = "secret:${AWS::StackName}"
 ELSEWHERE: dict[Ask, str] = {
     ("connections", "dynamodb:DeleteItem", "RunsTable"): "the states of the alerts of a connection that is discarded",
+    ("connections", "sqs:GetQueueAttributes", "DeadLetterQueue"): "how many dead letters a call had no time for",
     (
         "connections",
         "secretsmanager:RestoreSecret",
