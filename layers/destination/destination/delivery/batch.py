@@ -35,7 +35,7 @@ INSTANCES_AT_ONCE: Final = 8
 MIN_TIME: Final = MAX_CALL_TIME + SETTLING
 """What a turn needs at least."""
 
-BUNDLES_FOR: Final = timedelta(seconds=90)
+BUNDLES_FOR: Final = timedelta(seconds=120)
 """How long a batch goes on to further bundles: what others sent meanwhile waits for a worker."""
 
 BUNDLES_AT_ONCE: Final = 8
