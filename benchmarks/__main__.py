@@ -15,7 +15,21 @@ from typing import Final
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import calls, cpu, imports, ingest, memory, parking, rate, trickle
+from benchmarks import (
+    calls,
+    cpu,
+    file_calls,
+    file_imports,
+    files,
+    imports,
+    ingest,
+    memory,
+    parking,
+    rate,
+    simulator,
+    trickle,
+    waves,
+)
 from benchmarks.row import Benchmark, BenchmarkRow
 from benchmarks.worker import ROOT
 
@@ -29,6 +43,11 @@ BENCHMARKS: Final[Mapping[str, Benchmark]] = {
     "audiences": rate.by_audiences,
     "trickle": trickle.run,
     "parking": parking.run,
+    "files": files.run,
+    "file_calls": file_calls.run,
+    "file_imports": file_imports.run,
+    "waves": waves.run,
+    "simulator": simulator.run,
 }
 
 WIDTH: Final = 100

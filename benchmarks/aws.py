@@ -6,11 +6,13 @@ There is one writer at a time, so conditions always hold and none is checked.
 import json
 import re
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from io import BytesIO
+from pathlib import Path
 from typing import Any, Final, cast
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import boto3
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
@@ -43,13 +45,13 @@ class DynamoDB:
         return {}
 
     def query(self, **request: Any) -> Item:
-        """By the partition key alone, whatever it is called; of the index, all that is in it."""
+        """By the partition key, whatever it is called, from a sort key on if one is given; of the index, all of it."""
         values = {name: value["S"] for name, value in request["ExpressionAttributeValues"].items()}
         items = self.tables[request["TableName"]].items()
         if "IndexName" in request:
             return {"Items": [item for _, item in items if "listed_as" in item]}
-        (wanted,) = values.values()
-        return {"Items": [item for key, item in items if key[0] == wanted]}
+        wanted, *since = values.values()
+        return {"Items": [item for key, item in items if key[0] == wanted and list(key[1:]) >= since]}
 
     def update_item(self, **request: Any) -> Item:
         table, key = request["TableName"], request["Key"]
@@ -135,6 +137,10 @@ class Sqs:
     def change_message_visibility_batch(self, **_: Any) -> Item:
         return {"Successful": [], "Failed": []}
 
+    def get_queue_attributes(self, **request: Any) -> Item:
+        """None waits: what there is to deliver is delivered at once."""
+        return {"Attributes": dict.fromkeys(request["AttributeNames"], "0")}
+
 
 @dataclass(slots=True)
 class SecretsManager:
@@ -153,29 +159,61 @@ class SecretsManager:
 
 
 @dataclass(slots=True)
+class S3:
+    """One bucket, whose objects are files below a folder, so that they take no memory (None: nothing is stored)."""
+
+    folder: Path | None = None
+
+    def put(self, key: str, body: bytes) -> None:
+        file = self._file(key)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(body)
+
+    def get(self, key: str) -> bytes | None:
+        file = self._file(key)
+        return file.read_bytes() if file.is_file() else None
+
+    def delete(self, key: str) -> None:
+        self._file(key).unlink(missing_ok=True)
+
+    def keys(self, prefix: str) -> Iterator[str]:
+        assert self.folder is not None
+        found = (one.relative_to(self.folder).as_posix() for one in self.folder.rglob("*") if one.is_file())
+        return (key for key in sorted(found) if key.startswith(prefix))
+
+    def _file(self, key: str) -> Path:
+        assert self.folder is not None
+        return self.folder / key
+
+
+@dataclass(slots=True)
 class AwsInProcess:
     """The services, and real boto3 clients whose requests they answer in place of the network.
 
-    `seconds` is how long an operation takes, by its name; those not named take no time.
+    `seconds` is how long an operation takes, by its name; those not named take no time. `asked`: the requests, by
+    service and operation.
     """
 
     seconds: Mapping[str, float] = field(default_factory=dict)
     dynamodb: DynamoDB = field(default_factory=DynamoDB)
     sqs: Sqs = field(default_factory=Sqs)
     secretsmanager: SecretsManager = field(default_factory=SecretsManager)
+    s3: S3 = field(default_factory=S3)
+    asked: Counter[tuple[str, str]] = field(default_factory=Counter)
 
-    def client(self, service: str) -> Any:
-        """A boto3 client, with all its own work of encoding, signing and decoding.
-
-        Behind that of S3 there is nothing, for nothing is parked here: a call would fail.
-        """
+    def client(self, service: str, **settings: Any) -> Any:
+        """A boto3 client, with all its own work of encoding, signing and decoding."""
         session = boto3.Session(aws_access_key_id="none", aws_secret_access_key="none", region_name="eu-central-1")
-        client = session.client(service)  # type: ignore[call-overload]
+        client = session.client(service, **settings)  # type: ignore[call-overload]
+        if service == "s3":
+            client.meta.events.register("before-send.s3", self._answer_of_s3)
+            return client
         backend = getattr(self, service, None)
 
         def answer(request: AWSPreparedRequest, **_: Any) -> AWSResponse:
             target: Any = request.headers["X-Amz-Target"]
             operation = bytes(target).decode().rpartition(".")[2]
+            self.asked[service, operation] += 1
             time.sleep(self.seconds.get(operation, 0.0))
             method = getattr(backend, re.sub(r"(?<!^)(?=[A-Z])", "_", operation).lower())
             try:
@@ -185,6 +223,23 @@ class AwsInProcess:
 
         client.meta.events.register(f"before-send.{service}", answer)
         return client
+
+    def _answer_of_s3(self, request: AWSPreparedRequest, **_: Any) -> AWSResponse:
+        address = urlsplit(request.url)
+        key, query = unquote(address.path[1:]), parse_qs(address.query)
+        self.asked["s3", request.method if key else "LIST"] += 1
+        if not key:
+            contents = "".join(f"<Contents><Key>{one}</Key></Contents>" for one in self.s3.keys(query["prefix"][0]))
+            listed = f"<ListBucketResult><IsTruncated>false</IsTruncated>{contents}</ListBucketResult>"
+            return AWSResponse(request.url, 200, HTTPHeaders(), _Raw(listed.encode()))
+        if request.method == "PUT":
+            self.s3.put(key, cast("BytesIO", request.body).read())
+        elif request.method == "DELETE":
+            self.s3.delete(key)
+        found = self.s3.get(key) if request.method == "GET" else b""
+        if found is None:
+            return AWSResponse(request.url, 404, HTTPHeaders(), _Raw(b"<Error><Code>NoSuchKey</Code></Error>"))
+        return AWSResponse(request.url, 200, HTTPHeaders(), _Raw(found))
 
 
 class _Raw(BytesIO):

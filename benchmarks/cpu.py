@@ -37,6 +37,7 @@ from destination.store.leases import Leases
 from destination.store.ledger import Ledger
 from destination.store.losses import Losses
 from destination.store.runs import Runs
+from destination.store.seen import SeenDays
 from marketo_simulator import Simulator
 from marketo_simulator.adapter import SimulatorAdapter
 from testing.delivery import delivery
@@ -125,6 +126,7 @@ class CpuBench:
             leases=leases,
             ledger=Ledger(dynamodb, aws.LEDGER, leases=leases, runs=runs),
             losses=Losses(dynamodb, aws.RUNS, runs),
+            seen=SeenDays(dynamodb, aws.RUNS),
             queue=EventQueue(sqs, "queue"),
             parking=MemoryParking(),
             letters=MemoryLetters(),

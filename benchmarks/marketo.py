@@ -3,7 +3,7 @@
 import json
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -43,11 +43,11 @@ class RunningSimulator:
 
 
 @contextmanager
-def running(settings: Mapping[str, object]) -> Iterator[RunningSimulator]:
-    """Start a simulator, and end it. Raises RuntimeError when it does not start."""
+def running(settings: Mapping[str, object], leads: Sequence[Mapping[str, object]] = ()) -> Iterator[RunningSimulator]:
+    """Start a simulator with these leads, and end it. Raises RuntimeError when it does not start."""
     with tempfile.TemporaryDirectory() as folder:
         seed = Path(folder, "seed.json")
-        seed.write_text(json.dumps({**workload.SEED, "settings": settings}))
+        seed.write_text(json.dumps({**workload.SEED, "leads": leads, "settings": settings}))
         command = [sys.executable, "-m", "marketo_simulator", "--port", "0", "--seed", str(seed)]
         with Popen(command, stdout=PIPE, text=True) as process:  # noqa: S603
             try:

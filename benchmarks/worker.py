@@ -22,6 +22,8 @@ from destination.domain.connection import Limits
 ROOT: Final = Path(__file__).parents[1]
 TIMEOUT_SECONDS: Final = 300
 _PREFIX: Final = "benchmarks"
+BUCKET: Final = "bucket"
+QUEUE: Final = "https://queue.invalid/events"
 _PSEUDONYMS: Final = f"{_PREFIX}/pseudonyms"
 
 
@@ -45,7 +47,7 @@ class WorkerReport:
     peak: float
 
 
-class _WorkerContext:
+class WorkerContext:
     """Lambda's context, as far as the function and Powertools read it."""
 
     function_name = "sync"
@@ -79,6 +81,24 @@ def main() -> None:
     given = json.load(sys.stdin)
     job = WorkerJob(**{**given, "limits": Limits(**given["limits"])})
     services = aws.AwsInProcess(job.aws_seconds)
+    prepare(services, job)
+    from functions.sync.app import handler  # noqa: PLC0415 - reads the environment
+
+    with mock.patch("boto3.client", services.client):
+        _tell(WorkerReport(0.0, peak()))
+        start = time.monotonic()
+        for file in job.batches:
+            event = json.loads(Path(file).read_text())
+            context: Any = WorkerContext()
+            failures = handler(event, context)["batchItemFailures"]
+            if failures:
+                sys.exit(f"{len(failures)} messages were requeued")
+            del event
+            _tell(WorkerReport(time.monotonic() - start, peak()))
+
+
+def prepare(services: aws.AwsInProcess, job: WorkerJob) -> None:
+    """Configure the connection of the job, and the environment of the function."""
     credentials = {"client_id": "client", "client_secret": "secret"}
     services.secretsmanager.secrets[f"{_PREFIX}/credentials/{workload.CONNECTION_ID}"] = json.dumps(credentials)
     target = workload.active(workload.connection(job.limits, job.munchkin_id), job.audiences)
@@ -89,9 +109,9 @@ def main() -> None:
         CONNECTIONS_TABLE=aws.CONNECTIONS,
         LEDGER_TABLE=aws.LEDGER,
         RUNS_TABLE=aws.RUNS,
-        BUCKET="bucket",
+        BUCKET=BUCKET,
         BATCH_WINDOW_SECONDS="92",
-        QUEUE_URL="https://queue.invalid/events",
+        QUEUE_URL=QUEUE,
         DEAD_LETTER_QUEUE_URL="https://queue.invalid/dead-letters",
         SECRETS_PREFIX=_PREFIX,
         PSEUDONYM_SECRET=_PSEUDONYMS,
@@ -99,26 +119,13 @@ def main() -> None:
         LOG_LEVEL="CRITICAL",
         POWERTOOLS_METRICS_DISABLED="true",  # they are lines of the standard output, which is ours
     )
-    from functions.sync.app import handler  # noqa: PLC0415 - reads the environment
-
-    with mock.patch("boto3.client", services.client):
-        _tell(WorkerReport(0.0, _peak()))
-        start = time.monotonic()
-        for file in job.batches:
-            event = json.loads(Path(file).read_text())
-            context: Any = _WorkerContext()
-            failures = handler(event, context)["batchItemFailures"]
-            if failures:
-                sys.exit(f"{len(failures)} messages were requeued")
-            del event
-            _tell(WorkerReport(time.monotonic() - start, _peak()))
 
 
 def _tell(report: WorkerReport) -> None:
     print(json.dumps(asdict(report)), flush=True)
 
 
-def _peak() -> float:
+def peak() -> float:
     """Not `ru_maxrss`, which a new program takes over from the process that started it."""
     found = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
     return int(found[1]) / 1024 if found else 0.0

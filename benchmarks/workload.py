@@ -19,7 +19,8 @@ from destination.domain.connection import (
     Status,
     SyncType,
 )
-from destination.ingest.sources import FORMATS
+from destination.ingest.admission import SourceRequest
+from destination.ingest.sources import source
 from destination.ingest.sources.record import RecordTimes
 from destination.queue import Message, encode_event, pack
 from destination.store.audiences import Audiences
@@ -38,7 +39,8 @@ SEED: Final = {
     ]
 }
 LIMITLESS: Final = Limits(calls_per_20s=1_000_000, concurrency=5, daily_calls=1_000_000)
-NO_LIMITS: Final = {"calls_per_window": None, "concurrency": None, "daily_quota": None}
+NO_LIMITS: Final = {"activities_kept": 0, "calls_per_window": None, "concurrency": None, "daily_quota": None}
+"""Nor does the simulator remember activities, whose objects the garbage collector would go through in our time."""
 AUDIENCE: Final = AudienceKey("ups", "6a1f2c44-8b7e-4d21-9a3c-5f0e7d6b8c92")
 OTHER_AUDIENCE: Final = "0c9e8d7f-1b2a-4c3d-8e4f-a5b6c7d8e9f0"
 MAPPING: Final = (
@@ -145,7 +147,7 @@ def body(profiles: Iterable[Payload]) -> bytes:
 
 def messages(profiles: Iterable[Payload], received_at: datetime = START) -> list[Message]:
     """The messages that ingest makes of a body."""
-    parsed = FORMATS["aep"](body(profiles), RecordTimes(received_at))
+    parsed = source("aep").read(SourceRequest(body(profiles)), RecordTimes(received_at))
     assert not parsed.rejected
     stamp = int(received_at.timestamp())
     texts = [encode_event(event) for _, event in parsed.events]

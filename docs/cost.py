@@ -28,7 +28,7 @@ METRICS: Final = 23
 """Of the stack, whatever its connections are, but those by reason and by status (docs/monitoring.md)."""
 GAUGES: Final = 2
 """Those of them that are written in every hour, whether there are events or not."""
-ALARMS: Final = 26
+ALARMS: Final = 27
 """Metrics that alarms of the stack watch, each alarm its own (template.yaml): an alarm is charged for each of them."""
 
 
@@ -94,6 +94,16 @@ def of_a_month(connections: int, rates: Rates) -> dict[str, float]:
                 "event": hours * connections,
                 "s3_list": 2 * starts,
                 "log_gb": (hours * connections * 1200 + starts * 400) / 1e9,
+            }
+        ),
+        "files": rates.cost(
+            {
+                "lambda_request": starts,
+                "schedule_start": starts,
+                "lambda_gb_second": starts * assumed["files_seconds"] / 2,
+                "dynamodb_read_unit": starts,
+                "s3_list": starts,
+                "log_gb": starts * assumed["lambda_log_bytes"] / 1e9,
             }
         ),
     }

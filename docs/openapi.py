@@ -1,4 +1,4 @@
-"""Writes docs/openapi.json from the control plane's routes, and the webhook beside them: `python -m docs.openapi`.
+"""Writes docs/openapi.json from the control plane's routes, and what senders call: `python -m docs.openapi`.
 
 With `--check` nothing is written; a file that is not current is an error.
 """
@@ -7,25 +7,24 @@ import argparse
 import json
 import sys
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from aws_lambda_powertools.event_handler.openapi.models import License
 
 from destination.api.connections import ConnectionPatch
-from destination.api.problem_kinds import CONTENT_TYPE, KINDS, MAX_ERRORS
 from destination.api.problems import ProblemDetails
+from docs.openapi_parts import ANSWERS, CORRELATED, EVENTS, REF, Document, problems
+from docs.openapi_parts import MARKETO as _MARKETO
+from docs.openapi_senders import TOKEN, WEBHOOK, source_calls
 from functions.connections.app import api
 
 PROJECT: Final = Path(__file__).parents[1] / "pyproject.toml"
 TARGET: Final = Path(__file__).with_name("openapi.json")
 
-Document = dict[str, Any]
-
 _SAID_OF_A_CHANGE: Final = {"same_people": ConnectionPatch.model_json_schema()["properties"]["same_people"]}
 _BODY: Final = ("not-json", "unsupported-media-type", "invalid")
-_MARKETO: Final = ("marketo-blocked", "marketo-rejected", "marketo-unavailable")
 _PROBLEMS: Final[Mapping[str, tuple[str, ...]]] = {
     "createConnection": (*_BODY, "policy-violation"),
     "listConnections": (),
@@ -54,9 +53,24 @@ _PROBLEMS: Final[Mapping[str, tuple[str, ...]]] = {
     "disableConnection": ("not-found", "deleting", "stale"),
     "resumeConnection": ("not-found",),
     "getParking": ("not-found",),
+    "getSeen": ("not-found",),
+    "requestUpload": (*_BODY, "not-found", "incomplete", "deleting"),
+    "listFiles": ("not-found",),
+    "getFile": ("not-found",),
+    "cancelFile": ("not-found", "stale"),
+    "openResync": (*_BODY, "not-found", "deleting", "incomplete", "invalid", "resyncing"),
+    "listResyncs": ("not-found",),
+    "getResync": ("not-found",),
+    "closeResync": ("not-found", "incomplete", "stale"),
+    "approveResync": ("not-found", "incomplete", "stale"),
+    "cancelResync": ("not-found", "stale"),
+    "approveFile": ("not-found", "incomplete", "stale"),
+    "getFileResult": ("not-found",),
     "getRecipients": ("not-found",),
     "setRecipients": (*_BODY, "not-found", "deleting"),
     "testAlerts": ("not-found",),
+    "getLabels": ("not-found",),
+    "changeLabels": (*_BODY, "not-found", "policy-violation", "deleting", "stale"),
     "getOverview": ("too-large",),
     "getMe": (),
     "listLetters": ("not-found",),
@@ -65,6 +79,8 @@ _PROBLEMS: Final[Mapping[str, tuple[str, ...]]] = {
     "listDeadLetters": (),
     "redriveDeadLetters": _BODY,
     "discardDeadLetters": ("invalid",),
+    "replaceSenderCredentials": (*_BODY, "not-found", "deleting", "stale"),
+    "revokeSenderCredentials": ("not-found", "deleting", "stale"),
     "rotateIngestToken": (*_BODY, "not-found", "deleting", "stale"),
     "getMapping": ("not-found",),
     "setMapping": (
@@ -103,12 +119,18 @@ _PROBLEMS: Final[Mapping[str, tuple[str, ...]]] = {
     "previewEvents": ("not-json", "too-large", "not-found", "incomplete", *_MARKETO),
     "lookUpPerson": (*_BODY, "not-found", "incomplete", *_MARKETO),
     "viewProfile": (*_BODY, "not-found", "incomplete", *_MARKETO),
+    "erasePerson": (*_BODY, "not-found", "incomplete", "unavailable", *_MARKETO),
+    "getErasure": ("not-found",),
+    "sendCanary": (*_BODY, "not-found", "incomplete", "canary-going-on", *_MARKETO),
+    "getCanary": ("not-found", "incomplete"),
+    "getCapabilities": ("not-found",),
     "listDedupeFields": ("not-found", "incomplete", *_MARKETO),
     "listFields": ("not-found", "incomplete", *_MARKETO),
     "listPartitions": ("not-found", "incomplete", *_MARKETO),
     "listWorkspaces": ("not-found", "incomplete", *_MARKETO),
     "listStaticLists": ("not-found", "incomplete", "invalid", *_MARKETO),
     "checkConnection": (*_BODY, "not-found"),
+    "checkConfiguration": (*_BODY, "not-found", *_MARKETO),
     "listRuns": ("not-found", "invalid"),
     "getRun": ("not-found",),
     "listPersons": ("not-found", "invalid"),
@@ -118,26 +140,14 @@ _PROBLEMS: Final[Mapping[str, tuple[str, ...]]] = {
     "listAuditRecords": ("invalid",),
     "migrateLegacyFlow": (*_BODY, "too-large"),
     "getAlerts": ("not-found", "invalid"),
-    "requestVerification": (*_BODY, "not-found", "incomplete", "verifying"),
+    "requestVerification": (*_BODY, "not-found", "deleting", "incomplete", "verifying"),
     "listVerifications": ("not-found",),
     "getVerification": ("not-found",),
     "cancelVerification": ("not-found",),
     "setAlerts": (*_BODY, "not-found", "incomplete", "deleting", "stale"),
-    "postEvents": (
-        "not-json",
-        "no-events",
-        "unauthorized",
-        "not-found",
-        "not-enabled",
-        "too-large",
-        "unsupported-media-type",
-        "unavailable",
-    ),
 }
 """The kinds of problems that a call answers with. All answer `unavailable` too; those with parameters, `invalid`."""
 
-_REF: Final = "#/components/schemas/"
-_ANSWERS: Final[Mapping[str, str]] = {"200": "Done.", "201": "Created.", "202": "Begun.", "204": "Gone."}
 _DESCRIPTION: Final = (
     "Configures connections to Marketo and the audiences activated on them, shows what became of events, and receives "
     "events. Errors are problem details (RFC 9457); times are ISO 8601 in UTC. The control plane is authorised by "
@@ -158,14 +168,16 @@ def document() -> Document:
     schemas = made["components"]["schemas"]
     for theirs in ("HTTPValidationError", "ValidationError", "ResponseValidationError"):
         del schemas[theirs]
-    problem = ProblemDetails.model_json_schema(ref_template=_REF + "{model}")
+    problem = ProblemDetails.model_json_schema(ref_template=REF + "{model}")
     schemas |= problem.pop("$defs") | {"ProblemDetails": problem}
     schemas["ConnectionPatch"] = _patch("Connection", schemas["ConnectionIn"]["properties"] | _SAID_OF_A_CHANGE)
     schemas["AudiencePatch"] = _patch("Audience", schemas["AudienceIn"]["properties"])
     for operation in _operations(made):
         _complete(operation, schemas)
-    answers = {status: {**answer, "headers": _CORRELATED} for status, answer in _WEBHOOK["responses"].items()}
-    made["paths"]["/connections/{connection_id}/events"] = {"post": {**_WEBHOOK, "responses": answers}}
+    answers = {status: {**answer, "headers": CORRELATED} for status, answer in WEBHOOK["responses"].items()}
+    made["paths"]["/connections/{connection_id}/events"] = {"post": {**WEBHOOK, "responses": answers}}
+    made["paths"]["/oauth2/token"] = {"post": TOKEN}
+    made["paths"] |= source_calls()
     made["security"] = [{"sigv4": []}]
     made["components"]["securitySchemes"] = _SECURITY
     return made
@@ -185,24 +197,24 @@ def _complete(operation: Document, schemas: Document) -> None:
     name = operation["operationId"]
     if name == "deleteConnection":  # the resolver describes one answer, which is this one or none
         begun = operation["responses"]["202"]["content"]["application/json"]
-        begun["schema"] = {"$ref": f"{_REF}ConnectionOut"}
+        begun["schema"] = {"$ref": f"{REF}ConnectionOut"}
     bodies = {
-        "changeConnection": {"$ref": f"{_REF}ConnectionPatch"},
-        "changeAudience": {"$ref": f"{_REF}AudiencePatch"},
+        "changeConnection": {"$ref": f"{REF}ConnectionPatch"},
+        "changeAudience": {"$ref": f"{REF}AudiencePatch"},
         "setMapping": schemas["ConnectionIn"]["properties"]["mapping"],
         "setAlerts": schemas["ConnectionIn"]["properties"]["alerts"],
     }
     if name in bodies:
         operation["requestBody"]["content"]["application/json"]["schema"] = bodies[name]
     if name == "previewEvents":
-        operation["requestBody"] = _EVENTS | {"description": "As at the webhook: at most 300, in at most 1 MB."}
+        operation["requestBody"] = EVENTS | {"description": "As at the webhook: at most 300, in at most 1 MB."}
     if name == "listPersons":
         lines = {kind: {"schema": {"type": "string"}} for kind in ("application/x-ndjson", "text/csv")}
-        page = {"application/json": {"schema": {"$ref": f"{_REF}PersonPage"}}}
+        page = {"application/json": {"schema": {"$ref": f"{REF}PersonPage"}}}
         operation["responses"]["200"]["content"] = page | lines
-    answers = {status: answer for status, answer in operation["responses"].items() if status in _ANSWERS}
+    answers = {status: answer for status, answer in operation["responses"].items() if status in ANSWERS}
     for status, answer in answers.items():
-        answer["description"] = _ANSWERS[status]
+        answer["description"] = ANSWERS[status]
         if status == "204":
             del answer["content"]
         elif _has_version(answer["content"]["application/json"]["schema"]):
@@ -213,12 +225,20 @@ def _complete(operation: Document, schemas: Document) -> None:
     if name == "activateAudience":
         answers = {"200": {**answers["201"], "description": "It was activated before."}, **answers}
     invalid = () if "invalid" in _PROBLEMS[name] else ("invalid",)  # also of a parameter that it does not have
-    operation["responses"] = answers | _problems((*_PROBLEMS[name], *invalid, "unavailable"))
+    operation["responses"] = answers | problems((*_PROBLEMS[name], *invalid, "unavailable"))
 
 
 def _has_version(schema: Document) -> bool:
-    names = ("ConnectionOut", "ConnectionCreated", "IngestRotated", "AudienceOut", "PoliciesOut", "AlertList")
-    versioned = {f"{_REF}{name}" for name in names}
+    names = (
+        "ConnectionOut",
+        "ConnectionCreated",
+        "IngestRotated",
+        "SenderCredentialsOut",
+        "AudienceOut",
+        "PoliciesOut",
+        "AlertList",
+    )
+    versioned = {f"{REF}{name}" for name in names}
     return schema.get("$ref") in versioned or schema.get("type") == "array"
 
 
@@ -233,16 +253,6 @@ def _patch(name: str, whole: Document) -> Document:
     }
 
 
-def _problems(kinds: Sequence[str]) -> Document:
-    by_status: dict[str, list[str]] = {}
-    for kind in kinds:
-        one = KINDS[kind]
-        by_status.setdefault(str(one.status), []).append(f"{one.title} (`{one.type}`).")
-    content = {CONTENT_TYPE: {"schema": {"$ref": f"{_REF}ProblemDetails"}}}
-    described = {status: " ".join(titles) for status, titles in sorted(by_status.items())}
-    return {status: {"description": description, "content": content} for status, description in described.items()}
-
-
 _SECURITY: Final[Document] = {
     "sigv4": {
         "type": "apiKey",
@@ -252,63 +262,21 @@ _SECURITY: Final[Document] = {
         "x-amazon-apigateway-authtype": "awsSigv4",
     },
     "ingestToken": {"type": "http", "scheme": "bearer", "description": "The connection's ingest token."},
-}
-
-_ERRORS_OF_RECORDS: Final[Document] = {
-    "type": "array",
-    "items": {
-        "type": "object",
-        "required": ["index", "errors"],
-        "properties": {
-            "index": {"type": "integer", "description": "The record's index in the body, from 0."},
-            "errors": {"type": "array", "items": {"$ref": f"{_REF}PropertyError"}},
-        },
+    "ingestTokenAsPassword": {
+        "type": "http",
+        "scheme": "basic",
+        "description": "The same token as the password of any user. A connection may name other places for it, too "
+        "(`source.admission`).",
     },
-}
-
-
-def _count_of(name: str) -> Document:
-    return {"type": "integer", "description": f"Of all; only when `{name}` does not list them all."}
-
-
-_LISTED: Final = f"An answer lists {MAX_ERRORS:,} problems at most"
-
-_CORRELATED: Final[Document] = {
-    "X-Correlation-Id": {"description": "The request, as the logs name it.", "schema": {"type": "string"}}
-}
-
-_EVENTS: Final[Document] = {
-    "required": True,
-    "content": {"application/json": {"schema": {}}, "application/x-ndjson": {"schema": {}}},
-}
-
-_WEBHOOK: Final[Document] = {
-    "summary": "Post events",
-    "description": f"One bad record never keeps the good ones out: `rejected` names it. {_LISTED}.",
-    "operationId": "postEvents",
-    "security": [{"ingestToken": []}],
-    "parameters": [{"name": "connection_id", "in": "path", "required": True, "schema": {"type": "string"}}],
-    "requestBody": _EVENTS | {"description": "Events in the format of the connection's source, at most 4.5 MB."},
-    "responses": {
-        "202": {
-            "description": "The accepted events are queued. `warnings` are parts of good records that were left out.",
-            "content": {
-                "application/json": {
-                    "schema": {
-                        "type": "object",
-                        "required": ["accepted", "rejected"],
-                        "properties": {
-                            "accepted": {"type": "integer"},
-                            "rejected": _ERRORS_OF_RECORDS,
-                            "warnings": _ERRORS_OF_RECORDS,
-                            "rejected_count": _count_of("rejected"),
-                            "warning_count": _count_of("warnings"),
-                        },
-                    }
-                }
-            },
-        },
-        **_problems(_PROBLEMS["postEvents"]),
+    "senderToken": {
+        "type": "oauth2",
+        "description": "A token of the connection's sender credentials.",
+        "flows": {"clientCredentials": {"tokenUrl": "oauth2/token", "scopes": {}}},
+    },
+    "senderCredentials": {
+        "type": "http",
+        "scheme": "basic",
+        "description": "The connection's id and its client secret.",
     },
 }
 

@@ -5,6 +5,7 @@ import json
 import os
 import sys
 from dataclasses import asdict
+from pathlib import Path
 
 from local import stack
 from local.bridge import bridge
@@ -23,14 +24,23 @@ def main(arguments: list[str] | None = None) -> int:
     )
     up.add_argument("--port", type=int, help="port of the emulator (default: any free one)")
     up.add_argument("--simulator-port", type=int, help="port of the Marketo simulator (default: any free one)")
-    commands.add_parser("down", help="stop what up started, and nothing else")
+    up.add_argument(
+        "--source-layer",
+        type=Path,
+        default=os.environ.get("SOURCE_LAYER") or None,
+        help="the zip file of a layer with sources of your own (default: $SOURCE_LAYER, or the one that is there)",
+    )
+    commands.add_parser("down", help="stop what up started, and nothing else, and remove what it left")
     commands.add_parser("status", help="show whether the stack is running; exit 1 if not")
     commands.add_parser("bridge", help="let containers on Docker's bridge network reach the stack (sam local invoke)")
     options = parser.parse_args(arguments)
     try:
         if options.command == "up":
             standing = stack.up(
-                marketo_url=options.marketo_url, port=options.port, simulator_port=options.simulator_port
+                marketo_url=options.marketo_url,
+                port=options.port,
+                simulator_port=options.simulator_port,
+                source_layer=options.source_layer,
             )
             print(json.dumps(asdict(standing), indent=2))
             return 0
@@ -54,7 +64,7 @@ def _status() -> int:
     standing, alive = stack.LocalStack.load(), stack.alive()
     for name, is_alive in alive.items():
         print(f"{name}: {'running' if is_alive else 'ended'}")
-    if standing is None or not all(alive.values()):
+    if standing is None or not alive or not all(alive.values()):
         print("the stack is not running; start it with: make up")
         return 1
     print(json.dumps(asdict(standing), indent=2))

@@ -3,14 +3,15 @@
 import os
 from typing import Any
 
-import botocore.session
-from botocore.config import Config
-
 from local import places
 
 
 def client(service: str, endpoint: str) -> Any:
     """An SDK client of the emulator, whatever profile, account or proxy the caller's environment names."""
+    # Whoever tells of the stack or ends it needs none: that takes no more than the machine's Python.
+    import botocore.session  # noqa: PLC0415
+    from botocore.config import Config  # noqa: PLC0415
+
     session = botocore.session.Session(
         {"profile": (None, [], None, None), "config_file": (None, None, os.devnull, None)}
     )

@@ -17,7 +17,7 @@ LOG = places.STATE / "emulator.log"
 START_SECONDS = 30.0
 
 _LOCK = places.ROOT / "local" / "requirements.txt"
-_ENVIRONMENT = places.STATE / "emulator"
+_ENVIRONMENT = places.CACHE / "emulator"
 _INSTALLED = _ENVIRONMENT / "installed"
 _WORK = places.STATE / "tmp"
 

@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import platform
+import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,11 @@ from local.errors import LocalStackError
 
 ROOT = Path(__file__).resolve().parent.parent
 STATE = ROOT / ".local"
+CACHE = STATE / "cache"
+"""What takes long to make: the built functions and layers, the installed emulator. It outlives the stack."""
+
+MEASURED = STATE / "bench.json"
+"""What the benchmarks measured last, which is no part of the stack."""
 
 REGION = "us-east-1"
 ACCOUNT = "000000000000"
@@ -66,8 +72,8 @@ def write(path: Path, content: object) -> None:
 @contextmanager
 def alone() -> Iterator[None]:
     """One command at a time changes the stack. Raises LocalStackError when another one is at it."""
-    STATE.mkdir(exist_ok=True)
-    with (STATE / "lock").open("w") as lock:
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with (CACHE / "lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
@@ -75,6 +81,17 @@ def alone() -> Iterator[None]:
                 "another command is bringing the stack up or down", hint="wait for its end"
             ) from error
         yield
+
+
+def clear() -> None:
+    """Remove what belongs to a stack that has ended: its state and logs, and the events that the demo filled in."""
+    for path in STATE.iterdir():
+        if path in {CACHE, MEASURED}:
+            continue
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
 
 
 def digest(paths: Iterable[Path], *words: str) -> str:

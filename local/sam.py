@@ -10,12 +10,12 @@ from pathlib import Path
 from local import places
 from local.errors import LocalStackError
 
-BUILD = places.STATE / "build"
+BUILD = places.CACHE / "build"
 BUILT_TEMPLATE = BUILD / "template.yaml"
 TEMPLATE = places.ROOT / "template.yaml"
 CONFIGURATION = places.ROOT / "samconfig.toml"
 
-_BUILT_DIGEST = places.STATE / "build.digest"
+_BUILT_DIGEST = places.CACHE / "build.digest"
 _PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 
@@ -32,7 +32,7 @@ def build() -> str:
     _sam(
         # sam's cache knows the sources only, so each Python has its own.
         "build",
-        ["--cached", "--parallel", "--build-dir", str(BUILD), "--cache-dir", str(places.STATE / "cache" / _PYTHON)],
+        ["--cached", "--parallel", "--build-dir", str(BUILD), "--cache-dir", str(places.CACHE / "sam" / _PYTHON)],
         {"Architecture": places.architecture()},
         # The emulator runs the handlers with this very Python, so the layers are built for it and for this machine.
         environment=places.environment()

@@ -1,26 +1,34 @@
 """The stack on this machine: bring it up, tell about it, take it down."""
 
+import hashlib
 import json
 import sys
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from local import emulator, places, sam
 from local.clients import client
+from local.errors import LocalStackError
 from local.processes import Process, ProcessRecord, free_port, start, wait_for
 
 STACK_FILE = places.STATE / "stack.json"
 ENVIRONMENT_FILE = places.STATE / "env.json"
 DEPLOYED_FILE = places.STATE / "deployed.json"
+PROCESSES = places.STATE / "processes.json"
+"""The record of what was started, which is what `down` ends."""
+
 STACK_NAME = "marketo-destination"
 SIMULATOR = "simulator"
 SIMULATOR_LOG = places.STATE / "simulator.log"
 ANSWER_SECONDS = 15.0
+SOURCE_LAYER = "SourceLayerArn"
+"""The parameter of the template that names a layer with sources."""
 
-_FUNCTIONS = ("ingest", "sync", "monitor", "connections")
+_FUNCTIONS = ("ingest", "sync", "files", "monitor", "connections")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +36,7 @@ class LocalStack:
     """A stack that has answered, as `.local/stack.json` tells it.
 
     `queues` has `events` and `dead_letters` (URLs), `tables` has `connections`, `ledger` and `runs` (names),
-    `functions` has the four functions (names), `pids` has what `down` ends.
+    `functions` has the five functions (names), `pids` has what `down` ends.
     """
 
     api_url: str
@@ -49,18 +57,21 @@ class LocalStack:
             return None
 
 
-def up(*, marketo_url: str | None, port: int | None, simulator_port: int | None) -> LocalStack:
+def up(
+    *, marketo_url: str | None, port: int | None, simulator_port: int | None, source_layer: Path | None = None
+) -> LocalStack:
     """Bring the stack up, or up to date, and wait until it answers.
 
     A healthy stack is kept with what is in it, and gets what has changed. It starts again, and empty, when its emulator
-    has ended, when nothing was ever deployed to it, or when another port is wanted.
+    has ended, when nothing was ever deployed to it, or when another port is wanted. `source_layer`: the zip file of a
+    layer that brings sources (docs/sources.md); None: the stack keeps the one that it has.
     """
     with places.alone():
-        return _up(marketo_url, port, simulator_port)
+        return _up(marketo_url, port, simulator_port, source_layer)
 
 
-def _up(marketo_url: str | None, port: int | None, simulator_port: int | None) -> LocalStack:
-    record = ProcessRecord(places.STATE / "processes.json")
+def _up(marketo_url: str | None, port: int | None, simulator_port: int | None, source_layer: Path | None) -> LocalStack:
+    record = _record()
     progress = ProgressLines()
     with ThreadPoolExecutor(max_workers=2) as pool:  # both mostly wait for the package registry, the first time
         progress("building the functions and layers; installing the emulator")
@@ -90,6 +101,7 @@ def _up(marketo_url: str | None, port: int | None, simulator_port: int | None) -
         "MarketoUrl": marketo_url,
         "MonitorMinutes": "1",
         "StageName": places.STAGE,
+        **_source_layer(running.url, source_layer, previous),
     }
     wanted = {"built": built, "parameters": parameters}
     if previous != wanted:
@@ -109,23 +121,24 @@ def _up(marketo_url: str | None, port: int | None, simulator_port: int | None) -
 
 
 def down() -> list[str]:
-    """End what `up` started, and nothing else; the names of what was still running."""
-    for file in (STACK_FILE, ENVIRONMENT_FILE, DEPLOYED_FILE):
-        file.unlink(missing_ok=True)
+    """End what `up` started, and nothing else, and remove what it left; the names of what was still running."""
     if not places.STATE.exists():
         return []
     with places.alone():
-        return _down()
-
-
-def _down() -> list[str]:
-    record = ProcessRecord(places.STATE / "processes.json")
-    return [name for name in record.read() if record.end(name)]
+        STACK_FILE.unlink(missing_ok=True)  # nobody is to find it while it ends
+        record = _record()
+        ended = [name for name in record.read() if record.end(name)]
+        places.clear()
+        return ended
 
 
 def alive() -> dict[str, bool]:
     """Whether each process that `up` started is still running."""
-    return {name: process.is_alive() for name, process in ProcessRecord(places.STATE / "processes.json").read().items()}
+    return {name: process.is_alive() for name, process in _record().read().items()}
+
+
+def _record() -> ProcessRecord:
+    return ProcessRecord(PROCESSES)
 
 
 class ProgressLines:
@@ -168,6 +181,21 @@ def _simulator(record: ProcessRecord, port: int | None, progress: ProgressLines)
     record.add(process)
     wait_for(process.url, emulator.START_SECONDS, process, SIMULATOR_LOG)
     return process
+
+
+def _source_layer(endpoint: str, layer: Path | None, previous: Any) -> dict[str, str]:
+    """The parameter by which the stack gets a layer of sources: a version of its own for each content."""
+    there = {} if previous is None else previous["parameters"]
+    if layer is None:
+        return {name: there[name] for name in (SOURCE_LAYER,) if name in there}
+    try:
+        content = layer.read_bytes()
+    except OSError as error:
+        raise LocalStackError(f"the layer {layer} cannot be read: {error}", hint="build it first") from error
+    functions, name = client("lambda", endpoint), f"source-{hashlib.sha256(content).hexdigest()[:12]}"
+    versions = functions.list_layer_versions(LayerName=name)["LayerVersions"]
+    found = versions or [functions.publish_layer_version(LayerName=name, Content={"ZipFile": content})]
+    return {SOURCE_LAYER: found[0]["LayerVersionArn"]}
 
 
 def _deployed() -> Any:

@@ -54,7 +54,7 @@ class Aws:
     dead_letter_queue_url: str
     alert_topic_arn: str
 
-    def environment(self, marketo_url: str = "") -> dict[str, str]:
+    def environment(self, marketo_url: str = "https://{munchkin_id}.example.invalid") -> dict[str, str]:
         """What the template sets for the functions."""
         return {
             "STACK_NAME": "destination",

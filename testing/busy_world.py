@@ -63,7 +63,13 @@ class BusyWorld:
         self.leases = Leases(client, "ConnectionsTable", sleep=world.sleep)
         self.ledger = Ledger(client, "LedgerTable", leases=self.leases, runs=self.runs, sleep=world.sleep)
         verify = VerifyLists(
-            world.verifications, self.ledger, self.leases.enter, lambda: world.now, world.connections.filled
+            world.verifications,
+            self.ledger,
+            world.imports,
+            self.leases.enter,
+            lambda: world.now,
+            world.connections.filled,
+            world.extracted,
         )
         world.sync = world.delivery(
             leases=self.leases,

@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ import boto3
 import pytest
 from typer.testing import CliRunner, Result
 
+from destination.composition.connections import paces
 from destination_client.context import wall_clock
 from destination_client.main import app
 from marketo_simulator import Fault, Simulator
@@ -71,6 +73,7 @@ class Stack:
 
     def run(self, *arguments: str, answer: str | None = None) -> Result:
         """One command; `answer` is what a person types when asked."""
+        paces.cache_clear()  # as if the window of the calls to Marketo of the command before was over
         return CliRunner().invoke(app, arguments, input=answer, obj=self.clock)
 
     def done(self, *arguments: str) -> str:
@@ -124,7 +127,7 @@ class Stack:
 @contextmanager
 def stack(marketo: Simulator, folder: Path) -> Iterator[Stack]:
     """A local stack in the folder that the command is called from. `marketo` is that of the control plane."""
-    with fresh(marketo), gateway() as entrance, pytest.MonkeyPatch.context() as environment:
+    with fresh(marketo), gateway() as entrance, in_utc(), pytest.MonkeyPatch.context() as environment:
         account = _account()
         (folder / ".local").mkdir()
         (folder / ".local" / "stack.json").write_text(json.dumps({"api_url": entrance.url}))
@@ -133,6 +136,16 @@ def stack(marketo: Simulator, folder: Path) -> Iterator[Stack]:
         functions = {"STACK_NAME": STACK, "SECRETS_PREFIX": PREFIX}
         with composed({**account.environment(os.environ["MARKETO_URL"]), **functions}):
             yield Stack(entrance, RunningStack(account, marketo), folder)
+
+
+@contextmanager
+def in_utc() -> Iterator[None]:
+    """Local time is UTC, whatever the zone of this machine is."""
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("TZ", "UTC")
+        time.tzset()
+        yield
+    time.tzset()
 
 
 def deployed(standing: Stack) -> None:

@@ -6,9 +6,9 @@ from typing import Final
 
 import pytest
 
-from destination.composition import connections, ingest, monitor, sync
+from destination.composition import connections, files, ingest, monitor, sync
 
-_OF_FUNCTIONS: Final = (connections, ingest, monitor, sync)
+_OF_FUNCTIONS: Final = (connections, files, ingest, monitor, sync)
 """Clients and the session with Marketo, which know nothing of the environment, stay."""
 
 

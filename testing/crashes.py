@@ -8,10 +8,11 @@ from typing import Any
 from botocore.client import BaseClient
 from requests import PreparedRequest, Response
 
+from destination.delivery.erase_people import ErasePeople
 from destination.delivery.verify_lists import VerifyLists
 from marketo_simulator import Simulator
 from marketo_simulator.adapter import SimulatorAdapter
-from testing.world import World
+from testing.world import World, name_of
 
 
 class CrashError(Exception):
@@ -65,25 +66,42 @@ class MortalAdapter(SimulatorAdapter):
         return answer
 
 
-def mortal(world: World) -> Life:
-    """Make the world's worker mortal. Each of its uses of store, queue or Marketo is an effect."""
-    life = Life()
+def mortal(world: World, life: Life | None = None, **others: object) -> Life:
+    """Make the world's worker mortal. Each of its uses of store, queue or Marketo is an effect.
+
+    `others`: stores that the delivery uses beside those of the world, by their names.
+    """
+    life = life or Life()
     world.http.mount("https://", MortalAdapter(world.simulator, life))
     used: dict[str, Any] = {
         name: Mortal(getattr(world, name), life)
         for name in (
             *("connections", "leases", "ledger", "losses", "queue", "parking"),
-            *("letters", "results", "dead_letters"),
+            *("letters", "results", "dead_letters", "seen", "imports", "capabilities", "extracted"),
         )
-    }
+    } | {name: Mortal(one, life) for name, one in others.items()}
     verify = VerifyLists(
         Mortal(world.verifications, life),
         Mortal(world.ledger, life),
+        Mortal(world.imports, life),
         Mortal(world.leases, life).enter,
         lambda: world.now,
         Mortal(world.connections, life).filled,
+        Mortal(world.extracted, life),
+        world.extract_from,
     )
-    world.sync = world.delivery(**used, verify=verify)
+    erase = ErasePeople(
+        Mortal(world.erasures, life),
+        Mortal(world.ledger, life),
+        Mortal(world.traces, life),
+        Mortal(world.ledger.runs, life),
+        Mortal(world.imports, life),
+        Mortal(world.leases, life).enter,
+        Mortal(world.connections, life).is_claimed,
+        name_of,
+        lambda: world.now,
+    )
+    world.sync = world.delivery(**used, verify=verify, erase=erase, marks=Mortal(world.erasures, life))
     return life
 
 

@@ -27,7 +27,14 @@ from destination.store.ledger import Ledger
 from destination.store.losses import Losses
 from destination.store.runs import Runs
 from testing.delivery import delivery
-from testing.memory import MemoryDeadLetters, MemoryLetters, MemoryQueue
+from testing.memory import (
+    MemoryDeadLetters,
+    MemoryExtracted,
+    MemoryImports,
+    MemoryLeases,
+    MemoryLetters,
+    MemoryQueue,
+)
 from testing.persons import audience, event, name_of
 from testing.use_cases import CREDENTIALS, DRAFT, NOW, Plane, use_cases
 
@@ -167,9 +174,11 @@ class Whole:
         verify = VerifyLists(
             self.verifications.stored,
             self.ledger,
+            MemoryImports(MemoryLeases()),
             self.leases.enter,
             lambda: self.clock.now,
             self.plane.delivering.filled,
+            MemoryExtracted(),
         )
         return delivery(
             connections=self.plane.delivering,

@@ -19,13 +19,23 @@ STAGE = "/live"
 FORBIDDEN = 403, {"Content-Type": "application/json"}, '{"Message": "User is not authorized to access this resource"}'
 """What API Gateway answers whom IAM refuses."""
 
-_WEBHOOK = re.compile(r"/connections/([^/]+)/events")
+_RESOURCES = {
+    "/connections/{connection_id}/events": re.compile(r"/connections/(?P<connection_id>[^/]+)/events"),
+    "/oauth2/token": re.compile("/oauth2/token"),
+    "/connections/{connection_id}/source/{proxy+}": re.compile(
+        r"/connections/(?P<connection_id>[^/]+)/source/(?P<proxy>.+)"
+    ),
+    "/{proxy+}": re.compile("/(?P<proxy>.+)"),
+}
+"""The resources of the API, the most specific first (Amazon API Gateway, "Set up a proxy resource")."""
+
+_OF_WEBHOOK = frozenset({"/connections/{connection_id}/events", "/oauth2/token"})
 _ONE_AT_A_TIME = threading.Lock()
 """A process of a function handles one request at a time, as in Lambda."""
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class ReceivedRequest:
     """A request as it came in."""
 
     method: str
@@ -42,15 +52,16 @@ class Gateway:
     """
 
     url: str
-    seen: list[Seen] = field(default_factory=list)
+    seen: list[ReceivedRequest] = field(default_factory=list)
     scripted: list[tuple[int, Mapping[str, str], str]] = field(default_factory=list)
     denied: set[str] = field(default_factory=set)
 
     def changes(self) -> list[str]:
         """The calls that were to change something."""
-        return [f"{one.method} {urlsplit(one.url).path}" for one in self.seen if one.method != "GET"]
+        calls = [f"{one.method} {urlsplit(one.url).path}" for one in self.seen if one.method != "GET"]
+        return [one for one in calls if not one.startswith(f"POST {STAGE}/checks")]
 
-    def answer_before(self, seen: Seen) -> tuple[int, Mapping[str, str], str] | None:
+    def answer_before(self, seen: ReceivedRequest) -> tuple[int, Mapping[str, str], str] | None:
         """What is answered before the functions are asked, if anything is."""
         call = f"{seen.method} {urlsplit(seen.url).path.removeprefix(STAGE)}"
         if any(fnmatchcase(call, one) for one in self.denied):
@@ -74,7 +85,7 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
         gateway = self.server.gateway
         origin = gateway.url.removesuffix(STAGE)
-        seen = Seen(self.command, origin + self.path, dict(self.headers.items()), body)
+        seen = ReceivedRequest(self.command, origin + self.path, dict(self.headers.items()), body)
         gateway.seen.append(seen)
         status, headers, text = gateway.answer_before(seen) or _handled(seen)
         content = text.encode()
@@ -106,21 +117,27 @@ def gateway() -> Iterator[Gateway]:
         server.server_close()
 
 
-def _handled(request: Seen) -> tuple[int, Mapping[str, str], str]:
+def resource_of(path: str) -> tuple[str, dict[str, str] | None]:
+    """The resource that takes a path, and the path's parameters."""
+    found = {name: match for name, pattern in _RESOURCES.items() if (match := pattern.fullmatch(path))}
+    return next(((name, match.groupdict() or None) for name, match in found.items()), (path, None))
+
+
+def _handled(request: ReceivedRequest) -> tuple[int, Mapping[str, str], str]:
     parts = urlsplit(request.url)
     path = parts.path.removeprefix(STAGE)  # with its escapes, as API Gateway hands it on
     query = parse_qs(parts.query)
-    found = _WEBHOOK.fullmatch(path)
+    resource, parameters = resource_of(path)
     event: dict[str, Any] = {
         "version": "1.0",
-        "resource": path,
+        "resource": resource,
         "path": path,
         "httpMethod": request.method,
         "headers": dict(request.headers),
         "multiValueHeaders": {name: [value] for name, value in request.headers.items()},
         "queryStringParameters": {name: values[-1] for name, values in query.items()} or None,
         "multiValueQueryStringParameters": query or None,
-        "pathParameters": {"connection_id": found[1]} if found else None,
+        "pathParameters": parameters,
         "requestContext": {
             "domainName": parts.netloc,
             "path": parts.path,
@@ -132,7 +149,7 @@ def _handled(request: Seen) -> tuple[int, Mapping[str, str], str]:
         "body": base64.b64encode(request.body).decode() or None,
         "isBase64Encoded": bool(request.body),
     }
-    handler = webhook.handler if found else control_plane.handler
+    handler = webhook.handler if resource in _OF_WEBHOOK else control_plane.handler
     with _ONE_AT_A_TIME:
         answer = handler(event, Context())
     headers = answer.get("headers") or {name: ",".join(each) for name, each in answer["multiValueHeaders"].items()}

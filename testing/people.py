@@ -38,7 +38,9 @@ def people(world: World) -> LookUpPeople:
         connections=world.connections,
         credentials=MemoryCredentials({world.connection.id: ClientCredentials("client", "secret")}),
         ledger=world.ledger,
-        find_waiting=FindWaiting(world.parking, world.letters, world.leases, world.ledger, lambda: world.now),
+        find_waiting=FindWaiting(
+            world.parking, world.letters, world.leases, world.ledger, world.erasures, name_of, lambda: world.now
+        ),
         marketo_for=marketo_for,
         records=MemoryRecords(),
         name_of=name_of,

@@ -18,9 +18,11 @@ from botocore.client import BaseClient
 if TYPE_CHECKING:
     from testing.template import Template
 
-FUNCTIONS = ("ingest", "sync", "monitor", "connections")
+FUNCTIONS = ("ingest", "sync", "files", "monitor", "connections", "console")
 EVENT_BUS = "arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:event-bus/default"
 STACK = "${AWS::StackName}"
+CONSOLE_BUCKET = "console-of-the-tests"
+"""The name that the bucket of the console has in tests."""
 
 BY_LAMBDA = {
     ("sync", "sqs:ReceiveMessage"),
@@ -34,7 +36,8 @@ Ask = tuple[str, str, str]
 
 SECRETS = "secret:${AWS::StackName}"
 ELSEWHERE: dict[Ask, str] = {
-    ("connections", "dynamodb:DeleteItem", "RunsTable"): "the states of the alerts of a connection that is discarded",
+    ("connections", "s3:GetObject", "${Bucket.Arn}/files/*"): "by whoever has the address of a result",
+    ("connections", "s3:PutObject", "${Bucket.Arn}/uploads/*"): "by whoever has an address for an upload",
     ("connections", "sqs:GetQueueAttributes", "DeadLetterQueue"): "how many dead letters a call had no time for",
     (
         "connections",
@@ -43,12 +46,18 @@ ELSEWHERE: dict[Ask, str] = {
     ): "tests/integration/test_secrets_store.py",
     ("connections", "secretsmanager:RestoreSecret", f"{SECRETS}/tokens/*"): "tests/integration/test_secrets_store.py",
     ("monitor", "dynamodb:DeleteItem", "RunsTable"): "the states of the alerts of a connection that is removed",
-    ("sync", "dynamodb:DeleteItem", "ConnectionsTable"): "the claim of a list in whose place another one is made",
-    ("sync", "s3:ListBucket", "Bucket"): "without it S3 answers 403 for a bundle that is not there, instead of 404",
     ("sync", "secretsmanager:RestoreSecret", f"{SECRETS}/tokens/*"): "tests/integration/test_secrets_store.py",
 }
 """What functions do for a reason that no test of tests/integration gives a handler; one that gets a test must go."""
 
+_ONLY = {"events": EVENT_BUS, "kms": "SigningKey"}
+_OF_OPERATION = {
+    "HeadObject": "GetObject",
+    "CreateMultipartUpload": "PutObject",
+    "UploadPart": "PutObject",
+    "CompleteMultipartUpload": "PutObject",
+}
+"""Operations that have no action of their own (Amazon S3, "Required permissions for Amazon S3 API operations")."""
 _OF_NO_TOPIC = frozenset({"SetSubscriptionAttributes", "Unsubscribe"})
 """Operations of SNS that name a subscription, of which IAM knows no resources."""
 
@@ -145,29 +154,31 @@ def actions(service: str, operation: str, parameters: Mapping[str, Any]) -> Iter
             yield f"secretsmanager:{operation}", within if "/" in secret else secret
         case "s3", _:
             yield from _of_bucket(operation, parameters)
-        case "sns" | "events", _:
-            yield f"{service}:{operation}", _where_told(service, operation)
+        case "sns" | "events" | "kms", _:
+            yield f"{service}:{operation}", _of_stack(service, operation)
         case _:
             yield f"{service}:{operation}", "*"
 
 
-def _where_told(service: str, operation: str) -> str:
-    if service == "events":
-        return EVENT_BUS
+def _of_stack(service: str, operation: str) -> str:
+    """Of a service of which the stack has one resource."""
+    if service in _ONLY:
+        return _ONLY[service]
     return "*" if operation in _OF_NO_TOPIC else "AlertTopic"
 
 
 def _of_bucket(operation: str, parameters: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    bucket = "ConsoleBucket" if parameters["Bucket"] == CONSOLE_BUCKET else "Bucket"
     if operation == "ListObjectsV2":
-        yield "s3:ListBucket", "Bucket"
+        yield "s3:ListBucket", bucket
         return
     if operation == "CopyObject":  # has no action of its own (Amazon S3, "CopyObject", permissions)
-        yield "s3:GetObject", f"${{Bucket.Arn}}/{parameters['CopySource']['Key']}"
-        yield "s3:PutObject", f"${{Bucket.Arn}}/{parameters['Key']}"
+        yield "s3:GetObject", f"${{{bucket}.Arn}}/{parameters['CopySource']['Key']}"
+        yield "s3:PutObject", f"${{{bucket}.Arn}}/{parameters['Key']}"
         return
     objects = parameters["Delete"]["Objects"] if operation == "DeleteObjects" else [parameters]
     for one in objects:
-        yield f"s3:{operation.removesuffix('s')}", f"${{Bucket.Arn}}/{one['Key']}"
+        yield f"s3:{_OF_OPERATION.get(operation, operation.removesuffix('s'))}", f"${{{bucket}.Arn}}/{one['Key']}"
 
 
 def refused(template: "Template", asked: set[Ask]) -> list[Ask]:

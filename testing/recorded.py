@@ -23,22 +23,41 @@ from typing import Any, Final, Self
 from destination.domain.alert import Alert, AlertState, AlertStatus, AudiencePart, Evidence, MainReason, Subscription
 from destination.domain.audience import Activation, AudienceKey, EmptiedTo
 from destination.domain.audit import AuditAction, AuditChange, AuditRecord
-from destination.domain.connection import Consent, Limits, MappingRow, Waiting
+from destination.domain.canary import Canary
+from destination.domain.capabilities import Capabilities
+from destination.domain.check import CheckName
+from destination.domain.connection import (
+    Admission,
+    Consent,
+    Limits,
+    MappingRow,
+    OnDelete,
+    OnDeletePerson,
+    OnRejected,
+    RemovedConnection,
+    SourceCalls,
+    Waiting,
+)
 from destination.domain.credentials import AccessToken, ClientCredentials
+from destination.domain.erasure import Erasure, LeftList, Step
 from destination.domain.event import Membership, MembershipStatus, ProfileEvent
 from destination.domain.failure import Failure
 from destination.domain.latency import Latency
 from destination.domain.letter import LetterBundle
+from destination.domain.list_extract import ExtractStage, ListExtract
 from destination.domain.loss import Loss, Lost
 from destination.domain.outcome import rejected
-from destination.domain.pace import DayCount, Lowered, PaceState
+from destination.domain.pace import DayCount, Lowered, PaceState, Updated
 from destination.domain.parking import Bundle, Resumption, WaitsFor
 from destination.domain.pause import Pause
 from destination.domain.person import Applied, Attributes, ConsentWord, Desired, LedgerRow, Origin, Said
 from destination.domain.refusal import Circuit, Refusals
 from destination.domain.run import Counters, Run, Tally
+from destination.domain.scheduled_checks import CheckedConnection, FailingCheck
 from destination.domain.schema import AttributeWarning
-from destination.domain.shard import SHARDS, name_of, shard_of
+from destination.domain.seen import gather
+from destination.domain.sender_credentials import SenderCredentials, SenderToken, SenderTokens
+from destination.domain.shard import NO_DIGEST, SHARDS, digest_of, name_of, shard_of
 from destination.domain.times import EPOCH
 from destination.domain.verification import (
     AudienceCheck,
@@ -52,12 +71,27 @@ from destination.domain.verification import (
     Verification,
     VerificationStatus,
 )
-from destination.queue import bundle_message, decode, encode_event, pack, verification_message
+from destination.queue import (
+    ErasureCall,
+    bundle_message,
+    decode,
+    encode_event,
+    erasure_call_message,
+    erasure_message,
+    import_message,
+    pack,
+    seen_message,
+    verification_message,
+)
 from destination.store.alerts import Alerts
 from destination.store.audiences import Audiences
 from destination.store.audit import Audit
+from destination.store.canaries import Canaries
+from destination.store.capabilities import CapabilitiesOfInstances
 from destination.store.connections import Connections
 from destination.store.delivering import DeliveringConnections
+from destination.store.erasures import Erasures
+from destination.store.extracted import ExtractedBytes
 from destination.store.governance import Policies
 from destination.store.ingress import Ingresses
 from destination.store.leases import Leases
@@ -65,10 +99,15 @@ from destination.store.ledger import Entry, Ledger
 from destination.store.letters import Letters
 from destination.store.losses import Losses
 from destination.store.parking import Parking
+from destination.store.removed import RemovedConnections
 from destination.store.runs import Runs
+from destination.store.scheduled_checks import ScheduledChecks
 from destination.store.secrets import Credentials, TokenSecret
+from destination.store.seen import SeenDays
+from destination.store.sender_credentials import SendersCredentials
 from destination.store.summaries import Summaries
 from destination.store.verifications import Verifications
+from testing import recorded_files, recorded_imports
 from testing.aws import SECRETS_PREFIX, TABLES, Aws, aws
 from testing.persons import MUNCHKIN, RUN, START, connection
 from testing.template import ROOT
@@ -86,14 +125,20 @@ CONNECTION: Final = connection(
         MappingRow("email", "DedupeField"),
         MappingRow("tags[*]", "company", labels=("C2",), join=", "),
     ),
-    limits=Limits(calls_per_20s=50, concurrency=3, daily_calls=1_000),
+    limits=Limits(calls_per_20s=50, concurrency=3, daily_calls=1_000, lead_updates_per_hour=500),
     consent=Consent("consent.email", ("y",)),
     alerts=(Subscription(Alert.FAILURE_RATE, 0.5), Subscription(Alert.NO_EVENTS, None)),
     verification=Schedule(timedelta(days=7), frozenset({Repair.MISSING})),
     lead_cache=HOUR,
     marketing_actions=("email_targeting",),
     credentials_version="11111111-2222-3333-4444-555555555555",
+    admission=Admission(header="X-Api-Key"),
+    on_rejected=OnRejected.MULTI_STATUS,
+    on_delete_person=OnDeletePerson.ERASE,
+    source_calls=SourceCalls(OnDelete.EMPTY, 7),
 )
+SENDER_CREDENTIALS: Final = SenderCredentials("1f", "2f", START + HOUR)
+SENDER_TOKENS: Final = SenderTokens("1f", (SenderToken("3f", START + HOUR),))
 ACTIVATION: Final = Activation(
     A,
     "Everybody",
@@ -102,6 +147,7 @@ ACTIVATION: Final = Activation(
     list_id=1001,
     list_name="Everybody",
     labels=("C1",),
+    made_by_sender=True,
     named_at=START,
     fill_at=START + HOUR,
     emptied_to=EmptiedTo("cursor", START, (("1004", 2),)),
@@ -119,6 +165,7 @@ EVENT: Final = ProfileEvent(
     received_at=START + timedelta(microseconds=7),
     id="event-1",
 )
+SEEN: Final = gather([EVENT])
 LOSSES: Final = {Loss(Lost.REJECTED, "BODY_NOT_JSON"): 2, Loss(Lost.LEFT_OUT, "UNKNOWN_PROPERTY"): 3}
 BUNDLE: Final = Bundle("connection-1", WaitsFor.PAUSED, START + HOUR, START, 1, 600, "0" * 32)
 LETTERS: Final = LetterBundle("connection-1", "MARKETO_1006", START + HOUR, START, 1, 600, "0" * 32)
@@ -132,6 +179,8 @@ ROW: Final = LedgerRow(
     lead_id=7,
     looked_up_at=START,
     refusals={"update": Refusals("604", START, START + HOUR, 3, 4)},
+    named={A: START},
+    importing=recorded_imports.IMPORTING,
 )
 ORIGIN: Final = Origin("envelope-1", "7", RUN)
 FAILURE: Final = Failure(
@@ -149,8 +198,17 @@ TALLY: Final = Tally(
     losses=Counter(LOSSES),
 )
 TALLY.audiences[A] = Counters(Counter(received=2, activated=1, failed=1), Counter({rejected("1003"): 1}))
+ERASURE: Final = Erasure("connection-1", "0123456789abcdef", START)
+CALLED: Final = Erasure("connection-1", "fedcba9876543210", START - HOUR)
 PAUSE: Final = Pause(START + HOUR, "607", "the quota is used up", 2, START)
-PACE: Final = PaceState((1.5, 2.5), Lowered(40, 3.5), Lowered(2, 4.5), DayCount("2026-11-21", 100, 50, 5.5))
+PACE: Final = PaceState(
+    (1.5, 2.5), Lowered(40, 3.5), Lowered(2, 4.5), DayCount("2026-11-21", 100, 50, 5.5), (Updated(7, 300),)
+)
+CAPABILITIES: Final = Capabilities(joins_by_id=True, id_is_a_header=False, asked_at=START)
+CANARY: Final = Canary(
+    "0123abcd", "connection-1", MUNCHKIN, 1003, START, START, "canary@example.org", batch_id=7, lead_id=3,
+    answers=CAPABILITIES, held_up="1016", left=(3, 5), busy_until=START + HOUR,
+)  # fmt: skip
 CIRCUITS: Final = {"update": Circuit(START, PAUSE, START + HOUR)}
 EVIDENCE: Final = Evidence(
     "Failed: 9 of 12 persons.", START, 9, 12, START, (MainReason("MARKETO_1003", 9, "Refused."),),
@@ -161,6 +219,7 @@ CHANGE: Final = AuditRecord(
     "record-1", START, "arn:aws:iam::1:user/ada", AuditAction.CREATE_CONNECTION, "connection-1", A,
     (AuditChange("/name", None, "Webinar leads"),),
 )  # fmt: skip
+CHECKED: Final = CheckedConnection(START, (FailingCheck(CheckName.ASSETS, "603, access denied", "Grant it."),), 1)
 CHECK: Final = AudienceCheck(
     A,
     "Everybody",
@@ -174,6 +233,7 @@ CHECK: Final = AudienceCheck(
     cursor="cursor",
     parts=1,
     fill_at=START,
+    extract=ListExtract(START, ExtractStage.READING, "extract-1", ("id", "email"), reserved=92, look_at=START + HOUR),
 )
 STAND: Final = Stand(7, Standing.WAITING, name_of(ADA))
 VERIFICATION: Final = Verification(
@@ -199,8 +259,12 @@ def messages() -> dict[str, str]:
         "events": next(pack("connection-1", START, [text], first=7, losses=LOSSES, **given))[1],
         "tried before": next(pack("connection-1", START, [text], first=7, attempt=2, **given))[1],
         "losses alone": next(pack("connection-1", START, [], losses=LOSSES, **given))[1],
+        "erasure": erasure_message("connection-1", ERASURE.id, ADA, START),
+        "erasure call": erasure_call_message("connection-1", "envelope-1", START, ErasureCall(ADA, "call-1")),
         "verification": verification_message("connection-1", VERIFICATION.id, START),
+        "import": import_message("connection-1", recorded_imports.IMPORT.id, START),
         "bundle": bundle_message(BUNDLE),
+        "seen": seen_message("connection-1", START, SEEN, envelope_id="envelope-1"),
     }
 
 
@@ -215,13 +279,21 @@ class Stores:
         self.audit = Audit(client, "ConnectionsTable")
         self.policies = Policies(client, "ConnectionsTable")
         self.ingresses = Ingresses(client, "ConnectionsTable")
+        self.senders_credentials = SendersCredentials(client, "ConnectionsTable")
         self.leases = Leases(client, "ConnectionsTable")
+        self.canaries = Canaries(client, "ConnectionsTable")
+        self.capabilities = CapabilitiesOfInstances(client, "ConnectionsTable")
         self.runs = Runs(client, "RunsTable")
+        self.removed = RemovedConnections(client, "RunsTable")
+        self.seen = SeenDays(client, "RunsTable")
         self.losses = Losses(client, "RunsTable", self.runs)
         self.ledger = Ledger(client, "LedgerTable", leases=self.leases, runs=self.runs)
         self.summaries = Summaries(client, "RunsTable")
         self.alerts = Alerts(client, "RunsTable")
         self.verifications = Verifications(client, "RunsTable")
+        self.extracted = ExtractedBytes(client, "RunsTable")
+        self.erasures = Erasures(client, "ConnectionsTable")
+        self.scheduled_checks = ScheduledChecks(client, "RunsTable")
         self.parking = Parking(stack.s3, stack.bucket)
         self.letters = Letters(stack.s3, stack.bucket)
         version = str(CONNECTION.credentials_version)
@@ -243,15 +315,28 @@ def write(stack: Aws) -> None:
     )
     stores.ledger.record("connection-1", entry, lease, START + 2 * HOUR)
     stores.leases.release(lease, PACE, PAUSE, CIRCUITS)
+    stores.canaries.create(CANARY, stores.audit.put(replace(CHANGE, id="record-5", action=AuditAction.SEND_CANARY)))
+    stores.capabilities.put(MUNCHKIN, CAPABILITIES)
     stores.losses.count("connection-1", RUN, {"envelope-2": LOSSES}, START)
+    stores.removed.put(RemovedConnection("connection-0", "Web — EMEA", START, {A: "Webinar", ANY: "Newsletter"}))
+    stores.seen.add("connection-1", START.date(), SEEN)
     stores.summaries.put(replace(part, version=1))
     stores.alerts.change("connection-1", ALERT, published=0)
+    stores.scheduled_checks.put("connection-1", CHECKED)
     stores.verifications.create(VERIFICATION, [CHECK], None, stores.audit.put(replace(CHANGE, id="record-2")))
-    stores.verifications.put_read(VERIFICATION, 0, 0, [7, 8])
+    stores.verifications.put_read(VERIFICATION, 0, 0, [7, 8], [digest_of(name_of(ADA)), NO_DIGEST])
+    stores.extracted.add(MUNCHKIN, START.date(), 92)
     stores.verifications.put_stands(VERIFICATION, 0, 0, [STAND])
     stores.verifications.put_out_of_sync(VERIFICATION, [replace(CHECK, phase=Phase.DONE)])
+    stores.erasures.request(CALLED, "call-1", replace(CHANGE, id="record-4", action=AuditAction.ERASE_PERSON))
+    stores.erasures.create(ERASURE, stores.audit.put(replace(CHANGE, id="record-3", action=AuditAction.ERASE_PERSON)))
+    stores.erasures.put(replace(ERASURE, lists=(LeftList(A, 1001, 1),), rows=1).beyond(Step.LISTS, START))
+    stores.verifications.put_list_sizes(VERIFICATION, [replace(CHECK, phase=Phase.DONE)], START)
     stores.parking.put(BUNDLE, [messages()["events"], messages()["tried before"]])
     stores.letters.put(LETTERS, [messages()["tried before"]])
+    record = stores.audit.put(replace(CHANGE, id="record-6", action=AuditAction.OPEN_RESYNC))
+    recorded_files.write(stack, record)
+    recorded_imports.write(stack)
 
 
 def _write_configuration(stores: Stores) -> None:
@@ -265,6 +350,8 @@ def _write_configuration(stores: Stores) -> None:
     stores.delivering.block("connection-1", "1013: a list is gone", START)
     stores.delivering.wait("connection-1", Waiting(START, START + HOUR))
     stores.connections.resume("connection-1", Resumption(START, START))
+    before = stores.senders_credentials.get("connection-1")
+    stores.senders_credentials.replace("connection-1", before, SENDER_CREDENTIALS, SENDER_TOKENS)
     everything = stores.policies.get()
     stores.policies.put(everything)
 
@@ -284,28 +371,41 @@ def read(stack: Aws) -> dict[str, object]:
         "audit": stores.audit.page("connection-1"),
         "pause": stores.leases.pause(MUNCHKIN),
         "today": stores.leases.today(MUNCHKIN),
+        "canary": stores.canaries.last(MUNCHKIN),
+        "capabilities": stores.capabilities.get(MUNCHKIN),
         "row": stores.ledger.rows("connection-1", [ADA], audiences),
         "page of rows": [one for at in _cursors(stores, audiences) for one in at],
         "marks": stores.ledger.counted("connection-1", [(shard, "envelope-1")]),
         "failure": stores.ledger.failures("connection-1", [(shard, ORIGIN)]),
         "receipt": stores.ledger.receipts("connection-1", [(shard, "event-1")]),
         "run": stores.runs.get("connection-1", RUN),
+        "removed": stores.removed.find("connection-0"),
+        "seen": stores.seen.between("connection-1", START.date(), START.date()),
         "summary": stores.summaries.get("connection-1", RUN),
         "late": list(stores.summaries.late()),
         "alerts": stores.alerts.states("connection-1"),
         "history of alerts": stores.alerts.history("connection-1", None, 10),
+        "scheduled checks": stores.scheduled_checks.last("connection-1"),
         "verification": stores.verifications.get("connection-1", VERIFICATION.id),
         "last verification": stores.verifications.last("connection-1"),
         "checks": stores.verifications.checks(VERIFICATION),
         "read of a list": stores.verifications.read(VERIFICATION, 0),
+        "digests of a list": stores.verifications.digests(VERIFICATION, 0, {7, 8}),
+        "bytes of extracts": stores.extracted.of_day(MUNCHKIN, START.date()),
         "stands": list(stores.verifications.stands(VERIFICATION, 0, 1)),
+        "list sizes": stores.verifications.list_sizes("connection-1"),
         "out of sync": stores.verifications.out_of_sync("connection-1", lambda: [A]),
+        "erasure": stores.erasures.get("connection-1", ERASURE.id),
+        "erased": stores.erasures.marks("connection-1", START),
+        "called": stores.erasures.get("connection-1", CALLED.id),
         "bundles": list(stores.parking.all()),
         "letters": list(stores.letters.all()),
         "messages of bundles": [decode(one) for one in _bodies(stores)],
         "credentials": stores.credentials.get(CONNECTION),
         "token": stores.token.get(),
         "name of the row": name,
+        **recorded_files.read(stack),
+        **recorded_imports.read(stack),
     }
     lease = stores.leases.acquire(MUNCHKIN, START, START + HOUR)
     assert lease is not None

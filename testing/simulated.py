@@ -19,11 +19,15 @@ class Simulated:
         lists = [{"name": name, "id": 1001 + number, "workspace": "Default"} for number, name in enumerate("ab")]
         seed = {"lists": lists, "leads": list(leads), "fields": list(fields)}
         self.simulator = Simulator(seed=seed, clock=self.clock.now, sleep=self.clock.sleep)
-        self.marketo = Marketo(
+        self.marketo = self.through(SimulatorAdapter(self.simulator))
+
+    def through(self, adapter: SimulatorAdapter) -> Marketo:
+        """The instance, called through an adapter of its own."""
+        return Marketo(
             munchkin_id=MUNCHKIN,
             credentials=ClientCredentials("client", "secret"),
             tokens=MemoryToken(),
-            http=http(SimulatorAdapter(self.simulator)),
+            http=http(adapter),
             pace=pace(100, 10, self.clock),
             clock=self.clock.now,
             sleep=self.clock.sleep,

@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import boto3
+
 from functions.ingest import app as ingest
 from functions.sync import app as sync
 from marketo_simulator import Simulator
@@ -46,12 +48,19 @@ class RunningStack:
         ]
         return self.send(connection, said)
 
-    def send(self, connection: tuple[str, str], body: object) -> int:
-        """Events as they are; the webhook's status."""
+    def send(
+        self,
+        connection: tuple[str, str],
+        body: object,
+        headers: Mapping[str, str] | None = None,
+        query: Mapping[str, str] | None = None,
+    ) -> int:
+        """Events as they are, or bytes; the webhook's status. `headers` stand beside the token."""
         connection_id, token = connection
-        headers = {"Content-Type": "application/json", "Authorization": f"Bearer {token}"}
-        answer = ingest.handler(webhook_request(connection_id, json.dumps(body), headers), Context())
-        return int(answer["statusCode"])
+        sent = {"Content-Type": "application/json", "Authorization": f"Bearer {token}", **(headers or {})}
+        text = body if isinstance(body, bytes) else json.dumps(body)
+        request = webhook_request(connection_id, text, sent) | {"queryStringParameters": query}
+        return int(ingest.handler(request, Context())["statusCode"])
 
     def deliver(self) -> set[str]:
         """Deliver what waits once; the messages that are requeued."""
@@ -71,8 +80,16 @@ class RunningStack:
 
 
 @contextmanager
-def stack(seed: Mapping[str, object]) -> Iterator[RunningStack]:
+def stack(seed: Mapping[str, object], *, has_signing_keys: bool = False) -> Iterator[RunningStack]:
     """Nothing but what Marketo is seeded with."""
     simulator = Simulator(seed=seed)
-    with aws() as account, serve(simulator) as server, composed(account.environment(server.url)):
-        yield RunningStack(account, simulator)
+    with aws() as account, serve(simulator) as server:
+        variables = {"SIGNING_KEY": _signing_key()} if has_signing_keys else {}
+        with composed(account.environment(server.url) | variables):
+            yield RunningStack(account, simulator)
+
+
+def _signing_key() -> str:
+    """The ARN of a new key, of the kind that the template makes."""
+    made = boto3.client("kms").create_key(KeySpec="HMAC_256", KeyUsage="GENERATE_VERIFY_MAC")
+    return str(made["KeyMetadata"]["Arn"])

@@ -36,13 +36,17 @@ from destination.store.audiences import Audiences
 from destination.store.audit import Audit
 from destination.store.connections import Connections
 from destination.store.delivering import DeliveringConnections
+from destination.store.erasures import Erasures
+from destination.store.files import FileObjects
 from destination.store.governance import Policies
 from destination.store.ingress import Ingresses
+from destination.store.lead_imports import ImportsOfConnections
 from destination.store.leases import Leases
 from destination.store.ledger import Ledger
 from destination.store.letters import Letters
 from destination.store.parking import Parking
 from destination.store.recipients import Recipients
+from destination.store.removed import RemovedConnections
 from destination.store.results import Results
 from destination.store.runs import Runs
 from destination.store.secrets import Credentials, TokenSecret
@@ -159,6 +163,10 @@ def use_cases(clock: Callable[[], datetime] = lambda: NOW) -> Iterator[Plane]:
             parking=parking,
             letters=letters,
             results=Results(s3, name),
+            files=FileObjects(s3, name),
+            removed=RemovedConnections(dynamodb, "RunsTable"),
+            erasures=Erasures(dynamodb, "ConnectionsTable"),
+            imports=ImportsOfConnections(dynamodb, "RunsTable", s3, name, leases=leases),
             end_subscriptions=EndSubscriptions(Recipients(dynamodb, "ConnectionsTable"), MemorySubscriptions()),
             token_of=token_of,
             record=record,

@@ -12,23 +12,30 @@ import requests
 from destination.control.listing import by_connection
 from destination.control.parking import ManageParking
 from destination.delivery.batch import BatchReport, DeliverBatch
+from destination.delivery.erase_people import ErasePeople
 from destination.delivery.verify_lists import VerifyLists
 from destination.domain.audience import Activation
 from destination.domain.connection import ActiveConnection, Connection, Limits
 from destination.domain.credentials import ClientCredentials
+from destination.domain.erasure import Erasure
 from destination.domain.event import ProfileEvent
+from destination.domain.list_extract import MIN_MEMBERS
 from destination.domain.loss import Loss
 from destination.domain.pace import PaceState
 from destination.domain.times import EPOCH
 from destination.marketo.instance import Marketo
 from destination.marketo.pace import Pace
-from destination.queue import Message, encode_event, pack
+from destination.queue import ErasureCall, Message, encode_event, erasure_call_message, erasure_message, pack
 from marketo_simulator import Simulator
 from marketo_simulator.adapter import SimulatorAdapter
 from testing.delivery import delivery
 from testing.memory import (
+    MemoryCapabilities,
     MemoryConnections,
     MemoryDeadLetters,
+    MemoryErasures,
+    MemoryExtracted,
+    MemoryImports,
     MemoryLeases,
     MemoryLedger,
     MemoryLetters,
@@ -36,7 +43,9 @@ from testing.memory import (
     MemoryParking,
     MemoryQueue,
     MemoryResults,
+    MemorySeenDays,
     MemoryToken,
+    MemoryTraces,
     MemoryVerifications,
 )
 from testing.persons import EMAIL_MAPPING, MUNCHKIN, START, audience, connection, event, name_of
@@ -51,7 +60,8 @@ MONITORED = timedelta(minutes=5)
 class World:
     """A simulator with lists for audiences `a` and `b` (ids 1001, 1002), and one connection to it.
 
-    `may_hold_others`: whether others may have put people on these lists.
+    `may_hold_others`: whether others may have put people on these lists. `extract_from`: of how many members on a list
+    is read by an extract.
     """
 
     connection: Connection = field(default_factory=connection)
@@ -59,6 +69,7 @@ class World:
     settings: Mapping[str, object] = field(default_factory=dict)
     now: datetime = START
     may_hold_others: bool = True
+    extract_from: int = MIN_MEMBERS
     numbers: Iterator[int] = field(default_factory=itertools.count)
 
     def __post_init__(self) -> None:
@@ -74,7 +85,13 @@ class World:
         self.dead_letters = MemoryDeadLetters()
         self.letters = MemoryLetters(self.parking)
         self.results = MemoryResults()
+        self.seen = MemorySeenDays()
         self.verifications = MemoryVerifications()
+        self.extracted = MemoryExtracted()
+        self.imports = MemoryImports(self.leases)
+        self.capabilities = MemoryCapabilities()
+        self.erasures = MemoryErasures()
+        self.traces = MemoryTraces(self.letters, self.parking, self.results)
         self.http = requests.Session()
         self.http.mount("https://", SimulatorAdapter(self.simulator))
         activations = {
@@ -108,11 +125,34 @@ class World:
             "dead_letters": self.dead_letters,
             "letters": self.letters,
             "results": self.results,
+            "seen": self.seen,
             "marketo": lambda _: self.marketo,
             "pace": self.pace,
             "clock": lambda: self.now,
             "verify": VerifyLists(
-                self.verifications, self.ledger, self.leases.enter, lambda: self.now, self.connections.filled
+                self.verifications,
+                self.ledger,
+                self.imports,
+                self.leases.enter,
+                lambda: self.now,
+                self.connections.filled,
+                self.extracted,
+                self.extract_from,
+            ),
+            "imports": self.imports,
+            "capabilities": self.capabilities,
+            "extracted": self.extracted,
+            "marks": self.erasures,
+            "erase": ErasePeople(
+                self.erasures,
+                self.ledger,
+                self.traces,
+                self.ledger.runs,
+                self.imports,
+                self.leases.enter,
+                self.connections.is_claimed,
+                name_of,
+                lambda: self.now,
             ),
             "sleep": self.sleep,
             "chance": lambda: 0.0,
@@ -128,6 +168,7 @@ class World:
             limits.calls_per_20s,
             limits.concurrency,
             daily_calls=limits.daily_calls,
+            updates_per_hour=limits.lead_updates_per_hour,
             state=state,
             deadline=self.now.timestamp() + time_left.total_seconds(),
             until=self.now.timestamp() + time_left.total_seconds(),
@@ -233,6 +274,23 @@ class World:
         for bundle in list(self.letters.all()):
             self.letters.redrive(bundle)
         self.resume()
+
+    def erase(self, email: str) -> Erasure:
+        """Have somebody erased, as an operator does."""
+        key = email.lower()
+        made = Erasure(self.connection.id, name_of(key), self.now)
+        self.erasures.create(made)
+        self.queue.send(self.connection.id, [erasure_message(self.connection.id, made.id, key, made.at)])
+        return made
+
+    def delete(self, value: str, call: str = "call-1") -> None:
+        """Have somebody erased, as a sender's call does."""
+        body = erasure_call_message(self.connection.id, f"m-{next(self.numbers)}", self.now, ErasureCall(value, call))
+        self.queue.send(self.connection.id, [body])
+
+    def erasure(self, made: Erasure) -> Erasure:
+        """How far it came by now."""
+        return self.erasures.stored[made.connection_id, made.id]
 
     def monitor(self) -> None:
         """Send back what is due, as the monitor does."""

@@ -4,8 +4,10 @@ When all tests of tests/integration were run, each action that a role allows mus
 """
 
 import os
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from xdist.remote import Producer
@@ -14,8 +16,11 @@ from xdist.workermanage import WorkerController
 
 from testing.permissions import ASKED, outdated, unused
 
+if TYPE_CHECKING:
+    from tests.e2e.system import System
+
 TESTS = Path(__file__).parent
-LOOPBACK = frozenset({"contract", "integration", "e2e"})
+LOOPBACK = frozenset({"browser", "clients", "contract", "integration", "e2e"})
 """Folders whose tests talk to servers on this machine; all others have no sockets at all."""
 
 ENVIRONMENT = {
@@ -42,7 +47,16 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadSco
 
 def _together(nodeid: str) -> str:
     file = nodeid.partition("::")[0]
-    return "tests/e2e" if file.startswith("tests/e2e/") else file
+    return "tests/e2e" if file.startswith(("tests/e2e/", "tests/browser/")) else file
+
+
+@pytest.fixture(scope="session")
+def system() -> "Iterator[System]":
+    """The stack under test: the real template, deployed to this machine once for all tests that need it."""
+    from tests.e2e.system import brought_up  # noqa: PLC0415 - no other test needs what it needs
+
+    with brought_up() as made:
+        yield made
 
 
 def pytest_configure() -> None:
@@ -55,6 +69,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: Sequence[pytest.
     if not (config.option.keyword or config.option.markexpr or config.option.collectonly):
         whole = {item.path for item in items if item.path.parent == TESTS / "integration"}
         _FILES.update(path.name for path in whole if not any("::" in argument for argument in config.args))
+    several = [name for name, number in Counter(item.nodeid for item in items).items() if number > 1]
+    if several:  # pytest-xdist runs one of them, and says nothing of the others
+        raise pytest.UsageError(f"several tests have one node id, and one of each would be run: {several}")
     for item in items:
         folder = item.path.relative_to(TESTS).parts[0]
         item.add_marker(pytest.mark.allow_hosts(["127.0.0.1"]) if folder in LOOPBACK else pytest.mark.disable_socket)
@@ -74,7 +91,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         return
     from testing.template import expand, settle  # noqa: PLC0415 - it takes a second
 
-    template = settle(expand())
+    template = settle(expand(), SigningKeys="true", Console="cloudfront")
     lines = [
         f"{name} may do {action} on {resource}, and never did" for name, action, resource in unused(template, ASKED)
     ]

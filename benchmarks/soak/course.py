@@ -181,6 +181,7 @@ class Soak:
             limits.calls_per_20s,
             limits.concurrency,
             daily_calls=limits.daily_calls,
+            updates_per_hour=limits.lead_updates_per_hour,
             state=state,
             deadline=self.now.timestamp() + time_left.total_seconds(),
             monotonic=lambda: self.now.timestamp(),  # noqa: PLW0108 - `now` moves

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from destination_client import render
-from destination_client.context import ConnectionId, Json, chosen
+from destination_client.context import ConnectionName, Json, Wide, meant
 from destination_client.errors import CommandError
 from destination_client.http import at
 
@@ -15,7 +15,7 @@ NOTHING = "none"
 
 def alerts(
     context: typer.Context,
-    connection_id: ConnectionId,
+    connection: ConnectionName,
     wanted: Annotated[
         list[str] | None,
         typer.Option(
@@ -25,17 +25,19 @@ def alerts(
         ),
     ] = None,
     last: Annotated[int, typer.Option(min=1, max=100, help="How many changes of the history to show.")] = 20,
+    wide: Wide = False,
     as_json: Json = False,
 ) -> None:
     """Show or replace the alerts of a connection: which are subscribed to, where each stands, and their history."""
-    api, path = chosen(context).api, at(connection_id, "alerts")
+    api, connection_id = meant(context, connection)
+    path = at(connection_id, "alerts")
     if wanted:
         api.call("PUT", path, subscriptions(wanted))
     found = api.get(path, limit=str(last))
     if as_json:
         render.as_json(found)
         return
-    _table(found["alerts"], ("alert", "status", "since", "threshold", "unit", "means", "remedy"))
+    _table(found["alerts"], ("alert", "status", "since", "threshold", "unit", "means", "remedy"), wide=wide)
     for one in found["alerts"]:
         if one["status"] == "triggered":
             render.text()
@@ -43,7 +45,7 @@ def alerts(
                 render.text(line)
     if found["history"]:
         render.text()
-        _table(found["history"], ("at", "alert", "status", "value", "threshold", "unit"))
+        _table(found["history"], ("at", "alert", "status", "value", "threshold", "unit"), wide=wide)
 
 
 def subscriptions(wanted: list[str]) -> list[dict[str, Any]]:
@@ -74,5 +76,6 @@ def _why(alert: Mapping[str, Any]) -> Iterator[str]:
     yield f"  to do: {alert['remedy']}"
 
 
-def _table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
-    render.table(columns, [[one[name] for name in columns] for one in rows])
+def _table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], *, wide: bool) -> None:
+    shown = [[one[name] for name in columns] for one in rows]
+    render.table(columns, shown, beside=("unit", "means", "remedy"), wide=wide)

@@ -1,5 +1,6 @@
 """What all commands have in common: their stack, shared arguments, and the end that errors put to them."""
 
+import errno
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,9 +11,11 @@ import typer
 from botocore.exceptions import BotoCoreError, ClientError
 from typer.core import TyperGroup
 
-from destination_client import render, target
+from destination_client import completion, render, target
 from destination_client.errors import CommandError
-from destination_client.target import Target
+from destination_client.http import Api
+from destination_client.naming import connection_meant
+from destination_client.target import Account, Target
 
 FAILED = 1
 
@@ -22,7 +25,9 @@ class Choice:
     """The stack that the command line names, and the clock that says when a period ends for which no end was named."""
 
     stack: str | None
+    url: str | None
     local: bool
+    account: Account
     clock: Callable[[], datetime]
 
 
@@ -34,15 +39,28 @@ class Commands(TyperGroup):
             return super().invoke(ctx)
         except CommandError as error:
             render.error(error)
-        except (ClientError, BotoCoreError) as error:
+        except ClientError as error:
             render.error(CommandError("AWS refuses a call", str(error)))
+        except BotoCoreError as error:
+            render.error(CommandError("AWS cannot be called", str(error)))
+        except OSError as error:
+            if error.errno == errno.EPIPE:  # nobody reads the answer any more, and Click ends without a word
+                raise
+            what = error.filename or "The answer"
+            render.error(CommandError(f"{what} cannot be read or written", f"{error.strerror}."))
         raise typer.Exit(FAILED)
 
 
 def chosen(context: typer.Context) -> Target:
     """The stack. Raises CommandError when there is none."""
     choice: Choice = context.find_root().obj
-    return target.choose(choice.stack, local=choice.local, folder=Path.cwd())
+    return target.choose(choice.stack, choice.url, choice.account, local=choice.local, folder=Path.cwd())
+
+
+def meant(context: typer.Context, given: str) -> tuple[Api, str]:
+    """The interface, and the id of the connection that a command means. Raises CommandError."""
+    api = chosen(context).api
+    return api, connection_meant(api, given)
 
 
 def now(context: typer.Context) -> datetime:
@@ -55,12 +73,25 @@ def wall_clock() -> datetime:
     return datetime.now(UTC)
 
 
-ConnectionId = Annotated[str, typer.Argument(metavar="ID", help="The connection's id, as `destination list` shows it.")]
+ConnectionName = Annotated[
+    str,
+    typer.Argument(
+        metavar="CONNECTION",
+        help="The connection's name, its id, or what only its id begins with.",
+        autocompletion=completion.connections,
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print the answer as JSON, for scripts.")]
+
+Wide = Annotated[
+    bool, typer.Option("--wide", "-w", help="Show all columns; by default a terminal shows those that matter most.")
+]
 
 Audience = Annotated[
     str | None,
-    typer.Option("--audience", metavar="ID", help="Only this audience, by its own id or that of its activation."),
+    typer.Option(
+        "--audience", metavar="AUDIENCE", help="Only this audience, by its name, its own id or that of its activation."
+    ),
 ]
 Namespace = Annotated[
     str | None,

@@ -45,7 +45,7 @@ def dead_letters(
 
 def _discard(api: Api, code: str | None, *, yes: bool, as_json: bool) -> None:
     if not yes:
-        confirm(lambda: f"Discard {number(api.get(PATH), code)} dead letters of the whole stack?")
+        confirm(lambda: f"Discard {render.counted(number(api.get(PATH), code), 'dead letter')} of the whole stack?")
     decide(lambda: api.call("DELETE", PATH, query={"code": code}), "dead letters", "discarded", as_json=as_json)
 
 

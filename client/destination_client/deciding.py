@@ -28,7 +28,7 @@ def confirm(question: Callable[[], str]) -> None:
     """Go on only if a person agrees; typer.Abort ends the command. Raises CommandError where nobody can be asked."""
     if not attended():
         raise CommandError("Nobody can be asked here", "Give --yes to do it without being asked.")
-    typer.confirm(question(), abort=True, err=True)
+    typer.confirm(render.plain(question()), abort=True, err=True)
 
 
 def attended() -> bool:
@@ -55,7 +55,7 @@ def decide(call: Callable[[], Mapping[str, Any]], of: str, done: str, *, as_json
     else:
         render.text(f"{done} {so_far.decided}")
     if so_far.left:
-        raise CommandError(f"{so_far.left} {of} are left", "See what they are now, and run the command again.")
+        raise CommandError(f"{of} that are left: {so_far.left}", "See what they are now, and run the command again.")
 
 
 def calls(call: Callable[[], Mapping[str, Any]], so_far: SoFar) -> Iterator[int]:

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from destination_client import events, render
-from destination_client.context import ConnectionId, ReadableFile, chosen
+from destination_client.context import ConnectionName, ReadableFile, meant
 from destination_client.errors import CommandError
 from destination_client.send import MAX_SHOWN, Sent
 from destination_client.send import send as post
@@ -13,7 +13,7 @@ from destination_client.send import send as post
 
 def send(
     context: typer.Context,
-    connection_id: ConnectionId,
+    connection: ConnectionName,
     file: ReadableFile,
     token: Annotated[
         str,
@@ -28,9 +28,10 @@ def send(
     while the webhook is busy a part is sent again, and sending a file twice does no harm. Exits with 1 if an event was
     rejected.
     """
-    api, records, sent = chosen(context).api, events.read(file), Sent()
+    api, connection_id = meant(context, connection)
+    records, sent = events.read(file), Sent()
     with render.progress("sending", len(records)) as bar:
-        for count in post(api, connection_id, token, records, sent):
+        for count in post(api, connection_id, token.strip(), records, sent):
             bar.advance(count)
     render.text(f"accepted {sent.accepted}, rejected {sent.rejected}")
     if sent.rejected:

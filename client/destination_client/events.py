@@ -15,8 +15,14 @@ MAX_RECORDS: Final = 1_000
 MAX_BYTES: Final = 4_500_000
 """Of a body: Lambda takes it in Base64, which is a third longer, up to 6 MB (AWS Lambda, "Lambda quotas")."""
 
+TOO_DEEP: Final = "It is nested too deeply."
+
 CONTAINERS: Final = ("events", "profiles")
 """The property that has the records, of canonical events and of Experience Platform's."""
+
+
+SAID_FOR_ALL: Final = frozenset({"audienceId", "audience_id", "segmentId", "segment_id", "segmentStatus", "action"})
+"""Of an object that holds profiles: which audience all of them join or leave. One record, as the webhook has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +42,13 @@ def read(file: Path) -> list[Any]:
         raise CommandError(f"{file} cannot be read", str(error)) from error
     try:
         content = json.loads(text)
-    except ValueError:
-        return [_record(file, number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
+    except RecursionError as error:
+        raise CommandError(f"{file} cannot be read", TOO_DEEP) from error
+    except ValueError:  # not by `splitlines`, which takes characters for line ends that JSON has within strings
+        return [_record(file, number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
     for container in CONTAINERS:
-        if isinstance(content, dict) and isinstance(content.get(container), list):
+        is_held = isinstance(content, dict) and isinstance(content.get(container), list)
+        if is_held and SAID_FOR_ALL.isdisjoint(content):
             content = content[container]
     return content if isinstance(content, list) else [content]
 
@@ -50,6 +59,8 @@ def content_of(file: Path) -> Any:
         return json.loads(file.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError) as error:
         raise CommandError(f"{file} is not JSON", str(error)) from error
+    except RecursionError as error:
+        raise CommandError(f"{file} cannot be read", TOO_DEEP) from error
 
 
 def chunks(records: Sequence[Any], max_records: int = MAX_RECORDS, max_bytes: int = MAX_BYTES) -> Iterator[Chunk]:
@@ -75,6 +86,8 @@ def _chunk(first: int, records: Sequence[str]) -> Chunk:
 def _record(file: Path, number: int, line: str) -> Any:
     try:
         return json.loads(line)
+    except RecursionError as error:
+        raise CommandError(f"{file} cannot be read", f"Line {number}: {TOO_DEEP}") from error
     except ValueError as error:
         hint = [Problem(f"{file}:{number}", f"is not JSON ({error})")]
         raise CommandError(f"{file} is neither JSON nor one JSON object per line", "", hint) from error

@@ -7,62 +7,68 @@ from typing import Annotated, Any
 
 import typer
 
-from destination_client import events, render
-from destination_client.context import FAILED, ConnectionId, Json, ReadableFile, chosen
+from destination_client import completion, events, render
+from destination_client.context import FAILED, ConnectionName, Json, ReadableFile, Wide, chosen, meant
 from destination_client.describe import document_of, written
+from destination_client.errors import CommandError
 from destination_client.http import at
 from destination_client.plan import Present
 
 _RESULTS = {True: "ok", False: "failed", None: "not checked"}
 
 
-def list_connections(context: typer.Context, as_json: Json = False) -> None:
+def list_connections(context: typer.Context, wide: Wide = False, as_json: Json = False) -> None:
     """List the connections, with their status."""
     found = list(chosen(context).api.connections())
     if as_json:
         render.as_json(found)
     else:
-        _connections(found)
+        _connections(found, wide=wide)
 
 
 def show(
     context: typer.Context,
-    connection_id: ConnectionId,
+    connection: ConnectionName,
+    wide: Wide = False,
     as_json: Json = False,
     as_yaml: Annotated[
         bool, typer.Option("--yaml", help="Print it in YAML, as a file for `destination apply`.")
     ] = False,
 ) -> None:
     """Show a connection with its audiences."""
-    api = chosen(context).api
-    connection = api.get(at(connection_id))
+    if as_json and as_yaml:
+        raise CommandError("--json and --yaml are two forms.", "Leave out one of them.")
+    api, connection_id = meant(context, connection)
+    shown = api.get(at(connection_id))
     audiences = api.get(at(connection_id, "audiences"))["audiences"]
     if as_json:
-        render.as_json({**connection, "audiences": audiences})
+        render.as_json({**shown, "audiences": audiences})
         return
     if as_yaml:
-        typer.echo(written(document_of(Present(connection, audiences))), nl=False)
+        typer.echo(written(document_of(Present(shown, audiences))), nl=False)
         return
-    render.properties(connection)
+    render.properties(shown)
     render.text()
-    columns = ("activation", "audience", "namespace", "name", "list", "list name", "start", "end")
-    lists = [one["list"] or {} for one in audiences]
+    columns = ("activation", "audience", "namespace", "name", "list", "list name", "people", "counted", "start", "end")
+    lists = [{**(one["list"] or {}), **(one["list_size"] or {})} for one in audiences]
     render.table(
         columns,
         [
             (
                 *(one[name] for name in ("activation_id", "id", "namespace", "name")),
-                *(kept.get(name) for name in ("id", "name")),
+                *(kept.get(name) for name in ("id", "name", "people", "counted_at")),
                 *(one[name] for name in ("start", "end")),
             )
             for one, kept in zip(audiences, lists, strict=True)
         ],
+        beside=("namespace", "list name", "start", "end"),
+        wide=wide,
     )
 
 
 def checks(
     context: typer.Context,
-    connection_id: ConnectionId,
+    connection: ConnectionName,
     sample: Annotated[
         Path | None,
         typer.Option(
@@ -76,7 +82,8 @@ def checks(
 ) -> None:
     """Try a connection against Marketo before events depend on it. Exits with 1 if a check fails."""
     content = {} if sample is None else {"sample": events.content_of(sample)}
-    answer = chosen(context).api.post(at(connection_id, "checks"), content)
+    api, connection_id = meant(context, connection)
+    answer = api.post(at(connection_id, "checks"), content)
     if as_json:
         render.as_json(answer)
     else:
@@ -90,9 +97,10 @@ def checks(
         raise typer.Exit(FAILED)
 
 
-def preview(context: typer.Context, connection_id: ConnectionId, file: ReadableFile, as_json: Json = False) -> None:
+def preview(context: typer.Context, connection: ConnectionName, file: ReadableFile, as_json: Json = False) -> None:
     """Show what the delivery of a file of events would do. Nothing is written, to Marketo or elsewhere."""
-    answer = chosen(context).api.post(at(connection_id, "previews"), events.read(file))
+    api, connection_id = meant(context, connection)
+    answer = api.post(at(connection_id, "previews"), events.read(file))
     if as_json:
         render.as_json(answer)
         return
@@ -141,7 +149,12 @@ def policies(context: typer.Context, as_json: Json = False) -> None:
 def audit(
     context: typer.Context,
     connection: Annotated[
-        str | None, typer.Option(metavar="ID", help="Only the changes of this connection, deleted or not.")
+        str | None,
+        typer.Option(
+            metavar="CONNECTION",
+            help="Only the changes of this connection; of a deleted one by its id.",
+            autocompletion=completion.connections,
+        ),
     ] = None,
     first: Annotated[str | None, typer.Option("--from", metavar="TIME", help="ISO 8601: from this time on.")] = None,
     last: Annotated[str | None, typer.Option("--to", metavar="TIME", help="ISO 8601: before this time.")] = None,
@@ -149,8 +162,9 @@ def audit(
     as_json: Json = False,
 ) -> None:
     """Show who changed what, newest first."""
-    asked = {"connection_id": connection, "from": first, "to": last}
-    found = list(islice(chosen(context).api.pages("/audit", "records", **asked), limit))
+    api, only = (chosen(context).api, None) if connection is None else meant(context, connection)
+    asked = {"connection_id": only, "from": first, "to": last}
+    found = list(islice(api.pages("/audit", "records", **asked), limit))
     if as_json:
         render.as_json(found)
         return
@@ -178,7 +192,9 @@ def _membership(audience: Mapping[str, Any]) -> str:
     return f"{audience['name']}: {what}{why}"
 
 
-def _connections(found: Sequence[Mapping[str, Any]]) -> None:
-    columns = ("id", "name", "munchkin id", "sync type", "status", "blocked because")
-    names = ("id", "name", "munchkin_id", "sync_type", "status", "blocked_cause")
-    render.table(columns, [[one[name] for name in names] for one in found])
+def _connections(found: Sequence[Mapping[str, Any]], *, wide: bool) -> None:
+    columns = ("id", "name", "munchkin id", "sync type", "status", "held up because")
+    names = ("id", "name", "munchkin_id", "sync_type", "status")
+    causes = [(one["hold"] or {}).get("cause") for one in found]
+    rows = [[*(one[name] for name in names), why] for one, why in zip(found, causes, strict=True)]
+    render.table(columns, rows, beside=("sync type", "held up because"), wide=wide)

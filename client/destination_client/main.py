@@ -6,10 +6,16 @@ from typing import Annotated
 import typer
 
 from destination_client import (
+    adobe_card,
     alerts,
+    capabilities,
+    choices,
     configure,
+    console,
     dead_letters,
     delivery,
+    erasures,
+    files,
     inspection,
     letters,
     overview,
@@ -18,11 +24,15 @@ from destination_client import (
     persons,
     recipients,
     render,
+    resyncs,
     runs,
+    seen,
+    source,
     status,
     verifications,
 )
 from destination_client.context import Choice, Commands, examples, wall_clock
+from destination_client.target import Account
 
 app = typer.Typer(
     cls=Commands,
@@ -33,7 +43,7 @@ app = typer.Typer(
     epilog=examples(
         "destination --stack marketo-destination list",
         "export DESTINATION_STACK=marketo-destination; destination apply webinars.yaml --dry-run",
-        "Exit codes: 0 done, 1 refused or failed, 2 wrong usage.",
+        "Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 130 interrupted.",
     ),
 )
 
@@ -43,13 +53,33 @@ COMMANDS = (
         configure.apply,
         ["destination apply webinars.yaml --dry-run", "destination apply webinars.yaml --prune"],
     ),
+    ("schema", configure.schema, ["destination schema > connection.schema.json"]),
+    (
+        "adobe-card",
+        adobe_card.adobe_card,
+        [
+            "destination adobe-card $ID --out card",
+            "destination adobe-card $ID --out card --for volume",
+            "destination adobe-card $ID --rendered card/rendered.json",
+        ],
+    ),
     ("migrate", configure.migrate, ["destination migrate export.json --output webinars.yaml"]),
     ("list", inspection.list_connections, ["destination list", "destination list --json | jq -r '.[].id'"]),
     ("show", inspection.show, ["destination show $ID", "destination show $ID --yaml > webinars.yaml"]),
     ("overview", overview.overview, ["destination overview", "destination overview --json | jq .connections"]),
     ("whoami", overview.whoami, ["destination whoami"]),
+    (
+        "console",
+        console.console,
+        ["destination console", "destination console --no-browser --port 8000"],
+    ),
     ("status", status.status, ["destination status", "destination status --json | jq .dead_letters.messages"]),
     ("checks", inspection.checks, ["destination checks $ID", "destination checks $ID --sample profile.json"]),
+    (
+        "choices",
+        choices.choices,
+        ['destination choices "Webinar leads" fields email', "destination choices $ID lists --json | jq '.[].id'"],
+    ),
     ("preview", inspection.preview, ["destination preview $ID profile.json"]),
     ("send", delivery.send, ["DESTINATION_INGEST_TOKEN=$(cat token) destination send $ID profiles.ndjson"]),
     (
@@ -102,16 +132,35 @@ COMMANDS = (
         people.people,
         ["destination people $ID - < address", "destination people $ID ada@example.org --profile"],
     ),
+    (
+        "erase",
+        erasures.erase,
+        ["destination erase $ID ada@example.org", "destination erase $ID - --yes --wait < address"],
+    ),
+    ("erasure", erasures.erasure, ["destination erasure $ID $ERASURE"]),
     ("parking", parking.parking, ["destination parking $ID", "destination parking $ID --json | jq .events"]),
     ("resume", parking.resume, ["destination resume $ID"]),
+    ("seen", seen.seen, ["destination seen $ID", "destination seen $ID --json | jq -r '.attributes[].path'"]),
     ("enable", configure.enable, ["destination enable $ID"]),
     ("disable", configure.disable, ["destination disable $ID"]),
     ("rotate-token", configure.rotate_token, ["destination rotate-token $ID --grace PT1H --token-file token"]),
-    ("delete", configure.delete, ["destination delete $ID"]),
+    (
+        "sender-credentials",
+        configure.sender_credentials,
+        [
+            "destination sender-credentials $ID --grace PT1H --secret-file secret",
+            "destination sender-credentials $ID --revoke",
+        ],
+    ),
+    ("delete", configure.delete, ["destination delete $ID", "destination delete $ID --discard"]),
 )
 
 for name, command, shown in COMMANDS:
     app.command(name, epilog=examples(*shown))(command)
+app.add_typer(files.app, name="files")
+app.add_typer(resyncs.app, name="resync")
+app.add_typer(capabilities.app, name="capabilities")
+app.add_typer(source.app, name="source")
 
 
 def _version(wanted: bool) -> None:
@@ -128,8 +177,22 @@ def destination(
         typer.Option(
             envvar="DESTINATION_STACK",
             metavar="NAME",
-            help="The name of the stack, in the region and account of AWS_REGION and AWS_PROFILE.",
+            help="The name of the stack in AWS.",
         ),
+    ] = None,
+    url: Annotated[
+        str | None,
+        typer.Option(
+            envvar="DESTINATION_URL",
+            metavar="URL",
+            help="The stack's output ApiUrl, in place of its name: then CloudFormation is not asked for it.",
+        ),
+    ] = None,
+    region: Annotated[
+        str | None, typer.Option(metavar="REGION", help="The stack's region; by default that of AWS_REGION.")
+    ] = None,
+    profile: Annotated[
+        str | None, typer.Option(metavar="PROFILE", help="Whose credentials to sign with; by default AWS_PROFILE's.")
     ] = None,
     local: Annotated[
         bool,
@@ -143,4 +206,6 @@ def destination(
 
     Calls to a stack in AWS are signed as you; the stack's managed policies say who may do what.
     """
-    context.obj = Choice(stack, local, clock=context.obj or wall_clock)  # who calls the command may bring a clock
+    render.in_any_encoding()
+    clock = context.obj or wall_clock  # who calls the command may bring a clock
+    context.obj = Choice(stack, url, local, Account(region, profile), clock)

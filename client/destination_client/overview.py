@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import typer
 
-from destination_client import render
+from destination_client import held_up, render
 from destination_client.context import Json, chosen
 
 COUNTED: Final = ("received", "activated", "unchanged", "excluded", "failed", "rejected")
@@ -47,23 +47,14 @@ def _lines(one: Mapping[str, Any]) -> Iterator[str]:
     parking, letters = one["parking"], one["letters"]
     yield f"{one['name']}: {one['status']}"
     yield f"  id: {one['id']} on {one['munchkin_id']}"
-    yield from _held_up(parking["hold"])
+    yield from (f"  {line}" for line in held_up.lines(parking["hold"]))
     if parking["queued_since"] is not None:
         yield f"  in the queue: events since {parking['queued_since']}, tried again in minutes"
     if parking["events"]:
-        yield f"  parked: {parking['events']} events, the oldest of {parking['oldest_at']}"
+        yield f"  parked: {render.counted(parking['events'], 'event')}, the oldest of {parking['oldest_at']}"
     if letters["events"]:
         yield f"  letters: {letters['events']}, the first of {letters['first_at']}"
         yield f"    kept until: {letters['expires_at']}"
     yield "  last day: " + ", ".join(f"{one['last_day'][name]} {name}" for name in COUNTED)
     for alert in one["alerts"]:
         yield f"  alert: {alert['alert']} since {alert['since']}"
-
-
-def _held_up(hold: Mapping[str, Any] | None) -> Iterator[str]:
-    if hold is None:
-        return
-    yield f"  held up: {hold['waits_for']}" + (f" since {hold['since']}" if hold["since"] else "")
-    yield f"    because: {hold['cause']}"
-    yield f"    tried again: {hold['until'] or 'once it is enabled'}"
-    yield f"    to do: {hold['remedy']}"

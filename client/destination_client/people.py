@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from destination_client import render
-from destination_client.context import ConnectionId, Json, chosen
+from destination_client.context import ConnectionName, Json, meant
 from destination_client.errors import CommandError
 from destination_client.http import at
 
@@ -36,7 +36,7 @@ Profile = Annotated[
 
 def people(
     context: typer.Context,
-    connection_id: ConnectionId,
+    connection: ConnectionName,
     value: Value,
     source: Source = None,
     profile: Profile = False,
@@ -46,9 +46,10 @@ def people(
 
     Nothing is changed. The audit log keeps who asked, and of whom by a pseudonym.
     """
-    given = _read() if value == FROM_STDIN else value
+    given = read_value() if value == FROM_STDIN else value
+    api, connection_id = meant(context, connection)
     path = at(connection_id, "people", "profiles" if profile else "lookups")
-    found = chosen(context).api.post(path, {"value": given, "source": source})
+    found = api.post(path, {"value": given, "source": source})
     if as_json:
         render.as_json(found)
         return
@@ -56,7 +57,7 @@ def people(
         render.text(line)
 
 
-def _read() -> str:
+def read_value() -> str:
     """The first line of standard input. Raises CommandError where there is none."""
     if line := typer.get_text_stream("stdin").readline().strip():
         return line
@@ -111,7 +112,8 @@ def _row(found: Mapping[str, Any]) -> Iterator[str]:
     if sent := found["attributes"]:
         yield from ("", f"attributes of {sent['at']}, sent {sent['sent_at']}")
     for one in found["refusals"]:
-        yield from ("", f"refused: {one['call']}, {one['code']}, {one['times']} times since {one['since']}")
+        times = render.counted(one["times"], "time")
+        yield from ("", f"refused: {one['call']}, {one['code']}, {times} since {one['since']}")
         yield from _sentence(one["message"])
         yield f"  tried again {one['retry_at']}"
 
@@ -122,7 +124,7 @@ def _waiting(waiting: Mapping[str, Any]) -> Iterator[str]:
         yield f"  tried again: {hold['until'] or 'once it is enabled'}"
     for event in waiting["events"]:
         yield from ("", *_event(event))
-    yield from ("", f"waiting: {len(waiting['events'])} events of the person")
+    yield from ("", f"waiting: {render.counted(len(waiting['events']), 'event')} of the person")
     if waiting["looked_through"] < waiting["in_all"]:
         yield f"  looked through: the newest {waiting['looked_through']} of {waiting['in_all']}"
     if waiting["queued_since"] is not None:
@@ -136,6 +138,8 @@ def _event(event: Mapping[str, Any]) -> Iterator[str]:
         yield f"failed {event['failed_at']}: {event['reason']['code']}, received {event['received_at']}"
         yield from _sentence(event["reason"]["message"])
         yield f"  kept until {event['expires_at']}; destination redrive delivers it again"
+    if event["is_erased"]:
+        yield "  dropped when its turn comes, as the person was erased since"
     for one in event["audiences"]:
         yield f"  {one['id']}: {one['status']}"
 

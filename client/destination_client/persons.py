@@ -10,7 +10,7 @@ import typer
 from destination.api.persons import PersonOut, csv_lines
 from destination_client import render
 from destination_client.activations import activation_meant
-from destination_client.context import Audience, ConnectionId, Json, Namespace, chosen
+from destination_client.context import Audience, ConnectionName, Json, Namespace, meant
 from destination_client.http import at
 
 _AT_ONCE: Final = 1_000
@@ -18,7 +18,7 @@ _AT_ONCE: Final = 1_000
 
 def persons(
     context: typer.Context,
-    connection_id: ConnectionId,
+    connection: ConnectionName,
     hour: Annotated[
         str, typer.Argument(metavar="RUN", help="The hour as `destination runs` shows it, such as 2026-11-21T10:00Z.")
     ],
@@ -34,7 +34,7 @@ def persons(
     as_json: Json = False,
 ) -> None:
     """List who did not arrive in an hour, and why."""
-    api = chosen(context).api
+    api, connection_id = meant(context, connection)
     only = activation_meant(api, connection_id, audience, namespace)
     wanted = {"outcome": outcome, "code": code, "activation_id": only}
     found = api.pages(at(connection_id, "runs", hour, "persons"), "persons", **wanted)
@@ -48,10 +48,12 @@ def persons(
 
 
 def _write(file: Path, found: Iterable[dict[str, Any]]) -> int:
-    """Write people as CSV; how many there were."""
+    """Write people as CSV; how many there were. What is refused leaves a file that is there as it is."""
     number = 0
+    portions = _portions(found)
+    first = list(islice(portions, 1))
     with file.open("w", encoding="utf-8", newline="") as opened:
-        for part in _portions(found):
+        for part in chain(first, portions):
             opened.write(csv_lines(map(PersonOut.model_validate, part), with_header=number == 0))
             number += len(part)
         if number == 0:

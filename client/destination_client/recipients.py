@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from destination_client import render
-from destination_client.context import ConnectionId, Json, chosen
+from destination_client.context import ConnectionName, Json, meant
 from destination_client.http import at
 
 NOBODY = "none"
@@ -13,7 +13,7 @@ NOBODY = "none"
 
 def recipients(
     context: typer.Context,
-    connection_id: ConnectionId,
+    connection: ConnectionName,
     wanted: Annotated[
         list[str] | None,
         typer.Option(
@@ -26,7 +26,8 @@ def recipients(
     as_json: Json = False,
 ) -> None:
     """Show or replace who gets the alerts of a connection, and whether they have confirmed it; send a test."""
-    api, path = chosen(context).api, at(connection_id, "recipients")
+    api, connection_id = meant(context, connection)
+    path = at(connection_id, "recipients")
     found = api.get(path) if wanted is None else api.call("PUT", path, addresses(wanted))
     if test:
         found = api.post(at(connection_id, "alerts", "test"))

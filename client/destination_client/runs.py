@@ -10,7 +10,7 @@ from destination.domain.run import hour_of, run_id
 from destination.domain.times import parse_time
 from destination_client import render
 from destination_client.activations import activation_meant
-from destination_client.context import Audience, ConnectionId, Json, Namespace, chosen, now
+from destination_client.context import Audience, ConnectionName, Json, Namespace, Wide, meant, now
 from destination_client.http import at
 from destination_client.sparkline import per_letter, sparkline
 
@@ -25,7 +25,7 @@ _MILLISECONDS, _SECONDS = 1_000, 120
 
 def runs(
     context: typer.Context,
-    connection_id: ConnectionId,
+    connection: ConnectionName,
     first: Annotated[
         str | None, typer.Option("--from", metavar="TIME", help="ISO 8601; by default a day before the end.")
     ] = None,
@@ -35,10 +35,11 @@ def runs(
     audience: Audience = None,
     namespace: Namespace = None,
     failures_only: Annotated[bool, typer.Option("--failures-only", help="Only hours with failed persons.")] = False,
+    wide: Wide = False,
     as_json: Json = False,
 ) -> None:
     """Show who arrived and who did not, hour by hour."""
-    api = chosen(context).api
+    api, connection_id = meant(context, connection)
     only = activation_meant(api, connection_id, audience, namespace)
     wanted = {"from": first, "to": last, "activation_id": only}
     if failures_only:
@@ -60,6 +61,8 @@ def runs(
             )
             for one in found
         ],
+        beside=("status", *_MARKETO, "warnings", "calls"),
+        wide=wide,
     )
     if found and not failures_only:
         render.text()
@@ -68,7 +71,7 @@ def runs(
 
 def run(
     context: typer.Context,
-    connection_id: ConnectionId,
+    connection: ConnectionName,
     hour: Annotated[
         str, typer.Argument(metavar="HOUR", help="The hour as `destination runs` shows it, such as 2026-11-21T10:00Z.")
     ],
@@ -77,7 +80,7 @@ def run(
     as_json: Json = False,
 ) -> None:
     """Show an hour: counts, how long it took, audiences, and why people did not arrive."""
-    api = chosen(context).api
+    api, connection_id = meant(context, connection)
     only = activation_meant(api, connection_id, audience, namespace)
     found = api.get(at(connection_id, "runs", hour), activation_id=only)
     if as_json:
@@ -92,8 +95,16 @@ def run(
     if found["audiences"]:
         render.text()
         render.table(
-            ("audience", "name", "namespace", *COUNTS),
-            [[one[name] for name in ("id", "name", "namespace", *COUNTS)] for one in found["audiences"]],
+            ("audience", "name", "namespace", "list", "people", *COUNTS),
+            [
+                [
+                    *(one[name] for name in ("id", "name", "namespace")),
+                    (one["list"] or {}).get("name"),
+                    (one["list_size"] or {}).get("people"),
+                    *(one[name] for name in COUNTS),
+                ]
+                for one in found["audiences"]
+            ],
         )
     if found["losses"]:
         render.text()

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from destination.domain.problem import Problem
-from destination_client.errors import ApiRefusedError
+from destination_client.errors import ApiRefusedError, CommandError
 from destination_client.events import Chunk, chunks
 from destination_client.http import Api
 
@@ -48,6 +48,8 @@ def _send(api: Api, connection_id: str, token: str, chunk: Chunk, sent: Sent) ->
         for problem in error.problems:
             sent.note(_INDEX.sub(lambda found: f"[{chunk.first + int(found[1])}]", problem.path), problem.message)
         return
+    if "accepted" not in answer:
+        raise CommandError("The source answers in its sender's form", "What became of the events, the run says.")
     sent.accepted += answer["accepted"]
     sent.rejected += answer.get("rejected_count", len(answer["rejected"]))
     for one in answer["rejected"]:

@@ -9,7 +9,7 @@ from typing import Any, Final
 import typer
 
 from destination.domain.times import parse_time
-from destination_client import render
+from destination_client import held_up, render
 from destination_client.context import Json, chosen, now
 from destination_client.dead_letters import number
 from destination_client.http import Api, at
@@ -63,7 +63,9 @@ def status(context: typer.Context, as_json: Json = False) -> None:
     target = chosen(context)
     with ThreadPoolExecutor(AT_ONCE) as threads:
         looked = threads.submit(target.api.get_if_permitted, "/dead-letters")  # takes seconds, so it goes first
-        overviews = list(threads.map(partial(Overview.of, target.api), target.api.connections()))
+        connections = list(target.api.connections())
+        with render.progress("looking at the connections", len(connections)) as bar:
+            overviews = bar.following(threads.map(partial(Overview.of, target.api), connections))
     dead_letters = looked.result()
     if as_json:
         shown = [
@@ -95,6 +97,9 @@ def status(context: typer.Context, as_json: Json = False) -> None:
         ),
         [(*(one.connection[name] for name in names), *_waiting(one), *_failing(one)) for one in overviews],
     )
+    for one in overviews:
+        for line in held_up.lines(one.parking["hold"]):
+            render.text(f"{one.connection['name']}: {line}")
     render.text()
     day = hours(None, None, now(context))
     render.table(

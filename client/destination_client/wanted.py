@@ -7,10 +7,15 @@ from typing import Any, Final
 
 from destination.api.connections import ConnectionIn
 from destination.domain.problem import Problem
-from destination_client.documents import Document, filled, references
+from destination_client.documents import Document, InvalidFileError, filled, references
+from destination_client.naming import CONNECTION_ID
 
 OWN: Final = ("id", "audiences", "enabled")
 """Properties of a document that are none of the connection's representation."""
+
+
+IDENTIFYING: Final = ("id", "name", "munchkin_id")
+"""Properties that say which connection is meant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,26 +32,43 @@ class Wanted:
     credentials: Mapping[str, Any] | None
     audiences: Sequence[Mapping[str, Any]] | None
     enabled: bool | None
+    problems: Sequence[Problem] = ()
+    """What the document says that nothing can be made of; the rest is as if it did not say it."""
 
     @property
     def name(self) -> str:
         return str(self.properties.get("name") or self.id)
 
 
+def all_wanted(documents: Sequence[Document], environment: Mapping[str, str]) -> tuple[list[Wanted], list[Problem]]:
+    """Read the documents of a file, and what is wrong, with its lines, with those that name no connection."""
+    found: list[Wanted] = []
+    problems: list[Problem] = []
+    for one in documents:
+        try:
+            found.append(wanted(one, environment))
+        except InvalidFileError as error:
+            problems += error.problems
+    return found, problems
+
+
 def wanted(document: Document, environment: Mapping[str, str]) -> Wanted:
-    """Read a document. Raises InvalidFileError."""
+    """Read a document. Raises InvalidFileError when it does not say which connection it describes."""
     plain = {name: value for name, value in document.content.items() if name != "credentials"}
     content, problems = filled(plain, environment)
     problems += [*_unknown(document.content), *_misshapen(content), *_open_secrets(document.content.get("credentials"))]
-    if problems:
+    if any(one.path in IDENTIFYING for one in problems):
         raise document.refused(problems)
+    bad = {one.path for one in problems}
+    usable = {name: value for name, value in content.items() if name not in bad}
     return Wanted(
         document=document,
-        id=content.get("id"),
-        properties={name: value for name, value in content.items() if name not in OWN},
-        credentials=document.content.get("credentials"),
-        audiences=content.get("audiences"),
-        enabled=content.get("enabled"),
+        id=usable.get("id"),
+        properties={name: value for name, value in usable.items() if name not in OWN},
+        credentials=None if bad & {"credentials", "credentials.client_secret"} else document.content.get("credentials"),
+        audiences=None if any(path.startswith("audiences") for path in bad) else usable.get("audiences"),
+        enabled=usable.get("enabled"),
+        problems=problems,
     )
 
 
@@ -59,9 +81,10 @@ def _unknown(content: Mapping[str, Any]) -> Iterator[Problem]:
 
 
 def _misshapen(content: Mapping[str, Any]) -> Iterator[Problem]:
-    if not isinstance(content.get("id", ""), str):
-        yield Problem("id", "must be a string")
-    if "id" not in content:
+    if "id" in content:
+        if not isinstance(content["id"], str) or not CONNECTION_ID.fullmatch(content["id"]):
+            yield Problem("id", "must be the id of a connection, as `destination list` shows it")
+    else:
         yield from (
             Problem(name, "must be given, as it finds the connection; or give its id")
             for name in ("name", "munchkin_id")

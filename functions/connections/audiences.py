@@ -9,7 +9,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Body, Query
 
 from destination.api.audiences import AudienceIn, AudienceList, AudienceOut
 from destination.api.http import etag, expected_version
-from destination.composition.connections import manage_audiences
+from destination.composition.connections import manage_audiences, manage_verifications
 from destination.domain.audience import Activation
 from functions.connections.parameters import JSON, ConnectionId, IfMatch, OfActivation, one_object
 
@@ -35,12 +35,13 @@ class ListKept(StrEnum):
 )
 def activate_audience(connection_id: ConnectionId, body: AudienceIn, if_match: IfMatch = None) -> Response[AudienceOut]:
     activation, new = manage_audiences().activate(connection_id, body.activation(), expected_version(if_match))
-    return _shown(activation, 201 if new else 200)
+    return _shown(connection_id, activation, 201 if new else 200)
 
 
 @router.get("/connections/<connection_id>/audiences", summary="List activated audiences", operation_id="listAudiences")
 def list_audiences(connection_id: ConnectionId) -> AudienceList:
-    return AudienceList.of(manage_audiences().list(connection_id))
+    found = manage_audiences().list(connection_id)
+    return AudienceList.of(found, manage_verifications().list_sizes(connection_id))
 
 
 @router.get(
@@ -49,7 +50,7 @@ def list_audiences(connection_id: ConnectionId) -> AudienceList:
     operation_id="getAudience",
 )
 def get_audience(connection_id: ConnectionId, activation_id: OfActivation) -> Response[AudienceOut]:
-    return _shown(manage_audiences().get(connection_id, activation_id))
+    return _shown(connection_id, manage_audiences().get(connection_id, activation_id))
 
 
 @router.patch(
@@ -66,7 +67,7 @@ def change_audience(
 ) -> Response[AudienceOut]:
     before = manage_audiences().get(connection_id, activation_id, expected_version(if_match))
     after = AudienceIn.of(before).patched(body).over(before)
-    return _shown(manage_audiences().change(connection_id, before, after))
+    return _shown(connection_id, manage_audiences().change(connection_id, before, after))
 
 
 @router.delete(
@@ -86,5 +87,6 @@ def deactivate_audience(
     return Response(204)
 
 
-def _shown(activation: Activation, status: int = 200) -> Response[AudienceOut]:
-    return Response(status, JSON, AudienceOut.of(activation), etag(activation.version))
+def _shown(connection_id: str, activation: Activation, status: int = 200) -> Response[AudienceOut]:
+    sizes = manage_verifications().list_sizes(connection_id)
+    return Response(status, JSON, AudienceOut.of(activation, sizes), etag(activation.version))

@@ -13,12 +13,13 @@ from destination.api.connections import (
     ConnectionOut,
     ConnectionPage,
     ConnectionPatch,
+    IngestOut,
     IngestRotated,
     MappingRowBody,
     RotationIn,
 )
 from destination.api.http import etag, expected_version, ingest_url
-from destination.composition.connections import manage_audiences, manage_connections
+from destination.composition.connections import manage_audiences, manage_connections, manage_parking
 from destination.domain.audit import AuditAction
 from destination.domain.connection import Connection
 from functions.connections.parameters import JSON, ConnectionId, Cursor, IfMatch, Limit, one_object
@@ -36,22 +37,24 @@ router = Router()
 def create_connection(body: ConnectionIn) -> Response[ConnectionCreated]:
     created = manage_connections().create(body.draft(), body.client_credentials())
     url = ingest_url(router.current_event.raw_event, created.connection.id)
-    warnings = manage_connections().warnings(created.connection)
-    shown = ConnectionCreated.with_ingest(created.connection, warnings, url, created.token)
+    ingest = IngestOut(url=url, token=created.token, signing_key=created.signing_key)
+    shown = ConnectionCreated.with_ingest(_out(created.connection), ingest)
     return Response(201, JSON, shown, etag(created.connection.version))
 
 
 @router.get("/connections", summary="List connections", operation_id="listConnections")
 def list_connections(cursor: Cursor = None, limit: Limit = 50) -> ConnectionPage:
     page = manage_connections().list(cursor, limit)
-    return ConnectionPage.of(page.connections, page.cursor, manage_connections().warnings)
+    holds, warnings = manage_parking().holds(page.connections), manage_connections().warnings
+    found = [ConnectionOut.of_connection(one, warnings(one), holds[one.id]) for one in page.connections]
+    return ConnectionPage(connections=found, cursor=page.cursor)
 
 
 @router.get("/connections/<connection_id>", summary="Show a connection", operation_id="getConnection")
 def get_connection(connection_id: ConnectionId) -> Response[ConnectionOut]:
     connection = manage_connections().get(connection_id)
-    warnings = manage_connections().warnings(connection, len(manage_audiences().list(connection_id)))
-    return Response(200, JSON, ConnectionOut.with_warnings(connection, warnings), etag(connection.version))
+    shown = _out(connection, len(manage_audiences().list(connection_id)))
+    return Response(200, JSON, shown, etag(connection.version))
 
 
 @router.patch(
@@ -77,7 +80,7 @@ def delete_connection(
     leaving = manage_connections().delete(connection_id, expected_version(if_match), discard=discard)
     if leaving is None:
         return Response(204)
-    return Response(202, JSON, _with_warnings(leaving), etag(leaving.version))
+    return Response(202, JSON, _out(leaving), etag(leaving.version))
 
 
 @router.post(
@@ -95,6 +98,7 @@ def rotate_ingest_token(
     shown = IngestRotated(
         url=ingest_url(router.current_event.raw_event, connection_id),
         token=rotated.token,
+        signing_key=rotated.signing_key,
         previous_valid_until=rotated.previous_valid_until,
     )
     return Response(201, JSON, shown, etag(rotated.connection.version))
@@ -137,11 +141,12 @@ def changed(
 
 
 def _shown(connection: Connection) -> Response[ConnectionOut]:
-    return Response(200, JSON, _with_warnings(connection), etag(connection.version))
+    return Response(200, JSON, _out(connection), etag(connection.version))
 
 
-def _with_warnings(connection: Connection) -> ConnectionOut:
-    return ConnectionOut.with_warnings(connection, manage_connections().warnings(connection))
+def _out(connection: Connection, audiences: int = 0) -> ConnectionOut:
+    warnings = manage_connections().warnings(connection, audiences)
+    return ConnectionOut.of_connection(connection, warnings, manage_parking().holds([connection])[connection.id])
 
 
 def _mapping(connection: Connection) -> Response[list[MappingRowBody]]:

@@ -29,12 +29,17 @@ def set_policies(body: PoliciesIn, if_match: IfMatch = None) -> Response[Policie
 
 @router.post(
     "/governance/evaluations",
-    summary="Find the policies that deny marketing actions for labelled data",
+    summary="Find the policies that deny a use of labelled data, or a connection; nothing is stored",
     operation_id="evaluatePolicies",
     middlewares=[one_object],
 )
 def evaluate_policies(body: EvaluationIn) -> EvaluationOut:
-    denied = manage_policies().evaluate(body.marketing_actions, body.labels, with_drafts=body.include_drafts)
+    active = body.active()
+    if active is not None:
+        return EvaluationOut.of_connection(manage_policies().judge(active, with_drafts=body.include_drafts))
+    denied = manage_policies().evaluate(
+        body.marketing_actions or (), body.labels or (), with_drafts=body.include_drafts
+    )
     return EvaluationOut.of(denied)
 
 

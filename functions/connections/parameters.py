@@ -1,5 +1,6 @@
 """What the calls of the control plane share: parameters, and what bodies and answers are checked for."""
 
+from collections.abc import Callable
 from typing import Annotated, Any, Final, TypeVar
 
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
@@ -29,6 +30,9 @@ IfMatch = Annotated[
 
 MAX_ANSWER_BYTES: Final = 5_000_000
 """Lambda returns 6 MB and no more, and the text is encoded once more on its way."""
+
+reads_any_body: Final[set[Callable[..., Any]]] = set()
+"""The calls that read the body as it was sent, whatever is in it."""
 
 Answer = TypeVar("Answer", bound=Representation)
 

@@ -7,16 +7,20 @@ from typing import Any, get_args
 
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 from aws_lambda_powertools.event_handler.middlewares import NextMiddleware
-from aws_lambda_powertools.event_handler.openapi.params import Query
+from aws_lambda_powertools.event_handler.openapi.params import Body, Query
+from pydantic import BaseModel
 
 from destination.api.http import decoded
 from destination.domain.problem import ConfigurationError, Problem
+from functions.connections.parameters import reads_any_body
 
 _PARAMETER = re.compile(r"<\w+>")
 
 
 class Resolver(APIGatewayRestResolver):
-    """The resolver, which also keeps the methods of every path, and refuses parameters that a call does not have."""
+    """The resolver, which also keeps the methods of every path, and refuses parameters that a call does not have, and
+    bodies where it has none.
+    """
 
     def __init__(self) -> None:
         super().__init__(
@@ -25,6 +29,7 @@ class Resolver(APIGatewayRestResolver):
         self.methods_by_rule: dict[str, set[str]] = {}
         self.parameters: dict[tuple[str, str], set[str]] = {}
         """Those of the query, by rule and method."""
+        self.with_body: set[tuple[str, str]] = set()
         self.use([self._known_parameters])
 
     def route(
@@ -37,6 +42,7 @@ class Resolver(APIGatewayRestResolver):
 
         def registered(call: Callable[..., Any]) -> Any:
             self.parameters |= {(rule, one): _query_of(call) for one in methods}
+            self.with_body |= {(rule, one) for one in methods if _takes_body(call)}
             return register(call)
 
         return registered
@@ -51,18 +57,42 @@ class Resolver(APIGatewayRestResolver):
         """A parameter that is misspelled would be taken for one that was left out, and all be meant."""
         event = app.current_event
         asked = event.path.rstrip("/")
-        calls = (
-            names
-            for (rule, method), names in self.parameters.items()
+        called = (
+            (rule, method)
+            for rule, method in self.parameters
             if method == event.http_method and _pattern(rule).fullmatch(asked)
         )
-        known = next(calls, None)
-        if known is None:  # There is no such call.
+        call = next(called, None)
+        if call is None:  # There is no such call.
             return next_middleware(app)
+        known = self.parameters[call]
         if unknown := sorted(set(event.multi_value_query_string_parameters or {}) - known):
             there_are = f"there are: {', '.join(sorted(known))}" if known else "there are none"
             raise ConfigurationError([Problem(one, f"is no parameter of this call; {there_are}") for one in unknown])
+        if call not in self.with_body:
+            _refuse_body(event.decoded_body)
         return next_middleware(app)
+
+
+def _refuse_body(body: str | None) -> None:
+    """What is said in the body of a call that reads none would be lost."""
+    try:
+        said = decoded(body or "null")
+    except ValueError:
+        said = [body]
+    if said:
+        names = list(said) if isinstance(said, dict) else [""]
+        raise ConfigurationError([Problem(name, "this call takes no body; leave it out") for name in names])
+
+
+def _takes_body(call: Callable[..., Any]) -> bool:
+    if call in reads_any_body:
+        return True
+    annotations = [one.annotation for one in inspect.signature(call, eval_str=True).parameters.values()]
+    return any(
+        (isinstance(one, type) and issubclass(one, BaseModel)) or any(isinstance(arg, Body) for arg in get_args(one))
+        for one in annotations
+    )
 
 
 def _query_of(call: Callable[..., Any]) -> set[str]:

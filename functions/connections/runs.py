@@ -9,7 +9,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 from destination.api.audiences import ActivationId
 from destination.api.flow_runs import FlowRun, FlowRunPage
 from destination.api.representation import Time
-from destination.api.runs import RunOut, RunPage
+from destination.api.runs import RunOut, RunOwner, RunPage
 from destination.composition import now
 from destination.composition.connections import read_runs
 from destination.control.runs import RunQuery, RunsPage
@@ -46,7 +46,8 @@ def list_runs(
     page = read_runs().page(connection_id, wanted)
     if shape == "flow-run":
         return FlowRunPage(items=_flow_runs(page, only), cursor=page.cursor)
-    return RunPage(runs=_runs(page, only), cursor=page.cursor)
+    owner = RunOwner(name=page.owner.name, removed_at=page.owner.removed_at)
+    return RunPage(connection=owner, runs=_runs(page, only), cursor=page.cursor)
 
 
 @router.get("/connections/<connection_id>/runs/<run_id>", summary="Show an hourly run", operation_id="getRun")
@@ -64,9 +65,19 @@ def get_run(
 
 def _runs(page: RunsPage, only: str | None) -> list[RunOut]:
     return [
-        RunOut.of(run, now(), message_of, page.waiting, page.names, of_audience=only is not None) for run in page.runs
+        RunOut.of(
+            run,
+            now(),
+            message_of,
+            page.owner.waiting,
+            page.owner.audiences,
+            page.owner.activations.values(),
+            page.owner.sizes,
+            of_audience=only is not None,
+        )
+        for run in page.runs
     ]
 
 
 def _flow_runs(page: RunsPage, only: str | None) -> list[FlowRun]:
-    return [FlowRun.of(run, now(), message_of, page.waiting, of_audience=only is not None) for run in page.runs]
+    return [FlowRun.of(run, now(), message_of, page.owner.waiting, of_audience=only is not None) for run in page.runs]

@@ -1,8 +1,8 @@
 """The monitor, on a schedule: gauges are read, what was parked is sent back, alerts are evaluated, hours are summed up,
 and all this is published.
 
-After that it removes the connections whose deletion has come to its end. What one connection cannot have does not keep
-the others from it; the invocation fails at its end, so that an alarm is raised.
+After that it removes the connections whose deletion has come to its end, and makes the checks that are due. What one
+connection cannot have does not keep the others from it; the invocation fails at its end, so that an alarm is raised.
 """
 
 import functools
@@ -27,6 +27,7 @@ from destination.monitoring.gauges import UNITS, Gauges, measured
 from destination.monitoring.monitor import Done
 from destination.monitoring.resumption import SentBack
 from destination.monitoring.retirement import Retirement
+from destination.monitoring.scheduled_checks import Checked
 from destination.monitoring.summaries import RunSummary, announcement
 from destination.observation import measure
 
@@ -65,7 +66,6 @@ def _told(one: Done, time: datetime) -> dict[str, int]:
     match one:
         case Gauges():
             measure(metrics, measured(one), {"stack": settings().stack_name}, UNITS)
-            return {}
         case Notice(connection, state):
             change = {"alert": state.alert.value, "status": state.status.value, "value": state.value}
             logger.warning("alert changed", extra={"connection_id": connection.id, **change})
@@ -83,6 +83,10 @@ def _told(one: Done, time: datetime) -> dict[str, int]:
             return {"summaries": 1}
         case Retirement():
             return _told_of_removal(one)
+        case Checked(connection_id, found):
+            failing = [each.name.value for each in found.failing]
+            logger.info("connection checked", extra={"connection_id": connection_id, "failing": failing})
+    return {}
 
 
 def _told_of_verification(one: Verification) -> dict[str, int]:

@@ -10,6 +10,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from destination.composition.sync import settings, sync
 from destination.delivery.batch import BatchReport, MessageEnd
+from destination.delivery.carry_imports import told_of
 from destination.delivery.metrics import UNITS, Calls, measured, reasons
 from destination.marketo.transport import Call
 from destination.observation import log_call, measure
@@ -61,6 +62,8 @@ def _log(report: BatchReport, messages: int) -> None:
             logger.info("message requeued", extra={"message_id": message_id})
     for message_id, letter in report.refused.items():
         logger.warning("message refused", extra={"message_id": message_id, "code": letter.code})
+    for ended in report.imports:
+        logger.info("import ended", extra=told_of(ended))
     counts = {"messages": messages, "requeued": len(report.requeued), "parked": report.parked}
     logger.info("batch delivered", extra=counts)
     for connection_id, cause in report.halts.items():

@@ -45,13 +45,16 @@ class SimulatorAdapter(HTTPAdapter):
             body.encode() if isinstance(body, str) else body,
         )
         try:
-            answer = self._simulator.handle(incoming, timeout[1] if isinstance(timeout, tuple) else timeout)
+            patience = timeout[1] if isinstance(timeout, tuple) else timeout
+            answer = self._simulator.handle(incoming, patience)
+            content = b"".join(answer.pieces(self._simulator.sleep, patience))
         except ConnectionDropped as error:
             raise HttpConnectionError("connection dropped by the simulator", request=request) from error
         except AnswerTooSlow as error:
             raise ReadTimeout("no answer within the read time-out", request=request) from error
-        headers = {"Content-Type": answer.content_type, "Content-Length": str(len(answer.body))}
-        raw = HTTPResponse(BytesIO(answer.body), headers, answer.status, preload_content=False)
+        headers = {**answer.headers, "Content-Type": answer.content_type, "Content-Length": str(len(content))}
+        body = b"" if request.method == "HEAD" else content
+        raw = HTTPResponse(BytesIO(body), headers, answer.status, preload_content=False, request_method=request.method)
         response = self.build_response(request, raw)
         if not stream:
             _ = response.content

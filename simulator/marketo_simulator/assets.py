@@ -2,17 +2,20 @@
 
 import json
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final, TypeVar
 
 from marketo_simulator.context import Context
 from marketo_simulator.errors import CallError
 from marketo_simulator.message import Response
-from marketo_simulator.state import Folder, StaticList
+from marketo_simulator.state import Folder, StaticList, id_of
 
 T = TypeVar("T")
 
 MAX_RETURNED: Final = 200
+MAX_DESCRIPTION: Final = 2000
+"""Characters of a folder's description."""
 _USUALLY_RETURNED: Final = 20
 _URL: Final = "https://app-ab00.marketo.com/"
 
@@ -110,7 +113,7 @@ def folder_by_id(context: Context) -> Response:
     """GET /rest/asset/v1/folder/{id}.json?type=Folder."""
     folder = context.state.folders.get(context.ids[0])
     wanted = context.param("type").lower() in ("", "folder")
-    return context.asset_answer([_shown_folder(folder)] if folder is not None and wanted else [])
+    return context.asset_answer([_shown_folder(context, folder)] if folder is not None and wanted else [])
 
 
 def folder_by_name(context: Context) -> Response:
@@ -129,7 +132,7 @@ def folder_by_name(context: Context) -> Response:
         and folder.id in below
         and context.param("type").lower() in ("", "folder")
     )
-    return context.asset_answer([_shown_folder(folder) for folder in found])
+    return context.asset_answer([_shown_folder(context, folder) for folder in found])
 
 
 def browse_folders(context: Context) -> Response:
@@ -140,7 +143,90 @@ def browse_folders(context: Context) -> Response:
     found = {folder_id for top in tops for folder_id in _below(context, top, depth)}
     folders = (context.state.folders[folder_id] for folder_id in sorted(found))
     seen = (folder for folder in folders if workspace in ("", folder.workspace))
-    return context.asset_answer([_shown_folder(folder) for folder in _slice(context, seen)])
+    return context.asset_answer([_shown_folder(context, folder) for folder in _slice(context, seen)])
+
+
+def folder_content(context: Context) -> Response:
+    """GET /rest/asset/v1/folder/{id}/content.json: folders and lists right below the folder."""
+    folder = context.state.folders.get(context.ids[0])
+    if folder is None or context.param("type").lower() not in ("", "folder"):
+        return context.asset_answer([])
+    rows = [{"id": each.id, "type": "Folder"} for each in context.state.folders.values() if each.parent == folder.id]
+    rows += [
+        {"id": each.id, "type": "Static List"} for each in context.state.lists.values() if each.folder == folder.id
+    ]
+    return context.asset_answer(list(_slice(context, rows)))
+
+
+def create_folder(context: Context) -> Response:
+    """POST /rest/asset/v1/folders.json (form-encoded): a folder of lists in a folder of lists.
+
+    Raises CallError 701 (blank name), 710 (no such parent), 711 (parent of another type), 709 (name taken).
+    """
+    name = context.param("name")
+    if not name:
+        raise CallError("701", "name cannot be blank")
+    parent = context.state.folders.get(_folder_id(context, "parent") or 0)
+    if parent is None:
+        raise CallError("710", "Parent folder not found")
+    if parent.folder_type != "List":
+        raise CallError("711", "Incompatible folder type")
+    _refuse_taken_folder(context, name, parent.id)
+    description = _description(context)
+    folder = context.state.add_folder(name, parent, context.now)
+    context.state.replace_folder(replace(folder, description=description))
+    return context.asset_answer([_shown_folder(context, context.state.folders[folder.id])])
+
+
+def update_folder(context: Context) -> Response:
+    """POST /rest/asset/v1/folder/{id}.json (form-encoded): another name, description, in the archive or out of it.
+
+    Raises CallError 709 for a system folder and a taken name, 1001 for an `isArchive` that is neither true nor false.
+    """
+    folder = context.state.folders.get(context.ids[0])
+    if folder is None or context.param("type").lower() not in ("", "folder"):
+        return context.asset_answer([])
+    if folder.is_system:
+        raise CallError("709", "A system folder cannot be changed")
+    archived = {"": folder.archived, "true": True, "false": False}.get(context.param("isArchive").lower())
+    if archived is None:
+        raise CallError("1001", "Invalid value for isArchive. Required of type 'Boolean'")
+    name = context.param("name") or folder.name
+    if name != folder.name:
+        _refuse_taken_folder(context, name, folder.parent)
+    description = _description(context) if "description" in context.params else folder.description
+    path = f"{folder.path.rpartition('/')[0]}/{name}"
+    context.state.replace_folder(replace(folder, name=name, path=path, description=description, archived=archived))
+    return context.asset_answer([_shown_folder(context, context.state.folders[folder.id])])
+
+
+def _refuse_taken_folder(context: Context, name: str, parent: int | None) -> None:
+    if any(each.name == name and each.parent == parent for each in context.state.folders.values()):
+        raise CallError("709", "Folder with the same name already exists")
+
+
+def _description(context: Context) -> str:
+    """The description of a folder. Raises CallError 709 for one that is too long."""
+    text = context.param("description")
+    if len(text) > MAX_DESCRIPTION:
+        raise CallError("709", f"The description exceeds the limit of {MAX_DESCRIPTION} characters")
+    return text
+
+
+def delete_folder(context: Context) -> Response:
+    """POST /rest/asset/v1/folder/{id}/delete.json. Raises CallError 709 for a system folder and one with content."""
+    folder = context.state.folders.get(context.ids[0])
+    if folder is None or context.param("type").lower() not in ("", "folder"):
+        return context.asset_answer([])
+    if folder.is_system:
+        raise CallError("709", "A system folder cannot be deleted")
+    folders, lists = context.state.folders, context.state.lists
+    if any(each.parent == folder.id for each in folders.values()) or any(
+        each.folder == folder.id for each in lists.values()
+    ):
+        raise CallError("709", "Folder is not empty")
+    del folders[folder.id]
+    return context.asset_answer([{"id": folder.id}])
 
 
 def _below(context: Context, root: int, depth: int = 1000) -> set[int]:
@@ -165,11 +251,11 @@ def _folder_id(context: Context, name: str) -> int | None:
         return None
     try:
         given = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise CallError("1003", f"Invalid value for {name}") from error
     folder_id = given.get("id") if isinstance(given, dict) else given
-    if isinstance(folder_id, str) and folder_id.isdecimal():
-        folder_id = int(folder_id)
+    if isinstance(folder_id, str):
+        folder_id = id_of(folder_id) or None
     if type(folder_id) is not int:
         raise CallError("1003", f"Invalid value for {name}")
     return folder_id
@@ -212,19 +298,21 @@ def _shown_list(static_list: StaticList) -> dict[str, object]:
     }
 
 
-def _shown_folder(folder: Folder) -> dict[str, object]:
+def _shown_folder(context: Context, folder: Folder) -> dict[str, object]:
+    """A row as recorded of Group Lists: system folders have no `url`, `description` is null where there is none."""
     return {
         "name": folder.name,
+        "description": folder.description or None,
         "createdAt": _stamp(folder.created_at),
         "updatedAt": _stamp(folder.created_at),
-        "url": f"{_URL}#ML{folder.id}A1",
+        "url": None if folder.is_system else f"{_URL}#ML{folder.id}A1",
         "folderId": {"id": folder.id, "type": "Folder"},
         "folderType": folder.folder_type,
-        **({} if folder.parent is None else {"parent": {"id": folder.parent, "type": "Folder"}}),
+        "parent": None if folder.parent is None else {"id": folder.parent, "type": "Folder"},
         "path": folder.path,
-        "isArchive": False,
+        "isArchive": folder.archived,
         "isSystem": folder.is_system,
-        "accessZoneId": 1,
+        "accessZoneId": context.state.workspaces[folder.workspace].id,
         "workspace": folder.workspace,
         "id": folder.id,
     }

@@ -2,6 +2,11 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Final
+
+MAX_OFFSET: Final = timedelta(days=366 * 1000)
+"""From the real time, so that every time reckoned from here is one that can be told."""
+_TOO_FAR: Final = f"the clock can be moved by at most {MAX_OFFSET.days} days from the real time"
 
 
 def utc_now() -> datetime:
@@ -21,11 +26,18 @@ class Clock:
         return self._base() + self.offset
 
     def advance(self, seconds: float) -> None:
-        """Let time pass."""
-        self.offset += timedelta(seconds=seconds)
+        """Let time pass. Raises ValueError for a time too far away."""
+        if not abs(seconds) <= MAX_OFFSET.total_seconds():  # not a number is refused as well
+            raise ValueError(_TOO_FAR)
+        self._move(self.offset + timedelta(seconds=seconds))
 
     def set(self, moment: datetime) -> None:
-        """Make it this moment now; it needs a zone."""
+        """Make it this moment now; it needs a zone. Raises ValueError without one, or for a time too far away."""
         if moment.tzinfo is None:
             raise ValueError(f"the time {moment.isoformat()} has no zone; add Z or an offset")
-        self.offset = moment - self._base()
+        self._move(moment - self._base())
+
+    def _move(self, offset: timedelta) -> None:
+        if abs(offset) > MAX_OFFSET:
+            raise ValueError(_TOO_FAR)
+        self.offset = offset

@@ -10,13 +10,15 @@ from heapq import nsmallest
 from typing import Final
 
 from marketo_simulator.calls import Calls
-from marketo_simulator.errors import CallError, Reason
+from marketo_simulator.errors import CallError, Reason, spelled
+from marketo_simulator.exports import Exports
 from marketo_simulator.faults import Fault
+from marketo_simulator.fields import MAX_ID, MAX_ID_DIGITS, Field
 from marketo_simulator.identity import Client
 from marketo_simulator.imports import Imports
 from marketo_simulator.message import Request, Response, json_response
 from marketo_simulator.settings import Settings
-from marketo_simulator.state import State
+from marketo_simulator.state import State, id_of
 
 PAGE: Final = 300
 """Most records a lead-database call takes or gives (Marketo REST, Leads)."""
@@ -43,6 +45,9 @@ class Context:
     """Keys nobody had when this call began (mode `create_race`)."""
     records: int = 0
     """Length of the input, for the call log."""
+    names: tuple[str, ...] = ()
+    """What varies in the path and is no number, in order."""
+    exports: Exports = field(default_factory=Exports)
 
     # Input
 
@@ -60,9 +65,9 @@ class Context:
         text = self.param(name)
         if not text:
             return default
-        if not text.isdecimal():
+        if not (text.isascii() and text.isdecimal()):
             raise CallError("1001", f"Invalid value '{text}'. Required of type 'Integer'")
-        return min(int(text), most)
+        return most if len(text) > MAX_ID_DIGITS else min(int(text), most)
 
     def content(self) -> Mapping[str, object]:
         """The JSON object in the body. Raises CallError 612 (content type) or 609 (not a JSON object)."""
@@ -70,7 +75,7 @@ class Context:
             raise CallError("612")
         try:
             decoded = json.loads(self.request.body)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise CallError("609") from error
         if not isinstance(decoded, dict):
             raise CallError("609")
@@ -95,11 +100,11 @@ class Context:
         return [self._lead_id(each) for each in given]
 
     def _lead_id(self, given: object) -> int:
-        if isinstance(given, str) and given.isdecimal():
-            return int(given)
-        if type(given) is int:
+        if isinstance(given, str) and (number := id_of(given)):
+            return number
+        if type(given) is int and abs(given) <= MAX_ID:
             return given
-        raise CallError("1003", f"Invalid value '{given}' for lead id")
+        raise CallError("1003", f"Invalid value '{spelled(given)}' for lead id")
 
     @property
     def visible(self) -> frozenset[int] | None:
@@ -107,6 +112,10 @@ class Context:
         if self.client.partitions is None:
             return None
         return frozenset(p.id for p in self.state.partitions.values() if p.name in self.client.partitions)
+
+    def find(self, searched: Field, values: Iterable[str]) -> list[int]:
+        """Ids of the leads the API user sees whose field has one of the values, ascending."""
+        return self.state.find(searched, values, self.visible, any_case=self.settings.search_ignores_case)
 
     def seen(self, lead_ids: Iterable[int]) -> Iterable[int]:
         """Those of the leads that exist and are in a partition the API user sees."""
@@ -132,9 +141,9 @@ class Context:
             kind, _, position = b32decode(text).decode("ascii").partition(":")
         except (ValueError, Base32Error):
             kind, position = "", ""
-        if kind != "position" or not position.isdecimal():
+        if kind != "position" or not id_of(position):
             raise CallError("1003", "Invalid value for nextPageToken")
-        return int(position)
+        return id_of(position)
 
     def page(self, ids: Iterable[int]) -> tuple[Sequence[int], str]:
         """The next page of the ids, ascending, and the token of the page behind it (empty: none)."""

@@ -1,38 +1,59 @@
 """The control interface of an instance, as methods and as JSON below `/_simulator/`: never counted as API calls."""
 
 import json
+import logging
+import re
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from datetime import datetime
 from http import HTTPStatus
 from typing import Any, Final
 
-from marketo_simulator.calls import Call
+from marketo_simulator.calls import Call, CallQuery
+from marketo_simulator.changes import Change, carry_out
 from marketo_simulator.decode import DecodeError, decode
+from marketo_simulator.explanations import explain
 from marketo_simulator.faults import Fault
 from marketo_simulator.instance import Instance
+from marketo_simulator.journal import ADMINISTRATOR, Cause
 from marketo_simulator.message import Request, Response, json_response
+from marketo_simulator.pages import Pages
 from marketo_simulator.seed import Seed
-from marketo_simulator.settings import Settings
+from marketo_simulator.settings import Settings, changed
 
 PREFIX: Final = "/_simulator"
+_logger: Final = logging.getLogger("marketo_simulator")
 
 
 class Control(Instance):
     """An instance with everything a test needs to prepare it and to see what came of it."""
 
     def seed(self, data: Mapping[str, object]) -> None:
-        """Add data in the form of the seed file; `settings` in it replace the present ones. Raises DecodeError."""
-        seed = decode(Seed, data, "seed")
-        self.add(seed)
-        if "settings" in data:
-            self.settings = seed.settings
+        """Add data in the form of the seed file; of the settings it changes those it names.
+
+        Raises DecodeError, and nothing is added or changed then.
+        """
+        with self.lock:
+            settings = changed(self.settings, data.get("settings", {}), "seed.settings")
+            self.add(decode(Seed, {**data, "settings": settings}, "seed"))
+            self.settings = settings
 
     def configure(self, **changes: object) -> Settings:
         """Change single settings by name. Raises DecodeError."""
-        present = {each.name: getattr(self.settings, each.name) for each in fields(Settings)}
-        self.settings = decode(Settings, present | changes, "settings")
-        return self.settings
+        with self.lock:
+            self.settings = changed(self.settings, changes, "settings")
+            return self.settings
+
+    def change(self, **change: object) -> None:
+        """Change what is there, as an administrator would; the properties are those of Change.
+
+        Raises DecodeError, and nothing is changed then.
+        """
+        made = decode(Change, change, "change")
+        with self.lock:
+            cause = Cause(self.clock.now(), ADMINISTRATOR, "", "", "")
+            with self.state.journal.caused_by(cause, self.settings.activities_kept):
+                carry_out(made, self.state, self.identity, cause.time)
 
     def script(self, *faults: Fault) -> None:
         """Append faults to the list of what goes wrong."""
@@ -49,10 +70,35 @@ class Control(Instance):
         self.clock.advance(seconds)
         self.settle()
 
-    def log(self) -> list[Call]:
-        """The latest API calls, oldest first."""
+    def log(self, **query: object) -> list[Call]:
+        """The latest API calls, oldest first; `query` chooses among them, as in CallQuery. Raises DecodeError."""
         with self.lock:
-            return list(self.calls.log)
+            return self.calls.find(decode(CallQuery, query, "calls"))
+
+    def explain(self, number: int) -> dict[str, object]:
+        """Why the call of this number ended as it did (explanations.explain). Raises ValueError if it is not kept."""
+        with self.lock:
+            for call in self.calls.log:
+                if call.number == number:
+                    return explain(call, self.calls.exchange(number))
+            raise ValueError(f"there is no call {number} in the log; GET calls shows those that are kept")
+
+    def usage(self) -> dict[str, object]:
+        """How the limits are used: now, and over time (Calls.windows), as far as the log goes back."""
+        with self.lock:
+            now = self.clock.now()
+            in_window, of_quota = self.limits.used(now, self.settings)
+            return {
+                "time": now.isoformat(),
+                "in_window": in_window,
+                "calls_per_window": self.settings.calls_per_window,
+                "window_seconds": self.settings.window_seconds,
+                "executing": self.limits.executing,
+                "concurrency": self.settings.concurrency,
+                "of_quota": of_quota,
+                "daily_quota": self.settings.daily_quota,
+                "windows": list(self.calls.windows()),
+            }
 
     def stats(self) -> dict[str, Any]:
         """Counts over all calls since the start or reset.
@@ -112,14 +158,32 @@ class Control(Instance):
         return super().handle(request, patience)
 
     def _controlled(self, request: Request) -> Response:
-        action = _ACTIONS.get((request.method, request.path.removeprefix(PREFIX).strip("/")))
+        method = "GET" if request.method == "HEAD" else request.method
+        name = request.path.removeprefix(PREFIX).strip("/")
+        if method == "GET" and name.partition("/")[0] in ("", "pages"):
+            base = f"/{self.munchkin_id}{PREFIX}" if self.munchkin_id else PREFIX
+            return Pages(self, base).answer(request, name)
+        if method != "GET" and request.header("Sec-Fetch-Site") == "cross-site":
+            return json_response({"error": "control calls are not for the pages of others"}, HTTPStatus.FORBIDDEN)
+        action = _ACTIONS.get((method, name))
         if action is None:
             known = ", ".join(f"{method} {PREFIX}/{name}" for method, name in _ACTIONS)
             return json_response({"error": f"unknown control call; known are {known}"}, HTTPStatus.NOT_FOUND)
+        return self._acted(request, action)
+
+    def _acted(self, request: Request, action: Callable[["Control", object], object]) -> Response:
         try:
-            return json_response(action(self, json.loads(request.body) if request.body.strip() else {}))
+            content = json.loads(request.body) if request.body.strip() else dict(request.query)
+            return json_response(action(self, content))
+        except RecursionError:
+            return json_response({"error": "the body is nested too deeply"}, HTTPStatus.BAD_REQUEST)
         except ValueError as error:  # DecodeError and broken JSON
             return json_response({"error": str(error)}, HTTPStatus.BAD_REQUEST)
+        except OverflowError as error:
+            return json_response({"error": f"a number is out of reach: {error}"}, HTTPStatus.BAD_REQUEST)
+        except Exception as error:  # whatever it is, the caller gets an answer
+            _logger.exception("an error in the simulator itself, answered with 500")
+            return json_response({"error": f"the simulator failed with {type(error).__name__}"}, 500)
 
 
 def _seed(control: Control, content: object) -> object:
@@ -132,8 +196,33 @@ def _reset(control: Control, _content: object) -> object:
     return {}
 
 
-def _calls(control: Control, _content: object) -> object:
-    return [call.json() for call in control.log()]
+def _change(control: Control, content: object) -> object:
+    control.change(**decode(dict[str, object], content, "change"))
+    return {}
+
+
+def _calls(control: Control, content: object) -> object:
+    query = decode(dict[str, object], content, "calls")
+    bodies = query.pop("bodies", False) in (True, "true")
+    for name in ("lead", "status", "after", "limit"):  # in a URL all is text
+        if isinstance(given := query.get(name), str):
+            query[name] = _number(given, f"calls.{name}")
+    with control.lock:
+        found = control.log(**query)
+        kept = {call.number: control.calls.exchange(call.number) for call in found} if bodies else {}
+    exchanges = {number: exchange.json() for number, exchange in kept.items() if exchange is not None}
+    return [call.json() | exchanges.get(call.number, {}) for call in found]
+
+
+def _explain(control: Control, content: object) -> object:
+    given = decode(dict[str, object], content, "explain").get("call")
+    return control.explain(given if type(given) is int else _number(str(given), "explain.call"))
+
+
+def _number(text: str, where: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,18}", text):
+        raise DecodeError(f"{where}: expected a whole number, got '{text[:40]}'")
+    return int(text)
 
 
 def _settings(control: Control, content: object) -> object:
@@ -167,10 +256,14 @@ def _clock(control: Control, content: object) -> object:
 
 
 _ACTIONS: Final[dict[tuple[str, str], Callable[[Control, object], object]]] = {
+    ("GET", "health"): lambda _control, _content: {"status": "ok"},
     ("GET", "dump"): lambda control, _: control.dump(),
     ("GET", "calls"): _calls,
+    ("GET", "explain"): _explain,
     ("GET", "stats"): lambda control, _: control.stats(),
+    ("GET", "usage"): lambda control, _: control.usage(),
     ("POST", "seed"): _seed,
+    ("POST", "changes"): _change,
     ("POST", "reset"): _reset,
     ("GET", "settings"): _settings,
     ("PATCH", "settings"): _settings,

@@ -2,8 +2,10 @@
 
 import dataclasses
 import functools
+import json
 import types
 from collections.abc import Hashable, Mapping
+from datetime import datetime
 from difflib import get_close_matches
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
@@ -31,30 +33,51 @@ def _decode(kind: Any, value: object, where: str) -> Any:
     if kind is object or kind is Any:
         return value
     origin = get_origin(kind)
-    if origin is types.UnionType:  # `X | None`, the only union here
-        return None if value is None else _decode(get_args(kind)[0], value, where)
-    if origin is tuple:
+    if origin is types.UnionType:  # of plain types and None
+        is_one = value is None or type(value) in get_args(kind)
+        return value if is_one else _decode(get_args(kind)[0], value, where)
+    if origin in (tuple, set, frozenset):
         if not isinstance(value, list | tuple):
             raise DecodeError(f"{where}: expected a list, got {_shown(value)}")
         item_kind = get_args(kind)[0]
-        return tuple(_decode(item_kind, item, f"{where}[{index}]") for index, item in enumerate(value))
+        return origin(_decode(item_kind, item, f"{where}[{index}]") for index, item in enumerate(value))
     if origin in (dict, Mapping):
-        if not isinstance(value, Mapping):
-            raise DecodeError(f"{where}: expected an object, got {_shown(value)}")
-        item_kind = get_args(kind)[1]
-        return {str(key): _decode(item_kind, item, f"{where}.{key}") for key, item in value.items()}
+        return _decode_mapping(get_args(kind)[1], value, where)
     if dataclasses.is_dataclass(kind):
         return value if type(value) is kind else _decode_dataclass(kind, value, where)
     return _decode_plain(kind, value, where)
 
 
+def _decode_mapping(kind: Any, value: object, where: str) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise DecodeError(f"{where}: expected an object, got {_shown(value)}")
+    if kind is object and all(type(key) is str for key in value):
+        return value  # nothing in it is decoded, and a copy of a million leads would be as large as they are
+    return {str(key): _decode(kind, item, f"{where}.{key}") for key, item in value.items()}
+
+
 def _decode_plain(kind: type[Any], value: object, where: str) -> Any:
     if kind is float and type(value) is int:
-        return float(value)
+        try:
+            return float(value)
+        except OverflowError as error:
+            raise DecodeError(f"{where}: {_shown(value)} is too large") from error
+    if kind is datetime:
+        return _decode_time(value, where)
     if type(value) is not kind:
         names = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}
         raise DecodeError(f"{where}: expected {names.get(kind, kind.__name__)}, got {_shown(value)}")
     return value
+
+
+def _decode_time(value: object, where: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise DecodeError(f"{where}: expected a time with its zone, such as 2026-01-31T09:00:00Z, got {_shown(value)}")
+    return moment
 
 
 def _decode_dataclass(kind: Any, value: object, where: str) -> Any:
@@ -78,5 +101,10 @@ def _decode_dataclass(kind: Any, value: object, where: str) -> Any:
 
 
 def _shown(value: object) -> str:
-    text = repr(value)
+    if isinstance(value, str):
+        return f"'{value}'" if len(value) <= 58 else f"'{value[:56]}..."
+    try:
+        text = json.dumps(value, ensure_ascii=False)
+    except (TypeError, ValueError, RecursionError):  # from Python, or too deep
+        text = type(value).__name__
     return text if len(text) <= 60 else f"{text[:57]}..."

@@ -1,12 +1,13 @@
 """Clients (custom services) and their access tokens (Marketo REST, Authentication)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import NAMESPACE_URL, uuid5
 
 from marketo_simulator.errors import CallError
 from marketo_simulator.message import Request, Response, json_response
+from marketo_simulator.settings import Settings
 
 PERMISSIONS: Final = frozenset(
     {
@@ -14,6 +15,10 @@ PERMISSIONS: Final = frozenset(
         "Read-Write Lead",
         "Read-Only Assets",
         "Read-Write Assets",
+        "Read-Only Activity",
+        "Read-Write Activity",
+        "Read-Write Schema Standard Field",
+        "Read-Write Schema Custom Field",
         "Access User Management Api",
         "Access Users",
     }
@@ -57,7 +62,13 @@ class Identity:
         self._tokens: dict[str, _Token] = {}
         self._current: dict[str, str] = {}
 
-    def token(self, params: dict[str, str], now: datetime, seconds: int) -> Response:
+    def rename_partition(self, old: str, new: str) -> None:
+        """Let the clients that see a partition see it by its new name."""
+        for client in [each for each in self.clients.values() if old != new and old in (each.partitions or ())]:
+            names = tuple(new if each == old else each for each in client.partitions or ())
+            self.clients[client.client_id] = replace(client, partitions=names)
+
+    def token(self, params: dict[str, str], now: datetime, settings: Settings) -> Response:
         """Answer of /identity/oauth/token: the living token with its remaining life, else a new one."""
         if params.get("grant_type") != "client_credentials":
             return _refused("unsupported_grant_type", "grant_type must be client_credentials", status=400)
@@ -69,11 +80,12 @@ class Identity:
         text = self._current.get(client.client_id, "")
         if not text or self._tokens[text].expires_at <= now:
             text = f"{uuid5(NAMESPACE_URL, f'{self._instance}#{client.client_id}#{now.isoformat()}')}:int"
-            self._tokens[text] = _Token(client.client_id, now + timedelta(seconds=seconds))
+            self._tokens[text] = _Token(client.client_id, now + timedelta(seconds=settings.token_seconds))
             self._current[client.client_id] = text
         remaining = int((self._tokens[text].expires_at - now).total_seconds())
         answer = {"access_token": text, "token_type": "bearer", "expires_in": remaining, "scope": client.user}
-        return json_response(answer)
+        said = answer | dict(settings.token_answer)
+        return json_response({name: value for name, value in said.items() if value is not None})
 
     def client(self, request: Request, now: datetime) -> Client:
         """Whose call this is.

@@ -14,9 +14,7 @@ from marketo_simulator.errors import CallError
 from marketo_simulator.message import Response
 from marketo_simulator.settings import Settings
 
-MAX_JOBS: Final = 10
-"""Queued imports, executing ones included."""
-EXECUTING_JOBS: Final = 2
+MAX_FILE_BYTES: Final = 10 * 1024 * 1024
 KEPT: Final = timedelta(days=7)
 DELIMITERS: Final = {"csv": ",", "tsv": "\t", "ssv": ";"}
 
@@ -62,13 +60,35 @@ class Job:
             "message": message,
         }
 
-    def report(self, rows: list[list[str]], column: str) -> Response:
-        """Rows with a last column of reasons, in the format of the job; empty when there are none."""
+    def report(self, rows: list[list[str]], column: str, *, shifted: bool) -> Response:
+        """Rows with a last column of reasons, in the format of the job; empty when there are none.
+
+        `shifted`: a blank cell right before the reason is left out.
+        """
         text = io.StringIO()
         if rows:
             writer = csv.writer(text, delimiter=DELIMITERS[self.format], lineterminator="\n")
-            writer.writerows([[*self.header, column], *rows])
+            writer.writerow([*self.header, column])
+            writer.writerows([*row[:-2], row[-1]] if shifted and not row[-2] else row for row in rows)
         return Response(200, text.getvalue().encode(), "text/csv;charset=UTF-8")
+
+
+def table(file: bytes, file_format: str) -> list[list[str]]:
+    """Header and rows of a file without its empty lines. Lines end in LF, CR or both; a cell may be of any length.
+
+    Raises CallError 1003 for a file without a row, or one that is no table.
+    """
+    text = io.StringIO(file.decode("utf-8-sig", "replace"), newline="")
+    limit = csv.field_size_limit(MAX_FILE_BYTES)  # A file is smaller anyhow; the process has other readers of CSV.
+    try:
+        rows = [row for row in csv.reader(text, delimiter=DELIMITERS[file_format]) if row]
+    except csv.Error as error:
+        raise CallError("1003", "Invalid file") from error
+    finally:
+        csv.field_size_limit(limit)
+    if len(rows) < 2:
+        raise CallError("1003", "Empty file")
+    return rows
 
 
 class Imports:
@@ -82,6 +102,10 @@ class Imports:
         for job in sorted((job for job in self._jobs.values() if not job.done and job.ends <= now), key=_end):
             job.done = True
             job.execute(job)
+
+    def ends(self, now: datetime) -> list[datetime]:
+        """When the jobs end whose time has come, in order."""
+        return sorted({job.ends for job in self._jobs.values() if not job.done and job.ends <= now})
 
     def waiting(self, now: datetime) -> list[Job]:
         """Jobs queued or executing."""
@@ -98,12 +122,20 @@ class Imports:
             raise CallError("1013", "Batch not found")
         return job
 
-    def schedule(self, settings: Settings, now: datetime) -> tuple[int, datetime, datetime]:
-        """Id, start and end of the next job: it starts when fewer than two are executing."""
-        busy = sorted((job.ends for job in self.waiting(now)), reverse=True)
-        free = busy[EXECUTING_JOBS - 1] if len(busy) >= EXECUTING_JOBS else now
-        starts = max(free, now + timedelta(seconds=settings.import_queue_seconds))
-        return len(self._jobs) + 1, starts, starts + timedelta(seconds=settings.import_seconds)
+    def schedule(
+        self, settings: Settings, now: datetime, rows: int, list_id: int | None
+    ) -> tuple[int, datetime, datetime]:
+        """Id, start and end of the next job: it starts when a place is free, and no other fills its list."""
+        waiting = self.waiting(now)
+        busy = sorted((job.ends for job in waiting), reverse=True)
+        most = settings.import_jobs_executing
+        free = busy[most - 1] if len(busy) >= most else now
+        filled = max((job.ends for job in waiting if list_id is not None and job.list_id == list_id), default=now)
+        starts = max(free, filled, now + timedelta(seconds=settings.import_queue_seconds))
+        seconds = settings.import_seconds
+        if settings.import_rows_per_second is not None:
+            seconds += rows / settings.import_rows_per_second
+        return len(self._jobs) + 1, starts, starts + timedelta(seconds=seconds)
 
     def add(self, job: Job) -> None:
         """Queue the job."""

@@ -7,15 +7,17 @@ from marketo_simulator.context import PAGE, Context, skipped
 from marketo_simulator.errors import CallError, reason
 from marketo_simulator.fields import Field, Value
 from marketo_simulator.message import Response
-from marketo_simulator.state import Lead
 
 MAX_MATCHES: Final = 1000
 DEFAULT_FIELDS: Final = ("id", "firstName", "lastName", "email", "updatedAt", "createdAt")
 
 
 def describe(context: Context) -> Response:
-    """GET /rest/v1/leads/describe.json: one item per field; SOAP-only fields have no `rest`."""
-    return context.lead_answer([_described(field) for field in context.state.schema])
+    """GET /rest/v1/leads/describe.json: one item per field; a field has no `rest` or no `soap` where that API lacks it.
+
+    `readOnly` is about REST: recorded answers say false of every field in SOAP.
+    """
+    return context.lead_answer([_described(field) for field in context.state.schema if not field.hidden])
 
 
 def _described(field: Field) -> dict[str, object]:
@@ -24,13 +26,15 @@ def _described(field: Field) -> dict[str, object]:
         item["length"] = field.max_length
     if field.rest:
         item["rest"] = {"name": field.name, "readOnly": field.read_only}
-    item["soap"] = {"name": field.name[0].upper() + field.name[1:], "readOnly": field.read_only}
+    soap = field.name if field.soap is None else field.soap
+    if soap:
+        item["soap"] = {"name": soap, "readOnly": False}
     return item
 
 
 def describe2(context: Context) -> Response:
     """GET /rest/v1/leads/describe2.json: searchable fields as an array of arrays, no dedupe fields for leads."""
-    fields = [field for field in context.state.schema if field.rest]
+    fields = [field for field in context.state.schema if field.rest and not field.hidden]
     described = {
         "name": "API Lead",
         "searchableFields": [[field.name] for field in fields if field.is_searchable],
@@ -79,7 +83,7 @@ def by_filter(context: Context) -> Response:
     context.records = len(values)
     if len(values) > PAGE:
         raise CallError("1003", f"Number of filterValues exceeds the limit of {PAGE}")
-    found = context.state.find(searched, values, context.visible)
+    found = context.find(searched, values)
     if len(found) > MAX_MATCHES:
         raise CallError("1003", "Too many results match the filter")
     ids, token = context.page(found)
@@ -122,9 +126,6 @@ def _asked_fields(context: Context) -> list[str]:
 
 
 def shown_leads(context: Context, ids: Iterable[int], names: Iterable[str]) -> list[dict[str, Value]]:
-    """The leads with these fields, null where one is not set."""
-    return [_shown(context.state.leads[lead_id], names) for lead_id in ids]
-
-
-def _shown(lead: Lead, names: Iterable[str]) -> dict[str, Value]:
-    return {name: lead.values.get(name) for name in names}
+    """The leads with these fields, as `State.read` reads them."""
+    read, leads = context.state.read, context.state.leads
+    return [{name: read(leads[lead_id], name) for name in names} for lead_id in ids]

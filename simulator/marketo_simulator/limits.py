@@ -15,6 +15,9 @@ class Limits:
         self._window: deque[datetime] = deque()
         self._per_day: Counter[date] = Counter()
         self.executing = 0
+        self.in_window = 0
+        """Calls of the window at the last call that was counted, itself included; `of_quota` those of its day."""
+        self.of_quota = 0
         self.most_in_window = 0
         self.most_executing = 0
 
@@ -25,14 +28,21 @@ class Limits:
         """
         self._forget(now, settings)
         self._window.append(now)
-        self.most_in_window = max(self.most_in_window, len(self._window))
+        self.in_window = len(self._window)
+        self.most_in_window = max(self.most_in_window, self.in_window)
         today = quota_day(now, settings)
         self._per_day[today] += 1
+        self.of_quota = self._per_day[today]
         if settings.daily_quota is not None and self._per_day[today] > settings.daily_quota:
             raise CallError("607")
         if settings.calls_per_window is not None and len(self._window) > settings.calls_per_window:
             seconds = f"{settings.window_seconds:g}"
             raise CallError("606", f"Max rate limit '{settings.calls_per_window}' exceeded with in '{seconds}' secs")
+
+    def used(self, now: datetime, settings: Settings) -> tuple[int, int]:
+        """Counted calls of the present window and of the quota day."""
+        self._forget(now, settings)
+        return len(self._window), self._per_day[quota_day(now, settings)]
 
     def enter(self, settings: Settings) -> None:
         """Take a place among the executing calls.

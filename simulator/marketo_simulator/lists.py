@@ -7,12 +7,12 @@ from marketo_simulator.errors import CallError, reason
 from marketo_simulator.fields import timestamp
 from marketo_simulator.leads import members_page
 from marketo_simulator.message import Response
-from marketo_simulator.state import StaticList
+from marketo_simulator.state import StaticList, id_of
 
 
 def browse(context: Context) -> Response:
     """GET /rest/v1/lists.json by id, name and workspaceName; an empty parameter is no filter."""
-    ids = {int(value) for value in context.values("id") if value.isdecimal()}
+    ids = {id_of(value) for value in context.values("id")}
     names, workspaces = set(context.values("name")), set(context.values("workspaceName"))
     found = (
         each
@@ -61,7 +61,7 @@ def add(context: Context) -> Response:
     static_list = _list(context)
 
     def added(lead_id: int) -> str:
-        static_list.members.add(lead_id)
+        context.state.join(static_list, lead_id)
         return "added"
 
     return _each_lead(context, static_list, added)
@@ -71,13 +71,9 @@ def remove(context: Context) -> Response:
     """DELETE /rest/v1/lists/{id}/leads.json: `removed`; skipped 1015 for who is not on the list, 1004 for no lead."""
     static_list = _list(context)
 
-    def removed(lead_id: int) -> str:
-        if lead_id not in static_list.members:
-            return ""
-        static_list.members.discard(lead_id)
-        return "removed"
-
-    return _each_lead(context, static_list, removed)
+    return _each_lead(
+        context, static_list, lambda lead_id: "removed" if context.state.leave(static_list, lead_id) else ""
+    )
 
 
 def is_member(context: Context) -> Response:

@@ -1,13 +1,14 @@
 """What goes into the simulator and what comes out of it, without a socket."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 JSON_TYPE = "application/json;charset=UTF-8"
+_compact = json.JSONEncoder(separators=(",", ":")).encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,31 @@ class Response:
     status: int
     body: bytes
     content_type: str = JSON_TYPE
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Beside Content-Type and Content-Length, which is that of the whole body."""
+    piece: int = 0
+    """Bytes of the body that come at once; 0: all."""
+    pause: float = 0.0
+    """Seconds before each piece but the first."""
+    breaks_after: int | None = None
+    """Bytes of the body after which the connection breaks; None: it does not."""
+
+    def pieces(self, sleep: Callable[[float], None], patience: float | None = None) -> Iterator[bytes]:
+        """The body as it comes over the wire. Raises ConnectionDropped where it breaks off.
+
+        With `patience` (seconds between two pieces) a caller gives up waiting: AnswerTooSlow is raised then.
+        """
+        body = self.body if self.breaks_after is None else self.body[: self.breaks_after]
+        step = self.piece or len(body) or 1
+        for start in range(0, len(body), step):
+            if start and patience is not None and self.pause > patience:
+                sleep(patience)
+                raise AnswerTooSlow
+            if start:
+                sleep(self.pause)
+            yield body[start : start + step]
+        if self.breaks_after is not None:
+            raise ConnectionDropped
 
     def json(self) -> Any:
         """The decoded body."""
@@ -58,7 +84,7 @@ class AnswerTooSlow(Exception):  # noqa: N818
 
 def json_response(content: object, status: int = HTTPStatus.OK) -> Response:
     """A JSON answer, written compactly."""
-    return Response(status, json.dumps(content, separators=(",", ":")).encode())
+    return Response(status, _compact(content).encode())
 
 
 def html_response(status: int) -> Response:

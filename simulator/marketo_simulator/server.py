@@ -1,101 +1,122 @@
-"""The simulator on a port: HTTP/1.1 with keep-alive on the loopback interface."""
+"""The simulator on a port: HTTP/1.1 with keep-alive, on the loopback interface unless told otherwise."""
 
+import ipaddress
 import socket
-import struct
-import sys
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socketserver import BaseRequestHandler, TCPServer
 from typing import Final
 
-from marketo_simulator.message import ConnectionDropped, Request
+from marketo_simulator.access import ControlAccess
+from marketo_simulator.connection import Connection
+from marketo_simulator.message import Request, Response
 from marketo_simulator.simulator import Simulator
 
 HOST: Final = "127.0.0.1"
-_MAX_READ: Final = 32 * 1024 * 1024
-_RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)
 
 
-class SimulatorServer(ThreadingHTTPServer):
-    """One thread per connection."""
+class SimulatorServer(TCPServer):
+    """One thread per connection. Raises OSError when the address cannot be had."""
 
-    daemon_threads = True
-    block_on_close = False
+    allow_reuse_address = True
     request_queue_size = 128
 
-    def __init__(self, simulator: Simulator, port: int) -> None:
-        super().__init__((HOST, port), _Handler)
+    def __init__(
+        self,
+        simulator: Simulator,
+        port: int,
+        host: str = HOST,
+        tls: ssl.SSLContext | None = None,
+        access: ControlAccess | None = None,
+    ) -> None:
+        if ":" in host:
+            self.address_family = socket.AF_INET6
         self.simulator = simulator
+        self.answered = 0
+        """How many requests were answered, control calls included: who keeps the state sees whether it may differ."""
+        self._host = host
+        self._tls = tls
+        self._access = access or ControlAccess()
+        self._connections: set[Connection] = set()
+        self._ended = threading.Condition()
+        super().__init__((host, port), BaseRequestHandler)
 
-    def handle_error(self, request: object, client_address: object) -> None:
-        """A caller who went away is no news; anything else is shown."""
-        if not isinstance(sys.exception(), ConnectionError):
-            super().handle_error(request, client_address)  # type: ignore[arg-type]
+    @property
+    def server_port(self) -> int:
+        """The port, also where any free one was asked for."""
+        return int(self.server_address[1])
 
     @property
     def url(self) -> str:
-        """Where the default instance answers."""
-        return f"http://{HOST}:{self.server_port}"
+        """Where the default instance answers callers of this machine."""
+        scheme = "http" if self._tls is None else "https"
+        host = {"0.0.0.0": HOST, "::": "::1", "": HOST}.get(self._host, self._host)  # noqa: S104 (not bound to here)
+        return f"{scheme}://{f'[{host}]' if ':' in host else host}:{self.server_port}"
 
+    @property
+    def is_beyond_loopback(self) -> bool:
+        """Whether other machines can reach it."""
+        return not ipaddress.ip_address(str(self.server_address[0])).is_loopback
 
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
-    wbufsize = -1  # head and body leave in one packet
-    server: SimulatorServer
+    def process_request(self, request: socket.socket | tuple[bytes, socket.socket], client_address: object) -> None:
+        """Serve the accepted socket in a thread of its own; a slow TLS handshake keeps nobody else waiting."""
+        assert isinstance(request, socket.socket)  # noqa: S101 (the other form is of datagrams)
+        peer = str(client_address[0]) if isinstance(client_address, tuple) else ""
+        connection = Connection(request, self._tls, lambda call: self._answer(call, peer))
+        with self._ended:
+            self._connections.add(connection)
+        threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
 
-    def _answer(self) -> None:
-        given = self.headers.get("Content-Length", "0")
-        if not given.isdecimal() or self.headers.get("Transfer-Encoding"):
-            self._refuse(HTTPStatus.LENGTH_REQUIRED)
-            return
-        if int(given) > _MAX_READ:
-            self._refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
-            return
-        body = self.rfile.read(int(given))
-        request = Request.of(self.command, self.path, dict(self.headers.items()), body)
+    def _serve(self, connection: Connection) -> None:
         try:
-            answer = self.server.simulator.handle(request)
-        except ConnectionDropped:
-            self._drop()
+            connection.serve()
+        except OSError:  # the caller went away, or does not speak TLS, which is no news here
             return
-        self.send_response(answer.status)
-        self.send_header("Content-Type", answer.content_type)
-        self.send_header("Content-Length", str(len(answer.body)))
-        self.end_headers()
+        finally:
+            with self._ended:
+                self._connections.discard(connection)
+                self._ended.notify_all()
+
+    def _answer(self, request: Request, peer: str) -> Response:
         try:
-            self.wfile.write(answer.body)
-            self.wfile.flush()
-        except ConnectionError:
-            self.close_connection = True  # the caller did not wait
+            return self._access.refusal(request, peer) or self.simulator.handle(request)
+        finally:
+            self.answered += 1
 
-    def _refuse(self, status: HTTPStatus) -> None:
-        self.send_error(status)
-        self.close_connection = True
-
-    def _drop(self) -> None:
-        """Break the connection so that the caller sees a reset."""
-        self.close_connection = True
-        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
-        self.connection.close()
-
-    do_GET = do_POST = do_DELETE = do_PATCH = do_PUT = _answer  # noqa: N815 (names http.server looks for)
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Quiet: the call log is at /_simulator/calls."""
+    def close(self, grace: float = 0.0) -> None:
+        """Take no more requests, and wait up to `grace` seconds for the answers that are under way."""
+        self.shutdown()
+        self.server_close()
+        with self._ended:
+            for connection in self._connections:
+                connection.retire()
+            for connection in self._connections:  # once all know, so that whoever sees one end knows of the others
+                connection.end_if_idle()
+            self._ended.wait_for(lambda: not self._connections, grace)
 
 
 @contextmanager
-def serve(simulator: Simulator, port: int = 0) -> Iterator[SimulatorServer]:
-    """Serve in the background while the block runs; port 0 takes a free one, `url` says which."""
-    server = SimulatorServer(simulator, port)
+def serve(
+    simulator: Simulator,
+    port: int = 0,
+    host: str = HOST,
+    *,
+    tls: ssl.SSLContext | None = None,
+    access: ControlAccess | None = None,
+    grace: float = 0.0,
+) -> Iterator[SimulatorServer]:
+    """Serve in the background while the block runs; port 0 takes a free one, `url` says which.
+
+    At its end nothing new is taken, and up to `grace` seconds are waited for answers that are under way. Raises OSError
+    when the address cannot be had.
+    """
+    server = SimulatorServer(simulator, port, host, tls, access)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
     try:
         yield server
     finally:
-        server.shutdown()
+        server.close(grace)
         thread.join()
-        server.server_close()

@@ -13,7 +13,7 @@ from marketo_simulator.decode import decode
 from marketo_simulator.identity import Client
 from marketo_simulator.message import Request, Response
 from marketo_simulator.seed import Seed
-from marketo_simulator.settings import Settings
+from marketo_simulator.settings import Settings, changed
 
 _INSTANCE_PATH: Final = re.compile(r"/(\d{3}-\w{3}-\d{3})(/.*)")
 DEFAULT_CLIENT: Final = Client("client", "secret")
@@ -54,7 +54,8 @@ class Simulator(Control):
     ) -> None:
         data = dict(seed or {})
         if settings is not None:
-            data["settings"] = settings
+            seeded = decode(Settings, data.get("settings", {}), "seed.settings")
+            data["settings"] = changed(seeded, settings, "settings")
         self._seeds = read_seed(data)
         self._wait = sleep
         self._instances: dict[str, Control] = {}
@@ -69,6 +70,12 @@ class Simulator(Control):
                 seed = self._seeds.instances.get(munchkin_id, self._seeds.default)
                 self._instances[munchkin_id] = Control(munchkin_id, seed, self.clock, self._wait)
             return self._instances[munchkin_id]
+
+    @property
+    def instances(self) -> dict[str, Control]:
+        """Those that there are, by Munchkin ID; that of the default one is empty."""
+        with self.lock:
+            return {"": self, **self._instances}
 
     def handle(self, request: Request, patience: float | None = None) -> Response:
         """Answer one call or control call of any instance; see Instance.handle."""

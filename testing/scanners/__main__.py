@@ -17,6 +17,10 @@ EVERYTHING = {
     "ControlPlaneSources": "192.0.2.0/24",
     "DomainName": "events.example.org",
     "CertificateArn": "arn:aws:acm:eu-central-1:111122223333:certificate/0",
+    "Console": "cloudfront",
+    "ConsoleDomainName": "console.example.org",
+    "ConsoleCertificateArn": "arn:aws:acm:us-east-1:111122223333:certificate/0",
+    "ConsoleWebAclArn": "arn:aws:wafv2:us-east-1:111122223333:global/webacl/console/0",
     "SubnetIds": "subnet-0a",
     "SecurityGroupIds": "sg-0a",
 }

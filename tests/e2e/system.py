@@ -5,15 +5,18 @@ import secrets
 import string
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from urllib.parse import quote
 
 import requests
 
+from local import places, stack
 from local.clients import client
 from local.stack import LocalStack
+from testing.example_source import built
 
 DELIVERY_SECONDS = 30.0
 """What the local stack promises: an event is accounted for by then, unless Marketo asks to wait."""
@@ -268,6 +271,25 @@ class System:
     def redrive(self, connection_id: str) -> int:
         """Have all letters of a connection delivered again; how many."""
         return int(self.call("POST", f"/connections/{connection_id}/letters/redrives", {})["decided"])
+
+
+@contextmanager
+def brought_up() -> Iterator[System]:
+    """The local stack, brought up to date, with the documented example of a source in a layer of its own; ended
+    afterwards unless it stood before.
+    """
+    stood = stack.LocalStack.load() is not None and all(stack.alive().values())
+    layer = built(places.CACHE / "source")
+    standing = stack.up(marketo_url=None, port=None, simulator_port=None, source_layer=layer)
+    with requests.Session() as http:
+        http.trust_env = False  # a proxy of the caller's network must not be asked for this machine
+        made = System(standing, http, began=time.time())
+        yield made
+        if stood:
+            for connection_id in made.connections:
+                made.request("DELETE", f"/connections/{connection_id}?discard=true")
+    if not stood:
+        stack.down()
 
 
 def configuration(instance: Instance, **changes: object) -> dict[str, object]:

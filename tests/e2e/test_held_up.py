@@ -1,6 +1,8 @@
 """What holds events up for long: they leave the queue, it is told why they wait, and mended they arrive at once.
 
-All stories go on side by side, up to what each of them tells while its events wait; then each is mended by itself.
+All stories go on side by side, up to what each of them tells while its events wait; then each is mended by itself, by
+the commands that docs/operations.md prints in the section about what the command shows, and nothing else. What is
+mended in Marketo the test mends.
 """
 
 import json
@@ -15,12 +17,13 @@ from typer.testing import CliRunner
 
 from destination.domain.parking import MAX_IN_QUEUE
 from destination.domain.pause import Pause
-from destination.domain.times import parse_time
+from destination.domain.times import format_time, parse_time
 from destination.marketo.budget import wait_for_reset
 from destination.store.leases import Leases
 from destination_client.context import wall_clock
 from destination_client.main import app
 from local import places
+from testing.runbook import Terminal
 from tests.e2e.system import CLIENT_ID, DELIVERY_SECONDS, Destination, System, profile, wait_for
 
 AUDIENCE = "Webinar"
@@ -62,6 +65,11 @@ class Held:
         assert told["queued_since"] is None
         assert self.row["parking"]["hold"] == hold
         assert self.row["parking"]["events"] == len(NEW)
+
+    def mend(self, terminal: Terminal, incident: str, **known: str) -> None:
+        """Do what the section about what the command shows of the connection prints."""
+        meant = {"ID": self.destination.id, **known}
+        terminal.ends(incident, terminal.run('destination parking "$ID"', meant), meant)
 
     def arrives(self, *, is_filled: bool = False) -> None:
         """At once everybody is on the list, once, and counted once, and nothing waits any more.
@@ -191,41 +199,51 @@ def held(system: System) -> dict[str, Held]:
     return {cause: Held(one, told[cause], rows[one.id], known[cause], since[cause]) for cause, one in made.items()}
 
 
-def test_an_outage_is_tried_at_once_by_a_resume(held: dict[str, Held]) -> None:
+@pytest.mark.remedy("outage", "resume", "events-wait-too-long")
+def test_an_outage_is_tried_at_once_by_a_resume(held: dict[str, Held], terminal: Terminal) -> None:
     outage = held["outage"]
     outage.waits_for("paused", "503", (6 * MINUTE, 10 * MINUTE))
     outage.destination.instance.control("DELETE", "faults")
-    outage.destination.system.call("POST", f"/connections/{outage.destination.id}/resume")
+    outage.mend(terminal, "outage")
     outage.arrives()
 
 
-def test_new_credentials_end_the_wait_for_them(held: dict[str, Held]) -> None:
+@pytest.mark.remedy("credentials", "give-credentials")
+def test_new_credentials_end_the_wait_for_them(held: dict[str, Held], terminal: Terminal) -> None:
     credentials = held["credentials"]
     credentials.waits_for("blocked", "401", WITHIN_MINUTES)
     assert "Marketo does not accept the credentials" in credentials.told["hold"]["cause"]
-    credentials.destination.instance.control(
-        "DELETE", "faults"
-    )  # whoever has the new secret gets a token that is taken
+    # Whoever has the new secret gets a token that is taken.
+    credentials.destination.instance.control("DELETE", "faults")
     secret = renewed(credentials.destination)
-    patch(credentials.destination, {"credentials": {"client_id": CLIENT_ID, "client_secret": secret}})
+    credentials.mend(terminal, "credentials", MARKETO_CLIENT_ID=CLIENT_ID, MARKETO_CLIENT_SECRET=secret)
     credentials.arrives()
 
 
-def test_a_higher_limit_ends_the_wait_for_the_quota(held: dict[str, Held]) -> None:
+@pytest.mark.remedy("quota", "raise-quota", "the-calls-of-a-day-run-out")
+def test_a_higher_limit_ends_the_wait_for_the_quota(held: dict[str, Held], terminal: Terminal) -> None:
     quota = held["quota"]
     quota.waits_for("paused", "BUDGET_REACHED", AT_THE_RESET)
-    patch(quota.destination, {"limits": {"daily_calls": 40_000}})
+    quota.mend(terminal, "quota", DAILY_CALLS="40000")
     quota.arrives()
 
 
-def test_an_audience_that_is_activated_again_ends_the_wait_for_its_list(held: dict[str, Held]) -> None:
+@pytest.mark.remedy("list", "activate-again")
+def test_an_audience_that_is_activated_again_ends_the_wait_for_its_list(
+    held: dict[str, Held], terminal: Terminal
+) -> None:
     gone = held["list"]
     gone.waits_for("blocked", "1013", WITHIN_MINUTES)
-    cause = gone.told["hold"]["cause"]
-    assert AUDIENCE in cause
-    assert "activate" in cause.lower()
-    again = {"id": AUDIENCE, "name": AUDIENCE}
-    gone.destination.system.call("POST", f"/connections/{gone.destination.id}/audiences", again)
+    assert AUDIENCE in gone.told["hold"]["cause"]
+    assert "Activate the audience again" in gone.told["hold"]["remedy"]
+    gone.mend(terminal, "list", AUDIENCE=AUDIENCE, NAME=AUDIENCE)
+    system, instance = gone.destination.system, gone.destination.instance
+    wait_for(lambda: instance.lists().get(AUDIENCE) or None, DELIVERY_SECONDS, "there is a list with those who waited")
+    run = {
+        "FunctionName": system.stack.functions["monitor"],
+        "Payload": json.dumps({"time": format_time(wall_clock())}),
+    }
+    assert "FunctionError" not in system.aws("lambda").invoke(**run)  # it fills the list, and nobody waits for it here
     gone.arrives(is_filled=True)
 
 

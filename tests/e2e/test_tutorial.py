@@ -1,90 +1,78 @@
-"""The tutorial, walked: every request of docs/tutorial.md is sent in its order, and the answers are as it shows them.
+"""The tutorial, pasted: the blocks of docs/tutorial.md are run by one bash in their order, and answer as it shows.
 
-Its blocks of the language `http` are requests and, where one follows, their answers. A property that an answer leaves
-out may hold anything, and so may `…`; in a list it stands for any entries. `$NAME` is a variable: an answer gives it
-its value the first time, everything later uses it.
+Its blocks of the language `bash` are pasted; a block of `jsonc` after one is its answer. A property that an answer
+leaves out may hold anything, and so may `…`; in a list it stands for any entries. `$NAME` is a variable: an answer
+gives it its value the first time, everything later uses it.
 """
 
 import json
 import re
-import time
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import requests
+import pytest
 
-from tests.e2e.system import DELIVERY_SECONDS, HTTP_SECONDS, POLL_SECONDS, System
+from local import demo, places, stack
+from tests.e2e.system import System
 
 TUTORIAL = Path(__file__).resolve().parents[2] / "docs/tutorial.md"
-MUNCHKIN_ID = "123-ABC-456"
 ANYTHING = "…"
-ANSWER = "HTTP/1.1 "
+END = "-- end of a block:"
+TUTORIAL_SECONDS = 100.0
+"""More than a reader takes who types nothing, deliveries included, on a machine that does much else."""
 
 
 @dataclass(frozen=True, slots=True)
-class Exchange:
-    """A request as the tutorial writes it, and the answer that it shows: its status and content, if any."""
+class Step:
+    """A block that is pasted, and the answer that is shown below it, if any."""
 
-    method: str
-    url: str
-    headers: dict[str, str]
-    body: str
-    status: int | None = None
-    content: Any = ANYTHING
+    commands: str
+    shown: Any = None
 
 
-def exchanges(text: str) -> Iterator[Exchange]:
-    blocks = re.findall(r"^```http\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
-    for block, following in zip(blocks, [*blocks[1:], ""], strict=True):
-        if block.startswith(ANSWER):
-            continue
-        head, _, body = block.partition("\n\n")
-        (method, url), *lines = [line.split(maxsplit=1) for line in head.splitlines()]
-        headers = {name.removesuffix(":"): value for name, value in lines}
-        if not following.startswith(ANSWER):
-            yield Exchange(method, url, headers, body.strip())
-            continue
-        status, _, content = following.removeprefix(ANSWER).partition("\n\n")
-        shown = json.loads(content) if content.strip() else ANYTHING
-        yield Exchange(method, url, headers, body.strip(), int(status.split()[0]), shown)
+def steps(text: str) -> Iterator[Step]:
+    blocks = re.findall(r"^```(\w+)\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    assert {language for language, _ in blocks} == {"bash", "jsonc"}
+    for (language, block), (following, answer) in zip(blocks, [*blocks[1:], ("", "")], strict=True):
+        if language == "bash":
+            yield Step(block, json.loads(answer) if following == "jsonc" else None)
+
+
+def pasted(walked: list[Step]) -> list[str]:
+    """What each block prints when all are pasted into one bash; none may fail, or use what was not kept before."""
+    environment = places.environment()
+    # The reader's Python is the one that runs the tests, so that `make` finds it set up.
+    environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"
+    finished = subprocess.run(
+        ["bash", "-u"],  # noqa: S607 - the reader's
+        input="".join(f"{step.commands}echo '{END}' $?\n" for step in walked),
+        env=environment,
+        cwd=places.ROOT,
+        capture_output=True,
+        text=True,
+        timeout=TUTORIAL_SECONDS,
+        check=False,
+    )
+    printed = re.split(rf"^{END} (\d+)\n", finished.stdout, flags=re.MULTILINE)
+    outputs, codes = printed[::2][:-1], printed[1::2]
+    assert codes == ["0"] * len(walked), (outputs, codes, finished.stderr)
+    return outputs
 
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Somebody who follows the tutorial, and keeps what it says is to be kept."""
+    """Somebody who compares what is printed with what is shown."""
 
-    http: requests.Session
     known: dict[str, Any] = field(default_factory=dict)
 
-    def follow(self, exchange: Exchange) -> None:
-        """What is read is read again until it is as shown: events take a moment to arrive."""
-        deadline = time.monotonic() + (DELIVERY_SECONDS if exchange.method == "GET" else 0)
-        while wrong := self.differences(exchange, answer := self.send(exchange)):
-            told = f"{exchange.method} {exchange.url} answered {answer.status_code} {answer.text}"
-            assert time.monotonic() < deadline, f"{told}: {', '.join(wrong)}"
-            time.sleep(POLL_SECONDS)
-
-    def send(self, exchange: Exchange) -> requests.Response:
-        return self.http.request(
-            exchange.method,
-            self.filled(exchange.url),
-            data=self.filled(exchange.body).encode() or None,
-            headers={"Content-Type": "application/json"}
-            | {name: self.filled(value) for name, value in exchange.headers.items()},
-            timeout=HTTP_SECONDS,
-        )
-
-    def filled(self, text: str) -> str:
-        return re.sub(r"\$([A-Z]+)", lambda name: str(self.known[name[1]]), text)
-
-    def differences(self, exchange: Exchange, answer: requests.Response) -> list[str]:
-        if exchange.status is None:
-            return [] if answer.ok else [f"status {answer.status_code}"]
-        if answer.status_code != exchange.status:
-            return [f"status {answer.status_code} instead of {exchange.status}"]
-        return [] if exchange.content == ANYTHING else self.compare(exchange.content, answer.json(), "")
+    def follow(self, step: Step, printed: str) -> None:
+        if step.shown is not None:
+            wrong = self.compare(step.shown, json.loads(printed), "")
+            assert not wrong, f"{step.commands} answered {printed}: {', '.join(wrong)}"
 
     def compare(self, shown: Any, found: Any, path: str) -> list[str]:
         """Where what was found is not as shown. Variables keep their new values only if all of it is."""
@@ -125,12 +113,37 @@ class Reader:
                 yield from self._compare(one, other, f"{path}[{index}]")
 
 
-def test_the_tutorial_can_be_followed(system: System) -> None:
-    marketo = system.stack.marketo_url.replace("{munchkin_id}", MUNCHKIN_ID)
-    reader = Reader(system.http, {"API": system.stack.api_url, "MARKETO": marketo})
-    walked = list(exchanges(TUTORIAL.read_text()))
-    assert len(walked) > 15
-    for exchange in walked:
-        reader.follow(exchange)
-    assert {"ID", "TOKEN", "RUN", "NEW"} <= reader.known.keys()
-    system.secrets.add(reader.known["TOKEN"])
+def invoked(system: System, function: str) -> dict[str, Any]:
+    """What a function answers to the event that the demo left for it."""
+    answer = system.aws("lambda").invoke(
+        FunctionName=system.stack.functions[function], Payload=(demo.FILLED_EVENTS / f"{function}.json").read_bytes()
+    )
+    told: dict[str, Any] = json.load(answer["Payload"])
+    assert "FunctionError" not in answer, told
+    return told
+
+
+@pytest.mark.timeout(TUTORIAL_SECONDS, func_only=True)
+def test_the_demo_leaves_an_event_for_each_function(system: System) -> None:
+    assert demo.main() == 0
+    assert stack.alive()["console"], "as the demo says where it is"
+    assert invoked(system, "ingest")["statusCode"] == 202
+    assert invoked(system, "sync") == {"batchItemFailures": []}
+    answer = invoked(system, "connections")
+    created = sum(run["activated"]["created"] for run in json.loads(answer["body"])["runs"])
+    assert (answer["statusCode"], created) == (200, 2), "one by the demo, one by the events for ingest and sync"
+    assert invoked(system, "files") == {"carried_on": 0, "in_trouble": 0}, "no file was put where it says"
+    assert invoked(system, "monitor")["summaries"] <= 2 * len(system.listed(100)), "of this hour, not of a sample's"
+
+
+@pytest.mark.timeout(4 * TUTORIAL_SECONDS, func_only=True)
+def test_the_demo_and_the_tutorial_can_follow_one_another(system: System) -> None:
+    walked = list(steps(TUTORIAL.read_text()))
+    assert sum(step.shown is not None for step in walked) > 15
+    for _ in range(2):
+        assert demo.main() == 0
+        reader = Reader()
+        for step, printed in zip(walked, pasted(walked), strict=True):
+            reader.follow(step, printed)
+        assert {"ID", "TOKEN", "RUN", "NEW"} <= reader.known.keys()
+        system.secrets.add(reader.known["TOKEN"])

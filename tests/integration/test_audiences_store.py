@@ -65,6 +65,29 @@ def test_activating_again_replaces(connections: Connections, audiences: Audience
     assert renamed == Activation(AUDIENCE, "Renamed", version=3)
 
 
+def test_a_list_that_was_made_in_the_workspace_of_before_is_not_given(
+    connections: Connections, audiences: Audiences
+) -> None:
+    connections.create(CONNECTION, token_hash="0f")
+    connections.update(replace(CONNECTION, workspace="Europe"))
+    with pytest.raises(StaleVersionError, match="another workspace"):
+        audiences.put("c-1", ACTIVATION, workspace=CONNECTION.workspace)
+    assert (audiences.list("c-1"), connections.bindings("c-1")) == ((), 0)
+    assert audiences.put("c-1", ACTIVATION, workspace="Europe") == STORED
+    assert connections.bindings("c-1") == 1
+
+
+def test_a_change_is_refused_once_an_audience_was_given_a_list(connections: Connections, audiences: Audiences) -> None:
+    connections.create(CONNECTION, token_hash="0f")
+    first = audiences.put("c-1", Activation(AUDIENCE, "Bare"))
+    connections.update(replace(CONNECTION, name="Before"), bindings=0)
+    bound = audiences.put("c-1", ACTIVATION, first)
+    audiences.put("c-1", replace(bound, name="Renamed"), bound)
+    with pytest.raises(StaleVersionError):
+        connections.update(replace(CONNECTION, version=2), bindings=0)
+    assert connections.update(replace(CONNECTION, version=2), bindings=1).version == 3
+
+
 @pytest.mark.parametrize(
     "before",
     [None, replace(ACTIVATION, version=2), replace(ACTIVATION, version=1, list_id=9999), Activation(AUDIENCE, "Bare")],

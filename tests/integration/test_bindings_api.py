@@ -279,12 +279,12 @@ def test_an_audience_comes_back_as_it_is_described_then(marketo: Simulator) -> N
         headers={"If-Match": first.headers["ETag"]},
     )
     assert stale.status == 412
-    again = activated(connection_id, name="Anew")
+    again = activated(connection_id, name="Anew", labels=["C1"])
     assert (again.status, again.json["list"]["name"], again.json["origin"], again.json["labels"]) == (
         201,
         "Anew",
         None,
-        [],
+        ["C1"],
     )
     assert again.headers["ETag"] not in {first.headers["ETag"], '"2"'}
     other = created()

@@ -102,6 +102,7 @@ def test_rows_that_were_larger_before_are_written_a_few_at_a_time(stack: Aws, sc
     assert [len(row.desired) for row in rows.values()] == [1] * len(people)
 
 
+@pytest.mark.remedy("tables-are-throttled", "await-aws")
 @pytest.mark.parametrize("table", ["ConnectionsTable", "LedgerTable", "RunsTable"])
 @pytest.mark.parametrize("begins", [0.0, 94.5, 96.5])
 def test_when_a_throttle_ends_everybody_is_delivered_once(stack: Aws, table: str, begins: float) -> None:

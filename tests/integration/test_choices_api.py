@@ -12,6 +12,7 @@ MARKETO: Mapping[str, Any] = {
     "partitions": [{"name": "EMEA", "id": 2}],
     "workspaces": [{"name": "Europe", "partitions": ["EMEA"]}],
     "fields": [
+        {"name": "fullAddress", "data_type": "formula"},
         {"name": "customerKey", "data_type": "string", "display_name": "Customer Key", "length": 40},
         {"name": "secretKey", "data_type": "string", "searchable": False},
     ],
@@ -121,7 +122,10 @@ def test_lists_are_found_by_their_name() -> None:
 @pytest.mark.parametrize(
     ("query", "errors"),
     [
-        ({"name": "a, b"}, {"name": "must have no comma: Marketo cannot search such names"}),
+        (
+            {"name": "a, b"},
+            {"name": "must have no comma: Marketo cannot search such names; leave it out, and look through all lists"},
+        ),
         ({"cursor": "made-up"}, {"cursor": "must be that of the page before; leave it out to start"}),
         ({"limit": "301"}, {"limit": "must be at most 300"}),
         ({"limit": "0"}, {"limit": "must be at least 1"}),

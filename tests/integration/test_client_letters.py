@@ -19,6 +19,9 @@ from testing.gateway import STAGE
 LEADS = "^/rest/v1/leads.json"
 NARROW = 80
 
+ONE = "00000000-0000-4000-8000-000000000000"
+"""The id of a connection."""
+
 
 @pytest.fixture(scope="module")
 def marketo() -> Iterator[Simulator]:
@@ -254,7 +257,7 @@ def test_who_has_no_right_is_told_so_and_nothing_is_done(
 
 def test_of_a_connection_that_is_not_there_nothing_is_shown_or_decided(console: Stack) -> None:
     for command in (("letters", "none"), ("redrive", "none"), ("discard", "none", "--yes")):
-        assert "Not found" in console.refused(*command)
+        assert "No connection is called none" in console.refused(*command)
 
 
 # What a call has no time for
@@ -263,8 +266,8 @@ def test_of_a_connection_that_is_not_there_nothing_is_shown_or_decided(console: 
 @pytest.mark.parametrize(
     ("command", "call"),
     [
-        (("redrive", "one"), "POST /connections/one/letters/redrives"),
-        (("discard", "one", "--yes"), "DELETE /connections/one/letters"),
+        (("redrive", ONE), f"POST /connections/{ONE}/letters/redrives"),
+        (("discard", ONE, "--yes"), f"DELETE /connections/{ONE}/letters"),
         (("dead-letters", "--redrive"), "POST /dead-letters/redrives"),
         (("dead-letters", "--discard", "--yes"), "DELETE /dead-letters"),
     ],
@@ -278,10 +281,10 @@ def test_the_command_calls_until_nothing_is_left(console: Stack, command: tuple[
 
 def test_every_call_is_for_the_same_code(console: Stack) -> None:
     scripted(console, (400, 600), (600, 0))
-    console.done("redrive", "one", "--code", "MARKETO_1003")
+    console.done("redrive", ONE, "--code", "MARKETO_1003")
     assert bodies(console) == [{"code": "MARKETO_1003"}] * 2
     scripted(console, (400, 600), (600, 0))
-    console.done("discard", "one", "--code", "A B", "--yes")
+    console.done("discard", ONE, "--code", "A B", "--yes")
     discards = [one.url for one in console.gateway.seen if one.method == "DELETE"]
     assert [one.split("?")[1] for one in discards] == ["code=A%20B"] * 2
 
@@ -299,19 +302,19 @@ def test_what_is_left_is_told_by_the_exit_code(
     console: Stack, answers: list[tuple[int, int]], decided: int, left: int
 ) -> None:
     scripted(console, *answers)
-    result = console.run("redrive", "one")
+    result = console.run("redrive", ONE)
     assert (result.exit_code, result.stdout) == (1, f"redriven {decided}\n")
-    assert f"error: {left} letters are left" in result.stderr
+    assert f"error: letters that are left: {left}" in result.stderr
     assert len(changes(console)) == len(answers)
     scripted(console, *answers)
-    result = console.run("redrive", "one", "--json")
+    result = console.run("redrive", ONE, "--json")
     assert (result.exit_code, json.loads(result.stdout)) == (1, {"decided": decided, "left": left})
 
 
 def test_a_call_that_is_refused_midway_leaves_what_was_decided(console: Stack) -> None:
     scripted(console, (400, 600))
     console.gateway.scripted.append((500, {}, '{"title": "Something went wrong"}'))
-    result = console.run("redrive", "one")
+    result = console.run("redrive", ONE)
     assert (result.exit_code, result.stdout) == (1, "")
     assert "redriven 400 until then" in result.stderr
     assert "error: Something went wrong" in result.stderr
@@ -343,7 +346,7 @@ def test_how_far_it_is_is_shown_at_a_terminal(console: Stack, monkeypatch: pytes
     shown = Console(stderr=True, force_terminal=True, color_system=None, width=NARROW)
     monkeypatch.setattr(render, "err", shown)
     scripted(console, (400, 600), (600, 0))
-    result = console.run("redrive", "one")
+    result = console.run("redrive", ONE)
     assert result.stdout == "redriven 1000\n"
     assert "1000/1000" in result.stderr
 
@@ -365,7 +368,13 @@ def test_no_id_and_no_number_is_cut_on_a_terminal(
     times = dict.fromkeys(("first_at", "last_at", "expires_at"), "2026-11-21T10:00:00Z")
     letters = {"events": 1234567, "letters": [{**one, **times}]}
     dead = [{"connection_id": connection_id, "code": "NONE", "reason": reason, "messages": 1234567}]
-    hold = {"waits_for": "blocked", "cause": "603: the role lacks a permission", "until": "2026-11-21T10:00:00Z"}
+    hold = {
+        "waits_for": "blocked",
+        "cause": "603: the role lacks a permission",
+        "since": "2026-11-20T10:00:00Z",
+        "until": "2026-11-21T10:00:00Z",
+        "remedy": "Give the API user's role the permission that it lacks, and check Marketo's IP allow-list.",
+    }
     answers = {
         "/connections": {
             "connections": [
@@ -375,7 +384,7 @@ def test_no_id_and_no_number_is_cut_on_a_terminal(
                     "munchkin_id": "123-ABC-456",
                     "sync_type": "audience_and_profile",
                     "status": "blocked",
-                    "blocked_cause": hold["cause"],
+                    "hold": hold,
                 }
             ],
             "cursor": None,
@@ -396,12 +405,26 @@ def test_no_id_and_no_number_is_cut_on_a_terminal(
 
     lines = console.done(command).splitlines()
 
-    assert max(map(len, lines)) <= width
+    assert max(len(line) for line in lines if ": to do: " not in line) <= width  # a sentence is wrapped by the terminal
     words = {
         "letters": (connection_id, "MISSING_REQUIRED_ATTRIBUTE", "1234567", "2026-11-21T10:00:00Z"),
         "status": (connection_id, "123-ABC-456", "1234567", "7654321", "connection_blocked", "2026-11-20T10:00:00Z"),
         "dead-letters": (connection_id, "NONE", "1234567"),
-        "list": (connection_id, "123-ABC-456", "audience_and_profile"),
+        "list": (connection_id, "123-ABC-456", "blocked"),
     }[command]
     shown = " ".join(lines).split()
     assert [word for word in words if word not in shown] == []
+
+
+@pytest.mark.parametrize(
+    ("command", "doing"), [("status", "looking at the connections"), ("letters", "counting letters")]
+)
+def test_what_asks_about_every_connection_shows_how_far_it_is(
+    console: Stack, monkeypatch: pytest.MonkeyPatch, command: str, doing: str
+) -> None:
+    for name in ("Spring", "Autumn", "Winter"):
+        plane.created(name=name)
+    monkeypatch.setattr(render, "err", Console(stderr=True, force_terminal=True, color_system=None, width=NARROW))
+    shown = console.run(command).stderr
+    assert doing in shown
+    assert "3/3" in shown

@@ -124,5 +124,25 @@ def test_they_are_written_to_a_file(console: Stack, tmp_path: Path, number: int)
     assert file.read_text().startswith('"person_id","pseudonym","outcome","code","message","fields","audiences",')
 
 
+def test_a_file_that_is_there_stays_as_it_is_when_nothing_can_be_written(console: Stack, tmp_path: Path) -> None:
+    file = tmp_path / "not-arrived.csv"
+    file.write_text("before")
+    console.refused("persons", made(console), "2026-01-01T10:00Z", "--csv", str(file))
+    assert file.read_text() == "before"
+    nowhere = tmp_path / "nowhere" / "file.csv"
+    keep(made(console), *others(1))
+    assert f"{nowhere} cannot be read or written" in console.refused(
+        "persons", made(console), RUN, "--csv", str(nowhere)
+    )
+
+
+def test_an_audience_that_there_is_not_is_said_to_be_none(console: Stack) -> None:
+    """No row would read as if everybody had arrived."""
+    keep(made(console), *others(1))
+    result = console.run("persons", made(console), RUN, "--audience", "Sprng")
+    assert result.exit_code == 0
+    assert "no audience is called Sprng" in result.stderr
+
+
 def test_a_run_that_there_is_not_is_refused(console: Stack) -> None:
     assert "there is no run" in console.refused("persons", made(console), "2026-01-01T10:00Z")

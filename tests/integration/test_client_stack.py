@@ -14,7 +14,10 @@ from botocore.credentials import Credentials
 from marketo_simulator import Simulator
 from testing import control_plane as plane
 from testing.client import STACK, Stack, deployed, stack
-from testing.gateway import Seen
+from testing.gateway import ReceivedRequest
+
+NONE = "00000000-0000-4000-8000-000000000000"
+"""The id of no connection."""
 
 CALLER = {"AWS_ACCESS_KEY_ID": "caller", "AWS_SECRET_ACCESS_KEY": "its-secret", "AWS_SESSION_TOKEN": "its-session"}
 
@@ -35,7 +38,7 @@ def console(marketo: Simulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         yield standing
 
 
-def signature_of(request: Seen) -> str:
+def signature_of(request: ReceivedRequest) -> str:
     """The Authorization that AWS's own signer gives to the request, at the time and for the headers it names."""
     named = request.headers["Authorization"].split("SignedHeaders=")[1].split(",")[0].split(";")
     headers = {name: value for name, value in request.headers.items() if name.lower() in named}
@@ -49,9 +52,9 @@ def signature_of(request: Seen) -> str:
     "arguments",
     [
         ("list",),
-        ("runs", "none", "--from", "2026-11-21T10:00:00Z"),
-        ("show", "a b"),
-        ("enable", "none"),
+        ("runs", NONE, "--from", "2026-11-21T10:00:00Z"),
+        ("run", NONE, "a b"),
+        ("enable", NONE),
     ],
     ids=lambda arguments: arguments[0],
 )
@@ -93,6 +96,15 @@ def test_a_named_stack_goes_before_the_local_one_unless_that_is_asked_for(consol
     assert "Authorization" not in plain.headers
 
 
+def test_with_the_url_no_right_is_needed_but_that_to_the_calls(console: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DESTINATION_STACK")
+    boto3.client("cloudformation").delete_stack(StackName=STACK)
+    console.done("--url", f"{console.gateway.url}/", "list")
+    monkeypatch.setenv("DESTINATION_URL", console.gateway.url)
+    console.done("status")
+    assert all(one.headers["Authorization"].startswith("AWS4-HMAC-SHA256 ") for one in console.gateway.seen)
+
+
 def test_a_stack_that_is_not_there_is_said_so(console: Stack) -> None:
     assert "Stack nothing cannot be read" in console.refused("--stack", "nothing", "list")
 
@@ -103,12 +115,73 @@ def test_a_stack_of_something_else_is_said_so(console: Stack) -> None:
     assert "It has no output ApiUrl;" in console.refused("--stack", "other", "list")
 
 
-def test_without_a_region_it_is_said_what_to_set(console: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("variables", "options", "region"),
+    [
+        ({"AWS_REGION": "eu-central-1"}, (), "eu-central-1"),
+        ({"AWS_REGION": "eu-central-1", "AWS_DEFAULT_REGION": "us-east-1"}, (), "eu-central-1"),
+        ({"AWS_REGION": "", "AWS_DEFAULT_REGION": "eu-central-1"}, (), "eu-central-1"),
+        ({"AWS_REGION": "us-east-1"}, ("--region", "eu-central-1"), "eu-central-1"),
+    ],
+)
+def test_the_region_is_the_named_one(
+    console: Stack,
+    monkeypatch: pytest.MonkeyPatch,
+    variables: dict[str, str],
+    options: tuple[str, ...],
+    region: str,
+) -> None:
     monkeypatch.delenv("AWS_DEFAULT_REGION")
-    assert "Set AWS_REGION" in console.refused("list")
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    console.done(*options, "list")
+    assert f"/{region}/execute-api/" in console.gateway.seen[-1].headers["Authorization"]
+
+
+def test_what_an_error_says_to_set_helps(console: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AWS_DEFAULT_REGION")
+    assert "set AWS_REGION" in console.refused("list")
+    monkeypatch.setenv("AWS_REGION", "eu-central-1")
+    console.done("list")
+
+
+def test_a_profile_signs_with_its_credentials_in_its_region(console: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AWS_DEFAULT_REGION")
+    for name in CALLER:
+        monkeypatch.delenv(name)
+    config = console.file(
+        "[profile ops]\nregion = eu-central-1\naws_access_key_id = hers\naws_secret_access_key = secret\n", "config"
+    )
+    monkeypatch.setenv("AWS_CONFIG_FILE", config)
+    console.done("--profile", "ops", "list")
+    assert "Credential=hers/" in console.gateway.seen[-1].headers["Authorization"]
+    assert "--profile or AWS_PROFILE" in console.refused("--profile", "nobody", "list")
 
 
 def test_without_any_stack_it_is_said_what_to_name(console: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DESTINATION_STACK")
     (console.folder / ".local" / "stack.json").unlink()
     assert "Name one with --stack or DESTINATION_STACK" in console.refused("list")
+
+
+@pytest.mark.parametrize("name", CALLER)
+def test_credentials_with_a_line_break_are_said_to_be_none_and_not_shown(
+    console: Stack, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv(name, "hidden\r\nx")
+    for options in ((), ("--url", console.gateway.url)):
+        result = console.run(*options, "list")
+        assert "The credentials of AWS are none" in result.stderr
+        assert "hidden" not in result.output
+    assert console.gateway.seen == []
+
+
+def test_an_answer_that_cannot_be_written_is_said_so(console: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("destination_client.render.table", lambda *_, **__: full())
+    assert "The answer cannot be read or written\nNo space left on device." in console.refused("list")
+
+
+def full() -> None:
+    """A disk with no room."""
+    with Path("/dev/full").open("w") as file:
+        file.write("x")

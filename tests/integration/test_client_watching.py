@@ -16,6 +16,7 @@ from destination.composition.connections import paces
 from destination.domain.alert import Alert, AlertState, AlertStatus, AudiencePart, Evidence, MainReason
 from destination.domain.audience import ANY_NAMESPACE, AudienceKey
 from destination.domain.latency import Latency
+from destination.domain.list_extract import ExtractStage, ListExtract
 from destination.domain.loss import RECORD_NO_OBJECT
 from destination.domain.outcome import MISSING_DEDUPE_VALUE
 from destination.domain.parking import RETRY_BLOCKED, Bundle, Hold, WaitsFor
@@ -34,6 +35,12 @@ from testing.client import FILE, Stack, stack
 from testing.control_plane import AUD_1
 
 SPRING = AudienceKey(ANY_NAMESPACE, "aud-1")
+OFFERED: Mapping[str, Any] = {
+    "partitions": [{"name": "EMEA", "id": 2}],
+    "workspaces": [{"name": "Europe", "partitions": ["EMEA"]}],
+    "fields": [{"name": "customerKey", "data_type": "string", "searchable": True}],
+    "lists": [{"id": 4711, "name": "Spring fair"}, {"id": 4712, "name": "Autumn"}],
+}
 COUNTS = Counter(
     received=9, activated=5, unchanged=1, excluded=2, failed=1, created=4, added=5, rejected=6, marketo_calls=3
 )
@@ -155,9 +162,9 @@ def test_the_overview_says_in_one_call_what_is_held_up_and_what_to_do(
 
     at = {line.strip().partition(": ")[0]: line.strip().partition(": ")[2] for line in lines}
     assert lines[:2] == ["Webinar leads: blocked", f"  id: {made} on 123-ABC-456"]
-    assert at["held up"] == f"blocked since {format_time(now)}"
+    assert (at["held up"], at["since"]) == ("blocked", second(now))
     assert at["because"] == "610: no access to the list Webinar"
-    assert at["tried again"] == format_time(now + RETRY_BLOCKED)
+    assert at["tried again"] == second(now + RETRY_BLOCKED)
     assert "destination resume" in at["to do"]
     assert at["parked"].startswith("7 events, the oldest of ")
     assert at["last day"] == "9 received, 5 activated, 1 unchanged, 2 excluded, 1 failed, 6 rejected"
@@ -179,6 +186,29 @@ def test_recipients_are_set_shown_and_tested(console: Stack) -> None:
     console.done("recipients", made, "--set", "none")
     assert json.loads(console.done("recipients", made, "--json")) == {"recipients": []}
     assert "must be an e-mail address" in console.refused("recipients", made, "--set", "ops")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "shown"),
+    [
+        (("fields", "FIRSTN"), [["name", "label", "type", "length", "writable"], ["firstName", "First Name"]]),
+        (("dedupe-fields", "customer"), [["name", "label", "type"], ["customerKey", "customerKey", "string"]]),
+        (("partitions",), [["id", "name"], ["1", "Default"], ["2", "EMEA"]]),
+        (("workspaces", "eur"), [["name"], ["Europe"]]),
+        (("lists", "spring"), [["id", "name", "workspace"], ["4711", "Spring fair", "Default"]]),
+        (("lists", "4711"), [["id", "name", "workspace"], ["4711", "Spring fair", "Default"]]),
+    ],
+    ids=lambda given: " ".join(given) if isinstance(given, tuple) else "",
+)
+def test_what_marketo_offers_is_shown_and_searched(
+    marketo: Simulator, tmp_path: Path, arguments: tuple[str, ...], shown: list[list[str]]
+) -> None:
+    with stack(marketo, tmp_path) as standing:
+        marketo.seed(OFFERED)
+        made = plane.created()
+        found = rows(standing.done("choices", made, *arguments))
+        assert [row[: len(want)] for row, want in zip(found, shown, strict=True)] == shown
+        assert len(json.loads(standing.done("choices", made, *arguments, "--json"))) == len(shown) - 1
 
 
 def test_a_caller_is_told_who_it_is(console: Stack) -> None:
@@ -232,7 +262,9 @@ def test_what_waits_is_shown_by_what_it_waits_for(console: Stack, now: datetime)
     park(made, WaitsFor.PAUSED, due, 5, oldest=now)
     shown = console.done("parking", made).splitlines()
     assert shown[:2] == ["held up: no", "parked: 12 events"]
-    assert rows("\n".join(shown[3:])) == [
+    assert [line.partition(": ")[0] for line in shown[6:]] == ["paused", "refused"]
+    assert shown[6].endswith(WaitsFor.PAUSED.remedy.says)
+    assert rows("\n".join(shown[3:6])) == [
         ["waits for", "events", "oldest", "due"],
         ["paused", "5", second(now), second(due, up=True)],
         ["refused", "7", second(now - timedelta(hours=1)), second(due, up=True)],
@@ -247,31 +279,34 @@ def test_what_holds_a_connection_up_is_shown_with_its_cause_and_its_end(console:
     assert shown == [
         "held up: blocked",
         "because: 603: the role lacks a permission",
-        f"since: {format_time(now)}",
-        f"tried again: {format_time(now + RETRY_BLOCKED)}",
-        f"to do: {Hold(WaitsFor.BLOCKED, '', None, None).remedy}",
+        f"since: {second(now)}",
+        f"tried again: {second(now + RETRY_BLOCKED)}",
+        f"to do: {Hold(WaitsFor.BLOCKED, '', None, None, '603').remedy}",
         "parked: 0 events",
     ]
     console.done("disable", made)
     assert "tried again: once it is enabled" in console.done("parking", made).splitlines()
-    assert "not found" in console.refused("parking", "none").lower()
+    assert "No connection is called none" in console.refused("parking", "none")
 
 
 def test_what_is_parked_comes_back_when_the_connection_is_resumed(console: Stack, now: datetime) -> None:
     made = connection(console)
     plane.delivering().block(made, "603: the role lacks a permission", now)
     bundle = park(made, WaitsFor.BLOCKED, now, 5, oldest=now)
-    said = console.done("resume", made)
-    assert rows(said)[-1][:2] == ["blocked", "5"]
+    said = console.run("resume", made)
+    assert ["blocked", "5"] in [row[:2] for row in rows(said.stdout)]
+    assert "it is tried now" in said.stderr
     assert [decode(body).bundle for body in console.waiting()] == [bundle]
-    assert "not found" in console.refused("resume", "none").lower()
+    assert "No connection is called none" in console.refused("resume", "none")
 
 
 def test_what_is_parked_of_a_disabled_connection_stays(console: Stack, now: datetime) -> None:
     made = connection(console)
     console.done("disable", made)
     park(made, WaitsFor.DISABLED, now, 5, oldest=now)
-    assert "tried again: once it is enabled" in console.done("resume", made).splitlines()
+    said = console.run("resume", made)
+    assert "tried again: once it is enabled" in said.stdout.splitlines()
+    assert "it is tried now" not in said.stderr
     assert console.waiting() == []
     console.done("enable", made)
     assert len(console.waiting()) == 1
@@ -349,13 +384,23 @@ def test_what_is_to_be_repaired_is_named_or_nothing_is(console: Stack, options: 
         ),
         (
             {"waiting": Differences(1, 0, (3,)), "foreign": Differences(3, 1, (4, 5, 6))},
-            0,
+            1,
             "waiting 3; foreign 4, 5, 6",
         ),
-        ({"gone": 2, "unapplied": {"LEAD_UNKNOWN": 3, "PERSON_NOT_FOUND": 4}}, 0, "-"),
+        ({"foreign": Differences(3, 1, (4, 5, 6)), "gone": 2}, 0, "foreign 4, 5, 6"),
+        ({"unapplied": {"LEAD_UNKNOWN": 3, "PERSON_NOT_FOUND": 4}}, 1, "-"),
         ({"code": "1013"}, 1, "-"),
     ],
-    ids=["in place", "repaired", "missing", "leavers", "waiting and foreign", "gone and unapplied", "not read"],
+    ids=[
+        "in place",
+        "repaired",
+        "missing",
+        "leavers",
+        "waiting and foreign",
+        "foreign and gone",
+        "unapplied",
+        "not read",
+    ],
 )
 def test_what_is_out_of_place_at_the_end_is_told_by_the_exit_code(
     console: Stack, found: Mapping[str, Any], exit_code: int, leads: str, now: datetime
@@ -377,12 +422,32 @@ def test_what_is_out_of_place_at_the_end_is_told_by_the_exit_code(
 
     assert result.exit_code == exit_code, result.output
     row = rows(result.stdout)[2]
-    assert row[:6] == ["Spring", listed(console), "done", "10", "9", "0"]
+    assert row[:7] == ["Spring", listed(console), "done", "-", "10", "9", "0"]
     kinds = (done.missing, done.leavers, done.waiting)
-    assert row[6:12] == [str(one) for each in kinds for one in (each.count, each.repaired)]
+    assert row[7:13] == [str(one) for each in kinds for one in (each.count, each.repaired)]
     left, unapplied = done.foreign.count - done.foreign.repaired, sum(done.unapplied.values())
-    assert row[12:15] == [str(one) for one in (left, done.gone, unapplied)]
-    assert row[15:] == [leads, done.code or "-"]
+    assert row[13:16] == [str(one) for one in (left, done.gone, unapplied)]
+    assert row[16:] == [leads, done.code or "-"]
+
+
+@pytest.mark.parametrize(
+    ("extract", "told"),
+    [
+        (ListExtract(datetime(2026, 11, 21, 10, tzinfo=UTC), ExtractStage.WAITING), "waiting"),
+        (ListExtract(datetime(2026, 11, 21, 10, tzinfo=UTC)).given_up("1029"), "given up: 1029"),
+    ],
+)
+def test_how_a_long_list_is_read_is_shown(console: Stack, extract: ListExtract, told: str) -> None:
+    made = connection(console)
+    requested = plane.call("POST", f"/connections/{made}/verifications", {"activation_id": AUD_1}).json
+    store = Verifications(plane.dynamodb(), "RunsTable")
+    [begun] = store.newest(made, 1)
+    [check] = store.checks(begun)
+    store.put_check(begun, 0, replace(check, phase=Phase.READING, extract=extract))
+
+    shown = rows(console.done("verifications", made, requested["id"]))
+
+    assert [row[2:4] for row in shown[1:]] == [["phase", "extract"], ["reading", told]]
 
 
 def test_a_verification_that_was_cancelled_is_waited_for_no_longer(console: Stack) -> None:
@@ -425,7 +490,9 @@ def test_the_audit_log_says_who_did_what(console: Stack) -> None:
     console.done("disable", made)
     shown = rows(console.done("audit", "--connection", made, "--limit", "2"))
     assert [row[2:4] for row in shown[1:]] == [["disable_connection", made], ["enable_connection", made]]
-    assert rows(console.done("audit", "--connection", "nobody"))[1:] == []
+    gone = "00000000-0000-4000-8000-000000000000"
+    assert rows(console.done("audit", "--connection", gone))[1:] == []
+    assert len(rows(console.done("audit", "--connection", "webinar leads"))) > 1
 
 
 def park(connection_id: str, waits_for: WaitsFor, due: datetime, events: int, *, oldest: datetime) -> Bundle:
@@ -451,7 +518,7 @@ def test_a_triggered_alert_says_why_and_what_to_do(console: Stack, now: datetime
     )
     trigger(made, now, Alert.FAILURE_RATE, evidence)
     lines = console.done("alerts", made).splitlines()
-    place = lines.index(f"failure_rate: since {format_time(now)}")
+    place = lines.index(f"failure_rate: since {second(now)}")
     assert lines[place + 1 : place + 5] == [
         "  because: Failed: 9 of 12 persons.",
         "  9 MARKETO_1003: Refused.",

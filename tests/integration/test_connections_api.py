@@ -3,25 +3,18 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from destination.domain.credentials import ClientCredentials
-from destination.store.errors import NotFoundError
-from marketo_simulator import Simulator
 from testing.control_plane import (
-    AUD_1,
     CREATE,
     activated,
-    audiences,
     call,
     created,
     credentials,
-    delivering,
     ingresses,
     items,
-    lists,
     secret_names,
     stored,
 )
@@ -48,12 +41,25 @@ def test_creating_answers_where_to_post_events_and_the_token_once() -> None:
 def test_a_connection_shows_what_was_given_except_secrets() -> None:
     connection_id = created(partition="EMEA", lead_cache="PT1H", limits={"concurrency": 2})
     shown = call("GET", f"/connections/{connection_id}")
-    given = {**CREATE, "partition": "EMEA", "lead_cache": "PT1H"}
+    source = {
+        "format": "aep",
+        "admission": {"proof": "token", "header": None, "query_parameter": None},
+        "on_rejected": "accept",
+        "on_delete_person": "reject",
+        "calls": None,
+        "rows": None,
+    }
+    given = {**CREATE, "partition": "EMEA", "lead_cache": "PT1H", "source": source}
     assert shown.status == 200
     assert {name: shown.json[name] for name in given if name not in {"credentials", "mapping"}} == {
         name: value for name, value in given.items() if name not in {"credentials", "mapping"}
     }
-    assert shown.json["limits"] == {"calls_per_20s": 80, "concurrency": 2, "daily_calls": 40000}
+    assert shown.json["limits"] == {
+        "calls_per_20s": 80,
+        "concurrency": 2,
+        "daily_calls": 40000,
+        "lead_updates_per_hour": None,
+    }
     assert {"credentials", "ingest"}.isdisjoint(shown.json)
 
 
@@ -92,9 +98,14 @@ def test_the_problems_of_a_malformed_body_name_its_members() -> None:
 
 
 def test_warnings_come_with_the_connection() -> None:
-    connection_id = created(person_action="update_existing_only", mapping=[{"source": "e", "target": "DedupeField"}])
+    connection_id = created(mapping=[*CREATE["mapping"], {"source": "e", "target": "email"}])
     warnings = call("GET", f"/connections/{connection_id}").json["warnings"]
-    assert [warning["path"] for warning in warnings] == ["mapping", "mapping"]
+    assert [warning["path"] for warning in warnings] == ["mapping[3]"]
+
+
+def test_whoever_creates_nobody_is_not_warned_of_what_creating_takes() -> None:
+    connection_id = created(person_action="update_existing_only", mapping=[{"source": "e", "target": "DedupeField"}])
+    assert call("GET", f"/connections/{connection_id}").json["warnings"] == []
 
 
 def test_the_listing_pages_to_its_end() -> None:
@@ -131,7 +142,12 @@ def test_a_merge_patch_changes_only_what_it_names() -> None:
     assert answer.status == 200
     assert answer.headers["ETag"] == '"2"'
     assert (answer.json["version"], answer.json["description"], answer.json["name"]) == (2, None, "Webinar leads")
-    assert answer.json["limits"] == {"calls_per_20s": 50, "concurrency": 3, "daily_calls": 40000}
+    assert answer.json["limits"] == {
+        "calls_per_20s": 50,
+        "concurrency": 3,
+        "daily_calls": 40000,
+        "lead_updates_per_hour": None,
+    }
     assert stored(connection_id).limits.concurrency == 3
 
 
@@ -231,72 +247,6 @@ def test_a_mapping_that_breaks_a_rule_changes_nothing(rows: object, path: str) -
     assert stored(connection_id).version == 1
 
 
-def test_enabling_needs_a_complete_configuration() -> None:
-    connection_id = created(mapping=[], credentials=None)
-    answer = call("POST", f"/connections/{connection_id}/enable")
-    assert answer.status == 409
-    assert answer.errors.keys() == {"credentials", "mapping", "audiences"}
-    assert stored(connection_id).status == "draft"
-
-
-def test_a_connection_is_enabled_and_disabled() -> None:
-    connection_id = created()
-    activated(connection_id)
-    enabled = call("POST", f"/connections/{connection_id}/enable")
-    assert (enabled.status, enabled.json["status"], enabled.json["version"]) == (200, "enabled", 2)
-    assert call("POST", f"/connections/{connection_id}/enable").json["version"] == 2
-    disabled = call("POST", f"/connections/{connection_id}/disable")
-    assert (disabled.status, disabled.json["status"], disabled.json["version"]) == (200, "disabled", 3)
-
-
-def test_disabling_a_draft_leaves_it_a_draft() -> None:
-    assert call("POST", f"/connections/{created()}/disable").json["status"] == "draft"
-
-
-def test_enabling_ends_a_block() -> None:
-    connection_id = created()
-    activated(connection_id)
-    call("POST", f"/connections/{connection_id}/enable")
-    delivering().block(connection_id, "603: access denied", datetime.now(UTC))
-    blocked = call("GET", f"/connections/{connection_id}").json
-    assert (blocked["status"], blocked["blocked_cause"]) == ("blocked", "603: access denied")
-    again = call("POST", f"/connections/{connection_id}/enable").json
-    assert (again["status"], again["blocked_cause"]) == ("enabled", None)
-
-
-@pytest.mark.parametrize("status", ["enabled", "blocked"])
-def test_an_enabled_connection_stays_complete(marketo: Simulator, status: str) -> None:
-    connection_id = created(sync_type="profile_only")
-    activated(connection_id)
-    call("POST", f"/connections/{connection_id}/enable")
-    if status == "blocked":
-        delivering().block(connection_id, "603: access denied", datetime.now(UTC))
-    breaking: list[Mapping[str, object]] = [{"mapping": []}, {"mapping": [], "sync_type": "audience_and_profile"}]
-    for patch in breaking:
-        answer = call("PATCH", f"/connections/{connection_id}", patch)
-        assert answer.status == 409
-        assert answer.errors.keys() == {"mapping"}
-    assert lists(marketo) == {}
-    renamed = call("PATCH", f"/connections/{connection_id}", {"name": "Renamed"}).json
-    assert (renamed["status"], renamed["name"]) == (status, "Renamed")
-
-
-def test_deleting_removes_all_but_the_lists(marketo: Simulator) -> None:
-    connection_id = created(sync_type="profile_only", munchkin_id="999-ZZZ-999", credentials=None)
-    kept = created()
-    activated(kept)
-    activated(connection_id)
-    assert call("DELETE", f"/connections/{kept}").status == 204
-    assert {item["pk"]["S"] for item in items() if item["sk"]["S"].startswith(("connection", "activation"))} == {
-        connection_id
-    }
-    assert secret_names() == []
-    assert list(lists(marketo).values()) == ["Webinar; spring"]
-    assert call("DELETE", f"/connections/{kept}").status == 404
-    with pytest.raises(NotFoundError):
-        credentials(kept)
-
-
 @pytest.mark.parametrize("client_id", ["a/b", "a b", "", "é", "x" * 129])
 def test_a_client_id_fits_into_the_name_of_a_secret(client_id: str) -> None:
     refused = call("POST", "/connections", {**CREATE, "credentials": {"client_id": client_id, "client_secret": "s"}})
@@ -309,93 +259,6 @@ def test_white_space_around_credentials_is_left_out() -> None:
     assert credentials(connection_id) == ClientCredentials("client", "secret")
     refused = call("POST", "/connections", {**CREATE, "credentials": {"client_id": "client", "client_secret": " "}})
     assert refused.errors == {"credentials.client_secret": "must not be empty"}
-
-
-def enabled() -> str:
-    connection_id = created()
-    activated(connection_id)
-    assert call("POST", f"/connections/{connection_id}/enable").status == 200
-    return connection_id
-
-
-def test_a_draft_is_deleted_at_once() -> None:
-    connection_id = created()
-    assert call("DELETE", f"/connections/{connection_id}").status == 204
-    assert secret_names() == []
-
-
-def test_what_has_let_events_in_is_deleted_once_they_are_delivered() -> None:
-    connection_id = enabled()
-    path = f"/connections/{connection_id}"
-    going = call("DELETE", path, headers={"If-Match": '"2"'})
-    assert (going.status, going.json["status"], going.headers["ETag"]) == (202, "deleting", '"3"')
-    assert going.json["deleting_since"] is not None
-    assert call("DELETE", path).json == going.json == call("GET", path).json
-    assert credentials(connection_id) == ClientCredentials("client", "secret")
-    assert len(audiences().list(connection_id)) == 1
-    ingress = ingresses().get(connection_id)
-    assert ingress is not None
-    assert ingress.status == "deleting"
-
-
-def test_what_is_queued_can_be_discarded_at_once_or_later() -> None:
-    for first in ({"discard": "true"}, {}):
-        connection_id = enabled()
-        call("DELETE", f"/connections/{connection_id}", query=first)
-        call("DELETE", f"/connections/{connection_id}", query={"discard": "true"})
-        assert call("GET", f"/connections/{connection_id}").status == 404
-        assert [name for name in secret_names() if connection_id in name] == []
-
-
-@pytest.mark.parametrize(
-    ("method", "below", "body"),
-    [
-        ("PATCH", "", {"name": "Mine"}),
-        ("PUT", "/mapping", CREATE["mapping"]),
-        ("POST", "/enable", None),
-        ("POST", "/disable", None),
-        ("POST", "/ingest-token", None),
-        ("POST", "/audiences", {"id": "aud-2", "name": "Another"}),
-        ("PATCH", f"/audiences/{AUD_1}", {"name": "Another"}),
-        ("DELETE", f"/audiences/{AUD_1}", None),
-    ],
-)
-def test_what_is_being_deleted_takes_no_changes(method: str, below: str, body: object) -> None:
-    connection_id = enabled()
-    going = call("DELETE", f"/connections/{connection_id}").json
-    answer = call(method, f"/connections/{connection_id}{below}", body)
-    assert (answer.status, answer.json["type"]) == (409, "urn:marketo-destination:problem:deleting")
-    assert call("GET", f"/connections/{connection_id}").json == going
-
-
-def test_the_ingest_token_is_replaced_and_the_old_one_good_for_a_day() -> None:
-    made = call("POST", "/connections", CREATE).json
-    path = f"/connections/{made['id']}/ingest-token"
-    answer = call("POST", path, headers={"If-Match": '"1"'})
-    assert (answer.status, answer.headers["ETag"]) == (201, '"2"')
-    assert answer.json["url"] == made["ingest"]["url"]
-    left = datetime.fromisoformat(answer.json["previous_valid_until"]) - datetime.now(UTC)
-    assert timedelta(hours=23) < left <= timedelta(hours=24)
-    ingress = ingresses().get(made["id"])
-    assert ingress is not None
-    assert ingress.token_hash == hashlib.sha256(answer.json["token"].encode()).hexdigest()
-    assert ingress.previous_token_hash == hashlib.sha256(made["ingest"]["token"].encode()).hexdigest()
-    assert call("POST", path, headers={"If-Match": '"1"'}).status == 412
-
-
-@pytest.mark.parametrize(("body", "hours"), [({}, 24), ({"grace": "PT0S"}, 0), ({"grace": "P7D"}, 168)])
-def test_the_grace_of_a_token_is_chosen(body: object, hours: int) -> None:
-    answer = call("POST", f"/connections/{created()}/ingest-token", body)
-    left = datetime.fromisoformat(answer.json["previous_valid_until"]) - datetime.now(UTC)
-    assert timedelta(hours=hours, minutes=-1) < left <= timedelta(hours=hours)
-
-
-@pytest.mark.parametrize("grace", ["P8D", "-PT1S", "a day", 3600])
-def test_the_grace_of_a_token_is_checked(grace: object) -> None:
-    connection_id = created()
-    answer = call("POST", f"/connections/{connection_id}/ingest-token", {"grace": grace})
-    assert (answer.status, set(answer.errors)) == (422, {"grace"})
-    assert stored(connection_id).version == 1
 
 
 def test_the_shared_token_of_a_client_id_that_is_replaced_is_removed() -> None:
@@ -422,3 +285,50 @@ def test_a_page_of_large_connections_fits_into_an_answer() -> None:
             break
         cursor = {"cursor": page.json["cursor"]}
     assert len(seen) == len(ids) == len(set(seen) & ids)
+
+
+@pytest.mark.parametrize(
+    ("written", "ids"),
+    [
+        (("Profile Only", "Update existing persons only"), ("profile_only", "update_existing_only")),
+        (("audience only", "update_existing_only"), ("audience_only", "update_existing_only")),
+        (
+            ("Audience and Profile", "Update existing and create new persons"),
+            ("audience_and_profile", "update_existing_and_create_new"),
+        ),
+        (
+            ("Audience and Profile", "Match Existing Marketo People and Create Missing People in Marketo"),
+            ("audience_and_profile", "update_existing_and_create_new"),
+        ),
+        (("audience_only", "Match Existing Marketo People Only"), ("audience_only", "update_existing_only")),
+    ],
+)
+def test_what_adobe_shows_is_understood(written: tuple[str, str], ids: tuple[str, str]) -> None:
+    connection_id = created(sync_type=written[0], person_action=written[1], partition=None)
+    shown = call("GET", f"/connections/{connection_id}").json
+    assert (shown["sync_type"], shown["person_action"]) == ids
+    mapping = [{"source": "personalEmail.address", "target": "Dedupe Field"}, *CREATE["mapping"][1:]]
+    assert call("PUT", f"/connections/{connection_id}/mapping", mapping).json[0]["target"] == "DedupeField"
+    changed = call("PATCH", f"/connections/{connection_id}", {"sync_type": "Profile only"})
+    assert changed.json["sync_type"] == "profile_only"
+
+
+@pytest.mark.parametrize("field", ["Lead ID", "lead_id", "id", "ECIDs"])
+def test_a_field_that_holds_no_ecid_is_refused_at_once(field: str) -> None:
+    legacy = {"generation": "legacy_v2", "partition": None, "ecid_field": field}
+    mapping = [{"source": "identityMap.Email", "target": "Email"}, {"source": "identityMap.ECID", "target": "ECID"}]
+    body = {**CREATE, **legacy, "mapping": [*mapping, *CREATE["mapping"][1:]]}
+    answer = call("POST", "/connections", body)
+    assert (answer.status, list(answer.errors)) == (422, ["ecid_field"])
+    assert call("POST", "/connections", body | {"ecid_field": "ECID"}).status == 201  # One of their own.
+
+
+@pytest.mark.parametrize("field", ["ECID", "Lead ID", "lead_id", "Adobe Experience Cloud ID", "Id "])
+def test_lead_id_and_ecid_are_refused_at_once(field: str) -> None:
+    connection_id = created()
+    for answer in (
+        call("POST", "/connections", {**CREATE, "dedupe_field": field}),
+        call("PATCH", f"/connections/{connection_id}", {"dedupe_field": field}),
+    ):
+        assert answer.status == 422
+        assert "Lead ID and ECID cannot identify a person" in answer.errors["dedupe_field"]

@@ -13,10 +13,12 @@ from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
 from destination.domain.audience import Activation, AudienceKey
 from destination.domain.audit import AuditAction, AuditRecord
 from destination.domain.connection import (
+    Admission,
     Connection,
     Limits,
     MappingRow,
     OnInvalid,
+    OnRejected,
     OptIn,
     PersonAction,
     Scope,
@@ -25,6 +27,7 @@ from destination.domain.connection import (
     WhenEmpty,
     WhenMissing,
 )
+from destination.domain.row_form import RowForm
 from destination.store.audiences import Audiences
 from destination.store.audit import Audit
 from destination.store.connections import Connections
@@ -58,6 +61,9 @@ CONNECTION = Connection(
     on_invalid=OnInvalid.FAIL,
     resend_unchanged_after=timedelta(hours=1),
     lead_cache=timedelta(0),
+    admission=Admission("X-Api-Key", "token"),
+    on_rejected=OnRejected.MULTI_STATUS,
+    rows=RowForm("users", "email", time="$.at", realized=("in",)),
 )
 ENABLED = replace(CONNECTION, status=Status.ENABLED)
 AUDIENCE = AudienceKey("ups", "aud#1")
@@ -136,7 +142,15 @@ def test_an_update_raises_the_version_and_leaves_status_and_token(
     changed = connections.update(replace(ENABLED, name="Renamed", partition=None))
     assert (changed.version, changed.name, changed.partition) == (2, "Renamed", None)
     assert connections.get("c-1") == changed
-    assert ingresses.get("c-1") == Ingress("c-1", Status.BLOCKED, "aep", "0f")
+    assert ingresses.get("c-1") == Ingress(
+        "c-1",
+        Status.BLOCKED,
+        "aep",
+        "0f",
+        admission=CONNECTION.admission,
+        on_rejected=OnRejected.MULTI_STATUS,
+        rows=CONNECTION.rows,
+    )
 
 
 def test_of_two_changes_of_one_version_the_second_is_stale(connections: Connections) -> None:

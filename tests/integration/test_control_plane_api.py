@@ -1,11 +1,14 @@
 """What holds for every call of the control plane, and the runs that it shows."""
 
+import dataclasses
 import json
 from base64 import urlsafe_b64encode
 
 import pytest
 
+from destination.composition.connections import settings
 from functions.connections import app
+from testing.aws import Context
 from testing.control_plane import (
     AUD_1,
     CREATE,
@@ -50,6 +53,43 @@ def test_an_unknown_connection_is_not_found(method: str, below: str, body: objec
     assert answer.headers["Content-Type"] == "application/problem+json"
     assert answer.json["type"] == "urn:marketo-destination:problem:not-found"
     assert answer.json["detail"] == "there is no connection nobody."
+
+
+@pytest.mark.parametrize(
+    ("method", "below", "body", "named"),
+    [
+        ("PATCH", "", {"partitoin": None}, ["partitoin"]),
+        ("PATCH", "", {"limits": {"calls": None}}, ["limits.calls"]),
+        ("PATCH", "", {"name": "Other", "limits": {"calls": None}, "id": None}, ["limits.calls", "id"]),
+        ("PATCH", "", {"verification": {"every": "P1D", "repeat": None}}, ["verification.repeat"]),
+        ("PATCH", f"/audiences/{AUD_1}", {"ends": None}, ["ends"]),
+        ("POST", "/enable", {"force": True}, ["force"]),
+        ("POST", "/resume", ["now"], [""]),
+        ("DELETE", f"/audiences/{AUD_1}", {"list": "empty"}, ["list"]),
+        ("DELETE", "", "discard", [""]),
+    ],
+)
+def test_what_a_body_says_in_vain_is_refused(method: str, below: str, body: object, named: list[str]) -> None:
+    """Taken without a word, a misspelled property would seem to have been set back."""
+    connection_id = created()
+    activated(connection_id)
+    before = items()
+    answer = call(method, f"/connections/{connection_id}{below}", body)
+    assert answer.status == 422
+    assert sorted(answer.errors) == sorted(named)
+    assert items() == before
+
+
+@pytest.mark.parametrize(
+    "body", [{"verification": {"every": "P1D", "repair": None}}, {"consent": None, "limits": None}]
+)
+def test_a_null_sets_back_what_there_is(body: object) -> None:
+    assert call("PATCH", f"/connections/{created()}", body).status == 200
+
+
+@pytest.mark.parametrize("body", [{}, None])
+def test_an_empty_body_says_nothing(body: object) -> None:
+    assert call("POST", f"/connections/{created()}/disable", body).status == 200
 
 
 @pytest.mark.parametrize(
@@ -207,3 +247,36 @@ def test_a_parameter_that_a_call_does_not_have_is_refused(
     [problem] = answer.json["errors"]
     assert problem["path"] == next(iter(query))
     assert there_are in problem["message"]
+
+
+def test_a_page_of_the_console_may_read_every_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of refusals too, in which the reason stands. A stack without the console says nothing of origins."""
+    connection_id = created()
+    assert "Access-Control-Allow-Origin" not in call("GET", f"/connections/{connection_id}").headers
+
+    with_console = dataclasses.replace(settings(), console_origin="https://console.example.org")
+    monkeypatch.setattr(app, "settings", lambda: with_console)
+    for path, status in ((f"/connections/{connection_id}", 200), ("/connections/nobody", 404), ("/nowhere", 404)):
+        answer = call("GET", path)
+        assert (answer.status, answer.headers["Access-Control-Allow-Origin"]) == (status, "https://console.example.org")
+        assert "ETag" in answer.headers["Access-Control-Expose-Headers"]
+
+
+def test_senders_are_told_nothing_of_the_console(monkeypatch: pytest.MonkeyPatch) -> None:
+    with_console = dataclasses.replace(settings(), console_origin="https://console.example.org")
+    monkeypatch.setattr(app, "settings", lambda: with_console)
+    answer = app.handler(
+        {
+            "resource": "/connections/{connection_id}/source/{proxy+}",
+            "path": "/connections/nobody/source/audiences",
+            "httpMethod": "GET",
+            "headers": {},
+            "pathParameters": {"connection_id": "nobody", "proxy": "audiences"},
+            "requestContext": {"requestId": "request-1"},
+            "body": None,
+            "isBase64Encoded": False,
+        },
+        Context(),
+    )
+    assert answer["statusCode"] >= 400
+    assert "Access-Control-Allow-Origin" not in answer["multiValueHeaders"]

@@ -1,28 +1,13 @@
-"""Data usage policies through the control plane's handler: the set, what it denies, and where it is enforced."""
+"""What policies refuse of connections and audiences, with what to do; labels; what is judged before it is stored."""
 
 import json
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-import boto3
 import pytest
 
 from destination.domain.audience import ANY_NAMESPACE, AudienceKey, activation_id
-from destination.domain.policy import (
-    CORE_POLICIES,
-    MAX_CUSTOM_POLICIES,
-    MAX_EXPRESSIONS,
-    Combination,
-    Operator,
-    PolicySet,
-    PolicyStatus,
-    Proposal,
-    adopted,
-)
-from destination.store.errors import StaleVersionError
-from destination.store.governance import Policies
 from marketo_simulator import Simulator
 from testing.control_plane import (
     AUD_1,
@@ -32,14 +17,16 @@ from testing.control_plane import (
     call,
     created,
     delivering,
-    dynamodb,
     items,
     lists,
 )
 
 pytestmark = pytest.mark.usefixtures("marketo")
 
+
 CORE = "corepolicy_0003"
+
+
 OWN: dict[str, Any] = {
     "id": "no-sensitive",
     "name": "No sensitive data in e-mail",
@@ -47,8 +34,11 @@ OWN: dict[str, Any] = {
     "marketing_actions": ["emailTargeting"],
     "deny": {"operator": "AND", "operands": [{"label": "I1"}, {"label": "S1"}]},
 }
+
+
 MAIL = {"marketing_actions": ["emailTargeting"]}
-PATH = "/governance/policies"
+
+
 POLICY: dict[str, Any] = {
     "id": "no-sensitive",
     "name": "No sensitive data in e-mail",
@@ -57,166 +47,6 @@ POLICY: dict[str, Any] = {
     "marketing_actions": ["emailTargeting", "own-action"],
     "deny": {"operator": "AND", "operands": [{"label": "I1"}, {"operator": "OR", "operands": [{"label": "S1"}]}]},
 }
-CORE_ENABLED = {"id": CORE, "status": "enabled"}
-
-
-def put(*policies: object, version: str | None = None) -> Any:
-    return call("PUT", PATH, {"policies": policies}, headers={"If-Match": version} if version else None)
-
-
-def test_before_anything_is_set_there_are_the_core_policies_disabled() -> None:
-    answer = call("GET", PATH)
-    assert (answer.status, answer.headers["ETag"]) == (200, '"1"')
-    assert [one["id"] for one in answer.json["policies"]] == [one.id for one in CORE_POLICIES]
-    assert {one["status"] for one in answer.json["policies"]} == {"disabled"}
-    assert answer.json["policies"][0] == {
-        "id": "corepolicy_0003",
-        "name": "Restrict email targeting",
-        "description": CORE_POLICIES[0].description,
-        "status": "disabled",
-        "marketing_actions": ["emailTargeting"],
-        "deny": {"operator": "OR", "operands": [{"label": "C4"}, {"label": "C5"}]},
-    }
-    assert items() == []
-
-
-def test_what_is_put_is_what_is_shown() -> None:
-    answer = put(POLICY, CORE_ENABLED)
-    shown = call("GET", PATH)
-    assert (answer.status, answer.headers["ETag"]) == (200, '"2"')
-    assert (shown.headers["ETag"], shown.json) == ('"2"', answer.json)
-    assert shown.json["policies"][-1] == POLICY
-    assert [one["id"] for one in shown.json["policies"] if one["status"] == "enabled"] == [
-        CORE_ENABLED["id"],
-        POLICY["id"],
-    ]
-
-
-def test_what_is_shown_can_be_put_again_and_changes_nothing() -> None:
-    put(POLICY, CORE_ENABLED)
-    stored = items()
-    answer = call("PUT", PATH, call("GET", PATH).json)
-    assert (answer.status, answer.headers["ETag"]) == (200, '"2"')
-    assert items() == stored
-
-
-def test_what_is_left_out_is_gone_and_core_policies_are_disabled() -> None:
-    put(POLICY, CORE_ENABLED)
-    answer = put(version='"2"')
-    assert answer.headers["ETag"] == '"3"'
-    assert [one["id"] for one in answer.json["policies"]] == [one.id for one in CORE_POLICIES]
-    assert {one["status"] for one in answer.json["policies"]} == {"disabled"}
-
-
-def test_a_stale_version_is_refused() -> None:
-    put(POLICY, version='"1"')
-    answer = put(version='"1"')
-    assert (answer.status, answer.json["type"]) == (412, "urn:marketo-destination:problem:stale")
-    assert call("GET", PATH).json["policies"][-1] == POLICY
-
-
-@pytest.mark.parametrize(
-    ("policy", "path"),
-    [
-        ({**POLICY, "id": "no spaces"}, "policies[0].id"),
-        ({**POLICY, "status": "ENABLED"}, "policies[0].status"),
-        ({**POLICY, "marketing_actions": []}, "policies[0].marketing_actions"),
-        ({**POLICY, "unknown": 1}, "policies[0].unknown"),
-        ({**POLICY, "deny": None}, "policies[0].deny"),
-        ({**POLICY, "deny": {}}, "policies[0].deny"),
-        ({**POLICY, "deny": {"label": "C4", "operator": "OR", "operands": [{"label": "C5"}]}}, "policies[0].deny"),
-        ({**POLICY, "deny": {"operator": "OR"}}, "policies[0].deny"),
-        ({**POLICY, "deny": {"operands": [{"label": "C5"}]}}, "policies[0].deny"),
-        ({**POLICY, "deny": {"operator": "OR", "operands": []}}, "policies[0].deny.operands"),
-        ({**POLICY, "deny": {"operator": "NOT", "operands": [{"label": "C5"}]}}, "policies[0].deny.operator"),
-        ({**POLICY, "deny": {"operator": "OR", "operands": [{"label": "C 5"}]}}, "policies[0].deny.operands[0].label"),
-        ({**POLICY, "deny": {"label": "C99"}}, "policies[0].deny.label"),
-        ({**CORE_ENABLED, "name": "Mine"}, "policies[0].name"),
-        ({**CORE_ENABLED, "id": "corepolicy_9999"}, "policies[0].id"),
-    ],
-)
-def test_a_policy_that_makes_no_sense_is_refused(policy: object, path: str) -> None:
-    answer = put(policy)
-    assert answer.status == 422
-    assert answer.errors.keys() == {path}
-    assert items() == []
-
-
-@pytest.mark.parametrize(("depth", "statuses"), [(20, {422}), (200, {400, 422}), (5_000, {400})])
-def test_an_expression_without_end_is_refused(depth: int, statuses: set[int]) -> None:
-    """As a rule that is broken, or, where Python cannot even read it, as no JSON; how deep that is differs."""
-    deny = '{"operator":"AND","operands":[' * depth + '{"label":"C4"}' + "]}" * depth
-    text = f'{{"policies":[{{"id":"own","name":"n","status":"draft","marketing_actions":["a"],"deny":{deny}}}]}}'
-    assert call("PUT", PATH, text=text).status in statuses
-    assert items() == []
-
-
-def test_every_change_is_in_the_audit_log_policy_by_policy() -> None:
-    put(POLICY, CORE_ENABLED)
-    put(POLICY, CORE_ENABLED)
-    put({**POLICY, "status": "draft"}, CORE_ENABLED)
-    put({**POLICY, "id": "core_made_up"})
-    put(version='"1"')
-    second, first = call("GET", "/audit").json["records"]
-    assert {second["action"], first["action"]} == {"set_policies"}
-    disabled = {**call("GET", PATH).json["policies"][0], "status": "disabled"}
-    assert first["changes"] == [
-        {"path": "policies.corepolicy_0003", "before": disabled, "after": {**disabled, "status": "enabled"}},
-        {"path": "policies.no-sensitive", "before": None, "after": POLICY},
-    ]
-    assert second["changes"] == [
-        {"path": "policies.no-sensitive", "before": POLICY, "after": {**POLICY, "status": "draft"}}
-    ]
-
-
-@pytest.mark.parametrize(
-    ("actions", "labels", "drafts", "expected"),
-    [
-        (["emailTargeting"], ["C4"], False, ["corepolicy_0003"]),
-        (["emailTargeting"], ["I1", "S1"], False, [POLICY["id"]]),
-        (["emailTargeting"], ["I1", "C4"], False, ["corepolicy_0003"]),
-        (["own-action"], ["C4"], False, []),
-        (["analytics", "own-action"], ["I1", "S1", "C5"], False, [POLICY["id"]]),
-        (["dataScience"], ["C9"], False, []),
-        (["dataScience"], ["C9"], True, ["core_data_science"]),
-        (["emailTargeting"], [], True, []),
-    ],
-)
-def test_which_policies_deny_an_action_for_labels(
-    actions: list[str], labels: list[str], drafts: bool, expected: list[str]
-) -> None:
-    put(
-        POLICY,
-        CORE_ENABLED,
-        {"id": "core_data_science", "status": "draft"},
-        {"id": "core_analytics", "status": "disabled"},
-    )
-    body = {"marketing_actions": actions, "labels": labels, "include_drafts": drafts}
-    answer = call("POST", "/governance/evaluations", body)
-    assert answer.status == 200
-    assert [one["id"] for one in answer.json["violated_policies"]] == expected
-
-
-def test_two_that_change_the_same_version_are_told_apart() -> None:
-    policies = Policies(dynamodb(), "ConnectionsTable")
-    first = policies.get()
-    second = policies.put(PolicySet(first.version, adopted([Proposal("corepolicy_0003", PolicyStatus.ENABLED)])))
-    for stale in (first, replace(second, version=7)):
-        with pytest.raises(StaleVersionError):
-            policies.put(stale)
-    assert policies.get() == second
-
-
-def test_the_largest_set_fits_into_its_item() -> None:
-    deny = Combination(Operator.AND, (Combination(Operator.OR, ("L" * 64,)),) * ((MAX_EXPRESSIONS - 1) // 2))
-    actions = tuple(f"a{number:063}" for number in range(20))
-    largest = [
-        Proposal(f"p{number:063}", PolicyStatus.DISABLED, "🂡" * 255, actions, deny, "🂡" * 500)
-        for number in range(MAX_CUSTOM_POLICIES)
-    ]
-    core = [Proposal(policy.id, PolicyStatus.DISABLED) for policy in CORE_POLICIES]
-    policies = Policies(boto3.client("dynamodb"), "ConnectionsTable")
-    assert policies.put(PolicySet(1, adopted([*core, *largest]))) == policies.get()
 
 
 def govern(*policies: Mapping[str, object], core: str = "enabled") -> ApiAnswer:
@@ -292,7 +122,7 @@ def test_activating_an_audience_is_refused_and_makes_no_list(marketo: Simulator)
     answer = activated(connection_id, "aud-2", name="Gamblers", labels=["C4", "S2"])
     refused(answer, f"audiences.{activation_id(AudienceKey(ANY_NAMESPACE, 'aud-2'))}.labels", "marketing_actions")
     assert (
-        "deactivate the audience"
+        "do not activate the audience"
         in answer.errors[f"audiences.{activation_id(AudienceKey(ANY_NAMESPACE, 'aud-2'))}.labels"]
     )
     assert (items(), lists(marketo)) == (stored, there)
@@ -330,11 +160,11 @@ def test_a_draft_that_came_to_violate_a_policy_cannot_be_enabled_and_is_fixed_st
     paths = ("mapping[1].labels", "mapping[2].labels", f"audiences.{AUD_1}.labels", "marketing_actions")
     refused(call("POST", f"/connections/{connection_id}/enable"), *paths)
     assert items() == stored
-    mapping = labelled({"lastName": ["C5"]})
-    assert call("PUT", f"/connections/{connection_id}/mapping", mapping).status == 200
-    assert call("PATCH", f"/connections/{connection_id}/audiences/{AUD_1}", {"labels": []}).status == 200
+    right: dict[str, Any] = {"sources": {"person.name.firstName": []}, "audiences": {AUD_1: []}}
+    assert call("PATCH", f"/connections/{connection_id}/labels", right).status == 200
     refused(call("POST", f"/connections/{connection_id}/enable"), "mapping[2].labels", "marketing_actions")
-    assert call("PUT", f"/connections/{connection_id}/mapping", labelled({})).status == 200
+    right = {"sources": {"person.name.lastName": []}}
+    assert call("PATCH", f"/connections/{connection_id}/labels", right).status == 200
     assert call("POST", f"/connections/{connection_id}/enable").status == 200
 
 
@@ -398,7 +228,7 @@ def test_what_is_needed_but_never_exported_is_a_configuration_problem(target: st
     connection_id = created()
     stored = items()
     assert activated(connection_id, labels=["C12"]).errors.keys() == {"labels"}
-    mapping = labelled({"company": ["c4"]}, company="work.company")
+    mapping = labelled({"company": ["c13"]}, company="work.company")
     assert call("PUT", f"/connections/{connection_id}/mapping", mapping).errors.keys() == {"mapping[3].labels"}
     assert items() == stored
 
@@ -408,8 +238,175 @@ def test_a_row_that_is_never_sent_is_shown_with_a_warning() -> None:
     assert govern().status == 200
     assert call("POST", f"/connections/{connection_id}/enable").errors.keys() == {"audiences"}
     warnings = call("GET", f"/connections/{connection_id}").json["warnings"]
-    assert warnings == [{"path": "mapping[3]", "message": "is not sent: C12 data is never exported"}]
+    assert warnings == [{"path": "mapping[3]", "message": "is not sent: C12 data is never exported; leave the row out"}]
 
 
 def test_other_problems_have_no_violations() -> None:
     assert "violations" not in json.loads(call("GET", "/connections/nobody").text)
+
+
+def test_adobes_display_names_stand_for_their_ids() -> None:
+    shown = ["Email Targeting", "export to third party", "emailTargeting", "own-action"]
+    connection_id = created(marketing_actions=shown)
+    kept = call("GET", f"/connections/{connection_id}").json
+    assert kept["marketing_actions"] == ["emailTargeting", "exportToThirdParty", "own-action"]
+    assert "named by no policy" in kept["warnings"][0]["message"]
+
+    own = {**POLICY, "marketing_actions": ["Email Targeting"], "deny": {"label": "third party"}}
+    policies = call("PUT", "/governance/policies", {"policies": [own]}).json["policies"]
+    assert (policies[-1]["marketing_actions"], policies[-1]["deny"]) == (["emailTargeting"], {"label": "Third-Party"})
+
+    asked = {"marketing_actions": ["Email Targeting"], "labels": ["Third Party"]}
+    denied = call("POST", "/governance/evaluations", asked).json["violated_policies"]
+    assert [one["id"] for one in denied] == [POLICY["id"]]
+
+
+@pytest.mark.parametrize("action", ["emailTargetting", "Email Targetin", "Partner Events!", ""])
+def test_an_action_that_is_none_is_refused_with_what_there_is(action: str) -> None:
+    connection_id = created()
+    policy = {**POLICY, "marketing_actions": [action]}
+    for method, path, body, place in (
+        ("PATCH", f"/connections/{connection_id}", {"marketing_actions": [action]}, "marketing_actions[0]"),
+        ("PUT", "/governance/policies", {"policies": [policy]}, "policies[0].marketing_actions[0]"),
+        ("POST", "/governance/evaluations", {"marketing_actions": [action], "labels": []}, "marketing_actions[0]"),
+    ):
+        answer = call(method, path, body)
+        assert answer.status == 422
+        assert "emailTargeting" in answer.errors[place]
+
+
+def labels_of(connection_id: str) -> Any:
+    return call("GET", f"/connections/{connection_id}/labels").json
+
+
+def test_labels_are_taken_off_by_the_call_of_labels_alone() -> None:
+    connection_id = created(mapping=labelled({"firstName": ["I1", "C4"]}))
+    activated(connection_id, labels=["C5", "S1"])
+    base, audience = f"/connections/{connection_id}", f"/connections/{connection_id}/audiences/{AUD_1}"
+    less = labelled({"firstName": ["I1"]})
+    stored = items()
+    for method, path, body, place in (
+        ("PUT", f"{base}/mapping", less, "mapping[1].labels"),
+        ("PUT", f"{base}/mapping", [*less, {**less[1], "target": "middleName"}], "mapping[1].labels mapping[3].labels"),
+        ("PATCH", base, {"mapping": less}, "mapping[1].labels"),
+        ("PATCH", audience, {"labels": ["C5"]}, "labels"),
+        ("POST", f"{base}/audiences", {"id": "aud-1", "name": "Webinar, spring", "labels": []}, "labels"),
+    ):
+        answer = call(method, path, body)
+        assert (answer.status, list(answer.errors)) == (422, place.split()), answer.text
+        assert all("Apply Data Usage Labels" in message for message in answer.errors.values())
+    assert items() == stored
+
+    right = {"sources": {"person.name.firstName": ["I1"]}, "audiences": {AUD_1: []}}
+    answer = call("PATCH", f"{base}/labels", right)
+    assert answer.status == 200
+    assert answer.json == labels_of(connection_id)
+    assert answer.json["sources"]["person.name.firstName"] == ["I1"]
+    assert answer.json["audiences"] == {AUD_1: []}
+    assert call("GET", f"{base}/mapping").json[1]["labels"] == ["I1"]
+    assert call("GET", audience).json["labels"] == []
+    assert [one["action"] for one in call("GET", "/audit").json["records"]][:2] == ["set_labels", "set_labels"]
+
+
+def test_labels_can_be_added_where_they_are_shown() -> None:
+    connection_id = created(mapping=labelled({"firstName": ["I1"]}))
+    activated(connection_id)
+    more = labelled({"firstName": ["C4", "I1"], "lastName": ["I1"]})
+    assert call("PUT", f"/connections/{connection_id}/mapping", more).status == 200
+    assert call("PATCH", f"/connections/{connection_id}/audiences/{AUD_1}", {"labels": ["S1"]}).status == 200
+    assert labels_of(connection_id)["audiences"] == {AUD_1: ["S1"]}
+
+
+def test_an_audience_that_comes_back_has_the_labels_that_it_had() -> None:
+    govern()
+    connection_id = created()
+    activated(connection_id, labels=["C4"])
+    call("PATCH", f"/connections/{connection_id}", MAIL | {"marketing_actions": ["analytics"]})
+    assert call("DELETE", f"/connections/{connection_id}/audiences/{AUD_1}").status == 204
+    assert list(activated(connection_id).errors) == ["labels"]
+    assert call("PATCH", f"/connections/{connection_id}/labels", {"audiences": {AUD_1: []}}).status == 200
+    assert activated(connection_id).status == 201
+
+
+@pytest.mark.parametrize(("first", "second"), [(None, "ups"), ("ups", None)])
+def test_an_audience_has_its_labels_in_whatever_namespace(first: str | None, second: str | None) -> None:
+    connection_id = created()
+    activated(connection_id, namespace=first, labels=["C4"])
+    other: dict[str, Any] = {"namespace": second, "name": "The same"}
+    assert list(activated(connection_id, **other).errors) == ["labels"]
+    assert activated(connection_id, **other, labels=["C4"]).status == 201
+    assert activated(connection_id, "aud-2", name="Another").status == 201
+
+
+def test_labels_are_refused_that_are_none_or_violate_a_policy() -> None:
+    govern()
+    connection_id = enabled(**MAIL)
+    stored, path = items(), f"/connections/{connection_id}/labels"
+    refused(
+        call("PATCH", path, {"sources": {"person.name.firstName": ["C4"]}}), "mapping[1].labels", "marketing_actions"
+    )
+    refused(call("PATCH", path, {"audiences": {AUD_1: ["C5"]}}), f"audiences.{AUD_1}.labels", "marketing_actions")
+    unknown: dict[str, Any] = {"sources": {"person.nam": []}, "audiences": {"0123456789ab": []}}
+    assert call("PATCH", path, unknown).errors.keys() == {"sources.person.nam", "audiences.0123456789ab"}
+    assert call("PATCH", path, {"sources": {"personalEmail.address": ["C12"]}}).status == 422
+    assert call("PATCH", path, {"labels": []}).errors.keys() == {"labels"}
+    assert call("PATCH", path, {}, headers={"If-Match": '"99"'}).status == 412
+    assert items() == stored
+
+
+def test_what_a_violation_by_the_dedupe_field_advises_can_be_done() -> None:
+    connection_id = created(**MAIL, mapping=labelled({"DedupeField": ["C4"]}))
+    activated(connection_id)
+    govern()
+    answer = call("POST", f"/connections/{connection_id}/enable")
+    refused(answer, "mapping[0].labels", "marketing_actions")
+    assert "take the row out" not in answer.errors["mapping[0].labels"]
+    assert "map another source to DedupeField" in answer.errors["mapping[0].labels"]
+    other = [{"source": "workEmail.address", "target": "DedupeField"}, *CREATE["mapping"][1:]]
+    assert call("PUT", f"/connections/{connection_id}/mapping", other).status == 200
+    assert call("POST", f"/connections/{connection_id}/enable").status == 200
+
+
+def test_what_a_violation_by_what_creating_takes_advises_can_be_done() -> None:
+    connection_id = created(**MAIL, mapping=labelled({"firstName": ["C4"]}))
+    activated(connection_id)
+    govern()
+    advice = call("POST", f"/connections/{connection_id}/enable").errors["mapping[1].labels"]
+    assert "take the row out with update_existing_only" in advice
+    change = {"person_action": "update_existing_only", "mapping": [CREATE["mapping"][0], CREATE["mapping"][2]]}
+    assert call("PATCH", f"/connections/{connection_id}", change).status == 200
+    assert call("POST", f"/connections/{connection_id}/enable").status == 200
+
+
+def test_a_connection_is_judged_before_anything_of_it_is_stored() -> None:
+    govern(OWN, core="draft")
+    stored = items()
+    connection = {**CREATE, **MAIL, "mapping": labelled({"firstName": ["I1"], "lastName": ["C4"]})}
+    audiences = [{"id": "aud-1", "name": "Located", "labels": ["S1"]}, {"id": "aud-2", "name": "Others"}]
+    answer = call("POST", "/governance/evaluations", {"connection": connection, "audiences": audiences})
+    assert answer.status == 200
+    assert [one["id"] for one in answer.json["violated_policies"]] == [OWN["id"]]
+    assert answer.errors.keys() == {"mapping[1].labels", f"audiences.{AUD_1}.labels", "marketing_actions"}
+    assert "do not activate" in answer.errors[f"audiences.{AUD_1}.labels"]
+
+    with_drafts = {"connection": connection, "audiences": audiences, "include_drafts": True}
+    judged = call("POST", "/governance/evaluations", with_drafts).json
+    assert [one["id"] for one in judged["violated_policies"]] == [OWN["id"], CORE]
+    alone = call("POST", "/governance/evaluations", {"connection": connection}).json
+    assert alone == {"violated_policies": [], "errors": []}
+    assert items() == stored
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"marketing_actions": ["analytics"]},
+        {"labels": ["C4"]},
+        {"audiences": []},
+        {"connection": CREATE, "labels": ["C4"]},
+        {"connection": CREATE, "marketing_actions": ["analytics"], "labels": ["C4"]},
+    ],
+)
+def test_an_evaluation_is_of_one_of_two(body: object) -> None:
+    assert call("POST", "/governance/evaluations", body).status == 422

@@ -1,5 +1,6 @@
 """The webhook through its handler: what senders are answered, and what the queue holds then."""
 
+import base64
 import gzip
 import hashlib
 import json
@@ -11,9 +12,11 @@ from typing import Any
 import pytest
 
 from destination.api.problem_kinds import MAX_ERRORS
-from destination.domain.connection import Status
+from destination.domain.audience import AudienceKey
+from destination.domain.connection import Admission, OnRejected, Status
 from destination.domain.event import MembershipStatus
 from destination.domain.loss import BODY_NOT_JSON
+from destination.domain.row_form import RowForm
 from destination.queue import MAX_MESSAGE_BYTES, Envelope, decode
 from destination.store.connections import Connections
 from functions.ingest import app
@@ -191,6 +194,71 @@ def test_a_text_that_is_no_unicode_is_400(stack: Aws) -> None:
     assert_problem(app.handler(request, Context()), 400, "not-json")
 
 
+@pytest.mark.parametrize(
+    ("on_rejected", "status"), [(OnRejected.ACCEPT, 202), (OnRejected.MULTI_STATUS, 207), (OnRejected.REFUSE, 422)]
+)
+def test_the_status_tells_of_rejected_records_as_the_connection_says(
+    stack: Aws, on_rejected: OnRejected, status: int
+) -> None:
+    stored = Connections(stack.dynamodb, "ConnectionsTable")
+    stored.update(replace(stored.get("canonical"), on_rejected=on_rejected))
+    answer = post([{"id": "0"}, 7], to="canonical")
+    assert answer["statusCode"] == status
+    if status == 422:
+        problem = assert_problem(answer, 422, "rejected-records")
+        assert [one["path"] for one in problem["errors"]] == ["[1]"]
+        assert [envelope.events for envelope in queued(stack)] == [()]
+    else:
+        assert (as_json(answer)["accepted"], [one["index"] for one in as_json(answer)["rejected"]]) == (1, [1])
+    assert post([{"id": "0"}], to="canonical")["statusCode"] == 202
+
+
+def of_format(stack: Aws, source_format: str, **changes: Any) -> None:
+    """An enabled connection, named by its format."""
+    enabled = connection(id=source_format, source_format=source_format, **changes)
+    Connections(stack.dynamodb, "ConnectionsTable").create(enabled, hashlib.sha256(TOKEN.encode()).hexdigest())
+
+
+def test_a_call_in_json_rpc_is_answered_in_json_rpc_with_each_of_its_records(stack: Aws) -> None:
+    of_format(stack, "census")
+    plan = {
+        "object": {"object_api_name": "audience:ups:a"},
+        "operation": "upsert",
+        "schema": {"email": {"active_identifier": True}},
+    }
+    params = {"sync_plan": plan, "records": [{"email": "ada@example.org"}, {"email": "\ud83d"}]}
+    answer = post({"jsonrpc": "2.0", "id": "1", "method": "sync_batch", "params": params}, to="census")
+    assert (answer["statusCode"], answer["headers"]["Content-Type"]) == (200, "application/json")
+    told = as_json(answer)["result"]["record_results"]
+    assert [(one["identifier"], one["success"]) for one in told] == [("ada@example.org", True), ("\ud83d", False)]
+    assert [len(envelope.events) for envelope in queued(stack)] == [1]
+    none = post({"jsonrpc": "2.0", "id": "2", "method": "sync_batch", "params": {}}, to="census")
+    assert (none["statusCode"], as_json(none)["id"], as_json(none)["error"]["code"]) == (200, "2", -32602)
+
+
+def test_rows_are_read_in_the_form_of_the_connection_and_say_the_rest_in_the_address(stack: Aws) -> None:
+    of_format(stack, "rows", rows=RowForm("people", "mail", status="$.change", realized=("in",), exited=("out",)))
+    body = json.dumps({"change": "out", "people": [{"mail": "ada@example.org"}]})
+    request = {**webhook_request("rows", body, HEADERS), "queryStringParameters": {"audience": "a"}}
+    assert app.handler(request, Context())["statusCode"] == 202
+    ((event,),) = (envelope.events for envelope in queued(stack))
+    assert event.identities == {"dedupefield": ("ada@example.org",)}
+    assert [(one.audience, one.status) for one in event.memberships] == [
+        (AudienceKey("ups", "a"), MembershipStatus.EXITED)
+    ]
+
+
+def test_a_token_comes_where_the_connection_says(stack: Aws) -> None:
+    basic = "Basic " + base64.b64encode(f"canonical:{TOKEN}".encode()).decode()
+    assert post([{}], to="canonical", headers={"Authorization": basic})["statusCode"] == 202
+    assert_problem(post([{}], to="canonical", headers={"X-Api-Key": TOKEN}), 401, "unauthorized")
+    stored = Connections(stack.dynamodb, "ConnectionsTable")
+    stored.update(replace(stored.get("canonical"), admission=Admission("X-Api-Key", "token")))
+    assert post([{}], to="canonical", headers={"X-Api-Key": TOKEN})["statusCode"] == 202
+    request = {**webhook_request("canonical", "[{}]", {}), "queryStringParameters": {"token": TOKEN}}
+    assert app.handler(request, Context())["statusCode"] == 202
+
+
 LIMIT = 6 * 1024 * 1024
 """What Lambda returns at most, in bytes."""
 
@@ -256,8 +324,16 @@ def test_a_wrong_token_is_401_and_never_shown(
 
 
 @pytest.mark.parametrize("status", [Status.DRAFT, Status.DISABLED])
-def test_a_connection_that_is_not_enabled_is_409_and_queues_nothing(stack: Aws, status: Status) -> None:
+def test_a_connection_that_is_not_enabled_is_409_and_queues_no_event(stack: Aws, status: Status) -> None:
     assert status.value in assert_problem(post(PROFILE, to=f"aep-{status}"), 409, "not-enabled")["detail"]
+    assert not any(one.events or one.losses for one in queued(stack))
+
+
+def test_a_connection_that_is_being_deleted_says_so(stack: Aws) -> None:
+    Connections(stack.dynamodb, "ConnectionsTable").begin_deletion("aep", 1, datetime.now(UTC))
+    detail = assert_problem(post(PROFILE), 409, "not-enabled")["detail"]
+    assert "is being deleted" in detail
+    assert "enable" not in detail
     assert queued(stack) == []
 
 

@@ -1,14 +1,16 @@
 """What the webhook reads of a connection, from its table."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from destination.domain.connection import Status
+from destination.domain.connection import MappingRow, OnDeletePerson, Status
 from destination.store.connections import Connections
 from destination.store.errors import StaleVersionError
 from destination.store.ingress import Ingress, Ingresses
+from destination.store.items import connection_key
 from testing.aws import Aws, aws
 from testing.world import connection
 
@@ -54,3 +56,26 @@ def test_a_rotated_token_leaves_the_one_before_until_a_time_and_no_older_one(
     assert "1f" not in repr(ingress)
     with pytest.raises(StaleVersionError):
         connections.rotate_token("c-1", 2, "3f", SINCE)
+
+
+def test_a_connection_of_before_there_were_other_ways_in_has_none(
+    stack: Aws, connections: Connections, ingresses: Ingresses
+) -> None:
+    connections.create(CONNECTION, token_hash="0f")
+    stack.dynamodb.update_item(
+        TableName="ConnectionsTable", Key=connection_key("c-1"), UpdateExpression="REMOVE admission, on_rejected"
+    )
+    assert ingresses.get("c-1") == Ingress("c-1", Status.DRAFT, "aep", "0f")
+    assert connections.get("c-1") == CONNECTION
+
+
+def test_where_calls_erase_the_webhook_knows_what_people_are_known_by(
+    connections: Connections, ingresses: Ingresses
+) -> None:
+    mapping = (MappingRow("first_name", "firstName"), MappingRow("identityMap.user_id", "DedupeField"))
+    erases = replace(CONNECTION, source_format="segment", on_delete_person=OnDeletePerson.ERASE, mapping=mapping)
+    connections.create(erases, token_hash="0f")
+    ingress = ingresses.get("c-1")
+    assert ingress is not None
+    assert (ingress.on_delete_person, ingress.known_by) == (OnDeletePerson.ERASE, "identityMap.user_id")
+    assert connections.get("c-1").on_delete_person is OnDeletePerson.ERASE

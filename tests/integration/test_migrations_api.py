@@ -25,7 +25,7 @@ def test_the_answer_can_be_posted_as_it_is(marketo: Simulator) -> None:
     assert migrated.status == 200
     created = call("POST", "/connections", migrated.json["connection"] | {"credentials": CREDENTIALS})
     assert created.status == 201, created.text
-    assert created.json["warnings"] == []
+    assert [one["path"] for one in created.json["warnings"]] == ["marketing_actions[1]"]  # one of their own
     path = f"/connections/{created.json['id']}"
     for audience in migrated.json["activations"]:
         activated = call("POST", f"{path}/audiences", audience)
@@ -54,6 +54,20 @@ def test_a_list_or_a_page_is_taken_whole(wrap: Any) -> None:
     report = call("POST", MIGRATIONS, wrap(SAMPLE)).json["report"]
     whole = call("POST", MIGRATIONS, SAMPLE).json["report"]
     assert sum("Selectors" in one["item"] for one in report) == sum("Selectors" in one["item"] for one in whole)
+
+
+def test_a_list_of_the_parts_is_read_to_its_end() -> None:
+    parts = list(SAMPLE.values())
+    whole, listed = call("POST", MIGRATIONS, SAMPLE).json, call("POST", MIGRATIONS, parts).json
+    assert listed["connection"] == whole["connection"]
+    assert call("POST", MIGRATIONS, parts[::-1]).json["connection"] == whole["connection"]
+
+
+def test_two_dataflows_are_named_and_refused() -> None:
+    other = SAMPLE["flow"] | {"id": "another", "name": "Marketo APAC"}
+    answer = call("POST", MIGRATIONS, [SAMPLE["flow"], other])
+    assert answer.status == 422
+    assert "Marketo EMEA (V2), Marketo APAC" in answer.errors["flow"]
 
 
 def test_a_dataflow_by_ecid_becomes_no_connection() -> None:

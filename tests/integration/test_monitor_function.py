@@ -194,7 +194,7 @@ def test_without_connections_there_is_nothing_to_say(stack: Aws, caplog: pytest.
 
 def test_a_time_that_nobody_put_in_is_now(stack: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
     """The schedule of the template names a place for it, which AWS fills and the emulator leaves as it is."""
-    [schedule] = of_type(settle(expand()), "AWS::Scheduler::Schedule").values()
+    schedule = of_type(settle(expand()), "AWS::Scheduler::Schedule")["MonitorFunctionRegularly"]
     event = json.loads(schedule["Target"]["Input"])
     monkeypatch.setattr(app, "now", lambda: AFTER)
     store(stack, "c-1")
@@ -204,10 +204,11 @@ def test_a_time_that_nobody_put_in_is_now(stack: Aws, monkeypatch: pytest.Monkey
         app.handler({"time": "<time>"}, Context())
 
 
+@pytest.mark.remedy("the-monitor-is-silent", "a-function-fails")
 @pytest.mark.parametrize("fails", [0, 1, 2])
 def test_every_hour_is_summed_up_once_by_the_schedule(stack: Aws, told: Inbox, fails: int) -> None:
     """Also where Lambda could not be invoked at first, or ever, and where a time is told twice."""
-    [properties] = of_type(settle(expand()), "AWS::Scheduler::Schedule").values()
+    properties = of_type(settle(expand()), "AWS::Scheduler::Schedule")["MonitorFunctionRegularly"]
     store(stack, "c-1")
     record(stack, COUNTS)
     summed_up: Counter[str] = Counter()

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -207,6 +208,22 @@ def test_they_go_with_their_connection(running: RunningStack) -> None:
     assert list(results.of(connection[0], run)) == []
     assert call("GET", f"/connections/{connection[0]}/runs/{run}/persons").status == 404
     assert call("GET", f"/connections/{other[0]}/runs").status == 200
+
+
+@pytest.mark.parametrize("query", [{"discard": "true"}, {}])
+def test_rows_of_imports_go_with_their_connection(running: RunningStack, query: dict[str, str]) -> None:
+    """At once, or by the monitor when the queue is empty."""
+    connection, other = connected(running), running.connect(mapping=MAPPING[:3])
+    bucket = running.aws.bucket
+    for owner, _ in (connection, other):
+        key = f"imports/{owner}/{'0' * 32}/parts/{'1' * 32}"
+        running.aws.s3.put_object(Bucket=bucket, Key=key, Body=b"7,Ada")
+    etag = call("GET", f"/connections/{connection[0]}").headers["ETag"]
+    answer = call("DELETE", f"/connections/{connection[0]}", headers={"If-Match": etag}, query=query)
+    assert answer.status in {202, 204}
+    monitor.handler({"time": (datetime.now(UTC) + timedelta(minutes=10)).isoformat()}, Context())
+    left = running.aws.s3.list_objects_v2(Bucket=bucket, Prefix="imports/")["Contents"]
+    assert [one["Key"].split("/")[1] for one in left] == [other[0]]
 
 
 @pytest.mark.parametrize(

@@ -17,12 +17,13 @@ from destination.domain.alert import AlertState
 from destination.domain.person import LedgerRow
 from destination.domain.run import Run
 from destination.domain.shard import SHARDS, name_of, shard_of
-from destination.queue import VERSION, Envelope, UndecodableMessageError, decode
+from destination.queue import VERSION, Envelope, ErasureCall, UndecodableMessageError, decode
 from destination.store.ledger import Entry
 from testing import recorded
 from testing.aws import Aws, aws
 from testing.persons import MUNCHKIN, RUN, START
 from testing.recorded import FOLDER, Recording, Stores, read, write
+from testing.recorded_imports import IMPORT
 
 RELEASES = sorted(FOLDER.iterdir())
 TODAY = RELEASES[-1]
@@ -31,7 +32,7 @@ LATER = "later"
 NUMBERS = {"counts", "audiences", "dropped", "parts", "unapplied", "left"}
 """Objects that hold numbers by names, and are no forms that a release gives them."""
 
-BY_NAMES = {"circuits", "refusals"}
+BY_NAMES = {"circuits", "refusals", "sizes"}
 """Those that hold such forms by names."""
 
 LISTS = {"codes", "audiences", "warned", "losses", "changes"}
@@ -58,7 +59,7 @@ def grown(value: Any, name: str = "") -> Any:
         return value
     if isinstance(value, dict):
         found = {key: grown(one, key) for key, one in value.items()}
-        if name == "refusals":
+        if name in {"refusals", "sizes"}:
             return {key: [*one, LATER] for key, one in found.items()}
         return found if name in BY_NAMES else {**found, LATER: {LATER: 1}}
     if isinstance(value, list):
@@ -100,7 +101,10 @@ def by_a_later_release(was: Recording) -> Recording:
         name: [{**{key: grown_value(key, one) for key, one in item.items()}, LATER: {"S": LATER}} for item in items]
         for name, items in was.tables.items()
     }
-    bucket = {key: [grown_message(body) for body in bodies] for key, bodies in was.bucket.items()}
+    bucket = {
+        key: bodies if key.startswith("imports/") else [grown_message(body) for body in bodies]
+        for key, bodies in was.bucket.items()
+    }
     key = next(one for one in bucket if "-paused-" in one).replace("-paused-", "-later-")
     return Recording(
         {name: grown_message(body) for name, body in was.messages.items()},
@@ -175,8 +179,14 @@ def test_messages_of_earlier_and_of_later_releases_are_read(folder: Path, *, is_
         "events": replace(plain, losses=recorded.LOSSES),
         "tried before": replace(plain, attempt=2),
         "losses alone": replace(plain, events=(), first=0, losses=recorded.LOSSES),
+        "import": replace(about, id=IMPORT.id, lead_import=IMPORT.id),
+        "erasure": replace(about, id=recorded.ERASURE.id, erasure=recorded.ADA),
+        "erasure call": Envelope(
+            "envelope-1", "connection-1", START, 0, (), erasure_call=ErasureCall(recorded.ADA, "call-1")
+        ),
         "verification": replace(about, verification=recorded.VERIFICATION.id),
         "bundle": replace(about, id=recorded.BUNDLE.id, bundle=recorded.BUNDLE),
+        "seen": replace(about, id="envelope-1", seen=recorded.SEEN),
     }
 
 

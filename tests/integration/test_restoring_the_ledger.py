@@ -2,14 +2,13 @@
 
 import re
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from botocore import xform_name
-from botocore.model import Shape, StructureShape
 
 from testing.aws import Aws, aws
+from testing.aws_commands import carried_out
 from testing.template import ROOT, expand, settle
 
 NAME, RESTORED = "LedgerTable", "LedgerTable-restored"
@@ -33,40 +32,6 @@ def commands() -> list[list[str]]:
     """The commands of the section, as a shell splits them."""
     blocks = re.findall(r"```sh\n(.*?)```", section(), re.DOTALL)
     return [shlex.split(line, comments=True) for block in blocks for line in block.splitlines() if line.strip()]
-
-
-def carried_out(stack: Aws, command: list[str], variables: Mapping[str, str]) -> dict[str, Any]:
-    """What AWS answers a command of its command line, in which shell variables are replaced by their values."""
-    program, service, name, *options = command
-    assert (program, service) == ("aws", "dynamodb")
-    for variable, value in variables.items():
-        options = [one.replace(variable, value) for one in options]
-    method = name.replace("-", "_")
-    shape = stack.dynamodb.meta.service_model.operation_model(
-        stack.dynamodb.meta.method_to_api_mapping[method]
-    ).input_shape
-    assert isinstance(shape, StructureShape)
-    members = {xform_name(member, "-"): member for member in shape.members}
-    given = _given(options)
-    arguments = {members[option]: _value(value, shape.members[members[option]]) for option, value in given.items()}
-    answer: dict[str, Any] = getattr(stack.dynamodb, method)(**arguments)
-    return answer
-
-
-def _given(options: list[str]) -> dict[str, str]:
-    """By option, what follows it; an option that stands alone is true."""
-    pairs = (part.partition("\0") for part in "\0".join(options).removeprefix("--").split("\0--"))
-    return {name: value or "true" for name, _, value in pairs}
-
-
-def _value(text: str, shape: Shape) -> Any:
-    """What an option says, in the shorthand of the command line where it is a structure."""
-    if shape.type_name == "boolean":
-        return text == "true"
-    if not isinstance(shape, StructureShape):
-        return text
-    found = (pair.split("=") for pair in text.split(","))
-    return {name: {"true": True}.get(value, value) for name, value in found}
 
 
 def described(stack: Aws, name: str) -> tuple[object, ...]:
@@ -98,7 +63,7 @@ def test_the_ledger_is_what_it_was_in_a_table_beside_it(stack: Aws) -> None:
 
     *restore, deploy = commands()
     for command in restore:
-        carried_out(stack, command, {"$TABLE": NAME, "$RESTORED": RESTORED})
+        carried_out(stack.dynamodb, command, {"$TABLE": NAME, "$RESTORED": RESTORED})
 
     assert described(stack, RESTORED) == before == ("ENABLED", "ENABLED", "expires_at", True, ["pk", "sk"])
     assert rows(stack, RESTORED) == rows(stack, NAME) == ROWS
@@ -117,6 +82,6 @@ def test_a_table_that_was_deleted_comes_from_its_backup(stack: Aws) -> None:
     client.delete_table(TableName=NAME)
     (command,) = re.findall(r"`(aws dynamodb restore-table-from-backup [^`]+)`", section())
 
-    carried_out(stack, shlex.split(command), {"$RESTORED": RESTORED, "$BACKUP": backup})
+    carried_out(stack.dynamodb, shlex.split(command), {"$RESTORED": RESTORED, "$BACKUP": backup})
 
     assert rows(stack, RESTORED) == ROWS

@@ -77,6 +77,15 @@ def test_a_connection_is_removed_once_the_queue_is_empty(
     assert (record.actor, record.action) == ("system", "remove_connection")
 
 
+def test_files_of_a_connection_that_is_removed_are_gone_with_it(stack: Aws) -> None:
+    leaving = Leaving.of(stack)
+    for key in ("files/c-1/file/result.csv", "uploads/c-1/add/people.csv"):
+        stack.s3.put_object(Bucket=stack.bucket, Key=key, Body=b"row")
+    run_at(timedelta(minutes=5))
+    assert leaving.left() == 0
+    assert "Contents" not in stack.s3.list_objects_v2(Bucket=stack.bucket)
+
+
 def test_recipients_of_a_connection_that_is_removed_get_those_of_the_others_alone(stack: Aws) -> None:
     Connections(stack.dynamodb, "ConnectionsTable").create(connection(id="c-2"), "0f")
     recipients = Recipients(stack.dynamodb, "ConnectionsTable")
@@ -112,6 +121,18 @@ def test_a_connection_stays_while_something_is_in_the_queue_and_no_longer_than_i
     run_at(timedelta(days=13, hours=23))
     assert leaving.left() == 4
     run_at(timedelta(days=14))
+    assert leaving.left() == 0
+
+
+def test_messages_of_others_that_stay_hidden_do_not_hold_up_a_deletion(stack: Aws) -> None:
+    """At no look is the queue empty; whoever had a message of the connection at the first has been done with it."""
+    leaving = Leaving.of(stack)
+    stack.sqs.send_message(QueueUrl=stack.queue_url, MessageBody="{}")
+    stack.sqs.receive_message(QueueUrl=stack.queue_url, VisibilityTimeout=12 * 60 * 60)
+    for minutes in (5, 10, 15, 20):
+        run_at(timedelta(minutes=minutes))
+        assert leaving.left() == 4
+    run_at(timedelta(minutes=25))
     assert leaving.left() == 0
 
 

@@ -58,6 +58,7 @@ def verified(stack: RunningStack, connection: Connected, **request: object) -> d
     return of_audience
 
 
+@pytest.mark.remedy("activate-again")
 def test_a_list_that_was_deleted_in_marketo(stack: RunningStack) -> None:
     connection, before = delivering(stack, "Ada", "Bob", "Cy")
     del stack.marketo.state.lists[before]
@@ -79,6 +80,7 @@ def test_a_list_that_was_deleted_in_marketo(stack: RunningStack) -> None:
     assert stack.members(after) == {"Ada", "Bob", "Dan"}
 
 
+@pytest.mark.remedy("verify")
 def test_somebody_left_and_is_on_the_list(stack: RunningStack) -> None:
     connection, list_id = delivering(stack, "Ada", "Bob")
     assert stack.post(connection, ("Bob", "exited")) == 202

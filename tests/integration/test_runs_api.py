@@ -23,7 +23,7 @@ from destination.domain.run import Counters, Run, Tally, hour_of
 from destination.domain.schema import WARNINGS, AttributeWarning
 from destination.store.delivering import DeliveringConnections
 from destination.store.runs import Runs
-from testing.control_plane import call, created, dynamodb
+from testing.control_plane import activated, call, created, dynamodb
 
 pytestmark = pytest.mark.usefixtures("marketo")
 
@@ -127,6 +127,8 @@ def test_a_run_shows_its_counters_and_reasons() -> None:
                 "id": "aud-1",
                 "namespace": "crm",
                 "name": None,
+                "list": None,
+                "list_size": None,
                 "received": 3,
                 "activated": 3,
                 "unchanged": 0,
@@ -139,6 +141,8 @@ def test_a_run_shows_its_counters_and_reasons() -> None:
                 "id": "aud-1",
                 "namespace": "ups",
                 "name": None,
+                "list": None,
+                "list_size": None,
                 "received": 6,
                 "activated": 4,
                 "unchanged": 1,
@@ -155,13 +159,15 @@ def test_a_run_shows_its_counters_and_reasons() -> None:
         "last_activity_at": "2026-01-01T10:59:00Z",
         "marketo_calls": 4,
     }
-    assert runs(connection_id) == {"runs": [answer.json], "cursor": None}
+    owner = {"name": "Webinar leads", "removed_at": None}
+    assert runs(connection_id) == {"connection": owner, "runs": [answer.json], "cursor": None}
 
 
 def test_the_last_day_is_shown_unless_asked_otherwise() -> None:
     connection_id = created()
     run_of(connection_id)
-    assert call("GET", f"/connections/{connection_id}/runs").json == {"runs": [], "cursor": None}
+    shown = call("GET", f"/connections/{connection_id}/runs").json
+    assert (shown["runs"], shown["cursor"]) == ([], None)
     assert call("GET", f"/connections/{connection_id}/runs/2026-01-01T11:00Z").status == 404
 
 
@@ -348,3 +354,29 @@ def test_a_flow_run_of_one_audience_says_what_is_known_of_it() -> None:
     assert {records[f"{name}RecordCount"] for name in ("created", "updated", "deleted", "warning")} == {None}
     assert [one["id"] for one in records["targetSummaries"][0]["entitySummaries"]] == ["segment:aud-1"]
     assert flow_run["metrics"]["latencySummary"] == {"minMs": None, "maxMs": None, "avgMs": None}
+
+
+@pytest.mark.parametrize("query", [{}, {"format": "flow-run"}])
+def test_the_runs_of_a_deleted_connection_stay_with_its_names(query: dict[str, str]) -> None:
+    connection_id = created()
+    activated(connection_id, namespace="ups")
+    run_of(connection_id)
+    before = runs(connection_id, **query)
+    assert call("DELETE", f"/connections/{connection_id}").status == 204
+    assert call("GET", f"/connections/{connection_id}").status == 404
+
+    after = runs(connection_id, **query)
+    if not query:
+        assert after["connection"]["name"] == "Webinar leads"
+        assert after["connection"]["removed_at"] is not None
+        for one in before["runs"][0]["audiences"]:
+            one["list"] = None
+        assert after["runs"] == before["runs"]
+        assert "Webinar, spring" in {one["name"] for one in after["runs"][0]["audiences"]}
+        run_id = after["runs"][0]["id"]
+        assert call("GET", f"/connections/{connection_id}/runs/{run_id}").json == after["runs"][0]
+    assert after.keys() == before.keys()
+
+
+def test_a_connection_that_never_was_has_no_runs() -> None:
+    assert call("GET", "/connections/nobody/runs").status == 404

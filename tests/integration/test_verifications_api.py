@@ -12,6 +12,7 @@ from destination.composition import aws
 from destination.composition import connections as composition
 from destination.control.errors import VerifyingError
 from destination.domain.audience import ANY_NAMESPACE, AudienceKey, activation_id
+from destination.domain.list_extract import ExtractStage, ListExtract
 from destination.domain.verification import (
     MAX_DURATION,
     AudienceCheck,
@@ -122,6 +123,7 @@ def test_what_was_found_is_shown() -> None:
         foreign=Differences(1, 0, (99,), 99),
         gone=5,
         unapplied={"LEAD_UNKNOWN": 6, "PERSON_NOT_FOUND": 7},
+        extract=ListExtract(NOW, ExtractStage.READ, "e-1", ("id",), members_at=NOW + timedelta(minutes=1)),
     )
     store().put_check(verification, 0, found)
     shown = call("GET", f"/connections/{connection_id}/verifications/{made['id']}").json
@@ -133,6 +135,12 @@ def test_what_was_found_is_shown() -> None:
     assert audience["waiting"] == {"count": 4, "repaired": 3, "lead_ids": [3, 4]}
     assert audience["foreign"] == {"count": 1, "repaired": 0, "lead_ids": [99]}
     assert (audience["gone"], audience["unapplied"]) == (5, {"LEAD_UNKNOWN": 6, "PERSON_NOT_FOUND": 7})
+    assert audience["extract"] == {
+        "stage": "read",
+        "begun_at": "2026-11-21T10:00:00Z",
+        "members_at": "2026-11-21T10:01:00Z",
+        "code": None,
+    }
 
 
 @pytest.mark.parametrize(
@@ -364,3 +372,10 @@ def test_one_that_goes_on_is_not_queued_again() -> None:
     assert [one.id for one in due(at + timedelta(minutes=1))] == [made["id"]]
     call("POST", f"/connections/{connection_id}/disable")
     assert due(at + timedelta(days=1)) == []
+
+
+def test_a_connection_that_is_being_deleted_is_not_to_be_enabled_first() -> None:
+    connection_id = enabled()
+    assert call("DELETE", f"/connections/{connection_id}").status == 202
+    answer = call("POST", f"/connections/{connection_id}/verifications", {})
+    assert (answer.status, answer.json["type"]) == (409, "urn:marketo-destination:problem:deleting")

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from destination.domain.event import ProfileEvent
-from destination.ingest.sources import FORMATS
 from destination.ingest.sources.body import Broken, UnreadableBodyError, records
 from destination.ingest.sources.record import RecordTimes
 from destination.queue import decode, encode_event, pack
+from testing.sources import read_body
 
 NOW = datetime(2026, 11, 21, 10, tzinfo=UTC)
 
@@ -25,25 +25,25 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=3),
     max_leaves=12,
 )
+HOLDERS = {"adobe_sdk": "profiles", "aep": "profiles", "canonical": "events"}
+"""The sources of which every record of a body is one by itself, and what may hold them."""
 OBJECTS = st.dictionaries(NAMES, JSON, max_size=4)
 
 
 @given(st.binary(max_size=200) | st.text(max_size=200).map(lambda text: text.encode(errors="replace")))
 def test_any_bytes_are_records_or_unreadable(body: bytes) -> None:
-    for parse in FORMATS.values():
+    for name, holder in HOLDERS.items():
         try:
-            parsed = parse(body, RecordTimes(NOW))
+            parsed = read_body(name, body, RecordTimes(NOW))
         except UnreadableBodyError as error:
             assert str(error)  # noqa: PT017 - either way is good
         else:
-            assert len({index for index, _ in (*parsed.events, *parsed.rejected)}) == len(
-                records(body, "profiles" if parse is FORMATS["aep"] else "events")
-            )
+            assert len({index for index, _ in (*parsed.events, *parsed.rejected)}) == len(records(body, holder))
 
 
-@given(st.lists(JSON, max_size=6), st.sampled_from(sorted(FORMATS)))
+@given(st.lists(JSON, max_size=6), st.sampled_from(sorted(HOLDERS)))
 def test_every_record_of_an_array_is_an_event_or_rejected(values: list[object], source: str) -> None:
-    parsed = FORMATS[source](json.dumps(values).encode(), RecordTimes(NOW))
+    parsed = read_body(source, json.dumps(values).encode(), RecordTimes(NOW))
     assert sorted(index for index, _ in (*parsed.events, *parsed.rejected)) == list(range(len(values)))
     assert all(problem.message for _, problem in (*parsed.rejected, *parsed.warnings))
     assert all(event.at <= event.received_at == RecordTimes(NOW).of(index) for index, event in parsed.events)
@@ -70,7 +70,7 @@ def test_a_line_that_breaks_costs_no_other(values: list[dict[str, object]], data
 
 @given(st.lists(JSON, max_size=5))
 def test_what_is_taken_in_comes_out_of_the_queue_as_it_was(values: list[object]) -> None:
-    parsed = FORMATS["aep"](json.dumps(values).encode(), RecordTimes(NOW))
+    parsed = read_body("aep", json.dumps(values).encode(), RecordTimes(NOW))
     taken: list[tuple[ProfileEvent, str]] = []
     for _, event in parsed.events:
         try:

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 
 from destination.domain.event import ProfileEvent
 from destination.domain.loss import LOSSES, Lost
-from destination.ingest.sources import FORMATS
 from destination.ingest.sources.body import Parsed
 from destination.ingest.sources.record import RecordTimes
-from destination.ingest.webhook import NoEventsError, WebhookError
+from destination.ingest.webhook_errors import NoEventsError, WebhookError
 from destination.queue import decode, encode_event, pack
+from testing.sources import read_body
 from testing.webhook import WebhookStand, submission
 from testing.world import World, connection
 
@@ -98,7 +98,7 @@ def leaf(value: Any, place: Place) -> Any:
 
 
 def read(source_format: str, record: object) -> Any:
-    return FORMATS[source_format](json.dumps(record).encode(), RecordTimes(NOW))
+    return read_body(source_format, json.dumps(record).encode(), RecordTimes(NOW))
 
 
 def assert_told(parsed: Parsed) -> None:

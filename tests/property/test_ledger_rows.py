@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from destination.domain.audience import AudienceKey
 from destination.domain.coalescing import in_any_namespace
 from destination.domain.event import MembershipStatus
-from destination.domain.person import Applied, Attributes, ConsentWord, Desired, LedgerRow, Said
+from destination.domain.person import Applied, Attributes, ConsentWord, Desired, Importing, LedgerRow, Said
 from destination.domain.refusal import Refusals
 from destination.store.rows import by_code, bytes_of, decoded, encoded
 
@@ -33,12 +33,17 @@ ROW = st.builds(
     ),
     attributes=st.none() | st.builds(Attributes, st.none() | st.just("0f" * 32), SAID, TIME, st.none() | ID),
     consent=st.none() | st.builds(ConsentWord, st.booleans(), SAID),
+    named=st.dictionaries(AUDIENCE, TIME),
     lead_id=st.none() | ID,
     looked_up_at=st.none() | TIME,
     refusals=st.none()
     | st.dictionaries(
         st.sampled_from(["create", "update", "look up by", "add to list", "remove from list"]),
         st.builds(Refusals, st.sampled_from(["611", "UNEXPECTED_ANSWER"]), TIME, TIME, COUNT, COUNT),
+    ),
+    importing=st.none()
+    | st.builds(
+        Importing, st.just("a" * 32), st.just("b" * 32), ID, st.none() | ID, st.none() | st.just("0f" * 32), TIME
     ),
 )
 
@@ -49,9 +54,11 @@ def test_a_row_reads_as_it_was_written(row: LedgerRow, dropped: set[AudienceKey]
     read = decoded(encoded(row), by_code(left))
     assert read.desired == {audience: one for audience, one in row.desired.items() if audience in left}
     assert read.applied == {audience: one for audience, one in row.applied.items() if audience in left}
+    assert read.named == {audience: at for audience, at in row.named.items() if audience in left}
     assert (read.attributes, read.consent) == (row.attributes, row.consent)
     assert (read.lead_id, read.looked_up_at) == (row.lead_id, row.looked_up_at)
     assert (read.refusals or None) == (row.refusals or None)
+    assert read.importing == row.importing
 
 
 def since(begun_at: datetime, told: Desired) -> Desired | None:
@@ -87,6 +94,8 @@ def test_a_row_reads_the_same_again_however_much_of_it_counts(
 def test_a_row_takes_no_more_than_was_reckoned(row: LedgerRow) -> None:
     """With the names of its attributes, and keys of 64 and 71 characters."""
     item = encoded(row)
-    names = len("pkskmembershipsrestrefusalsexpires_at") + 64 + 2 + 71 + 21
+    names = len("pkskmembershipsrestrefusalsnamedimportingexpires_at") + 64 + 2 + 71 + 21
     entries, refusals = item.get("memberships", {"B": b""})["B"], item.get("refusals", {"S": ""})["S"]
-    assert names + len(entries) + len(item["rest"]["B"]) + len(refusals) <= bytes_of(row)
+    named, importing = item.get("named", {"B": b""})["B"], item.get("importing", {"S": ""})["S"]
+    stored = (entries, item["rest"]["B"], refusals, named, importing)
+    assert names + sum(map(len, stored)) <= bytes_of(row)

@@ -4,6 +4,7 @@ import json
 import string
 from contextlib import suppress
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 from hypothesis import given
@@ -19,6 +20,7 @@ from destination.domain.migration.draft import Draft, migrate
 from destination.domain.problem import ConfigurationError
 from testing.legacy import EMAIL, NAMES, export, flow, segment, selector
 
+NOW = datetime(2026, 1, 15, tzinfo=UTC)
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=12)
 ANYTHING = st.recursive(
     SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3)
@@ -78,7 +80,7 @@ def exports(draw: st.DrawFn) -> Any:
 
 @given(exports(), st.sampled_from(Generation))
 def test_every_selector_is_in_the_report_once(content: Any, generation: Generation) -> None:
-    reported = [one.item for one in migrate(content, generation).report]
+    reported = [one.item for one in migrate(content, generation, NOW).report]
     parameters = content["flow"]["transformations"][0]["params"]
     for name in ("profileSelectors", "segmentSelectors"):
         for index in range(len(parameters[name]["selectors"])):
@@ -87,7 +89,7 @@ def test_every_selector_is_in_the_report_once(content: Any, generation: Generati
 
 @given(exports(), st.sampled_from(Generation))
 def test_a_draft_can_be_created_once_its_gaps_are_filled(content: Any, generation: Generation) -> None:
-    migration = migrate(content, generation)
+    migration = migrate(content, generation, NOW)
     if migration.connection is None:
         return
     body = ConnectionDraft.of(filled(migration.connection)).model_dump(mode="json")
@@ -115,7 +117,7 @@ def filled(draft: Draft) -> Draft:
 def test_no_content_is_too_odd(content: Any) -> None:
     for odd in (content, {**content, "flowSpec": {}}, [exported(content)]):
         with suppress(ConfigurationError):
-            MigrationOut.of(migrate(odd, Generation.CURRENT)).model_dump_json().encode()
+            MigrationOut.of(migrate(odd, Generation.CURRENT, NOW)).model_dump_json().encode()
 
 
 def exported(parameters: object) -> Any:
@@ -130,5 +132,5 @@ SECRET_NAMES = st.sampled_from(["clientSecret", "client_id", "password", "access
 def test_a_secret_is_never_told(secrets: dict[str, str], content: Any, generation: Generation) -> None:
     content["baseConnection"]["auth"]["params"] |= secrets
     content["targetConnection"]["params"] |= {"account": secrets}
-    told = json.dumps(MigrationOut.of(migrate(content, generation)).model_dump(mode="json"))
+    told = json.dumps(MigrationOut.of(migrate(content, generation, NOW)).model_dump(mode="json"))
     assert all(secret not in told for secret in secrets.values())

@@ -226,6 +226,7 @@ def test_messages_in_flight_are_seen_before_sqs_stops(operation: Operation) -> N
     assert operation.let(5 * MINUTE) == set()
 
 
+@pytest.mark.remedy("the-queue-is-slow")
 def test_a_queue_that_nobody_receives_from_is_slow(operation: Operation) -> None:
     operation.queue.send("message")
     assert operation.let(HOUR) == set()

@@ -11,14 +11,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from samcli.lib.providers.sam_function_provider import SamFunctionProvider
+from samcli.lib.providers.sam_stack_provider import SamLocalStackProvider
 
-from destination.settings import ConnectionsSettings, IngestSettings, MonitorSettings, SyncSettings
+from destination.settings import ConnectionsSettings, FilesSettings, IngestSettings, MonitorSettings, SyncSettings
 from testing.template import ROOT, Template, of_type, settle, source
 
-FUNCTIONS = ["IngestFunction", "SyncFunction", "MonitorFunction", "ConnectionsFunction"]
+FUNCTIONS = ["IngestFunction", "SyncFunction", "FilesFunction", "MonitorFunction", "ConnectionsFunction"]
 MAKE = shutil.which("make") or "make"
-DEPENDENCIES = {"arm64": ("DependenciesLayerArm64", "aarch64"), "x86_64": ("DependenciesLayerX86", "x86_64")}
-LAYERS = {**{name: "dependencies" for name, _ in DEPENDENCIES.values()}, "DestinationLayer": "destination"}
+ARCHITECTURES = ["arm64", "x86_64"]
+MACHINES = ["aarch64", "x86_64"]
+LAYERS = {"DependenciesLayer": "dependencies", "DestinationLayer": "destination"}
 
 
 def function(template: Template, name: str) -> dict[str, Any]:
@@ -26,7 +29,7 @@ def function(template: Template, name: str) -> dict[str, Any]:
     return properties
 
 
-def test_there_are_four(template: Template) -> None:
+def test_there_are_five(template: Template) -> None:
     assert sorted(of_type(template, "AWS::Lambda::Function")) == sorted(FUNCTIONS)
 
 
@@ -46,9 +49,23 @@ def test_how_each_runs(template: Template, name: str) -> None:
     assert len(properties["Layers"]) == 2
 
 
+def test_a_layer_of_ones_own_brings_sources_to_every_function(expanded: Template) -> None:
+    layer = "arn:aws:lambda:eu-central-1:111122223333:layer:source-acme:3"
+    settled = settle(expanded, SourceLayerArn=layer)
+    for name in FUNCTIONS:
+        *_, own, last = function(settled, name)["Layers"]
+        assert (own, last) == (function(settle(expanded), name)["Layers"][-1], {"Ref": "SourceLayerArn"})
+
+
 @pytest.mark.parametrize(
     ("name", "seconds"),
-    [("IngestFunction", 10), ("SyncFunction", 300), ("MonitorFunction", 120), ("ConnectionsFunction", 30)],
+    [
+        ("IngestFunction", 10),
+        ("SyncFunction", 300),
+        ("FilesFunction", 900),
+        ("MonitorFunction", 120),
+        ("ConnectionsFunction", 30),
+    ],
 )
 def test_timeouts(template: Template, name: str, seconds: int) -> None:
     assert function(template, name)["Timeout"] == seconds
@@ -81,6 +98,7 @@ def test_variables_are_encrypted_with_the_key_of_the_customer(template: Template
     [
         ("IngestFunction", IngestSettings),
         ("SyncFunction", SyncSettings),
+        ("FilesFunction", FilesSettings),
         ("MonitorFunction", MonitorSettings),
         ("ConnectionsFunction", ConnectionsSettings),
     ],
@@ -111,8 +129,12 @@ def test_sync_is_woken_by_the_queue_in_large_batches_two_at_a_time(template: Tem
     assert mapping["ScalingConfig"] == {"MaximumConcurrency": 5}
 
 
-def test_monitor_is_woken_every_few_minutes_and_a_failed_start_is_kept(template: Template) -> None:
-    (schedule,) = of_type(template, "AWS::Scheduler::Schedule").values()
+@pytest.mark.parametrize("name", ["FilesFunction", "MonitorFunction"])
+def test_what_is_done_regularly_is_woken_every_few_minutes_and_a_failed_start_is_kept(
+    template: Template, name: str
+) -> None:
+    schedules = of_type(template, "AWS::Scheduler::Schedule").values()
+    (schedule,) = (one for one in schedules if one["Target"]["Arn"] == {"Fn::GetAtt": [name, "Arn"]})
     target = schedule["Target"]
 
     assert schedule["ScheduleExpression"] == {"Fn::Sub": "cron(0/${MonitorMinutes} * * * ? *)"}
@@ -122,24 +144,48 @@ def test_monitor_is_woken_every_few_minutes_and_a_failed_start_is_kept(template:
     assert [one for one in range(minutes["MinValue"], minutes["MaxValue"] + 1) if 60 % one] == []
     assert schedule["ScheduleExpressionTimezone"] == "UTC"
     assert "Name" not in schedule  # SAM would give all stacks the same
-    assert target["Arn"] == {"Fn::GetAtt": ["MonitorFunction", "Arn"]}
     assert target["RetryPolicy"] == {"MaximumRetryAttempts": 1, "MaximumEventAgeInSeconds": 300}
     assert target["DeadLetterConfig"] == {"Arn": {"Fn::GetAtt": ["ScheduleDeadLetterQueue", "Arn"]}}
 
 
-@pytest.mark.parametrize("architecture", DEPENDENCIES)
+def test_files_are_told_of_when_they_are_uploaded_and_of_nothing_else(template: Template) -> None:
+    (rule,) = of_type(template, "AWS::Events::Rule").values()
+
+    assert rule["EventPattern"] == {
+        "source": ["aws.s3"],
+        "detail-type": ["Object Created"],
+        "detail": {"bucket": {"name": [{"Ref": "Bucket"}]}, "object": {"key": [{"prefix": "uploads/"}]}},
+    }
+    assert [one["Arn"] for one in rule["Targets"]] == [{"Fn::GetAtt": ["FilesFunction", "Arn"]}]
+    notifies = template["Resources"]["Bucket"]["Properties"]["NotificationConfiguration"]
+    assert notifies == {"EventBridgeConfiguration": {"EventBridgeEnabled": True}}
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_the_layers_are_for_the_functions_architecture_and_runtime(expanded: Template, architecture: str) -> None:
     deployed = settle(expanded, Architecture=architecture)
     layers = of_type(deployed, "AWS::Lambda::LayerVersion")
-    name, _ = DEPENDENCIES[architecture]
 
-    assert sorted(re.sub("[0-9a-f]{10}$", "", one) for one in layers) == sorted([name, "DestinationLayer"])
+    assert sorted(re.sub("[0-9a-f]{10}$", "", one) for one in layers) == sorted(LAYERS)
     for one, properties in layers.items():
         assert properties["CompatibleRuntimes"] == ["python3.13"]
-        named = {"Ref": "Architecture"} if one.startswith("DestinationLayer") else architecture
-        assert properties["CompatibleArchitectures"] == [named]
+        own = [{"Ref": "Architecture"}] if one.startswith("DestinationLayer") else ARCHITECTURES
+        assert properties["CompatibleArchitectures"] == own
     for properties in of_type(deployed, "AWS::Lambda::Function").values():
         assert sorted(layer["Ref"] for layer in properties["Layers"]) == sorted(layers)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # SAM calls what SAM and jsonschema deprecate
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_sam_local_finds_every_layer_of_every_function(architecture: str) -> None:
+    """It reads the template by itself, without CloudFormation, and leaves out what it cannot resolve."""
+    chosen = {"Architecture": architecture}
+    stacks, _ = SamLocalStackProvider.get_stacks(str(ROOT / "template.yaml"), parameter_overrides=chosen)
+    found = {one.name: one for one in SamFunctionProvider(stacks).get_all()}
+
+    for name in FUNCTIONS:
+        assert [layer.name for layer in found[name].layers] == list(LAYERS)
+        assert found[name].architectures == [architecture]
 
 
 def make(folder: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
@@ -164,45 +210,61 @@ def test_each_has_a_target_in_the_makefile_of_its_folder(folder: str, resource: 
     assert source()["Resources"][resource]["Metadata"]["BuildMethod"] == "makefile"
 
 
-@pytest.mark.parametrize(("layer", "machine"), DEPENDENCIES.values())
-def test_the_dependencies_are_locked_and_built_for_the_processor_of_their_layer(
-    layer: str, machine: str, tmp_path: Path
-) -> None:
+def test_the_dependencies_are_locked_and_built_for_both_processors(tmp_path: Path) -> None:
     """Whatever is said of a processor, in the ways that were once heard and in others."""
     planned = make(
         "layers/dependencies",
-        f"build-{layer}",
+        "build-DependenciesLayer",
         f"ARTIFACTS_DIR={tmp_path}",
         "LAYER_ARCHITECTURE=sparc",
         "LAYER_PYTHON_VERSION=3.13",
         "python=python",
     ).stdout
 
-    assert "--require-hashes" in planned
-    assert "--no-deps" in planned
-    assert set(re.findall(r"--platform manylinux\w+?_(aarch64|x86_64)", planned)) == {machine}
-    assert f'libraries.py "{tmp_path}/python" {machine} 3.13' in planned
-    assert "--python-version 3.13" in planned
+    installed = [step for step in planned.replace("\\\n", "").splitlines() if "pip install" in step]
+    assert len(installed) == len(MACHINES)
+    for machine, step in zip(MACHINES, installed, strict=True):
+        assert "--require-hashes" in step
+        assert "--no-deps" in step
+        assert set(re.findall(r"--platform manylinux\w+?_(aarch64|x86_64)", step)) == {machine}
+        assert "--python-version 3.13" in step
+    assert f'libraries.py "{tmp_path}/python" 3.13 aarch64 x86_64' in planned
     assert "unchecked-hash" in planned
 
 
-def test_on_this_machine_the_layer_of_its_processor_alone_is_built(tmp_path: Path) -> None:
-    here = "arm64" if platform.machine().lower() in {"arm64", "aarch64"} else "x86_64"
-    for architecture, (layer, _) in DEPENDENCIES.items():
-        planned = make(
-            "layers/dependencies",
-            f"build-{layer}",
-            f"ARTIFACTS_DIR={tmp_path}",
-            "LAYER_PLATFORM=host",
-            "python=python",
-        )
-        assert planned.returncode == 0, planned.stderr
-        assert ("pip install" in planned.stdout) == (architecture == here)
-        assert "--platform" not in planned.stdout
+def test_on_this_machine_its_own_libraries_alone_are_built(tmp_path: Path) -> None:
+    planned = make(
+        "layers/dependencies",
+        "build-DependenciesLayer",
+        f"ARTIFACTS_DIR={tmp_path}",
+        "LAYER_PLATFORM=host",
+        "python=python",
+    )
+    assert planned.returncode == 0, planned.stderr
+    assert planned.stdout.count("pip install") == 1
+    assert "--platform" not in planned.stdout
+    here = "aarch64" if platform.machine().lower() in {"arm64", "aarch64"} else "x86_64"
+    assert f"for-{here}" in planned.stdout
 
 
 ELF = b"\x7fELF\x02\x01" + bytes(12)
 X86, ARM = ELF + b"\x3e\x00", ELF + b"\xb7\x00"
+
+
+FITS = {"fits.cpython-313-x86_64-linux-gnu.so": X86, "fits.cpython-313-aarch64-linux-gnu.so": ARM}
+
+
+def check(folder: Path, libraries: dict[str, bytes], *machines: str) -> "subprocess.CompletedProcess[str]":
+    """What the build says of a layer with these libraries."""
+    (folder / "package").mkdir()
+    for name, content in libraries.items():
+        (folder / "package" / name).write_bytes(content)
+    return subprocess.run(  # noqa: S603 - the arguments stand in this file
+        [sys.executable, str(ROOT / "layers/dependencies/libraries.py"), str(folder), "3.13", *machines],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
 
 @pytest.mark.parametrize(
@@ -221,15 +283,25 @@ X86, ARM = ELF + b"\x3e\x00", ELF + b"\xb7\x00"
     ],
 )
 def test_a_library_that_does_not_fit_ends_the_build(tmp_path: Path, name: str, content: bytes, said: str) -> None:
-    (tmp_path / "package").mkdir()
-    (tmp_path / "package" / name).write_bytes(content)
-    (tmp_path / "fits.so").write_bytes(X86)
-    checked = subprocess.run(  # noqa: S603 - the arguments stand in this file
-        [sys.executable, str(ROOT / "layers/dependencies/libraries.py"), str(tmp_path), "x86_64", "3.13"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    checked = check(tmp_path, {name: content, "fits.so": X86}, "x86_64")
+    assert checked.stderr == (f"{tmp_path / 'package' / name}: {said}\n" if said else "")
+    assert checked.returncode == bool(said)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("core.py", b"", ""),
+        ("core.cpython-313-x86_64-linux-gnu.so", X86, "aarch64 has none beside it"),
+        ("core.cpython-313-aarch64-linux-gnu.so", ARM, "x86_64 has none beside it"),
+        ("core.abi3.so", X86, "aarch64 has none beside it"),  # One of them was written over by the other.
+        ("core.so", ELF + b"\x02\x00", "built for machine 2, not for aarch64 or x86_64"),
+    ],
+)
+def test_a_library_of_which_one_processor_has_none_ends_the_build(
+    tmp_path: Path, name: str, content: bytes, said: str
+) -> None:
+    checked = check(tmp_path, {name: content, **FITS}, *MACHINES)
     assert checked.stderr == (f"{tmp_path / 'package' / name}: {said}\n" if said else "")
     assert checked.returncode == bool(said)
 
@@ -241,7 +313,7 @@ def test_a_library_that_does_not_fit_ends_the_build(tmp_path: Path, name: str, c
 def test_a_layer_that_cannot_be_built_says_what_to_do(setting: str, words: str, tmp_path: Path) -> None:
     planned = make(
         "layers/dependencies",
-        "build-DependenciesLayerArm64",
+        "build-DependenciesLayer",
         f"ARTIFACTS_DIR={tmp_path}",
         f"LAYER_PYTHON={sys.executable}",
         f"LAYER_PYTHON_VERSION={sys.version_info.major}.{sys.version_info.minor}",

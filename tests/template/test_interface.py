@@ -9,13 +9,17 @@ from testing.template import ROOT, Template, of_type, settle
 
 WEBHOOK = ("POST", "/connections/{connection_id}/events")
 OTHER_METHODS = ("X-AMAZON-APIGATEWAY-ANY-METHOD", "/connections/{connection_id}/events")
-
+TOKEN = {(method, "/oauth2/token") for method in ("POST", "X-AMAZON-APIGATEWAY-ANY-METHOD")}
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+SOURCE_CALLS = {(method, "/connections/{connection_id}/source/{proxy+}") for method in METHODS}
+FOR_SENDERS = {WEBHOOK, OTHER_METHODS, *TOKEN, *SOURCE_CALLS}
 CONTROL_PLANE = {(method, "/{proxy+}") for method in METHODS}
 
 ROUTES = {
     WEBHOOK: "IngestFunction",
     OTHER_METHODS: "IngestFunction",
+    **dict.fromkeys(TOKEN, "IngestFunction"),
+    **dict.fromkeys(SOURCE_CALLS, "ConnectionsFunction"),
     **dict.fromkeys(CONTROL_PLANE, "ConnectionsFunction"),
 }
 
@@ -59,9 +63,9 @@ def test_all_calls_of_the_contract_are_routed() -> None:
         assert {method.upper() for method in operations_of if method != "parameters"} <= {*METHODS}, path
 
 
-def test_the_control_plane_is_signed_and_the_webhook_is_left_to_its_bearer_token(template: Template) -> None:
+def test_the_control_plane_is_signed_and_senders_prove_themselves_to_the_functions(template: Template) -> None:
     for route, operation in operations(template).items():
-        assert operation["security"] == [{"NONE" if route in {WEBHOOK, OTHER_METHODS} else "AWS_IAM": []}], route
+        assert operation["security"] == [{"NONE" if route in FOR_SENDERS else "AWS_IAM": []}], route
 
 
 def test_the_api_calls_functions_as_itself(template: Template) -> None:
@@ -89,7 +93,11 @@ def test_a_backfill_is_not_throttled_by_default(template: Template) -> None:
     assert template["Parameters"]["WebhookRequestsPerSecond"]["Default"] == 10_000
 
 
-WEBHOOK_RESOURCE = "execute-api:/*/*/connections/*/events"
+OPEN_TO_SENDERS = [
+    "execute-api:/*/*/connections/*/events",
+    "execute-api:/*/*/connections/*/source/*",
+    "execute-api:/*/*/oauth2/token",
+]
 
 
 def denied_elsewhere(parameter: str) -> dict[str, Any]:
@@ -118,9 +126,9 @@ def test_other_addresses_are_refused_and_the_control_plane_is_opened_to_nobody(
     """Only the webhook is allowed: a statement that allows the control plane would let in whoever has an account."""
     allow, *deny = settle(expanded, **parameters)["Resources"]["Api"]["Properties"]["Policy"]["Statement"]
 
-    assert (allow["Effect"], allow["Resource"]) == ("Allow", WEBHOOK_RESOURCE)
+    assert (allow["Effect"], allow["Resource"]) == ("Allow", OPEN_TO_SENDERS)
     assert [(one["Effect"], one[kind], one["Condition"]) for one, (kind, _) in zip(deny, denials, strict=True)] == [
-        ("Deny", WEBHOOK_RESOURCE, denied_elsewhere(parameter)) for _, parameter in denials
+        ("Deny", OPEN_TO_SENDERS, denied_elsewhere(parameter)) for _, parameter in denials
     ]
 
 

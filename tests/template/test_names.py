@@ -80,7 +80,9 @@ def test_a_rule_of_x_ray_has_a_short_name(template: Template) -> None:
     assert said(name, LONG) == "destination-0f8fad5b"
 
 
-@pytest.mark.parametrize("role", ["IngestRole", "SyncRole", "MonitorRole", "ConnectionsRole", "ScheduleRole"])
+@pytest.mark.parametrize(
+    "role", ["IngestRole", "SyncRole", "FilesRole", "MonitorRole", "ConnectionsRole", "ScheduleRole"]
+)
 def test_what_a_role_may_do_fits_into_it(template: Template, role: str) -> None:
     """IAM, "IAM and AWS STS quotas": 10,240 characters of all inline policies of a role, white space not counted."""
     text = json.dumps(template["Resources"][role]["Properties"]["Policies"], separators=(",", ":"))

@@ -22,6 +22,7 @@ ALARMS = {
     "IngestRefusalsAlarm": ("5XXError", "/connections/{connection_id}/events"),
     "IngestErrorsAlarm": ("Errors", "IngestFunction"),
     "SyncErrorsAlarm": ("Errors", "SyncFunction"),
+    "FilesErrorsAlarm": ("Errors", "FilesFunction"),
     "MonitorErrorsAlarm": ("Errors", "MonitorFunction"),
     "ConnectionsErrorsAlarm": ("Errors", "ConnectionsFunction"),
     "IngestThrottlesAlarm": ("Throttles", "IngestFunction"),
@@ -35,6 +36,7 @@ def test_every_log_group_forgets(template: Template) -> None:
     assert sorted(groups) == [
         "ApiLogGroup",
         "ConnectionsLogGroup",
+        "FilesLogGroup",
         "IngestLogGroup",
         "MonitorLogGroup",
         "SyncLogGroup",

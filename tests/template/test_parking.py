@@ -8,10 +8,11 @@ import pytest
 from destination.domain.parking import MAX_TRIES, MAX_WAIT
 from destination.domain.run import RETENTION
 from destination.monitoring.retirement import DRAINED_AFTER, MAX_TIME_IN_QUEUE
-from destination.store import letters, parking, results
+from destination.store import files, letters, parking, results
 from testing.permissions import granted
 from testing.template import Template, of_type, settle, source
 
+IMPORTS = "${Bucket.Arn}/imports/*"
 PARKED = "${Bucket.Arn}/parked/*"
 
 
@@ -78,25 +79,41 @@ def test_there_is_no_other_bucket(template: Template) -> None:
 
 LETTERS = f"${{Bucket.Arn}}/{letters.LETTERS}/*"
 RESULTS = f"${{Bucket.Arn}}/{results.RESULTS}/*"
+FILES = f"${{Bucket.Arn}}/{files.FILES}/*"
+UPLOADS = f"${{Bucket.Arn}}/{files.UPLOADS}/*"
 WHO: dict[str, dict[str, set[str]]] = {
     "IngestRole": {},
     "SyncRole": {
         "Bucket": {"s3:ListBucket"},
         PARKED: {"s3:DeleteObject", "s3:GetObject", "s3:PutObject"},
-        LETTERS: {"s3:PutObject"},
-        RESULTS: {"s3:PutObject"},
+        LETTERS: {"s3:DeleteObject", "s3:GetObject", "s3:PutObject"},
+        RESULTS: {"s3:GetObject", "s3:PutObject"},
+        FILES: {"s3:PutObject"},
+        IMPORTS: {"s3:DeleteObject", "s3:GetObject", "s3:PutObject"},
+    },
+    "FilesRole": {
+        "Bucket": {"s3:ListBucket"},
+        PARKED: {"s3:PutObject"},
+        FILES: {"s3:GetObject", "s3:PutObject"},
+        UPLOADS: {"s3:DeleteObject", "s3:GetObject"},
     },
     "MonitorRole": {
         "Bucket": {"s3:ListBucket"},
         PARKED: {"s3:DeleteObject"},
         LETTERS: {"s3:DeleteObject"},
         RESULTS: {"s3:DeleteObject"},
+        FILES: {"s3:DeleteObject"},
+        IMPORTS: {"s3:DeleteObject"},
+        UPLOADS: {"s3:DeleteObject"},
     },
     "ConnectionsRole": {
         "Bucket": {"s3:ListBucket"},
         PARKED: {"s3:DeleteObject", "s3:GetObject", "s3:PutObject"},
         LETTERS: {"s3:DeleteObject", "s3:GetObject"},
         RESULTS: {"s3:DeleteObject", "s3:GetObject"},
+        FILES: {"s3:DeleteObject", "s3:GetObject"},
+        IMPORTS: {"s3:DeleteObject"},
+        UPLOADS: {"s3:DeleteObject", "s3:PutObject"},
     },
     "ScheduleRole": {},
 }
@@ -107,7 +124,8 @@ def test_who_delivers_and_who_looks_people_up_read_what_is_parked_and_nobody_els
     template: Template, role: str
 ) -> None:
     """Who counts lists names, in which nothing is said of people; who redrives copies letters to what is parked; who
-    looks somebody up reads both. S3 answers 403 for what is not there to who may not list (Amazon S3, "GetObject").
+    looks somebody up reads both, and who delivers, to erase somebody from both. S3 answers 403 for what is not there to
+    who may not list (Amazon S3, "GetObject").
     """
     on_bucket = {name: set(actions) for name, actions in granted(template, role).items() if "Bucket" in name}
     assert on_bucket == WHO[role]
@@ -119,11 +137,11 @@ def test_who_handles_it_is_told_its_name_and_nobody_else(template: Template) -> 
         for name, function in of_type(template, "AWS::Lambda::Function").items()
         if function["Environment"]["Variables"].get("BUCKET") == {"Ref": "Bucket"}
     }
-    assert told == {"SyncFunction", "MonitorFunction", "ConnectionsFunction"}
+    assert told == {"SyncFunction", "FilesFunction", "MonitorFunction", "ConnectionsFunction"}
 
 
 def test_who_sends_back_may_send(template: Template) -> None:
-    for role in ("MonitorRole", "ConnectionsRole"):
+    for role in ("MonitorRole", "ConnectionsRole", "SyncRole"):
         assert "sqs:SendMessage" in granted(template, role)["Queue"]
 
 

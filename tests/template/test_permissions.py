@@ -25,7 +25,7 @@ ACTIONS: dict[str, dict[str, list[str]]] = {
     "IngestRole": {
         "IngestLogGroup": LOGS,
         "*": TRACES,
-        "ConnectionsTable": ["dynamodb:GetItem"],
+        "ConnectionsTable": ["dynamodb:GetItem", "dynamodb:UpdateItem"],
         "Queue": ["sqs:SendMessage"],
     },
     "SyncRole": {
@@ -53,15 +53,35 @@ ACTIONS: dict[str, dict[str, list[str]]] = {
             "dynamodb:PutItem",
             "dynamodb:Query",
         ],
-        "Queue": ["sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"],
+        "Queue": [
+            "sqs:ChangeMessageVisibility",
+            "sqs:DeleteMessage",
+            "sqs:GetQueueAttributes",
+            "sqs:ReceiveMessage",
+            "sqs:SendMessage",
+        ],
         "Bucket": ["s3:ListBucket"],
-        "${Bucket.Arn}/letters/*": ["s3:PutObject"],
-        "${Bucket.Arn}/results/*": ["s3:PutObject"],
+        "${Bucket.Arn}/letters/*": ["s3:PutObject", "s3:GetObject", "s3:DeleteObject"],
+        "${Bucket.Arn}/files/*": ["s3:PutObject"],
+        "${Bucket.Arn}/results/*": ["s3:PutObject", "s3:GetObject"],
         "${Bucket.Arn}/parked/*": ["s3:DeleteObject", "s3:GetObject", "s3:PutObject"],
+        "${Bucket.Arn}/imports/*": ["s3:DeleteObject", "s3:GetObject", "s3:PutObject"],
         "DeadLetterQueue": ["sqs:SendMessage"],
         "PseudonymSecret": ["secretsmanager:GetSecretValue"],
         SECRETS: ["secretsmanager:GetSecretValue"],
         TOKENS: ["secretsmanager:CreateSecret", "secretsmanager:PutSecretValue", "secretsmanager:RestoreSecret"],
+    },
+    "FilesRole": {
+        "FilesLogGroup": LOGS,
+        "*": TRACES,
+        "ConnectionsTable": ["dynamodb:GetItem", "dynamodb:Query", "dynamodb:UpdateItem", "dynamodb:PutItem"],
+        "LedgerTable": ["dynamodb:BatchGetItem", "dynamodb:Query"],
+        "RunsTable": ["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"],
+        "Bucket": ["s3:ListBucket"],
+        "${Bucket.Arn}/uploads/*": ["s3:DeleteObject", "s3:GetObject"],
+        "${Bucket.Arn}/files/*": ["s3:GetObject", "s3:PutObject"],
+        "${Bucket.Arn}/parked/*": ["s3:PutObject"],
+        "Queue": ["sqs:GetQueueAttributes", "sqs:SendMessage"],
     },
     "MonitorRole": {
         "MonitorLogGroup": LOGS,
@@ -84,6 +104,9 @@ ACTIONS: dict[str, dict[str, list[str]]] = {
         ],
         "${RunsTable.Arn}/index/Late": ["dynamodb:Query"],
         "Bucket": ["s3:ListBucket"],
+        "${Bucket.Arn}/files/*": ["s3:DeleteObject"],
+        "${Bucket.Arn}/imports/*": ["s3:DeleteObject"],
+        "${Bucket.Arn}/uploads/*": ["s3:DeleteObject"],
         "${Bucket.Arn}/letters/*": ["s3:DeleteObject"],
         "${Bucket.Arn}/results/*": ["s3:DeleteObject"],
         "${Bucket.Arn}/parked/*": ["s3:DeleteObject"],
@@ -127,7 +150,10 @@ ACTIONS: dict[str, dict[str, list[str]]] = {
             "sqs:ReceiveMessage",
         ],
         "Bucket": ["s3:ListBucket"],
+        "${Bucket.Arn}/imports/*": ["s3:DeleteObject"],
         "${Bucket.Arn}/letters/*": ["s3:DeleteObject", "s3:GetObject"],
+        "${Bucket.Arn}/files/*": ["s3:DeleteObject", "s3:GetObject"],
+        "${Bucket.Arn}/uploads/*": ["s3:DeleteObject", "s3:PutObject"],
         "${Bucket.Arn}/results/*": ["s3:DeleteObject", "s3:GetObject"],
         "${Bucket.Arn}/parked/*": ["s3:DeleteObject", "s3:GetObject", "s3:PutObject"],
         "PseudonymSecret": ["secretsmanager:GetSecretValue"],
@@ -149,6 +175,7 @@ ACTIONS: dict[str, dict[str, list[str]]] = {
         ],
     },
     "ScheduleRole": {
+        "FilesFunction": ["lambda:InvokeFunction"],
         "MonitorFunction": ["lambda:InvokeFunction"],
         "ScheduleDeadLetterQueue": ["sqs:SendMessage"],
     },
@@ -176,6 +203,11 @@ def test_delivery_deletes_nothing_of_the_connections_but_claims(template: Templa
         if "dynamodb:DeleteItem" in as_list(one["Action"]) and name_of(one["Resource"]) == "ConnectionsTable"
     )
     assert deletes["Condition"] == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": "instance#*"}}
+
+
+def test_the_reader_of_files_writes_nothing_of_the_connections_but_audit_records(template: Template) -> None:
+    (puts,) = (one for one in statements(template, "FilesRole") if one["Action"] == "dynamodb:PutItem")
+    assert puts["Condition"] == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": "audit#*"}}
 
 
 def test_each_function_has_its_own_role(template: Template) -> None:
@@ -232,10 +264,37 @@ def test_the_scheduler_acts_for_this_account_alone(template: Template) -> None:
     assert statement["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
 
 
-def test_functions_are_invoked_by_this_api_alone(template: Template) -> None:
+def test_functions_are_invoked_by_this_api_alone_but_for_the_one_that_is_told_of_files(template: Template) -> None:
     permissions = of_type(template, "AWS::Lambda::Permission")
+    by_rule = [one for one in permissions.values() if one["FunctionName"] == {"Ref": "FilesFunction"}]
 
-    assert permissions
+    assert [one["Principal"] for one in by_rule] == ["events.amazonaws.com"]
     for name, permission in permissions.items():
+        if permission in by_rule:
+            continue
         assert permission["Principal"] == "apigateway.amazonaws.com", name
-        assert '"__ApiId__": {"Ref": "Api"}' in json.dumps(permission["SourceArn"]), name
+        written = json.dumps(permission["SourceArn"])
+        assert '"__ApiId__": {"Ref": "Api"}' in written or ":${Api}/" in written, name
+
+
+def test_the_api_may_pass_every_method_on_to_the_webhook(template: Template) -> None:
+    """SAM gives no permission for what is written into the definition."""
+    arn = "arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${Api}/*/*/"
+    written = [
+        one["SourceArn"]["Fn::Sub"].removeprefix(arn)
+        for one in of_type(template, "AWS::Lambda::Permission").values()
+        if one["FunctionName"] == {"Ref": "IngestFunction"} and isinstance(one["SourceArn"]["Fn::Sub"], str)
+    ]
+    assert sorted(written) == ["connections/*/events", "oauth2/token"]
+
+
+def test_the_webhook_can_write_the_tokens_of_senders_and_nothing_else_of_a_connection(template: Template) -> None:
+    """Amazon DynamoDB, "Using IAM policy conditions for fine-grained access control": keys and attributes are named,
+    and what an update returns is bounded with them.
+    """
+    (policy,) = template["Resources"]["IngestRole"]["Properties"]["Policies"]
+    (write,) = (one for one in policy["PolicyDocument"]["Statement"] if one["Action"] == "dynamodb:UpdateItem")
+    condition = write["Condition"]
+    assert condition["ForAllValues:StringEquals"] == {"dynamodb:Attributes": ["pk", "sk", "sender_tokens"]}
+    returned = condition["StringEqualsIfExists"]["dynamodb:ReturnValues"]
+    assert {"ALL_OLD", "ALL_NEW"}.isdisjoint(returned)

@@ -83,6 +83,8 @@ def test_alarms_and_metrics_are_as_many_as_there_are() -> None:
     )
     gauges = [said for function, said in rows if function == "monitor" and "; nothing while" not in said]
     assert (len(rows), len(gauges)) == (METRICS, GAUGES)
+    told = f"{METRICS} of the stack, of which the monitor writes {GAUGES} in every hour"
+    assert told in (ROOT / "docs/operations.md").read_text()
     alarms = of_type(source(), "AWS::CloudWatch::Alarm").values()
     watched = [one for alarm in alarms for one in alarm.get("Metrics", [{"MetricStat": None}]) if "MetricStat" in one]
     assert len(watched) == ALARMS

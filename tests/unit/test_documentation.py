@@ -1,6 +1,7 @@
 """The documents name what the code has, and their links lead somewhere.
 
-What the code has: every reason, every code of Marketo, every parameter of the stack, every target of the Makefile.
+What the code has: every reason, every code of Marketo, every parameter of the stack, every target of the Makefile,
+every command.
 """
 
 import ast
@@ -17,6 +18,7 @@ from destination.api.previews import PreviewOut
 from destination.domain.loss import LOSSES, Loss
 from destination.domain.outcome import MESSAGES
 from destination.domain.schema import INVALID_VALUE, READ_ONLY, RESTRICTED, TOO_LONG, UNKNOWN_FIELD
+from destination_client import main
 from testing.template import source
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -24,7 +26,11 @@ DOCS = ROOT / "docs"
 PACKAGE = ROOT / "layers/destination/destination"
 CONFIGURATION = (DOCS / "configuration.md").read_text()
 MONITORING = (DOCS / "monitoring.md").read_text()
-DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "simulator/README.md", *sorted(DOCS.rglob("*.md"))]
+DOCUMENTS = [
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md", "simulator/README.md")),
+    *sorted(DOCS.rglob("*.md")),
+]
+COMMANDS = {name for name, *_ in main.COMMANDS} | {"files", "source"}
 TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
 
 every_document = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
@@ -33,6 +39,12 @@ every_document = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path:
 def prose(document: Path) -> str:
     """A document without its blocks of code."""
     return re.sub(r"^```.*?^```", "", document.read_text(), flags=re.DOTALL | re.MULTILINE)
+
+
+def as_code(document: Path) -> str:
+    """What stands in a document as code, in lines and in blocks."""
+    text = document.read_text()
+    return "\n".join((*re.findall(r"`([^`\n]+)`", text), *re.findall(r"^```.*?^```", text, re.DOTALL | re.MULTILINE)))
 
 
 def links(document: Path) -> Iterator[tuple[Path, str]]:
@@ -70,12 +82,23 @@ def test_every_document_is_linked_from_another(document: Path) -> None:
     assert any(path == document for other in DOCUMENTS if other != document for path, _ in links(other))
 
 
+@pytest.mark.parametrize("record", sorted(DOCS.glob("decisions/0*.md")), ids=lambda path: path.stem)
+def test_every_decision_has_a_status_and_a_row(record: Path) -> None:
+    title, _, status = record.read_text().split("\n")[:3]
+    assert re.fullmatch(r"Status: (accepted|superseded) on \d{4}-\d\d-\d\d(; changed .*|, by \[.*)?\.", status)
+    number, _, words = title.removeprefix("# ").partition(". ")
+    assert f"| [{number}]({record.name}) | {words} |" in (DOCS / "decisions/README.md").read_text()
+
+
 @every_document
 def test_every_target_of_make_that_a_document_names_there_is(document: Path) -> None:
-    text = document.read_text()
-    code = "\n".join((*re.findall(r"`([^`\n]+)`", text), *re.findall(r"^```.*?^```", text, re.DOTALL | re.MULTILINE)))
-    named = re.findall(r"(?:^|[\s;&])make ((?:[a-z-]+ ?)+)", code, re.MULTILINE)
+    named = re.findall(r"(?:^|[\s;&])make ((?:[a-z-]+ ?)+)", as_code(document), re.MULTILINE)
     assert {target for targets in named for target in targets.split()} <= TARGETS
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+def test_every_command_is_documented(name: str) -> None:
+    assert re.search(rf"(destination |`){name}\b", (DOCS / "client.md").read_text())
 
 
 @pytest.mark.parametrize("code", MESSAGES)

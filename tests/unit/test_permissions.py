@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from testing.permissions import ELSEWHERE, EVENT_BUS, actions, allows, outdated, refused, unused
+from testing.permissions import CONSOLE_BUCKET, ELSEWHERE, EVENT_BUS, actions, allows, outdated, refused, unused
 from testing.template import expand, settle
 
 TRANSACTION = [
@@ -59,7 +59,16 @@ TRANSACTION = [
         ("sns", "Publish", {"TopicArn": "arn"}, [("sns:Publish", "AlertTopic")]),
         ("events", "PutEvents", {}, [("events:PutEvents", EVENT_BUS)]),
         ("s3", "GetObject", {"Bucket": "b", "Key": "parked/c-1/x"}, [("s3:GetObject", "${Bucket.Arn}/parked/c-1/x")]),
-        ("kms", "Decrypt", {}, [("kms:Decrypt", "*")]),
+        (
+            "s3",
+            "PutObject",
+            {"Bucket": CONSOLE_BUCKET, "Key": "index.html"},
+            [("s3:PutObject", "${ConsoleBucket.Arn}/index.html")],
+        ),
+        ("s3", "HeadObject", {"Bucket": "b", "Key": "uploads/x"}, [("s3:GetObject", "${Bucket.Arn}/uploads/x")]),
+        ("s3", "UploadPart", {"Bucket": "b", "Key": "files/x"}, [("s3:PutObject", "${Bucket.Arn}/files/x")]),
+        ("kms", "GenerateMac", {"KeyId": "arn"}, [("kms:GenerateMac", "SigningKey")]),
+        ("logs", "PutLogEvents", {}, [("logs:PutLogEvents", "*")]),
     ],
 )
 def test_what_an_operation_asks(
@@ -84,8 +93,10 @@ TEMPLATE = {
     "Resources": {
         "IngestRole": role("Queue", "sqs:SendMessage", "logs:PutLogEvents"),
         "SyncRole": role("Queue", "sqs:ReceiveMessage", "sqs:ChangeMessageVisibility"),
+        "FilesRole": role("Queue", "sqs:SendMessage"),
         "MonitorRole": role("AlertTopic", "sns:Publish"),
         "ConnectionsRole": role("RunsTable", "dynamodb:Query"),
+        "ConsoleRole": role("ConsoleBucket", "logs:PutLogEvents"),
     }
 }
 
@@ -99,6 +110,7 @@ def test_what_is_allowed_and_never_asked_is_unused_but_what_lambda_does() -> Non
     asked = {("ingest", "sqs:SendMessage", "Queue"), ("connections", "sns:Publish", "AlertTopic")}
     assert unused(TEMPLATE, asked) == [
         ("connections", "dynamodb:Query", "RunsTable"),
+        ("files", "sqs:SendMessage", "Queue"),
         ("monitor", "sns:Publish", "AlertTopic"),
         ("sync", "sqs:ChangeMessageVisibility", "Queue"),
     ]
@@ -115,4 +127,4 @@ def test_what_is_done_elsewhere_is_not_unused_until_it_is_asked_or_no_more_allow
 
 
 def test_all_that_is_done_elsewhere_is_allowed() -> None:
-    assert outdated(settle(expand()), set()) == []
+    assert outdated(settle(expand(), Console="cloudfront"), set()) == []

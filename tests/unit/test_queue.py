@@ -26,6 +26,7 @@ from destination.queue import (
     decode,
     encode_event,
     messages,
+    open_envelope,
     pack,
     verification_message,
 )
@@ -125,6 +126,34 @@ def test_the_largest_event_fits_beside_the_longest_ids() -> None:
     ((_, body),) = pack("c" * 64, NOW, [text], envelope_id="e" * 64, first=MAX_FIRST - 1, correlation_id="r" * 64)
     assert len(body) <= MAX_MESSAGE_BYTES
     assert DeadLetter(body, "", "").group == "c" * 64
+
+
+@pytest.mark.parametrize("number", [1, 2, 12])
+def test_events_are_read_from_their_lines_as_from_the_message(number: int) -> None:
+    losses = {Loss(Lost.REJECTED, "NO_PROFILE"): 2}
+    texts = [encode_event(replace(EVENT, id=f"event-{one}")) for one in range(number)]
+    ((_, body),) = pack("connection-1", NOW, texts, envelope_id="envelope-1", first=3, losses=losses)
+    found = open_envelope(body)
+    assert replace(found, events=tuple(found.events)) == decode(body)
+    assert [found.text(place) for place in range(number)] == texts == [decode(body).text(one) for one in range(number)]
+    assert found.events[:2] == list(decode(body).events[:2])
+    assert open_envelope(json.dumps(json.loads(body), indent=1)) == decode(body)
+
+
+@pytest.mark.parametrize("body", ["", "\n]}", '{"v": 2,"events":[\n]}', '{"v": 1,"events":[\n]}', "a\nb"])
+def test_lines_that_are_no_message_of_ours_are_refused(body: str) -> None:
+    with pytest.raises(UndecodableMessageError):
+        open_envelope(body)
+
+
+@pytest.mark.parametrize("after", ["]", ", ", "{}", ',{"id": 1}', "\r"])
+def test_a_line_holds_one_event_and_nothing_after_it(after: str) -> None:
+    ((_, body),) = packed(encode_event(EVENT), encode_event(EVENT))
+    opening, first, *rest = body.split("\n")
+    found = open_envelope("\n".join([opening, first.removesuffix(",") + after, *rest])).events
+    assert found[1] == replace(EVENT, received_at=found[1].received_at)
+    with pytest.raises(UndecodableMessageError):
+        found[0]
 
 
 def test_a_verification_is_a_message_without_events() -> None:
@@ -301,9 +330,25 @@ MEMBERSHIP = ("ups", "a", "realized", "2026-11-21T10:00:00Z")
     ],
 )
 def test_a_message_with_an_event_of_a_wrong_shape_is_refused(event: str) -> None:
-    ((_, body),) = packed(wire(), event)
+    """Or the event alone, where it has a line of its own."""
+    ((_, body),) = packed(wire(), event, wire())
     with pytest.raises(UndecodableMessageError):
         decode(body)
+    first, wrong, last = range(3)
+    found = open_envelope(body).events
+    assert [found[first].profile, found[last].profile] == [{}, {}]
+    with pytest.raises(UndecodableMessageError):
+        found[wrong]
+    with pytest.raises(UndecodableMessageError):
+        open_envelope(json.dumps(json.loads(body)) if is_json(body) else body.replace("\n", ""))
+
+
+def is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 @pytest.mark.parametrize(

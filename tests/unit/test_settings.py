@@ -48,6 +48,7 @@ ENVIRONMENTS: list[tuple[Any, tuple[str, ...]]] = [
             "ALERT_TOPIC_ARN",
             "SECRETS_PREFIX",
             "STACK_NAME",
+            "MARKETO_URL",
         ),
     ),
 ]

@@ -23,12 +23,15 @@ class Settings:
     @classmethod
     def from_env(cls, env: Mapping[str, str] = os.environ) -> Self:
         """Raises SettingsError."""
-        return cls(**{field.name: _read(env, field.name.upper()) for field in fields(cls)})
+        return cls(**{field.name: _read(env, field.name.upper(), field.default) for field in fields(cls)})
 
 
 @dataclass(frozen=True, slots=True)
 class IngestSettings(Settings):
+    """`signing_key`: the id of the KMS key that makes the keys of signatures; empty: the stack has none."""
+
     stack_name: str
+    signing_key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,11 @@ class LedgerSettings(StoreSettings):
     """Of the functions that know what was delivered, or take it away."""
 
     ledger_table: str
+
+
+@dataclass(frozen=True, slots=True)
+class FilesSettings(LedgerSettings):
+    """Of the function that reads files and carries resyncs on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,18 +75,28 @@ class SyncSettings(MarketoSettings):
 
 @dataclass(frozen=True, slots=True)
 class MonitorSettings(LedgerSettings):
+    """`marketo_url`: as of the functions that deliver."""
+
     stack_name: str
+    marketo_url: str
     alert_topic_arn: str
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectionsSettings(MarketoSettings):
+    """`signing_key`: as for ingest. `console_origin`: of the console's pages; empty: there are none."""
+
     dead_letter_queue_url: str
     alert_topic_arn: str
+    signing_key: str = ""
+    console_origin: str = ""
 
 
-def _read(env: Mapping[str, str], name: str) -> str:
+def _read(env: Mapping[str, str], name: str, default: object) -> str:
+    """Of a variable without a default, its value; one that has a default may be missing."""
     value = env.get(name, "")
+    if not value and isinstance(default, str):
+        return default
     if not value:
         raise SettingsError(f"the environment variable {name} is not set; the template sets it for this function")
     return value

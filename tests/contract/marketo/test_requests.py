@@ -1,13 +1,14 @@
 """Every request that the edge can send keeps Adobe's parameter rules, which are stated here once more, independently.
 
-The rules: Marketo REST API, endpoint reference (Identity, Leads, Static Lists, Lists, Folders), "Limits", "Lead
-database" (long requests) and "Authentication" (the token goes into the header).
+The rules: Marketo REST API, endpoint reference (Identity, Leads, Static Lists, Lists, Folders, Bulk Leads), "Limits",
+"Lead database" (long requests) and "Authentication" (the token goes into the header).
 """
 
 import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -26,6 +27,7 @@ from testing.memory import MemoryToken
 
 FORM = "application/x-www-form-urlencoded"
 JSON = "application/json"
+MULTIPART = "multipart/form-data"
 NUMBER = {"type": "string", "pattern": "^[0-9]+$"}
 TEXT = {"type": "string", "minLength": 1}
 FEW = {"type": "string", "pattern": "^[^,]+(,[^,]+){0,299}$"}
@@ -43,6 +45,8 @@ def members_of(**properties: object) -> dict[str, object]:
 IDS = parameters(
     "input", input=members_of(properties={"id": {"type": "integer"}}, required=["id"], additionalProperties=False)
 )
+SECOND = {"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$"}
+CREATED = parameters("createdAt", createdAt=parameters("startAt endAt", startAt=SECOND, endAt=SECOND))
 SCALARS = {"type": ["string", "number", "boolean", "null"]}
 
 
@@ -91,8 +95,19 @@ RULES = {
         ),
         JSON,
     ),
+    "POST /rest/v1/leads/delete.json": Rule(parameters(), IDS, JSON),
     "POST /rest/v1/lists/{id}/leads.json": Rule(parameters(), IDS, JSON),
     "DELETE /rest/v1/lists/{id}/leads.json": Rule(parameters(), IDS, JSON),
+    "POST /bulk/v1/leads.json": Rule(
+        parameters(
+            "format", format={"enum": ["csv", "tsv", "ssv"]}, lookupField=TEXT, listId=NUMBER, partitionName=TEXT
+        ),
+        {},
+        MULTIPART,
+    ),
+    "GET /bulk/v1/leads/batch/{id}.json": Rule(parameters()),
+    "GET /bulk/v1/leads/batch/{id}/failures.json": Rule(parameters()),
+    "GET /bulk/v1/leads/batch/{id}/warnings.json": Rule(parameters()),
     "GET /rest/v1/lists/{id}.json": Rule(parameters()),
     "GET /rest/v1/lists.json": Rule(
         parameters(id=FEW, name=FEW, programName=FEW, workspaceName=FEW, batchSize=PAGE_SIZE, nextPageToken=TEXT)
@@ -110,6 +125,21 @@ RULES = {
         ),
         FORM,
     ),
+    "POST /bulk/v1/leads/export/create.json": Rule(
+        parameters(),
+        parameters(
+            "fields filter",
+            fields={"type": "array", "minItems": 1, "items": TEXT},
+            format={"enum": ["CSV", "TSV", "SSV"]},
+            columnHeaderNames={"type": "object"},
+            filter={"anyOf": [parameters("staticListId", staticListId={"type": "integer"}), CREATED]},
+        ),
+        JSON,
+    ),
+    "POST /bulk/v1/leads/export/{id}/enqueue.json": Rule(parameters()),
+    "POST /bulk/v1/leads/export/{id}/cancel.json": Rule(parameters()),
+    "GET /bulk/v1/leads/export/{id}/status.json": Rule(parameters()),
+    "GET /bulk/v1/leads/export/{id}/file.json": Rule(parameters()),
 }
 
 
@@ -125,7 +155,7 @@ class Recorder(SimulatorAdapter):
         return super().send(request, *args, **kwargs)
 
 
-def everything(marketo: Marketo) -> None:
+def everything(marketo: Marketo, clock: FakeClock) -> None:
     """Each operation of the edge, with values at their limits."""
     email = Field("email", "email", 255)
     keys = [f"{number:03}{'x' * 200}@example.org" for number in range(300)]
@@ -147,9 +177,22 @@ def everything(marketo: Marketo) -> None:
     marketo.lists.remove(made.id, ids)
     marketo.lists.get(made.id)
     marketo.lists.workspaces()
+    marketo.extracts.cancel(marketo.extracts.create(["id"], made.id))
+    marketo.extracts.create_of_time(["id"], clock.now() - timedelta(microseconds=7), clock.now())
+    extract = marketo.extracts.create(["id", "email"], made.id)
+    marketo.extracts.enqueue(extract)
+    clock.sleep(60)
+    assert list(marketo.extracts.rows(extract, marketo.extracts.state(extract), ["id", "email"])) == []
+    by_id = "".join(f"{lead_id},Ada\r\n" for lead_id in ids)
+    batch = marketo.imports.create(f"id,firstName\r\n{by_id}".encode(), "id", made.id, None).batch_id
+    marketo.imports.create(b"email\r\nada@example.org\r\n", "email", None, "Default")
+    marketo.imports.state(batch)
+    marketo.imports.failures(batch)
+    marketo.imports.warnings(batch)
+    marketo.leads.delete(ids)
 
 
-def record(work: Callable[[Marketo], None]) -> list[requests.PreparedRequest]:
+def record(work: Callable[[Marketo, FakeClock], None]) -> list[requests.PreparedRequest]:
     clock = FakeClock()
     adapter = Recorder(Simulator(clock=clock.now, sleep=clock.sleep))
     http = requests.Session()
@@ -163,7 +206,8 @@ def record(work: Callable[[Marketo], None]) -> list[requests.PreparedRequest]:
             pace=pace(100, 10, clock),
             clock=clock.now,
             sleep=clock.sleep,
-        )
+        ),
+        clock,
     )
     return adapter.sent
 
@@ -175,7 +219,7 @@ def sent() -> list[requests.PreparedRequest]:
 
 def endpoint(request: requests.PreparedRequest) -> str:
     parts = urlsplit(str(request.url))
-    path = re.sub(r"(?<=/)[0-9]+(?=[/.])", "{id}", parts.path)
+    path = re.sub(r"(?<=/)([0-9]+|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})(?=[/.])", "{id}", parts.path)
     return f"{request.method} {path}" + ("?_method=GET" if "_method" in parts.query else "")
 
 
@@ -198,10 +242,14 @@ def test_parameters_and_bodies_keep_the_rules(sent: list[requests.PreparedReques
     for request in sent:
         rule = RULES[endpoint(request)]
         jsonschema.validate(single(urlsplit(str(request.url)).query), rule.query)
-        assert request.headers.get("Content-Type") == rule.content_type
+        content_type, _, boundary = (request.headers.get("Content-Type") or "").partition("; boundary=")
+        assert (content_type or None) == rule.content_type
         body = body_of(request)
         if rule.body is None:
             assert body == b""
+        elif rule.content_type == MULTIPART:
+            assert body.count(f"--{boundary}".encode()) == 2
+            assert b'name="file"; filename="' in body
         else:
             content = json.loads(body) if rule.content_type == JSON else single(body.decode())
             jsonschema.validate(content, rule.body)

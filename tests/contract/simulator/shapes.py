@@ -3,7 +3,7 @@
 Stated from Adobe's published definitions (Lead Database, Asset, Identity and User Management API), with the known
 differences between these and real answers: properties that do not apply are left out, sync rows carry `reasons`, asset
 warnings are plain texts, list folders are of type `List`, lists carry `workspaceId` and no `url`, a queued import has
-no counters, `currencyInfo` may be null.
+no counters, system folders have a null `url` and the topmost a null `parent`, `currencyInfo` may be null.
 """
 
 from collections.abc import Mapping
@@ -155,14 +155,16 @@ FOLDERS: Final = asset_answer(
             "name": TEXT,
             "createdAt": ASSET_TIME,
             "updatedAt": ASSET_TIME,
-            "url": TEXT,
+            "url": _NULLABLE_TEXT,
+            "description": _NULLABLE_TEXT,
+            "parent": {"oneOf": [_FOLDER_ID, {"type": "null"}]},
             "folderId": _FOLDER_ID,
             "folderType": TEXT,
             "path": {"type": "string", "pattern": "^/"},
             "isArchive": FLAG,
             "isSystem": FLAG,
         },
-        {"parent": _FOLDER_ID, "accessZoneId": NUMBER, "workspace": TEXT, "description": TEXT},
+        {"accessZoneId": NUMBER, "workspace": TEXT},
     )
 )
 
@@ -195,5 +197,78 @@ IMPORT_STATUS: Final = lead_answer(
     shape(
         _BATCH | {"status": one_of("Queued", "Importing", "Complete", "Failed")} | _COUNTERS,
         {"message": TEXT},
+    )
+)
+
+WITHOUT_RESULT: Final = shape({"requestId": REQUEST_ID, "success": one_of(True)})
+MOVED: Final = lead_answer(
+    shape({"status": one_of("updated", "skipped")}, {"id": NUMBER, "reasons": {**rows(REASON), "minItems": 1}})
+)
+FIELDS: Final = lead_answer(
+    shape(
+        {
+            "displayName": TEXT,
+            "name": TEXT,
+            "description": _NULLABLE_TEXT,
+            "dataType": TEXT,
+            "isHidden": FLAG,
+            "isHtmlEncodingInEmail": FLAG,
+            "isSensitive": FLAG,
+            "isCustom": FLAG,
+            "isApiCreated": FLAG,
+        },
+        {"length": NUMBER},
+    ),
+    more_result=True,
+)
+FIELD_STATUS: Final = lead_answer(shape({"name": TEXT, "status": one_of("created", "updated")}))
+FOLDER_CONTENT: Final = asset_answer(shape({"id": NUMBER, "type": TEXT}))
+
+PAGING_TOKEN: Final = shape({"requestId": REQUEST_ID, "success": one_of(True), "nextPageToken": TEXT})
+_KIND: Final = shape({"name": TEXT, "dataType": TEXT})
+ACTIVITY_TYPES: Final = lead_answer(
+    shape({"id": NUMBER, "name": TEXT, "description": TEXT, "attributes": rows(_KIND)}, {"primaryAttribute": _KIND})
+)
+_HAPPENED: Final = {
+    "id": NUMBER,
+    "marketoGUID": TEXT,
+    "leadId": NUMBER,
+    "activityDate": LEAD_TIME,
+    "activityTypeId": NUMBER,
+    "attributes": rows(shape({"name": TEXT, "value": {}})),
+}
+
+
+def _activities(item: Schema) -> Schema:
+    """Envelope of pages by time: always a token, a result where something happened."""
+    paging = {"nextPageToken": TEXT, "moreResult": FLAG}
+    return shape({"requestId": REQUEST_ID, "success": one_of(True)} | paging, {"result": {**rows(item), "minItems": 1}})
+
+
+ACTIVITIES: Final = _activities(
+    shape(_HAPPENED, {"primaryAttributeValueId": NUMBER, "primaryAttributeValue": TEXT, "campaignId": NUMBER})
+)
+_FIELD_CHANGE: Final = shape(
+    {"id": NUMBER, "name": TEXT, "newValue": _NULLABLE_TEXT, "oldValue": _NULLABLE_TEXT},
+)
+LEAD_CHANGES: Final = _activities(shape(_HAPPENED | {"fields": rows(_FIELD_CHANGE)}, {"campaignId": NUMBER}))
+
+EXPORTS: Final = lead_answer(
+    shape(
+        {
+            "exportId": TEXT,
+            "format": one_of("CSV", "TSV", "SSV"),
+            "status": one_of("Created", "Queued", "Processing", "Cancelled", "Completed", "Failed"),
+            "createdAt": LEAD_TIME,
+        },
+        {
+            "queuedAt": LEAD_TIME,
+            "startedAt": LEAD_TIME,
+            "finishedAt": LEAD_TIME,
+            "numberOfRecords": NUMBER,
+            "fileSize": NUMBER,
+            "fileChecksum": {"type": "string", "pattern": "^sha256:[0-9a-f]{64}$"},
+            "errorMsg": TEXT,
+        },
     )
 )

@@ -8,14 +8,17 @@ from typing import Protocol
 import pytest
 from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
 
+from destination.delivery.extract_list import PART as EXTRACTED
 from destination.delivery.verify_lists import PART, STANDS
 from destination.delivery.verify_lists import Verifications as CarriedOn
-from destination.domain.audience import AudienceKey
-from destination.domain.shard import name_of
+from destination.domain.audience import AudienceKey, activation_id
+from destination.domain.list_extract import ExtractStage, ListExtract
+from destination.domain.shard import digest_of, name_of
 from destination.domain.verification import (
     AudienceCheck,
     Differences,
     LedgerReading,
+    ListSize,
     Phase,
     Repair,
     Stand,
@@ -49,8 +52,18 @@ DONE = AudienceCheck(
     cursor="next",
     parts=2,
     fill_at=NOW - timedelta(hours=1, microseconds=1),
+    extract=ListExtract(
+        NOW,
+        ExtractStage.READ,
+        "e-1",
+        ("id", "email"),
+        reserved=5,
+        attempts=1,
+        look_at=NOW + timedelta(seconds=1),
+        members_at=NOW + timedelta(microseconds=1),
+    ),
 )
-PENDING = AudienceCheck(B, "Autumn", 1002, "Autumn")
+PENDING = AudienceCheck(B, "Autumn", 1002, "Autumn", extract=ListExtract(NOW).given_up("1029"))
 
 
 class Watched(CarriedOn, Protocol):
@@ -59,6 +72,7 @@ class Watched(CarriedOn, Protocol):
     def out_of_sync(
         self, connection_id: str, audiences: Callable[[], Collection[AudienceKey]]
     ) -> dict[AudienceKey, int] | None: ...
+    def list_sizes(self, connection_id: str) -> dict[str, ListSize]: ...
 
 
 @pytest.fixture(params=["memory", "table"])
@@ -171,6 +185,27 @@ def test_a_part_has_room_for_as_many_as_are_read_at_once(verifications: Watched)
     assert verifications.read(VERIFICATION, 0) == set(leads)
 
 
+def test_of_leads_that_were_read_with_digests_these_are_known(verifications: Watched) -> None:
+    begun(verifications)
+    verifications.put_read(VERIFICATION, 0, 0, [1, 2, 3], [b"1" * 8, b"2" * 8, b"3" * 8])
+    verifications.put_read(VERIFICATION, 0, 1, [4], [b"4" * 8])
+    verifications.put_read(VERIFICATION, 0, 2, [5])
+    verifications.put_read(VERIFICATION, 1, 0, [2], [b"9" * 8])
+    assert verifications.read(VERIFICATION, 0) == {1, 2, 3, 4, 5}
+    assert verifications.digests(VERIFICATION, 0, {2, 4, 5, 6}) == {2: b"2" * 8, 4: b"4" * 8}
+    verifications.forget_read(VERIFICATION, 0)
+    assert verifications.digests(VERIFICATION, 0, {2, 4}) == {}
+    assert verifications.digests(VERIFICATION, 1, {2}) == {2: b"9" * 8}
+
+
+def test_a_part_has_room_for_as_many_as_an_extract_has_with_digests(verifications: Watched) -> None:
+    begun(verifications)
+    leads = range(2**31, 2**31 + 7 * EXTRACTED, 7)
+    digests = [digest_of(name_of(f"p{one}@example.org")) for one in leads]
+    verifications.put_read(VERIFICATION, 0, 0, leads, digests)
+    assert verifications.digests(VERIFICATION, 0, leads[-2:]) == dict(zip(leads[-2:], digests[-2:], strict=True))
+
+
 def test_what_was_read_of_one_list_is_forgotten(verifications: Watched) -> None:
     begun(verifications)
     for number in (0, 1):
@@ -202,6 +237,18 @@ def test_a_part_has_room_for_as_many_stands_as_are_kept_at_once(verifications: W
     stands = [stand(2**31 + number, Standing.WAITING, f"p{number}@example.org") for number in range(STANDS)]
     verifications.put_stands(VERIFICATION, 0, 0, stands)
     assert list(verifications.stands(VERIFICATION, 0, 1)) == stands
+
+
+def test_what_the_ledger_said_is_forgotten_of_one_audience(verifications: Watched) -> None:
+    begun(verifications)
+    for number in (0, 1):
+        for part in (0, 1):
+            verifications.put_stands(VERIFICATION, number, part, [stand(part)])
+    verifications.forget_stands(VERIFICATION, 0, 2)
+    verifications.forget_stands(VERIFICATION, 0, 2)
+    with pytest.raises(KeyError):
+        list(verifications.stands(VERIFICATION, 0, 1))
+    assert list(verifications.stands(VERIFICATION, 1, 2)) == [stand(0), stand(1)]
 
 
 def test_what_is_forgotten_of_a_list_is_what_was_read_of_it_in_marketo(verifications: Watched) -> None:
@@ -248,3 +295,31 @@ def test_a_whole_verification_is_all_that_is_known_then_and_one_of_an_audience_i
     assert (left(verifications, A, B), left(verifications, A)) == (1, 0)
     verifications.put_out_of_sync(ANOTHER, [DONE])
     assert left(verifications, A, B) == 2
+
+
+def sizes(verifications: Watched, connection_id: str = "c-1") -> dict[str, tuple[int, int]]:
+    """By the activation's id the list and how many are on it."""
+    found = verifications.list_sizes(connection_id)
+    assert {one.at for one in found.values()} <= {NOW}
+    return {name: (one.list_id, one.people) for name, one in found.items()}
+
+
+def test_the_sizes_of_lists_are_known_by_connection_and_audience(verifications: Watched) -> None:
+    assert sizes(verifications) == {}
+    verifications.put_list_sizes(VERIFICATION, [DONE, replace(PENDING, found=5, changed=-2)], NOW)
+    assert sizes(verifications) == {activation_id(A): (DONE.list_id, DONE.found), activation_id(B): (1002, 3)}
+    assert sizes(verifications, "c-2") == {}
+
+
+def test_of_what_could_not_be_counted_the_size_is_known_that_was_known_before(verifications: Watched) -> None:
+    verifications.put_list_sizes(VERIFICATION, [DONE, replace(PENDING, found=5)], NOW)
+    verifications.put_list_sizes(ANOTHER, [replace(DONE, found=50, code="1013"), replace(PENDING, found=6)], NOW)
+    assert sizes(verifications) == {activation_id(A): (DONE.list_id, DONE.found), activation_id(B): (1002, 6)}
+
+
+def test_one_of_an_audience_leaves_the_sizes_of_the_others_and_a_whole_one_does_not(verifications: Watched) -> None:
+    verifications.put_list_sizes(VERIFICATION, [DONE, replace(PENDING, found=5)], NOW)
+    verifications.put_list_sizes(replace(ANOTHER, is_whole=False), [replace(DONE, found=7)], NOW)
+    assert sizes(verifications) == {activation_id(A): (DONE.list_id, 7), activation_id(B): (1002, 5)}
+    verifications.put_list_sizes(ANOTHER, [DONE], NOW)
+    assert sizes(verifications) == {activation_id(A): (DONE.list_id, DONE.found)}

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from destination.api.http import expected_version, ingest_url
+from destination.api.http import caller_of, expected_version, ingest_url, shared_with
 
 API_GATEWAY = {
     "headers": {"Host": "abc123.execute-api.eu-west-1.amazonaws.com"},
@@ -53,3 +53,37 @@ def test_events_are_posted_where_the_connection_was_created(event: Mapping[str, 
 )
 def test_if_match_names_a_version_or_none(header: str | None, version: int | None) -> None:
     assert expected_version(header) == version
+
+
+ROLE = "arn:aws:sts::111122223333:assumed-role/destination-ConsoleMarketerRole-AB12"
+USER_POOL = "cognito-idp.eu-central-1.amazonaws.com/eu-central-1_Ab12"
+PERSON = "3f0e8a52-6d5b-4a5e-9f57-0c8f3a1d2b4c"
+
+
+@pytest.mark.parametrize(
+    ("identity", "caller"),
+    [
+        ({"userArn": "arn:aws:iam::111122223333:user/ops"}, "arn:aws:iam::111122223333:user/ops"),
+        ({"userArn": f"{ROLE}/ops", "cognitoAuthenticationProvider": None}, f"{ROLE}/ops"),
+        (
+            {
+                "userArn": f"{ROLE}/CognitoIdentityCredentials",
+                "cognitoAuthenticationProvider": f"{USER_POOL},{USER_POOL}:CognitoSignIn:{PERSON}",
+            },
+            f"{ROLE}/{PERSON}",
+        ),
+        ({"userArn": f"{ROLE}/CognitoIdentityCredentials"}, f"{ROLE}/CognitoIdentityCredentials"),
+        ({"userArn": None}, "local"),
+    ],
+)
+def test_people_of_the_console_are_told_apart(identity: Mapping[str, str | None], caller: str) -> None:
+    """Amazon API Gateway, "$context variables": the provider names the person, whose session has everybody's name."""
+    assert caller_of({"requestContext": {"identity": identity}}) == caller
+
+
+def test_an_answer_is_shared_with_one_origin_or_none() -> None:
+    headers = shared_with("https://console.example.org")
+    assert headers["Access-Control-Allow-Origin"] == ["https://console.example.org"]
+    assert {"ETag", "Retry-After"} <= set(headers["Access-Control-Expose-Headers"][0].split(", "))
+    assert "Access-Control-Allow-Credentials" not in headers, "there are no cookies"
+    assert shared_with("") == {}

@@ -17,7 +17,13 @@ class Plane:
     def get(self, path: str) -> dict[str, Any]:
         assert path == "/connections/c-1/audiences"
         keys = [AudienceKey(*one) for one in LISTED]
-        return {"audiences": [{"activation_id": activation_id(one), **one._asdict()} for one in keys]}
+        names = [f"Audience {one.id} of {one.namespace}" for one in keys]
+        return {
+            "audiences": [
+                {"activation_id": activation_id(one), "name": name, **one._asdict()}
+                for one, name in zip(keys, names, strict=True)
+            ]
+        }
 
 
 def meant(audience: str | None, namespace: str | None = None) -> str | None:
@@ -33,6 +39,7 @@ def meant(audience: str | None, namespace: str | None = None) -> str | None:
         ("gone", "crm", ("crm", "gone")),
         ("gone", None, (ANY_NAMESPACE, "gone")),
         ("a / b", "CRM", ("crm", "a / b")),
+        ("audience a / B of crm", None, ("crm", "a / b")),
     ],
 )
 def test_an_audience_is_meant_by_either_id_though_it_is_deactivated(
@@ -47,7 +54,7 @@ def test_the_id_of_an_activation_that_is_gone_is_taken_as_it_is() -> None:
 
 
 def test_of_several_one_has_to_be_chosen() -> None:
-    with pytest.raises(CommandError, match="2 audiences have the id a / b") as refused:
+    with pytest.raises(CommandError, match="2 audiences are called a / b") as refused:
         meant("a / b")
     assert all(activation_id(AudienceKey(*one)) in str(refused.value.detail) for one in LISTED[:2])
     with pytest.raises(CommandError, match="needs --audience"):

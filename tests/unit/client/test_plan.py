@@ -242,7 +242,8 @@ def test_credentials_cannot_be_given_anew_without_any() -> None:
         ({"xyz": 1}, "xyz: is not a known property; leave it out"),
         ({"status": "enabled"}, "status: is not a known property"),
         ({"name": None}, "name: must be given, as it finds the connection; or give its id"),
-        ({"id": 7}, "id: must be a string"),
+        ({"id": 7}, "id: must be the id of a connection"),
+        ({"id": "3f0e"}, "id: must be the id of a connection"),
         ({"enabled": "yes"}, "enabled: must be true or false"),
         ({"audiences": {"id": "a"}}, "audiences: must be a list"),
         ({"audiences": ["a"]}, "audiences[0]: must be an object"),
@@ -252,9 +253,27 @@ def test_credentials_cannot_be_given_anew_without_any() -> None:
     ],
 )
 def test_a_document_that_cannot_be_meant_is_refused(content: Mapping[str, Any], problem: str) -> None:
-    with pytest.raises(InvalidFileError) as refused:
-        wanted(document({**PROPERTIES, **content}), {})
-    assert problem in "\n".join(f"{one.path}: {one.message}" for one in refused.value.problems)
+    described = document({**PROPERTIES, **content})
+    try:
+        problems = described.placed(wanted(described, {}).problems)
+    except InvalidFileError as refused:
+        problems = list(refused.problems)
+    assert problem in "\n".join(f"{one.path}: {one.message}" for one in problems)
+
+
+def test_all_that_would_be_refused_is_refused_at_once() -> None:
+    audiences = [{"id": "aud-1"}, {**SPRING, "id": "aud-2", "data_type": "account"}, {"nmae": "Autumn"}]
+    description = {"dedupe_field": "id", "mapping": [{"source": "a..b", "target": "DedupeField"}]}
+    with pytest.raises(ConfigurationError) as refused:
+        plan(described(**description, audiences=audiences), None)
+    assert {
+        "dedupe_field",
+        "mapping[0].source",
+        "audiences[0].name",
+        "audiences[1].data_type",
+        "audiences[2].id",
+        "audiences[2].nmae",
+    } <= {one.path for one in refused.value.problems}
 
 
 def test_values_come_from_the_environment_but_secrets_stay_references() -> None:

@@ -11,7 +11,7 @@ from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
 
 from destination.control.connections import ManageConnections
 from destination.control.errors import IncompleteError
-from destination.domain.audience import activation_id
+from destination.domain.audience import Activation, AudienceKey, activation_id
 from destination.domain.connection import Connection, MappingRow, Status
 from destination.domain.credentials import ClientCredentials
 from destination.domain.problem import ConfigurationError
@@ -59,16 +59,37 @@ class MeanwhileConnections(Connections):
     meanwhile: Callable[[], object]
 
     def update(
-        self, connection: Connection, *beside: TransactWriteItemTypeDef, undelivered: bool = False
+        self,
+        connection: Connection,
+        *beside: TransactWriteItemTypeDef,
+        undelivered: bool = False,
+        bindings: int | None = None,
     ) -> Connection:
         self.meanwhile()
-        return super().update(connection, *beside, undelivered=undelivered)
+        return super().update(connection, *beside, undelivered=undelivered, bindings=bindings)
 
 
 def meanwhile(plane: Plane, act: Callable[[], object]) -> ManageConnections:
     connections = MeanwhileConnections(plane.dynamodb, "ConnectionsTable")
     connections.meanwhile = act
     return replace(plane.connections, connections=connections)
+
+
+@pytest.mark.parametrize("others", [0, 1])
+def test_a_workspace_is_not_changed_while_a_list_is_made_in_it(plane: Plane, others: int) -> None:
+    """Audiences that were deactivated leave no list behind, and keep nobody from it."""
+    before = plane.connections.get(plane.draft())
+    for number in range(others):
+        made, _ = plane.audiences.activate(before.id, Activation(AudienceKey("ups", f"other-{number}"), "Other"))
+        plane.audiences.deactivate(before.id, made.id)
+    wanted = Activation(AudienceKey("ups", "aud-1"), "Webinar")
+    moved = replace(before, workspace="Europe")
+    with pytest.raises(StaleVersionError):
+        meanwhile(plane, lambda: plane.audiences.activate(before.id, wanted)).change(before, moved)
+    assert plane.connections.get(before.id).workspace == "Default"
+    [kept] = plane.audiences.list(before.id)
+    plane.audiences.deactivate(before.id, kept.id)
+    assert plane.connections.change(plane.connections.get(before.id), moved).workspace == "Europe"
 
 
 @pytest.mark.parametrize("has_credentials", [True, False])

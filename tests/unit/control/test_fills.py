@@ -9,6 +9,7 @@ import pytest
 from destination.control.verifications import FILL_AGAIN
 from destination.domain.audience import Activation, WhenListMissing, activation_id
 from destination.domain.connection import Consent, Status, SyncType
+from destination.domain.parking import hold_of
 from destination.domain.verification import FILLS, Repair, VerificationStatus
 from testing.filling import WANTED, A, B, Whole, said, whole
 
@@ -54,7 +55,9 @@ def test_the_remedy_of_a_missing_list_names_list_and_audience_and_works(world: W
     world.join("b", CAM)
     cause = world.connection.blocked_cause or ""
     assert f"1013: Marketo has no list 'Spring' ({lost}) any more, which is that of audience b (ups)" in cause
-    assert "Activate the audience again: it gets a new list, which is filled" in cause
+    hold = hold_of(world.connection, None, world.clock.now)
+    assert hold is not None
+    assert "Activate the audience again: it gets a new list, which is filled" in hold.remedy
     world.plane.audiences.activate(world.id, Activation(B, "Spring"))
     world.carry_out()
     assert world.members("Spring") == [ADA, BEN, CAM]
@@ -66,7 +69,9 @@ def test_the_other_remedy_of_a_missing_list_works_as_well(world: Whole) -> None:
     world.join("a", ADA, BEN)
     world.lose_list()
     world.join("a", CAM)
-    assert "With when_list_missing set to create" in (world.connection.blocked_cause or "")
+    hold = hold_of(world.connection, None, world.clock.now)
+    assert hold is not None
+    assert "With when_list_missing set to create" in hold.remedy
     before = world.activation()
     world.plane.audiences.change(world.id, before, replace(before, when_list_missing=WhenListMissing.CREATE))
     world.deliver()

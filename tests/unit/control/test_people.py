@@ -47,6 +47,16 @@ def test_the_newest_are_looked_through_as_far_as_the_bytes_allow(monkeypatch: py
     assert seen(look_up(world, ADA)) == (1, 2, 3), "the oldest is not read"
 
 
+def test_an_event_that_was_damaged_hides_none_beside_it() -> None:
+    world = World(connection(status=Status.DISABLED))
+    world.post(event(BOB, ("a", REALIZED)), event(ADA, ("a", REALIZED)))
+    [(number, whole)] = world.queue.waiting.items()
+    opening, bob, *rest = whole.body.split("\n")
+    world.queue.waiting[number] = replace(whole, body="\n".join([opening, bob[: len(bob) // 2], *rest]))
+    world.deliver()
+    assert seen(look_up(world, ADA)) == (1, 2, 2)
+
+
 def test_nothing_is_read_any_more_when_the_time_is_over() -> None:
     world = parked(ADA, BOB, ADA)
     asked = people(world)
@@ -89,6 +99,15 @@ def test_a_value_is_known_again_however_it_is_written(data_type: str, said: obje
 
 def test_an_address_is_known_again_in_any_case() -> None:
     assert seen(look_up(parked("Ada@Example.ORG"), " ADA@example.org")) == (1, 1, 1)
+
+
+def test_what_was_received_before_an_erasure_is_told_to_be_dropped() -> None:
+    world = parked(ADA)
+    world.erase(ADA)
+    world.now += timedelta(minutes=1)
+    parked(ADA, world=world)
+    found = sorted(look_up(world, ADA).waiting.found, key=lambda one: one.since)
+    assert [one.is_erased for one in found] == [True, False]
 
 
 def test_a_letter_that_a_redrive_left_behind_is_told_once() -> None:

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
 
 from destination.control.removal import Removal
 from destination.domain.audience import Activation
@@ -13,6 +14,7 @@ from destination.domain.connection import ActiveConnection, Status
 from destination.domain.letter import Letter, LetterBundle
 from destination.monitoring.retirement import RetireConnections, Retirement
 from destination.queue import EventQueue
+from destination.store.connections import Connections
 from destination.store.errors import NotFoundError
 from destination.store.letters import Letters
 from testing.filling import WANTED, A, Whole, whole
@@ -212,3 +214,24 @@ def test_nothing_is_removed_without_time(world: Whole) -> None:
     world.clock.sleep(600)
     assert retire(world, lambda: False) == []
     assert is_there(world)
+
+
+def test_a_removal_that_broke_off_leaves_the_names_that_its_first_attempt_knew(world: Whole) -> None:
+    removal = world.plane.connections.removal
+
+    class Broken(Connections):
+        def remove(self, connection_id: str, *beside: Any) -> None:
+            self._remove_activations(connection_id)
+            raise EndpointConnectionError(endpoint_url="https://dynamodb")
+
+    broken = Broken(world.plane.dynamodb, "ConnectionsTable")
+    plane = world.plane.connections
+    with pytest.raises(EndpointConnectionError):
+        replace(plane, removal=replace(removal, connections=broken)).delete(world.id, discard=True)
+    names = {one.audience: one.name for one in world.plane.audiences.list(world.id)}
+    assert names == {}
+    assert plane.delete(world.id, discard=True) is None
+    remembered = removal.removed.find(world.id)
+    assert remembered is not None
+    assert remembered.audiences
+    assert remembered.name == WANTED.name

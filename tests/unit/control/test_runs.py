@@ -19,7 +19,9 @@ from destination.store.connections import Connections
 from destination.store.cursors import InvalidCursorError
 from destination.store.errors import NotFoundError
 from destination.store.parking import Parking
+from destination.store.removed import RemovedConnections
 from destination.store.runs import Runs
+from destination.store.verifications import Verifications
 from testing.aws import TABLES, bucket
 from testing.world import audience, connection, name_of
 
@@ -38,7 +40,9 @@ def past() -> Iterator[ReadRuns]:
         connections = Connections(dynamodb, "ConnectionsTable")
         for connection_id in ("c-1", "c-2"):
             connections.create(connection(id=connection_id), "0f")
-        yield ReadRuns(connections, Runs(dynamodb, "RunsTable"), Parking(s3, bucket(s3)), clock=lambda: NOW)
+        removed = RemovedConnections(dynamodb, "RunsTable")
+        parking, verifications = Parking(s3, bucket(s3)), Verifications(dynamodb, "RunsTable")
+        yield ReadRuns(connections, removed, Runs(dynamodb, "RunsTable"), parking, verifications, clock=lambda: NOW)
 
 
 def put(past: ReadRuns, *runs: Run) -> None:

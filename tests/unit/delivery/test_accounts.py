@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from destination.delivery.accounts import Accounts, Ledger
 from destination.delivery.letters import WriteLetters
 from destination.delivery.open_message import OpenMessage
+from destination.delivery.outcomes import WriteOutcomes
 from destination.delivery.postings import UNITS_AT_ONCE
 from destination.delivery.results import WriteResults
 from destination.domain.audience import AudienceKey
@@ -29,7 +30,7 @@ from destination.domain.shard import SHARDS, name_of, shard_of, shard_of_envelop
 from destination.queue import Envelope, Message
 from destination.store.leases import Lease, LeaseLostError
 from destination.store.ledger import Entry, StaleRunError
-from testing.memory import MemoryLeases, MemoryLedger, MemoryLetters, MemoryResults
+from testing.memory import MemoryFileObjects, MemoryLeases, MemoryLedger, MemoryLetters, MemoryResults
 from testing.world import connection
 
 NOW = datetime(2026, 11, 21, 10, 30, tzinfo=UTC)
@@ -115,6 +116,7 @@ class Stand:
             ledger or self.ledger,
             WriteLetters(self.letters, lambda: self.now, lambda: f"{next(self.ids):032x}"),
             WriteResults(self.results, lambda: self.now, lambda: f"{next(self.ids):032x}"),
+            WriteOutcomes(MemoryFileObjects(), lambda: self.now, lambda: f"{next(self.ids):032x}"),
             self.lease,
             until,
             clock=lambda: self.now,

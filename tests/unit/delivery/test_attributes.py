@@ -118,7 +118,7 @@ INVALID: list[tuple[str, object]] = [
 INVALID_MAPPING = (
     *EMAIL_MAPPING,
     MappingRow("readOnly", "originalSourceType"),
-    MappingRow("acquired", "acquisitionDate"),
+    MappingRow("acquired", "mktoAcquisitionDate"),
     MappingRow("unsubscribed", "unsubscribed"),
 )
 

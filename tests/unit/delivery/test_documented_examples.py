@@ -8,9 +8,9 @@ from datetime import timedelta
 import pytest
 
 from destination.domain.event import ProfileEvent
-from destination.ingest.sources.canonical import parse
 from destination.ingest.sources.record import RecordTimes
 from testing.counts import reasons
+from testing.sources import read_body
 from testing.template import ROOT
 from testing.world import START, World
 
@@ -23,7 +23,7 @@ def example(heading: str, number: int = 0) -> Sequence[ProfileEvent]:
     _, _, below = (ROOT / "docs/delivery.md").read_text().partition(f"# {heading}\n")
     section, *_ = re.split(r"^#+ ", below, maxsplit=1, flags=re.MULTILINE)
     body = re.findall(r"^```json\n(.*?)^```", section, re.DOTALL | re.MULTILINE)[number]
-    parsed = parse(body.replace("aud-1", "a").encode(), RecordTimes(START + HOUR))
+    parsed = read_body("canonical", body.replace("aud-1", "a").encode(), RecordTimes(START + HOUR))
     assert not parsed.rejected
     return [event for _, event in parsed.events]
 

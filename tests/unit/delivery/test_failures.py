@@ -202,7 +202,8 @@ def test_a_page_of_another_host_blocks_until_it_is_marketo_again_and_nothing_is_
     world = stage.disturbed(Fault("http", status=status))
     world.deliver(stage.event)
     assert status_of(world) is Status.BLOCKED
-    assert "Check" in (world.connections.stored[world.connection.id].connection.blocked_cause or "")
+    about = "API user" if status == 403 else f"Munchkin ID {MUNCHKIN}"
+    assert about in (world.connections.stored[world.connection.id].connection.blocked_cause or "")
     assert (len(world.waiting), len(world.queue.waiting)) == (1, 0)
     calm(world)
     world.run(world.now + RETRY_BLOCKED + 2 * MONITORED)

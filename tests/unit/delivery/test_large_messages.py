@@ -87,3 +87,29 @@ def test_six_messages_of_a_mebibyte_are_a_batch() -> None:
     assert outcomes(queued.world) == {"activated": 8}
     assert len(queued.world.members("a")) == 8
     assert_balanced(queued.world)
+
+
+@pytest.mark.remedy("send-unreadable-again")
+def test_an_event_that_was_damaged_in_the_queue_costs_itself_alone() -> None:
+    world = World()
+    profiles = [NAMED | {"email": f"{name}{ADA}"} for name in "abc"]
+    (body,) = let_in(world, *({"profile": profile, "audiences": [IN_A]} for profile in profiles))
+    world.queue.waiting.clear()
+    opening, first, second, *rest = body.split("\n")
+    world.queue.send(world.connection.id, ["\n".join([opening, first, second[: len(second) // 2], *rest])])
+    world.deliver()
+    assert outcomes(world) == {"activated": 2, "failed": 1}
+    assert len(world.members("a")) == 2
+    assert world.letters.codes == ["UNREADABLE_EVENT"]
+    assert world.queue.waiting == {}
+    assert_balanced(world)
+
+    (letter,) = world.letters.take()
+    assert second[: len(second) // 2] in letter
+    world.queue.send(world.connection.id, [letter])
+    world.deliver()
+    assert outcomes(world) == {"activated": 2, "failed": 1}
+
+    let_in(world, {"profile": profiles[1], "audiences": [IN_A]})  # as its remedy says
+    world.deliver()
+    assert (outcomes(world), len(world.members("a"))) == ({"activated": 3, "failed": 1}, 3)

@@ -266,4 +266,5 @@ def test_a_field_for_ecids_that_cannot_be_searched_blocks_the_connection() -> No
     world.deliver(said(ADA, ecid=(ECID,)))
     [target] = world.connections.stored.values()
     assert (target.connection.status, len(world.waiting)) == ("blocked", 1)
-    assert (target.connection.blocked_cause or "").startswith("1011: The field is not searchable.")
+    cause = "1011: the field is not searchable: field email or ecid__c (look up leads by ecid__c)"
+    assert target.connection.blocked_cause == cause

@@ -11,9 +11,10 @@ from destination.domain.audience import Activation
 from destination.domain.connection import ActiveConnection
 from destination.domain.event import Membership, MembershipStatus, ProfileEvent
 from destination.domain.mapping import Mapper
+from destination.domain.outcome import UNREADABLE_EVENT
 from destination.domain.person import Origin, Unit
 from destination.domain.schema import Field, Schema
-from destination.queue import Message, decode, encode_event, pack
+from destination.queue import Envelope, Message, decode, encode_event, pack
 from testing.world import START, audience, connection, event
 
 REALIZED, EXITED = MembershipStatus.REALIZED, MembershipStatus.EXITED
@@ -85,9 +86,31 @@ def test_a_letter_of_an_event_is_the_same_event_when_it_is_redriven() -> None:
     held = message(*events, first=10)
     before = held.units(MAPPER, NO_RECEIPTS)
     letter = of(held.letter("11", CODE).body)
-    assert letter.envelope == replace(held.envelope, first=11, events=held.envelope.events[1:2], attempt=1)
+    assert as_read(letter) == replace(held.envelope, first=11, events=(held.envelope.events[1],), attempt=1)
     assert letter.units(MAPPER, NO_RECEIPTS) == [replace(before[1], origin=before[1].origin._replace(attempt=1))]
-    assert of(letter.letter("11", CODE).body).envelope == replace(letter.envelope, attempt=2)
+    assert as_read(of(letter.letter("11", CODE).body)) == replace(as_read(letter), attempt=2)
+
+
+def as_read(held: OpenMessage) -> Envelope:
+    return replace(held.envelope, events=tuple(held.envelope.events))
+
+
+def test_an_event_that_cannot_be_read_fails_alone_and_its_letter_is_what_was_found() -> None:
+    whole = message(*[told(f"{number}@example.org") for number in range(3)], first=4)
+    _, _, broken, *_ = lines = whole.message.body.split("\n")
+    lines[2] = broken.replace('"profile":{', '"profile":[{', 1)
+    held = of("\n".join(lines))
+    units = held.units(MAPPER, NO_RECEIPTS)
+    assert [(unit.key, unit.refusal) for unit in units] == [
+        ("0@example.org", None),
+        (None, UNREADABLE_EVENT),
+        ("2@example.org", None),
+    ]
+    assert numbers(units) == ["4", "5", "6"]
+    assert held.event(units[1].origin).profile == {}
+    letter = of(held.letter("5", UNREADABLE_EVENT.code).body)
+    assert [unit.refusal for unit in letter.units(MAPPER, NO_RECEIPTS)] == [UNREADABLE_EVENT]
+    assert lines[2].removesuffix(",") in letter.message.body
 
 
 @pytest.mark.parametrize(
@@ -167,7 +190,8 @@ def test_an_event_that_is_sent_again_says_what_it_said_at_its_first_receipt() ->
     assert (unit.at, unit.received_at) == (START, START)
     assert [one.at for one in unit.memberships] == [START]
     assert unit.origin == Origin("e-2", "0", "2026-11-21T11:00Z")
-    assert [replace(unit, origin=before_origin(before))] == before.units(MAPPER, {"event-1": START})
+    assert unit.repeated_at == again.envelope.received_at
+    assert [replace(unit, origin=before_origin(before), repeated_at=None)] == before.units(MAPPER, {"event-1": START})
 
 
 def test_an_event_that_names_no_activated_audience_may_be_of_somebody_who_is_in_one() -> None:
@@ -203,6 +227,7 @@ def test_a_batch_tells_the_first_receipt_of_what_was_sent_again_within_it() -> N
     )
     before = message(told("c@example.org"), told("a@example.org", event_id="event-1"), first=3)
     found = {"event-2": START + HOUR, "event-1": START + timedelta(microseconds=4)}
+    assert len(units_of([again, before], MAPPER, NO_RECEIPTS)) == 4
     assert receipts([again, before]) == receipts([before, again]) == found
 
 

@@ -179,6 +179,33 @@ def test_equal_attributes_are_sent_again_after_their_time_and_not_before() -> No
     assert company(world) == "Ours"
 
 
+def test_a_second_export_overwrites_what_marketo_has_where_that_is_wanted() -> None:
+    """As docs/operations.md says of sending again: equal attributes go out, whoever was sent them a moment ago."""
+    world = World(leads=[LEAD])
+
+    def export() -> None:
+        world.now += MINUTE
+        world.deliver(event(ADA, ("a", REALIZED), at=world.now, company="Ours"))
+
+    export()
+    state = world.simulator.state
+    state.update_lead(state.leads[7], {"company": "Edited in Marketo"}, world.now)
+    export()
+    assert company(world) == "Edited in Marketo"
+    world.reconfigure(resend_unchanged_after=timedelta(0))
+    export()
+    assert company(world) == "Ours"
+
+
+def test_somebody_whose_exclusion_was_mended_is_sent_at_once() -> None:
+    world = World()
+    world.deliver(event(ADA, ("a", REALIZED), firstName="", lastName="Lovelace"))
+    assert world.members("a") == []
+    world.now += MINUTE
+    world.deliver(event(ADA, ("a", REALIZED), at=world.now, firstName="Ada", lastName="Lovelace"))
+    assert len(world.members("a")) == 1
+
+
 # The lead-id cache
 
 

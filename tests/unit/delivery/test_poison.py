@@ -117,6 +117,7 @@ def test_one_of_300_is_told_from_the_others_in_time(code: str, call: str, at: in
     assert len(refused) <= (3 if call == "create" and explain(code).ambiguous else 11)
 
 
+@pytest.mark.remedy("await-person")
 @pytest.mark.parametrize(("effect", "call"), [("error", one) for one in CALLS] + [("skip", "create"), ("skip", "join")])
 @pytest.mark.parametrize("code", ["611", "604", UNKNOWN])
 def test_whoever_is_refused_for_half_a_day_while_others_are_served_fails(code: str, effect: str, call: str) -> None:

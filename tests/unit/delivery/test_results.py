@@ -157,8 +157,8 @@ def test_people_are_told_by_the_id_that_the_connection_names_them_by() -> None:
         event(ADA, IN_A, crm={"id": "C-1"}), event(BOB, IN_A, crm={"id": 42.0}), event(CARL, IN_A), event(None, IN_A)
     )
     assert [(one.person.person_id, one.person.pseudonym) for one in listed(world)] == [
-        ("C-1", None),
-        ("42", None),
+        ("C-1", name_of(ADA)),
+        ("42", name_of(BOB)),
         (None, name_of(CARL)),
         (None, None),
     ]

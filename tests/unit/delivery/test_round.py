@@ -5,10 +5,11 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
+from destination.delivery.bulk_lane import Rows
 from destination.delivery.calls import Caller
 from destination.delivery.circuits import Circuits
 from destination.delivery.conversation import Conversation
-from destination.delivery.round import Delivery, Result, Rows
+from destination.delivery.round import Delivery, Result
 from destination.domain.audience import AudienceKey
 from destination.domain.connection import ActiveConnection, Consent, Generation, Limits
 from destination.domain.event import MembershipStatus

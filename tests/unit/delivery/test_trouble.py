@@ -171,7 +171,8 @@ def test_what_has_no_credentials_waits_for_them_although_aws_refuses_the_rest(mo
         text = encode_event(event("a@example.org"))
         world.queue.send(name, [body for _, body in pack(name, world.now, [text], envelope_id=name)])
     report = world.deliver()
-    assert report.halts == {bare.id: "there are no credentials", world.connection.id: "AWS: ThrottlingException"}
+    without = "NO_CREDENTIALS: the connection has no credentials, or they are gone from their secret"
+    assert report.halts == {bare.id: without, world.connection.id: "AWS: ThrottlingException"}
     assert list(world.queue.invisible_for.values()) == [20]
     assert [(one.connection_id, one.waits_for) for one in world.parking.stored] == [(bare.id, WaitsFor.BLOCKED)]
 

@@ -29,6 +29,7 @@ from destination.domain.verification import (
     SAMPLE,
     AudienceCheck,
     Differences,
+    ListSize,
     Phase,
     Repair,
     Stand,
@@ -125,9 +126,10 @@ def request(world: World, *names: str, repair: frozenset[Repair] = NOTHING) -> N
 
 
 def slices(world: World) -> Iterator[None]:
-    """Deliver what waits until nothing does; once for every slice."""
+    """Deliver what waits until nothing does; once for every slice, when that is to be."""
     while world.queue.waiting:
         world.deliver()
+        world.sleep(min((world.queue.invisible_for.get(one, 0) for one in world.queue.waiting), default=0))
         yield
 
 
@@ -136,7 +138,13 @@ def verified(world: World, *names: str, repair: frozenset[Repair] = NOTHING) -> 
     request(world, *(names or ("a",)), repair=repair)
     for _ in slices(world):
         pass
-    assert world.verifications.stored[ID].status is VerificationStatus.COMPLETED
+    verification = world.verifications.stored[ID]
+    assert verification.status is VerificationStatus.COMPLETED
+    sizes = world.verifications.list_sizes(world.connection.id)
+    for name in names or ("a",):
+        kept = world.connections.stored[world.connection.id].activations.get(audience(name))
+        if kept is not None and (size := sizes.get(kept.id)) is not None:
+            assert size == ListSize(size.list_id, len(world.members(name)), verification.finished_at or START)
     return world.verifications.found[ID, 0]
 
 
@@ -677,6 +685,8 @@ def test_a_list_that_is_gone_is_said_to_be_so_and_the_others_are_verified() -> N
 
 def test_40_000_members_are_verified_within_their_calls_and_in_slices() -> None:
     world = seeded(40_000, on_list=39_400, latency=1.0)
+    world.extract_from = 50_000
+    world.sync = world.delivery()
     world.ledger.page_rows = 10_000
     before = len(world.calls())
     request(world, "a", repair=MISSING)
@@ -731,6 +741,17 @@ def test_the_reserve_of_the_day_is_for_deliveries() -> None:
     for _ in slices(world):
         pass
     assert world.verifications.found[ID, 0].phase is Phase.DONE
+
+
+def test_nothing_that_was_read_of_people_outlives_a_verification() -> None:
+    made, _ = drifted(0, 25)
+    request(made, "a", "b")
+    kept = 0
+    for _ in slices(made):
+        kept = max(kept, sum(map(len, made.verifications.standings.values())))
+    assert kept > 0
+    assert not any(made.verifications.standings.values())
+    assert made.verifications.leads == {}
 
 
 def test_a_verification_holds_up_no_event_and_is_none_itself() -> None:

@@ -211,6 +211,7 @@ class Site:
             limits.calls_per_20s,
             limits.concurrency,
             daily_calls=limits.daily_calls,
+            updates_per_hour=limits.lead_updates_per_hour,
             state=state,
             deadline=(self.now() + time_left).timestamp(),
             monotonic=lambda: self.now().timestamp(),

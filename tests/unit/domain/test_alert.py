@@ -18,9 +18,11 @@ from destination.domain.alert import (
     evaluate,
 )
 from destination.domain.audience import AudienceKey
+from destination.domain.check import CheckName
 from destination.domain.deviation import Compared
 from destination.domain.letter import LetterBundle
 from destination.domain.run import Tally
+from destination.domain.scheduled_checks import CheckedConnection, FailingCheck
 from destination.domain.situation import Situation, reading
 
 NOW = datetime(2026, 11, 21, 10, 5, tzinfo=UTC)
@@ -42,6 +44,7 @@ CALM = Situation(
     out_of_sync={},
     events=Compared(100, (100,) * 7),
     sizes={AUDIENCE: Compared(1_000, (1_000,) * 4)},
+    checks=CheckedConnection(NOW, ()),
 )
 TROUBLE = {
     Alert.ACTIVATION_SKIPPED_RATE: replace(CALM, hours=received(excluded=11)),
@@ -55,6 +58,7 @@ TROUBLE = {
     Alert.AUDIENCE_OUT_OF_SYNC: replace(CALM, out_of_sync={AUDIENCE: 1}),
     Alert.EVENTS_UNUSUAL: replace(CALM, events=Compared(40, (100,) * 7)),
     Alert.LIST_SIZE_UNUSUAL: replace(CALM, sizes={AUDIENCE: Compared(700, (1_000,) * 4)}),
+    Alert.CHECKS_FAILING: replace(CALM, checks=CheckedConnection(NOW, (FailingCheck(CheckName.ASSETS, "603", ""),))),
 }
 
 
@@ -74,6 +78,7 @@ def test_there_is_trouble_for_every_alert() -> None:
     assert TROUBLE.keys() == set(Alert) == RULES.keys()
 
 
+@pytest.mark.remedy("look-at-audience", "look-at-list")
 @pytest.mark.parametrize("alert", Alert)
 def test_each_is_triggered_once_and_resolved_once(alert: Alert) -> None:
     calm = replace(CALM, last_event_at=NOW + timedelta(hours=1))
@@ -110,6 +115,7 @@ def test_a_connection_that_does_not_deliver_has_no_trouble(alert: Alert) -> None
         (Alert.EVENTS_UNUSUAL, replace(CALM, events=None)),
         (Alert.EVENTS_UNUSUAL, replace(CALM, events=Compared(40, (9,) * 7))),
         (Alert.LIST_SIZE_UNUSUAL, replace(CALM, sizes={})),
+        (Alert.CHECKS_FAILING, replace(CALM, checks=None)),
         (Alert.LIST_SIZE_UNUSUAL, replace(CALM, sizes={AUDIENCE: Compared(1, (1_000,) * 3)})),
     ],
 )

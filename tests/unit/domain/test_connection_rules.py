@@ -122,7 +122,7 @@ INVALID: list[tuple[Mapping[str, Any], str, str]] = [
     ({"sync_type": "profiles"}, "sync_type", "'profile_only', 'audience_only' or 'audience_and_profile'"),
     ({"person_action": "create"}, "person_action", "'update_existing_only'"),
     ({"source": "aep"}, "source", "must be an object"),
-    ({"source": {"format": "csv"}}, "source.format", "'aep' or 'canonical'"),
+    ({"source": {"format": "a b"}}, "source.format", r"must match"),
     ({"credentials": "hush-hush"}, "credentials", "must be an object"),
     ({"credentials": {"client_id": "id-1", "client_secret": ""}}, "credentials.client_secret", "must not be empty"),
     ({"mapping": {"email": "DedupeField"}}, "mapping", "must be a list"),
@@ -230,14 +230,14 @@ def test_an_audience_of_a_profile_only_connection_has_no_list() -> None:
 
 
 @pytest.mark.parametrize("sync_type", SyncType)
-def test_names_are_needed_to_create_and_only_advised_to_update(sync_type: SyncType) -> None:
+def test_names_are_needed_to_create_and_not_to_update(sync_type: SyncType) -> None:
     bare = draft(sync_type=sync_type, partition=None, mapping=draft().mapping[:1])
     creates = replace(bare, person_action=PersonAction.UPDATE_EXISTING_AND_CREATE_NEW)
     updates = replace(bare, person_action=PersonAction.UPDATE_EXISTING_ONLY)
     assert [problem.path for problem in connection_problems(creates)] == ["mapping", "mapping"]
     assert connection_warnings(creates) == []
     assert connection_problems(updates) == []
-    assert [problem.path for problem in connection_warnings(updates)] == ["mapping", "mapping"]
+    assert connection_warnings(updates) == []
 
 
 def test_a_second_source_for_the_dedupe_field_is_worth_a_warning() -> None:
@@ -245,7 +245,8 @@ def test_a_second_source_for_the_dedupe_field_is_worth_a_warning() -> None:
         {**FULL, **mapping(DEDUPE, FIRST, LAST, {"source": "email", "target": "email"})}
     ).draft()
     assert connection_problems(doubled) == []
-    assert connection_warnings(doubled) == [Problem("mapping[3]", "is not used: DedupeField fills email already")]
+    said = "is not used: DedupeField fills email already; leave the row out"
+    assert connection_warnings(doubled) == [Problem("mapping[3]", said)]
 
 
 @pytest.mark.parametrize("partition", ["EMEA", None])
@@ -298,6 +299,13 @@ def test_whether_opt_outs_may_be_taken_back_is_decided_before_a_connection_is_en
 def test_a_connection_for_all_profiles_needs_no_audience() -> None:
     everyone = ConnectionIn.read({**FULL, "scope": "all_profiles"}).draft()
     assert missing_to_enable(active(everyone), has_credentials=True) == []
+
+
+def test_a_connection_whose_sender_may_make_audiences_needs_none_before() -> None:
+    with_calls = ConnectionIn.read({**FULL, "source": {"format": "adobe_sdk", "calls": {}}}).draft()
+    assert missing_to_enable(active(with_calls), has_credentials=True) == []
+    without = ConnectionIn.read({**FULL, "source": {"format": "adobe_sdk"}}).draft()
+    assert [one.path for one in missing_to_enable(active(without), has_credentials=True)] == ["audiences"]
 
 
 def test_an_audience_needs_a_list_where_lists_are_kept() -> None:

@@ -178,7 +178,7 @@ def test_a_violation_says_what_where_and_how_to_mend_it() -> None:
     for message in problems.values():
         assert message.startswith("policy No such e-mail (p-1) denies emailTargeting for data labelled C4 and C5")
     assert "source email is labelled C4: take the row out of the mapping" in problems["mapping[0].labels"]
-    assert "audience a (ups) is labelled C5: deactivate the audience" in problems[A_LABELS]
+    assert "audience a (ups) is labelled C5: do not activate the audience" in problems[A_LABELS]
     assert f"see mapping[0].labels and {A_LABELS}: take emailTargeting out" in problems["marketing_actions"]
 
 
@@ -209,12 +209,34 @@ def test_warnings_say_what_a_policy_has_against_a_connection(status: PolicyStatu
     assert f"{status.value} policy No such e-mail (p-1) {words}" in warning.message
 
 
-def test_a_mistyped_marketing_action_is_warned_of() -> None:
+def test_a_marketing_action_that_no_policy_names_is_warned_of() -> None:
     known = [policy("C4", "own-action", status=PolicyStatus.DISABLED)]
-    actions = ("emailTargeting", "own-action", "email_targeting", "ownAction", "another")
+    actions = ("emailTargeting", "own-action", "ownAction", "another")
     warnings = action_warnings(known, active(actions=actions).connection)
     assert [warning.path for warning in warnings] == ["marketing_actions[2]", "marketing_actions[3]"]
-    assert "perhaps emailTargeting is meant" in warnings[0].message
+    assert "perhaps own-action is meant" in warnings[0].message
+    assert "analytics" in warnings[1].message
+    assert "own-action" in warnings[1].message
+
+
+@pytest.mark.parametrize(
+    ("action", "meant"),
+    [
+        ("emailTargetting", "emailTargeting"),
+        ("emialTargeting", "emailTargeting"),
+        ("email_targeting", "emailTargeting"),
+        ("Datascience", "dataScience"),
+    ],
+)
+def test_a_mistyped_marketing_action_is_refused(action: str, meant: str) -> None:
+    (problem,) = label_problems(active(actions=("own-action", action)).connection)
+    assert problem.path == "marketing_actions[1]"
+    assert f"write {meant}" in problem.message
+
+
+@pytest.mark.parametrize("action", ["emailTargetingEMEA", "partnerEvents", "targeting", "mail"])
+def test_an_action_of_ones_own_may_sound_like_one_of_adobes(action: str) -> None:
+    assert label_problems(active(actions=(action,)).connection) == []
 
 
 @pytest.mark.parametrize("label", ["c4", "C0", "C13", "C04", "I3", "s1", "pspd", "third-party"])

@@ -17,16 +17,18 @@ from testing.legacy import EMAIL, NAMES, export, flow, segment, selector
 
 SAMPLE = Path(__file__).resolve().parents[3] / "events/migrations/legacy-v2.json"
 SELECTORS = "flow.transformations[0].params.profileSelectors.selectors"
+CREATION = "targetConnection.params.personCreation"
 SEGMENTS = "flow.transformations[0].params.segmentSelectors.selectors"
+NOW = datetime(2026, 1, 15, tzinfo=UTC)
 CREATE, UPDATE = PersonAction.UPDATE_EXISTING_AND_CREATE_NEW, PersonAction.UPDATE_EXISTING_ONLY
 
 
 def current(content: object) -> Migration:
-    return migrate(content, Generation.CURRENT)
+    return migrate(content, Generation.CURRENT, NOW)
 
 
 def drafted(content: object, generation: Generation = Generation.CURRENT) -> Draft:
-    draft = migrate(content, generation).connection
+    draft = migrate(content, generation, NOW).connection
     assert draft is not None
     return draft
 
@@ -37,7 +39,7 @@ def rows(content: object, generation: Generation = Generation.CURRENT) -> dict[s
 
 
 def found(content: object, item: str, generation: Generation = Generation.CURRENT) -> Finding:
-    [finding] = [one for one in migrate(content, generation).report if one.item == item]
+    [finding] = [one for one in migrate(content, generation, NOW).report if one.item == item]
     return finding
 
 
@@ -87,6 +89,7 @@ def test_the_sample_becomes_a_connection_its_audiences_and_a_report() -> None:
         "credentials": "needs_person",
         "labels": "needs_person",
         "source": "needs_person",
+        "targetConnection.params.personCreation": "needs_person",
         "flow.state": "changed",
         "propagate_renames": "changed",
         "unmapping": "changed",
@@ -372,7 +375,45 @@ def test_who_is_created(parameters: dict[str, object], action: PersonAction, is_
 def test_nobody_is_created_without_names() -> None:
     content = export(flow(EMAIL, NAMES[0]))
     assert drafted(content).person_action is UPDATE
-    assert "lastName" in found(content, "person_action").detail
+    finding = found(content, CREATION)
+    assert finding.result is MigrationResult.NEEDS_PERSON
+    assert "lastName" in finding.detail
+    assert UPDATE in finding.detail
+    # It is said once, and nothing says that people are created.
+    assert [one for one in current(content).report if "person_action" in one.detail] == [finding]
+
+
+def test_two_that_create_people_are_warned_of() -> None:
+    on = flow(EMAIL, *NAMES)
+    assert drafted(export(on)).person_action is CREATE
+    finding = found(export(on), CREATION)
+    assert finding.result is MigrationResult.NEEDS_PERSON
+    assert "disable the dataflow" in (finding.remedy or "")
+    assert result(export(on | {"state": "disabled"}), CREATION) == "carried_over"
+    assert result(export(on, creation="MATCH_ONLY"), CREATION) == "carried_over"
+
+
+@pytest.mark.parametrize("end", ["2026-01-14", "2026-01-15T00:00:00Z"])
+def test_an_audience_that_is_over_is_left_out(end: str) -> None:
+    made, finding = activation(schedule={"startDate": "2025-01-01", "endDate": end})
+    assert made is None
+    assert finding.result is MigrationResult.CANNOT_CARRY
+    assert "is over since 2026-01-15T00:00Z" in finding.detail
+
+
+def test_an_audience_that_is_over_today_is_not_over_yet() -> None:
+    made, _ = activation(schedule={"endDate": "2026-01-15"})
+    assert made is not None
+
+
+def test_nothing_is_carried_over_to_no_draft() -> None:
+    ecid = {"value": {"path": "identityMap.ECID", "identity": {"namespace": "ECID"}}}
+    migration = current(export(flow(ecid, *NAMES, segments=(segment(),))))
+    assert (migration.connection, migration.activations) == (None, ())
+    assert {one.result for one in migration.report} == {MigrationResult.CANNOT_CARRY}
+    [connection] = [one for one in migration.report if one.item == "connection"]
+    assert "by ECID alone" in connection.detail
+    assert f"{SEGMENTS}[0]" in {one.item for one in migration.report}
 
 
 @pytest.mark.parametrize(("attributes", "expected"), [((), "audience_only"), (NAMES, "audience_and_profile")])

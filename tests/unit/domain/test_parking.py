@@ -149,7 +149,7 @@ def test_a_connection_that_somebody_has_mended_is_tried_at_once() -> None:
 def test_the_instance_holds_up_until_its_pause_is_over(status: Status) -> None:
     one = connection(status=status)
     held = hold_of(one, PAUSE, PAUSE.until - SECOND)
-    assert held == Hold(WaitsFor.PAUSED, "the quota is used up", START - MINUTE, PAUSE.until)
+    assert held == Hold(WaitsFor.PAUSED, "the quota is used up", START - MINUTE, PAUSE.until, PAUSE.code)
     assert hold_of(one, PAUSE, PAUSE.until) is None
     assert hold_of(one, None, START) is None
 

@@ -10,11 +10,14 @@ from hypothesis import strategies as st
 from destination.domain import outcome
 from destination.domain.alert import RULES, Alert
 from destination.domain.audience import AudienceKey
+from destination.domain.check import CheckName
 from destination.domain.deviation import Compared
 from destination.domain.letter import LetterBundle
-from destination.domain.outcome import EXPECTED, MESSAGES, REMEDIES, Class, Reason
+from destination.domain.outcome import EXPECTED, Class, Reason
 from destination.domain.parking import Hold, WaitsFor
+from destination.domain.remedy import remedy_of, told
 from destination.domain.run import Tally
+from destination.domain.scheduled_checks import CheckedConnection, FailingCheck
 from destination.domain.situation import (
     DAY_HOURS,
     MIN_PERSONS,
@@ -68,8 +71,7 @@ def test_what_is_expected_is_what_a_setting_asks_for() -> None:
     """Every exclusion is either expected or has a remedy, and nothing else is expected."""
     excluded = {one for one in REASONS if one.outcome is Class.EXCLUDED}
     assert EXPECTED.keys() < excluded
-    assert {one.code for one in excluded - EXPECTED.keys()} <= REMEDIES.keys()
-    assert REMEDIES.keys() <= MESSAGES.keys()
+    assert all(remedy_of(one.code) for one in excluded - EXPECTED.keys())
 
 
 @pytest.mark.parametrize("alert", Alert)
@@ -83,6 +85,7 @@ def test_every_alert_says_why_and_what_to_do(alert: Alert) -> None:
         out_of_sync={AudienceKey("ups", "aud-1"): 9},
         events=Compared(9, (900,) * 7),
         sizes={AudienceKey("ups", "aud-1"): Compared(9, (900,) * 7)},
+        checks=CheckedConnection(NOW, (FailingCheck(CheckName.ASSETS, "9 folders", "Share them."),)),
     )
     hold = Hold(WaitsFor.PAUSED, "9 calls too many", NOW, NOW + timedelta(hours=1))
 
@@ -90,7 +93,7 @@ def test_every_alert_says_why_and_what_to_do(alert: Alert) -> None:
 
     assert found.cause is not None
     assert "9" in found.cause or "10:05" in found.cause
-    assert found.remedy in {RULES[alert].remedy, hold.remedy}
+    assert found.remedy in {RULES[alert].remedy.says, hold.remedy, told(remedy_of("1003"))}
 
 
 def test_audiences_that_are_no_longer_activated_are_not_named() -> None:
@@ -108,5 +111,5 @@ def test_the_list_that_is_furthest_from_the_usual_counts_and_is_named() -> None:
     around = Surroundings(None, {near: "Webinar", far: "Trial users"})
     assert reading(Alert.LIST_SIZE_UNUSUAL, situation, NOW) == 2.0
     found = evidence_of(Alert.LIST_SIZE_UNUSUAL, situation, around, NOW, str)
-    assert found.cause == "On the list of Trial users: 3,000 people, where 1,000 are usual."
+    assert found.cause == "People on the list of Trial users: 3,000; usual are 1,000."
     assert [one.name for one in found.audiences] == ["Trial users"]

@@ -10,7 +10,7 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 from destination.api.problem_kinds import KINDS
-from destination.domain.connection import Status
+from destination.domain.connection import Admission, OnDeletePerson, OnRejected, Status
 from destination.domain.loss import (
     ATTRIBUTE_UNREADABLE,
     BODY_NOT_JSON,
@@ -27,6 +27,8 @@ from destination.domain.loss import (
     RECORD_NO_OBJECT,
     RECORD_NOT_JSON,
     RECORD_OF_OTHER_FORMAT,
+    RECORD_OF_OTHER_KIND,
+    RECORD_REFUSED_WITH_OTHERS,
     RECORD_TOO_LARGE,
     RECORD_TOO_MANY_AUDIENCES,
     RECORD_UNREADABLE,
@@ -35,21 +37,21 @@ from destination.domain.loss import (
     Loss,
     Lost,
 )
-from destination.ingest.webhook import (
-    MAX_BODY_BYTES,
+from destination.ingest.webhook import MAX_BODY_BYTES, Submission
+from destination.ingest.webhook_errors import (
     BodyTooLargeError,
     NoEventsError,
     NotEnabledError,
     NotJsonError,
     QueueUnavailableError,
-    Submission,
+    RejectedRecordsError,
     UnauthorizedError,
     UnavailableError,
     UnknownConnectionError,
     UnsupportedTypeError,
     WebhookError,
 )
-from destination.queue import MAX_EVENT_BYTES, MAX_MESSAGE_BYTES, decode
+from destination.queue import MAX_EVENT_BYTES, MAX_MESSAGE_BYTES, ErasureCall, decode
 from testing.webhook import NOW, TOKEN, WebhookStand, submission
 
 THROTTLED = ClientError({"Error": {"Code": "ProvisionedThroughputExceededException", "Message": "hush"}}, "GetItem")
@@ -174,21 +176,23 @@ def test_the_token_before_is_good_until_its_time(token: str, until: datetime | N
 
 
 @pytest.mark.parametrize(
-    ("status", "takes"),
+    ("status", "refused"),
     [
-        (Status.DRAFT, False),
-        (Status.DISABLED, False),
-        (Status.ENABLED, True),
-        (Status.BLOCKED, True),
-        (Status.DELETING, False),
+        (Status.DRAFT, "is draft; enable it"),
+        (Status.DISABLED, "is disabled; enable it"),
+        (Status.ENABLED, None),
+        (Status.BLOCKED, None),
+        (Status.DELETING, "is being deleted"),
     ],
 )
-def test_only_an_enabled_connection_takes_events_and_a_blocked_one_is_enabled(status: Status, takes: bool) -> None:
+def test_only_an_enabled_connection_takes_events_and_a_blocked_one_is_enabled(
+    status: Status, refused: str | None
+) -> None:
     webhook = WebhookStand(status=status)
-    if takes:
+    if refused is None:
         assert webhook.ingest(submission([{}])).accepted == 1
         return
-    with pytest.raises(NotEnabledError, match=status.value):
+    with pytest.raises(NotEnabledError, match=refused):
         webhook.ingest(submission([{}]))
     assert webhook.sqs.sent == []
 
@@ -243,8 +247,8 @@ def test_a_charset_that_is_unknown_or_not_that_of_the_body_is_refused() -> None:
 @pytest.mark.parametrize("encoding", ["gzip", "br", "deflate"])
 def test_a_body_that_is_encoded_is_refused(encoding: str) -> None:
     with pytest.raises(UnsupportedTypeError, match="Content-Encoding"):
-        WebhookStand().ingest(replace(submission(), content_encoding=encoding))
-    assert WebhookStand().ingest(replace(submission(), content_encoding=" Identity ")).accepted == 0
+        WebhookStand().ingest(submission(headers={"content-encoding": encoding}))
+    assert WebhookStand().ingest(submission(headers={"content-encoding": " Identity "})).accepted == 0
 
 
 @pytest.mark.parametrize("body", [b"", b"not JSON", b"\xff\xfe", b'{"id":"1"', b"[" * 9999])
@@ -319,7 +323,7 @@ def test_a_queue_that_stored_some_of_a_body_says_which_were_not() -> None:
 
 def test_every_refusal_is_of_a_kind_that_the_interface_has() -> None:
     statuses = [KINDS[error.kind].status for error in WebhookError.__subclasses__()]
-    assert sorted(statuses) == [400, 400, 401, 404, 405, 409, 413, 415, 503, 503]
+    assert sorted(statuses) == [400, 400, 401, 404, 405, 409, 413, 415, 422, 503, 503]
 
 
 # What is lost comes to the run through the queue.
@@ -339,6 +343,9 @@ AEP_LOSSES: Mapping[Loss, object] = {
     RECORD_TOO_MANY_AUDIENCES: {"segmentMembership": {"ups": dict.fromkeys(map(str, range(10_001)))}},
     RECORD_UNREADABLE: {"identityMap": 7},
 }
+SEGMENT_LOSSES: Mapping[Loss, object] = {
+    RECORD_OF_OTHER_KIND: {"type": "group", "groupId": "g-1", "userId": "u-1", "traits": {"email": "a@b.example"}},
+}
 CANONICAL_LOSSES: Mapping[Loss, object] = {
     MEMBERSHIP_UNREADABLE: NAME | {"audiences": [{"status": "realized"}]},
     MEMBERSHIP_STATUS_UNKNOWN: NAME | {"audiences": [{"id": "a", "status": "paused"}]},
@@ -355,6 +362,12 @@ CANONICAL_LOSSES: Mapping[Loss, object] = {
     RECORD_TOO_MANY_AUDIENCES: NAME | {"audiences": [None] * 10_001},
     RECORD_UNREADABLE: {"audiences": 7},
 }
+RECORD_LOSSES = {"aep": AEP_LOSSES, "canonical": CANONICAL_LOSSES, "segment": SEGMENT_LOSSES}
+GOOD_RECORDS: Mapping[str, object] = {
+    "aep": {"email": "b@b.example"},
+    "canonical": NAME,
+    "segment": {"type": "identify", "traits": {"email": "b@b.example"}},
+}
 WHOLE_BODIES: Mapping[str, tuple[Loss, Submission]] = {
     "empty": (BODY_NOT_JSON, submission(b"")),
     "no JSON": (BODY_NOT_JSON, submission(b"not JSON")),
@@ -366,7 +379,7 @@ WHOLE_BODIES: Mapping[str, tuple[Loss, Submission]] = {
     ),
     "of an unknown charset": (BODY_WRONG_TYPE, submission([{}], content_type="text/json; charset=EBCDIC")),
     "of another type": (BODY_WRONG_TYPE, submission([{}], content_type="text/csv")),
-    "compressed": (BODY_WRONG_TYPE, replace(submission(), content_encoding="gzip")),
+    "compressed": (BODY_WRONG_TYPE, submission(headers={"content-encoding": "gzip"})),
     "too many records": (BODY_TOO_LARGE, submission([{}] * 20_001)),
     "too large": (BODY_TOO_LARGE, submission(b" " * (MAX_BODY_BYTES + 1))),
 }
@@ -374,18 +387,18 @@ WHOLE_BODIES: Mapping[str, tuple[Loss, Submission]] = {
 
 def test_every_loss_that_there_is_can_happen() -> None:
     of_bodies = {loss for loss, _ in WHOLE_BODIES.values()}
-    assert {*AEP_LOSSES, *CANONICAL_LOSSES, *of_bodies, RECORD_NOT_JSON} == LOSSES.keys()
+    elsewhere = {RECORD_NOT_JSON, RECORD_REFUSED_WITH_OTHERS}
+    assert {*AEP_LOSSES, *CANONICAL_LOSSES, *SEGMENT_LOSSES, *of_bodies, *elsewhere} == LOSSES.keys()
 
 
 @pytest.mark.parametrize(
     ("source_format", "loss"),
-    [("aep", one) for one in AEP_LOSSES] + [("canonical", one) for one in CANONICAL_LOSSES],
+    [(name, one) for name, found in RECORD_LOSSES.items() for one in found],
     ids=lambda one: getattr(one, "code", one),
 )
 def test_what_is_lost_of_a_record_is_queued_beside_the_events(source_format: str, loss: Loss) -> None:
     webhook = WebhookStand(source_format=source_format)
-    record = {"aep": AEP_LOSSES, "canonical": CANONICAL_LOSSES}[source_format][loss]
-    good: Mapping[str, object] = {"email": "b@b.example"} if source_format == "aep" else NAME
+    record, good = RECORD_LOSSES[source_format][loss], GOOD_RECORDS[source_format]
     acceptance = webhook.ingest(submission([record, good, record]))
     is_rejected = loss.kind is Lost.REJECTED
     assert (acceptance.accepted, len(acceptance.rejected)) == ((1, 2) if is_rejected else (3, 0))
@@ -414,7 +427,7 @@ def test_a_body_that_is_refused_as_a_whole_is_queued_as_one_that_was_lost(loss: 
 @pytest.mark.parametrize(("loss", "given"), WHOLE_BODIES.values(), ids=WHOLE_BODIES)
 def test_of_strangers_and_where_nothing_is_wanted_nothing_counts(loss: Loss, given: Submission) -> None:
     for webhook, refused in (
-        (WebhookStand(), replace(given, authorization="Bearer another")),
+        (WebhookStand(), replace(given, headers={**given.headers, "authorization": "Bearer another"})),
         (WebhookStand(), replace(given, connection_id="elsewhere")),
         (WebhookStand(status=Status.DISABLED), given),
         (WebhookStand(status=Status.DELETING), given),
@@ -485,3 +498,120 @@ def test_what_was_left_out_of_a_record_that_no_message_can_hold_is_lost_with_it(
     acceptance = webhook.ingest(submission([NAME | {"colour": "red"}, large]))
     assert [index for index, _ in acceptance.warnings] == [0]
     assert (acceptance.warning_count, webhook.lost()) == (1, {UNKNOWN_PROPERTY: 1, RECORD_TOO_LARGE: 1})
+
+
+# What the sender hears of a body of which some records are rejected is the connection's to say.
+
+TOO_LARGE = {"id": "2", "profile": {"text": "x" * MAX_EVENT_BYTES}}
+
+
+def told_by(on_rejected: OnRejected) -> WebhookStand:
+    webhook = WebhookStand()
+    webhook.ingresses.known = replace(webhook.ingresses.known, on_rejected=on_rejected)
+    return webhook
+
+
+@pytest.mark.parametrize("on_rejected", [OnRejected.ACCEPT, OnRejected.MULTI_STATUS])
+def test_good_records_are_taken_and_the_status_may_tell_of_the_others(on_rejected: OnRejected) -> None:
+    webhook = told_by(on_rejected)
+    is_multi_status = on_rejected is OnRejected.MULTI_STATUS
+    acceptance = webhook.ingest(submission([{"id": "0"}, 7, TOO_LARGE]))
+    assert (acceptance.accepted, acceptance.is_multi_status) == (1, is_multi_status)
+    assert not webhook.ingest(submission([{"id": "1", "profile": {"a": 1}, "more": 1}])).is_multi_status
+    assert webhook.queued() == ["0", "1"]
+
+
+def test_a_connection_may_take_all_of_a_body_or_nothing() -> None:
+    webhook = told_by(OnRejected.REFUSE)
+    with pytest.raises(RejectedRecordsError, match="2 of 4 records") as refused:
+        webhook.ingest(submission([{"id": "0"}, 7, TOO_LARGE, {"id": "3", "profile": {"a": 1}, "more": 1}]))
+    assert [problem.path for problem in refused.value.problems] == ["[1]", "[2]"]
+    assert webhook.queued() == []
+    assert webhook.lost() == {RECORD_NO_OBJECT: 1, RECORD_TOO_LARGE: 1, RECORD_REFUSED_WITH_OTHERS: 2}
+    assert webhook.ingest(submission([{"id": "0"}, {"id": "3", "profile": {"a": 1}, "more": 1}])).accepted == 2
+    assert webhook.queued() == ["0", "3"]
+
+
+@pytest.mark.parametrize("on_rejected", OnRejected)
+def test_a_body_without_any_event_is_refused_whatever_the_connection_says(on_rejected: OnRejected) -> None:
+    with pytest.raises(NoEventsError):
+        told_by(on_rejected).ingest(submission([7]))
+
+
+def test_the_connection_names_the_places_of_the_token() -> None:
+    webhook = WebhookStand()
+    places = Admission(header="X-Api-Key", query_parameter="token")
+    given = [
+        submission([{}], authorization=None, headers={"x-api-key": TOKEN}),
+        submission([{}], authorization=None, query={"token": TOKEN}),
+    ]
+    for one in given:
+        with pytest.raises(UnauthorizedError):
+            webhook.ingest(one)
+    webhook.ingresses.known = replace(webhook.ingresses.known, admission=places)
+    assert [webhook.ingest(one).accepted for one in given] == [1, 1]
+
+
+DELETE = {"type": "delete", "userId": "usr_1", "messageId": "m-1"}
+IDENTIFY = GOOD_RECORDS["segment"]
+
+
+def erasing(known_by: str | None = "identityMap.user_id") -> WebhookStand:
+    webhook = WebhookStand(source_format="segment")
+    webhook.ingresses.known = replace(webhook.ingresses.known, on_delete_person=OnDeletePerson.ERASE, known_by=known_by)
+    return webhook
+
+
+def calls_in(webhook: WebhookStand) -> list[ErasureCall]:
+    return [one for body in webhook.sqs.bodies() if (one := decode(body).erasure_call) is not None]
+
+
+def test_a_delete_is_queued_as_a_call_for_an_erasure_beside_the_events_of_its_body() -> None:
+    webhook = erasing()
+    acceptance = webhook.ingest(submission([IDENTIFY, DELETE, {"type": "delete", "userId": "usr_2"}]))
+    assert (acceptance.accepted, acceptance.rejected) == (3, ())
+    named, unnamed = calls_in(webhook)
+    assert named == ErasureCall("usr_1", "m-1")
+    assert (unnamed.value, bool(unnamed.call)) == ("usr_2", True)
+    assert webhook.lost() == {}
+
+
+def test_a_body_of_deletes_alone_is_taken() -> None:
+    webhook = erasing()
+    assert webhook.ingest(submission(DELETE)).accepted == 1
+    assert calls_in(webhook) == [ErasureCall("usr_1", "m-1")]
+    assert "usr_1" not in repr(calls_in(webhook))
+
+
+@pytest.mark.parametrize("known_by", ["identityMap.email", "email", None])
+def test_a_delete_without_what_people_are_known_by_is_rejected_and_says_so(known_by: str | None) -> None:
+    webhook = erasing(known_by)
+    ((index, problem),) = webhook.ingest(submission([DELETE, IDENTIFY])).rejected
+    assert (index, problem.path, (known_by or "the mapping") in problem.message) == (0, "type", True)
+    assert (calls_in(webhook), webhook.lost()) == ([], {RECORD_OF_OTHER_KIND: 1})
+
+
+def test_a_delete_is_rejected_unless_the_connection_says_otherwise() -> None:
+    webhook = WebhookStand(source_format="segment")
+    ((_, problem),) = webhook.ingest(submission([DELETE, IDENTIFY])).rejected
+    assert "source.on_delete_person" in problem.message
+    assert (calls_in(webhook), webhook.lost()) == ([], {RECORD_OF_OTHER_KIND: 1})
+
+
+def test_a_body_full_of_deletes_is_stored_by_ten_at_a_time_and_each_is_a_call_of_its_own() -> None:
+    """As many as Segment's largest body has: the sender's 5 s are enough for 400 calls to SQS."""
+    webhook, many = erasing(), 4_000
+    deletes = [{**DELETE, "userId": f"usr_{number}", "messageId": f"m-{number}"} for number in range(many)]
+    assert webhook.ingest(submission(deletes)).accepted == many
+    assert {(one.value, one.call) for one in calls_in(webhook)} == {
+        (one["userId"], one["messageId"]) for one in deletes
+    }
+    assert webhook.sqs.calls == [10] * (many // 10)
+
+
+def test_a_delete_that_was_not_stored_is_asked_for_again() -> None:
+    webhook = erasing()
+    webhook.sqs.down = 100
+    with pytest.raises(QueueUnavailableError) as refused:
+        webhook.ingest(submission([DELETE]))
+    assert [problem.path for problem in refused.value.problems] == ["[0]"]

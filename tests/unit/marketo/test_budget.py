@@ -177,7 +177,7 @@ def test_how_long_a_reached_budget_waits() -> None:
     assert raised.value.wait == MAX_WAIT
     assert raised.value.code == "BUDGET_REACHED"
     assert not raised.value.executed_unknown
-    assert "daily calls" in raised.value.remedy
+    assert "limits.daily_calls" in raised.value.remedy
     day.until(4, 30)
     with pytest.raises(QuotaReachedError) as raised:
         ours.call(READ)

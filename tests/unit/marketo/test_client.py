@@ -7,6 +7,7 @@ import requests
 from urllib3.exceptions import MaxRetryError, NewConnectionError, ProtocolError, ReadTimeoutError
 
 from destination.delivery.batch import INSTANCES_AT_ONCE
+from destination.domain.remedy import Remedy
 from destination.marketo.client import base_url, json_body
 from destination.marketo.errors import ConnectionBlockedError, InstanceWaitsError, MarketoError, TokenRefusedError
 from destination.marketo.pace import OutOfTimeError
@@ -138,7 +139,7 @@ def test_redirects_are_not_followed_and_are_a_wrong_host(status: int, body: obje
     marketo = ScriptedMarketo(ScriptedAnswer(body, status, {"Location": "https://example.com/steal"}), ok())
     with pytest.raises(ConnectionBlockedError) as raised:
         client(marketo).call(READ)
-    assert (raised.value.code, raised.value.remedy) == (str(status), "Check the Munchkin ID.")
+    assert (raised.value.code, raised.value.remedy) == (str(status), Remedy.CHECK_HOST.says)
     assert len(marketo.sent) == 1
 
 

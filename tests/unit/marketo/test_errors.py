@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from destination.domain.remedy import remedy_of, told
 from destination.marketo.errors import (
     CODES,
     CodeInfo,
@@ -34,7 +35,8 @@ EXPECTED = {
     FailureClass.CONNECTION_BLOCKED: "403 404 603 605 609 610 612 613 616 703 710 711 1009 1011 1013 1026",
     FailureClass.RECORD_REJECTED: """
         413 414 701 702 704 709 712 714 718 1001 1002 1003 1004 1005 1006 1007 1008 1010 1012 1015 1017 1018 1021 1022
-        1025 1027 1028 1035 1036 1037 1042 1048 1049 1076 1077 1078 1079 1080 SKIPPED""",
+        1025 1027 1028 1035 1036 1037 1042 1048 1049 1076 1077 1078 1079 1080 SKIPPED
+        FILE_GONE FILE_DAMAGED""",
 }
 AMBIGUOUS = {"500", "502", "503", "604", "CONNECTION_LOST", "TIMED_OUT", "NOT_JSON", "UNEXPECTED_ANSWER"}
 """After these Marketo may have carried the call out."""
@@ -56,17 +58,17 @@ def fails_with(*answers: ScriptedAnswer | Exception) -> MarketoError:
     return raised.value
 
 
-def documented() -> dict[str, CodeInfo]:
-    """The table of the document."""
+def documented() -> dict[str, tuple[CodeInfo, str]]:
+    """The table of the document, with what to do."""
     rows = re.findall(r"^\| `(\w+)` \| ([\w -]+) \| (\d*) \| (.+?) \| (.*?) ?\|$", DOCUMENT.read_text(), re.MULTILINE)
     return {
-        code: CodeInfo(FailureClass(failure), meaning, remedy, timedelta(seconds=int(wait or 0)), code in AMBIGUOUS)
+        code: (CodeInfo(FailureClass(failure), meaning, timedelta(seconds=int(wait or 0)), code in AMBIGUOUS), remedy)
         for code, failure, wait, meaning, remedy in rows
     }
 
 
 def test_every_code_has_the_class_wait_meaning_and_remedy_that_are_documented() -> None:
-    assert documented() == CODES
+    assert documented() == {code: (info, told(remedy_of(code))) for code, info in CODES.items()}
     assert {code: info.failure for code, info in CODES.items()} == CLASS_OF
     waiting = {code for code, failure in CLASS_OF.items() if issubclass(RAISED[failure], InstanceWaitsError)}
     assert {code for code, info in CODES.items() if info.wait} == waiting
@@ -76,8 +78,8 @@ def test_every_code_leads_to_the_error_of_its_class() -> None:
     raised = {code: error_for(code, "probe") for code in CODES}
     expected = {code: OF_THEIR_OWN.get(code, RAISED[failure]) for code, failure in CLASS_OF.items()}
     assert {code: type(error) for code, error in raised.items()} == expected
-    told = {code: (one.code, one.meaning, one.remedy) for code, one in raised.items()}
-    assert told == {code: (code, info.meaning, info.remedy) for code, info in CODES.items()}
+    said = {code: (one.code, one.meaning, one.remedy) for code, one in raised.items()}
+    assert said == {code: (code, info.meaning, told(remedy_of(code))) for code, info in CODES.items()}
     waits = {code: one for code, one in raised.items() if isinstance(one, InstanceWaitsError)}
     assert {code for code, one in waits.items() if one.wait == CODES[code].wait} == waits.keys()
     assert {code for code, one in waits.items() if one.executed_unknown} == AMBIGUOUS

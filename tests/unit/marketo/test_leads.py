@@ -192,3 +192,13 @@ def test_record_chunks_by_number_and_by_size() -> None:
     assert [len(chunk) for chunk in record_chunks(large)] == [4, 4, 1]
     assert [len(chunk) for chunk in record_chunks([{"notes": "x" * 2_000_000}, *small[:2]])] == [1, 2]
     assert list(record_chunks([])) == []
+
+
+def test_leads_are_deleted_and_each_has_an_answer() -> None:
+    marketo = ScriptedMarketo(
+        ok({"id": 7, "status": "deleted"}, {"id": 8, "status": "skipped", "reasons": [{"code": "1004"}]})
+    )
+    assert leads(marketo).delete([7, 8]) == [RecordResult(7, "deleted"), RecordResult(8, "skipped", "1004")]
+    sent = marketo.sent[0]
+    assert (sent.method, sent.path) == ("POST", "/rest/v1/leads/delete.json")
+    assert sent.body == b'{"input":[{"id":7},{"id":8}]}'

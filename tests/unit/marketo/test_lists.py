@@ -325,3 +325,21 @@ def test_who_is_on_a_list_is_asked_for_by_id_once_each() -> None:
 
 def test_nobody_is_not_asked_for() -> None:
     assert lists(ScriptedMarketo()).membership(7, []) == {}
+
+
+def test_the_folder_of_a_workspace_is_asked_for_once() -> None:
+    marketo = ScriptedMarketo(ok(), FOLDERS, made(41, "One"), ok(), made(42, "Two"))
+    found_before = lists(marketo)
+    assert [found_before.ensure(name, "Default").id for name in ("One", "Two")] == [41, 42]
+    assert len(marketo.sent) == 5
+
+
+def test_a_folder_that_is_another_one_by_now_is_asked_for_again() -> None:
+    marketo = ScriptedMarketo(ok(), refused("710"), FOLDERS, made(42))
+    assert Lists(client(marketo), {"Default": 11}).ensure("Webinar", "Default").id == 42
+    assert json.loads(marketo.sent[-1].form["folder"])["id"] == 12
+
+
+def test_a_folder_that_this_user_may_not_use_is_asked_for_once() -> None:
+    with pytest.raises(ConnectionBlockedError, match="710"):
+        lists(ScriptedMarketo(ok(), FOLDERS, refused("710"))).ensure("Webinar", "Default")

@@ -135,6 +135,16 @@ def test_the_functions_pace_ends_on_the_wall_clock(of: str, clock: FakeClock) ->
         pytest.fail("no call may be sent")
 
 
+def test_a_request_that_comes_when_the_window_is_used_up_is_answered_late_and_not_refused(clock: FakeClock) -> None:
+    paced = pace(
+        connections.CALLS_PER_20S, connections.CONCURRENCY, clock, deadline=clock.elapsed + connections.LAST_CALL
+    )
+    for _ in range(connections.CALLS_PER_20S + 1):
+        with paced.slot():
+            pass
+    assert clock.slept
+
+
 def test_a_call_that_fails_gives_its_place_back(clock: FakeClock) -> None:
     paced = pace(10, 1, clock)
     for _ in range(3):

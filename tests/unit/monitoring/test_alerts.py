@@ -21,10 +21,10 @@ from destination.domain.outcome import (
     NO_CONSENT,
     OUTSIDE_SCHEDULE,
     PERSON_NOT_FOUND,
-    REMEDIES,
     Reason,
 )
 from destination.domain.pace import DayCount
+from destination.domain.remedy import Remedy
 from destination.domain.run import Counters, Run, Tally, run_id
 from destination.monitoring.alerts import EvaluateAlerts
 from destination.monitoring.attempts import Attempts
@@ -75,6 +75,7 @@ class Watched:
             out_of_sync=lambda _: None,
             pause=lambda _: None,
             sizes=lambda _: {},
+            checks=lambda _: None,
         )
         return len(list(evaluate({}, {}, now, self.attempts)))
 
@@ -194,7 +195,7 @@ def test_whoever_is_told_reads_why_how_many_where_and_what_to_do(watched: Watche
     ]
     webinar = {"id": "aud-1", "namespace": "ups", "name": "Webinar attendees", "count": 9}
     assert told.detail["audiences"] == [webinar]
-    assert told.detail["remedy"] == REMEDIES["MISSING_REQUIRED_ATTRIBUTE"]
+    assert told.detail["remedy"] == Remedy.GIVE_REQUIRED.says
     assert told.text.splitlines() == [
         "The alert activation_skipped_rate of Webinar leads was triggered at 2026-11-21T11:05:00Z.",
         "",
@@ -210,7 +211,7 @@ def test_whoever_is_told_reads_why_how_many_where_and_what_to_do(watched: Watche
         "Audiences:",
         "- Webinar attendees: 9",
         "",
-        f"What to do: {REMEDIES['MISSING_REQUIRED_ATTRIBUTE']}",
+        f"What to do: {Remedy.GIVE_REQUIRED.says}",
         "",
         "Connection c-1. See docs/monitoring.md, Alerts.",
     ]

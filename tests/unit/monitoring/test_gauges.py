@@ -61,6 +61,18 @@ def test_what_is_parked_of_a_connection_that_delivers_is_to_be_delivered(status:
     assert (gauges.oldest_event, gauges.oldest_parked) == (3 * HOUR, 3 * HOUR)
 
 
+@pytest.mark.parametrize("waits_for", list(WaitsFor))
+def test_whoever_waits_for_a_rate_or_an_import_is_not_held_up_until_that_is_over(waits_for: WaitsFor) -> None:
+    """Nobody is called at night for what somebody set, or for an import that has hours."""
+    as_meant = waits_for in {WaitsFor.RATE, WaitsFor.IMPORT}
+    waiting = replace(bundle("c-1", 2 * HOUR), waits_for=waits_for, due_at=NOW + timedelta(minutes=16))
+    gauges = read(of("c-1"), parked=(waiting,))
+    assert (gauges.oldest_event, gauges.oldest_parked) == (timedelta(0) if as_meant else 2 * HOUR, 2 * HOUR)
+    assert read(of("c-1"), parked=(replace(waiting, due_at=NOW),)).oldest_event == 2 * HOUR
+    again = replace(bundle("c-1", 4 * HOUR), waits_for=WaitsFor.IMPORT, due_at=NOW + timedelta(minutes=15))
+    assert read(of("c-1"), parked=(again,)).oldest_event == 4 * HOUR
+
+
 @pytest.mark.parametrize("status", sorted(set(Status) - set(DELIVERING)))
 def test_what_is_parked_of_another_is_only_parked(status: Status) -> None:
     """Nobody wants it delivered now; but it fails when it has waited for too long."""

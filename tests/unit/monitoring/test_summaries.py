@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from destination.domain.connection import ActiveConnection, Waiting
+from destination.domain.connection import ActiveConnection, Status, Waiting
 from destination.domain.run import Run, Tally, hour_of
 from destination.monitoring.attempts import Attempts
 from destination.monitoring.summaries import RunSummary, SummariseRuns
@@ -39,8 +39,8 @@ class Monitored:
         self.summarise = SummariseRuns(self.connections, self.runs, self.summaries, self.bus, shown)
         self.store("c-1")
 
-    def store(self, connection_id: str) -> None:
-        self.connections.stored[connection_id] = ActiveConnection(connection(id=connection_id), {})
+    def store(self, connection_id: str, **properties: Any) -> None:
+        self.connections.stored[connection_id] = ActiveConnection(connection(id=connection_id, **properties), {})
 
     def record(self, received: int, hour: str = HOUR, *, late: bool = False) -> None:
         """Write a run over the one there is, in its hour or after it."""
@@ -92,6 +92,31 @@ def test_after_a_long_outage_two_weeks_are_made_up_for(monitored: Monitored) -> 
         "2026-12-07T10:00Z",
         "2026-12-21T10:00Z",
     )
+
+
+def test_a_time_that_is_long_over_sums_nothing_up_and_has_nothing_made_up_for(monitored: Monitored) -> None:
+    """As of a sample that somebody invokes the monitor with a week later: the connections are younger."""
+    monitored.store("c-1", enabled_at=AFTER - timedelta(minutes=30))
+    monitored.store("c-2", status=Status.DRAFT)
+    assert monitored.wake(AFTER - timedelta(days=7)) == []
+    assert [one.id for one in monitored.wake()] == ["c-1/2026-11-21T09:00Z/0", f"c-1/{HOUR}/0"]
+
+
+def test_a_monitor_that_never_ran_makes_up_for_the_hours_since_a_connection_was_enabled(monitored: Monitored) -> None:
+    monitored.store("c-1", enabled_at=AFTER - timedelta(days=7))
+    monitored.record(9, "2026-11-16T12:00Z")
+    made_up = monitored.wake()
+    assert (len(made_up), made_up[0].run.id, made_up[-1].run.id) == (7 * 24 + 1, "2026-11-14T10:00Z", HOUR)
+    assert sum(received for _, received, _ in monitored.told()) == 9
+    monitored.store("c-3", enabled_at=AFTER - timedelta(days=70))
+    assert len(monitored.wake()) == 14 * 24 + 1
+
+
+def test_a_draft_has_no_summaries_until_it_is_enabled(monitored: Monitored) -> None:
+    monitored.store("c-1", status=Status.DRAFT)
+    assert monitored.wake() == []
+    monitored.store("c-1", enabled_at=AFTER + timedelta(days=30))
+    assert [one.run.id for one in monitored.wake(AFTER + timedelta(days=30))] == ["2026-12-21T10:00Z"]
 
 
 def test_a_summary_is_published_once(monitored: Monitored) -> None:

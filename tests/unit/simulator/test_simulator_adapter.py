@@ -32,6 +32,13 @@ def test_a_session_works_as_with_a_server() -> None:
     assert found.url.startswith(f"{URL}/rest/v1/leads.json?filterType=email")
 
 
+def test_a_head_has_the_length_of_the_body_and_no_body() -> None:
+    caller = session(Simulator())
+    head, get = caller.head(PARTITIONS), caller.get(PARTITIONS)
+    assert (head.status_code, head.content) == (200, b"")
+    assert head.headers["Content-Length"] == str(len(get.content))
+
+
 def test_a_drop_is_a_connection_error() -> None:
     simulator = Simulator()
     caller = session(simulator)

@@ -107,3 +107,40 @@ def test_unknown_paths_and_methods() -> None:
 def test_workspaces_need_both_permissions_of_user_management(permissions: list[str], status: int) -> None:
     api = Api({"clients": [{"client_id": "client", "client_secret": "secret", "permissions": permissions}]})
     assert api.send("GET", "/userservice/management/v1/users/workspaces.json").status == status
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ({"expires_in": 0}, {"expires_in": 0}),
+        ({"expires_in": "3599"}, {"expires_in": "3599"}),
+        ({"access_token": None}, {"access_token": "absent"}),
+        ({"token_type": None, "scope": 5}, {"token_type": "absent", "scope": 5}),
+    ],
+)
+def test_identity_can_say_of_a_token_what_is_not_so(said: dict[str, object], expected: dict[str, object]) -> None:
+    api = Api()
+    api.simulator.configure(token_answer=said)
+    answer = api.identity(client_id="client", client_secret="secret").json()
+    assert {name: answer.get(name, "absent") for name in expected} == expected
+    assert code(api.get(PARTITIONS)) == "", "the token itself is as good as before"
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [(503, "<html>Service Unavailable</html>"), (502, ""), (200, "<html>Maintenance</html>"), (200, "{"), (429, "")],
+)
+def test_identity_can_answer_what_a_gateway_does(status: int, body: str) -> None:
+    api = Api()
+    api.simulator.seed({"faults": [{"effect": "http", "status": status, "body": body, "path": "^/identity/"}]})
+    assert code(api.get(PARTITIONS)) == ""
+    answer = api.identity(client_id="client", client_secret="secret")
+    assert (answer.status, answer.body.decode()) == (status, body)
+    assert api.sign_in().status == 200
+
+
+def test_a_token_can_be_about_to_expire() -> None:
+    api = Api(token_seconds=1)
+    assert api.sign_in().json()["expires_in"] == 1
+    api.simulator.advance(1)
+    assert code(api.get(PARTITIONS)) == "602"

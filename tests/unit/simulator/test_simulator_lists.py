@@ -276,3 +276,14 @@ def test_workspaces_are_a_bare_array() -> None:
         (1, "Default", "active"),
         (2, "Europe", "active"),
     ]
+
+
+def test_folder_rows_are_as_recorded_of_group_lists() -> None:
+    api = Api({"folders": [{"name": "Campaigns", "description": "All of them"}]})
+    rows = {row["name"]: row for row in api.get("/rest/asset/v1/folders.json", maxDepth=9)["result"]}
+    group_lists = rows["Group Lists"]
+    assert (group_lists["id"], group_lists["description"], group_lists["url"]) == (12, None, None)
+    assert (group_lists["parent"], group_lists["folderType"]) == ({"id": 5, "type": "Folder"}, "List")
+    assert rows["Campaigns"]["description"] == "All of them"
+    assert rows["Campaigns"]["url"].startswith("https://")
+    assert all("parent" in row and "description" in row for row in rows.values())

@@ -6,7 +6,14 @@ from tests.unit.simulator.simulator_api import Api, code, outcome
 
 SEED = {
     "partitions": [{"name": "EMEA"}, {"name": "APAC"}],
-    "fields": [{"name": "customerKey", "length": 10}, {"name": "level", "data_type": "integer"}],
+    "fields": [
+        {"name": "customerKey", "length": 10},
+        {"name": "level", "data_type": "integer"},
+        {"name": "points", "data_type": "score"},
+        {"name": "share", "data_type": "percent"},
+        {"name": "whole", "data_type": "formula"},
+        {"name": "soapOnly", "rest": False},
+    ],
     "leads": [
         {"email": "one@example.org", "firstName": "One"},
         {"email": "two@example.org", "customerKey": "K-2"},
@@ -64,8 +71,8 @@ def test_unknown_and_read_only_fields() -> None:
         {"email": "one@example.org", "nope": 1},
         {"email": "one@example.org", "ecids": "1"},
         {"email": "one@example.org", "leadPartitionId": 2},
-        {"email": "one@example.org", "fullAddress": "x"},
-        {"email": "one@example.org", "leadPerson": 1},
+        {"email": "one@example.org", "whole": "x"},
+        {"email": "one@example.org", "soapOnly": "1"},
     ) == ["1006", "1003", "1003", "1003", "1006"]
 
 
@@ -166,8 +173,8 @@ def test_updated_at_moves_only_on_a_real_change() -> None:
         ("address", "x" * 30_000, "x" * 30_000),
         ("leadScore", 7, 7),
         ("leadScore", "7", 7),
-        ("behaviorScore", -3, -3),
-        ("grade", 99, 99),
+        ("points", -3, -3),
+        ("share", 99, 99),
         ("urgency", 5.4, 5.4),
         ("annualRevenue", "34.66", 34.66),
         ("annualRevenue", 3, 3.0),
@@ -175,9 +182,9 @@ def test_updated_at_moves_only_on_a_real_change() -> None:
         ("unsubscribed", "false", False),
         ("unsubscribed", 1, True),
         ("dateOfBirth", "1990-02-28", "1990-02-28"),
-        ("acquisitionDate", "2020-08-30T05:49:48.000Z", "2020-08-30T05:49:48Z"),
-        ("acquisitionDate", "2020-08-30T07:49:48+02:00", "2020-08-30T05:49:48Z"),
-        ("contactCompany", 12, 12),
+        ("mktoAcquisitionDate", "2020-08-30T05:49:48.000Z", "2020-08-30T05:49:48Z"),
+        ("mktoAcquisitionDate", "2020-08-30T07:49:48+02:00", "2020-08-30T05:49:48Z"),
+        ("acquisitionProgramId", 12, 12),
         ("website", "https://example.org", "https://example.org"),
         ("phone", "+1 555 0100", "+1 555 0100"),
     ],
@@ -202,7 +209,7 @@ def test_values_that_fit_their_type(field: str, given: object, stored: object) -
         ("leadScore", "14c"),
         ("leadScore", True),
         ("leadScore", 2**63),
-        ("grade", "100%"),
+        ("share", "100%"),
         ("urgency", "14c"),
         ("urgency", float("nan")),
         ("annualRevenue", True),
@@ -210,9 +217,10 @@ def test_values_that_fit_their_type(field: str, given: object, stored: object) -
         ("unsubscribed", 2),
         ("dateOfBirth", "28.02.1990"),
         ("dateOfBirth", "1990-02-30"),
-        ("acquisitionDate", "yesterday"),
-        ("acquisitionDate", "2020-08-30T05:49:48"),
-        ("contactCompany", "Acme"),
+        ("mktoAcquisitionDate", "yesterday"),
+        ("mktoAcquisitionDate", "2020-08-30T05:49:48"),
+        ("acquisitionProgramId", "Acme"),
+        ("contactCompany", 12),
     ],
 )
 def test_values_that_do_not_fit_their_type(field: str, given: object) -> None:

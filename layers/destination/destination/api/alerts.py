@@ -92,7 +92,7 @@ class AlertOut(Evidenced):
             threshold=subscription.limit,
             unit=rule.unit,
             means=rule.means,
-            remedy=(state.evidence.remedy if state else "") or rule.remedy,
+            remedy=(state.evidence.remedy if state else "") or rule.remedy.says,
             status=state.status if state else None,
             since=state.since if state else None,
             **_evidence(state.evidence if state else Evidence()),

@@ -1,6 +1,6 @@
 """Activated audiences as JSON, and their translation from and to the domain."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Annotated, Any, Self
 
@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field, StrictInt, StringConstraints
 from destination.api.representation import VISIBLE, Labels, Representation, Text, Time
 from destination.domain.audience import ANY_NAMESPACE, MAX_NAMESPACE_LENGTH, Activation, AudienceKey, WhenListMissing
 from destination.domain.audience_rules import MAX_AUDIENCE_ID_LENGTH, NAMESPACE
+from destination.domain.verification import ListSize
 
 Namespace = Annotated[str, StringConstraints(pattern=NAMESPACE.pattern, max_length=MAX_NAMESPACE_LENGTH, to_lower=True)]
 """Namespaces are compared without case, and shown in lower case."""
@@ -37,6 +38,25 @@ class ListOut(Representation):
 
     id: int
     name: str | None
+
+
+class ListSizeOut(Representation):
+    """How many people were on the list when it was last verified; Marketo tells no sizes of lists."""
+
+    people: int
+    counted_at: Time
+
+    @classmethod
+    def of(cls, activation: Activation, sizes: Mapping[str, ListSize]) -> Self | None:
+        """`sizes`: by the ids of activations; that of a list that the audience had before says nothing of this one."""
+        size = sizes.get(activation.id)
+        if size is None or size.list_id != activation.list_id:
+            return None
+        return cls(people=size.people, counted_at=size.at)
+
+
+def list_of(activation: Activation) -> ListOut | None:
+    return None if activation.list_id is None else ListOut(id=activation.list_id, name=activation.list_name)
 
 
 class Audience(Representation):
@@ -85,6 +105,7 @@ class AudienceIn(Audience):
             self.activation(),
             list_name=activation.list_name,
             may_hold_others=activation.may_hold_others,
+            made_by_sender=activation.made_by_sender,
             fill_at=activation.fill_at,
             emptied_to=activation.emptied_to,
             named_at=activation.named_at,
@@ -96,17 +117,18 @@ class AudienceOut(Audience):
     activation_id: str = Field(description="What the activation is called in the paths of calls.")
     version: int
     list: ListOut | None
+    list_size: ListSizeOut | None = Field(description="Null: the list was not verified yet.")
     fill_due_at: Time | None = Field(
         None, description="From when on the list is to be filled with the members known; null once it is filled."
     )
 
     @classmethod
-    def of(cls, activation: Activation) -> Self:
-        kept = None if activation.list_id is None else {"id": activation.list_id, "name": activation.list_name}
+    def of(cls, activation: Activation, sizes: Mapping[str, ListSize]) -> Self:
         set_here = {
             "activation_id": activation.id,
             "version": activation.version,
-            "list": kept,
+            "list": list_of(activation),
+            "list_size": ListSizeOut.of(activation, sizes),
             "fill_due_at": activation.fill_at,
         }
         return cls.model_validate(_audience(activation) | set_here)
@@ -116,8 +138,8 @@ class AudienceList(Representation):
     audiences: list[AudienceOut]
 
     @classmethod
-    def of(cls, activations: Iterable[Activation]) -> Self:
-        return cls(audiences=[AudienceOut.of(one) for one in activations])
+    def of(cls, activations: Iterable[Activation], sizes: Mapping[str, ListSize]) -> Self:
+        return cls(audiences=[AudienceOut.of(one, sizes) for one in activations])
 
 
 def _audience(activation: Activation) -> dict[str, Any]:

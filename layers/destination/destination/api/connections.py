@@ -1,25 +1,33 @@
 """Connections as JSON, and their translation from and to the domain."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import asdict, replace
 from datetime import timedelta
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Self
 
 from pydantic import BeforeValidator, Field, SecretStr, StrictBool, StrictInt, StringConstraints
 
 from destination.api.alerts import Subscribed, SubscriptionIn
+from destination.api.parking import HoldOut
 from destination.api.problems import ProblemDetails
-from destination.api.representation import PROSE, VISIBLE, Duration, Labels, Name, Representation, Text, Time
+from destination.api.representation import PROSE, VISIBLE, Duration, Labels, Name, Representation, Text, Time, shown_as
+from destination.domain.audience import DEFAULT_NAMESPACE
 from destination.domain.connection import (
+    Admission,
     Connection,
     Consent,
     Generation,
     Limits,
     MappingRow,
+    OnDelete,
+    OnDeletePerson,
     OnInvalid,
+    OnRejected,
     OptIn,
     PersonAction,
+    Proof,
     Scope,
+    SourceCalls,
     SourceType,
     Status,
     SyncType,
@@ -28,7 +36,10 @@ from destination.domain.connection import (
 )
 from destination.domain.connection_rules import MAX_MAPPING_ROWS, MAX_MARKETING_ACTIONS
 from destination.domain.credentials import ClientCredentials
+from destination.domain.display_names import PERSON_ACTIONS, SYNC_TYPES, TARGETS
+from destination.domain.parking import Hold
 from destination.domain.problem import Problem
+from destination.domain.row_form import EXITED, MAX_WORD_LENGTH, MAX_WORDS, REALIZED, RowForm
 from destination.domain.verification import REPAIRED_BY_DEFAULT, Repair, Schedule
 
 
@@ -56,10 +67,104 @@ class CredentialsIn(Representation):
     client_secret: Annotated[SecretStr, Field(min_length=1, max_length=255), BeforeValidator(_secret)]
 
 
-class Source(Representation):
-    """The format of the events that are posted to the webhook."""
+SourceName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,63}$")]
 
-    format: Literal["aep", "canonical"]
+
+class AdmissionIn(Representation):
+    """What senders prove, and where they may put the ingest token besides the header Authorization (bearer, or the
+    password of Basic)."""
+
+    proof: Proof = Field(
+        default=Proof.TOKEN,
+        description="The token, a signature of the body with the signing key, or both.",
+    )
+
+    header: Text | None = Field(default=None, description="The name of another header.", examples=["X-Api-Key"])
+    query_parameter: Text | None = Field(
+        default=None, description="The name of a query parameter, for senders that have nothing else.", examples=[None]
+    )
+
+
+class SourceCallsIn(Representation):
+    """What senders may ask for besides, below `/connections/{id}/source/`, with their own token."""
+
+    on_delete: OnDelete = Field(
+        default=OnDelete.DEACTIVATE,
+        description="What the deletion of an audience does: nothing, deactivate it, or empty its list first.",
+    )
+    max_audiences: StrictInt = Field(
+        default=SourceCalls().max_audiences,
+        description="How many audiences the connection may have for a sender to add another; those deactivated within "
+        "90 days count.",
+    )
+
+
+Word = Annotated[Text, StringConstraints(max_length=MAX_WORD_LENGTH)]
+Words = Annotated[list[Word], Field(min_length=1, max_length=MAX_WORDS)]
+
+
+class RowsIn(Representation):
+    """Where a sender's rows have what: paths as in the mapping, into the row, or after `$.` into the body that holds
+    it.
+
+    Without a place of its own, `audience` and `status` are the query parameters of these names in the address.
+    """
+
+    records: Text | None = Field(
+        default=None,
+        description="The list of rows in the body; null: it is a row, or a list of rows.",
+        examples=["data.users"],
+    )
+    value: Text | None = Field(
+        default=None,
+        description="What people are found by; map identityMap.DedupeField to DedupeField.",
+        examples=["email"],
+    )
+    audience: Text | None = Field(default=None, description="The audience's id.", examples=["$.cohort_id"])
+    namespace: Text = Field(default=DEFAULT_NAMESPACE, description="The namespace of the audiences.")
+    status: Text | None = Field(
+        default=None, description="The word for joining or leaving the audience.", examples=["$.in_cohort"]
+    )
+    realized: Words = Field(default=list(REALIZED), description="The words for who joined the audience.")
+    exited: Words = Field(default=list(EXITED), description="The words for who left it.")
+    time: Text | None = Field(
+        default=None, description="The time of the change: ISO 8601, or seconds or milliseconds since 1970."
+    )
+
+    @classmethod
+    def of(cls, form: RowForm) -> Self:
+        return cls.model_validate(asdict(form))
+
+    def form(self) -> RowForm:
+        return RowForm(**self.model_dump() | {"realized": tuple(self.realized), "exited": tuple(self.exited)})
+
+
+class SourceIn(Representation):
+    """Where the events come from that are posted to the webhook."""
+
+    format: SourceName = Field(
+        description="adobe_sdk, aep, canonical, census, rows, rudderstack, segment, or a source that an extra layer "
+        "brings.",
+        examples=["aep", "canonical"],
+    )
+    admission: AdmissionIn = AdmissionIn()
+    on_rejected: OnRejected = Field(
+        default=OnRejected.ACCEPT,
+        description="What the webhook answers where some records of a body are rejected: 202, 207, or 422 with nothing "
+        "taken.",
+    )
+    on_delete_person: OnDeletePerson = Field(
+        default=OnDeletePerson.REJECT,
+        description="What a call does that asks to forget a person (format segment): it is rejected, or asks for the "
+        "person's erasure.",
+    )
+    calls: SourceCallsIn | None = Field(
+        default=None,
+        description="What senders may ask for besides posting events: audiences, fields, checks; null: nothing.",
+    )
+    rows: RowsIn | None = Field(
+        default=None, description="The form of a sender's rows, with the format rows.", examples=[None]
+    )
 
 
 class MappingRowBody(Representation):
@@ -67,7 +172,7 @@ class MappingRowBody(Representation):
     (`identityMap.email`), and the lead field it fills."""
 
     source: Text
-    target: Text
+    target: Annotated[Text, shown_as(TARGETS)]
     when_missing: WhenMissing = WhenMissing.IGNORE
     when_empty: WhenEmpty = WhenEmpty.IGNORE
     labels: Labels = Field(default_factory=list, description="Data usage labels of the source, such as C2 or I1.")
@@ -101,6 +206,9 @@ class LimitsIn(Representation):
     calls_per_20s: StrictInt = Limits().calls_per_20s
     concurrency: StrictInt = Limits().concurrency
     daily_calls: StrictInt = Limits().daily_calls
+    lead_updates_per_hour: StrictInt | None = Field(
+        default=None, description="How many leads are created or updated at most; null: as many as there are."
+    )
 
 
 class ConsentIn(Representation):
@@ -124,11 +232,11 @@ class Configuration(Representation):
     description: Annotated[str, StringConstraints(max_length=1000), PROSE] | None = None
     munchkin_id: Text = Field(examples=["123-ABC-456"])
     workspace: Text
-    sync_type: SyncType
-    person_action: PersonAction
+    sync_type: Annotated[SyncType, shown_as(SYNC_TYPES)]
+    person_action: Annotated[PersonAction, shown_as(PERSON_ACTIONS)]
     partition: Text | None = Field(None, description="Where new people are created; null: Default.")
     dedupe_field: Text = Field(examples=["email"])
-    source: Source
+    source: SourceIn
     mapping: Mapped = Field(default_factory=list)
     limits: LimitsIn = LimitsIn()
     scope: Scope = Scope.ACTIVATED_AUDIENCES
@@ -182,9 +290,14 @@ class ConnectionIn(Configuration):
         properties = {name: getattr(self, name) for name in Configuration.model_fields if name != "source"}
         return properties | {
             "source_format": self.source.format,
+            "admission": Admission(**self.source.admission.model_dump()),
+            "on_rejected": self.source.on_rejected,
+            "on_delete_person": self.source.on_delete_person,
+            "source_calls": self.source.calls and SourceCalls(**self.source.calls.model_dump()),
+            "rows": self.source.rows and self.source.rows.form(),
             "mapping": tuple(row.row() for row in self.mapping),
             "limits": Limits(**self.limits.model_dump()),
-            "marketing_actions": tuple(self.marketing_actions),
+            "marketing_actions": tuple(dict.fromkeys(self.marketing_actions)),
             "consent": self.consent and Consent(self.consent.source, tuple(self.consent.allowed)),
             "verification": self.verification
             and Schedule(self.verification.every, frozenset(self.verification.repair)),
@@ -209,6 +322,7 @@ class ConnectionOut(Configuration):
     version: int
     status: Status
     blocked_cause: str | None = Field(description="Why Marketo refuses the connection; null while it does not.")
+    hold: HoldOut | None = Field(description="What holds all of it up; null: nothing does.")
     deleting_since: Time | None = Field(description="When the deletion began, while the status is deleting.")
     delivered_at: Time | None = Field(
         description="When its first event was delivered; from then on what people are known by cannot be changed."
@@ -219,7 +333,7 @@ class ConnectionOut(Configuration):
     warnings: list[ProblemDetails.PropertyError]
 
     @classmethod
-    def with_warnings(cls, connection: Connection, warnings: Iterable[Problem]) -> Self:
+    def of_connection(cls, connection: Connection, warnings: Iterable[Problem], hold: Hold | None) -> Self:
         return cls.model_validate(
             _configured(connection)
             | {
@@ -227,6 +341,7 @@ class ConnectionOut(Configuration):
                 "version": connection.version,
                 "status": connection.status,
                 "blocked_cause": connection.blocked_cause,
+                "hold": None if hold is None else HoldOut.of(hold),
                 "deleting_since": connection.deleting_since,
                 "delivered_at": connection.delivered_at,
                 "waiting_since": connection.waiting and connection.waiting.since,
@@ -236,19 +351,21 @@ class ConnectionOut(Configuration):
 
 
 class IngestOut(Representation):
-    """Where to post events, and the bearer token for it, which is shown only once."""
+    """Where to post events, and the token for it, which is shown only once, as is the key for signatures."""
 
     url: str
     token: str
+    signing_key: str | None = Field(
+        default=None, description="What senders sign with that do; null: the stack has no signing keys."
+    )
 
 
 class ConnectionCreated(ConnectionOut):
     ingest: IngestOut
 
     @classmethod
-    def with_ingest(cls, connection: Connection, warnings: Iterable[Problem], url: str, token: str) -> Self:
-        shown = ConnectionOut.with_warnings(connection, warnings).model_dump()
-        return cls.model_validate(shown | {"ingest": {"url": url, "token": token}})
+    def with_ingest(cls, shown: ConnectionOut, ingest: IngestOut) -> Self:
+        return cls.model_validate(shown.model_dump() | {"ingest": ingest.model_dump()})
 
 
 class RotationIn(Representation):
@@ -269,17 +386,18 @@ class ConnectionPage(Representation):
     connections: list[ConnectionOut]
     cursor: str | None
 
-    @classmethod
-    def of(
-        cls, connections: Iterable[Connection], cursor: str | None, warnings: Callable[[Connection], Iterable[Problem]]
-    ) -> Self:
-        return cls(connections=[ConnectionOut.with_warnings(one, warnings(one)) for one in connections], cursor=cursor)
-
 
 def _configured(connection: Connection) -> dict[str, Any]:
     properties = {name: getattr(connection, name) for name in Configuration.model_fields if name != "source"}
     return properties | {
-        "source": {"format": connection.source_format},
+        "source": {
+            "format": connection.source_format,
+            "admission": asdict(connection.admission),
+            "on_rejected": connection.on_rejected,
+            "on_delete_person": connection.on_delete_person,
+            "calls": connection.source_calls and asdict(connection.source_calls),
+            "rows": connection.rows and RowsIn.of(connection.rows),
+        },
         "mapping": [MappingRowBody.of(row) for row in connection.mapping],
         "limits": asdict(connection.limits),
         "consent": connection.consent and asdict(connection.consent),

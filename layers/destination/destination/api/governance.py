@@ -1,11 +1,17 @@
 """Data usage policies as JSON, and their translation from and to the domain."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Self
 
 from pydantic import Field, StrictBool, StringConstraints, model_validator
 
+from destination.api.audiences import AudienceIn
+from destination.api.connections import ConnectionIn
+from destination.api.problems import ProblemDetails
 from destination.api.representation import PROSE, Label, Labels, Name, Representation, Text
+from destination.domain.audience_rules import MAX_ACTIVATIONS
+from destination.domain.connection import ActiveConnection
+from destination.domain.governance import Violation, violation_problems
 from destination.domain.policy import Combination, Expression, Operator, Policy, PolicyStatus, Proposal
 
 PolicyId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
@@ -106,19 +112,49 @@ class PoliciesOut(Representation):
 
 
 class EvaluationIn(Representation):
-    """Data with these labels, and what it is to be used for."""
+    """What is to be judged: data with these labels, and what it is to be used for; or a connection with its audiences,
+    as it would be created and they activated.
+    """
 
-    marketing_actions: Actions = Field(examples=[["emailTargeting"]])
-    labels: Labels = Field(examples=[["C4", "I1"]])
+    marketing_actions: Actions | None = Field(None, examples=[["emailTargeting"]])
+    labels: Labels | None = Field(None, examples=[["C4", "I1"]])
+    connection: ConnectionIn | None = Field(None, description="As in POST /connections.")
+    audiences: Annotated[list[AudienceIn], Field(max_length=MAX_ACTIVATIONS)] = Field(
+        default_factory=list, description="As in POST …/audiences."
+    )
     include_drafts: StrictBool = False
+
+    @model_validator(mode="after")
+    def is_one_of_two(self) -> Self:
+        is_use = self.marketing_actions is not None and self.labels is not None
+        is_part_of_use = self.marketing_actions is not None or self.labels is not None
+        if (self.connection is None) != is_use or (self.connection is not None and is_part_of_use):
+            raise ValueError("must have marketing_actions and labels, or a connection with its audiences")
+        return self
+
+    def active(self) -> ActiveConnection | None:
+        """The connection with its audiences, if it is one that is judged."""
+        if self.connection is None:
+            return None
+        activations = [one.activation() for one in self.audiences]
+        return ActiveConnection(self.connection.draft(), {one.audience: one for one in activations})
 
 
 class EvaluationOut(Representation):
+    """`errors`: of a connection, each place at which a violation can be mended, and how."""
+
     violated_policies: list[PolicyOut]
+    errors: list[ProblemDetails.PropertyError]
 
     @classmethod
     def of(cls, policies: Iterable[Policy]) -> Self:
-        return cls(violated_policies=[PolicyOut.of(one) for one in policies])
+        return cls(violated_policies=[PolicyOut.of(one) for one in policies], errors=[])
+
+    @classmethod
+    def of_connection(cls, violations: Sequence[Violation]) -> Self:
+        problems = (problem for one in violations for problem in violation_problems(one))
+        errors = [ProblemDetails.PropertyError(path=one.path, message=one.message) for one in problems]
+        return cls(violated_policies=[PolicyOut.of(one.policy) for one in violations], errors=errors)
 
 
 def _shown(deny: Expression) -> LabelOut | CombinationOut:

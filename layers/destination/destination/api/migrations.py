@@ -6,13 +6,13 @@ from typing import Self
 from pydantic import Field
 
 from destination.api.audiences import AudienceIn
-from destination.api.connections import MappingRowBody, Source
+from destination.api.connections import MappingRowBody, SourceIn
 from destination.api.representation import Representation
 from destination.domain.connection import Generation, PersonAction, SyncType
 from destination.domain.migration.draft import Draft, Migration
 from destination.domain.migration.report import Finding, MigrationResult
 
-SOURCE = Source(format="aep")
+SOURCE = SourceIn(format="aep")
 """What fed the legacy dataflow goes on feeding the connection."""
 
 
@@ -28,7 +28,7 @@ class ConnectionDraft(Representation):
     dedupe_field: str
     ecid_field: str | None
     generation: Generation
-    source: Source
+    source: SourceIn
     mapping: list[MappingRowBody]
     marketing_actions: list[str]
     propagate_renames: bool

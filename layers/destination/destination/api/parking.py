@@ -14,31 +14,47 @@ class HoldOut(Representation):
     waits_for: WaitsFor = Field(
         description="disabled and blocked: for somebody who mends the cause; paused: for the Marketo instance."
     )
-    cause: str
+    code: str | None = Field(description="Of the cause, Marketo's or our own; null: somebody disabled the connection.")
+    cause: str = Field(description="In a sentence, with the name of what it is about.")
     since: Time | None = Field(description="Since when; null where that is not known.")
     until: Time | None = Field(
         description="When delivery is tried again by itself; null: it is not, until somebody enables the connection."
     )
-    remedy: str = Field(description="What to do about it.")
+    remedy: str = Field(description="What to do about it; docs/operations.md#when-delivery-is-held-up says how.")
 
     @classmethod
     def of(cls, hold: Hold) -> Self:
-        return cls(waits_for=hold.waits_for, cause=hold.cause, since=hold.since, until=hold.until, remedy=hold.remedy)
+        return cls(
+            waits_for=hold.waits_for,
+            code=hold.code,
+            cause=hold.cause,
+            since=hold.since,
+            until=hold.until,
+            remedy=hold.remedy,
+        )
 
 
 class ParkedOut(Representation):
     """Events that are parked for one cause."""
 
     waits_for: WaitsFor = Field(
-        description="refused: for the next attempt with people whom Marketo refuses; retry: for AWS; else see hold."
+        description="refused: for the next attempt with people whom Marketo refuses; import: for the end of an import; "
+        "retry: for AWS; rate: for limits.lead_updates_per_hour; else see hold."
     )
     events: int
     oldest_at: Time = Field(description="When the oldest of them was received.")
     due_at: Time = Field(description="From when on the first of them can be delivered, if nothing holds it up.")
+    remedy: str = Field(description="What ends the wait; what ends its cause is in hold.")
 
     @classmethod
     def of(cls, waits_for: WaitsFor, parked: Parked) -> Self:
-        return cls(waits_for=waits_for, events=parked.events, oldest_at=parked.oldest_at, due_at=parked.due_at)
+        return cls(
+            waits_for=waits_for,
+            events=parked.events,
+            oldest_at=parked.oldest_at,
+            due_at=parked.due_at,
+            remedy=waits_for.remedy.says,
+        )
 
 
 class ParkingOut(Representation):

@@ -183,6 +183,9 @@ class WaitingEventOut(Representation):
     reason: Why | None = Field(description="A letter: why it failed.")
     failed_at: Time | None
     expires_at: Time | None = Field(description="A letter: when it is gone.")
+    is_erased: bool = Field(
+        description="The person was erased after it was received: it is dropped when its turn comes."
+    )
 
     @classmethod
     def of(cls, event: WaitingEvent, explain: Explain) -> Self:
@@ -195,6 +198,7 @@ class WaitingEventOut(Representation):
             reason=Why(code=event.cause, message=explain(event.cause)) if event.is_letter else None,
             failed_at=event.failed_at,
             expires_at=event.expires_at,
+            is_erased=event.is_erased,
         )
 
 

@@ -79,7 +79,7 @@ class PersonOut(Representation):
         one = ended.person
         return cls(
             person_id=one.person_id,
-            pseudonym=one.pseudonym,
+            pseudonym=one.pseudonym if one.person_id is None else None,
             outcome=one.outcome,
             code=one.code,
             message=message_of(one.code),

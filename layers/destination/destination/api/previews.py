@@ -164,7 +164,7 @@ class PreviewOut(Representation):
 def _notes(tally: Tally) -> list[str]:
     fired = (("added", "Added to List"), ("removed", "Removed from List"))
     return [
-        f"Smart campaigns with the trigger {trigger} run for people who are {change}: {tally.counts[change]} times."
+        f"Smart campaigns with the trigger {trigger} run for whoever is {change}: {tally.counts[change]} in all."
         for change, trigger in fired
         if tally.counts[change]
     ]

@@ -11,6 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstr
 
 from destination.api.problems import problems_of
 from destination.domain.connection_rules import MARKETING_ACTION, MAX_STRING_LENGTH
+from destination.domain.display_names import ACTIONS, LABEL_NAMES, meant
 from destination.domain.problem import ConfigurationError
 from destination.domain.text import LINE_SIGNS, hidden_at
 from destination.domain.times import parse_time
@@ -51,10 +52,25 @@ PROSE: Final = BeforeValidator(_without_hidden(LINE_SIGNS))
 """Of several lines."""
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_STRING_LENGTH), VISIBLE]
-Label = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+
+
+def shown_as(meanings: Mapping[str, str]) -> BeforeValidator:
+    """A display name of Adobe's stands for the id."""
+    return BeforeValidator(lambda written: meant(written, meanings))
+
+
+def _action(value: object) -> object:
+    if isinstance(value, str) and not MARKETING_ACTION.fullmatch(value):
+        name = "or the name of one of your own: a letter, then letters, digits, - and _, at most 64 in all"
+        raise ValueError(f"must be a marketing action of Adobe's, such as emailTargeting or Email Targeting, {name}")
+    return value
+
+
+Label = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$"), shown_as(LABEL_NAMES)]
 """A data usage label: Adobe's (`C1` to `C12`, `I1`, `S1`, …) or one of your own."""
 
-Name = Annotated[str, StringConstraints(pattern=MARKETING_ACTION.pattern)]
+Name = Annotated[str, StringConstraints(pattern=MARKETING_ACTION.pattern), BeforeValidator(_action), shown_as(ACTIONS)]
+"""The name of a marketing action: a core one, by its display name as well, or one of your own."""
 
 Labels = Annotated[list[Label], Field(max_length=30)]
 
@@ -75,17 +91,27 @@ class Representation(BaseModel):
 
     def patched(self, patch: Mapping[str, Any]) -> Self:
         """The same with a JSON merge patch (RFC 7396) applied. Raises ConfigurationError."""
-        return self.read(_merged(self.model_dump(mode="json"), patch))
+        whole = self.model_dump(mode="json")
+        self._refuse_unknown(_merged(whole, patch, keeps_null=True))
+        return self.read(_merged(whole, patch))
+
+    def _refuse_unknown(self, content: object) -> None:
+        """A null takes the property away that it stands for, and with it that there is no such property."""
+        try:
+            self.model_validate(content)
+        except ValidationError as invalid:
+            if unknown := [one for one in invalid.errors() if one["type"] == "extra_forbidden"]:
+                raise ConfigurationError(problems_of(unknown)) from None
 
 
-def _merged(target: object, patch: object) -> object:
+def _merged(target: object, patch: object, *, keeps_null: bool = False) -> object:
     """RFC 7396: null removes a property, an object changes the properties it names, anything else replaces."""
     if not isinstance(patch, Mapping):
         return patch
     merged = dict(target) if isinstance(target, Mapping) else {}
     for name, value in patch.items():
-        if value is None:
+        if value is None and not keeps_null:
             merged.pop(name, None)
         else:
-            merged[name] = _merged(merged.get(name), value)
+            merged[name] = _merged(merged.get(name), value, keeps_null=keeps_null)
     return merged

@@ -1,18 +1,21 @@
 """Runs as JSON."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
+from types import MappingProxyType
 from typing import Self
 
 from pydantic import Field
 
-from destination.api.representation import Representation
+from destination.api.audiences import ListOut, ListSizeOut, list_of
+from destination.api.representation import Representation, Time
 from destination.api.run_reports import report
-from destination.domain.audience import AudienceKey, activation_id
+from destination.domain.audience import Activation, AudienceKey, activation_id
 from destination.domain.connection import Waiting
 from destination.domain.loss import Lost
 from destination.domain.outcome import Class
 from destination.domain.run import Run, RunStatus
+from destination.domain.verification import ListSize
 
 UNKNOWN = "Null where a run is shown for one audience, by which it is not counted."
 
@@ -42,6 +45,10 @@ class AudienceCounts(Representation):
     id: str
     namespace: str | None
     name: str | None = Field(description="Null for an audience that is no longer activated.")
+    static_list: ListOut | None = Field(
+        alias="list", description="The list that it has by now; null: it has none, or is not activated."
+    )
+    list_size: ListSizeOut | None = Field(description="Null: the list was not verified yet.")
     received: int
     activated: int
     unchanged: int
@@ -126,14 +133,22 @@ class RunOut(Representation):
         message_of: Callable[[str], str],
         waiting: Waiting | None = None,
         names: Mapping[AudienceKey, str] | None = None,
+        activations: Iterable[Activation] = (),
+        sizes: Mapping[str, ListSize] = MappingProxyType({}),
         *,
         of_audience: bool = False,
     ) -> Self:
-        """`names`: of the audiences that are activated; `of_audience`: it is shown for one of them."""
+        """`names`: of the audiences that are activated, or were; `activations`: of those that are; `sizes`: of their
+        lists, by the ids of the activations; `of_audience`: it is shown for one of them.
+        """
         content = report(run, now, message_of, waiting)
         by_activation = {activation_id(audience): name for audience, name in (names or {}).items()}
+        activated = {one.id: one for one in activations}
         for one in content["audiences"]:
+            activation = activated.get(one["activation_id"])
             one["name"] = by_activation.get(one["activation_id"])
+            one["list"] = activation and list_of(activation)
+            one["list_size"] = activation and ListSizeOut.of(activation, sizes)
         content["not_arrived"] = {"persons": content["excluded"] + content["failed"], "href": _persons_of(run)}
         if of_audience:
             [only] = content["audiences"]
@@ -149,8 +164,16 @@ def _persons_of(run: Run) -> str:
     return f"/connections/{run.connection_id}/runs/{run.id}/persons"
 
 
+class RunOwner(Representation):
+    """The connection that the runs are of, be it that it was deleted since then."""
+
+    name: str
+    removed_at: Time | None = Field(description="When it was removed, after a deletion; null: it is there.")
+
+
 class RunPage(Representation):
     """Oldest first. `cursor`: pass it on to read what follows; null: there is no more."""
 
+    connection: RunOwner
     runs: list[RunOut]
     cursor: str | None

@@ -9,6 +9,7 @@ from pydantic import Field
 from destination.api.audiences import ActivationId, ListOut
 from destination.api.representation import Representation
 from destination.domain.audience import activation_id
+from destination.domain.list_extract import ExtractStage, ListExtract
 from destination.domain.verification import (
     REPAIRED_BY_DEFAULT,
     AudienceCheck,
@@ -47,6 +48,25 @@ class DifferencesOut(Representation):
         return cls(count=differences.count, repaired=differences.repaired, lead_ids=list(differences.sample))
 
 
+class ListExtractOut(Representation):
+    """The reading of a list by an extract of Marketo's, since `begun_at`.
+
+    `stage`: it is being created (`creating`), Marketo writes the members into a file (`waiting`), which is being read
+    (`reading`) or was (`read`); or it was `given_up` for a `code`, and the members are read page by page. `code`:
+    Marketo's, EXTRACT_FAILED (it failed, or was cancelled), EXTRACT_TOO_SLOW or EXTRACT_SHARE_USED (the stack's share
+    of the bytes that Marketo writes a day). `members_at`: of when the members are, or of later.
+    """
+
+    stage: ExtractStage
+    begun_at: datetime
+    members_at: datetime | None
+    code: str | None
+
+    @classmethod
+    def of(cls, extract: ListExtract) -> Self:
+        return cls(stage=extract.stage, begun_at=extract.begun_at, members_at=extract.members_at, code=extract.code)
+
+
 class AudienceCheckOut(Representation):
     """One audience. `expected`: people who were put on the list; `found`: leads that Marketo has on it.
 
@@ -55,7 +75,8 @@ class AudienceCheckOut(Representation):
     reason: they wait for their next event, as do those who are `gone`, whose lead Marketo no longer has. `foreign` are
     on the list and not known here. People are `in_doubt` outside the audience's start and end, or where no event has
     named them since the audience began anew, and count as none of these. `code`: why they were not compared: Marketo's,
-    or LIST_CHANGED if the audience has another list now, or none.
+    or LIST_CHANGED if the audience has another list now, or none. `extract`: how the members of a long list are read;
+    null: page by page.
     """
 
     activation_id: str
@@ -74,6 +95,7 @@ class AudienceCheckOut(Representation):
     gone: int
     unapplied: dict[str, int]
     code: str | None
+    extract: ListExtractOut | None
 
     @classmethod
     def of(cls, check: AudienceCheck) -> Self:
@@ -94,6 +116,7 @@ class AudienceCheckOut(Representation):
             gone=check.gone,
             unapplied=dict(check.unapplied),
             code=check.code,
+            extract=None if check.extract is None else ListExtractOut.of(check.extract),
         )
 
 

@@ -8,7 +8,7 @@ in, as nothing here knows the functions.
 
     aws        clients, and what every function has          ingest, sync, monitor, connections
     stores     tables and secrets                            sync, monitor, connections
-    marketo    an instance, and what it was told             sync, connections
+    marketo    an instance, and what it was told             sync, monitor, connections
     shared     what the control plane and the monitor share  monitor, connections
 
 A package rather than a module, as a function's cold start pays for all that is imported: the webhook's is to know

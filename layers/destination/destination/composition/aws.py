@@ -4,10 +4,11 @@ import functools
 from typing import TYPE_CHECKING
 
 import boto3
+from botocore.config import Config
 
 from destination.queue import EventQueue
 from destination.settings import Settings
-from destination.store.connections import Connections
+from destination.store.signing import KmsClient, SigningKeys
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -30,7 +31,13 @@ def sqs() -> "SQSClient":
 
 @functools.cache
 def s3() -> "S3Client":
-    return boto3.client("s3")
+    # Addresses are signed by version 2 otherwise, in some regions, which does for no bucket with a key of KMS; and they
+    # name no region, so that S3 redirects from them where a bucket is new, which whoever was given an address cannot
+    # follow: the host is signed (Amazon S3, "Making requests to Amazon S3": temporary redirects).
+    named = Config(
+        signature_version="s3v4", s3={"addressing_style": "virtual", "us_east_1_regional_endpoint": "regional"}
+    )
+    return boto3.client("s3", config=named)
 
 
 @functools.cache
@@ -48,8 +55,15 @@ def events() -> "EventBridgeClient":
     return boto3.client("events")
 
 
-def connections(settings: Settings) -> Connections:
-    return Connections(dynamodb(), settings.connections_table)
+@functools.cache
+def kms() -> KmsClient:
+    client: KmsClient = boto3.client("kms")
+    return client
+
+
+def signing_keys(key: str) -> SigningKeys | None:
+    """None: the stack has no key for them."""
+    return SigningKeys(kms(), key) if key else None
 
 
 def queue(settings: Settings) -> EventQueue:

@@ -13,12 +13,16 @@ from destination.composition.marketo import CallWatch
 from destination.control.alerts import ReadAlerts
 from destination.control.audiences import BindLists, ManageAudiences
 from destination.control.audit import ReadAudit, Recorder
-from destination.control.checks import CheckConnections
+from destination.control.canaries import ManageCanaries
+from destination.control.checks import CheckConfigurations, CheckConnections
 from destination.control.choices import ReadChoices
 from destination.control.connections import ManageConnections
 from destination.control.dead_letters import ManageDeadLetters
 from destination.control.emptying import Emptying
+from destination.control.erasures import ManageErasures
+from destination.control.files import ManageFiles
 from destination.control.governance import ManagePolicies
+from destination.control.labels import ManageLabels
 from destination.control.letters import ManageLetters
 from destination.control.overview import ReadOverview
 from destination.control.parking import ManageParking
@@ -26,13 +30,18 @@ from destination.control.people import LookUpPeople
 from destination.control.persons import ReadPersons
 from destination.control.previews import PreviewEvents
 from destination.control.recipients import ManageRecipients
+from destination.control.resyncs import ManageResyncs
 from destination.control.runs import ReadRuns
+from destination.control.seen import ReadSeen
+from destination.control.sender_credentials import ManageSenderCredentials
+from destination.control.source_calls import AnswerSourceCalls
 from destination.control.verifications import ManageVerifications
 from destination.control.waiting_events import FindWaiting
 from destination.domain.caller import LOCAL
 from destination.domain.connection import Connection
 from destination.domain.credentials import ClientCredentials
 from destination.domain.pace import NOTHING_KNOWN
+from destination.ingest.webhook import AcceptEvents
 from destination.marketo.instance import Marketo
 from destination.marketo.pace import Pace
 from destination.marketo.transport import Call
@@ -40,16 +49,23 @@ from destination.notify import Subscriptions, Topic
 from destination.queue import DeadLetters
 from destination.settings import ConnectionsSettings
 from destination.store.audiences import Audiences
+from destination.store.claims import claim_of
 from destination.store.connections import Connections
 from destination.store.governance import Policies
+from destination.store.ingress import Ingresses
 from destination.store.ledger import Ledger
 from destination.store.secrets import Credentials
+from destination.store.sender_credentials import SendersCredentials
 
 REMOVAL = timedelta(seconds=15)
 """How much of a call the removal of a connection takes."""
 
-LAST_CALL, LAST_ANSWER = 20.0, 22.0
-"""Seconds from the first call to Marketo. API Gateway waits 29 s for an answer; 5 of them may go into connecting."""
+LAST_CALL, LAST_ANSWER = 20.5, 22.5
+"""Seconds from the first call to Marketo. API Gateway waits 29 s for an answer; 5 of them may go into connecting.
+
+More than a window of the pace with its margin, so that whoever comes right after the window was used up is answered
+late, and not refused.
+"""
 
 CALLS_PER_20S, CONCURRENCY = 20, 2
 """To one instance, of one process.
@@ -95,12 +111,18 @@ def pace_for(
 
 
 @functools.cache
+def folders_for(_munchkin_id: str, _client_id: str) -> dict[str, int]:
+    """The folders for lists that an API user was shown: they stay, and many audiences are activated in a row."""
+    return {}
+
+
+@functools.cache
 def settings() -> ConnectionsSettings:
     return ConnectionsSettings.from_env()
 
 
 def connections() -> Connections:
-    return aws.connections(settings())
+    return stores.connections(settings())
 
 
 def audiences() -> Audiences:
@@ -117,7 +139,9 @@ def ledger() -> Ledger:
 
 def marketo_for(connection: Connection, given: ClientCredentials) -> Marketo:
     """The connection's instance, seen as the API user whose credentials are given."""
-    return marketo.instance(settings(), connection.munchkin_id, given, pace_for(connection.munchkin_id), watch.get())
+    munchkin_id = connection.munchkin_id
+    folders = folders_for(munchkin_id, given.client_id)
+    return marketo.instance(settings(), munchkin_id, given, pace_for(munchkin_id), watch.get(), folders)
 
 
 def recorder() -> Recorder:
@@ -139,6 +163,7 @@ def manage_connections() -> ManageConnections:
         new_id=lambda: str(uuid.uuid4()),
         new_token=lambda: secrets.token_urlsafe(32),
         clock=now,
+        signing_key=aws.signing_keys(settings().signing_key),
     )
 
 
@@ -197,6 +222,11 @@ def manage_policies() -> ManagePolicies:
 
 
 @functools.cache
+def manage_labels() -> ManageLabels:
+    return ManageLabels(connections(), audiences(), manage_policies(), recorder())
+
+
+@functools.cache
 def preview_events() -> PreviewEvents:
     return PreviewEvents(
         connections=connections(),
@@ -214,7 +244,13 @@ def look_up_people() -> LookUpPeople:
         credentials=credentials(),
         ledger=ledger(),
         find_waiting=FindWaiting(
-            stores.parking(settings()), stores.letters(settings()), stores.leases(settings()), ledger(), now
+            stores.parking(settings()),
+            stores.letters(settings()),
+            stores.leases(settings()),
+            ledger(),
+            stores.erasures(settings()),
+            stores.name_of(settings()),
+            now,
         ),
         marketo_for=marketo_for,
         records=recorder(),
@@ -224,8 +260,73 @@ def look_up_people() -> LookUpPeople:
 
 
 @functools.cache
+def manage_erasures() -> ManageErasures:
+    return ManageErasures(
+        connections=connections(),
+        credentials=credentials(),
+        marketo_for=marketo_for,
+        stored=stores.erasures(settings()),
+        queue=aws.queue(settings()),
+        record=recorder(),
+        name_of=stores.name_of(settings()),
+        clock=now,
+    )
+
+
+@functools.cache
+def manage_files() -> ManageFiles:
+    return ManageFiles(
+        connections=connections(),
+        files=stores.files(settings()),
+        objects=stores.file_objects(settings()),
+        parking=stores.parking(settings()),
+        sizes=stores.verifications(settings()).list_sizes,
+        capabilities=stores.capabilities(settings()).get,
+        record=recorder(),
+        new_id=lambda: secrets.token_hex(8),
+        clock=now,
+    )
+
+
+@functools.cache
+def manage_resyncs() -> ManageResyncs:
+    return ManageResyncs(
+        connections=connections(),
+        resyncs=stores.resyncs(settings()),
+        verifications=manage_verifications(),
+        record=recorder(),
+        new_id=lambda: secrets.token_hex(8),
+        clock=now,
+    )
+
+
+@functools.cache
 def check_connections() -> CheckConnections:
     return CheckConnections(connections(), credentials(), marketo_for, now)
+
+
+@functools.cache
+def manage_canaries() -> ManageCanaries:
+    return ManageCanaries(
+        connections=connections(),
+        credentials=credentials(),
+        marketo_for=marketo_for,
+        stored=stores.canaries(settings()),
+        known=stores.capabilities(settings()),
+        is_claimed=is_claimed,
+        record=recorder(),
+        new_id=lambda: secrets.token_hex(4),
+        clock=now,
+    )
+
+
+def is_claimed(munchkin_id: str, list_id: int) -> bool:
+    return claim_of(aws.dynamodb(), settings().connections_table, munchkin_id, list_id) is not None
+
+
+@functools.cache
+def check_configurations() -> CheckConfigurations:
+    return CheckConfigurations(check_connections(), manage_policies(), functools.partial(shared.token_of, settings()))
 
 
 @functools.cache
@@ -241,6 +342,24 @@ def read_audit() -> ReadAudit:
 @functools.cache
 def read_choices() -> ReadChoices:
     return ReadChoices(connections(), credentials(), marketo_for)
+
+
+@functools.cache
+def manage_sender_credentials() -> ManageSenderCredentials:
+    stored = SendersCredentials(aws.dynamodb(), settings().connections_table)
+    return ManageSenderCredentials(stored, recorder(), new_secret=lambda: secrets.token_urlsafe(32), clock=now)
+
+
+@functools.cache
+def answer_source_calls() -> AnswerSourceCalls:
+    ingest = AcceptEvents(
+        ingresses=Ingresses(aws.dynamodb(), settings().connections_table),
+        queue=aws.queue(settings()),
+        clock=now,
+        new_id=lambda: uuid.uuid4().hex,
+        signing_key=aws.signing_keys(settings().signing_key),
+    )
+    return AnswerSourceCalls(ingest, connections(), manage_audiences(), read_choices(), lambda: str(uuid.uuid4()))
 
 
 @functools.cache
@@ -270,7 +389,19 @@ def manage_recipients() -> ManageRecipients:
 
 @functools.cache
 def read_runs() -> ReadRuns:
-    return ReadRuns(connections(), stores.runs(settings()), stores.parking(settings()), clock=now)
+    return ReadRuns(
+        connections(),
+        stores.removed(settings()),
+        stores.runs(settings()),
+        stores.parking(settings()),
+        stores.verifications(settings()),
+        clock=now,
+    )
+
+
+@functools.cache
+def read_seen() -> ReadSeen:
+    return ReadSeen(connections(), stores.seen(settings()), now)
 
 
 @functools.cache

@@ -17,9 +17,14 @@ http = functools.cache(session)
 
 
 def instance(
-    settings: MarketoSettings, munchkin_id: str, credentials: ClientCredentials, pace: Pace, watch: CallWatch
+    settings: MarketoSettings,
+    munchkin_id: str,
+    credentials: ClientCredentials,
+    pace: Pace,
+    watch: CallWatch,
+    folders: dict[str, int] | None = None,
 ) -> Marketo:
-    """An instance, seen as the API user whose credentials are given."""
+    """An instance, seen as the API user whose credentials are given. `folders`: those for lists that are known."""
     return Marketo(
         munchkin_id=munchkin_id,
         credentials=credentials,
@@ -28,4 +33,5 @@ def instance(
         pace=pace,
         url=settings.marketo_url,
         watch=functools.partial(watch, munchkin_id),
+        folders=folders,
     )

@@ -34,7 +34,7 @@ def token_of(settings: StoreSettings, connection: Connection, credentials: Clien
 def removal(settings: LedgerSettings, alert_topic_arn: str, record: Recorder, time: timedelta) -> Removal:
     """`time`: how much one call of it takes."""
     return Removal(
-        connections=aws.connections(settings),
+        connections=stores.connections(settings),
         credentials=stores.credentials(settings),
         alerts=stores.alerts(settings),
         ledger=stores.ledger(settings),
@@ -42,6 +42,10 @@ def removal(settings: LedgerSettings, alert_topic_arn: str, record: Recorder, ti
         parking=stores.parking(settings),
         letters=stores.letters(settings),
         results=stores.results(settings),
+        files=stores.file_objects(settings),
+        removed=stores.removed(settings),
+        erasures=stores.erasures(settings),
+        imports=stores.imports(settings),
         end_subscriptions=EndSubscriptions(stores.recipients(settings), Subscriptions(aws.sns(), alert_topic_arn)),
         token_of=functools.partial(token_of, settings),
         record=record,
@@ -52,7 +56,7 @@ def removal(settings: LedgerSettings, alert_topic_arn: str, record: Recorder, ti
 
 def manage_parking(settings: StoreSettings) -> ManageParking:
     return ManageParking(
-        connections=aws.connections(settings),
+        connections=stores.connections(settings),
         parking=stores.parking(settings),
         instances=stores.leases(settings),
         queue=aws.queue(settings),
@@ -62,7 +66,7 @@ def manage_parking(settings: StoreSettings) -> ManageParking:
 
 def manage_verifications(settings: StoreSettings, record: Recorder) -> ManageVerifications:
     return ManageVerifications(
-        connections=aws.connections(settings),
+        connections=stores.connections(settings),
         stored=stores.verifications(settings),
         queue=aws.queue(settings),
         record=record,

@@ -10,11 +10,16 @@ from datetime import timedelta
 from destination.composition import aws, marketo, now, stores
 from destination.composition.marketo import CallWatch
 from destination.delivery.batch import DeliverBatch
+from destination.delivery.bulk_lane import BulkLane
+from destination.delivery.carry_imports import CarryImports
 from destination.delivery.connection import DeliverConnection
+from destination.delivery.erase_people import ErasePeople
 from destination.delivery.giving_up import GiveUp
 from destination.delivery.letters import WriteLetters
+from destination.delivery.outcomes import LeaveCancelled, WriteOutcomes
 from destination.delivery.parking import ParkMessages
 from destination.delivery.results import WriteResults
+from destination.delivery.seen import NoteSeen
 from destination.delivery.turn import TakeTurn
 from destination.delivery.verify_lists import VerifyLists
 from destination.domain.connection import Connection, Limits
@@ -36,18 +41,46 @@ def sync(watch: CallWatch) -> DeliverBatch:
     connections = DeliveringConnections(aws.dynamodb(), settings().connections_table)
     write_letters = WriteLetters(stores.letters(settings()), now, new_id=new_id)
     write_results = WriteResults(stores.results(settings()), now, new_id=new_id)
+    write_outcomes = WriteOutcomes(stores.file_objects(settings()), now, new_id=new_id)
     ledger = stores.ledger(settings())
     leases = stores.leases(settings())
+    erasures = stores.erasures(settings())
+    imports = stores.imports(settings())
+    parking = stores.parking(settings())
+    queue = aws.queue(settings())
     deliver = DeliverConnection(
         connections=connections,
         ledger=ledger,
         write_letters=write_letters,
         write_results=write_results,
+        write_outcomes=write_outcomes,
         clock=now,
-        verify=VerifyLists(stores.verifications(settings()), ledger, leases.enter, now, connections.filled),
+        verify=VerifyLists(
+            stores.verifications(settings()),
+            ledger,
+            imports,
+            leases.enter,
+            now,
+            connections.filled,
+            stores.extracted(settings()),
+        ),
         enter=leases.enter,
         name_of=stores.name_of(settings()),
         sleep=time.sleep,
+        marks=erasures,
+        erase=ErasePeople(
+            erasures,
+            ledger,
+            stores.traces(settings()),
+            stores.runs(settings()),
+            imports,
+            leases.enter,
+            connections.is_claimed,
+            stores.name_of(settings()),
+            now,
+        ),
+        lane=BulkLane(imports, parking, queue, stores.capabilities(settings()), now, new_id),
+        carry=CarryImports(imports, parking, queue, stores.extracted(settings()), leases.enter, now),
     )
     turn = TakeTurn(
         connections=connections,
@@ -64,17 +97,21 @@ def sync(watch: CallWatch) -> DeliverBatch:
         ledger=ledger,
         write_letters=write_letters,
         write_results=write_results,
+        write_outcomes=write_outcomes,
         clock=now,
         enter=leases.enter,
         name_of=deliver.name_of,
         sleep=time.sleep,
+        marks=erasures,
     )
     return DeliverBatch(
         connections=connections,
-        queue=aws.queue(settings()),
+        queue=queue,
         dead_letters=DeadLetters(aws.sqs(), settings().dead_letter_queue_url),
         losses=stores.losses(settings()),
-        park=ParkMessages(stores.parking(settings()), connections, now, new_id=new_id),
+        note_seen=NoteSeen(stores.seen(settings()), now),
+        park=ParkMessages(parking, connections, now, new_id=new_id),
+        leave_cancelled=LeaveCancelled(stores.files(settings())),
         turn=turn,
         give_up=give_up,
         clock=now,
@@ -118,6 +155,7 @@ def pace(
         limits.calls_per_20s,
         limits.concurrency,
         daily_calls=limits.daily_calls,
+        updates_per_hour=limits.lead_updates_per_hour,
         state=state,
         deadline=monotonic() + time_left.total_seconds(),
         until=wall() + time_left.total_seconds(),

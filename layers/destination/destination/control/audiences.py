@@ -16,10 +16,18 @@ from destination.control.governance import ManagePolicies
 from destination.control.parking import ManageParking
 from destination.control.verifications import ManageVerifications
 from destination.domain.audience import Activation, AudienceKey
-from destination.domain.audience_rules import activation_change_problems, activation_problems, fill_time, room_problems
+from destination.domain.audience_rules import (
+    activation_change_problems,
+    activation_problems,
+    fill_time,
+    list_problem,
+    over_problems,
+    room_problems,
+)
 from destination.domain.audit import AuditAction
 from destination.domain.connection import Connection
 from destination.domain.credentials import ClientCredentials
+from destination.domain.governance import labels_of_same, taken_off_audience
 from destination.domain.matching import rule_of
 from destination.domain.problem import ConfigurationError, Problem, refuse
 from destination.marketo.errors import NAME_TAKEN, RequestRejectedError
@@ -98,8 +106,7 @@ class BindLists:
         if list_id is not None and (found := lists.get(list_id)):
             return found
         if wanted.list_id is not None:
-            message = f"Marketo has no list {wanted.list_id} that this API user can see; leave it out to have one made"
-            raise ConfigurationError([Problem("list.id", message)])
+            raise ConfigurationError([list_problem(wanted.list_id)])
         return lists.ensure(wanted.name, connection.workspace)
 
     def rename(self, connection: Connection, list_id: int, name: str) -> str:
@@ -118,15 +125,20 @@ class BindLists:
         return renamed.name
 
     def store(
-        self, connection_id: str, activation: Activation, before: Activation | None, record: "TransactWriteItemTypeDef"
+        self,
+        connection_id: str,
+        activation: Activation,
+        before: Activation | None,
+        record: "TransactWriteItemTypeDef",
+        workspace: str | None = None,
     ) -> Activation:
-        """Store an activation with the claim of its list.
+        """Store an activation with the claim of its list; `workspace`: only while this is that of the connection.
 
         Raises AlreadyBoundError when the list is that of another audience of this or another connection, one that keeps
         no lists now included, and what the store raises.
         """
         try:
-            return self.audiences.put(connection_id, activation, before, record)
+            return self.audiences.put(connection_id, activation, before, record, workspace=workspace)
         except ListTakenError as taken:
             other = f"list {taken.list_id} is that of audience {taken.audience}"
             where = "" if taken.connection_id == connection_id else f" of connection {taken.connection_id}"
@@ -182,8 +194,13 @@ class ManageAudiences:
         self.governance.admit_audience(connection, activation)
         present = self._present(connection_id, activation.id)
         _expect(present, activation.audience, expected)
+        refuse(over_problems(present, activation, self.clock()))
+        refuse(taken_off_audience(present.labels if present else (), activation))
         if present is None:
+            refuse(taken_off_audience(labels_of_same(activation, self.audiences.known(connection_id)), activation))
             refuse(room_problems(activation, self.audiences.list(connection_id)))
+        else:
+            activation = replace(activation, made_by_sender=present.made_by_sender)
         if rule_of(connection).keeps_lists:
             kept = self.lists.find(connection, activation, present.list_id if present else None)
             has_it = present is not None and present.list_id == kept.id
@@ -204,7 +221,7 @@ class ManageAudiences:
             return present, False
         activation = self._due(connection, present, replace(activation, begun_at=self.clock()))
         record = self.record(AuditAction.ACTIVATE_AUDIENCE, connection_id, changes, activation.audience)
-        stored = self.lists.store(connection_id, activation, present, record)
+        stored = self.lists.store(connection_id, activation, present, record, connection.workspace)
         self._go_on(connection_id, stored)
         return stored, present is None
 
@@ -230,7 +247,9 @@ class ManageAudiences:
         connection = self.connections.changeable(connection_id)
         refuse(activation_change_problems(before, after))
         # The list was decided when the audience was activated.
-        refuse(activation_problems(connection, replace(after, list_id=None)))
+        refuse(
+            [*activation_problems(connection, replace(after, list_id=None)), *taken_off_audience(before.labels, after)]
+        )
         self.governance.admit_audience(connection, after)
         if after.list_id is not None and _renames_list(connection, before, after):
             after = replace(after, list_name=self.lists.rename(connection, after.list_id, after.name))

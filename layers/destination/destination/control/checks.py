@@ -10,6 +10,10 @@ from datetime import datetime
 from typing import Final
 
 from destination.control.errors import ChecksFailedError
+from destination.control.governance import ManagePolicies
+from destination.control.sources import read_events
+from destination.domain.audience import Activation
+from destination.domain.audience_rules import activation_problems, list_problem, over_problems, over_warnings
 from destination.domain.check import (
     Check,
     CheckName,
@@ -24,20 +28,27 @@ from destination.domain.check import (
     sample_warnings,
     workspace_problems,
 )
-from destination.domain.connection import Connection
-from destination.domain.connection_rules import connection_warnings, consent_warnings
+from destination.domain.connection import OPEN, ActiveConnection, Connection
+from destination.domain.connection_rules import (
+    change_problems,
+    connection_problems,
+    connection_warnings,
+    consent_warnings,
+    missing_to_enable,
+)
 from destination.domain.credentials import ClientCredentials
 from destination.domain.event import ProfileEvent
+from destination.domain.governance import taken_off, taken_off_audience
 from destination.domain.matching import rule_of
 from destination.domain.problem import ConfigurationError, Problem
-from destination.ingest.sources import FORMATS
+from destination.domain.remedy import Remedy
 from destination.ingest.sources.body import TooManyRecordsError, UnreadableBodyError
 from destination.ingest.sources.record import RecordTimes
 from destination.marketo.errors import ACCESS_DENIED, InstanceWaitsError, MarketoError
 from destination.marketo.instance import Marketo
 from destination.marketo.pace import OutOfTimeError
 from destination.store.connections import Connections
-from destination.store.secrets import Credentials
+from destination.store.secrets import Credentials, TokenSecret
 
 Halt = InstanceWaitsError | OutOfTimeError
 
@@ -56,6 +67,12 @@ _CHECKED_AGAIN: Final = {
     "mapping": {CheckName.MAPPING},
 }
 """By property of the connection, the checks that its change calls for."""
+
+MAX_LISTS_LOOKED_UP: Final = 20
+"""A call to Marketo each, in one call of the control plane."""
+
+_TO_BE_MADE: Final = -1
+"""The list of an audience that gets one when it is activated."""
 
 _READ_LEADS: Final = "Read-Only Person"
 _PERMISSIONS: Final = {
@@ -86,14 +103,15 @@ class CheckConnections:
         """
         active = self.connections.active(connection_id)
         events = () if sample is None else self._events(active.connection, sample)
-        examination = self._examination(active.connection, self.credentials.find(active.connection), events)
+        examination = self.examination(active.connection, self.credentials.find(active.connection), events)
         report = examination.report(EVERY_CHECK)
         of_connection = connection_warnings(active.connection, len(active.activations))
-        return replace(report, warnings=(*of_connection, *consent_warnings(active), *report.warnings))
+        of_audiences = (*consent_warnings(active), *over_warnings(active, self.clock()))
+        return replace(report, warnings=(*of_connection, *of_audiences, *report.warnings))
 
     def admit(self, connection: Connection) -> None:
         """Let a connection be enabled. Raises ChecksFailedError, and what Marketo halts for."""
-        _refuse(self._examination(connection, self.credentials.find(connection)), TO_ENABLE)
+        _refuse(self.examination(connection, self.credentials.find(connection)), TO_ENABLE)
 
     def admit_change(self, before: Connection, after: Connection, credentials: ClientCredentials | None) -> None:
         """Let an enabled connection be changed; only what the change touches is checked. Raises as `admit`.
@@ -101,18 +119,11 @@ class CheckConnections:
         Of new credentials no more than that they are good, so that they can be replaced while a role is being
         corrected.
         """
-        wanted = {
-            name
-            for name, names in _CHECKED_AGAIN.items()
-            if getattr(before, name) != getattr(after, name)
-            for name in names
-        }
-        if credentials is not None:
-            wanted.add(CheckName.CREDENTIALS)
+        wanted = _called_for(before, after, credentials)
         if wanted:
-            _refuse(self._examination(after, credentials or self.credentials.find(before)), wanted)
+            _refuse(self.examination(after, credentials or self.credentials.find(before)), wanted)
 
-    def _examination(
+    def examination(
         self, connection: Connection, credentials: ClientCredentials | None, events: Sequence[ProfileEvent] = ()
     ) -> "_Examination":
         marketo = None if credentials is None else self.marketo_for(connection, credentials)
@@ -120,7 +131,7 @@ class CheckConnections:
 
     def _events(self, connection: Connection, sample: bytes) -> Sequence[ProfileEvent]:
         try:
-            parsed = FORMATS[connection.source_format](sample, RecordTimes(self.clock()))
+            parsed = read_events(connection, sample, RecordTimes(self.clock()))
         except (UnreadableBodyError, TooManyRecordsError):
             parsed = None
         if parsed is None or not (parsed.events or parsed.rejected):
@@ -131,6 +142,143 @@ class CheckConnections:
                 [Problem(f"sample[{index}].{one.path}".rstrip("."), one.message) for index, one in parsed.rejected]
             )
         return [event for _, event in parsed.events]
+
+
+@dataclass(frozen=True, slots=True)
+class Intended:
+    """A configuration that is not stored. `before`: the connection that it is to change; None: it is a new one.
+
+    `activations`: all that it would have; None: those that it has. `is_open`: whether it is to be enabled, or stay so.
+    """
+
+    before: Connection | None
+    after: Connection
+    credentials: ClientCredentials | None
+    activations: Sequence[Activation] | None
+    is_open: bool
+    same_people: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What keeps a configuration from being stored or enabled, and the checks that were made of it.
+
+    Paths of audiences have the activation's id: `audiences.2cf24dba5fb0.list.id`.
+    """
+
+    refusals: tuple[Problem, ...]
+    report: ChecksReport
+
+
+@dataclass(frozen=True, slots=True)
+class CheckConfigurations:
+    """Says of a configuration, before it is stored, all that storing and enabling it would refuse.
+
+    `token_of` gives the access token that the connections of an API user share.
+    """
+
+    checks: CheckConnections
+    governance: ManagePolicies
+    token_of: Callable[[Connection, ClientCredentials], TokenSecret]
+
+    def __call__(self, intended: Intended) -> Judgement:
+        """Everything in one answer. Raises MarketoError or OutOfTimeError when Marketo is not available now, unless
+        there is something to be mended anyway.
+        """
+        was = self._active(intended.before)
+        active = self._intended(intended, was)
+        credentials = intended.credentials
+        if credentials is None and intended.before is not None:
+            credentials = self.checks.credentials.find(intended.before)
+        problems = [*self._configured(intended, was), *self._activated(intended, active, was)]
+        if intended.is_open:
+            complete = active if _is_to_open(intended) else self._listed(intended, was)
+            problems += missing_to_enable(complete, has_credentials=credentials is not None)
+        problems += self.governance.problems(active, None if _is_to_open(intended) else was)
+        if any(one.path == "munchkin_id" for one in problems):  # of which the host's name is made
+            return Judgement(_once(problems), ChecksReport((), (), 0))
+        examination = self.checks.examination(intended.after, credentials)
+        report = examination.report(() if credentials is None else _wanted(intended))
+        problems += [one for check in report.checks if check.ok is False for one in check.refusals]
+        problems += examination.lists_not_there(active, was)
+        if intended.credentials is not None:
+            # They are not stored, so that nothing would ever remove their token; who shares it obtains a new one.
+            self.token_of(intended.after, intended.credentials).delete()
+        if not problems and examination.halt is not None:
+            raise examination.halt
+        return Judgement(_once(problems), examination.report(()))
+
+    def _active(self, connection: Connection | None) -> ActiveConnection | None:
+        return None if connection is None else self.checks.connections.active(connection.id)
+
+    def _listed(self, intended: Intended, was: ActiveConnection | None) -> ActiveConnection:
+        """With the audiences that are stored. They get lists, if the connection comes to keep them."""
+        there = dict(was.activations) if was else {}
+        if was is not None and not rule_of(was.connection).keeps_lists:
+            there = {key: replace(one, list_id=one.list_id or _TO_BE_MADE) for key, one in there.items()}
+        return ActiveConnection(intended.after, there)
+
+    def _intended(self, intended: Intended, was: ActiveConnection | None) -> ActiveConnection:
+        """With the audiences that it would have, the lists that these have, and those that they would get."""
+        if intended.activations is None:
+            return self._listed(intended, was)
+        there = was.activations if was else {}
+        activations = {}
+        for one in intended.activations:
+            kept = there[one.audience].list_id if one.audience in there else None
+            activations[one.audience] = replace(one, list_id=one.list_id or kept or _TO_BE_MADE)
+        return ActiveConnection(intended.after, activations)
+
+    def _configured(self, intended: Intended, was: ActiveConnection | None) -> list[Problem]:
+        problems = connection_problems(intended.after)
+        if was is not None:
+            has_lists = any(one.list_id is not None for one in was.activations.values())
+            problems += change_problems(
+                was.connection, intended.after, has_lists=has_lists, same_people=intended.same_people
+            )
+            problems += taken_off(was.connection, intended.after)
+        return problems
+
+    def _activated(self, intended: Intended, active: ActiveConnection, was: ActiveConnection | None) -> list[Problem]:
+        there, now = was.activations if was else {}, self.checks.clock()
+        problems = []
+        for one in intended.activations or ():
+            before = there.get(one.audience)
+            found = [
+                *activation_problems(active.connection, one),
+                *over_problems(before, one, now),
+                *taken_off_audience(before.labels if before else (), one),
+            ]
+            problems += [Problem(f"audiences.{one.id}.{problem.path}", problem.message) for problem in found]
+        return problems
+
+
+def _called_for(before: Connection, after: Connection, credentials: ClientCredentials | None) -> set[CheckName]:
+    """The checks that a change calls for."""
+    wanted = {
+        name
+        for name, names in _CHECKED_AGAIN.items()
+        if getattr(before, name) != getattr(after, name)
+        for name in names
+    }
+    return wanted | ({CheckName.CREDENTIALS} if credentials is not None else set())
+
+
+def _is_to_open(intended: Intended) -> bool:
+    """Whether a connection that is not open is to be so."""
+    return intended.is_open and (intended.before is None or intended.before.status not in OPEN)
+
+
+def _wanted(intended: Intended) -> Collection[CheckName]:
+    if _is_to_open(intended):
+        return TO_ENABLE
+    if intended.before is None or not intended.is_open:
+        return ()
+    return _called_for(intended.before, intended.after, intended.credentials)
+
+
+def _once(problems: Sequence[Problem]) -> tuple[Problem, ...]:
+    return tuple(dict.fromkeys(problems))
 
 
 @dataclass(slots=True)
@@ -166,13 +314,41 @@ class _Examination:
         calls = 0 if self.marketo is None else self.marketo.calls
         return ChecksReport(tuple(self.checks), self.warnings, calls)
 
+    def lists_not_there(self, active: ActiveConnection, was: ActiveConnection | None) -> list[Problem]:
+        """The lists that audiences name and do not have yet, and that Marketo does not have either.
+
+        Of very many only the first are looked up; the others are when their audience is activated.
+        """
+        there = was.activations if was else {}
+        named = [
+            one
+            for one in active.activations.values()
+            if one.list_id not in {None, _TO_BE_MADE}
+            and (one.audience not in there or there[one.audience].list_id != one.list_id)
+        ]
+        problems = []
+        for one in named[:MAX_LISTS_LOOKED_UP]:
+            if self.marketo is None or self.halt is not None or not rule_of(self.connection).keeps_lists:
+                break
+            try:
+                found = self.marketo.lists.get(one.list_id or _TO_BE_MADE)
+            except (OutOfTimeError, InstanceWaitsError) as error:
+                self.halt = error
+            except MarketoError:
+                break  # a check has said it
+            else:
+                problems += [] if found else [list_problem(one.list_id or _TO_BE_MADE, f"audiences.{one.id}.")]
+        return problems
+
     def _made(self, name: CheckName, step: Callable[[Marketo], Check]) -> Check:
         if self.marketo is None:
             return self._without_credentials(name)
         if any(check.name is CheckName.CREDENTIALS and check.ok is False for check in self.checks):
             return Check(name, ok=None, detail="not checked, as Marketo does not accept the credentials")
         if self.halt is not None:
-            return Check(name, ok=None, detail="not checked, as Marketo does not answer now", hint="Try again.")
+            return Check(
+                name, ok=None, detail="not checked, as Marketo does not answer now", hint=Remedy.ASK_AGAIN.says
+            )
         try:
             return step(self.marketo)
         except (OutOfTimeError, InstanceWaitsError) as error:
@@ -184,8 +360,7 @@ class _Examination:
     def _without_credentials(self, name: CheckName) -> Check:
         if name is not CheckName.CREDENTIALS:
             return Check(name, ok=None, detail="not checked, as there are no credentials")
-        hint = "Give the client id and client secret of an API-only LaunchPoint service."
-        return Check(name, ok=False, detail="there are no credentials", hint=hint)
+        return Check(name, ok=False, detail="there are no credentials", hint=Remedy.GIVE_CREDENTIALS.says)
 
     def _authenticate(self, marketo: Marketo) -> Check:
         marketo.authenticate()
@@ -242,7 +417,7 @@ class _Examination:
         problems = mapping_problems(self.connection, schema)
         if not problems and self.events:
             problems = sample_problems(self.connection, schema, self.events)
-        good = f"{len(self.connection.mapping)} rows fit Marketo's fields"
+        good = f"rows that fit Marketo's fields: {len(self.connection.mapping)}"
         return judged(CheckName.MAPPING, problems, f"{good}, and the sample" if self.events else good)
 
     def _quota(self, marketo: Marketo) -> Check:
@@ -250,10 +425,7 @@ class _Examination:
         made = f"all integrations made {total:,} calls today, of the {most:,} in limits.daily_calls"
         if total < most:
             return Check(CheckName.QUOTA, ok=True, detail=f"{made}; {most - total:,} are left")
-        hint = (
-            "Delivery waits for the reset at midnight US Central; or raise limits.daily_calls, up to Marketo's quota."
-        )
-        return Check(CheckName.QUOTA, ok=False, detail=made, hint=hint)
+        return Check(CheckName.QUOTA, ok=False, detail=made, hint=Remedy.RAISE_QUOTA.says)
 
 
 def _refuse(examination: _Examination, wanted: Collection[CheckName]) -> None:
@@ -266,7 +438,7 @@ def _refuse(examination: _Examination, wanted: Collection[CheckName]) -> None:
 
 def _halted(name: CheckName, error: Halt) -> Check:
     if isinstance(error, OutOfTimeError):
-        return Check(name, ok=None, detail="Marketo takes too long to answer", hint="Try again.")
+        return Check(name, ok=None, detail="Marketo takes too long to answer", hint=Remedy.ASK_AGAIN.says)
     hint = f"{error.remedy} Try again after {error.wait.total_seconds():.0f} s.".strip()
     return Check(name, ok=None, detail=str(error), hint=hint)
 
@@ -275,4 +447,4 @@ def _hint(name: CheckName, error: MarketoError) -> str:
     if error.code != ACCESS_DENIED or name not in _PERMISSIONS:
         return error.remedy
     permission = _PERMISSIONS[name]
-    return f"Give the API user's role the permission {permission}; and check the IP allow-list of Marketo."
+    return f"{error.remedy} It needs {permission}."

@@ -73,7 +73,8 @@ class ReadChoices:
     def lists(self, connection_id: str, name: str | None, cursor: str | None, limit: int) -> ListPage:
         """A page of the instance's static lists. Raises ConfigurationError for a name or cursor that cannot be."""
         if name is not None and "," in name:
-            raise ConfigurationError([Problem("name", "must have no comma: Marketo cannot search such names")])
+            message = "must have no comma: Marketo cannot search such names; leave it out, and look through all lists"
+            raise ConfigurationError([Problem("name", message)])
         try:
             return self._marketo(connection_id).lists.browse(name, cursor, limit)
         except RequestRejectedError as error:

@@ -17,6 +17,7 @@ from destination.control.errors import IncompleteError
 from destination.control.governance import ManagePolicies
 from destination.control.parking import ManageParking
 from destination.control.removal import Removal
+from destination.control.sources import source_problems
 from destination.domain.audit import AuditAction, AuditChange
 from destination.domain.connection import (
     OPEN,
@@ -32,6 +33,7 @@ from destination.domain.connection_rules import (
     missing_to_enable,
 )
 from destination.domain.credentials import ClientCredentials
+from destination.domain.governance import taken_off
 from destination.domain.matching import rule_of
 from destination.domain.problem import Problem, refuse
 from destination.store.connections import Connections, ConnectionsPage
@@ -44,19 +46,27 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Created:
-    """A new connection and its ingest token, which is not stored and cannot be shown again."""
+    """A new connection and its ingest token, which is not stored and cannot be shown again.
+
+    `signing_key`: what its senders sign with, if they do (None: the stack has no keys for it).
+    """
 
     connection: Connection
     token: str = field(repr=False)
+    signing_key: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Rotated:
-    """A connection with a new ingest token, which is not stored; the previous one is valid until a time."""
+    """A connection with a new ingest token, which is not stored; the previous one is valid until a time.
+
+    `signing_key`: the key that goes with the token; that of the previous one is valid as long as it is.
+    """
 
     connection: Connection
     token: str = field(repr=False)
     previous_valid_until: datetime
+    signing_key: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +75,8 @@ class ManageConnections:
 
     `token_of` gives the access token that the connections of an API user share. `record` makes the audit record that is
     written beside each change. `bind_lists` gives a connection's audiences the lists that they lack (BindLists).
-    `resume` sends back what is parked of a connection whose cause may have been mended.
+    `resume` sends back what is parked of a connection whose cause may have been mended. `signing_key` makes the key
+    that goes with a connection's token, by the token's hash (None: the stack has no such keys).
     Where a version is `expected`, any other raises StaleVersionError; None expects nothing.
     Every method that names a connection raises NotFoundError when there is none, and every change of one DeletingError
     when it is being deleted.
@@ -83,20 +94,22 @@ class ManageConnections:
     new_id: Callable[[], str]
     new_token: Callable[[], str]
     clock: Callable[[], datetime]
+    signing_key: Callable[[str, str], bytes] | None = None
 
     def create(self, draft: Connection, credentials: ClientCredentials | None) -> Created:
         """Store a draft under a new id. Raises ConfigurationError, PolicyViolationError."""
-        refuse(connection_problems(draft))
+        refuse([*source_problems(draft, has_keys=self.signing_key is not None), *connection_problems(draft)])
         self.governance.admit(draft)
         connection = replace(draft, id=self.new_id(), version=1, status=Status.DRAFT)
         token = self.new_token()
+        signing_key = self._signing_key(connection.id, token)
         # The credentials first: a connection that can be seen has all that was given for it.
         if credentials is not None:
             connection = replace(connection, credentials_version=self.credentials.put(connection.id, credentials))
         changes = (*differences(None, connection), *credential_changes(None, credentials))
         record = self.record(AuditAction.CREATE_CONNECTION, connection.id, changes)
         self.connections.create(connection, _hash(token), record)
-        return Created(connection, token)
+        return Created(connection, token, signing_key)
 
     def get(self, connection_id: str, expected: int | None = None) -> Connection:
         connection = self.connections.get(connection_id)
@@ -130,9 +143,13 @@ class ManageConnections:
         `before` was read.
         """
         _refuse_deleting(before)
-        has_lists = before.workspace != after.workspace and self._has_lists(before)
+        # Counted before they are looked for, so that a list that somebody makes meanwhile in the old one is not missed.
+        bindings = self.connections.bindings(before.id) if before.workspace != after.workspace else None
+        has_lists = bindings is not None and self._has_lists(before)
         refuse(change_problems(before, after, has_lists=has_lists, same_people=same_people))
-        refuse(connection_problems(after))
+        has_keys = self.signing_key is not None
+        asked = source_problems(after, before, has_keys=has_keys)
+        refuse([*asked, *connection_problems(after), *taken_off(before, after)])
         self.governance.admit(after, before)
         if before.status in OPEN:
             self._admit_open(before, after, credentials)
@@ -140,7 +157,9 @@ class ManageConnections:
             self.bind_lists.make_due(after)
         if after == before and credentials is None:
             return before
-        changed = self._change(before, after, credentials, action, same_people=same_people)
+        if _comes_to_keep_lists(before, after):
+            bindings = None  # They have got theirs with this very change.
+        changed = self._change(before, after, credentials, action, same_people=same_people, bindings=bindings)
         self._resume(changed, ends_pause=before.limits != after.limits)
         return changed
 
@@ -152,16 +171,17 @@ class ManageConnections:
         action: AuditAction,
         *,
         same_people: bool,
+        bindings: int | None,
     ) -> Connection:
         undelivered = bool(key_problems(before, after, same_people=same_people))
         changes = differences(before, after)
         if credentials is None:
-            return self.connections.update(after, self.record(action, before.id, changes), undelivered=undelivered)
+            record = self.record(action, before.id, changes)
+            return self.connections.update(after, record, undelivered=undelivered, bindings=bindings)
         replaced = self.credentials.find(before)
         changes += credential_changes(replaced, credentials)
-        changed = self._give(
-            before, after, credentials, self.record(action, before.id, changes), undelivered=undelivered
-        )
+        record = self.record(action, before.id, changes)
+        changed = self._give(before, after, credentials, record, undelivered=undelivered, bindings=bindings)
         if replaced is not None and replaced.client_id != credentials.client_id:
             # Others with the same credentials obtain a new one.
             self.token_of(before, replaced).delete()
@@ -217,9 +237,13 @@ class ManageConnections:
         connection = self._changeable(connection_id, expected)
         refuse(grace_problems(grace))
         token, until = self.new_token(), self.clock() + grace
+        signing_key = self._signing_key(connection.id, token)
         record = self.record(AuditAction.ROTATE_INGEST_TOKEN, connection_id)
         connection = self.connections.rotate_token(connection_id, connection.version, _hash(token), until, record)
-        return Rotated(connection, token, until)
+        return Rotated(connection, token, until, signing_key)
+
+    def _signing_key(self, connection_id: str, token: str) -> str | None:
+        return None if self.signing_key is None else self.signing_key(connection_id, _hash(token)).decode()
 
     def _give(
         self,
@@ -229,6 +253,7 @@ class ManageConnections:
         record: "TransactWriteItemTypeDef",
         *,
         undelivered: bool,
+        bindings: int | None,
     ) -> Connection:
         """Store new credentials, then the connection that names them.
 
@@ -240,7 +265,7 @@ class ManageConnections:
         version = self.credentials.put(before.id, credentials)
         try:
             changed = self.connections.update(
-                replace(after, credentials_version=version), record, undelivered=undelivered
+                replace(after, credentials_version=version), record, undelivered=undelivered, bindings=bindings
             )
         except NotFoundError:
             self.credentials.delete(before.id)  # It was removed meanwhile, and its secret before it.

@@ -6,10 +6,14 @@
      │   └─ ChecksFailedError   Marketo was asked, and the connection could not deliver
      ├─ PolicyViolationError    enabled policies deny it; .violations
      ├─ AlreadyBoundError       the list or the audience is taken
+     ├─ NotAllowedError         the connection takes no such call from its senders
      ├─ VerifyingError          the connection is being verified
+     ├─ ResyncingError          a resync of the connection goes on
+     ├─ CanaryGoingOnError      a canary of the instance is not at its end
      ├─ NotEmptiedError         Marketo keeps people on a list that is to be emptied
      ├─ UnreadableError         the body is not JSON
      ├─ TooLargeError           the body, what it stands for, or the answer is too large
+     ├─ NotQueuedError      what is to be done cannot be queued now; try again
      └─ BusyError               the instance is being delivered to, or paused, or there is more to do; try again
 
 Beside these, what the edges raise goes through: StoreError (`store.errors`), MarketoError (`marketo.errors`) and
@@ -43,8 +47,20 @@ class AlreadyBoundError(RefusedError):
     """An audience has one list and a list one audience, and one of the two is taken; the message says what to do."""
 
 
+class NotAllowedError(RefusedError):
+    """The connection takes no such call from its senders; the message says what an operator can do about it."""
+
+
 class VerifyingError(RefusedError):
     """The connection is being verified; the message names the verification."""
+
+
+class ResyncingError(RefusedError):
+    """A resync of the connection goes on; the message names it."""
+
+
+class CanaryGoingOnError(RefusedError):
+    """A canary of the instance is not at its end; the message names it."""
 
 
 class UnreadableError(RefusedError):
@@ -57,6 +73,10 @@ class TooLargeError(RefusedError):
 
 class NotEmptiedError(RefusedError):
     """Marketo keeps people on a list that is to be emptied; the message says how many, and why."""
+
+
+class NotQueuedError(RefusedError):
+    """What was asked for cannot be queued now; the message says what holds all the same."""
 
 
 class BusyError(RefusedError):

@@ -21,8 +21,8 @@ from destination.domain.governance import (
     violations,
     withheld_warnings,
 )
-from destination.domain.policy import Policy, PolicySet, Proposal, adopted, denying
-from destination.domain.problem import ConfigurationError, Problem
+from destination.domain.policy import Policy, PolicySet, Proposal, adopted, denying, misspelt, mistaken_actions
+from destination.domain.problem import ConfigurationError, Problem, refuse
 from destination.store.audiences import Audiences
 from destination.store.connections import Connections
 from destination.store.errors import NotFoundError, StaleVersionError
@@ -71,9 +71,27 @@ class ManagePolicies:
         return self.policies.put(after, self.record(AuditAction.SET_POLICIES, changes=policy_changes(before, after)))
 
     def evaluate(self, actions: Sequence[str], labels: Sequence[str], *, with_drafts: bool) -> list[Policy]:
-        """The enabled policies, and if wanted the drafts, that deny one of the actions for data with these labels."""
+        """The enabled policies, and if wanted the drafts, that deny one of the actions for data with these labels.
+
+        Raises ConfigurationError for labels and actions that only look like Adobe's.
+        """
+        refuse([*mistaken_actions("marketing_actions", actions), *misspelt("labels", labels)])
         policies = self.policies.get()
         return denying((*policies.enabled, *(policies.drafts if with_drafts else ())), actions, frozenset(labels))
+
+    def judge(self, active: ActiveConnection, *, with_drafts: bool) -> list[Violation]:
+        """What a connection would do against the enabled policies, and if wanted the drafts; nothing is stored.
+
+        Raises ConfigurationError for labels that make no sense.
+        """
+        refuse(
+            [
+                *label_problems(active.connection),
+                *(problem for one in active.activations.values() for problem in activation_label_problems(one)),
+            ]
+        )
+        policies = self.policies.get()
+        return violations((*policies.enabled, *(policies.drafts if with_drafts else ())), active)
 
     def admit(self, after: Connection, before: Connection | None = None) -> None:
         """Refuse a connection that violates policies; what `before` violated as well can be fixed step by step.
@@ -95,8 +113,25 @@ class ManagePolicies:
         if not (policies := self._enabled_for(connection)):
             return
         before = self._active(connection)
+        present = before.activations.get(activation.audience)
+        activation = replace(activation, version=present.version if present else 0)
         after = replace(before, activations={**before.activations, activation.audience: activation})
         _refuse(new_violations(violations(policies, before), violations(policies, after)))
+
+    def problems(self, after: ActiveConnection, before: ActiveConnection | None) -> list[Problem]:
+        """What `admit` and `admit_audience` refuse of a connection and its audiences, none of which are stored.
+
+        What `before` violated as well can be fixed step by step.
+        """
+        problems = [*label_problems(after.connection)]
+        for one in after.activations.values():
+            problems += [
+                Problem(f"audiences.{one.id}.{found.path}", found.message) for found in activation_label_problems(one)
+            ]
+        policies = self._enabled_for(after.connection)
+        known = violations(policies, before) if before else []
+        made = new_violations(known, violations(policies, after))
+        return problems + [problem for one in made for problem in violation_problems(one)]
 
     def warnings(self, connection: Connection) -> list[Problem]:
         """What is not exported, and what enabled policies or drafts have against the connection."""

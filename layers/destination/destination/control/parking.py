@@ -10,6 +10,7 @@ from destination.domain.parking import (
     RESEND_AFTER,
     Backlog,
     Bundle,
+    Hold,
     Resumption,
     hold_of,
     to_send_back,
@@ -60,6 +61,12 @@ class ManageParking:
         connection = self.connections.get(connection_id)
         pause = self.instances.pause(connection.munchkin_id)
         return Backlog.of(connection, pause, list(self.parking.of(connection.id)), self.clock())
+
+    def holds(self, connections: Iterable[Connection]) -> dict[str, Hold | None]:
+        """What holds each of them up now, by their ids; an instance is asked about once."""
+        found, now = list(connections), self.clock()
+        pauses = {one: self.instances.pause(one) for one in {each.munchkin_id for each in found}}
+        return {one.id: hold_of(one, pauses[one.munchkin_id], now) for one in found}
 
     def __call__(self, connection_id: str, *, ends_pause: bool = False) -> None:
         """Try a connection at once, and send back all that is parked of it, whenever it is due.

@@ -4,7 +4,6 @@ Nothing is changed anywhere but the audit log, which keeps who asked, and of who
 log, no error and no record.
 """
 
-import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -21,6 +20,7 @@ from destination.domain.connection import (
     EMAIL_TARGET,
     ActiveConnection,
     Connection,
+    Generation,
     MappingRow,
 )
 from destination.domain.credentials import ClientCredentials
@@ -40,6 +40,7 @@ from destination.domain.person_lookup import (
 )
 from destination.domain.problem import ConfigurationError, Problem
 from destination.domain.schema import Field, FieldValue, InvalidValueError, Schema, dedupe_value, key_of
+from destination.domain.written_identity import written
 from destination.marketo.errors import MarketoError
 from destination.marketo.instance import Marketo
 from destination.marketo.leads import LeadRecord
@@ -48,9 +49,6 @@ from destination.marketo.pace import OutOfTimeError
 _EMAIL: Final = Field("email", "email")
 _UNDESCRIBED: Final = Schema({_EMAIL.name: _EMAIL})
 """What is known of an instance that cannot be asked."""
-
-_DIGITS: Final = 16
-"""So many digits a whole number may have that Python writes without an exponent."""
 
 _SLOW: Final = "Marketo takes too long to answer"
 
@@ -159,7 +157,7 @@ class LookUpPeople:
         row = _row_of(target.connection, asked.source)
         ask = _Questions()
         schema = ask(lambda: schema_for(target.connection, marketo.describe)) or _UNDESCRIBED
-        if ask.error is not None and row != _identity_of(target.connection):
+        if ask.error is not None and row.target not in {DEDUPE_TARGET, EMAIL_TARGET}:
             raise ask.error
         mapper = Mapper.of(target, schema, self.clock())
         value = _value_of(asked.value, row, mapper, schema)
@@ -228,7 +226,7 @@ class _Lookup:
         lead_id = the_person(leads)
         values = {one.lead.id: one.values for one in records or ()} if self.names else None
         known = row or UNKNOWN
-        parked = [unit for event in waiting.found if not event.is_letter for unit in event.units]
+        parked = [unit for event in waiting.found if not (event.is_letter or event.is_erased) for unit in event.units]
         return PersonLookup(
             name=self.people.name_of(who.key),
             is_known=row is not None,
@@ -264,12 +262,31 @@ class _Lookup:
         }
 
 
+def key_of_identity(asked: AskedFor, connection: Connection, mapper: Mapper, schema: Schema) -> str:
+    """The dedupe key of the person that an identity stands for.
+
+    Raises ConfigurationError for a value that fits no lead, and for a source that is none of the mapping's identities.
+    """
+    row = _row_of(connection, asked.source)
+    if row.target not in {DEDUPE_TARGET, EMAIL_TARGET, ECID_TARGET}:
+        by = _identity_of(connection).source
+        raise ConfigurationError(
+            [Problem("source", f"people are known by {by} here; give the value of this, and leave source out")]
+        )
+    key = _value_of(asked.value, row, mapper, schema).key
+    return key_by_ecid(key) if row.target == ECID_TARGET else key
+
+
 def _identity_of(connection: Connection) -> MappingRow:
     """The row by which people are known. Raises ConfigurationError."""
     for row in connection.mapping:
         if row.target in {DEDUPE_TARGET, EMAIL_TARGET}:
             return row
-    raise ConfigurationError([Problem("source", f"map a source to {DEDUPE_TARGET}; people are known by nothing else")])
+    for row in connection.mapping:
+        if row.target == ECID_TARGET:
+            raise ConfigurationError([Problem("source", f"must be {row.source}: people are known by nothing else")])
+    target = EMAIL_TARGET if connection.generation is Generation.LEGACY_V2 else DEDUPE_TARGET
+    raise ConfigurationError([Problem("source", f"map a source to {target}; people are known by nothing else")])
 
 
 def _row_of(connection: Connection, source: str | None) -> MappingRow:
@@ -316,19 +333,7 @@ def _sought(value: _Value, leads: Sequence[LeadRecord] | None) -> Sought:
             return unit.key == value.key
         return unit.key in keys or any(_is(one, value) for one in values_at(event, value.path))
 
-    return Sought(has_value, _text_of(value) if value.is_identity else None)
-
-
-def _text_of(value: _Value) -> str | None:
-    """What stands in the JSON of every event with the identity; None where it may be written in several ways.
-
-    A number may be: `417` is `4.17e2` in a text, and 16 digits and more have an exponent. What is not ASCII is escaped,
-    in which upper and lower case look nothing alike.
-    """
-    is_long_number = value.key.isdecimal() and len(value.key) > _DIGITS
-    if not isinstance(value.value, str) or is_long_number or not value.key.isascii():
-        return None
-    return json.dumps(value.key)[1:-1].lower()
+    return Sought(has_value, written(value.key, value.by) if value.is_identity else None)
 
 
 def _is(one: object, value: _Value) -> bool:

@@ -90,7 +90,7 @@ class ReadPersons:
         target = self.connections.active(connection_id)
         if not is_hour(run_id) or self.runs.get(connection_id, run_id) is None:
             raise NotFoundError(f"there is no run {run_id}")
-        names = {audience: one.name for audience, one in target.activations.items()}
+        names = target.names
         found: list[Ended] = []
         until = self.clock() + TIME
         for read, (position, one) in enumerate(self._counted(connection_id, run_id, wanted)):

@@ -13,6 +13,7 @@ from typing import Final, Protocol
 
 from destination.control.errors import IncompleteError, TooLargeError, UnreadableError
 from destination.control.rehearsal import Rehearsal, with_lists
+from destination.control.sources import read_events
 from destination.delivery.calls import Caller
 from destination.delivery.circuits import Circuits
 from destination.delivery.conversation import Conversation, schema_for
@@ -27,7 +28,6 @@ from destination.domain.person import LedgerRow, Origin, Person, Unit, by_key
 from destination.domain.preview import Preview, persons_of
 from destination.domain.run import Tally, counted, run_id, tally_created, tally_ignored, tally_losses, tally_persons
 from destination.domain.settle import refused_unit
-from destination.ingest.sources import FORMATS
 from destination.ingest.sources.body import Parsed, TooManyRecordsError, UnreadableBodyError
 from destination.ingest.sources.record import RecordTimes
 from destination.ingest.webhook import encoded
@@ -155,7 +155,7 @@ def _parsed(connection: Connection, body: bytes, now: datetime) -> Parsed:
     if len(body) > MAX_BODY_BYTES:
         raise TooLargeError(f"The body is larger than {MAX_BODY_BYTES} bytes; send fewer events.")
     try:
-        parsed = FORMATS[connection.source_format](body, RecordTimes(now))
+        parsed = read_events(connection, body, RecordTimes(now))
     except UnreadableBodyError as error:
         raise UnreadableError(str(error)) from error
     except TooManyRecordsError:

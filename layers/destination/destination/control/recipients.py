@@ -76,7 +76,7 @@ class ManageRecipients:
         refuse(list(recipient_problems(wanted)))
         before = self.recipients.of(self.connections.get(connection_id).id)
         added, removed = set(wanted) - set(before), set(before) - set(wanted)
-        refuse(list(self._problems(added)))
+        refuse(list(self._problems(wanted, added)))
         if added or removed:
             changes = [AuditChange("recipients", _shown(before), _shown(wanted))]
             record = self.record(AuditAction.SET_RECIPIENTS, connection_id, changes)
@@ -84,11 +84,11 @@ class ManageRecipients:
         settle({*wanted, *removed}, self.recipients, self.subscriptions)
         return self.of(connection_id)
 
-    def _problems(self, added: Iterable[Recipient]) -> Iterator[Problem]:
-        for one in sorted(added):
-            if len(self.recipients.subscribed(one).connection_ids) >= MAX_CONNECTIONS:
+    def _problems(self, wanted: Sequence[Recipient], added: Collection[Recipient]) -> Iterator[Problem]:
+        for index, one in enumerate(wanted):
+            if one in added and len(self.recipients.subscribed(one).connection_ids) >= MAX_CONNECTIONS:
                 message = f"{one.shown} gets the alerts of {MAX_CONNECTIONS} connections, which is all that SNS allows"
-                yield Problem("", f"{message}; give another address")
+                yield Problem(f"[{index}].endpoint", f"{message}; give another address")
 
     def test(self, connection_id: str) -> dict[Recipient, Confirmation]:
         """Send an alert that says that it is a test, to all that get those of the connection; who they are."""

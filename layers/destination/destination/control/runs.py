@@ -5,17 +5,20 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
-from destination.domain.audience import AudienceKey
-from destination.domain.connection import ActiveConnection, Connection, Waiting
+from destination.domain.audience import Activation, AudienceKey
+from destination.domain.connection import Waiting
 from destination.domain.outcome import Class
 from destination.domain.parking import waiting_of
 from destination.domain.problem import ConfigurationError, Problem
 from destination.domain.run import RETENTION, Run, hour_of, of_activation, run_id
+from destination.domain.verification import ListSize
 from destination.store.connections import Connections
 from destination.store.cursors import InvalidCursorError
 from destination.store.errors import NotFoundError
 from destination.store.parking import Parking
+from destination.store.removed import RemovedConnections
 from destination.store.runs import Runs
+from destination.store.verifications import Verifications
 
 DEFAULT_PERIOD: Final = timedelta(days=1)
 MAX_READ: Final = 500
@@ -51,25 +54,43 @@ class RunQuery:
 
 
 @dataclass(frozen=True, slots=True)
-class RunsPage:
-    """Runs, oldest first, and the cursor of those that follow (None: there are no more).
+class Owner:
+    """The connection that runs are of. `removed_at`: when it was removed (None: it is there).
 
-    `waiting`: the oldest event of the connection that waits. `names`: of the audiences that are activated.
+    `audiences`: what its activated audiences are called, or were. `waiting`: its oldest event that waits.
+    `activations`: of its audiences by now; `sizes`: those of their lists, as far as they are known, by the ids of the
+    activations.
     """
 
+    name: str
+    audiences: Mapping[AudienceKey, str] = field(default_factory=dict)
+    waiting: Waiting | None = None
+    removed_at: datetime | None = None
+    activations: Mapping[AudienceKey, Activation] = field(default_factory=dict)
+    sizes: Mapping[str, ListSize] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class RunsPage:
+    """Runs, oldest first, and the cursor of those that follow (None: there are no more)."""
+
     runs: tuple[Run, ...]
-    waiting: Waiting | None
+    owner: Owner
     cursor: str | None = None
-    names: Mapping[AudienceKey, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class ReadRuns:
-    """Reads runs. Every method raises NotFoundError when the connection does not exist."""
+    """Reads runs, those of connections that were removed too.
+
+    Every method raises NotFoundError when there is no connection, and was none for as long as runs are kept.
+    """
 
     connections: Connections
+    removed: RemovedConnections
     runs: Runs
     parking: Parking
+    verifications: Verifications
     clock: Callable[[], datetime]
 
     def run(self, connection_id: str, hour: str, activation_id: str | None = None) -> RunsPage:
@@ -77,14 +98,14 @@ class ReadRuns:
 
         So it does when the audience that is asked for was in none of its events.
         """
-        target = self.connections.active(connection_id)
+        owner = self._owner(connection_id)
         run = self.runs.get(connection_id, hour) if is_hour(hour) else None
         if run is None:
             raise NotFoundError(f"there is no run {hour}")
         found = RunQuery(activation_id=activation_id).of(run)
         if found is None:
             raise NotFoundError(f"no event of run {hour} named this audience")
-        return RunsPage((found,), self._waiting(target.connection), names=_names(target))
+        return RunsPage((found,), owner)
 
     def page(self, connection_id: str, wanted: RunQuery) -> RunsPage:
         """Some of the runs that are wanted; a page may hold fewer than its limit, or none, and have others after it.
@@ -92,9 +113,8 @@ class ReadRuns:
         Without a first and last time, it is a day up to the other or to now. Raises ConfigurationError when they are
         out of order or further apart than runs are kept, and InvalidCursorError.
         """
-        target = self.connections.active(connection_id)
+        owner = self._owner(connection_id)
         first, last = self._hours(wanted)
-        waiting, names = self._waiting(target.connection), _names(target)
         found: list[Run] = []
         lines = lines_read = 0
         for read, run in enumerate(self.runs.between(connection_id, first, last) if first <= last else ()):
@@ -102,13 +122,21 @@ class ReadRuns:
             lines += _lines(of_run) if of_run else 0
             has_read_enough = read == MAX_READ or lines_read > MAX_LINES_READ
             if has_read_enough or len(found) == wanted.limit or (found and lines > MAX_LINES):
-                return RunsPage(tuple(found), waiting, run.id, names)
+                return RunsPage(tuple(found), owner, run.id)
             lines_read += _lines(run)
             found += [of_run] if of_run else []
-        return RunsPage(tuple(found), waiting, names=names)
+        return RunsPage(tuple(found), owner)
 
-    def _waiting(self, connection: Connection) -> Waiting | None:
-        return waiting_of(connection, self.parking.of(connection.id), self.clock())
+    def _owner(self, connection_id: str) -> Owner:
+        try:
+            target = self.connections.active(connection_id)
+        except NotFoundError:
+            if (removed := self.removed.find(connection_id)) is None:
+                raise
+            return Owner(removed.name, removed.audiences, removed_at=removed.at)
+        waiting = waiting_of(target.connection, self.parking.of(connection_id), self.clock())
+        sizes = self.verifications.list_sizes(connection_id)
+        return Owner(target.connection.name, target.names, waiting, activations=target.activations, sizes=sizes)
 
     def _hours(self, wanted: RunQuery) -> tuple[str, str]:
         message = f"must be from 0 to {RETENTION.days} days before to"
@@ -120,10 +148,6 @@ class ReadRuns:
         if not timedelta(0) <= last - first <= RETENTION:
             raise ConfigurationError([Problem("from", message)])
         return max(run_id(first), _start_of(wanted.cursor) if wanted.cursor is not None else ""), run_id(last)
-
-
-def _names(target: ActiveConnection) -> dict[AudienceKey, str]:
-    return {audience: one.name for audience, one in target.activations.items()}
 
 
 def is_hour(name: str) -> bool:

@@ -1,6 +1,6 @@
 """The use case of whoever wants lists verified, and asks what was found."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -9,13 +9,13 @@ from destination.control.audit import Recorder
 from destination.control.errors import IncompleteError, VerifyingError
 from destination.domain.audience import Activation, activation_id
 from destination.domain.audit import AuditAction, AuditChange
-from destination.domain.connection import OPEN, ActiveConnection
+from destination.domain.connection import OPEN, ActiveConnection, Status
 from destination.domain.matching import rule_of
 from destination.domain.problem import Problem
-from destination.domain.verification import FILLS, AudienceCheck, Repair, Verification, VerificationStatus
+from destination.domain.verification import FILLS, AudienceCheck, ListSize, Repair, Verification, VerificationStatus
 from destination.queue import EventQueue, verification_message
 from destination.store.connections import Connections
-from destination.store.errors import NotFoundError, StaleVersionError
+from destination.store.errors import DeletingError, NotFoundError, StaleVersionError
 from destination.store.verifications import Verifications as Stored
 
 SHOWN = 50
@@ -37,12 +37,22 @@ class ManageVerifications:
     clock: Callable[[], datetime]
 
     def request(
-        self, connection_id: str, activation_ids: Collection[str] | None, repair: frozenset[Repair]
+        self,
+        connection_id: str,
+        activation_ids: Collection[str] | None,
+        repair: frozenset[Repair],
+        named_since: datetime | None = None,
+        *,
+        keeps_times: bool = False,
     ) -> Verification:
         """Have the lists of some audiences, or of all (None), compared with the ledger.
 
+        `named_since`: whoever the source has not named since then has left these audiences; `keeps_times`: with the
+        times of their entries.
+
         If its message cannot be queued now, it goes on by itself a little later (`resume`). Raises NotFoundError,
-        IncompleteError when the connection does not deliver or the audience has no list, and VerifyingError.
+        DeletingError, IncompleteError when the connection does not deliver or the audience has no list, and
+        VerifyingError.
         """
         target = self.connections.active(connection_id)
         self._refuse_idle(target)
@@ -50,7 +60,10 @@ class ManageVerifications:
         if (going_on := self._going_on(connection_id, last)) is not None:
             raise VerifyingError(f"verification {going_on.id} is {going_on.status}")
         now = self.clock()
-        checks = _checks(target, activation_ids, None if FILLS - repair else now)
+        checks = [
+            replace(one, named_since=named_since, keeps_times=keeps_times)
+            for one in _checks(target, activation_ids, None if FILLS - repair else now)
+        ]
         if not checks:
             raise NotFoundError("the audience is not activated, or has no list")
         made = Verification(
@@ -91,7 +104,7 @@ class ManageVerifications:
             return None
         try:
             return self.request(connection_id, due, FILLS)
-        except (IncompleteError, VerifyingError):
+        except (DeletingError, IncompleteError, VerifyingError):
             return None
 
     def resume(self, connection_id: str) -> Verification | None:
@@ -134,6 +147,10 @@ class ManageVerifications:
         now = self.clock()
         return [one.at(now) for one in self.stored.newest(connection_id, limit)]
 
+    def list_sizes(self, connection_id: str) -> Mapping[str, ListSize]:
+        """How many people were on the lists when they were verified last, by the ids of the activations."""
+        return self.stored.list_sizes(connection_id)
+
     def _going_on(self, connection_id: str, last: str | None) -> Verification | None:
         """The one that was requested last, unless it is finished."""
         found = None if last is None else self.stored.get(connection_id, last)
@@ -147,10 +164,13 @@ class ManageVerifications:
 
     def _refuse_idle(self, target: ActiveConnection) -> None:
         connection = target.connection
+        if connection.status is Status.DELETING:
+            raise DeletingError(f"connection {connection.id} is being deleted")
         if connection.status not in OPEN:
             raise IncompleteError([Problem("status", f"it is {connection.status}: enable the connection first")])
         if not rule_of(connection).keeps_lists:
-            raise IncompleteError([Problem("sync_type", "a connection with profile_only keeps no lists to verify")])
+            message = "a connection with profile_only keeps no lists to verify; set another sync_type to have some"
+            raise IncompleteError([Problem("sync_type", message)])
 
 
 def _checks(

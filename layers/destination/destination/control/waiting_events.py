@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final, Protocol
 
+from destination.delivery.erase_people import Marks, erased_of
 from destination.domain.connection import Connection
 from destination.domain.event import ProfileEvent
 from destination.domain.failure import Failure
@@ -17,7 +18,8 @@ from destination.domain.person import Origin, Unit
 from destination.domain.person_lookup import WaitingEvent, WaitingEvents
 from destination.domain.run import run_id
 from destination.domain.shard import shard_of_unit
-from destination.queue import Envelope, UndecodableMessageError, decode
+from destination.domain.written_identity import may_have
+from destination.queue import Envelope, UndecodableMessageError, open_envelope, readable
 from destination.store.errors import NotFoundError
 
 MAX_BYTES: Final = 30_000_000
@@ -74,12 +76,17 @@ class Sought:
 
 @dataclass(frozen=True, slots=True)
 class FindWaiting:
-    """Finds them. The newest bundles are read first, as far as MAX_BYTES and TIME allow."""
+    """Finds them. The newest bundles are read first, as far as MAX_BYTES and TIME allow.
+
+    `pseudonym`: that of the person with a dedupe key, by which marks name people who were erased.
+    """
 
     parking: Parking
     letters: Letters
     instances: Instances
     ledger: Ledger
+    marks: Marks
+    pseudonym: Callable[[str], str]
     clock: Callable[[], datetime]
 
     def __call__(self, connection: Connection, mapper: Mapper, sought: Sought) -> WaitingEvents:
@@ -99,21 +106,26 @@ class FindWaiting:
         return WaitingEvents(
             hold=hold_of(connection, self.instances.pause(connection.munchkin_id), now),
             queued_since=waiting.since if waiting is not None and waiting.until > now else None,
-            found=tuple(self._unsettled(connection.id, found))[:MAX_SHOWN],
+            found=self._marked(connection.id, tuple(self._unsettled(connection.id, found))[:MAX_SHOWN]),
             read=read,
             events=sum(one.events for one in bundles),
         )
+
+    def _marked(self, connection_id: str, found: Sequence[WaitingEvent]) -> tuple[WaitingEvent, ...]:
+        """Told of each whether its person was erased since it was received."""
+        units = [unit for one in found for unit in one.units]
+        erased = erased_of(units, lambda since: self.marks.marks(connection_id, since), self.pseudonym)
+        return tuple(replace(one, is_erased=all(unit.origin in erased for unit in one.units)) for one in found)
 
     def _of_bundle(self, bundle: OneBundle, mapper: Mapper, sought: Sought) -> Iterator[WaitingEvent]:
         bodies: list[str] = []
         with suppress(NotFoundError):  # It was delivered, or decided about, since it was listed.
             bodies = self.parking.get(bundle) if isinstance(bundle, Bundle) else self.letters.get(bundle)
         for body in bodies:
-            if sought.text is not None and sought.text not in body.lower():
-                continue
-            with suppress(UndecodableMessageError):
-                for units in _of_envelope(decode(body), mapper, sought):
-                    yield _waiting(bundle, units)
+            if may_have(body, sought.text):
+                with suppress(UndecodableMessageError):
+                    for units in _of_envelope(open_envelope(body), mapper, sought):
+                        yield _waiting(bundle, units)
 
     def _unsettled(self, connection_id: str, found: Sequence[WaitingEvent]) -> Iterator[WaitingEvent]:
         """Those that are not counted yet, and those that failed, each once: a bundle may be there still that was
@@ -140,10 +152,10 @@ def _time_of(bundle: OneBundle) -> datetime:
 
 
 def _of_envelope(envelope: Envelope, mapper: Mapper, sought: Sought) -> Iterator[tuple[Unit, ...]]:
-    """For each event that is sought what it means for the person."""
+    """For each event that is sought what it means for the person; one that cannot be read is nobody's."""
     run = run_id(envelope.received_at)
-    for number, event in enumerate(envelope.events, envelope.first):
-        units = mapper.units(event, Origin(envelope.id, str(number), run, envelope.attempt))
+    for place, event in readable(envelope):
+        units = mapper.units(event, Origin(envelope.id, str(envelope.first + place), run, envelope.attempt))
         if theirs := tuple(unit for unit in units if unit.key is not None and sought.is_theirs(event, unit)):
             yield theirs
 

@@ -19,10 +19,12 @@ from typing import Final, Protocol, TypeVar
 
 from destination.delivery.letters import WriteLetters
 from destination.delivery.open_message import OpenMessage, holder, receipts, uncounted, units_of
+from destination.delivery.outcomes import WriteOutcomes
 from destination.delivery.postings import Posting, batches, of_ignored, of_ignored_unit, of_person, of_progress
 from destination.delivery.results import WriteResults
 from destination.domain.audience import AudienceKey
 from destination.domain.failure import Failure
+from destination.domain.file import part_of
 from destination.domain.letter import Letter
 from destination.domain.mapping import Mapper
 from destination.domain.not_arrived import NotArrived, ended_of, may_have_ended, not_arrived
@@ -74,6 +76,7 @@ class Accounts:
     ledger: Ledger
     write_letters: WriteLetters
     write_results: WriteResults
+    write_outcomes: WriteOutcomes
     lease: Lease
     until: datetime
     clock: Callable[[], datetime]
@@ -111,26 +114,39 @@ class Accounts:
         envelopes = {(shard, unit.origin.envelope_id) for shard, unit in places}
         envelopes |= {(shard_of_envelope(one.envelope.id), one.envelope.id) for one in open_messages if one.ignored}
         self.enter_shards(shard for shard, _ in envelopes)
-        seen = {(shard, unit.event_id) for shard, unit in places if unit.event_id is not None}
-        if seen:
-            first = receipts(open_messages)
-            for (_, event_id), at in self.ledger.receipts(self.connection_id, seen).items():
-                first[event_id] = min(at, first[event_id])
+        first = self._first_receipts(open_messages, places)
+        if any(one.event_id is not None and first[one.event_id] < one.received_at for one in units):
             units = units_of(open_messages, mapper, first)
         counted = {
             (envelope_id, number)
             for (_, envelope_id), numbers in self.ledger.counted(self.connection_id, envelopes).items()
             for number in numbers
         }
+        failures = self._failures(units, counted)
+        tried = {(origin.envelope_id, origin.number) for origin in failures}
+        return uncounted(open_messages, units, counted - tried), failures
+
+    def _first_receipts(
+        self, open_messages: Sequence[OpenMessage], places: Sequence[tuple[int, Unit]]
+    ) -> Mapping[str, datetime]:
+        """When the events of these units, each with its shard, were received first, by the ids that they have."""
+        seen = {(shard, unit.event_id) for shard, unit in places if unit.event_id is not None}
+        if not seen:
+            return {}
+        first = receipts(open_messages)
+        for (_, event_id), at in self.ledger.receipts(self.connection_id, seen).items():
+            first[event_id] = min(at, first[event_id])
+        return first
+
+    def _failures(self, units: Sequence[Unit], counted: Set[tuple[str, str]]) -> dict[Origin, Failure]:
+        """Of units that were counted what failed of them, where they are letters that are tried again since."""
         again = [
             (shard_of_unit(unit), unit.origin)
             for unit in units
             if unit.origin.attempt and (unit.origin.envelope_id, unit.origin.number) in counted
         ]
         failed = self.ledger.failures(self.connection_id, again) if again else {}
-        failures = {origin: one for origin, one in failed.items() if one.attempt < origin.attempt}
-        tried = {(origin.envelope_id, origin.number) for origin in failures}
-        return uncounted(open_messages, units, counted - tried), failures
+        return {origin: one for origin, one in failed.items() if one.attempt < origin.attempt}
 
     def remember(self, rows: Mapping[str, LedgerRow]) -> None:
         """Write rows by dedupe key alone, without counting anything. Raises LeaseLostError and AWS's errors."""
@@ -166,12 +182,13 @@ class Accounts:
         before = failures or {}
         self._messages = self._by_unit()
         every = list(settled)
-        lettered = self._with_letters(self._with_results(every, mapper))
+        stored, aside = self._with_outcomes(every, list(ignored))
+        lettered = self._with_letters(self._with_results(stored, mapper))
         waiting = {one.person.key for one in every} - {one.person.key for one in lettered}
         postings = [
             *map(of_progress, progress),
             *(part for one in lettered for part in of_person(one, before, self._tally_of)),
-            *(of_ignored_unit(unit, before) for unit in ignored if unit.key not in waiting),
+            *(of_ignored_unit(unit, before) for unit in aside if unit.key not in waiting),
             *(
                 of_ignored(shard_of_envelope(one.envelope.id), left, before)
                 for one in self.open_messages
@@ -200,6 +217,23 @@ class Accounts:
         if not postings:
             self.enter_shards([shard])
         return [Posting(shard, tallies=((run_id(newest.received_at), Tally(Counter(marketo_calls=calls))),))]
+
+    def _with_outcomes(
+        self, settled: Sequence[Settled], ignored: Sequence[Unit]
+    ) -> tuple[Sequence[Settled], Sequence[Unit]]:
+        """Store what became of the rows of files; whoever's could not be stored stays pending."""
+        if not any(part_of(one.envelope.id) for one in self.open_messages):
+            return settled, ignored
+        origins = [unit.origin for unit in ignored]
+        for one in self.open_messages:
+            origins += [origin for origin in one.ignored if origin.number in (one.pending or ())]
+        lost = self.write_outcomes(self.connection_id, settled, origins)
+        if not lost:
+            return settled, ignored
+        for one in self.open_messages:
+            one.ignored = [origin for origin in one.ignored if origin not in lost]
+        kept = [one for one in settled if lost.isdisjoint(unit.origin for unit in one.person.units)]
+        return kept, [unit for unit in ignored if unit.origin not in lost]
 
     def _with_results(self, settled: Sequence[Settled], mapper: Mapper) -> Sequence[Settled]:
         """Store the results of those who did not arrive, by run; whoever is in none stays pending."""

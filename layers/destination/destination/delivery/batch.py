@@ -20,10 +20,14 @@ from destination.delivery.carrier import Carrier, waves
 from destination.delivery.connection import SETTLING
 from destination.delivery.losses import Losses, count_losses
 from destination.delivery.open_message import OpenMessage, opened
+from destination.delivery.outcomes import LeaveCancelled
 from destination.delivery.parking import Kept, ParkMessages
 from destination.delivery.requeue import Requeue, by_seconds, causes, oldest_of, oldest_waiting
+from destination.delivery.seen import NoteSeen
 from destination.delivery.turn import MAX_CALL_TIME, RETRY_LEASE, TurnResult
+from destination.domain import erasure
 from destination.domain.connection import ActiveConnection, Connection, Waiting
+from destination.domain.lead_import import LeadImport
 from destination.domain.parking import HOLDS, MAX_WAIT, RETRY_BLOCKED, Hold, WaitsFor, hold_of
 from destination.domain.run import Tally, counted
 from destination.domain.verification import MAX_DURATION
@@ -87,8 +91,8 @@ class BatchReport:
 
     `messages`: those that are of a connection; `refused`: those that are none, and became dead letters, by id.
     `tally`: what was recorded, `letters`: how many were stored, `parked`: how many events are parked now
-    that came in the batch. `window_share` and `quota_share`: how much was used at most of an instance's calls in 20 s
-    and in a day that are ours, 1 for all.
+    that came in the batch. `imports`: those that have ended. `window_share` and `quota_share`: how much was used at
+    most of an instance's calls in 20 s and in a day that are ours, 1 for all.
     """
 
     requeued: tuple[str, ...] = ()
@@ -98,8 +102,18 @@ class BatchReport:
     tally: Tally = field(default_factory=Tally)
     letters: int = 0
     parked: int = 0
+    imports: list[LeadImport] = field(default_factory=list)
     window_share: float = 0.0
     quota_share: float = 0.0
+
+
+ERASURE_NOT_DONE: Final = "ERASURE_NOT_DONE"
+"""The code of an erasure, or of a sender's call for one, that was not done while its message lived."""
+
+ERASURE_WAITS: Final = erasure.MAX_DURATION - timedelta(days=1)
+"""So long an erasure is tried; it becomes a dead letter before the queue drops it, and somebody is told by an alarm."""
+
+_NOT_DONE: Final = "the person could not be erased for 13 days: mend what holds the connection up, and move it back"
 
 
 @dataclass(slots=True)
@@ -125,7 +139,9 @@ class DeliverBatch:
     queue: Queue
     dead_letters: DeadLetters
     losses: Losses
+    note_seen: NoteSeen
     park: ParkMessages
+    leave_cancelled: LeaveCancelled
     turn: Callable[[Sequence[OpenMessage], datetime], TurnResult]
     give_up: Callable[[Sequence[OpenMessage], datetime], TurnResult]
     clock: Callable[[], datetime]
@@ -143,6 +159,7 @@ class DeliverBatch:
                 self._defer({one.message: timedelta(0) for one in wave}, report)
             else:
                 self._deliver(wave, deadline, so_far, report)
+            self.note_seen(one for carrier in wave if carrier.bundle is None for one in carrier.open_messages)
             for one in wave:
                 one.open_messages.clear()  # There is memory for one wave.
         return report
@@ -158,6 +175,8 @@ class DeliverBatch:
             except AWS_ERRORS:
                 report.requeued += (message.id,)
                 continue
+            if isinstance(found, OpenMessage) and self._is_forgotten(found):
+                found = DeadLetter(message.body, ERASURE_NOT_DONE, _NOT_DONE)
             if isinstance(found, DeadLetter):
                 if not self._refuse(message, found, report):
                     report.requeued += (message.id,)
@@ -247,7 +266,9 @@ class DeliverBatch:
         return found
 
     def _opens(self, carrier: Carrier, bodies: Sequence[str], report: BatchReport) -> bool:
-        """Whether the messages of a bundle could be opened, but for those that became dead letters."""
+        """Whether the messages of a bundle could be opened, but for those that became dead letters, and it is known
+        whether they are still to be delivered.
+        """
         for number, body in enumerate(bodies):
             message = replace(carrier.message, id=f"{carrier.message.id}/{number}", receipt_handle="", body=body)
             found = opened(message, lambda _: carrier.target)
@@ -255,18 +276,36 @@ class DeliverBatch:
                 carrier.open_messages.append(found)
             elif found is not None and not self._refuse(message, found, report):
                 return False
+        try:
+            self.leave_cancelled(carrier.open_messages)
+        except AWS_ERRORS:
+            carrier.open_messages.clear()
+            return False
         return True
 
     def _is_too_old(self, open_message: OpenMessage) -> bool:
-        """Whether it has waited too long; a verification that has is done."""
+        """Whether it has waited too long; a verification that has is done, and an erasure never has."""
         now, envelope = self.clock(), open_message.envelope
-        if envelope.verification is not None:
+        if envelope.is_erasure:
+            return False
+        if envelope.is_request:
             if now - envelope.received_at >= MAX_DURATION:
                 open_message.pending = set()  # It has failed by now: see Verification.at.
             return False
         return now - open_message.waits_since(now) >= MAX_WAIT
 
+    def _is_forgotten(self, open_message: OpenMessage) -> bool:
+        """Whether an erasure is about to leave the queue, which would tell nobody.
+
+        One that is older than messages become was put back by somebody, and has its time again.
+        """
+        age = self.clock() - open_message.envelope.received_at
+        return open_message.envelope.is_erasure and ERASURE_WAITS <= age < erasure.MAX_DURATION
+
     def _hold(self, open_message: OpenMessage) -> Hold | None:
+        """What holds it up; nothing does an erasure, which is owed whatever the state of the connection."""
+        if open_message.envelope.is_erasure:
+            return None
         now = self.clock()
         hold = hold_of(open_message.target.connection, None, now)
         return None if hold is None or hold.lets_try(now) else hold
@@ -310,5 +349,6 @@ def _tell(carriers: Iterable[Carrier], turns: Sequence[TurnResult], kept: Kept, 
     report.parked += sum(one.open_message.unsettled for one in kept.parked)
     report.tally = counted((report.tally, *(tally for turn in turns for tally in turn.tallies)))
     report.letters += sum(turn.letters for turn in turns)
+    report.imports += (one for turn in turns for one in turn.imports)
     report.window_share = max((report.window_share, *(turn.window_share for turn in turns)))
     report.quota_share = max((report.quota_share, *(turn.quota_share for turn in turns)))

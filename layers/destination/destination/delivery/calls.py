@@ -134,6 +134,10 @@ class Caller:
             return None
         return {call: one for call, one in {**self.known.get(key, {}), **now}.items() if one is not None}
 
+    def hold(self, keys: Iterable[str], held: Held) -> None:
+        """Have persons tried again at a time of whom nothing is to be told before."""
+        self.held |= dict.fromkeys(keys, held)
+
     def stop(self, error: HaltError) -> None:
         """Halt, at once and for all threads; what halted it first counts."""
         with self._lock:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final, NamedTuple
 
+from destination.domain.parking import WaitsFor
 from destination.domain.pause import UNKNOWN_CREATION, Pause, pause_after
 from destination.domain.refusal import MAX_WAIT, Circuit, KindOfCalls
 from destination.marketo.errors import InstanceWaitsError
@@ -181,7 +182,8 @@ def _has_ended(name: str, one: Circuit, now: datetime) -> bool:
 
 
 class Held(NamedTuple):
-    """When somebody who could not be settled is tried again, and what held it up."""
+    """When somebody who could not be settled is tried again, what held it up in words, and what it waits for."""
 
     until: datetime
     cause: str
+    waits_for: WaitsFor = WaitsFor.REFUSED

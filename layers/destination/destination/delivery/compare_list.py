@@ -10,16 +10,18 @@ two slices. How far it came is noted after each call, by the highest lead id of 
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final, Protocol
 
 from destination.domain.audience import AudienceKey
 from destination.domain.connection import ActiveConnection
+from destination.domain.lead_import import is_in
 from destination.domain.mapping import keys_of
 from destination.domain.person import Applied, LedgerRow
 from destination.domain.schema import Field
 from destination.domain.settle import GONE_FROM_LIST
+from destination.domain.shard import NO_DIGEST, digest_of
 from destination.domain.verification import (
     AudienceCheck,
     Differences,
@@ -59,6 +61,7 @@ class Readings(Protocol):
     """What a verification has read, of the list and of the ledger."""
 
     def read(self, verification: Verification, number: int) -> set[int]: ...
+    def digests(self, verification: Verification, number: int, wanted: Collection[int]) -> Mapping[int, bytes]: ...
     def stands(self, verification: Verification, number: int, parts: int) -> Iterator[Stand]: ...
 
 
@@ -78,7 +81,10 @@ class Ledger(Protocol):
 class ListComparison:
     """Compares the list of the audience with a number in a verification. `check`: what was found so far.
 
-    `note` keeps the check as it is by then; `has_time` tells whether there is time for more.
+    `note` keeps the check as it is by then; `has_time` tells whether there is time for more. `digests`: of leads that
+    are looked at, by a fresh extract, those of the persons whose values they have. `under_way`: the parts of imports by
+    which Marketo is being told of people. `waits`: whether their end is to be awaited, as they may put somebody on the
+    list who is to be off it, and to whose events nobody comes back.
     """
 
     readings: Readings
@@ -92,6 +98,9 @@ class ListComparison:
     check: AudienceCheck
     note: Callable[[int, AudienceCheck], AudienceCheck]
     has_time: Callable[[], bool]
+    under_way: Collection[str] = frozenset()
+    waits: bool = field(default=False, init=False)
+    digests: Mapping[int, bytes] = field(default_factory=dict)
 
     def __call__(self) -> bool:
         """Look at everybody who is out of place, as far as the time goes; whether all were. Raises MarketoError."""
@@ -117,10 +126,12 @@ class ListComparison:
             (by_standing[Standing.OFF] & found | doubtful, check.leavers, self._take_off),
         )
         for leads, before, look in known:
-            for part, names in self._named(_after(leads, before)):
+            for part, names in self._named(_after(leads, before), takes_off=look == self._take_off):
                 if not self.has_time():
                     return False
                 look(part, names)
+            if self.waits:
+                return False
         for part in chunks(_after(found - stands.keys(), check.foreign)):
             if not self.has_time():
                 return False
@@ -131,12 +142,17 @@ class ListComparison:
     def _settle_doubts(self, leads: Sequence[int], names: _Names) -> None:
         """Those whom Marketo was being told of when a delivery ended: nobody tells anything now, so it can be asked.
 
-        Of whom it is not known whether they are to be there the doubt stays.
+        Of whom it is not known whether they are to be there the doubt stays, and of whom an import is telling Marketo.
         """
         check, rows = self.check, self._rows(leads, names)
         of_leads = (named for of_lead in rows.values() for named in of_lead.items())
         unsure = {name: row for name, row in of_leads if _is_unsure(row, check)}
-        doubtful = {name: row for name, row in unsure.items() if is_decided(row, check.audience, asks=self._asks)}
+        doubtful = {
+            name: row
+            for name, row in unsure.items()
+            if is_decided(row, check.audience, asks=self._asks) and not is_in(row, self.under_way)
+        }
+        self.waits |= check.named_since is not None and any(is_in(row, self.under_way) for row in unsure.values())
         left = sum(1 for of_lead in rows.values() if unsure.keys() & of_lead and not doubtful.keys() & of_lead)
         self.check = replace(check, in_doubt=check.in_doubt + left)
         asked = sorted({one for row in doubtful.values() for one in row.applied[check.audience].leads})
@@ -154,8 +170,9 @@ class ListComparison:
         gone |= _gone(results)
         self._write(rows, gone, lambda row: _forgotten(row, check, gone))
         missing = [one for one in absent if one not in gone]
-        noted = check.missing.more(missing, len(_done(results)), leads[-1])
-        self._note(replace(check, missing=noted, gone=check.gone + len(gone)))
+        put = len(_done(results))
+        noted = check.missing.more(missing, put, leads[-1])
+        self._note(replace(check, missing=noted, gone=check.gone + len(gone), changed=check.changed + put))
 
     def _fill(self, leads: Sequence[int], names: _Names) -> None:
         """Those who are in the audience, and were never put on the list, though their lead is known."""
@@ -163,24 +180,33 @@ class ListComparison:
         asked = self._asked(check, leads, rows, Standing.WAITING)
         absent, gone = _with_status(asked, NO_MEMBER), _gone(asked)
         results = self.marketo.lists.add(check.list_id, absent) if absent and self._repairs(Repair.MISSING) else {}
-        there = {*_with_status(asked, MEMBER), *_done(results)}
+        put = _done(results)
+        there = {*_with_status(asked, MEMBER), *put}
         gone |= _gone(results)
         self._write(rows, there, lambda row: _filled(row, check, there))
         self._write(rows, gone, lambda row: _forgotten(row, check, gone))
         waiting = [one for one in asked if one not in gone]
         noted = check.waiting.more(waiting, len(there), leads[-1])
-        self._note(replace(check, waiting=noted, gone=check.gone + len(gone)))
+        self._note(replace(check, waiting=noted, gone=check.gone + len(gone), changed=check.changed + len(put)))
 
     def _take_off(self, leads: Sequence[int], names: _Names) -> None:
-        """Those who left, or may not be exported any more, and are on the list."""
+        """Those who left, or may not be exported any more, and are on the list.
+
+        Whoever is taken off is not asked after before: Marketo's answer tells who was on the list.
+        """
         check, rows = self.check, self._rows(leads, names)
-        present = _with_status(self._asked(check, leads, rows, Standing.OFF), MEMBER)
-        if present and self._repairs(Repair.LEAVERS):
-            present = self._unclaimed(present)
-        results = self.marketo.lists.remove(check.list_id, present) if present and self._repairs(Repair.LEAVERS) else {}
-        done = {one for one, result in results.items() if result.code is None or result.code in GONE_FROM_LIST}
-        self._write(rows, done, lambda row: _applied(row, check, _others(row, check, done)))
-        self._note(replace(check, leavers=check.leavers.more(present, len(done), leads[-1])))
+        if self._repairs(Repair.LEAVERS):
+            left = self._unclaimed(self._still(check, leads, rows, Standing.OFF), rows)
+            results = self.marketo.lists.remove(check.list_id, left) if left else {}
+            removed, refused = _done(results), [one for one, result in results.items() if _may_be_there(result)]
+            off = results.keys() - set(refused)
+            self._write(rows, off, lambda row: _applied(row, check, _others(row, check, off)))
+            asked = self.marketo.lists.membership(check.list_id, refused) if refused else {}
+            present = [*removed, *_with_status(asked, MEMBER)]
+        else:
+            removed, present = set(), _with_status(self._asked(check, leads, rows, Standing.OFF), MEMBER)
+        noted = check.leavers.more(present, len(removed), leads[-1])
+        self._note(replace(check, leavers=noted, changed=check.changed - len(removed)))
 
     def _look_at_foreign(self, leads: Sequence[int]) -> None:
         """Those who are on the list, and whom the ledger does not know; who came to be known since then is not."""
@@ -189,37 +215,56 @@ class ListComparison:
         present = _with_status(asked, MEMBER)
         done = 0
         if present and self._repairs(Repair.FOREIGN):
-            present = self._unclaimed(present)
+            present = self._unclaimed(present, {})
             results = self.marketo.lists.remove(check.list_id, present) if present else {}
             done = len(_done(results))
-        self._note(replace(check, foreign=check.foreign.more(present, done, leads[-1])))
+        noted = check.foreign.more(present, done, leads[-1])
+        self._note(replace(check, foreign=noted, changed=check.changed - done))
 
-    def _unclaimed(self, leads: Sequence[int]) -> list[int]:
+    def _unclaimed(self, leads: Sequence[int], rows: _Rows) -> list[int]:
         """The leads that are nobody's who is in the audience, by the values that they have in Marketo by now: one may
         have come to be another person's by a merge.
+
+        Marketo is asked of those alone of whom no fresh extract tells that they are still the person's whose row names
+        them, of `rows`.
         """
+        named = {one: row for one in leads if (row := self._person(one, rows)) is not None}
+        claimed = {one for one, row in named.items() if self._wants(row)}
+        claimed |= self._claimed([one for one in leads if one not in named])
+        return [one for one in leads if one not in claimed]
+
+    def _person(self, lead_id: int, rows: _Rows) -> LedgerRow | None:
+        digest = self.digests.get(lead_id, NO_DIGEST)
+        return next((row for name, row in rows.get(lead_id, {}).items() if digest_of(name) == digest), None)
+
+    def _claimed(self, leads: Sequence[int]) -> set[int]:
+        """Those of the leads whose values are those of somebody who is in the audience, as Marketo has them now."""
+        if not leads:
+            return set()
         fields = self.marketo.describe.schema().fields
         by = [fields.get(name, Field(name, "string")) for name in self.target.connection.lookup_fields]
         found = self.marketo.leads.find(_LEAD_ID, [str(one) for one in leads], by)
         keys = {lead.id: keys_of(lead) for matches in found.values() for lead in matches}
         wanted = [key for of_lead in keys.values() for key in of_lead]
         rows = self.ledger.rows(self.target.connection.id, wanted, self.target.known)
-        known = {one for one, of_lead in keys.items() if any(self._wants(rows.get(key)) for key in of_lead)}
-        return [one for one in leads if one not in known]
+        return {one for one, of_lead in keys.items() if any(self._wants(rows.get(key)) for key in of_lead)}
 
     def _repairs(self, repair: Repair) -> bool:
         return repair in self.verification.repair
 
-    def _named(self, leads: Sequence[int]) -> Iterator[tuple[Sequence[int], _Names]]:
+    def _named(self, leads: Sequence[int], *, takes_off: bool) -> Iterator[tuple[Sequence[int], _Names]]:
         """The leads, as many as Marketo is asked of at once, with the names of their rows.
 
         What was kept of the ledger is gone through once for as many of them as a slice can look at.
         """
+        extract = self.check.extract
         for start in range(0, len(leads), NAMED):
             wanted, names = set(leads[start : start + NAMED]), defaultdict[int, list[str]](list)
             for one in self.readings.stands(self.verification, self.number, self._parts):
                 if one.lead_id in wanted:
                     names[one.lead_id].append(one.row)
+            is_known = takes_off and extract is not None and extract.tells_whose(self.clock())
+            self.digests = self.readings.digests(self.verification, self.number, wanted) if is_known else {}
             for part in chunks(leads[start : start + NAMED]):
                 yield part, names
 
@@ -234,14 +279,18 @@ class ListComparison:
         self, check: AudienceCheck, leads: Sequence[int], rows: _Rows, standing: Standing
     ) -> dict[int, RecordResult]:
         """What Marketo says now of the leads that are still of this standing by the ledger."""
+        still = self._still(check, leads, rows, standing)
+        return self.marketo.lists.membership(check.list_id, still) if still else {}
+
+    def _still(self, check: AudienceCheck, leads: Sequence[int], rows: _Rows, standing: Standing) -> list[int]:
+        """The leads that are still of this standing by the ledger."""
         stands = standings(
             Stand(lead_id, found, name)
             for of_lead in rows.values()
             for name, row in of_lead.items()
-            for lead_id, found in standing_in(self.target, check, row, self.clock()).items()
+            for lead_id, found in standing_in(self.target, check, row, self.clock(), self.under_way).items()
         )
-        still = [one for one in leads if stands.get(one) is standing]
-        return self.marketo.lists.membership(check.list_id, still) if still else {}
+        return [one for one in leads if stands.get(one) is standing]
 
     def _write(self, rows: _Rows, leads: Set[int], change: Callable[[LedgerRow], LedgerRow]) -> None:
         """Write the rows of leads as they are after a repair."""
@@ -252,7 +301,10 @@ class ListComparison:
             self.ledger.record(self.target.connection.id, entry, self.lease, self.clock())
 
     def _wants(self, row: LedgerRow | None) -> bool:
-        return row is not None and is_wanted(row, self.check.audience, asks=self._asks)
+        """Whether somebody is to be on the list; whoever is created there by an import is, though not recorded yet."""
+        if row is None:
+            return False
+        return _is_being_put(row, self.check, self.under_way) or is_wanted(row, self.check.audience, asks=self._asks)
 
     def _note(self, check: AudienceCheck) -> None:
         self.check = self.note(self.number, check)
@@ -267,10 +319,25 @@ class ListComparison:
         return self.target.connection.consent is not None
 
 
-def standing_in(target: ActiveConnection, check: AudienceCheck, row: LedgerRow, now: datetime) -> dict[int, Standing]:
-    """What a row says of its leads and the list that is checked."""
+def standing_in(
+    target: ActiveConnection, check: AudienceCheck, row: LedgerRow, now: datetime, under_way: Collection[str]
+) -> dict[int, Standing]:
+    """What a row says of its leads and the list that is checked; nothing sure as long as an import may put it there.
+
+    `under_way`: the parts of such imports.
+    """
+    if row.importing is not None and _is_being_put(row, check, under_way):
+        applied = row.applied.get(check.audience)
+        leads = applied.leads if applied is not None and applied.list_id == check.list_id else ()
+        told = () if row.importing.lead_id is None else (row.importing.lead_id,)
+        return dict.fromkeys((*leads, *told), Standing.DOUBT)
     asks = target.connection.consent is not None
     return standing_of(row, check.audience, check.list_id, is_open=is_open(target, check, now), asks=asks)
+
+
+def _is_being_put(row: LedgerRow, check: AudienceCheck, under_way: Collection[str]) -> bool:
+    """Whether an import may be putting somebody on the list that is checked."""
+    return row.importing is not None and row.importing.list_id == check.list_id and is_in(row, under_way)
 
 
 def is_open(target: ActiveConnection, check: AudienceCheck, now: datetime) -> bool:
@@ -286,6 +353,11 @@ def _after(leads: Iterable[int], before: Differences) -> list[int]:
 
 def _with_status(results: Mapping[int, RecordResult], status: str) -> list[int]:
     return [one for one, result in results.items() if result.status == status]
+
+
+def _may_be_there(result: RecordResult) -> bool:
+    """Whether somebody who was to be taken off the list may still be on it."""
+    return result.code is not None and result.code not in GONE_FROM_LIST
 
 
 def _gone(results: Mapping[int, RecordResult]) -> set[int]:

@@ -3,15 +3,18 @@
 What Marketo answers for a record is returned as the domain sees it; a record that has to be tried later has none.
 """
 
+import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from destination.delivery.calls import Caller, HaltError, Work
+from destination.delivery.circuits import Held
 from destination.domain.audience import AudienceKey
 from destination.domain.connection import ActiveConnection, Connection
 from destination.domain.matching import Lead
+from destination.domain.parking import WaitsFor
 from destination.domain.plan import Plan, Write, partition_for
 from destination.domain.refusal import ADD, CREATE, REMOVE, UPDATE, KindOfCalls
 from destination.domain.schema import Field, FieldValue, Schema
@@ -31,12 +34,15 @@ from destination.marketo.errors import (
 )
 from destination.marketo.leads import Record, RecordResult, SyncAction, chunks, record_chunks
 from destination.marketo.pace import OutOfTimeError
+from destination.marketo.update_rate import UpdateRate
 
 _OF_CALL: Final = "refused"
 """The status of records whose whole call was refused."""
 
 _GIVEN_UP: Final = "given up"
 """The status of records that are not tried any more, though others are taken."""
+
+_RATE_REACHED: Final = "as many leads were created or updated in the last hour as limits.lead_updates_per_hour allows"
 
 _SOMEBODY_ELSE: Final = {"integer": "1", "float": "1", "currency": "1", "percent": "1", "score": "1"}
 """A value to look up by that may be anybody's, by the type of the field; of other types an address is one."""
@@ -88,6 +94,11 @@ class Listed:
     leaves: defaultdict[str, dict[AudienceKey, list[Answer]]] = field(default_factory=lambda: defaultdict(dict))
 
 
+def unbounded() -> UpdateRate:
+    """Of as many leads as there are."""
+    return UpdateRate(None, (), time.time)
+
+
 def schema_for(connection: Connection, describe: Describe) -> Schema:
     """The instance's fields. Raises MarketoError, so ConnectionBlockedError when an identity's field finds no leads."""
     schema = describe.schema()
@@ -99,11 +110,15 @@ def schema_for(connection: Connection, describe: Describe) -> Schema:
 
 @dataclass(slots=True)
 class Conversation:
-    """What one delivery asks and tells. `calls`: how, and what became of what could not be answered."""
+    """What one delivery asks and tells. `calls`: how, and what became of what could not be answered.
+
+    `rate`: how many leads may be created or updated.
+    """
 
     target: ActiveConnection
     marketo: Instance
     calls: Caller
+    rate: UpdateRate = field(default_factory=unbounded)
     _refused_by_schema: bool = field(default=False, init=False)
     _answered: set[str] = field(default_factory=set, init=False)
 
@@ -151,6 +166,20 @@ class Conversation:
             self.calls.stop(blocked)
             raise blocked from error
         self._answered.add(by.name)
+
+    def within_rate(self, plans: Sequence[Plan]) -> list[Plan]:
+        """The plans but those that write more leads than may be written now; whose those are is held, and told nothing.
+
+        They wait until all of them may be written, or as many as may be in an hour.
+        """
+        free = self.rate.free()
+        writing = [one for one in plans if one.write is not Write.NOTHING]
+        if free is None or len(writing) <= free:
+            return list(plans)
+        late = {one.person.key for one in writing[free:]}
+        until = self.calls.circuits.clock() + self.rate.wait(len(late), after=free)
+        self.calls.hold(late, Held(until, _RATE_REACHED, WaitsFor.RATE))
+        return [one for one in plans if one.person.key not in late]
 
     def write(self, plans: Sequence[Plan], *, last: bool) -> dict[str, Answer]:
         """Create and update leads; the answers by the person's key.
@@ -233,7 +262,10 @@ class Conversation:
         lookup_field = "id" if action is SyncAction.UPDATE_ONLY else self._connection.dedupe_field
         partition = partition_for(self._connection)
         try:
-            return self.marketo.leads.sync(action, lookup_field, [_record(plan) for plan in plans], partition)
+            with self.rate.taken(len(plans)) as is_taken:
+                if not is_taken:  # After a call of which nobody knows whether it was carried out.
+                    raise OutOfTimeError(_RATE_REACHED)
+                return self.marketo.leads.sync(action, lookup_field, [_record(plan) for plan in plans], partition)
         except (RequestRejectedError, ConnectionBlockedError) as error:
             if error.code in OF_PARTITION:
                 raise _of_partition(error, action) from error

@@ -3,25 +3,24 @@
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from functools import partial
 
 from destination.delivery.accounts import Accounts, Ledger
 from destination.delivery.connection import SETTLING
+from destination.delivery.erase_people import Marks, erased_of
 from destination.delivery.letters import WriteLetters
 from destination.delivery.open_message import OpenMessage
+from destination.delivery.outcomes import WriteOutcomes
 from destination.delivery.requeue import requeue
 from destination.delivery.results import WriteResults
 from destination.delivery.turn import LEASE_MARGIN, RETRY_LEASE, Leases, TurnResult
-from destination.domain.connection import ActiveConnection
 from destination.domain.mapping import Mapper
-from destination.domain.outcome import WAITED_TOO_LONG
-from destination.domain.schema import Field, Schema
+from destination.domain.outcome import ERASED, WAITED_TOO_LONG
+from destination.domain.schema import schema_of_keys
 from destination.domain.settle import refused_unit
 from destination.store.errors import AWS_ERRORS, aws_code
 from destination.store.leases import Lease, LeaseLostError
 from destination.store.ledger import StaleRunError
-
-_EMAIL: Final = "email"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +31,12 @@ class GiveUp:
     ledger: Ledger
     write_letters: WriteLetters
     write_results: WriteResults
+    write_outcomes: WriteOutcomes
     clock: Callable[[], datetime]
     enter: Callable[[Lease, Collection[int]], None]
     name_of: Callable[[str], str]
     sleep: Callable[[float], None]
+    marks: Marks
 
     def __call__(self, open_messages: Sequence[OpenMessage], deadline: datetime) -> TurnResult:
         """Let the messages of one connection fail; what cannot be recorded now is requeued."""
@@ -50,6 +51,7 @@ class GiveUp:
             ledger=self.ledger,
             write_letters=self.write_letters,
             write_results=self.write_results,
+            write_outcomes=self.write_outcomes,
             lease=lease,
             until=deadline - SETTLING,
             clock=self.clock,
@@ -59,17 +61,14 @@ class GiveUp:
         )
         cause = "what waited too long could not be recorded"
         try:
-            mapper = Mapper.of(target, _schema(target), now)
+            mapper = Mapper.of(target, schema_of_keys(target.connection.lookup_fields), now)
             units, failures = accounts.left_of(open_messages, mapper)
-            accounts.record((refused_unit(unit, WAITED_TOO_LONG) for unit in units), 0, mapper, failures=failures)
+            erased = erased_of(units, partial(self.marks.marks, target.connection.id), self.name_of)
+            refused = [refused_unit(one, ERASED if one.origin in erased else WAITED_TOO_LONG) for one in units]
+            accounts.record(refused, 0, mapper, failures=failures)
         except (LeaseLostError, StaleRunError, *AWS_ERRORS) as error:
             cause = f"AWS: {aws_code(error)}"
         finally:
             self.leases.release(lease, lease.pace, lease.pause)
         left = [one for one in open_messages if not one.is_done]
         return TurnResult(requeue(left, RETRY_LEASE, cause), tuple(accounts.tallies), accounts.letters)
-
-
-def _schema(target: ActiveConnection) -> Schema:
-    """What is known of Marketo's fields without asking: enough to tell by which keys people are counted."""
-    return Schema({name: Field(name, _EMAIL) for name in target.connection.lookup_fields if name == _EMAIL})

@@ -1,19 +1,21 @@
 """An open message: one that was received and read, with what is still to be done of it."""
 
+import contextlib
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 
 from destination.domain.connection import ActiveConnection
-from destination.domain.event import ProfileEvent
+from destination.domain.event import Membership, ProfileEvent
 from destination.domain.letter import Letter
 from destination.domain.mapping import Mapper
+from destination.domain.outcome import UNREADABLE_EVENT
 from destination.domain.parking import waits_since
 from destination.domain.person import Origin, Unit
 from destination.domain.run import run_id
-from destination.queue import DeadLetter, Envelope, Message, UndecodableMessageError, decode, encode_event, pack
+from destination.queue import DeadLetter, Envelope, Message, UndecodableMessageError, open_envelope, pack
 from destination.store.errors import NotFoundError
 
 _NONE: Final[frozenset[str]] = frozenset()
@@ -25,6 +27,8 @@ class OpenMessage:
 
     `pending` numbers its persons that are not recorded yet (None: not known before `units`); `ignored` are those of its
     events that do not concern the connection, and are not recorded yet either. `meant`: how many persons there are.
+    `receipts`: when the events that have ids were received, by these. `heard`: what its events say of audiences, and
+    when each was received (None: not known before `units`).
     """
 
     message: Message
@@ -33,6 +37,8 @@ class OpenMessage:
     pending: set[str] | None = None
     ignored: list[Origin] = field(default_factory=list)
     meant: int = 0
+    receipts: dict[str, datetime] = field(default_factory=dict)
+    heard: list[tuple[datetime, Sequence[Membership]]] | None = None
 
     @property
     def is_done(self) -> bool:
@@ -57,20 +63,45 @@ class OpenMessage:
         """The persons that the message's events mean, all of which are pending now.
 
         `first_receipts`: when events were received first, by their ids. One that was received before keeps the times of
-        its first receipt, so that it says nothing newer when it is sent again.
+        its first receipt, so that it says nothing newer when it is sent again. An event that cannot be read is a unit
+        that fails.
         """
         run = run_id(self.envelope.received_at)
         units: list[Unit] = []
-        self.ignored = []
-        for number, event in enumerate(self.envelope.events, self.envelope.first):
-            origin = Origin(self.envelope.id, str(number), run, self.envelope.attempt)
-            found = mapper.units(_first_received(event, first_receipts), origin)
+        self.ignored, self.heard = [], []
+        for place in range(len(self.envelope.events)):
+            origin = Origin(self.envelope.id, str(self.envelope.first + place), run, self.envelope.attempt)
+            try:
+                event = self.envelope.events[place]
+            except UndecodableMessageError:
+                units.append(_unreadable(origin, self.envelope.received_at))
+                continue
+            received_at = event.received_at
+            if event.id is not None:
+                self.receipts[event.id] = min(event.received_at, self.receipts.get(event.id, event.received_at))
+                event = event.first_received(min(event.received_at, first_receipts.get(event.id, event.received_at)))
+            self.heard.append((event.received_at, event.memberships))
+            found = mapper.units(event, origin)
+            if event.received_at != received_at:
+                found = [replace(unit, repeated_at=received_at) for unit in found]
             units += found
             if not found:
                 self.ignored.append(origin)
         self.pending = {unit.origin.number for unit in units} | {origin.number for origin in self.ignored}
         self.meant = len(self.pending)
         return units
+
+    def said(self) -> Iterator[tuple[datetime, Sequence[Membership]]]:
+        """What its events say of audiences, and when each was received; one that cannot be read says nothing.
+
+        Where its units were asked for this is known; else it is read now.
+        """
+        if self.heard is not None:
+            yield from self.heard
+            return
+        for place in range(len(self.envelope.events)):
+            with contextlib.suppress(UndecodableMessageError):
+                yield self.envelope.received_at, self.envelope.memberships(place)
 
     def recorded(self, numbers: Set[str]) -> None:
         """Persons and events of the envelope, whichever message they came in, are recorded."""
@@ -85,8 +116,11 @@ class OpenMessage:
         return is_of_envelope and 0 <= place < len(self.envelope.events)
 
     def event(self, origin: Origin) -> ProfileEvent:
-        """The event of which the person came, one that it `holds`."""
-        return self.envelope.events[_event_number(origin.number) - self.envelope.first]
+        """The event of which the person came, one that it `holds`; an empty one, where it cannot be read."""
+        try:
+            return self.envelope.events[_event_number(origin.number) - self.envelope.first]
+        except UndecodableMessageError:
+            return ProfileEvent(self.envelope.received_at, {}, {}, (), self.envelope.received_at)
 
     def letter(self, number: str, code: str) -> Letter:
         """The event that a person came from, as a message of its own, by which it is the same event again."""
@@ -95,7 +129,7 @@ class OpenMessage:
             pack(
                 own.connection_id,
                 own.received_at,
-                [encode_event(own.events[first - own.first])],
+                [own.text(first - own.first)],
                 envelope_id=own.id,
                 first=first,
                 attempt=own.attempt + 1,
@@ -105,10 +139,8 @@ class OpenMessage:
         return Letter(body, code, own.received_at, own.attempt + 1)
 
 
-def _first_received(event: ProfileEvent, first_receipts: Mapping[str, datetime]) -> ProfileEvent:
-    if event.id is None:
-        return event
-    return event.first_received(min(event.received_at, first_receipts.get(event.id, event.received_at)))
+def _unreadable(origin: Origin, received_at: datetime) -> Unit:
+    return Unit(origin, received_at, None, None, {}, (), (), UNREADABLE_EVENT, received_at=received_at)
 
 
 def _event_number(number: str) -> int:
@@ -118,29 +150,34 @@ def _event_number(number: str) -> int:
 def opened(message: Message, active: Callable[[str], ActiveConnection]) -> OpenMessage | DeadLetter | None:
     """The message with its connection, or as a dead letter where it is none of ours or of no connection.
 
-    None: it stands for a bundle of a connection that is gone, which is gone with it. `active` reads a connection.
-    Raises AWS's errors.
+    None: it stands for a bundle of a connection that is gone, which is gone with it, or asks for an erasure or an
+    import there. Nothing is to be done of one that tells what was seen alone. `active` reads a connection. Raises AWS's
+    errors.
     """
     try:
-        envelope = decode(message.body)
+        envelope = open_envelope(message.body)
     except UndecodableMessageError as error:
         return DeadLetter(message.body, "UNDECODABLE_MESSAGE", str(error))
     try:
-        return OpenMessage(message, envelope, active(envelope.connection_id))
+        nothing = set[str]() if envelope.seen is not None and not envelope.events else None
+        return OpenMessage(message, envelope, active(envelope.connection_id), nothing)
     except NotFoundError as error:
-        return None if envelope.bundle else DeadLetter(message.body, "UNKNOWN_CONNECTION", str(error))
+        return (
+            None
+            if envelope.bundle or envelope.lead_import or envelope.is_erasure
+            else DeadLetter(message.body, "UNKNOWN_CONNECTION", str(error))
+        )
 
 
 # The messages of one connection in a batch. Several may be of one envelope; an event that several hold is one event.
 
 
 def receipts(open_messages: Iterable[OpenMessage]) -> dict[str, datetime]:
-    """When each id of an event was received first, as far as these messages tell."""
+    """When each id of an event was received first, as far as the units of these messages told."""
     found: dict[str, datetime] = {}
     for open_message in open_messages:
-        for event in open_message.envelope.events:
-            if event.id is not None:
-                found[event.id] = min(event.received_at, found.get(event.id, event.received_at))
+        for event_id, at in open_message.receipts.items():
+            found[event_id] = min(at, found.get(event_id, at))
     return found
 
 
@@ -152,9 +189,10 @@ def units_of(
     ignored: set[tuple[str, str]] = set()
     for open_message in open_messages:
         for unit in open_message.units(mapper, first_receipts):
-            known = units.setdefault(unit.origin[:2], unit)
-            if known.origin.attempt < unit.origin.attempt:
-                units[unit.origin[:2]] = unit
+            number = unit.origin[:2]
+            known = units.setdefault(number, unit)
+            if known is not unit and known.origin.attempt < unit.origin.attempt:
+                units[number] = unit
         open_message.ignored = [origin for origin in open_message.ignored if origin[:2] not in ignored]
         ignored.update(origin[:2] for origin in open_message.ignored)
     return list(units.values())

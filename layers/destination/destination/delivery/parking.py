@@ -134,6 +134,8 @@ class ParkMessages:
     def _place(self, one: Requeue) -> _Place:
         if one.is_endless:
             return _Place(one.connection_id, one.waits_for, self.clock())
+        if one.due_at is not None:
+            return _Place(one.connection_id, one.waits_for, one.due_at)
         due_at = EPOCH - (EPOCH - self.clock() - one.waits - JUST_NOW) // _TOGETHER * _TOGETHER
         return _Place(one.connection_id, one.waits_for, due_at - JUST_NOW)
 

@@ -19,24 +19,28 @@ PATIENT_DELAY: Final = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True)
 class Requeue:
-    """A message that is to be received again after a delay, what it waits for, and what held it up in words."""
+    """A message that is to be received again after a delay, what it waits for, and what held it up in words.
+
+    `due_at`: when a bundle of it is due to the second, so that it is known by that time; None: about after the delay.
+    """
 
     open_message: OpenMessage
     delay: timedelta
     cause: str
     waits_for: WaitsFor = WaitsFor.RETRY
+    due_at: datetime | None = None
 
     @property
     def waits(self) -> timedelta:
         """How long it is to wait."""
-        goes_on = self.is_of_verification and not self.delay
+        goes_on = self.is_request and not self.delay
         is_tired = self.open_message.message.receives > EAGER_RECEIVES and not goes_on
         return max(self.delay, PATIENT_DELAY if is_tired else timedelta(0))
 
     @property
     def is_parked(self) -> bool:
         """Whether it leaves the queue: it waits for long, or nobody knows how long."""
-        return not self.is_of_verification and (self.is_endless or self.waits > MAX_IN_QUEUE)
+        return not self.is_request and (self.is_endless or self.waits > MAX_IN_QUEUE)
 
     @property
     def is_endless(self) -> bool:
@@ -44,8 +48,8 @@ class Requeue:
         return self.waits_for in {WaitsFor.DISABLED, WaitsFor.BLOCKED}
 
     @property
-    def is_of_verification(self) -> bool:
-        return self.open_message.envelope.verification is not None
+    def is_request(self) -> bool:
+        return self.open_message.envelope.is_request
 
     @property
     def connection_id(self) -> str:
@@ -68,15 +72,16 @@ def by_seconds(delays: Mapping[Message, timedelta], window: timedelta) -> dict[i
 
 
 def causes(requeues: Iterable[Requeue]) -> dict[str, str]:
-    """By connection what holds its events up; a verification that goes on holds none up."""
-    return {one.connection_id: one.cause for one in requeues if not one.is_of_verification}
+    """By connection what holds its events up; a verification, an erasure or an import that goes on holds none up."""
+    told = (one for one in requeues if not one.is_request and one.waits_for is not WaitsFor.IMPORT)
+    return {one.connection_id: one.cause for one in told}
 
 
 def oldest_waiting(requeues: Iterable[Requeue], now: datetime) -> dict[str, Waiting]:
     """By connection the oldest of its events that are received again, and when."""
     oldest: dict[str, Waiting] = {}
     for one in requeues:
-        if not one.is_of_verification:
+        if not one.is_request:
             waiting = Waiting(one.open_message.envelope.received_at, now + one.waits)
             oldest[one.connection_id] = min(oldest.get(one.connection_id, waiting), waiting, key=_order)
     return oldest

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final, NamedTuple
 
+from destination.delivery.bulk_lane import Lane, Rows, Told
 from destination.delivery.calls import HaltError
 from destination.delivery.circuits import Held
 from destination.delivery.conversation import Conversation, Found, lead_of
@@ -25,9 +26,6 @@ from destination.domain.settle import Answer, Answers, Progress, Settled, progre
 from destination.marketo.errors import BY_SCHEMA, FIELD_UNKNOWN, INVALID_DATA, LEAD_GONE, SOMEBODY_ELSE_CREATED_IT
 
 _LEAD_ID: Final = Field("id", "integer")
-
-Rows = Mapping[str, LedgerRow]
-"""What the ledger knows, by the person's key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +58,8 @@ class Delivery:
 
     Leads are looked up by the `dedupe_field`; those who are not found by it, by the `ecid_field` (`legacy_v2`).
     `rows_of` reads rows of the ledger. `remember` writes rows before Marketo is told anything else of these persons.
-    `note` counts those of whom a lead was created, before their lists are changed.
+    `note` counts those of whom a lead was created, before their lists are changed. `lane`: by which Marketo is told of
+    many; None: all are told by calls.
     """
 
     target: ActiveConnection
@@ -71,6 +70,7 @@ class Delivery:
     remember: Callable[[Rows], None]
     note: Callable[[Sequence[Person]], None]
     ecid_field: Field | None = None
+    lane: Lane | None = None
     _fields: Mapping[str, Field] | None = field(default=None, init=False)
     _noted: set[str] = field(default_factory=set, init=False)
 
@@ -78,6 +78,9 @@ class Delivery:
         """Deliver what is wanted of each person, by key, given the ledger's rows."""
         calls = self.conversation.calls
         calls.known = {key: row.refusals for key, row in rows.items() if row.refusals}
+        if self.lane is not None:
+            self.lane.hold(rows)
+            persons = {key: units for key, units in persons.items() if key not in self.lane.held}
         planner = Planner.of(self.target, self.clock())
         wanted = [coalesce(key, units, rows.get(key), planner.reach) for key, units in persons.items()]
         first = self._round([one for one in wanted if one.units], rows, last=False)
@@ -88,13 +91,16 @@ class Delivery:
             known |= {one.person.key: one.row for one in settled if one.row is not None}
             second = self._round(again, known, last=True)
             settled, unsettled = settled + second.settled, unsettled + second.progress
+        ended = {one.person.key for one in settled}
+        imported = {} if self.lane is None else self.lane.held
+        wanted = [one for one in wanted if one.key not in imported]
         return Result(
             tuple(settled),
             self.conversation.halt,
             ignored=_ignored(wanted, settled),
             progress=tuple(unsettled),
             kept=_kept(wanted, rows) | self._refused(wanted, settled, unsettled, rows),
-            held={key: one for key, one in calls.held.items() if key not in {each.person.key for each in settled}},
+            held={key: one for key, one in calls.held.items() if key not in ended} | imported,
         )
 
     def _refused(
@@ -112,6 +118,7 @@ class Delivery:
     def _round(self, persons: Sequence[Person], rows: Rows, *, last: bool) -> _Round:
         """Settle the persons that can be; `last`: nobody is tried once more with what is true by now."""
         planner = Planner.of(self.target, self.clock())
+        told, persons, rows = self._imported(planner, persons, rows, last=last)
         unknown = [one for one in persons if planner.needs_lookup(one, rows.get(one.key))]
         found = self._look_up(unknown)
         near = self._in_other_case(found, persons)
@@ -123,15 +130,41 @@ class Delivery:
         )
         self.remember(taken_over)
         rows = {**rows, **taken_over} if taken_over else rows
-        self._doubt(plans, rows)
+        plans = plans if last else self._not_imported(plans, rows, near)
+        plans = self.conversation.within_rate(plans)
+        self._doubt(plans, rows, told.rows)
         answers = self._act(plans, last=last)
         if not last:
             self._fields = self.conversation.fields_by_now()
         result = self._settle(plans, answers, rows, planner.now, last=last)
+        result.settled.extend(settle(self.target, *one, rows[key], planner.now) for key, one in told.answers.items())
         for one in persons:
             if one.key in found.failed:
                 result.settled.append(_not_found(one, found.failed[one.key], rows.get(one.key)))
         return result
+
+    def _imported(
+        self, planner: Planner, persons: Sequence[Person], rows: Rows, *, last: bool
+    ) -> tuple[Told, Sequence[Person], Rows]:
+        """Whom imports have told of, then all others, and the rows without imports."""
+        if self.lane is None or last:
+            return Told({}, {}), persons, rows
+        told = self.lane.told(planner, persons, rows)
+        others = [one for one in persons if one.key not in told.answers] if told.answers else persons
+        return told, others, {**rows, **told.rows} if told.rows else rows
+
+    def _not_imported(self, plans: list[Plan], rows: Rows, near: Collection[str]) -> list[Plan]:
+        """The plans that are carried out by calls; the others are taken into imports. `near`: see `_in_other_case`.
+
+        Where there is a rate of lead updates no import writes any: it would be all at once.
+        """
+        if self.lane is None:
+            return plans
+        may_write = self.conversation.rate.free() is None
+        fit = [one for one in plans if one.person.key not in near and (may_write or one.write is Write.NOTHING)]
+        self.lane.take(fit, rows)
+        held = self.lane.held
+        return [one for one in plans if one.person.key not in held] if held else plans
 
     def _fitted(self, person: Person) -> Person:
         """The person as it fits the instance's fields by now, if they were read anew."""
@@ -255,8 +288,10 @@ class Delivery:
         """The fields that tell whose a lead is."""
         return (self.dedupe_field,) if self.ecid_field is None else (self.dedupe_field, self.ecid_field)
 
-    def _doubt(self, plans: Iterable[Plan], rows: Rows) -> None:
+    def _doubt(self, plans: Iterable[Plan], rows: Rows, forgotten: Collection[str]) -> None:
         """Let the ledger forget what will no longer be true once Marketo is told something else.
+
+        `forgotten`: whose import the ledger still has, and is to have no more.
 
         Nothing is known of who has no row, so that nothing of it can be wrong. Where there is a consent rule a row is
         made: who withdraws consent is taken off all lists that it names.
@@ -267,7 +302,7 @@ class Delivery:
             for plan in plans
             if plan.tells and (has_rule or plan.person.key in rows)
         }
-        self.remember({key: row for key, row in doubtful.items() if row != rows.get(key)})
+        self.remember({key: row for key, row in doubtful.items() if row != rows.get(key) or key in forgotten})
 
     def _act(self, plans: Sequence[Plan], *, last: bool) -> dict[str, Answers]:
         """Carry the plans out; what was answered, by the person's key."""

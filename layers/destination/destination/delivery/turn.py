@@ -17,10 +17,12 @@ from destination.delivery.connection import SETTLING, ConnectionResult, DeliverC
 from destination.delivery.open_message import OpenMessage
 from destination.delivery.requeue import Requeue, requeue
 from destination.domain.connection import Connection, Limits
+from destination.domain.lead_import import LeadImport
 from destination.domain.pace import PaceState
 from destination.domain.parking import RETRY_BLOCKED, WaitsFor
 from destination.domain.pause import Pause, pause_after
 from destination.domain.refusal import Circuit
+from destination.domain.remedy import NO_CREDENTIALS
 from destination.domain.run import Tally
 from destination.marketo.errors import InstanceWaitsError
 from destination.marketo.instance import Marketo
@@ -64,12 +66,13 @@ class TurnResult:
     """What a turn came to: what is to be requeued, and what its connections recorded.
 
     `window_share` and `quota_share`: how much of the instance's calls in 20 s and in a day that are ours was used at
-    most, 1 for all.
+    most, 1 for all. `imports` have ended.
     """
 
     requeues: tuple[Requeue, ...]
     tallies: tuple[Tally, ...] = ()
     letters: int = 0
+    imports: tuple[LeadImport, ...] = ()
     window_share: float = 0.0
     quota_share: float = 0.0
 
@@ -112,9 +115,10 @@ class TakeTurn:
             connection = own[0].target.connection
             try:
                 ready.append((own, self.marketo(connection)))
-            except NotFoundError as error:
-                self.connections.block(connection.id, str(error), self.clock())
-                requeues += requeue(own, RETRY_BLOCKED, str(error), WaitsFor.BLOCKED)
+            except NotFoundError:
+                cause = f"{NO_CREDENTIALS}: the connection has no credentials, or they are gone from their secret"
+                self.connections.block(connection.id, cause, self.clock())
+                requeues += requeue(own, RETRY_BLOCKED, cause, WaitsFor.BLOCKED)
         if not ready:
             return TurnResult(())
         munchkin_id = open_messages[0].target.connection.munchkin_id
@@ -155,6 +159,7 @@ class TakeTurn:
             requeues=tuple(self._requeues(lease, ready, results, halt)),
             tallies=tuple(tally for result in results for tally in result.tallies),
             letters=sum(result.letters for result in results),
+            imports=tuple(one for result in results for one in result.imports),
             window_share=pace.share,
             quota_share=pace.budget.share if pace.budget else 0.0,
         )
@@ -193,6 +198,9 @@ def strictest(limits: Iterable[Limits]) -> Limits:
         calls_per_20s=min(one.calls_per_20s for one in given),
         concurrency=min(one.concurrency for one in given),
         daily_calls=min(one.daily_calls for one in given),
+        lead_updates_per_hour=min(
+            (one.lead_updates_per_hour for one in given if one.lead_updates_per_hour is not None), default=None
+        ),
     )
 
 

@@ -7,6 +7,8 @@ same pace. Between two slices the lease is free for deliveries. What a slice has
 so none starts anew. The ledger is read after the lists: whoever was put on one meanwhile is known, and never foreign.
 Everybody who is out of place is looked at once more before anything is done, in the ledger and in Marketo.
 
+A long list is read by an extract of Marketo's (`extract_list`). While one is waited for, other lists are read.
+
 What Marketo refuses fails the verification and nothing else: deliveries find out by themselves whether the connection
 works.
 """
@@ -20,8 +22,11 @@ from typing import Final, Protocol
 
 from destination.delivery import compare_list
 from destination.delivery.compare_list import ListComparison, standing_in
-from destination.domain.audience import Activation, AudienceKey
+from destination.delivery.extract_list import ExtractedBytes, ExtractedList
+from destination.domain.audience import Activation, AudienceKey, activation_id
 from destination.domain.connection import ActiveConnection
+from destination.domain.lead_import import LOOK_AGAIN, LeadImport, under_way
+from destination.domain.list_extract import MAX_AT_ONCE, MIN_MEMBERS, MIN_WAIT, ListExtract
 from destination.domain.pause import waited_out
 from destination.domain.person import LedgerRow
 from destination.domain.shard import SHARDS
@@ -29,7 +34,9 @@ from destination.domain.verification import (
     LIST_CHANGED,
     AudienceCheck,
     LedgerReading,
+    ListSize,
     Phase,
+    Repair,
     Stand,
     Verification,
     VerificationStatus,
@@ -47,7 +54,7 @@ from destination.marketo.instance import Marketo
 from destination.marketo.lists import MemberPage
 from destination.store.errors import StaleVersionError
 from destination.store.leases import Lease
-from destination.store.ledger import Page
+from destination.store.ledger import Page, entries_of
 
 SLICE: Final = timedelta(seconds=60)
 """How long deliveries to the instance wait at most for a verification."""
@@ -69,10 +76,20 @@ class Verifications(compare_list.Readings, Protocol):
     def put(self, verification: Verification) -> Verification: ...
     def checks(self, verification: Verification) -> Sequence[AudienceCheck]: ...
     def put_check(self, verification: Verification, number: int, check: AudienceCheck) -> Verification: ...
-    def put_read(self, verification: Verification, number: int, part: int, lead_ids: Iterable[int]) -> None: ...
+    def put_read(
+        self,
+        verification: Verification,
+        number: int,
+        part: int,
+        lead_ids: Iterable[int],
+        digests: Sequence[bytes] = (),
+    ) -> None: ...
     def put_stands(self, verification: Verification, number: int, part: int, stands: Sequence[Stand]) -> None: ...
     def forget_read(self, verification: Verification, number: int) -> None: ...
+    def forget_stands(self, verification: Verification, number: int, parts: int) -> None: ...
     def put_out_of_sync(self, verification: Verification, checks: Sequence[AudienceCheck]) -> None: ...
+    def list_sizes(self, connection_id: str) -> Mapping[str, ListSize]: ...
+    def put_list_sizes(self, verification: Verification, checks: Sequence[AudienceCheck], at: datetime) -> None: ...
 
 
 class Ledger(compare_list.Ledger, Protocol):
@@ -81,18 +98,28 @@ class Ledger(compare_list.Ledger, Protocol):
     def pages(self, connection_id: str, audiences: Mapping[AudienceKey, datetime], cursor: str | None) -> Page: ...
 
 
+class Imports(Protocol):
+    """The imports of connections."""
+
+    def of(self, connection_id: str, /) -> Iterable[LeadImport]: ...
+
+
 @dataclass(frozen=True, slots=True)
 class VerifyLists:
     """Carries verifications on. `enter` fences shards of the ledger for a lease.
 
-    `filled` notes of a connection's audience that its list was filled, which was to be from a time on.
+    `filled` notes of a connection's audience that its list was filled, which was to be from a time on. `extract_from`:
+    of how many members on a list is read by an extract.
     """
 
     verifications: Verifications
     ledger: Ledger
+    imports: Imports
     enter: Callable[[Lease, Collection[int]], None]
     clock: Callable[[], datetime]
     filled: Callable[[str, AudienceKey, int, datetime], None]
+    extracted: ExtractedBytes
+    extract_from: int = MIN_MEMBERS
 
     def __call__(
         self,
@@ -115,7 +142,8 @@ class VerifyLists:
             return None
         checks = list(self.verifications.checks(found))
         self.enter(lease, range(SHARDS))
-        verification_slice = _Slice(self, target, marketo, found, checks, lease, min(until, now + SLICE))
+        parts = under_way(self.imports.of(target.connection.id), now)
+        verification_slice = _Slice(self, target, marketo, found, checks, lease, min(until, now + SLICE), parts)
         try:
             return verification_slice.go_on()
         except (ConnectionBlockedError, RequestRejectedError) as error:
@@ -131,7 +159,10 @@ class VerifyLists:
 
 @dataclass(slots=True)
 class _Slice:
-    """One verification in one slice. `delay`: when it is to go on, if it is not finished."""
+    """One verification in one slice. `delay`: when it is to go on, if it is not finished; `sizes`: those of the lists,
+    once they were asked for. `parts`: those of imports by which Marketo is being told of people; nobody carries them on
+    meanwhile.
+    """
 
     use_case: VerifyLists
     target: ActiveConnection
@@ -140,7 +171,9 @@ class _Slice:
     checks: list[AudienceCheck]
     lease: Lease
     until: datetime
+    parts: Collection[str]
     delay: timedelta = timedelta(0)
+    sizes: Mapping[str, ListSize] | None = None
 
     def go_on(self) -> timedelta | None:
         now = self.use_case.clock()
@@ -148,8 +181,10 @@ class _Slice:
         self._put(replace(self.verification, status=VerificationStatus.RUNNING, started_at=started_at))
         if not (self._read_lists() and self._read_ledger() and self._compare_lists()):
             return self.delay
+        ended_at = self.use_case.clock()
         self.use_case.verifications.put_out_of_sync(self.verification, self.checks)
-        finished = replace(self.verification, status=VerificationStatus.COMPLETED, finished_at=self.use_case.clock())
+        self.use_case.verifications.put_list_sizes(self.verification, self.checks, ended_at)
+        finished = replace(self.verification, status=VerificationStatus.COMPLETED, finished_at=ended_at)
         self._put(finished)
         return None
 
@@ -175,6 +210,7 @@ class _Slice:
 
     def _read_lists(self) -> bool:
         """Read the members of all lists, as far as the time goes; whether all are read."""
+        waits: list[timedelta] = []
         for number, check in enumerate(self.checks):
             if check.phase not in {Phase.PENDING, Phase.READING}:
                 continue
@@ -182,16 +218,80 @@ class _Slice:
                 self._note(number, replace(check, phase=Phase.DONE, code=LIST_CHANGED))
                 continue
             try:
-                while self.checks[number].phase in {Phase.PENDING, Phase.READING}:
-                    if not self._has_time():
-                        return False
-                    self._read_part(number)
+                wait = self._read_list(number)
             except ListMissingError as error:
                 self._note(number, replace(self.checks[number], phase=Phase.DONE, code=error.code))
-        return True
+                continue
+            if wait is not None:
+                waits.append(wait)
+            elif self.checks[number].phase is not Phase.COMPARING:
+                return False
+        self.delay = min(waits, default=self.delay)
+        return not waits
+
+    def _read_list(self, number: int) -> timedelta | None:
+        """Read the members of a list, as far as the time goes; how long to wait for them, None for an extract alone."""
+        while self.checks[number].phase in {Phase.PENDING, Phase.READING} and self._has_time():
+            if not self._is_extracted(number):
+                self._read_part(number)
+            elif (wait := self._extract(number)) is not None:
+                return wait
+        return None
+
+    def _is_extracted(self, number: int) -> bool:
+        """Whether the list is read by an extract; of one that was not begun to be read, its last size decides."""
+        check = self.checks[number]
+        if check.phase is Phase.PENDING and self._size(check) >= self.use_case.extract_from:
+            return True
+        return check.extract is not None and check.extract.is_under_way
+
+    def _extract(self, number: int) -> timedelta | None:
+        """Carry the extract of a list on; when to go on with it, None: it is read, or is to be read page by page."""
+        if self.checks[number].extract is None:
+            if not self._may_extract():
+                return MIN_WAIT
+            self._note(number, self._to_extract(self.checks[number]))
+        connection = self.target.connection
+        # A lead that has other keys as well may be somebody's by one of those.
+        is_keyed = Repair.LEAVERS in self.verification.repair and len(connection.lookup_fields) == 1
+        extracted = ExtractedList(
+            self.marketo,
+            self.use_case.extracted,
+            connection.munchkin_id,
+            connection.dedupe_field if is_keyed else None,
+            max(self._size(self.checks[number]), self.use_case.extract_from),
+            self.checks[number],
+            lambda check: self._note(number, check),
+            lambda part, ids, digests: self.use_case.verifications.put_read(
+                self.verification, number, part, ids, digests
+            ),
+            lambda: self.use_case.verifications.forget_read(self.verification, number),
+            self._has_time,
+            self.use_case.clock,
+        )
+        return extracted()
+
+    def _may_extract(self) -> bool:
+        """Whether another extract may be begun."""
+        return sum(1 for one in self.checks if one.extract is not None and one.extract.is_under_way) < MAX_AT_ONCE
+
+    def _to_extract(self, check: AudienceCheck) -> AudienceCheck:
+        """The check of a list that is to be read by an extract, from its beginning."""
+        extract = ListExtract(self.use_case.clock())
+        return replace(check, phase=Phase.READING, cursor=None, parts=0, found=0, extract=extract)
+
+    def _size(self, check: AudienceCheck) -> int:
+        """How many members the list had when it was verified last."""
+        if self.sizes is None:
+            self.sizes = self.use_case.verifications.list_sizes(self.verification.connection_id)
+        size = self.sizes.get(activation_id(check.audience))
+        return size.people if size is not None and size.list_id == check.list_id else 0
 
     def _read_part(self, number: int) -> None:
-        """Read members of the list, page after page, and keep them, whatever ends it."""
+        """Read members of the list, page after page, and keep them, whatever ends it.
+
+        Of a list that turns out to be long no further page is read, but an extract, unless one was given up.
+        """
         check, read = replace(self.checks[number], phase=Phase.READING), list[int]()
         try:
             while check.phase is Phase.READING and len(read) < PART and self._has_time():
@@ -202,6 +302,10 @@ class _Slice:
                     continue
                 read += page.lead_ids
                 check = replace(check, cursor=page.cursor, phase=Phase.READING if page.cursor else Phase.COMPARING)
+                is_long = page.cursor is not None and check.found + len(read) >= self.use_case.extract_from
+                if is_long and check.extract is None and self._may_extract():
+                    check, read = self._to_extract(check), []
+                    break
         finally:
             if read:
                 self.use_case.verifications.put_read(self.verification, number, check.parts, read)
@@ -223,23 +327,42 @@ class _Slice:
             return True
         numbers = {check.audience: number for number, check in enumerate(self.checks) if check.phase is not Phase.DONE}
         kept = _Keeping.of(self.use_case.verifications, self.verification)
-        audiences = {one: begun_at for one, begun_at in self.target.known.items() if one in numbers}
+        # A row that is to be written again is read whole, or else it would lose what it says of other audiences.
+        is_written = any(check.named_since is not None for check in self.checks)
+        audiences = {one: begun_at for one, begun_at in self.target.known.items() if is_written or one in numbers}
         is_read = not numbers
         cursor = reading.cursor
         while not is_read and self._has_time():
             page = self.use_case.ledger.pages(self.target.connection.id, audiences, cursor)
+            left = self._left_unnamed(page.rows, numbers)
             for name, row in page.rows:
-                self._take_stands(name, row, numbers, kept)
+                self._take_stands(name, left.get(name, row), numbers, kept)
             cursor, is_read = page.cursor, page.cursor is None
         self._put(replace(self.verification, ledger=kept.done(cursor, is_read=is_read)))
         return is_read
+
+    def _left_unnamed(
+        self, rows: Iterable[tuple[str, LedgerRow]], numbers: Mapping[AudienceKey, int]
+    ) -> dict[str, LedgerRow]:
+        """Write down of whom the source says no more that they are in an audience, where whoever is was to be named."""
+        since = {one: at for one, number in numbers.items() if (at := self.checks[number].named_since) is not None}
+        changed: dict[str, LedgerRow] = {}
+        for name, row in rows if since else ():
+            for audience, at in since.items():
+                keeps_times = self.checks[numbers[audience]].keeps_times
+                left = changed.get(name, row).left_unnamed(audience, at, keeps_times=keeps_times)
+                if left is not None:
+                    changed[name] = left
+        for entry in entries_of(changed):
+            self.use_case.ledger.record(self.target.connection.id, entry, self.lease, self.use_case.clock())
+        return changed
 
     def _take_stands(self, name: str, row: LedgerRow, numbers: Mapping[AudienceKey, int], kept: "_Keeping") -> None:
         for audience in row.desired.keys() | row.applied.keys():
             number = numbers.get(audience)
             if number is None:
                 continue
-            standings = standing_in(self.target, self.checks[number], row, self.use_case.clock())
+            standings = standing_in(self.target, self.checks[number], row, self.use_case.clock(), self.parts)
             for lead_id, standing in standings.items():
                 kept.add(number, Stand(lead_id, standing, name))
             if not standings and is_wanted(row, audience, asks=self.target.connection.consent is not None):
@@ -255,6 +378,9 @@ class _Slice:
             if check.fill_at is not None and check.code is None:
                 self.use_case.filled(self.verification.connection_id, check.audience, check.list_id, check.fill_at)
             self.use_case.verifications.forget_read(self.verification, number)
+            self.use_case.verifications.forget_stands(
+                self.verification, number, self.verification.ledger.parts.get(number, 0)
+            )
             self._put(replace(self.verification, position=number + 1))
         return True
 
@@ -278,12 +404,16 @@ class _Slice:
             check,
             self._note,
             self._has_time,
+            self.parts,
         )
         try:
-            return comparison()
+            is_over = comparison()
         except ListMissingError as error:
             self._note(number, replace(comparison.check, phase=Phase.DONE, code=error.code))
             return True
+        if comparison.waits:
+            self.delay = LOOK_AGAIN
+        return is_over
 
     def _has_time(self) -> bool:
         now, budget = self.use_case.clock(), self.marketo.pace.budget

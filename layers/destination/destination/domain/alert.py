@@ -10,6 +10,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
+from destination.domain.remedy import Remedy
+
 
 class Alert(StrEnum):
     ACTIVATION_SKIPPED_RATE = "activation_skipped_rate"
@@ -23,6 +25,7 @@ class Alert(StrEnum):
     AUDIENCE_OUT_OF_SYNC = "audience_out_of_sync"
     EVENTS_UNUSUAL = "events_unusual"
     LIST_SIZE_UNUSUAL = "list_size_unusual"
+    CHECKS_FAILING = "checks_failing"
 
 
 class AlertStatus(StrEnum):
@@ -48,7 +51,7 @@ class AlertRule:
     minimum: float
     maximum: float
     means: str
-    remedy: str
+    remedy: Remedy
 
     @property
     def is_settable(self) -> bool:
@@ -63,7 +66,7 @@ RULES: Final[Mapping[Alert, AlertRule]] = {
         1.0,
         "The share of persons that were excluded through a fault, such as a missing attribute, of those that were to "
         "be delivered. Who is left out as the connection is configured counts for neither.",
-        "Look at the run's reasons, and at who it was (destination persons); correct at the source what they name.",
+        Remedy.CORRECT_AT_SOURCE,
     ),
     Alert.FAILURE_RATE: AlertRule(
         AlertUnit.RATIO,
@@ -71,8 +74,7 @@ RULES: Final[Mapping[Alert, AlertRule]] = {
         0.0,
         1.0,
         "The share of received persons that failed.",
-        "Look at the run's reasons, and at who it was (destination persons), fix the cause, then redrive the letters "
-        "(destination redrive).",
+        Remedy.FIX_AND_REDRIVE,
     ),
     Alert.REJECTION_RATE: AlertRule(
         AlertUnit.RATIO,
@@ -81,8 +83,7 @@ RULES: Final[Mapping[Alert, AlertRule]] = {
         1.0,
         "The share of records that the webhook rejected, of those and the received persons. A body that was refused as "
         "a whole counts as one.",
-        "Look at the run's losses for what is wrong, correct it at the source, and let it send the records again: they "
-        "are not kept.",
+        Remedy.SEND_REJECTED_AGAIN,
     ),
     Alert.DELIVERY_DELAY: AlertRule(
         AlertUnit.SECONDS,
@@ -90,7 +91,7 @@ RULES: Final[Mapping[Alert, AlertRule]] = {
         60,
         2_505_600,
         "The age of the connection's oldest event that waits, in the queue to be tried again or parked.",
-        "See what holds the connection up (destination parking), mend it, and bring events back (destination resume).",
+        Remedy.MEND_HOLD,
     ),
     Alert.CONNECTION_BLOCKED: AlertRule(
         AlertUnit.STATE,
@@ -98,8 +99,7 @@ RULES: Final[Mapping[Alert, AlertRule]] = {
         0,
         0,
         "Marketo refuses the connection.",
-        "Mend the cause that the connection names; delivery is tried again every 15 minutes, and at once when somebody "
-        "asks for it (destination resume).",
+        Remedy.MEND_CAUSE,
     ),
     Alert.QUOTA_LOW: AlertRule(
         AlertUnit.RATIO,
@@ -107,7 +107,7 @@ RULES: Final[Mapping[Alert, AlertRule]] = {
         0.1,
         0.99,
         "The share of limits.daily_calls that the Marketo instance has used today, whoever called.",
-        "Raise Marketo's quota and limits.daily_calls, or find the integration that calls so much.",
+        Remedy.RAISE_QUOTA,
     ),
     Alert.LETTERS: AlertRule(
         AlertUnit.COUNT,
@@ -115,8 +115,7 @@ RULES: Final[Mapping[Alert, AlertRule]] = {
         0,
         1_000_000,
         "The number of the connection's letters: events that failed, and wait for somebody's decision.",
-        "See their reasons (destination letters), fix the cause, then redrive them (destination redrive), or "
-        "discard them (destination discard).",
+        Remedy.DECIDE_LETTERS,
     ),
     Alert.NO_EVENTS: AlertRule(
         AlertUnit.SECONDS,
@@ -124,7 +123,7 @@ RULES: Final[Mapping[Alert, AlertRule]] = {
         3_600,
         2_419_200,
         "The time since the connection's last event, or since it was enabled if none came after that.",
-        "Look at the source: is its destination still switched on, does the webhook answer it 202?",
+        Remedy.LOOK_AT_SOURCE,
     ),
     Alert.AUDIENCE_OUT_OF_SYNC: AlertRule(
         AlertUnit.COUNT,
@@ -132,8 +131,7 @@ RULES: Final[Mapping[Alert, AlertRule]] = {
         0,
         1_000_000,
         "The number of people whom the last verification left missing from the lists, or on them though they left.",
-        "Verify with the default repair, which puts missing people on the lists, takes leavers off, and leaves foreign "
-        "people alone. Then find out who changes the lists in Marketo.",
+        Remedy.VERIFY,
     ),
     Alert.EVENTS_UNUSUAL: AlertRule(
         AlertUnit.RATIO,
@@ -142,7 +140,7 @@ RULES: Final[Mapping[Alert, AlertRule]] = {
         10.0,
         "How far the number of events in the last hour that is over is from the usual, as a share of it; the usual is "
         "the median of the same hour on the seven days before.",
-        "Look at the source: was an audience, its schedule or its filter changed, are fewer or more people in it?",
+        Remedy.LOOK_AT_AUDIENCE,
     ),
     Alert.LIST_SIZE_UNUSUAL: AlertRule(
         AlertUnit.RATIO,
@@ -151,8 +149,15 @@ RULES: Final[Mapping[Alert, AlertRule]] = {
         10.0,
         "How far the size of a list in its last verification is from the usual, as a share of it; the usual is the "
         "median of the verifications before. The list that is furthest counts.",
-        "Look at the audience in the source, and at who changes the list in Marketo. If the source sent too little, "
-        "have it send again.",
+        Remedy.LOOK_AT_LIST,
+    ),
+    Alert.CHECKS_FAILING: AlertRule(
+        AlertUnit.COUNT,
+        0,
+        0,
+        8,
+        "The number of checks that failed when they were made last, which is once a day while this is subscribed to.",
+        Remedy.MEND_CHECKS,
     ),
 }
 

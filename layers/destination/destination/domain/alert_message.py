@@ -106,7 +106,7 @@ def evidence(state: AlertState) -> dict[str, Any]:
         },
         "reasons": [asdict(one) for one in found.reasons],
         "audiences": [asdict(one) for one in found.audiences],
-        "remedy": found.remedy or (RULES[state.alert].remedy if state.is_triggered else ""),
+        "remedy": found.remedy or (RULES[state.alert].remedy.says if state.is_triggered else ""),
     }
 
 

@@ -78,6 +78,7 @@ class Activation:
 
     `may_hold_others`: whether others may have put people on the list, as it was there before the audience was
     activated. `fill_at`: from when on the list is to be filled with those whom the ledger knows (None: it is not).
+    `made_by_sender`: a sender activated it by a call, and may rename and delete it so.
     `named_at`: when it got its name (None: at the beginning); what was said of its name before that is old.
     `emptied_to`: how far it was emptied, if it is to be deactivated empty. `begun_at`: its beginning, since which the
     connection has been told of the audience without a gap. `version`: grows with every change by an operator; 0 as long
@@ -95,6 +96,7 @@ class Activation:
     when_list_missing: WhenListMissing = WhenListMissing.BLOCK
     labels: tuple[str, ...] = ()
     may_hold_others: bool = True
+    made_by_sender: bool = False
     fill_at: datetime | None = None
     emptied_to: EmptiedTo | None = None
     named_at: datetime | None = None

@@ -9,10 +9,13 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
-from destination.domain.audience import Activation
-from destination.domain.connection import Connection
+from destination.domain.audience import MAX_NAMESPACE_LENGTH, Activation, AudienceKey
+from destination.domain.connection import ActiveConnection, Connection
+from destination.domain.connection_rules import MAX_STRING_LENGTH
 from destination.domain.matching import rule_of
 from destination.domain.problem import Problem
+from destination.domain.text import hidden_at
+from destination.domain.times import format_time
 
 MAX_ACTIVATIONS: Final = 1000
 MAX_AUDIENCE_BYTES: Final = 200_000
@@ -23,6 +26,8 @@ DynamoDB item (400 KB): 200 bytes for each of 1,000 audiences, as JSON. The ids 
 NAMESPACE: Final = re.compile(r"^[A-Za-z0-9_.:-]+$")
 MAX_AUDIENCE_ID_LENGTH: Final = 256
 """Characters, of any language."""
+
+_NOBODY: Final = "nobody is delivered"
 
 _OTHER_DATA_TYPES: Final = {
     "account": "Account audiences hold companies",
@@ -43,6 +48,32 @@ def activation_problems(connection: Connection, activation: Activation) -> list[
     return problems
 
 
+def list_problem(list_id: int, within: str = "") -> Problem:
+    """Of an audience that names a list which is not there; `within`: where the audience stands."""
+    message = f"Marketo has no list {list_id} that this API user can see; leave list out to have one made"
+    return Problem(f"{within}list.id", message)
+
+
+def naming_problems(audience: AudienceKey, name: str) -> list[Problem]:
+    """What keeps an audience from having an id, a namespace and a name that a sender gives it."""
+    problems = []
+    if not 0 < len(name.strip()) <= MAX_STRING_LENGTH or not _is_visible(name):
+        problems.append(Problem("name", f"must have from 1 to {MAX_STRING_LENGTH} characters that can be seen"))
+    is_whole = audience.id == audience.id.strip() and _is_visible(audience.id)
+    if not is_whole or not 0 < len(audience.id) <= MAX_AUDIENCE_ID_LENGTH:
+        message = f"must have from 1 to {MAX_AUDIENCE_ID_LENGTH} characters that can be seen, and no space around them"
+        problems.append(Problem("id", message))
+    namespace = audience.namespace
+    if namespace and (len(namespace) > MAX_NAMESPACE_LENGTH or not NAMESPACE.fullmatch(namespace)):
+        problems.append(Problem("namespace", f"must match {NAMESPACE.pattern}, at most {MAX_NAMESPACE_LENGTH} long"))
+    return problems
+
+
+def _is_visible(text: str) -> bool:
+    """And whole: a lone surrogate is no character."""
+    return hidden_at(text) is None and text == text.encode(errors="replace").decode()
+
+
 def activation_change_problems(before: Activation, after: Activation) -> list[Problem]:
     """What can never be changed."""
     fixed = {
@@ -52,6 +83,22 @@ def activation_change_problems(before: Activation, after: Activation) -> list[Pr
     }
     message = "cannot be changed: deactivate the audience, then activate it again"
     return [Problem(path, message) for path, changed in fixed.items() if changed]
+
+
+def over_problems(before: Activation | None, after: Activation, now: datetime) -> list[Problem]:
+    """An end that has passed where an audience is activated, unless it had that end before."""
+    if after.end is None or after.end > now or (before is not None and before.end == after.end):
+        return []
+    return [Problem("end", f"has passed ({format_time(after.end)}), so {_NOBODY}; give a later one, or leave it out")]
+
+
+def over_warnings(active: ActiveConnection, now: datetime) -> list[Problem]:
+    """The audiences of a connection whose end has passed."""
+    return [
+        Problem(f"audiences.{one.id}.end", f"{one.name} is over since {format_time(one.end)}, so {_NOBODY} for it")
+        for _, one in sorted(active.activations.items())
+        if one.end is not None and one.end <= now
+    ]
 
 
 def fill_time(before: Activation | None, after: Activation, now: datetime, *, has_delivered: bool) -> datetime | None:

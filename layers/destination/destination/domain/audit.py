@@ -25,11 +25,14 @@ class AuditAction(StrEnum):
     CREATE_CONNECTION = "create_connection"
     CHANGE_CONNECTION = "change_connection"
     SET_MAPPING = "set_mapping"
+    SET_LABELS = "set_labels"
     ENABLE_CONNECTION = "enable_connection"
     DISABLE_CONNECTION = "disable_connection"
     DELETE_CONNECTION = "delete_connection"
     REMOVE_CONNECTION = "remove_connection"
     ROTATE_INGEST_TOKEN = "rotate_ingest_token"  # noqa: S105
+    REPLACE_SENDER_CREDENTIALS = "replace_sender_credentials"
+    REVOKE_SENDER_CREDENTIALS = "revoke_sender_credentials"
     ACTIVATE_AUDIENCE = "activate_audience"
     CHANGE_AUDIENCE = "change_audience"
     DEACTIVATE_AUDIENCE = "deactivate_audience"
@@ -37,6 +40,14 @@ class AuditAction(StrEnum):
     SET_RECIPIENTS = "set_recipients"
     REQUEST_VERIFICATION = "request_verification"
     CANCEL_VERIFICATION = "cancel_verification"
+    SEND_CANARY = "send_canary"
+    REQUEST_UPLOAD = "request_upload"
+    CANCEL_FILE = "cancel_file"
+    APPROVE_FILE = "approve_file"
+    OPEN_RESYNC = "open_resync"
+    CLOSE_RESYNC = "close_resync"
+    APPROVE_RESYNC = "approve_resync"
+    CANCEL_RESYNC = "cancel_resync"
     REDRIVE_LETTERS = "redrive_letters"
     DISCARD_LETTERS = "discard_letters"
     REDRIVE_DEAD_LETTERS = "redrive_dead_letters"
@@ -44,6 +55,7 @@ class AuditAction(StrEnum):
     SET_POLICIES = "set_policies"
     LOOK_UP_PERSON = "look_up_person"
     VIEW_PROFILE = "view_profile"
+    ERASE_PERSON = "erase_person"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,11 @@ LOCAL: Final = "local"
 """Whoever calls the local stack, which asks for no signature."""
 
 
+def sender_of(connection_id: str) -> str:
+    """Who makes the calls that a connection takes from its senders, as the audit log has it."""
+    return f"sender:{connection_id}"
+
+
 class CallerKind(StrEnum):
     """What signs a request (AWS Identity and Access Management, "IAM identifiers"; AWS STS, "GetCallerIdentity").
 

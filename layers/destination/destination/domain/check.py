@@ -19,7 +19,9 @@ from destination.domain.mapping import joined, values_at
 from destination.domain.matching import is_lead_id_or_ecid, rule_of
 from destination.domain.path import Path
 from destination.domain.problem import Problem
+from destination.domain.remedy import Remedy
 from destination.domain.schema import BOOLEAN, Field, InvalidValueError, Schema, coerce, dedupe_value
+from destination.domain.text import plain
 from destination.domain.xdm import loss, mismatch, not_joined
 
 _CLOSE: Final = 0.7
@@ -77,7 +79,7 @@ def judged(name: CheckName, problems: Sequence[Problem], good: str) -> Check:
         return Check(name, ok=True, detail=good)
     count = "one property does" if len(problems) == 1 else f"{len(problems)} properties do"
     detail = f"{count} not fit the Marketo instance: {', '.join(dict.fromkeys(one.path for one in problems))}"
-    return Check(name, ok=False, detail=detail, hint="Fix what errors names.", problems=tuple(problems))
+    return Check(name, ok=False, detail=detail, hint=Remedy.FIX_PROPERTIES.says, problems=tuple(problems))
 
 
 def dedupe_choices(schema: Schema) -> list[Field]:
@@ -226,20 +228,16 @@ def _meant(name: str, fields: Iterable[Field]) -> str:
     """The field that is spelled alike, by its REST name or as Marketo shows it to people."""
     spelled: dict[str, str] = {}
     for field in fields:
-        spelled.setdefault(_plain(field.display_name), field.name)
-        spelled[_plain(field.name)] = field.name
-    near = get_close_matches(_plain(name), spelled, n=1, cutoff=_CLOSE)
+        spelled.setdefault(plain(field.display_name), field.name)
+        spelled[plain(field.name)] = field.name
+    near = get_close_matches(plain(name), spelled, n=1, cutoff=_CLOSE)
     return f" (did you mean {spelled[near[0]]}?)" if near else ""
 
 
 def _like(name: str, names: Collection[str]) -> str:
-    spelled = {_plain(one): one for one in names}
-    near = get_close_matches(_plain(name), spelled, n=1, cutoff=_CLOSE)
+    spelled = {plain(one): one for one in names}
+    near = get_close_matches(plain(name), spelled, n=1, cutoff=_CLOSE)
     return f" (did you mean {spelled[near[0]]}?)" if near else ""
-
-
-def _plain(text: str) -> str:
-    return "".join(letter for letter in text.casefold() if letter.isalnum())
 
 
 def _paths(event: ProfileEvent) -> Iterator[str]:

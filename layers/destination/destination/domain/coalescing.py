@@ -62,7 +62,30 @@ def coalesce(key: str, units: Sequence[Unit], row: LedgerRow | None, reach: Reac
         consent=consent,
         ecid=_last_ecid(ordered),
         is_revived=bool(aside) and _is_revived(words.values(), aside, consent),
+        named=_named(ordered, known, desired, reach.resynced),
     )
+
+
+def _named(
+    ordered: Iterable[Unit],
+    known: LedgerRow,
+    desired: Mapping[AudienceKey, Desired],
+    resynced: Mapping[AudienceKey, datetime],
+) -> Mapping[AudienceKey, datetime]:
+    """Of audiences that are resynced those in which the person was named since that began, and does not show by what is
+    desired: it was said with an older time than what is known, or something newer that was received before has come.
+    """
+    if not resynced:
+        return {}
+    named = {one for one in known.desired.keys() | known.named.keys() if _was_named(known, one, resynced)}
+    for since in set(resynced.values()):
+        named.update(one for unit in ordered for one in unit.named(since) if resynced.get(one) == since)
+    shown = LedgerRow(desired)
+    return {one: resynced[one] for one in named if not shown.was_named(one, resynced[one])}
+
+
+def _was_named(known: LedgerRow, audience: AudienceKey, resynced: Mapping[AudienceKey, datetime]) -> bool:
+    return audience in resynced and known.was_named(audience, resynced[audience])
 
 
 def _is_revived(words: Iterable[_Word], aside: Mapping[Origin, Reason], consent: ConsentWord | None) -> bool:

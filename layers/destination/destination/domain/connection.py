@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from destination.domain.alert import Subscription
 from destination.domain.audience import Activation, AudienceKey
+from destination.domain.row_form import RowForm
 from destination.domain.verification import Schedule
 
 DEDUPE_TARGET = "DedupeField"
@@ -110,6 +111,43 @@ class OnInvalid(StrEnum):
     FAIL = "fail"
 
 
+class Proof(StrEnum):
+    """What a request to the webhook has to prove: that it has the token, that its body is signed, or both."""
+
+    TOKEN = "token"  # noqa: S105 - a word, not a secret
+    SIGNATURE = "signature"
+    BOTH = "both"
+
+
+class OnDeletePerson(StrEnum):
+    """What a call does that asks to forget a person: it is rejected, or asks for the person's erasure."""
+
+    REJECT = "reject"
+    ERASE = "erase"
+
+
+class OnRejected(StrEnum):
+    """What a sender hears of a body of which some records are rejected and others are not.
+
+    `accept`: success; who reads the answer sees which. `multi_status`: a success of its own (HTTP 207). `refuse`: the
+    body is refused, and nothing of it is taken.
+    """
+
+    ACCEPT = "accept"
+    MULTI_STATUS = "multi_status"
+    REFUSE = "refuse"
+
+
+class OnDelete(StrEnum):
+    """What the deletion of an audience at its source does: nothing; the audience is deactivated, and its list keeps its
+    members; or the list is emptied first.
+    """
+
+    KEEP = "keep"
+    DEACTIVATE = "deactivate"
+    EMPTY = "empty"
+
+
 class Scope(StrEnum):
     """Which events concern the connection: those with an activated audience, or every one."""
 
@@ -146,6 +184,32 @@ class MappingRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Admission:
+    """How senders prove that they may send. The token is always taken in the header Authorization.
+
+    `header`: another header in which the token may come. `query_parameter`: the parameter of the address in which it
+    may come; None: no token is looked for there. `proof`: whether the token, a signature of the body, or both are asked
+    for.
+    """
+
+    header: str | None = None
+    query_parameter: str | None = None
+    proof: Proof = Proof.TOKEN
+
+
+@dataclass(frozen=True, slots=True)
+class SourceCalls:
+    """What a sender may ask of its connection besides taking events.
+
+    `max_audiences`: how many audiences the connection may have, those deactivated within 90 days included, for the
+    sender to add another.
+    """
+
+    on_delete: OnDelete = OnDelete.DEACTIVATE
+    max_audiences: int = 50
+
+
+@dataclass(frozen=True, slots=True)
 class Consent:
     """Who may be exported: profiles that have one of the allowed values at a path."""
 
@@ -162,12 +226,25 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True)
+class Resyncing:
+    """A resync that goes on: since when it is noted who is named. `activation_ids`: in which audiences (None: all)."""
+
+    id: str
+    since: datetime
+    activation_ids: frozenset[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
-    """The share of the Marketo instance's limits that this connection may use."""
+    """The share of the Marketo instance's limits that this connection may use.
+
+    `lead_updates_per_hour`: how many leads are created or updated at most (None: as many as there are).
+    """
 
     calls_per_20s: int = 80
     concurrency: int = 5
     daily_calls: int = 40_000
+    lead_updates_per_hour: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +261,10 @@ class Connection:
     blocked; `retry_at`: blocked, it is not tried before. `resumed_at`, `resumed_up_to`: when what is parked of it was
     sent back last, and up to which time it was due (domain/parking.py). `drained_since`: being deleted, since when no
     message of it can have been in the queue that nobody had received. `person_id`: the path of what people are named by
-    who did not arrive (None: by pseudonyms). `enabled_at`: when somebody enabled it last.
+    who did not arrive (None: by pseudonyms). `enabled_at`: when somebody enabled it last. `admission`: how senders
+    prove that they may post to the webhook; `on_rejected`: what it says of a body of which a part is rejected;
+    `on_delete_person`: what a call does that asks to forget somebody. `source_calls`: what they may ask for besides
+    (None: nothing). `rows`: the form of what is posted to the source `rows`. `resyncing`: the resync that goes on.
     """
 
     id: str
@@ -225,6 +305,18 @@ class Connection:
     drained_since: datetime | None = None
     person_id: str | None = None
     enabled_at: datetime | None = None
+    admission: Admission = field(default_factory=Admission)
+    on_rejected: OnRejected = OnRejected.ACCEPT
+    on_delete_person: OnDeletePerson = OnDeletePerson.REJECT
+    source_calls: SourceCalls | None = None
+    rows: RowForm | None = None
+    resyncing: Resyncing | None = None
+
+    @property
+    def blocked_code(self) -> str | None:
+        """The code that the cause begins with: Marketo's, or our own (`domain.remedy`)."""
+        code, is_told, _ = (self.blocked_cause or "").partition(": ")
+        return code if is_told else None
 
     @property
     def lookup_fields(self) -> tuple[str, ...]:
@@ -255,6 +347,32 @@ class ActiveConnection:
         return {**self.dormant, **{audience: one.begun_at for audience, one in self.activations.items()}}
 
     @property
+    def resynced(self) -> dict[AudienceKey, datetime]:
+        """The audiences that are resynced, each with when that began."""
+        going_on = self.connection.resyncing
+        if going_on is None:
+            return {}
+        chosen = going_on.activation_ids
+        return {
+            audience: going_on.since for audience, one in self.activations.items() if chosen is None or one.id in chosen
+        }
+
+    @property
     def lists(self) -> dict[AudienceKey, int | None]:
         """The list ids of the activated audiences."""
         return {audience: one.list_id for audience, one in self.activations.items()}
+
+    @property
+    def names(self) -> dict[AudienceKey, str]:
+        """What the activated audiences are called."""
+        return {audience: one.name for audience, one in self.activations.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class RemovedConnection:
+    """What is still told of a connection that was removed, beside its runs: its name, and those of its audiences."""
+
+    id: str
+    name: str
+    at: datetime
+    audiences: Mapping[AudienceKey, str] = field(default_factory=dict)

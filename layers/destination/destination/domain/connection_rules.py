@@ -19,21 +19,29 @@ from destination.domain.connection import (
     EMAIL_TARGET,
     OPT_OUTS,
     ActiveConnection,
+    Admission,
     Connection,
     Generation,
     MappingRow,
+    OnDeletePerson,
+    Proof,
     Scope,
     WhenEmpty,
     WhenMissing,
 )
-from destination.domain.matching import REQUIRED_TO_CREATE, UNSUPPORTED_DEDUPE_FIELDS, is_lead_id_or_ecid, rule_of
+from destination.domain.matching import REQUIRED_TO_CREATE, holds_no_ecid, is_lead_id_or_ecid, rule_of
 from destination.domain.path import Path, PathError
 from destination.domain.problem import Problem
+from destination.domain.row_form import row_form_problems
 from destination.domain.xdm import unsupported
 
 MAX_CALLS_PER_20S: Final = 100
 MAX_CONCURRENCY: Final = 10
 MAX_DAILY_CALLS: Final = 10_000_000
+MAX_LEAD_UPDATES_PER_HOUR: Final = 10_000_000
+
+ASKING_FOR_ERASURES: Final = frozenset({"segment"})
+"""The sources whose calls may ask to forget a person."""
 
 ADVISED_ATTRIBUTES: Final = 50
 ADVISED_AUDIENCES: Final = 250
@@ -46,6 +54,8 @@ MAX_REMEMBERED: Final = timedelta(days=28)
 """No person's last delivery is remembered for longer, so no longer time can be kept."""
 
 MAX_GRACE: Final = timedelta(days=7)
+MAX_AUDIENCES_OF_SENDER: Final = 1000
+"""As many as a connection has at most."""
 """How long an ingest token can outlive its replacement."""
 
 MAX_STRING_LENGTH: Final = 255
@@ -69,6 +79,14 @@ NEVER_WRITTEN: Final = {
     "leadPartitionId": "new people go to the connection's partition, others stay in theirs",
 }
 """Lead fields that are no targets, and why."""
+
+WAY_IN: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
+"""The name of a header, or of a query parameter, in which a token comes."""
+
+_TAKEN_HEADERS: Final = frozenset(
+    {"authorization", "connection", "content-encoding", "content-length", "content-type", "cookie", "host"}
+)
+"""Headers in which no other token can come: of HTTP's own, and Authorization, which is read anyway."""
 
 _IDENTITIES: Final = {
     Generation.CURRENT: (DEDUPE_TARGET,),
@@ -121,6 +139,10 @@ def connection_problems(connection: Connection) -> list[Problem]:
         *_limit_problems(connection),
         *_alert_problems(connection),
         *_mapping_problems(connection),
+        *_admission_problems(connection.admission),
+        *_calls_problems(connection),
+        *_rows_problems(connection),
+        *_erasure_call_problems(connection),
         *_consent_problems(connection),
         *(() if connection.person_id is None else _path_problems("person_id", connection.person_id)),
         *(_missing_attributes(connection) if rule_of(connection).creates else ()),
@@ -129,15 +151,17 @@ def connection_problems(connection: Connection) -> list[Problem]:
 
 def connection_warnings(connection: Connection, audiences: int = 0) -> list[Problem]:
     """What works, but may not be what was meant; `audiences`: how many are activated."""
-    warnings = [] if rule_of(connection).creates else list(_missing_attributes(connection))
-    warnings.extend(
-        Problem(f"mapping[{index}]", f"is not used: {identity} fills {row.target} already")
+    warnings = [
+        Problem(f"mapping[{index}]", f"is not used: {identity} fills {row.target} already; leave the row out")
         for index, row in enumerate(connection.mapping)
         if (identity := filled_by_identity(connection).get(row.target))
-    )
+    ]
     if _legacy_creates_nobody(connection):
         message = f"creates nobody without {EMAIL_TARGET}: map it, or choose update_existing_only"
         warnings.append(Problem("person_action", message))
+    if connection.admission.query_parameter is not None:
+        message = "puts the token into addresses, which logs keep; use it for a sender that has nothing else"
+        warnings.append(Problem("source.admission.query_parameter", message))
     attributes = sum(row.target not in identities(connection) for row in connection.mapping)
     if attributes > ADVISED_ATTRIBUTES:
         message = f"has {attributes} attributes, more than the {ADVISED_ATTRIBUTES} that Adobe advises"
@@ -159,6 +183,14 @@ def consent_warnings(active: ActiveConnection) -> list[Problem]:
     return [Problem("consent", f"{message}. Audiences with lists of their own cost nothing of this")]
 
 
+def _waits_for_operators(connection: Connection) -> bool:
+    """Whether nothing could be delivered before an operator activates an audience.
+
+    A sender that makes its audiences by calls sends their members at once, and so has to find the connection enabled.
+    """
+    return connection.scope is Scope.ACTIVATED_AUDIENCES and connection.source_calls is None
+
+
 def missing_to_enable(active: ActiveConnection, *, has_credentials: bool) -> list[Problem]:
     """What a connection still needs before it can deliver."""
     connection, missing = active.connection, []
@@ -170,7 +202,7 @@ def missing_to_enable(active: ActiveConnection, *, has_credentials: bool) -> lis
         wanted = " or ".join(identities(connection))
         missing.append(Problem("mapping", f"map a source to {wanted}, and the attributes to be delivered"))
     missing.extend(_undecided(connection))
-    if not active.activations and connection.scope is Scope.ACTIVATED_AUDIENCES:
+    if not active.activations and _waits_for_operators(connection):
         missing.append(Problem("audiences", "activate an audience"))
     if rule_of(connection).keeps_lists:
         missing.extend(
@@ -290,7 +322,7 @@ def _ecid_problems(connection: Connection) -> Iterator[Problem]:
     if connection.ecid_field in REQUIRED_TO_CREATE:
         message = f"{connection.ecid_field} holds what people are created with; give a field that holds the ECID alone"
         yield Problem("ecid_field", message)
-    if connection.ecid_field is not None and connection.ecid_field.lower() in UNSUPPORTED_DEDUPE_FIELDS:
+    if connection.ecid_field is not None and holds_no_ecid(connection.ecid_field):
         message = f"{connection.ecid_field} is not searchable; keep ECIDs in a searchable text field of your own"
         yield Problem("ecid_field", message)
 
@@ -311,6 +343,9 @@ def _limit_problems(connection: Connection) -> Iterator[Problem]:
         yield Problem("limits.concurrency", f"must be from 1 to {MAX_CONCURRENCY}, Marketo's limit per instance")
     if not 1 <= limits.daily_calls <= MAX_DAILY_CALLS:
         yield Problem("limits.daily_calls", f"must be from 1 to {MAX_DAILY_CALLS}")
+    updates = limits.lead_updates_per_hour
+    if updates is not None and not 1 <= updates <= MAX_LEAD_UPDATES_PER_HOUR:
+        yield Problem("limits.lead_updates_per_hour", f"must be from 1 to {MAX_LEAD_UPDATES_PER_HOUR}, or left out")
     schedule = connection.verification
     if schedule is not None and not MIN_SCHEDULE_INTERVAL <= schedule.every <= MAX_SCHEDULE_INTERVAL:
         yield Problem("verification.every", "must be from PT1H to P28D, for example P1D")
@@ -354,7 +389,8 @@ def _mapping_problems(connection: Connection) -> Iterator[Problem]:
             )
         first_rows.setdefault(row.target, index)
         if row.target in NEVER_WRITTEN:
-            yield Problem(f"{path}.target", f"{row.target} is not written: {NEVER_WRITTEN[row.target]}; leave it out")
+            message = f"{row.target} is not written: {NEVER_WRITTEN[row.target]}; leave the row out"
+            yield Problem(f"{path}.target", message)
         if row.source_type is not None and (why := unsupported(row.source_type, row.join)):
             yield Problem(f"{path}.source_type", why)
         if row.target in identities(connection):
@@ -381,6 +417,43 @@ def clearing_problems(path: str, row: MappingRow) -> Iterator[Problem]:
         yield Problem(f"{path}.when_missing", f"must be ignore: {why}")
     if row.when_empty is not WhenEmpty.IGNORE:
         yield Problem(f"{path}.when_empty", f"must be ignore: {why}")
+
+
+def _admission_problems(admission: Admission) -> Iterator[Problem]:
+    if admission.header is not None:
+        if not WAY_IN.fullmatch(admission.header):
+            yield Problem("source.admission.header", "must be the name of a header, such as X-Api-Key")
+        elif admission.header.lower() in _TAKEN_HEADERS:
+            yield Problem("source.admission.header", f"{admission.header} says something else; choose one of your own")
+    if admission.query_parameter is not None and not WAY_IN.fullmatch(admission.query_parameter):
+        yield Problem("source.admission.query_parameter", "must be the name of a query parameter, such as token")
+
+
+def _calls_problems(connection: Connection) -> Iterator[Problem]:
+    calls = connection.source_calls
+    if calls is None:
+        return
+    if not 1 <= calls.max_audiences <= MAX_AUDIENCES_OF_SENDER:
+        yield Problem("source.calls.max_audiences", f"must be from 1 to {MAX_AUDIENCES_OF_SENDER}")
+    if connection.admission.proof is Proof.SIGNATURE:
+        message = "must be null, or source.admission.proof token or both: a signature tells nothing of a call's path"
+        yield Problem("source.calls", message)
+
+
+def _erasure_call_problems(connection: Connection) -> Iterator[Problem]:
+    if connection.on_delete_person is OnDeletePerson.ERASE and connection.source_format not in ASKING_FOR_ERASURES:
+        formats = ", ".join(sorted(ASKING_FOR_ERASURES))
+        message = f"must be reject: of the sources {formats} alone tells that somebody is to be forgotten"
+        yield Problem("source.on_delete_person", message)
+
+
+def _rows_problems(connection: Connection) -> Iterator[Problem]:
+    if connection.rows is None:
+        return
+    if connection.source_format != "rows":
+        yield Problem("source.rows", "leave it out: it is for source.format rows only")
+    for one in row_form_problems(connection.rows):
+        yield Problem(f"source.rows.{one.path}", one.message)
 
 
 def _consent_problems(connection: Connection) -> Iterator[Problem]:

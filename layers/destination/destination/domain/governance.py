@@ -5,28 +5,54 @@ they mean there; the platform sends no labels along with its events, so that an 
 the audiences.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
-from destination.domain.audience import Activation
-from destination.domain.connection import NEVER_EXPORTED, ActiveConnection, Connection
+from destination.domain.audience import ANY_NAMESPACE, Activation
+from destination.domain.connection import NEVER_EXPORTED, ActiveConnection, Connection, MappingRow
 from destination.domain.connection_rules import filled_by_identity, identities, required_to_create
 from destination.domain.matching import rule_of
-from destination.domain.policy import MARKETING_ACTIONS, Expression, Policy, PolicyStatus, grounds, misspelt
+from destination.domain.policy import (
+    MARKETING_ACTIONS,
+    Expression,
+    Policy,
+    PolicyStatus,
+    grounds,
+    misspelt,
+    mistaken_actions,
+)
 from destination.domain.problem import Problem
+from destination.domain.text import plain
 
 _SHOWN_CAUSES: Final = 20
 
 
+Labels = Mapping[str, Sequence[str]]
+"""By source, or by activation id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """What is labelled how: mapped sources, and audiences."""
+
+    sources: Labels
+    audiences: Labels
+
+
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """What has some of the labels for which a policy denies the data: a mapped source, or an audience."""
+    """What has some of the labels for which a policy denies the data: a mapped source, or an audience.
+
+    `row`: that of the source. `is_stored`: whether the audience is activated.
+    """
 
     path: str
     what: str
     labels: frozenset[str]
+    row: MappingRow | None = None
+    is_stored: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +109,10 @@ def violation_problems(violation: Violation) -> list[Problem]:
     denied = f"policy {policy.name} ({policy.id}) denies {actions} for data labelled {labels}"
     return [
         *(
-            Problem(cause.path, f"{denied}; {cause.what} is labelled {_listed(cause.labels)}: {_remedy(cause)}")
+            Problem(
+                cause.path,
+                f"{denied}; {cause.what} is labelled {_listed(cause.labels)}: {_remedy(violation.connection, cause)}",
+            )
             for cause in violation.shown_causes
         ),
         Problem(
@@ -98,7 +127,7 @@ def policy_problem(path: str, violation: Violation) -> Problem:
     connection, actions = violation.connection, _listed(violation.marketing_actions)
     labels = _listed(violation.labels)
     denied = f"connection {connection.name} ({connection.id}) would violate it: {actions} with data labelled {labels}"
-    remedy = "fix the connection or disable it first, or keep the policy a draft"
+    remedy = "fix the connection or disable it first; or, keep the policy a draft"
     return Problem(path, f"{denied}, see its {_places(violation)}; {remedy}")
 
 
@@ -110,7 +139,10 @@ def violation_warnings(violation: Violation) -> list[Problem]:
     named = f"{policy.status.value} policy {policy.name} ({policy.id})"
     denied = f"{named} {verb}: it denies {actions} for data labelled {labels}"
     return [
-        Problem(cause.path, f"{denied}; {cause.what} is labelled {_listed(cause.labels)}")
+        Problem(
+            cause.path,
+            f"{denied}; {cause.what} is labelled {_listed(cause.labels)}: {_remedy(violation.connection, cause)}",
+        )
         for cause in violation.shown_causes
     ]
 
@@ -118,26 +150,29 @@ def violation_warnings(violation: Violation) -> list[Problem]:
 def withheld_warnings(connection: Connection) -> list[Problem]:
     """The rows of a mapping that are there and yet send nothing."""
     return [
-        Problem(f"mapping[{index}]", f"is not sent: {_NEVER}")
+        Problem(f"mapping[{index}]", f"is not sent: {_NEVER}; leave the row out")
         for index, row in enumerate(connection.mapping)
         if not row.is_exported
     ]
 
 
 def action_warnings(policies: Sequence[Policy], connection: Connection) -> list[Problem]:
-    """A mistyped marketing action is denied by nothing; one of the organisation's own need not be named by a policy."""
+    """Marketing actions to which no policy can apply, as no policy names them and Adobe has none of the name."""
     known = {*MARKETING_ACTIONS, *(action for policy in policies for action in policy.marketing_actions)}
-    alike = {_folded(action): action for action in sorted(known)}
-    return [
-        Problem(f"marketing_actions[{index}]", f"{action} is denied by no policy; perhaps {meant} is meant")
-        for index, action in enumerate(connection.marketing_actions)
-        if action not in known and (meant := alike.get(_folded(action)))
-    ]
+    alike = {plain(action): action for action in sorted(known)}
+    warnings = []
+    for index, action in enumerate(connection.marketing_actions):
+        if action not in known:
+            meant = alike.get(plain(action))
+            remedy = f"perhaps {meant} is meant" if meant else f"those that policies name are {_listed(sorted(known))}"
+            message = f"{action} is named by no policy, so that nothing is ever denied for it; {remedy}"
+            warnings.append(Problem(f"marketing_actions[{index}]", message))
+    return warnings
 
 
 def label_problems(connection: Connection) -> list[Problem]:
-    """Labels that are none, and C12 on data without which nothing can be exported."""
-    problems: list[Problem] = []
+    """Labels and marketing actions that are none, and C12 on data without which nothing can be exported."""
+    problems = list(mistaken_actions("marketing_actions", connection.marketing_actions))
     required = set(required_to_create(connection)) if rule_of(connection).creates else set()
     for index, row in enumerate(connection.mapping):
         path = f"mapping[{index}].labels"
@@ -153,6 +188,39 @@ def label_problems(connection: Connection) -> list[Problem]:
     return problems
 
 
+def taken_off(before: Connection, after: Connection) -> list[Problem]:
+    """Labels that sources would have no more, which another call than that of labels may not take off.
+
+    A source keeps its labels in whatever row it is; one that is mapped no more has none.
+    """
+    labels: dict[str, list[str]] = {}
+    for row in before.mapping:
+        labels.setdefault(row.source, []).extend(row.labels)
+    return [
+        Problem(f"mapping[{index}].labels", f"{_listed(missing)} of source {row.source} {_NOT_HERE}")
+        for index, row in enumerate(after.mapping)
+        if row not in before.mapping and (missing := set(labels.get(row.source, ())) - set(row.labels))
+    ]
+
+
+def labels_of_same(activation: Activation, known: Iterable[Activation]) -> tuple[str, ...]:
+    """The labels that the source's audience has already, dormant or in a namespace that the other one includes."""
+    namespace, audience_id = activation.audience
+    same = (
+        one
+        for one in known
+        if one.audience.id == audience_id
+        and (one.audience.namespace == namespace or ANY_NAMESPACE in {one.audience.namespace, namespace})
+    )
+    return tuple(dict.fromkeys(label for one in same for label in one.labels))
+
+
+def taken_off_audience(before: Sequence[str], after: Activation) -> list[Problem]:
+    """The same of an audience that had labels."""
+    missing = set(before) - set(after.labels)
+    return [Problem("labels", f"{_listed(missing)} {_NOT_HERE}")] if missing else []
+
+
 def activation_label_problems(activation: Activation) -> list[Problem]:
     """The same for an audience, all of whose people would be C12 data."""
     problems = list(misspelt("labels", activation.labels))
@@ -161,41 +229,52 @@ def activation_label_problems(activation: Activation) -> list[Problem]:
     return problems
 
 
+_NOT_HERE: Final = (
+    "cannot be taken off with this call: PATCH …/labels takes labels off, with the permission Apply Data Usage Labels"
+)
 _NEVER: Final = f"{NEVER_EXPORTED} data is never exported"
 
 
 def _causes(deny: Expression, active: ActiveConnection) -> tuple[Cause, ...]:
     rows = [
-        (f"mapping[{index}].labels", row.source, frozenset(row.labels))
+        Cause(f"mapping[{index}].labels", f"source {row.source}", frozenset(row.labels), row)
         for index, row in enumerate(active.connection.mapping)
         if row.is_exported
     ]
-    mapped = frozenset[str]().union(*(labels for _, _, labels in rows))
+    mapped = frozenset[str]().union(*(one.labels for one in rows))
     denied = set(grounds(deny, mapped))
     audiences = []
     for audience, activation in active.activations.items():
         labels = frozenset(activation.labels)
         with_mapped = grounds(deny, mapped | labels)
         denied |= with_mapped
-        audiences.append((f"audiences.{activation.id}.labels", f"audience {audience}", labels & with_mapped))
-    found = [*((path, f"source {source}", labels & denied) for path, source, labels in rows), *audiences]
-    return tuple(Cause(path, what, labels) for path, what, labels in found if labels)
+        path, is_stored = f"audiences.{activation.id}.labels", activation.version > 0
+        audiences.append(Cause(path, f"audience {audience}", labels & with_mapped, is_stored=is_stored))
+    found = [*(replace(one, labels=one.labels & denied) for one in rows), *audiences]
+    return tuple(one for one in found if one.labels)
 
 
-def _remedy(cause: Cause) -> str:
-    if cause.path.startswith("mapping"):
-        return "take the row out of the mapping, or correct its labels if they are wrong"
-    return "deactivate the audience, or correct its labels if they are wrong"
+def _remedy(connection: Connection, cause: Cause) -> str:
+    """What can be done where the cause is; the marketing actions are another place."""
+    wrong = "if its labels are wrong, correct them (PATCH …/labels takes off those that are stored)"
+    if cause.row is None:
+        return f"{'deactivate the audience' if cause.is_stored else 'do not activate the audience'}; or, {wrong}"
+    target = cause.row.target
+    instead = f"map another source to {target}, which cannot do without one"
+    if target in identities(connection):
+        if connection.delivered_at is not None:
+            return f"people are known by it, and {target} keeps its source; {wrong}"
+        return f"{instead}; or, {wrong}"
+    is_required = rule_of(connection).creates and target in required_to_create(connection)
+    if is_required and target not in filled_by_identity(connection):
+        return f"{instead} to create people, or take the row out with update_existing_only; or, {wrong}"
+    return f"take the row out of the mapping; or, {wrong}"
 
 
 def _places(violation: Violation) -> str:
     shown = [cause.path for cause in violation.shown_causes]
     more = len(violation.causes) - len(shown)
     return _listed([*shown, f"{more} more"] if more else shown)
-
-
-def _folded(action: str) -> str:
-    return action.lower().replace("_", "").replace("-", "")
 
 
 def _listed(names: AbstractSet[str] | Sequence[str]) -> str:

@@ -26,9 +26,11 @@ BODY_WRONG_TYPE: Final = Loss(Lost.REJECTED, "BODY_WRONG_TYPE")
 RECORD_NOT_JSON: Final = Loss(Lost.REJECTED, "RECORD_NOT_JSON")
 RECORD_NO_OBJECT: Final = Loss(Lost.REJECTED, "RECORD_NO_OBJECT")
 RECORD_OF_OTHER_FORMAT: Final = Loss(Lost.REJECTED, "RECORD_OF_OTHER_FORMAT")
+RECORD_OF_OTHER_KIND: Final = Loss(Lost.REJECTED, "RECORD_OF_OTHER_KIND")
 RECORD_TOO_LARGE: Final = Loss(Lost.REJECTED, "RECORD_TOO_LARGE")
 RECORD_TOO_MANY_AUDIENCES: Final = Loss(Lost.REJECTED, "RECORD_TOO_MANY_AUDIENCES")
 RECORD_UNREADABLE: Final = Loss(Lost.REJECTED, "RECORD_UNREADABLE")
+RECORD_REFUSED_WITH_OTHERS: Final = Loss(Lost.REJECTED, "RECORD_REFUSED_WITH_OTHERS")
 MEMBERSHIP_UNREADABLE: Final = Loss(Lost.LEFT_OUT, "MEMBERSHIP_UNREADABLE")
 MEMBERSHIP_STATUS_UNKNOWN: Final = Loss(Lost.LEFT_OUT, "MEMBERSHIP_STATUS_UNKNOWN")
 MEMBERSHIP_TIME_UNREADABLE: Final = Loss(Lost.LEFT_OUT, "MEMBERSHIP_TIME_UNREADABLE")
@@ -47,9 +49,11 @@ LOSSES: Final[Mapping[Loss, str]] = {
     RECORD_NOT_JSON: "The record is not JSON. Look at how the source writes and separates records.",
     RECORD_NO_OBJECT: "The record is no JSON object. Send each profile or event as an object.",
     RECORD_OF_OTHER_FORMAT: "The record is of another format than source.format. The webhook's answer says of which.",
+    RECORD_OF_OTHER_KIND: "The record is a call of a kind that is not taken. The webhook's answer says what to do.",
     RECORD_TOO_LARGE: "The record is larger than a message may be, or has too many inner objects. Map less of it.",
     RECORD_TOO_MANY_AUDIENCES: "The record has too many audience entries, or the body has with it. Send fewer at once.",
     RECORD_UNREADABLE: "Nothing of the record can be read. The webhook's answer names the first part that cannot.",
+    RECORD_REFUSED_WITH_OTHERS: "The record is good, others of its body are not; on_rejected is refuse. Send it again.",
     MEMBERSHIP_UNREADABLE: "What should be a membership has another form. Look at what the source writes.",
     MEMBERSHIP_STATUS_UNKNOWN: "A membership's status is no word that is known. Send realized or exited.",
     MEMBERSHIP_TIME_UNREADABLE: "A membership's time cannot be read. Send ISO 8601, such as 2026-11-21T10:00:00Z.",

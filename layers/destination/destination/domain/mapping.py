@@ -164,11 +164,11 @@ class Mapper:
         """The event's persons: one per value of the dedupe source.
 
         Whether an event that names no activated audience concerns the connection depends on the person; of such an
-        event without an identity there is none. Attributes that do not fit are dropped and named in the unit. Without
-        consent the unit has no attributes.
+        event without an identity there is none, and of one that says nothing, which is what is left of an erased one.
+        Attributes that do not fit are dropped and named in the unit. Without consent the unit has no attributes.
         """
         memberships, unscheduled, dormant = self._memberships(event)
-        is_wanted = bool(memberships or unscheduled) or self.target.connection.scope is Scope.ALL_PROFILES
+        is_wanted = bool(memberships or unscheduled) or self._wants_all(event)
         consents = None if self.has_consent is None else self.has_consent(event.profile)
         begun = self._begun_since(event)
         ecid = self._ecid(event) if self.ecid_field is not None else None
@@ -209,6 +209,10 @@ class Mapper:
             )
             for number, (key, value, refusal) in enumerate(identities)
         ]
+
+    def _wants_all(self, event: ProfileEvent) -> bool:
+        """Whether an event concerns the connection though it names no activated audience."""
+        return self.target.connection.scope is Scope.ALL_PROFILES and bool(event.profile or event.identities)
 
     def why_dropped(self, event: ProfileEvent) -> dict[str, InvalidValueError]:
         """Why each attribute that `units` drops and names is dropped: told apart from it, for deliveries do not ask."""
@@ -328,6 +332,11 @@ class Mapper:
 def key_by_ecid(ecid: str) -> str:
     """The key of a person without an e-mail address."""
     return f"{_BY_ECID}{ecid}"
+
+
+def ecid_of(key: str) -> str | None:
+    """The ECID of a person without an e-mail address, by the key; None: it is the key of another one."""
+    return key.removeprefix(_BY_ECID) if key.startswith(_BY_ECID) else None
 
 
 def keys_of(lead: Lead) -> set[str]:

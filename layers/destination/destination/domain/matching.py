@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from destination.domain.connection import Connection, PersonAction, SyncType
+from destination.domain.text import plain
 from destination.domain.value_object import value_object
 
 
@@ -59,17 +60,24 @@ def rule_of(connection: Connection) -> MatchingRule:
 REQUIRED_TO_CREATE = ("firstName", "lastName", "email")
 """The lead fields that must be mapped, and filled, before a person is created."""
 
-UNSUPPORTED_DEDUPE_FIELDS = frozenset({"id", "ecids"})
-"""Marketo's Lead ID and ECID cannot identify a person, searchable or not."""
-
-_LEAD_ID_OR_ECID = frozenset(
-    {"id", "leadid", "marketoid", "marketoleadid", "ecid", "ecids", "experiencecloudid", "experiencecloudids"}
+_LEAD_ID = frozenset({"id", "leadid", "marketoid", "marketoleadid"})
+_ECID = frozenset(
+    {"ecid", "ecids", "experiencecloudid", "experiencecloudids"}
+    | {"adobemarketingcloudid", "adobeexperiencecloudid", "adobeexperienceplatformid"}
 )
 
 
 def is_lead_id_or_ecid(name: str) -> bool:
     """Whether somebody who writes this as a field means Marketo's Lead ID or ECID, however it is spelled."""
-    return "".join(filter(str.isalnum, name.casefold())) in _LEAD_ID_OR_ECID
+    return plain(name) in _LEAD_ID | _ECID
+
+
+def holds_no_ecid(name: str) -> bool:
+    """Whether this means a field that people cannot be found by their ECID in: Marketo's Lead ID, or its own ECIDs.
+
+    A searchable field of one's own may be called ECID.
+    """
+    return plain(name) in {*_LEAD_ID, "ecids"}
 
 
 def in_other_case(leads: Mapping[str, list[Lead]], persons: Collection[str]) -> set[str]:

@@ -1,7 +1,7 @@
 """Who did not arrive: the persons of a run that were excluded or failed, each with why, for whoever asks after them.
 
 What is told of them outlives their events, so it holds no profile value but the one by which the connection names
-people (`person_id`), and a pseudonym where it names none.
+people (`person_id`), and the pseudonym, by which an erasure finds them.
 
 They are kept in results: those of one run that one turn ended, together. The ledger notes in which results a unit
 ended, in the transaction that counts it. So what results say of a unit that was never counted, or was counted by others
@@ -21,6 +21,7 @@ from destination.domain.failure import Failure
 from destination.domain.flaw import CHANGED, MISSING, REFUSED, Flaw
 from destination.domain.mapping import Mapper
 from destination.domain.outcome import (
+    ERASED,
     INVALID_ATTRIBUTE,
     INVALID_DEDUPE_VALUE,
     INVALID_REQUIRED_ATTRIBUTE,
@@ -49,8 +50,8 @@ _FAILED: Final = Class.FAILED
 class NotArrived:
     """One event's person that did not arrive.
 
-    `person_id`: what the connection names people by, `pseudonym`: where it names none; neither where the event named
-    nobody. `audiences`: those of the event's for which nothing changed either. `shard`: where it is counted.
+    `person_id`: what the connection names people by, if anything; `pseudonym`: None where the event named nobody.
+    `audiences`: those of the event's for which nothing changed either. `shard`: where it is counted.
     """
 
     origin: Origin
@@ -151,17 +152,19 @@ def ended_of(settled: Settled) -> Iterator[tuple[Unit, Reason]]:
 def not_arrived(
     mapper: Mapper, event: ProfileEvent, unit: Unit, settled: Settled, why: Reason, name_of: Callable[[str], str]
 ) -> NotArrived:
-    """What is to be told of a unit that did not arrive. `name_of` gives the pseudonym of a dedupe key."""
-    person_id = mapper.person_id(event)
-    is_known = person_id is not None or unit.key is None
+    """What is to be told of a unit that did not arrive. `name_of` gives the pseudonym of a dedupe key.
+
+    Who was erased is named by nothing.
+    """
+    is_erased = why == ERASED
     return NotArrived(
         origin=unit.origin,
         shard=shard_of_unit(unit),
         outcome=why.outcome,
         code=why.code,
         received_at=unit.received_at,
-        person_id=person_id,
-        pseudonym=None if is_known or unit.key is None else name_of(unit.key),
+        person_id=None if is_erased else mapper.person_id(event),
+        pseudonym=None if is_erased or unit.key is None else name_of(unit.key),
         flaws=tuple(_flaws(mapper, event, unit, settled, why)),
         audiences=tuple(_audiences(unit, settled)),
     )

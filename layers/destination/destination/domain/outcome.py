@@ -35,9 +35,11 @@ MISSING_REQUIRED_ATTRIBUTE = Reason(Class.EXCLUDED, "MISSING_REQUIRED_ATTRIBUTE"
 INVALID_REQUIRED_ATTRIBUTE = Reason(Class.EXCLUDED, "INVALID_REQUIRED_ATTRIBUTE")
 OUTSIDE_SCHEDULE = Reason(Class.EXCLUDED, "OUTSIDE_SCHEDULE")
 NO_CONSENT = Reason(Class.EXCLUDED, "NO_CONSENT")
+ERASED = Reason(Class.EXCLUDED, "ERASED")
 INVALID_ATTRIBUTE = Reason(Class.FAILED, "INVALID_ATTRIBUTE")
 TOO_MANY_MATCHES = Reason(Class.FAILED, "TOO_MANY_MATCHES")
 WAITED_TOO_LONG = Reason(Class.FAILED, "WAITED_TOO_LONG")
+UNREADABLE_EVENT = Reason(Class.FAILED, "UNREADABLE_EVENT")
 
 MESSAGES: Mapping[str, str] = {
     "SUPERSEDED": "A newer event of the same person was delivered before this one, which had nothing left to change.",
@@ -50,9 +52,11 @@ MESSAGES: Mapping[str, str] = {
     "INVALID_REQUIRED_ATTRIBUTE": "firstName, lastName or email has a value that Marketo cannot take.",
     "OUTSIDE_SCHEDULE": "The event is before the start or after the end of every audience that it names.",
     "NO_CONSENT": "The profile has no value that the connection's consent rule allows, so the person is on no list.",
+    "ERASED": "The person was erased after the event was received, so the event was dropped.",
     "INVALID_ATTRIBUTE": "A mapped attribute has a value that Marketo cannot take, and on_invalid is fail.",
     "TOO_MANY_MATCHES": "More than 1,000 leads share the dedupe value; Marketo does not list them.",
     "WAITED_TOO_LONG": "The event could not be delivered for 29 days. The connection tells what held it up.",
+    "UNREADABLE_EVENT": "The event was changed since it was received, by whoever may write to the queue or the bucket.",
     "OTHER": "Reasons that are not listed one by one: a run lists a limited number, and counts the rest here.",
 }
 """By code, for people; the meaning of codes that begin with `MARKETO_CODE` is Marketo's."""
@@ -61,25 +65,13 @@ EXPECTED: Mapping[Reason, str] = {
     PERSON_NOT_FOUND: "the person action, or the event, creates nobody",
     OUTSIDE_SCHEDULE: "the audience's start and end",
     NO_CONSENT: "the consent rule",
+    ERASED: "the erasure of the person",
 }
-"""The exclusions that the connection's configuration asks for, by what asks for them; every other one is a fault.
+"""The exclusions that the connection's configuration, or an operator, asks for, by what asks for them; every other one
+is a fault.
 
 Adobe counts those without consent among the faults ("Alerts for destinations"); here they are what a rule was made for.
 """
-
-REMEDIES: Mapping[str, str] = {
-    "MISSING_DEDUPE_VALUE": "Give all profiles a value at the source of the dedupe field, or map another source to it.",
-    "INVALID_DEDUPE_VALUE": "Correct the values of the dedupe field at the source, or map another source to it.",
-    "MISSING_REQUIRED_ATTRIBUTE": "Give the profiles firstName, lastName and email at the source, or choose the person "
-    "action update_existing_only.",
-    "INVALID_REQUIRED_ATTRIBUTE": "Correct firstName, lastName and email at the source, or map other attributes.",
-    "INVALID_ATTRIBUTE": "Correct the attribute that the run names, or set on_invalid to drop; then redrive the "
-    "letters (destination redrive).",
-    "TOO_MANY_MATCHES": "Choose a dedupe field that tells people apart, or merge the leads in Marketo.",
-    "WAITED_TOO_LONG": "Mend what holds the connection up (destination parking), then redrive the letters "
-    "(destination redrive).",
-}
-"""What to do, by the code of the main reason; Marketo's codes have theirs in their own table."""
 
 MARKETO_CODE = "MARKETO_"
 

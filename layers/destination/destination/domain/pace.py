@@ -30,17 +30,27 @@ class DayCount:
 
 
 @dataclass(frozen=True, slots=True)
+class Updated:
+    """How many leads were created or updated in a minute (of Unix time)."""
+
+    minute: int
+    leads: int
+
+
+@dataclass(frozen=True, slots=True)
 class PaceState:
     """The pace as one holder of an instance hands it to the next.
 
     `calls`: when the calls of the last window were sent (Unix seconds), oldest first. `share` and `concurrency`: what
-    was learnt of the others' use, None while nothing was. `today`: None while nobody counted.
+    was learnt of the others' use, None while nothing was. `today`: None while nobody counted. `updates`: of the last
+    hour, oldest first; they are counted where there is a bound on them.
     """
 
     calls: tuple[float, ...] = ()
     share: Lowered | None = None
     concurrency: Lowered | None = None
     today: DayCount | None = None
+    updates: tuple[Updated, ...] = ()
 
 
 NOTHING_KNOWN: Final = PaceState()

@@ -15,6 +15,7 @@ from typing import Final, Self
 
 from destination.domain.connection import DELIVERING, Connection, Waiting
 from destination.domain.pause import Pause
+from destination.domain.remedy import Remedy, remedy_of, told
 from destination.domain.times import EPOCH
 
 MAX_IN_QUEUE: Final = timedelta(minutes=5)
@@ -38,6 +39,9 @@ MAX_EVENTS: Final = 300_000
 Marketo's limits, who may lie in bundles of some twenty where they came one a second.
 """
 
+LATER: Final = timedelta(minutes=15)
+"""How much later who waits for an import comes back, who came back in vain."""
+
 JUST_NOW: Final = timedelta(minutes=1)
 """A bundle that was named before it was stored may not have been listed yet: what has become due within such a time is
 sent back once more the next time."""
@@ -52,7 +56,9 @@ class WaitsFor(StrEnum):
 
     `disabled`, `blocked`: for somebody who enables the connection, or mends what Marketo refuses it for. `paused`: for
     the Marketo instance, of which the quota is used up or which does not work. `refused`: for the next attempt with
-    people whom Marketo refuses, though it takes others. `retry`: for AWS; or they failed, and were redriven.
+    people whom Marketo refuses, though it takes others. `retry`: for AWS; or they failed, and were redriven; or they
+    are rows of a file. `rate`: for the hour in which no more leads may be created or updated. `import`: for the end of
+    an import by which Marketo is told of them; all that wait for one are due at one time.
     """
 
     DISABLED = "disabled"
@@ -60,17 +66,27 @@ class WaitsFor(StrEnum):
     PAUSED = "paused"
     REFUSED = "refused"
     RETRY = "retry"
+    RATE = "rate"
+    IMPORT = "import"
+
+    @property
+    def remedy(self) -> Remedy:
+        """What ends the wait, whatever the cause is."""
+        return _ENDS[self]
 
 
-_REMEDIES: Final[Mapping[WaitsFor, str]] = {
-    WaitsFor.DISABLED: "Enable the connection (destination enable); all that is parked of it is delivered then.",
-    WaitsFor.BLOCKED: "Mend the cause in Marketo, or change the connection. Delivery is tried again every 15 minutes, "
-    "and at once when somebody asks for it (destination resume).",
-    WaitsFor.PAUSED: "Delivery goes on by itself. If the cause is over before that, resume the connection "
-    "(destination resume).",
+_ENDS: Final[Mapping[WaitsFor, Remedy]] = {
+    WaitsFor.DISABLED: Remedy.ENABLE,
+    WaitsFor.BLOCKED: Remedy.TRY_AGAIN,
+    WaitsFor.PAUSED: Remedy.RESUME,
+    WaitsFor.REFUSED: Remedy.AWAIT_PERSON,
+    WaitsFor.RETRY: Remedy.AWAIT_AWS,
+    WaitsFor.RATE: Remedy.AWAIT_RATE,
+    WaitsFor.IMPORT: Remedy.AWAIT_IMPORT,
 }
 
-HOLDS: Final = frozenset(_REMEDIES)
+
+HOLDS: Final = frozenset({WaitsFor.DISABLED, WaitsFor.BLOCKED, WaitsFor.PAUSED})
 """What holds up all of a connection: it can be seen without the messages (`hold_of`)."""
 
 _NAME: Final = re.compile(
@@ -104,6 +120,14 @@ class Bundle:
             f"{due.astimezone(UTC):{TIME}}-{self.oldest_at.astimezone(UTC):{TIME}}"
             f"-{self.events}-{self.size}-{self.waits_for}-{self.id}"
         )
+
+    def waits_as_meant(self, now: datetime) -> bool:
+        """Whether nothing is wrong with its waiting: it is not its turn by a rate that somebody set, or an import that
+        tells Marketo of its people has not had its time. What comes back in vain after that waits for LATER.
+        """
+        if self.waits_for is WaitsFor.IMPORT:
+            return now + LATER < self.due_at
+        return self.waits_for is WaitsFor.RATE and now < self.due_at
 
     @classmethod
     def named(cls, connection_id: str, name: str) -> Self:
@@ -153,17 +177,28 @@ class Hold:
     """What holds a connection up: what it waits for, the cause in words, since when and until when.
 
     `waits_for` is one of HOLDS. `until`: when delivery is tried again by itself; None: somebody has to do something.
+    `code`: that of the cause, Marketo's or our own; None: it has none, as somebody disabled the connection.
     """
 
     waits_for: WaitsFor
     cause: str
     since: datetime | None
     until: datetime | None
+    code: str | None = None
+
+    @property
+    def remedies(self) -> tuple[Remedy, ...]:
+        """What ends the cause, where the code says so, then what ends the wait."""
+        of_code = None if self.code is None else remedy_of(self.code)
+        if of_code is None and self.waits_for is WaitsFor.BLOCKED:
+            of_code = Remedy.MEND_CAUSE
+        ends = self.waits_for.remedy
+        return (ends,) if of_code is None else (of_code, ends)
 
     @property
     def remedy(self) -> str:
-        """What to do, in a sentence; every hold has one."""
-        return _REMEDIES[self.waits_for]
+        """What to do, in sentences; every hold has one."""
+        return told(*self.remedies)
 
     def lets_try(self, now: datetime) -> bool:
         """Whether it is time for an attempt, by which alone can be told whether the cause is over."""
@@ -207,9 +242,11 @@ def hold_of(connection: Connection, pause: Pause | None, now: datetime) -> Hold 
     if connection.status not in DELIVERING:
         return Hold(WaitsFor.DISABLED, f"the connection is {connection.status}", connection.held_since, None)
     if connection.blocked_cause is not None:
-        return Hold(WaitsFor.BLOCKED, connection.blocked_cause, connection.held_since, connection.retry_at or now)
+        until = connection.retry_at or now
+        code, cause = connection.blocked_code, connection.blocked_cause
+        return Hold(WaitsFor.BLOCKED, cause, connection.held_since, until, code)
     if pause is not None and now < pause.until:
-        return Hold(WaitsFor.PAUSED, pause.cause, pause.since, pause.until)
+        return Hold(WaitsFor.PAUSED, pause.cause, pause.since, pause.until, pause.code)
     return None
 
 

@@ -26,6 +26,9 @@ _SELECTOR: Final = re.compile(
     """,
     re.VERBOSE,
 )
+_CHOSEN: Final = "[]"
+"""No name has brackets."""
+
 _NUMBER: Final = Field("", "float")
 _TRUTH: Final = Field("", BOOLEAN)
 
@@ -117,6 +120,17 @@ class Path:
     def is_plain(self) -> bool:
         """Whether it is made of names only, and leads into the profile."""
         return self.namespace is None and not self.steps
+
+    @property
+    def shape(self) -> tuple[str, ...]:
+        """Its names, and `[]` wherever something of an array is chosen; paths of one shape lead to the same attribute.
+
+        An array at the end stands for its values, so that it is of the shape of all of them.
+        """
+        shape = [*self.names, *(one if isinstance(one, str) else _CHOSEN for one in self.steps)]
+        while shape[-1] == _CHOSEN:
+            del shape[-1]
+        return tuple(shape)
 
     def values(self, profile: Mapping[str, object]) -> list[object]:
         """Every value there, of an array at the end each; null and `{}` are none."""

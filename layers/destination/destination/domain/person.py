@@ -3,7 +3,7 @@
 import contextlib
 import hashlib
 import marshal
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final, NamedTuple, Self
@@ -60,7 +60,8 @@ class Unit:
     part of a person. `consents`: whether the profile has consent (None: the connection has no consent rule); without it
     the unit has no fields. `ecid`: on a `legacy_v2` connection what else the person is known by. `received_at`: when
     the event was received first; `event_id`: what its sender calls it, if anything. `begun`: the beginnings of those of
-    its audiences that were activated after that (None: there are none).
+    its audiences that were activated after that (None: there are none). `repeated_at`: when it was received this time,
+    where its sender had sent it before (None: it had not).
     """
 
     origin: Origin
@@ -79,6 +80,7 @@ class Unit:
     event_id: str | None = None
     warned: tuple[AttributeWarning, ...] = ()
     begun: Mapping[AudienceKey, datetime] | None = None
+    repeated_at: datetime | None = None
 
     @property
     def said(self) -> Said:
@@ -94,6 +96,14 @@ class Unit:
         if self.begun is None:
             return Said(membership.at, self.received_at)
         return Said(membership.at, self.begun.get(membership.audience, self.received_at))
+
+    def named(self, since: datetime) -> Iterator[AudienceKey]:
+        """The audiences that it says the person is in, if it was sent after a time, whatever its own times are."""
+        if (self.repeated_at or self.received_at) < since:
+            return
+        for one in (*self.memberships, *self.unscheduled):
+            if one.status is _REALIZED or any(part.status is _REALIZED for part in one.parts):
+                yield one.audience
 
     @property
     def names_audience(self) -> bool:
@@ -137,6 +147,21 @@ class Attributes(NamedTuple):
     lead_id: int | None = None
 
 
+class Importing(NamedTuple):
+    """What of a person an import tells Marketo: the lead (None: it creates one), the list that it joins (None: none),
+    and the attributes.
+
+    `part`: the rows that the person's is among. `digest`: of the attributes (None: there are none), `at`: since when.
+    """
+
+    import_id: str
+    part: str
+    lead_id: int | None
+    list_id: int | None
+    digest: str | None
+    at: datetime
+
+
 @value_object
 class ConsentWord:
     """The newest word on a person's consent."""
@@ -145,13 +170,20 @@ class ConsentWord:
     said: Said
 
 
+def _exited(wanted: Desired, since: datetime, *, keeps_times: bool) -> Desired:
+    return Desired(MembershipStatus.EXITED, Said(wanted.said.at if keeps_times else since, since))
+
+
 @value_object
 class LedgerRow:
     """The ledger's row of one person: what the source wants, and what Marketo was told. It carries no profile data.
 
     `desired` and `applied` are by audience, activated or deactivated lately. `lead_id` is kept only where exactly one
     lead matched, with the time it was looked up at; without a lead that time says when nobody was found. `refusals`: by
-    the name of calls what is known of those that this person was refused; whoever is settled has none.
+    the name of calls what is known of those that this person was refused; whoever is settled has none. `named`: of an
+    audience that is resynced, by when that resync was opened, that the person was named in it since, where that does
+    not follow from what is desired. `importing`: the import by which Marketo is told of the person; until it has ended
+    all that it tells is in doubt.
     """
 
     desired: Mapping[AudienceKey, Desired] = field(default_factory=dict)
@@ -161,6 +193,25 @@ class LedgerRow:
     lead_id: int | None = None
     looked_up_at: datetime | None = None
     refusals: Mapping[str, Refusals] | None = None
+    named: Mapping[AudienceKey, datetime] = field(default_factory=dict)
+    importing: Importing | None = None
+
+    def forgetting_import(self, audience: AudienceKey | None) -> Self:
+        """The row as if Marketo had been told and had not answered: what an import tells is in doubt, and told anew.
+
+        `audience`: whose list the import was for, if it is still one's.
+        """
+        one, applied, sent = self.importing, dict(self.applied), self.attributes
+        if one is None:
+            return self
+        if audience is not None and one.list_id is not None:
+            before = applied.get(audience)
+            leads = before.leads if before is not None and before.list_id == one.list_id else ()
+            told = leads if one.lead_id is None else tuple(dict.fromkeys((*leads, one.lead_id)))
+            applied[audience] = Applied(one.list_id, told, is_sure=False)
+        if sent is not None and one.digest is not None:
+            sent = sent._replace(digest=None)
+        return replace(self, applied=applied, attributes=sent, importing=None)
 
     def forgetting_lead(self) -> Self:
         """The row without the lead, which Marketo no longer has: what was sent to it must be sent again.
@@ -175,6 +226,33 @@ class LedgerRow:
             looked_up_at=None,
             attributes=None if sent is None else sent._replace(digest=None),
         )
+
+    def was_named(self, audience: AudienceKey, since: datetime) -> bool:
+        """Whether the source said after a time that the person is in the audience, as far as that is noted."""
+        wanted = self.desired.get(audience)
+        if wanted is not None and wanted.is_realized and wanted.said.received_at >= since:
+            return True
+        named = self.named.get(audience)
+        return named is not None and named >= since
+
+    def left_unnamed(self, audience: AudienceKey, since: datetime, *, keeps_times: bool = False) -> Self | None:
+        """The row of somebody who is in the audience and was not named since a time, by which that person has left it
+        then; None: anybody else's stays as it is. What is received after that time is newer, and counts.
+
+        `keeps_times`: the exit has the time of the entry, so that it is the same entry, sent after that time, that
+        brings the person back, however old its own time is.
+        """
+        wanted = self.desired.get(audience)
+        if wanted is None or not wanted.is_realized or self.was_named(audience, since):
+            return None
+        exited = _exited(wanted, since, keeps_times=keeps_times)
+        parts = tuple(
+            [
+                (space, _exited(one, since, keeps_times=keeps_times) if one.is_realized else one)
+                for space, one in wanted.parts
+            ]
+        )
+        return replace(self, desired={**self.desired, audience: exited._replace(parts=parts)})
 
     @property
     def is_lasting(self) -> bool:
@@ -198,12 +276,13 @@ class Reach:
 
     `audiences`: those that are activated and within their schedule. `every_profile`: events that name none of them
     concern it all the same. `strangers`: so does a withdrawal of consent by somebody whom the ledger does not know, as
-    a list may hold people whom others put there.
+    a list may hold people whom others put there. `resynced`: the audiences that are resynced, and since when.
     """
 
     audiences: Collection[AudienceKey] = ()
     every_profile: bool = False
     strangers: bool = False
+    resynced: Mapping[AudienceKey, datetime] = field(default_factory=dict)
 
     def wants(self, desired: Mapping[AudienceKey, Desired]) -> bool:
         """Whether events of somebody concern the connection, whatever they name."""
@@ -225,8 +304,8 @@ class Person:
     count. `fields`, and when they were `said`: those newer than what was sent (None: there are none). `consent`: the
     newest word (None: the connection has no consent rule). `aside` are the units that end for a reason of their own,
     `ignored` those that do not concern the connection; they are none of the `units`. `is_revived`: units that were said
-    without consent bring memberships that stand, as consent was given later. `attributes_hash` is the digest of
-    `fields`, made once.
+    without consent bring memberships that stand, as consent was given later. `named`: as in the ledger's row.
+    `attributes_hash` is the digest of `fields`, made once.
     """
 
     key: str
@@ -242,6 +321,7 @@ class Person:
     consent: ConsentWord | None = None
     ecid: FieldValue = None
     is_revived: bool = False
+    named: Mapping[AudienceKey, datetime] = field(default_factory=dict)
     attributes_hash: str = field(init=False)
 
     def __post_init__(self) -> None:

@@ -94,7 +94,8 @@ class WaitingEvent:
     """An event of the person that is parked, or a letter; `cause`: what it waits for, or the code of why it failed.
 
     `since`: when it was received. `due_at`: parked, when it can be delivered at the earliest. `failed_at`,
-    `expires_at`: of a letter. `units`: what it means for the person.
+    `expires_at`: of a letter. `units`: what it means for the person. `is_erased`: the person was erased after it was
+    received, so that it is dropped when its turn comes.
     """
 
     cause: str
@@ -103,6 +104,7 @@ class WaitingEvent:
     due_at: datetime | None = None
     failed_at: datetime | None = None
     expires_at: datetime | None = None
+    is_erased: bool = False
 
     @property
     def is_letter(self) -> bool:

@@ -336,6 +336,7 @@ def reach_of(target: ActiveConnection, now: datetime) -> Reach:
         audiences=frozenset(audience for audience, one in target.activations.items() if one.is_scheduled(now)),
         every_profile=target.connection.scope is Scope.ALL_PROFILES,
         strangers=keeps_lists and any(one.may_hold_others for one in target.activations.values()),
+        resynced=target.resynced,
     )
 
 
@@ -353,7 +354,9 @@ def in_doubt(plan: Plan, row: LedgerRow, target: ActiveConnection) -> LedgerRow:
     if plan.write is not Write.NOTHING and attributes is not None:
         attributes = Attributes(None, attributes.said, attributes.sent_at, attributes.lead_id)
     if not (plan.add or plan.remove):
-        return LedgerRow(row.desired, row.applied, attributes, row.consent, row.lead_id, looked_up_at, row.refusals)
+        return LedgerRow(
+            row.desired, row.applied, attributes, row.consent, row.lead_id, looked_up_at, row.refusals, row.named
+        )
     applied = dict(row.applied)
     for audience in dict.fromkeys((*plan.add, *plan.remove)):
         list_id = target.activations[audience].list_id
@@ -365,4 +368,4 @@ def in_doubt(plan: Plan, row: LedgerRow, target: ActiveConnection) -> LedgerRow:
         applied[audience] = Applied(
             list_id, tuple(dict.fromkeys((*leads, *joining, *plan.remove.get(audience, ())))), is_sure=False
         )
-    return LedgerRow(row.desired, applied, attributes, row.consent, row.lead_id, looked_up_at, row.refusals)
+    return LedgerRow(row.desired, applied, attributes, row.consent, row.lead_id, looked_up_at, row.refusals, row.named)

@@ -8,10 +8,12 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from enum import StrEnum
 from typing import Final
 
 from destination.domain.problem import ConfigurationError, Problem
+from destination.domain.text import plain
 
 LABELS: Final = frozenset(
     {*(f"C{number}" for number in range(1, 13)), "I1", "I2", "S1", "S2", "PSPD", "RHD", "Third-Party"}
@@ -44,6 +46,9 @@ MAX_DEPTH: Final = 8
 """Each level takes two of the 32 to which DynamoDB nests."""
 
 _LIKE_ADOBES: Final = re.compile(r"[CIS][0-9]+|PSPD|RHD|Third-Party", re.IGNORECASE)
+
+_ALIKE: Final = 0.92
+"""A letter too many, too few or exchanged, of a name of 14 (difflib, "SequenceMatcher.ratio")."""
 
 _LIKE_CORE: Final = re.compile(r"core(policy)?_.*", re.IGNORECASE)
 
@@ -244,6 +249,20 @@ def misspelt(path: str, labels: Sequence[str]) -> Iterator[Problem]:
             yield Problem(path, f"{label} is none of Adobe's labels, which are {known}; call one of your own otherwise")
 
 
+def mistaken_actions(path: str, actions: Sequence[str]) -> Iterator[Problem]:
+    """Marketing actions that look like core ones and are none: no policy would apply to them.
+
+    `path`: that of the property that lists them.
+    """
+    core = {plain(action): action for action in MARKETING_ACTIONS}
+    for index, action in enumerate(actions):
+        near = [] if action in MARKETING_ACTIONS else get_close_matches(plain(action), core, n=1, cutoff=_ALIKE)
+        if near:
+            meant = core[near[0]]
+            message = f"{action} is no marketing action of Adobe's; write {meant} ({MARKETING_ACTIONS[meant]}) if that"
+            yield Problem(f"{path}[{index}]", f"{message} is meant, or call one of your own otherwise")
+
+
 def _core_changes(path: str, core: Policy, proposal: Proposal) -> Iterator[Problem]:
     for name in ("name", "description", "marketing_actions", "deny"):
         wanted = getattr(proposal, name)
@@ -259,6 +278,7 @@ def _custom(path: str, proposal: Proposal, problems: list[Problem]) -> Policy | 
         problems.extend(Problem(f"{path}.{name}", "must be given") for name, value in given.items() if value is None)
         return None
     problems.extend(_expression_problems(f"{path}.deny", deny))
+    problems.extend(mistaken_actions(f"{path}.marketing_actions", actions))
     return Policy(proposal.id, name, proposal.status, actions, deny, proposal.description)
 
 

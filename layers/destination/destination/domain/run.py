@@ -5,7 +5,7 @@ it lives 90 days, with codes and counts of what was excluded and failed, in all 
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -17,7 +17,7 @@ from destination.domain.connection import Waiting
 from destination.domain.event import Membership
 from destination.domain.latency import Latency
 from destination.domain.loss import Loss
-from destination.domain.outcome import ALREADY_DELIVERED, OTHER, OUTSIDE_SCHEDULE, SUPERSEDED, Class, Reason
+from destination.domain.outcome import ALREADY_DELIVERED, ERASED, OTHER, OUTSIDE_SCHEDULE, SUPERSEDED, Class, Reason
 from destination.domain.person import Desired, Person, Said, Unit
 from destination.domain.schema import AttributeWarning
 from destination.domain.settle import Progress, Settled
@@ -69,8 +69,17 @@ class Counters:
             return
         self.counts[reason.outcome] += 1
         self.reasons[reason] += 1
-        if key is not None and len(self.examples) < len(self.reasons) and reason not in self.examples:
+        if key is None or len(self.examples) >= len(self.reasons) or reason in self.examples:
+            return
+        if reason != ERASED:  # Who was erased is named nowhere.
             self.examples[reason] = name_of(key)
+
+    def forget(self, names: Collection[str]) -> bool:
+        """Give the person with these pseudonyms as an example no longer; whether it was one."""
+        named = [reason for reason, example in self.examples.items() if example in names]
+        for reason in named:
+            del self.examples[reason]
+        return bool(named)
 
     def copy(self) -> "Counters":
         return Counters(self.counts.copy(), self.reasons.copy(), self.examples.copy())
@@ -137,6 +146,11 @@ class Tally(Counters):
             if at is not None:
                 total.happened(at)
         return total
+
+    def forget(self, names: Collection[str]) -> bool:
+        """As for one audience, in all of them too."""
+        own = [Counters.forget(one, names) for one in (self, *self.audiences.values())]
+        return any(own)
 
     def happened(self, at: datetime) -> None:
         """Note the time of something that is counted here."""

@@ -7,7 +7,7 @@ so every value is checked before it is sent.
 import math
 import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Final, NamedTuple
@@ -19,6 +19,9 @@ FieldValue = str | int | float | bool | None
 TEXT_BYTES: Final = 30_000
 STRING_LENGTH: Final = 255
 BOOLEAN: Final = "boolean"
+EMAIL: Final = "email"
+"""The type, and the field of that type by which people are looked up."""
+
 _LONG_TEXTS: Final = frozenset({"text", "textarea"})
 _UTF8_BYTES: Final = 4
 """Of one character at most."""
@@ -117,6 +120,11 @@ class Schema:
     searchable: frozenset[str] = frozenset()
 
 
+def schema_of_keys(lookup_fields: Iterable[str]) -> Schema:
+    """What is known without asking of the fields by which people are looked up: enough to tell their keys."""
+    return Schema({name: Field(name, EMAIL) for name in lookup_fields if name == EMAIL})
+
+
 def coerce(value: object, into: Field) -> FieldValue:
     """Turn a profile's value into what the field takes; texts lose their control characters, which may leave "".
 
@@ -169,7 +177,7 @@ def dedupe_key(value: object, by: Field) -> str:
 def key_of(identity: FieldValue, by: Field) -> str:
     """Normalise what `dedupe_value` made."""
     key = str(identity)
-    return key.lower() if by.data_type == "email" else key
+    return key.lower() if by.data_type == EMAIL else key
 
 
 def _convert(value: object, into: Field) -> FieldValue:
@@ -291,7 +299,7 @@ _CONVERTERS: Mapping[str, Callable[[object], FieldValue]] = {
     "url": _text,
     "text": _text,
     "textarea": _text,
-    "email": _email,
+    EMAIL: _email,
     "integer": _integer,
     "score": _integer,
     "percent": _integer,

@@ -262,9 +262,9 @@ def remembering(person: Person, row: LedgerRow | None) -> LedgerRow | None:
     """The row with what the source wants by now; None where it is as it was."""
     known = row or UNKNOWN
     consent = person.consent or known.consent
-    if person.desired == known.desired and consent == known.consent:
+    if person.desired == known.desired and consent == known.consent and person.named.items() <= known.named.items():
         return row
-    return replace(known, desired=person.desired, consent=consent)
+    return replace(known, desired=person.desired, consent=consent, named=person.named)
 
 
 def _row(
@@ -287,6 +287,7 @@ def _row(
         consent=person.consent or known.consent,
         lead_id=found,
         looked_up_at=looked_up_at,
+        named=person.named,
     )
 
 

@@ -16,9 +16,11 @@ from destination.domain.audience import AudienceKey
 from destination.domain.deviation import Compared
 from destination.domain.letter import LetterBundle, LettersOfCode, by_code
 from destination.domain.loss import Lost, meaning_of
-from destination.domain.outcome import EXPECTED, REMEDIES, Class
+from destination.domain.outcome import EXPECTED, Class
 from destination.domain.parking import Hold
+from destination.domain.remedy import remedy_of, told
 from destination.domain.run import Counters, Tally, hour_of, run_id
+from destination.domain.scheduled_checks import CheckedConnection
 from destination.domain.times import format_time
 
 RATES: Final = frozenset({Alert.ACTIVATION_SKIPPED_RATE, Alert.FAILURE_RATE, Alert.REJECTION_RATE})
@@ -53,7 +55,8 @@ class Situation:
     rates take. `waiting_since`: when its oldest event that waits was received. `used`: the calls of Marketo's day, of
     `daily_calls`. `last_event_at`: None if none came, `enabled_at`: None if that was not noted. `out_of_sync`: whom the
     last verifications left so, by audience. `events`: those of the last hour that is over, and of that hour on the days
-    before; None while some of them may wait. `sizes`: of the lists, by audience, as verifications found them.
+    before; None while some of them may wait. `sizes`: of the lists, by audience, as verifications found them. `checks`:
+    the last ones.
     """
 
     delivers: bool
@@ -68,6 +71,7 @@ class Situation:
     out_of_sync: Mapping[AudienceKey, int] | None = None
     events: Compared | None = None
     sizes: Mapping[AudienceKey, Compared] = field(default_factory=dict)
+    checks: CheckedConnection | None = None
 
 
 class Share(NamedTuple):
@@ -126,6 +130,7 @@ def reading(alert: Alert, situation: Situation, now: datetime) -> float | None:
         Alert.AUDIENCE_OUT_OF_SYNC: None if situation.out_of_sync is None else sum(situation.out_of_sync.values()),
         Alert.EVENTS_UNUSUAL: None if situation.events is None else situation.events.deviation,
         Alert.LIST_SIZE_UNUSUAL: max(_deviations(situation.sizes).values(), default=None),
+        Alert.CHECKS_FAILING: None if situation.checks is None else float(len(situation.checks.failing)),
     }
     return values[alert]
 
@@ -135,7 +140,7 @@ def evidence_of(
 ) -> Evidence:
     """What the value of a triggered alert is based on."""
     found = _evidence(alert, situation, around, now, message_of)
-    return found if found.remedy else replace(found, remedy=RULES[alert].remedy)
+    return found if found.remedy else replace(found, remedy=RULES[alert].remedy.says)
 
 
 def evidence_of_end(alert: Alert, situation: Situation, now: datetime, *, subscribed: bool) -> Evidence:
@@ -197,7 +202,7 @@ def _of_rate(
         counted_from=begin,
         reasons=reasons,
         audiences=_audiences(alert, hours, names),
-        remedy=REMEDIES.get(reasons[0].code, "") if reasons else "",
+        remedy=told(remedy_of(reasons[0].code)) if reasons else "",
     )
 
 
@@ -253,6 +258,8 @@ def _evidence(
             found = _of_events(situation.events)
         case Alert.LIST_SIZE_UNUSUAL:
             found = _of_sizes(situation.sizes, around.names)
+        case Alert.CHECKS_FAILING:
+            found = _of_checks(situation.checks)
         case _:
             found = _of_rate(alert, situation, around.names, now, message_of)
     return found
@@ -286,7 +293,7 @@ def _of_silence(last: datetime | None, enabled: datetime | None) -> Evidence:
 
 def _of_lists(counts: Mapping[AudienceKey, int], names: Mapping[AudienceKey, str]) -> Evidence:
     number = sum(counts.values())
-    cause = f"Out of place by the last verification: {number:,} people."
+    cause = f"People out of place by the last verification: {number:,}."
     return Evidence(cause=cause, part=number, audiences=_named(counts, names))
 
 
@@ -301,8 +308,17 @@ def _of_sizes(sizes: Mapping[AudienceKey, Compared], names: Mapping[AudienceKey,
     """The list that is furthest from the usual, by the name of its audience."""
     audience, _ = max(_deviations(sizes).items(), key=lambda one: one[1])
     size, name = sizes[audience], names.get(audience, audience.id)
-    cause = f"On the list of {name}: {size.number:,} people, where {size.usual:,.0f} are usual."
+    cause = f"People on the list of {name}: {size.number:,}; usual are {size.usual:,.0f}."
     return Evidence(cause=cause, part=size.number, audiences=_named({audience: size.number}, names))
+
+
+def _of_checks(checks: CheckedConnection | None) -> Evidence:
+    """Which failed; of each what was found and what to do."""
+    if checks is None:
+        return Evidence()
+    names = ", ".join(one.name for one in checks.failing)
+    reasons = tuple(MainReason(one.name, 1, f"{one.detail}. {one.hint}".strip()) for one in checks.failing[:_MOST])
+    return Evidence(cause=f"Failed at {format_time(checks.at)}: {names}.", part=len(checks.failing), reasons=reasons)
 
 
 def _deviations(sizes: Mapping[AudienceKey, Compared]) -> dict[AudienceKey, float]:

@@ -29,5 +29,10 @@ def without_hidden(text: str) -> str:
     return "".join([" " if _is_hidden(sign) else sign for sign in whole])
 
 
+def plain(text: str) -> str:
+    """The letters and digits alone, without case: what two spellings of a name have in common."""
+    return "".join(sign for sign in text.casefold() if sign.isalnum())
+
+
 def _is_hidden(sign: str) -> bool:
     return unicodedata.category(sign) in _HIDDEN and sign not in _JOINERS

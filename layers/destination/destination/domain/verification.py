@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Self
 from destination.domain.audience import Activation, AudienceKey
 
 if TYPE_CHECKING:
+    from destination.domain.list_extract import ListExtract
     from destination.domain.person import LedgerRow
 
 SAMPLE: Final = 10
@@ -174,7 +175,10 @@ class AudienceCheck:
     their next event puts them back.
     `cursor`: where the reading of the list goes on. `parts`: in how many parts what was read is stored. `code`: why
     they were not compared, Marketo's code or one of this module. `fill_at`: from when on the list was to be filled, if
-    this verification does that.
+    this verification does that. `named_since`: whoever the source has not named since then has left (None: only who was
+    said to); `keeps_times`: with the time of the entry, as a source that sends everybody again sends old times too.
+    `changed`: by how many people the list has grown by repairs, or shrunk below zero. `extract`: the extract of
+    Marketo's that the list is read by, or was to be; None: it is read page by page.
     """
 
     audience: AudienceKey
@@ -195,6 +199,10 @@ class AudienceCheck:
     parts: int = 0
     code: str | None = None
     fill_at: datetime | None = None
+    changed: int = 0
+    named_since: datetime | None = None
+    keeps_times: bool = False
+    extract: "ListExtract | None" = None
 
     @classmethod
     def of(cls, activation: Activation, list_id: int) -> Self:
@@ -204,6 +212,19 @@ class AudienceCheck:
     def out_of_sync(self) -> int:
         """How many people are out of place now; who was put on a list by others is not."""
         return sum(one.count - one.repaired for one in (self.missing, self.leavers))
+
+    @property
+    def people(self) -> int:
+        """How many are on the list once it was repaired."""
+        return self.found + self.changed
+
+
+class ListSize(NamedTuple):
+    """How many people were on an audience's list when its verification ended; Marketo tells no sizes of lists."""
+
+    list_id: int
+    people: int
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)

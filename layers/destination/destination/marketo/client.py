@@ -26,7 +26,7 @@ from destination.marketo.errors import (
 )
 from destination.marketo.pace import Pace
 from destination.marketo.token import Tokens
-from destination.marketo.transport import Auth, Request, Watch, decode, send, unwatched, watched
+from destination.marketo.transport import Auth, Request, Watch, decode, is_file, piece_of_file, send, unwatched, watched
 from destination.marketo.usage import calls_today
 
 LEADS_QUERY_TIMEOUT: Final = 65.0
@@ -105,9 +105,20 @@ class Client:
         return self._result(request)
 
     def content(self, request: Request) -> Any:
-        """Send one call of an API that answers without an envelope, and return what it says; raises as `call`."""
+        """Send one call that is answered without an envelope, or by a file, and return that; raises as `call`."""
         self._know_calls_today()
         return self._authenticated(request)
+
+    def piece(self, request: Request) -> bytes:
+        """Bytes of a file, those that the request asks for.
+
+        Raises as `call`, and InstanceWaitsError UNEXPECTED_ANSWER for an answer that is no file.
+        """
+        self._know_calls_today()
+        content = self._authenticated(request)
+        if not isinstance(content, bytes):
+            raise InstanceWaitsError(UNEXPECTED_ANSWER, request.operation)
+        return content
 
     def authenticate(self) -> None:
         """Obtain an access token with the credentials, also where one is at hand; raises as `call`."""
@@ -180,7 +191,10 @@ class Client:
                     self._calls += 1
                 try:
                     answer = send(self._http, self._url, bounded, call, _bearer(token))
-                    content = decode(answer, request.operation)
+                    content = piece_of_file(answer, request)
+                    if content is None:
+                        takes_file = request.takes_file and is_file(answer)
+                        content = answer.content if takes_file else decode(answer, request.operation)
                 except MarketoError as error:
                     error.took = self.pace.since(sent)
                     raise

@@ -10,6 +10,7 @@
 
 Decided by code alone, whatever the level it comes at: Marketo answers codes of every range at the top level and in
 records (Marketo REST API, "Error codes"). Messages of Marketo may hold profile values and are never kept.
+What to do about a code is in `domain.remedy`.
 """
 
 from collections.abc import Mapping
@@ -17,6 +18,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 from typing import Final
+
+from destination.domain.remedy import remedy_of, told
 
 
 class FailureClass(StrEnum):
@@ -33,7 +36,6 @@ class CodeInfo:
 
     failure: FailureClass
     meaning: str
-    remedy: str = ""
     wait: timedelta = timedelta(0)
     ambiguous: bool = False
 
@@ -42,6 +44,10 @@ CREDENTIALS_REFUSED: Final = "401"
 LIST_MISSING: Final = "1013"
 MAY_MEAN_LIST_MISSING: Final = frozenset({LIST_MISSING, "610", "702", "1003"})
 """Codes that calls about a list were seen to answer where there is none of its id; each has other meanings too."""
+
+EXTRACT_REFUSED: Final = "1029"
+IMPORT_REFUSED: Final = frozenset({"1016", "1019", EXTRACT_REFUSED})
+"""Codes that an import is answered with as long as there is no room for it, or for its list."""
 
 NAME_TAKEN: Final = "709"
 NOT_SEARCHABLE: Final = "1011"
@@ -76,6 +82,8 @@ UNEXPECTED_ANSWER: Final = "UNEXPECTED_ANSWER"
 TOKEN_EXPIRING: Final = "TOKEN_EXPIRING"  # noqa: S105 - a code, not a secret
 SKIPPED: Final = "SKIPPED"
 BUDGET_REACHED: Final = "BUDGET_REACHED"
+FILE_GONE: Final = "FILE_GONE"
+FILE_DAMAGED: Final = "FILE_DAMAGED"
 
 OF_INSTANCE: Final = frozenset(
     {
@@ -87,76 +95,68 @@ OF_INSTANCE: Final = frozenset(
 
 
 def _authenticate(meaning: str) -> CodeInfo:
-    return CodeInfo(
-        FailureClass.REAUTHENTICATE, meaning, "Check the client id and client secret.", timedelta(seconds=60)
-    )
+    return CodeInfo(FailureClass.REAUTHENTICATE, meaning, timedelta(seconds=60))
 
 
-def _waits(meaning: str, seconds: int, remedy: str = "", *, ambiguous: bool = False) -> CodeInfo:
-    return CodeInfo(FailureClass.INSTANCE_WAITS, meaning, remedy, timedelta(seconds=seconds), ambiguous)
+def _waits(meaning: str, seconds: int, *, ambiguous: bool = False) -> CodeInfo:
+    return CodeInfo(FailureClass.INSTANCE_WAITS, meaning, timedelta(seconds=seconds), ambiguous)
 
 
-def _blocked(meaning: str, remedy: str) -> CodeInfo:
-    return CodeInfo(FailureClass.CONNECTION_BLOCKED, meaning, remedy)
+def _blocked(meaning: str) -> CodeInfo:
+    return CodeInfo(FailureClass.CONNECTION_BLOCKED, meaning)
 
 
-def _rejected(meaning: str, remedy: str = "") -> CodeInfo:
-    return CodeInfo(FailureClass.RECORD_REJECTED, meaning, remedy)
+def _rejected(meaning: str) -> CodeInfo:
+    return CodeInfo(FailureClass.RECORD_REJECTED, meaning)
 
-
-_SHARED = "Other integrations use the same limit: lower their share or this connection's."
-_PERMISSION = "Check the permissions of the API user's role."
-_REPORT = "This is a defect of this destination: report it."
 
 CODES: Final[Mapping[str, CodeInfo]] = {
     # HTTP status; 5xx that are not listed mean the same as 503, and 3xx the same as 404: Marketo redirects nobody
     "401": _authenticate("Marketo does not accept the credentials"),
-    "403": _blocked("access denied", _PERMISSION),
-    "404": _blocked("resource not found", "Check the Munchkin ID."),
-    "413": _rejected("the request is too large", "Send less in one record."),
-    "414": _rejected("the address is too long", _REPORT),
-    "429": _waits("too many requests", 20, _SHARED),
+    "403": _blocked("access denied"),
+    "404": _blocked("resource not found"),
+    "413": _rejected("the request is too large"),
+    "414": _rejected("the address is too long"),
+    "429": _waits("too many requests", 20),
     "503": _waits("Marketo is not available", 60, ambiguous=True),
     # below HTTP
-    CONNECTION_FAILED: _waits("Marketo cannot be reached", 30, "Check the network and the Munchkin ID."),
+    CONNECTION_FAILED: _waits("Marketo cannot be reached", 30),
     CONNECTION_LOST: _waits("the connection was lost before the answer", 30, ambiguous=True),
     TIMED_OUT: _waits("no answer in time", 60, ambiguous=True),
     NOT_JSON: _waits("the answer is not JSON", 60, ambiguous=True),
     UNEXPECTED_ANSWER: _waits("the answer has an unexpected form", 60, ambiguous=True),
     TOKEN_EXPIRING: _waits("Marketo hands out expired access tokens only", 30),
     SKIPPED: _rejected("Marketo skipped the record without a reason"),
-    BUDGET_REACHED: _waits(
-        "the connection's share of the instance's daily quota is used up",
-        3600,
-        "Wait for the reset at midnight US Central, or raise the connection's daily calls.",
-    ),
+    BUDGET_REACHED: _waits("the connection's share of the instance's daily quota is used up", 3600),
+    FILE_GONE: _rejected("the extract is not there any more, or its file is not"),
+    FILE_DAMAGED: _rejected("the file of the extract is not what Marketo says it is"),
     # response level
     "500": _waits("internal error in Marketo", 60, ambiguous=True),
     "502": _waits("bad gateway or time-out in Marketo", 60, ambiguous=True),
     "600": _authenticate("the access token is empty"),
     "601": _authenticate("the access token is invalid"),
     "602": _authenticate("the access token has expired"),
-    "603": _blocked("access denied", "Check the permissions of the API user's role and the IP allow-list."),
+    "603": _blocked("access denied"),
     "604": _waits("the request timed out in Marketo", 60, ambiguous=True),
-    "605": _blocked("HTTP method not supported", _REPORT),
-    "606": _waits("the instance's rate limit is reached", 20, _SHARED),
-    "607": _waits("the instance's daily quota is reached", 3600, "Wait for the reset at midnight US Central."),
+    "605": _blocked("HTTP method not supported"),
+    "606": _waits("the instance's rate limit is reached", 20),
+    "607": _waits("the instance's daily quota is reached", 3600),
     "608": _waits("the API is temporarily unavailable", 60),
-    "609": _blocked("invalid JSON", _REPORT),
-    "610": _blocked("resource not found", "Check the Munchkin ID and what the connection names."),
+    "609": _blocked("invalid JSON"),
+    "610": _blocked("resource not found"),
     "611": _waits("system error in Marketo", 60),
-    "612": _blocked("invalid content type", _REPORT),
-    "613": _blocked("invalid multipart content", _REPORT),
-    "614": _waits("the subscription is not reachable", 300, "Check that the Marketo subscription is active."),
-    "615": _waits("the instance's limit of concurrent calls is reached", 5, _SHARED),
-    "616": _blocked("the subscription's type does not allow this", "Check what the Marketo subscription includes."),
-    "701": _rejected("a field must not be blank", "Map a value to the field."),
+    "612": _blocked("invalid content type"),
+    "613": _blocked("invalid multipart content"),
+    "614": _waits("the subscription is not reachable", 300),
+    "615": _waits("the instance's limit of concurrent calls is reached", 5),
+    "616": _blocked("the subscription's type does not allow this"),
+    "701": _rejected("a field must not be blank"),
     "702": _rejected("no data found"),
-    "703": _blocked("the feature is not enabled", "Have the feature enabled in Marketo."),
+    "703": _blocked("the feature is not enabled"),
     "704": _rejected("invalid date format"),
-    "709": _rejected("a rule for assets is violated, for example the name exists", "Choose another name."),
-    "710": _blocked("parent folder not found", "Check the workspace and the API user's access to its assets."),
-    "711": _blocked("wrong type of folder", "Check the workspace's folder for lists."),
+    "709": _rejected("a rule for assets is violated, for example the name exists"),
+    "710": _blocked("parent folder not found"),
+    "711": _blocked("wrong type of folder"),
     "712": _rejected("person accounts of Salesforce cannot be merged"),
     "713": _waits("transient error in Marketo", 60),
     "714": _rejected("no default record type for the merge"),
@@ -165,30 +165,28 @@ CODES: Final[Mapping[str, CodeInfo]] = {
     # record level
     "1001": _rejected("wrong type of value"),
     "1002": _rejected("a required value is missing"),
-    "1003": _rejected("invalid data", "Check the values against the fields' types and lengths."),
+    "1003": _rejected("invalid data"),
     "1004": _rejected("lead not found, or not visible to the API user or the workspace"),
     "1005": _rejected("lead exists already"),
-    "1006": _rejected("field not found", "Check the mapping: the field was removed or renamed in Marketo."),
+    "1006": _rejected("field not found"),
     "1007": _rejected("several leads match"),
-    "1008": _rejected("access to the partition is denied", _PERMISSION),
-    "1009": _blocked("a partition must be named", "Choose a partition for the connection."),
+    "1008": _rejected("access to the partition is denied"),
+    "1009": _blocked("a partition must be named"),
     "1010": _rejected("the lead is in another partition"),
-    "1011": _blocked("the field is not searchable", "Choose one of Marketo's searchable fields."),
+    "1011": _blocked("the field is not searchable"),
     "1012": _rejected("invalid cookie"),
-    "1013": _blocked(
-        "the list does not exist any more", "Activate the audience again: it gets a new list, which is filled."
-    ),
+    "1013": _blocked("the list does not exist any more"),
     "1014": _waits("Marketo could not create the object", 60),
     "1015": _rejected("the lead is not on the list"),
     "1016": _waits("too many imports are waiting", 300),
     "1017": _rejected("object exists already"),
-    "1018": _rejected("blocked by the native CRM integration", "Change the record in the CRM."),
+    "1018": _rejected("blocked by the native CRM integration"),
     "1019": _waits("another import into the list is in progress", 120),
     "1020": _waits("the daily quota of clones is reached", 3600),
-    "1021": _rejected("company fields cannot be changed through leads", "Take the company fields out of the mapping."),
+    "1021": _rejected("company fields cannot be changed through leads"),
     "1022": _rejected("the object is in use"),
     "1025": _rejected("program status not found"),
-    "1026": _blocked("custom objects are not enabled", "Have custom objects enabled in Marketo."),
+    "1026": _blocked("custom objects are not enabled"),
     "1027": _rejected("too many activity types"),
     "1028": _rejected("too many fields of an activity type"),
     "1029": _waits("too many exports, or the export quota is reached", 300),
@@ -206,7 +204,7 @@ CODES: Final[Mapping[str, CodeInfo]] = {
 }
 
 _UNKNOWN: Final = CodeInfo(
-    FailureClass.UNKNOWN, "Marketo answered an undocumented code", "", timedelta(seconds=60), ambiguous=True
+    FailureClass.UNKNOWN, "Marketo answered an undocumented code", timedelta(seconds=60), ambiguous=True
 )
 
 
@@ -235,7 +233,7 @@ class MarketoError(Exception):
         self.code = code
         self.operation = operation
         self.meaning = info.meaning
-        self.remedy = info.remedy
+        self.remedy = told(remedy_of(code))
         self.took = timedelta(0)
 
 

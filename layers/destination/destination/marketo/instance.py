@@ -9,6 +9,8 @@ import requests
 from destination.domain.credentials import ClientCredentials
 from destination.marketo.client import Client, base_url
 from destination.marketo.describe import Describe
+from destination.marketo.lead_extracts import LeadExtracts
+from destination.marketo.lead_imports import LeadImports
 from destination.marketo.leads import Leads
 from destination.marketo.lists import Lists
 from destination.marketo.pace import Pace
@@ -24,7 +26,7 @@ def _now() -> datetime:
 
 
 class Marketo:
-    """Describe, leads, lists, users and probes of one instance, behind one client; safe for threads.
+    """Describe, leads, lists, extracts, imports, users and probes of one instance, behind one client; safe for threads.
 
     Worth keeping as long as the process lives: it holds the access token and the description of the instance. `pace`
     is replaced at each delivery.
@@ -42,14 +44,20 @@ class Marketo:
         clock: Callable[[], datetime] = _now,
         sleep: Callable[[float], None] = time.sleep,
         watch: Watch = unwatched,
+        folders: dict[str, int] | None = None,
     ) -> None:
-        """Nothing is sent. Raises ValueError when the Munchkin ID is not of the form 123-ABC-456."""
+        """Nothing is sent. `folders`: those for lists that are known, as in Lists.
+
+        Raises ValueError when the Munchkin ID is not of the form 123-ABC-456.
+        """
         address = base_url(url, munchkin_id)
         held = Tokens(credentials, tokens, http, address, clock=clock, sleep=sleep, watch=watch)
         self._client = Client(http, address, held, pace, watch)
         self.describe = Describe(self._client, clock=clock)
         self.leads = Leads(self._client)
-        self.lists = Lists(self._client)
+        self.lists = Lists(self._client, folders)
+        self.extracts = LeadExtracts(self._client)
+        self.imports = LeadImports(self._client)
         self.users = Users(self._client)
         self.probes = Probes(self._client)
 

@@ -91,8 +91,10 @@ class Lists:
     has this meaning alone, and an unknown list was not answered everywhere with the same one.
     """
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, folders: dict[str, int] | None = None) -> None:
+        """`folders`: where lists go, by workspace, as far as this user was told; it is added to."""
         self._client = client
+        self._known_folders = {} if folders is None else folders
 
     def add(self, list_id: int, lead_ids: Sequence[int]) -> dict[int, RecordResult]:
         """Put at most 300 leads on the list: `added` (also for members), or `skipped` with its code.
@@ -193,14 +195,12 @@ class Lists:
         has no folder that this user may use, or another MarketoError. After an ambiguous failure call it again: it
         finds what was created.
         """
-        folder: int | None = None
         for number in range(1, _NAMES_TRIED + 1):
             candidate = name if number == 1 else f"{safe_name(name)[: NAME_LENGTH - 4]} ({number})"
             if found := self.find(candidate, workspace):
                 return found
-            folder = folder or self._folder(workspace)
             # Taken: perhaps by somebody who created it between our question and our call.
-            if made := self._create(candidate, folder, description, workspace) or self.find(candidate, workspace):
+            if made := self._create(candidate, description, workspace) or self.find(candidate, workspace):
                 return made
         raise RequestRejectedError(NAME_TAKEN, "create list")
 
@@ -265,8 +265,18 @@ class Lists:
                 raise ConnectionBlockedError(error.code, error.operation) from error
             raise
 
-    def _create(self, name: str, folder: int, description: str, workspace: str) -> StaticList | None:
+    def _create(self, name: str, description: str, workspace: str) -> StaticList | None:
         """None: a rule for assets is violated, most often because the name is taken."""
+        is_known = workspace in self._known_folders
+        try:
+            return self._create_in(self._folder(workspace), name, description, workspace)
+        except ConnectionBlockedError as error:
+            if error.code != PARENT_MISSING or not is_known:
+                raise
+        del self._known_folders[workspace]  # It was another one when it was asked for.
+        return self._create_in(self._folder(workspace), name, description, workspace)
+
+    def _create_in(self, folder: int, name: str, description: str, workspace: str) -> StaticList | None:
         form = {"name": safe_name(name), "folder": json.dumps({"id": folder, "type": "Folder"})}
         if description:
             form["description"] = description
@@ -286,9 +296,10 @@ class Lists:
         raise InstanceWaitsError(UNEXPECTED_ANSWER, request.operation)
 
     def _folder(self, workspace: str) -> int:
-        for name, folder in self._folders():
-            if name == workspace:
-                return folder
+        if workspace not in self._known_folders:
+            self._known_folders.update(self._folders())
+        if workspace in self._known_folders:
+            return self._known_folders[workspace]
         raise ConnectionBlockedError(PARENT_MISSING, "find the workspace's folder for lists")
 
     def _folders(self) -> list[tuple[str, int]]:

@@ -17,6 +17,7 @@ from typing import Final
 from destination.domain.pace import NOTHING_KNOWN, Lowered, PaceState
 from destination.marketo.budget import Budget, wait_for_reset
 from destination.marketo.errors import CONCURRENCY_REACHED, RATE_REACHED
+from destination.marketo.update_rate import UpdateRate
 
 WINDOW: Final = 20.0
 MARGIN: Final = 0.3
@@ -50,7 +51,8 @@ class Pace:
     That clock may stand still while a process is frozen, and what the process may do meanwhile ends all the same (a
     lease is another's then), so no call begins after `until` either, in seconds on the wall clock.
     `daily_calls`: the budget, None for calls that are made without asking how many there were today. Calls that Marketo
-    does not count are counted all the same.
+    does not count are counted all the same. `updates_per_hour`: how many leads may be created or updated in an hour
+    (`updates`), None for as many as there are.
     """
 
     def __init__(
@@ -59,6 +61,7 @@ class Pace:
         concurrency: int,
         *,
         daily_calls: int | None = None,
+        updates_per_hour: int | None = None,
         state: PaceState = NOTHING_KNOWN,
         deadline: float = float("inf"),
         end: float = float("inf"),
@@ -69,6 +72,7 @@ class Pace:
         random: Callable[[], float] = chance.random,
     ) -> None:
         self.budget = None if daily_calls is None else Budget(daily_calls, state.today, wall=wall)
+        self.updates = UpdateRate(updates_per_hour, state.updates, wall)
         self._today = state.today
         self._calls = calls_per_20s
         self._concurrency = concurrency
@@ -169,6 +173,7 @@ class Pace:
                 share=self._handed_over(self._share),
                 concurrency=self._handed_over(self._places),
                 today=self._today if self.budget is None else self.budget.today,
+                updates=self.updates.state(),
             )
 
     def _take_place(self) -> None:

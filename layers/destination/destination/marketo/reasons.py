@@ -1,6 +1,7 @@
 """Why, for people: one sentence for every reason code, our own or Marketo's."""
 
 from destination.domain.outcome import MARKETO_CODE, MESSAGES
+from destination.domain.remedy import remedy_of, told
 from destination.marketo.errors import CODES, explain
 
 
@@ -8,8 +9,8 @@ def message_of(code: str) -> str:
     """The sentence for a reason code as it stands in outcomes, runs and of letters."""
     if code in MESSAGES:
         return MESSAGES[code]
-    info = explain(code.removeprefix(MARKETO_CODE))
-    return f"{info.meaning[0].upper()}{info.meaning[1:]}. {info.remedy}".strip()
+    meaning = explain(code.removeprefix(MARKETO_CODE)).meaning
+    return f"{meaning[0].upper()}{meaning[1:]}. {told(remedy_of(code))}".strip()
 
 
 def bounded(code: str) -> str:

@@ -7,6 +7,7 @@ short remaining life is not a reason to ask again before the token has ended.
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol
 
@@ -44,6 +45,19 @@ class TokenStore(Protocol):
 
     def put(self, token: AccessToken) -> None:
         """Store the token for the other workers."""
+
+
+@dataclass(slots=True)
+class OwnToken:
+    """A token that is shared with nobody: of whoever asks so seldom that it is not worth the rights on a shared one."""
+
+    token: AccessToken | None = None
+
+    def get(self) -> AccessToken | None:
+        return self.token
+
+    def put(self, token: AccessToken) -> None:
+        self.token = token
 
 
 class Tokens:

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any, Final
 
 import requests
@@ -29,6 +30,8 @@ INSTANCES: Final = 8
 
 _DECIDED_BY_STATUS: Final = frozenset({401, 413, 414, 429})
 
+_FILES: Final = frozenset({"text/csv", "text/plain", "application/octet-stream"})
+
 Auth = Callable[[requests.PreparedRequest], requests.PreparedRequest]
 
 
@@ -37,6 +40,8 @@ class Request:
     """One call. `operation`: its name for people. `timeout`: seconds until the answer, once connected.
 
     `repeatable`: carrying it out twice does the same as once, so it is sent again when the connection was lost.
+    `piece`: the first and the last byte of a file that it asks for (RFC 9110, section 14.2), if for one.
+    `content_type`: of the body. `takes_file`: the answer is a file (bytes), and JSON only where it is a refusal.
     """
 
     operation: str
@@ -47,6 +52,18 @@ class Request:
     form: Mapping[str, str] | None = None
     body: bytes | None = None
     repeatable: bool = True
+    content_type: str = "application/json"
+    takes_file: bool = False
+    piece: tuple[int, int] | None = None
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What it says beside its address; `requests` gives a form its type, and `auth` the token."""
+        given = {} if self.body is None else {"Content-Type": self.content_type}
+        if self.piece is None:
+            return given
+        # A file that is packed on its way has other bytes than the one that Marketo tells the checksum of.
+        return given | {"Range": f"bytes={self.piece[0]}-{self.piece[1]}", "Accept-Encoding": "identity"}
 
 
 @dataclass(slots=True)
@@ -107,7 +124,7 @@ def send(
             base_url + request.path,
             params=request.params,
             data=request.form if request.body is None else request.body,
-            headers=None if request.body is None else {"Content-Type": "application/json"},
+            headers=request.headers,
             # A callable: it also keeps `requests` from taking credentials out of a netrc file.
             auth=auth or _anonymous,
             timeout=(CONNECT_TIMEOUT, request.timeout),
@@ -119,6 +136,12 @@ def send(
         call.milliseconds = round((time.monotonic() - start) * 1000)
     call.status = answer.status_code
     return answer
+
+
+def is_file(answer: requests.Response) -> bool:
+    """Whether an answer is a file: it is text or bytes by its type, or empty, and its status says that it is there."""
+    kind = answer.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    return answer.status_code < 300 and (kind in _FILES or not answer.content)
 
 
 def decode(answer: requests.Response, operation: str) -> Any:
@@ -136,6 +159,23 @@ def decode(answer: requests.Response, operation: str) -> Any:
     except ValueError as error:
         code = NOT_JSON if classify(str(status)) is FailureClass.UNKNOWN else str(status)
         raise error_for(code, operation) from error
+
+
+def piece_of_file(answer: requests.Response, request: Request) -> bytes | None:
+    """The bytes that were asked for, None where the answer is no file: then `decode` tells why.
+
+    From a server that gives the whole file, whatever piece was asked for, it is cut out of it. What begins as an object
+    of JSON is no file: it tells a refusal, also with HTTP 200.
+    """
+    if request.piece is None:
+        return None
+    first, last = request.piece
+    match answer.status_code:
+        case HTTPStatus.PARTIAL_CONTENT:
+            return answer.content
+        case HTTPStatus.OK if not answer.content.startswith(b"{"):
+            return answer.content[first : last + 1]
+    return None
 
 
 def _anonymous(request: requests.PreparedRequest) -> requests.PreparedRequest:

@@ -21,6 +21,7 @@ from destination.domain.pace import DayCount
 from destination.domain.parking import Bundle, hold_of
 from destination.domain.pause import Pause
 from destination.domain.run import CLOSES_AFTER, Run, Tally, hour_of, run_id
+from destination.domain.scheduled_checks import CheckedConnection, of_version
 from destination.domain.situation import (
     DAY_HOURS,
     RATES,
@@ -84,7 +85,7 @@ class EvaluateAlerts:
 
     `day_count`: the calls to an instance today; `is_drained`: whether no event is queued, of any connection;
     `out_of_sync`: people whom the last verifications of a connection left out of place, by audience; `pause`: the last
-    one of an instance; `sizes`: those of the lists, as verifications found them, by audience.
+    one of an instance; `sizes`: those of the lists, as verifications found them, by audience; `checks`: the last ones.
     """
 
     connections: Connections
@@ -97,6 +98,7 @@ class EvaluateAlerts:
     out_of_sync: Callable[[str], Mapping[AudienceKey, int] | None]
     pause: Callable[[str], Pause | None]
     sizes: Callable[[str], Mapping[AudienceKey, Compared]]
+    checks: Callable[[str], CheckedConnection | None]
 
     def __call__(
         self,
@@ -179,6 +181,9 @@ class EvaluateAlerts:
             out_of_sync=self.out_of_sync(connection.id) if Alert.AUDIENCE_OUT_OF_SYNC in wanted else None,
             events=self._events(connection.id, since, now) if Alert.EVENTS_UNUSUAL in wanted else None,
             sizes=self.sizes(connection.id) if Alert.LIST_SIZE_UNUSUAL in wanted else {},
+            checks=of_version(self.checks(connection.id), connection.version)
+            if Alert.CHECKS_FAILING in wanted
+            else None,
         )
 
     def _events(self, connection_id: str, waiting_since: datetime | None, now: datetime) -> Compared | None:

@@ -33,9 +33,9 @@ class Gauges:
     """How it is now, of all connections together.
 
     `oldest_event`: the age of the oldest event that waits, in the queue to be tried again or parked, of a connection
-    that delivers. `oldest_parked`: that of the oldest that is parked, whatever its connection does. `oldest_letter`:
-    how long ago the oldest letter failed. `quota_used`: the largest share of a day's calls that are a connection's,
-    used by whoever called.
+    that delivers, and not as it was meant to. `oldest_parked`: that of the oldest that is parked, whatever its
+    connection does. `oldest_letter`: how long ago the oldest letter failed. `quota_used`: the largest share of a day's
+    calls that are a connection's, used by whoever called.
     """
 
     oldest_event: timedelta = NO_TIME
@@ -85,7 +85,8 @@ def gauges_of(
 ) -> Gauges:
     """The gauges of one connection; `today`: the calls to its instance, None if nobody counted."""
     used = today.total if today is not None and is_of_day(today, now) else 0
-    since = waiting_since(connection, parked, now, is_drained) if connection.status in DELIVERING else None
+    held_up = [one for one in parked if not one.waits_as_meant(now)]
+    since = waiting_since(connection, held_up, now, is_drained) if connection.status in DELIVERING else None
     return Gauges(
         oldest_event=_age(since, now),
         oldest_parked=_age(min((one.oldest_at for one in parked), default=None), now),

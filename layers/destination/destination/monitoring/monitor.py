@@ -13,18 +13,20 @@ from destination.monitoring.attempts import Attempts
 from destination.monitoring.gauges import Gauges, ReadGauges
 from destination.monitoring.resumption import SendBack, SentBack
 from destination.monitoring.retirement import RetireConnections, Retirement
+from destination.monitoring.scheduled_checks import Checked, MakeChecks
 from destination.monitoring.summaries import RunSummary, SummariseRuns
 from destination.monitoring.verifications import ScheduleVerifications
 
-Done = Gauges | SentBack | Notice | Verification | RunSummary | Retirement
+Done = Gauges | SentBack | Notice | Verification | RunSummary | Retirement | Checked
 """The gauges, parked messages that were sent back, a change of an alert that was told, a verification that was
-requested or queued again, an hour summed up, a connection at its end."""
+requested or queued again, an hour summed up, a connection at its end, checks that were made."""
 
 
 @dataclass(frozen=True, slots=True)
 class Monitor:
     """What waits comes first, then alerts: after an outage there may be more hours to sum up, and then to remove, than
-    there is time. The gauges are read before all that, so that they are known of a run that is cut off, too.
+    there is time. Checks wait for Marketo, so they come last. The gauges are read before all that, so that they are
+    known of a run that is cut off, too.
     """
 
     parking: Parking
@@ -35,10 +37,11 @@ class Monitor:
     verifications: ScheduleVerifications
     summaries: SummariseRuns
     retirement: RetireConnections
+    checks: MakeChecks
 
     def __call__(self, now: datetime, attempt: Attempts, has_time: Callable[[], bool]) -> Iterator[Done]:
-        """Do everything, each thing yielded as it is done; `has_time` is asked before each hour that is summed up, and
-        each connection that is removed.
+        """Do everything, each thing yielded as it is done; `has_time` is asked before each hour that is summed up,
+        each connection that is removed, and each that is checked.
 
         What one connection cannot have does not keep the others from it, nor one part the others; but as long as
         nobody knows what lies in the bucket, nobody is told that nothing waits, and no gauge is read. At the end an
@@ -63,5 +66,7 @@ class Monitor:
                 yield from self.summaries(parked, now, attempt, has_time)
         with attempt():
             yield from self.retirement(now, has_time)
+        with attempt():
+            yield from self.checks(now, attempt, has_time)
         if attempt.failed:
             raise ExceptionGroup("not everything could be done", attempt.failed)

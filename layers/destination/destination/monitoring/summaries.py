@@ -1,9 +1,9 @@
 """After each hour, one summary of what became of it, per connection, and corrections later.
 
-An hour is summed up once. Events of it that are delivered afterwards make a correction: a summary with a higher version
-and all of the hour's counts. After an outage the hours that were missed are made up for, as many at a time as the time
-allows. A summary is announced before it is remembered, so that none is lost; one that is announced twice has the same
-id both times.
+An hour is summed up once, from the hour before a connection was enabled on. Events of it that are delivered afterwards
+make a correction: a summary with a higher version and all of the hour's counts. After an outage the hours that were
+missed are made up for, as many at a time as the time allows. A summary is announced before it is remembered, so that
+none is lost; one that is announced twice has the same id both times.
 """
 
 from collections import Counter
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, Protocol
 
-from destination.domain.connection import Connection, Waiting
+from destination.domain.connection import Connection, Status, Waiting
 from destination.domain.parking import Bundle, waiting_of
 from destination.domain.run import CLOSES_AFTER, Run, hour_of, run_id
 from destination.monitoring.attempts import Attempts
@@ -93,7 +93,7 @@ class SummariseRuns:
         last = hour_of(run_id(now - HOUR - CLOSES_AFTER))
         for connection in self.connections.all():
             with attempt(connection.id):
-                for hour in self._due(connection.id, last):
+                for hour in self._due(connection, last):
                     if not has_time():
                         return
                     run = self.runs.get(connection.id, hour) or Run(connection.id, hour)
@@ -106,12 +106,27 @@ class SummariseRuns:
         yield summary
         self.summaries.put(summary.run)
 
-    def _due(self, connection_id: str, last: datetime) -> Iterator[str]:
-        before = self.summaries.last_hour(connection_id)
-        first = last if before is None else max(hour_of(before) + HOUR, last - MAX_CATCH_UP)
-        while first <= last:
-            yield run_id(first)
-            first += HOUR
+    def _due(self, connection: Connection, last: datetime) -> Iterator[str]:
+        first = self._first(connection, last)
+        if first is None:
+            return
+        hour = max(first, last - MAX_CATCH_UP)
+        while hour <= last:
+            yield run_id(hour)
+            hour += HOUR
+
+    def _first(self, connection: Connection, last: datetime) -> datetime | None:
+        """The first hour that is to be summed up; None: there is none, as a draft receives nothing.
+
+        It comes of the connection, whatever time the monitor is told: one that is long over would else be the first,
+        and all hours since would be made up for.
+        """
+        before = self.summaries.last_hour(connection.id)
+        if before is not None:
+            return hour_of(before) + HOUR
+        if connection.enabled_at is not None:
+            return hour_of(run_id(connection.enabled_at)) - HOUR
+        return None if connection.status is Status.DRAFT else last  # enabled before it was noted when
 
     def _corrections(
         self, parked: Mapping[str, Sequence[Bundle]], now: datetime, attempt: Attempts, has_time: Callable[[], bool]

@@ -9,7 +9,8 @@ its audit record.
 """
 
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,11 +18,12 @@ from destination.domain.audience import DORMANT_FOR, Activation, AudienceKey, Em
 from destination.domain.connection import Connection, Status
 from destination.domain.times import format_time
 from destination.store.claims import Claim
-from destination.store.connections import Connections
+from destination.store.connections import BINDINGS, Connections
 from destination.store.errors import DeletingError, ListTakenError, NotFoundError, StaleVersionError
 from destination.store.items import (
     ACTIVATION,
     Attributes,
+    Item,
     activation_attributes,
     activation_from,
     activation_key,
@@ -64,6 +66,7 @@ _HAS_LIST: Final = "list_id = :bound"
 _HAS_NAME: Final = "#name = :before"
 _IS_DUE: Final = f"{_HAS_LIST} AND fill_at = :due"
 _TAKES_CHANGES: Final = "attribute_exists(pk) AND #status <> :deleting"
+_IN_WORKSPACE: Final = "workspace = :workspace"
 
 
 class Audiences:
@@ -83,14 +86,24 @@ class Audiences:
 
     def list(self, connection_id: str) -> tuple[Activation, ...]:
         """The active ones of a connection, by namespace and id; empty when the connection does not exist."""
-        pages = self._client.get_paginator("query").paginate(
-            TableName=self._table,
-            KeyConditionExpression="pk = :id AND begins_with(sk, :activation)",
-            ExpressionAttributeValues={":id": {"S": connection_id}, ":activation": {"S": ACTIVATION}},
-            ConsistentRead=True,
-        )
-        active = [activation_from(found) for page in pages for found in page["Items"] if not is_dormant(found)]
+        active = [activation_from(found) for found in self._items(connection_id) if not is_dormant(found)]
         return tuple(sorted(active, key=lambda one: one.audience))
+
+    def known(self, connection_id: str) -> tuple[Activation, ...]:
+        """The active ones of a connection and the dormant ones, by namespace and id."""
+        return tuple(sorted(map(activation_from, self._items(connection_id)), key=lambda one: one.audience))
+
+    def relabel(
+        self, connection_id: str, before: Activation, labels: tuple[str, ...], *beside: "TransactWriteItemTypeDef"
+    ) -> None:
+        """Give an audience, active or dormant, other labels than it was read with.
+
+        Raises NotFoundError and DeletingError for the connection, and StaleVersionError.
+        """
+        owner = self._connections.get(connection_id)
+        changes = {"labels": activation_attributes(replace(before, labels=labels))["labels"]}
+        write = change_over(self._table, activation_key(connection_id, before.id), before.version, changes)
+        self._write(owner, before.audience, write, (None, None), beside)
 
     def put(
         self,
@@ -98,15 +111,17 @@ class Audiences:
         activation: Activation,
         before: Activation | None = None,
         *beside: "TransactWriteItemTypeDef",
+        workspace: str | None = None,
     ) -> Activation:
         """Store an activation: a new one, or one in place of that of the same audience that was read before.
 
         A list that it does not change is left as it stands, so that one that was created again meanwhile is kept; so is
         the time from when on it is to be filled. The list of an audience that was dormant is to be filled at once, if
-        no other time is given; it keeps its beginning.
+        no other time is given; it keeps its beginning. `workspace`: a list is given only while the connection has it.
 
         Raises NotFoundError and DeletingError for the connection, StaleVersionError when the audience was activated,
-        changed, deactivated or given another list since then, and ListTakenError when the list is that of another.
+        changed, deactivated or given another list since then, or the connection has another workspace, and
+        ListTakenError when the list is that of another.
         """
         owner = self._connections.get(connection_id)
         write = (
@@ -114,7 +129,8 @@ class Audiences:
             if before is None
             else self._change(connection_id, activation, before)
         )
-        self._write(owner, activation.audience, write, (before.list_id if before else None, activation.list_id), beside)
+        lists = (before.list_id if before else None, activation.list_id)
+        self._write(owner, activation.audience, write, lists, beside, workspace)
         return self.get(connection_id, activation.id)
 
     def deactivate(
@@ -229,9 +245,21 @@ class Audiences:
             )
 
     def _find(self, connection_id: str, activation_id: str) -> Activation | None:
-        key = activation_key(connection_id, activation_id)
-        found = self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True).get("Item")
+        found = self._item(connection_id, activation_id)
         return None if found is None or is_dormant(found) else activation_from(found)
+
+    def _item(self, connection_id: str, activation_id: str) -> Item | None:
+        key = activation_key(connection_id, activation_id)
+        return self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True).get("Item")
+
+    def _items(self, connection_id: str) -> Iterator[Item]:
+        pages = self._client.get_paginator("query").paginate(
+            TableName=self._table,
+            KeyConditionExpression="pk = :id AND begins_with(sk, :activation)",
+            ExpressionAttributeValues={":id": {"S": connection_id}, ":activation": {"S": ACTIVATION}},
+            ConsistentRead=True,
+        )
+        return (found for page in pages for found in page["Items"])
 
     def _creation(self, connection_id: str, activation: Activation) -> "TransactWriteItemTypeDef":
         new = {**activation_attributes(activation), **list_attributes(activation)}
@@ -269,21 +297,15 @@ class Audiences:
         write: "TransactWriteItemTypeDef",
         lists: tuple[int | None, int | None],
         beside: Sequence["TransactWriteItemTypeDef"],
+        workspace: str | None = None,
     ) -> None:
         """`lists`: the list that the audience had, and the one that it gets."""
-        takes_changes: TransactWriteItemTypeDef = {
-            "ConditionCheck": {
-                "TableName": self._table,
-                "Key": connection_key(owner.id),
-                "ConditionExpression": _TAKES_CHANGES,
-                "ExpressionAttributeNames": {"#status": "status"},
-                "ExpressionAttributeValues": item({":deleting": Status.DELETING.value}),
-            }
-        }
-        places = refused(self._client, [takes_changes, write, *self._claims(owner, audience, *lists), *beside])
+        of_owner = _binding(self._table, owner.id, lists, workspace)
+        places = refused(self._client, [of_owner, write, *self._claims(owner, audience, *lists), *beside])
         if 0 in places:
-            self._connections.get(owner.id)
-            raise DeletingError(f"connection {owner.id} is being deleted")
+            if self._connections.get(owner.id).status is Status.DELETING:
+                raise DeletingError(f"connection {owner.id} is being deleted")
+            raise StaleVersionError(f"connection {owner.id} has another workspace than when it was read")
         if places and 1 not in places and lists[1] is not None:
             self._refuse_taken(Claim(owner.munchkin_id, lists[1], owner.id, audience))
         if places:
@@ -293,6 +315,36 @@ class Audiences:
         standing = wanted.standing(self._client, self._table)
         if standing is not None and standing != wanted:
             raise ListTakenError(wanted.list_id, standing.connection_id, standing.audience)
+
+
+def _binding(
+    table: str, connection_id: str, lists: tuple[int | None, int | None], workspace: str | None
+) -> "TransactWriteItemTypeDef":
+    """That the connection takes the change, which is counted where an audience gets a list."""
+    key, names = connection_key(connection_id), {"#status": "status"}
+    values: dict[str, object] = {":deleting": Status.DELETING.value}
+    before, after = lists
+    if after is None or after == before:
+        return {
+            "ConditionCheck": {
+                "TableName": table,
+                "Key": key,
+                "ConditionExpression": _TAKES_CHANGES,
+                "ExpressionAttributeNames": names,
+                "ExpressionAttributeValues": item(values),
+            }
+        }
+    values |= {":one": 1} | ({} if workspace is None else {":workspace": workspace})
+    return {
+        "Update": {
+            "TableName": table,
+            "Key": key,
+            "UpdateExpression": f"ADD {BINDINGS} :one",
+            "ConditionExpression": _TAKES_CHANGES if workspace is None else f"{_TAKES_CHANGES} AND {_IN_WORKSPACE}",
+            "ExpressionAttributeNames": names,
+            "ExpressionAttributeValues": item(values),
+        }
+    }
 
 
 def _list_as_read(activation: Activation) -> tuple[str, Attributes]:

@@ -36,7 +36,7 @@ class Claim:
 
     @property
     def key(self) -> Item:
-        return {"pk": {"S": f"instance#{self.munchkin_id}"}, "sk": {"S": f"list#{self.list_id}"}}
+        return _key(self.munchkin_id, self.list_id)
 
     def made(self, table: str) -> "TransactWriteItemTypeDef":
         """A transaction's claim, refused where another audience has the list."""
@@ -63,12 +63,21 @@ class Claim:
 
     def standing(self, client: "DynamoDBClient", table: str) -> "Claim | None":
         """The claim of the same list as it stands, whosever it is."""
-        found = client.get_item(TableName=table, Key=self.key, ConsistentRead=True).get("Item")
-        if found is None:
-            return None
-        return Claim(self.munchkin_id, self.list_id, found["connection_id"]["S"], audience_of(found))
+        return claim_of(client, table, self.munchkin_id, self.list_id)
 
     @property
     def _values(self) -> Item:
         namespace, audience_id = self.audience
         return item({":connection": self.connection_id, ":namespace": namespace, ":audience": audience_id})
+
+
+def claim_of(client: "DynamoDBClient", table: str, munchkin_id: str, list_id: int) -> Claim | None:
+    """The claim of a list as it stands; None: it is free."""
+    found = client.get_item(TableName=table, Key=_key(munchkin_id, list_id), ConsistentRead=True).get("Item")
+    if found is None:
+        return None
+    return Claim(munchkin_id, list_id, found["connection_id"]["S"], audience_of(found))
+
+
+def _key(munchkin_id: str, list_id: int) -> Item:
+    return {"pk": {"S": f"instance#{munchkin_id}"}, "sk": {"S": f"list#{list_id}"}}

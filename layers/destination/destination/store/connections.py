@@ -58,6 +58,10 @@ _IS_UNDELIVERED: Final[tuple[str, Attributes]] = ("attribute_not_exists(delivere
 """Delivery's first mark takes its turn among the versions (delivering.py)."""
 
 
+BINDINGS: Final = "bindings"
+"""Counts how often audiences were given lists, so that nothing is decided about lists that others make meanwhile."""
+
+
 @dataclass(frozen=True, slots=True)
 class ConnectionsPage:
     """Some of the connections, and the cursor of those that follow (None: there are no more)."""
@@ -161,16 +165,29 @@ class Connections:
         if refused(self._client, [put, *beside]):
             raise StaleVersionError(f"there is a connection {connection.id}")
 
+    def bindings(self, connection_id: str) -> int:
+        """How often an audience of a connection was given a list so far. Raises NotFoundError."""
+        answer = self._client.get_item(TableName=self._table, Key=connection_key(connection_id), ConsistentRead=True)
+        if "Item" not in answer:
+            raise _no_connection(connection_id)
+        return int(answer["Item"].get(BINDINGS, {"N": "0"})["N"])
+
     def update(
-        self, connection: Connection, *beside: "TransactWriteItemTypeDef", undelivered: bool = False
+        self,
+        connection: Connection,
+        *beside: "TransactWriteItemTypeDef",
+        undelivered: bool = False,
+        bindings: int | None = None,
     ) -> Connection:
         """Store a changed configuration over the version it was read at, and return it as it stands then.
 
         The status is left as it stands, so that a block that came in between is not undone. `undelivered`: only as long
-        as nothing was delivered.
+        as nothing was delivered. `bindings`: only as long as no audience was given a list since there were so many.
         Raises NotFoundError, StaleVersionError.
         """
-        also = _IS_UNDELIVERED if undelivered else None
+        held = [_IS_UNDELIVERED] if undelivered else []
+        held += [] if bindings is None else [_bound_so_often(bindings)]
+        also = (" AND ".join(one for one, _ in held), {name: value for _, own in held for name, value in own.items()})
         return self._change(connection.id, connection.version, configuration(connection), beside, also=also)
 
     def set_status(
@@ -291,6 +308,12 @@ class Connections:
         )
         for page in pages:
             yield from page["Items"]
+
+
+def _bound_so_often(bindings: int) -> tuple[str, Attributes]:
+    if bindings == 0:
+        return f"attribute_not_exists({BINDINGS})", {}
+    return f"{BINDINGS} = :bindings", {":bindings": bindings}
 
 
 def _claim_of(activation: Item, connection: Connection) -> Claim:

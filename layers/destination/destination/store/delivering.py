@@ -9,6 +9,7 @@ from destination.domain.connection import DELIVERING, ActiveConnection, Limits, 
 from destination.domain.parking import RETRY_BLOCKED
 from destination.domain.times import format_time
 from destination.store.audiences import Audiences
+from destination.store.claims import claim_of
 from destination.store.connections import Connections
 from destination.store.errors import NotFoundError
 from destination.store.items import Attributes, connection_key
@@ -82,6 +83,10 @@ class DeliveringConnections:
     def filled(self, connection_id: str, audience: AudienceKey, list_id: int, due: datetime) -> None:
         """Note that a list was filled that was to be from a time on, unless it has become due again since."""
         self._audiences.filled(connection_id, audience, list_id, due)
+
+    def is_claimed(self, munchkin_id: str, list_id: int) -> bool:
+        """Whether a list is that of an activated audience, of whichever connection."""
+        return claim_of(self._client, self._table, munchkin_id, list_id) is not None
 
     def is_delivered(self, connection_id: str) -> bool:
         """Whether what is queued for the connection is delivered: it is there, and is not discarded."""

@@ -16,15 +16,24 @@ from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from destination.domain.alert import Alert, Subscription
 from destination.domain.audience import Activation, AudienceKey, EmptiedTo, WhenListMissing
 from destination.domain.connection import (
+    DEDUPE_TARGET,
+    EMAIL_TARGET,
+    Admission,
     Connection,
     Consent,
     Generation,
     Limits,
     MappingRow,
+    OnDelete,
+    OnDeletePerson,
     OnInvalid,
+    OnRejected,
     OptIn,
     PersonAction,
+    Proof,
+    Resyncing,
     Scope,
+    SourceCalls,
     SourceType,
     Status,
     SyncType,
@@ -32,6 +41,8 @@ from destination.domain.connection import (
     WhenEmpty,
     WhenMissing,
 )
+from destination.domain.row_form import RowForm
+from destination.domain.sender_credentials import SenderCredentials, SenderToken, SenderTokens
 from destination.domain.times import format_time, parse_time
 from destination.domain.verification import Repair, Schedule
 
@@ -108,6 +119,16 @@ def configuration(connection: Connection) -> Attributes:
         "person_action": connection.person_action.value,
         "dedupe_field": connection.dedupe_field,
         "source_format": connection.source_format,
+        "admission": asdict(connection.admission) | {"proof": connection.admission.proof.value},
+        "on_rejected": connection.on_rejected.value,
+        "on_delete_person": connection.on_delete_person.value,
+        "known_by": known_by(connection),
+        "source_calls": connection.source_calls
+        and {
+            "on_delete": connection.source_calls.on_delete.value,
+            "max_audiences": connection.source_calls.max_audiences,
+        },
+        "rows": connection.rows and asdict(connection.rows),
         "partition": connection.partition,
         "mapping": [
             {
@@ -122,7 +143,7 @@ def configuration(connection: Connection) -> Attributes:
             }
             for row in connection.mapping
         ],
-        "limits": asdict(connection.limits),
+        "limits": {name: value for name, value in asdict(connection.limits).items() if value is not None},
         "scope": connection.scope.value,
         "on_invalid": connection.on_invalid.value,
         "resend_unchanged_after": int(connection.resend_unchanged_after.total_seconds()),
@@ -200,11 +221,84 @@ def connection_from(item: Item) -> Connection:
         resumed_up_to=_time(stored.get("resumed_up_to")),
         drained_since=_time(stored.get("drained_since")),
         enabled_at=_time(stored.get("enabled_at")),
+        admission=admission_of(stored),
+        on_rejected=on_rejected_of(stored),
+        on_delete_person=on_delete_person_of(stored),
+        source_calls=_source_calls(stored.get("source_calls")),
+        rows=rows_of(stored),
+        resyncing=_resyncing(stored.get("resyncing")),
     )
 
 
+def admission_of(stored: Attributes) -> Admission:
+    """How senders prove that they may send; also of a connection that was stored before that was asked.
+
+    Where a later release asks for what this one does not know, it asks for all that it does.
+    """
+    places = known(Admission, stored.get("admission", {}))
+    word = known_words(Proof, [places.get("proof", Proof.TOKEN)])
+    return Admission(**places | {"proof": word[0] if word else Proof.BOTH})
+
+
+def on_rejected_of(stored: Attributes) -> OnRejected:
+    """Also of a connection that was stored before it was asked, or with a word of a later release."""
+    found = known_words(OnRejected, [stored.get("on_rejected", OnRejected.ACCEPT)])
+    return found[0] if found else OnRejected.ACCEPT
+
+
+def on_delete_person_of(stored: Attributes) -> OnDeletePerson:
+    """Also of a connection that was stored before it was asked, or with a word of a later release: nobody is erased."""
+    found = known_words(OnDeletePerson, [stored.get("on_delete_person", OnDeletePerson.REJECT)])
+    return found[0] if found else OnDeletePerson.REJECT
+
+
+def known_by(connection: Connection) -> str | None:
+    """For the webhook, which does not read the mapping: the source that people are known by, if a call erases them."""
+    if connection.on_delete_person is OnDeletePerson.REJECT:
+        return None
+    return next((row.source for row in connection.mapping if row.target in {DEDUPE_TARGET, EMAIL_TARGET}), None)
+
+
+def sender_credentials_attributes(credentials: SenderCredentials | None, tokens: SenderTokens | None) -> Attributes:
+    """What is stored of what opens a connection to its senders besides the ingest token; None where there is none."""
+    known_now = credentials and {
+        "secret_hash": credentials.secret_hash,
+        "previous_hash": credentials.previous_hash,
+        "previous_until": credentials.previous_until and format_time(credentials.previous_until),
+    }
+    return {"sender_credentials": known_now, "sender_tokens": tokens and stored_tokens(tokens)}
+
+
+def stored_tokens(tokens: SenderTokens) -> Attributes:
+    """Equal tokens are stored equally, so that a change can ask whether they are still those that were read."""
+    return {"of": tokens.of, "tokens": [{"hash": one.hash, "until": format_time(one.until)} for one in tokens.tokens]}
+
+
+def sender_credentials_of(stored: Attributes) -> SenderCredentials | None:
+    kept = stored.get("sender_credentials")
+    return kept and SenderCredentials(kept["secret_hash"], kept["previous_hash"], _time(kept["previous_until"]))
+
+
+def sender_tokens_of(stored: Attributes) -> SenderTokens | None:
+    kept = stored.get("sender_tokens")
+    if kept is None:
+        return None
+    return SenderTokens(kept["of"], tuple(SenderToken(one["hash"], parse_time(one["until"])) for one in kept["tokens"]))
+
+
+def rows_of(stored: Attributes) -> RowForm | None:
+    """The form of rows, as far as this release knows it."""
+    given = stored.get("rows")
+    if given is None:
+        return None
+    words = {name: tuple(given[name]) for name in ("realized", "exited")}
+    return RowForm(**known(RowForm, given) | words)
+
+
 def activation_attributes(activation: Activation) -> Attributes:
-    """All that an operator configures; version, beginning, list and what is to be done with it are the store's."""
+    """All that an operator configures, and who made it; version, beginning, list and what is to be done with it are the
+    store's.
+    """
     return {
         "namespace": activation.audience.namespace,
         "audience_id": activation.audience.id,
@@ -215,6 +309,7 @@ def activation_attributes(activation: Activation) -> Attributes:
         "end": activation.end and format_time(activation.end),
         "when_list_missing": activation.when_list_missing.value,
         "labels": list(activation.labels),
+        "made_by_sender": activation.made_by_sender or None,
         "named_at": activation.named_at and format_time(activation.named_at),
     }
 
@@ -259,6 +354,7 @@ def activation_from(item: Item) -> Activation:
         when_list_missing=WhenListMissing(stored["when_list_missing"]),
         labels=tuple(stored["labels"]),
         may_hold_others=stored.get("may_hold_others", True),
+        made_by_sender=stored.get("made_by_sender", False),
         fill_at=_time(stored.get("fill_at")),
         emptied_to=_emptied_to(stored.get("emptied_to")),
         named_at=_time(stored.get("named_at")),
@@ -274,6 +370,14 @@ def _emptied_to(stored: Attributes | None) -> EmptiedTo | None:
     return EmptiedTo(stored["cursor"], parse_time(stored["at"]), tuple(left))
 
 
+def _source_calls(stored: Attributes | None) -> SourceCalls | None:
+    """A word of a later release for what a deletion does is taken for that which does nothing."""
+    if stored is None:
+        return None
+    found = known_words(OnDelete, [stored["on_delete"]])
+    return SourceCalls(found[0] if found else OnDelete.KEEP, int(stored["max_audiences"]))
+
+
 def _consent(stored: Attributes | None) -> Consent | None:
     return None if stored is None else Consent(stored["source"], tuple(stored["allowed"]))
 
@@ -285,6 +389,13 @@ def _subscription(stored: Attributes) -> Subscription:
 
 def _waiting(stored: Attributes | None) -> Waiting | None:
     return Waiting(parse_time(stored["since"]), parse_time(stored["until"])) if stored else None
+
+
+def _resyncing(stored: Attributes | None) -> Resyncing | None:
+    if not stored:
+        return None
+    chosen = stored.get("activation_ids")
+    return Resyncing(stored["id"], parse_time(stored["since"]), None if chosen is None else frozenset(chosen))
 
 
 def _source_type(text: str | None) -> SourceType | None:

@@ -20,7 +20,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from destination.domain.pace import NOTHING_KNOWN, DayCount, Lowered, PaceState
+from destination.domain.pace import NOTHING_KNOWN, DayCount, Lowered, PaceState, Updated
 from destination.domain.pause import Pause
 from destination.domain.refusal import Circuit
 from destination.domain.shard import SHARDS
@@ -226,6 +226,9 @@ def _pace(stored: dict[str, Any]) -> PaceState:
         share=share and Lowered(**known(Lowered, share)),
         concurrency=concurrency and Lowered(**known(Lowered, concurrency)),
         today=today and DayCount(**known(DayCount, today)),
+        # A release before wrote none.
+        # A release before wrote none.
+        updates=tuple(Updated(**known(Updated, one)) for one in stored.get("updates", ())),
     )
 
 

@@ -249,8 +249,9 @@ class Ledger:
         before than they are now, and are reckoned by that. Raises LeaseLostError, StaleRunError, ThrottledShardError.
         """
         fence = self._leases.held(lease, entry.shard)
-        items = [fence, *(self._runs.put(run, now) for run in entry.runs), *self._items(connection_id, entry, now)]
-        token = _token(connection_id, entry, lease, now) if entry.runs else None
+        parts = [self._runs.put(run, now) for run in entry.runs]
+        items = [fence, *parts, *self._items(connection_id, entry, now)]
+        token = _token(connection_id, entry, lease, now, parts) if parts else None
         try:
             places = refused(self._client, items, self._sleep, token)
         except self._client.exceptions.TransactionCanceledException as cancelled:
@@ -265,6 +266,14 @@ class Ledger:
             raise LeaseLostError(f"the lease on {lease.munchkin_id} was lost")
         if places:
             raise StaleRunError("a run was written since it was read")
+
+    def forget(self, connection_id: str, name: str, lease: Lease) -> None:
+        """Delete a person's row. None there is as good. Raises LeaseLostError."""
+        shard = shard_of(name)
+        key = {**_partition(connection_id, shard), "sk": {"S": name}}
+        delete: TransactWriteItemTypeDef = {"Delete": {"TableName": self._table, "Key": key}}
+        if refused(self._client, [self._leases.held(lease, shard), delete], self._sleep):
+            raise LeaseLostError(f"the lease on {lease.munchkin_id} was lost")
 
     def erase(self, connection_id: str) -> bool:
         """Delete some of all that is known of a connection; whether nothing is left.
@@ -344,10 +353,12 @@ class Ledger:
                     self._sleep(next(pauses, _PAUSES[-1]))
 
 
-def _token(connection_id: str, entry: Entry, lease: Lease, now: datetime) -> str:
+def _token(
+    connection_id: str, entry: Entry, lease: Lease, now: datetime, parts: "Sequence[TransactWriteItemTypeDef]"
+) -> str:
     """What an entry is known by when it is recorded again; of its rows the names do, as what it counts is with them."""
     counted = sorted((envelope_id, sorted(numbers)) for envelope_id, numbers in entry.counted.items())
-    known = (connection_id, entry.shard, lease.fence, now.isoformat(), entry.runs, counted, [*entry.rows])
+    known = (connection_id, entry.shard, lease.fence, now.isoformat(), parts, counted, [*entry.rows])
     return hashlib.sha256(repr(known).encode()).hexdigest()[:36]
 
 

@@ -23,17 +23,24 @@ def mark(
 ) -> bool:
     """Whether the condition held. `names`: those that stand for others in the update and the condition."""
     given: dict[str, Any] = {"ExpressionAttributeValues": item(values)} if values else {}
+    if names:
+        given["ExpressionAttributeNames"] = names
+    return conditionally(
+        client,
+        {
+            "TableName": table,
+            "Key": connection_key(connection_id),
+            "UpdateExpression": update,
+            "ConditionExpression": condition,
+            **given,
+        },
+    )
+
+
+def conditionally(client: "DynamoDBClient", update: Mapping[str, Any]) -> bool:
+    """Update an item, patiently; whether the condition held."""
     try:
-        patiently(
-            lambda: client.update_item(
-                TableName=table,
-                Key=connection_key(connection_id),
-                UpdateExpression=update,
-                ConditionExpression=condition,
-                ExpressionAttributeNames=names,
-                **given,
-            )
-        )
+        patiently(lambda: client.update_item(**update))
     except client.exceptions.ConditionalCheckFailedException:
         return False
     return True

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 RESULTS: Final = "results"
 """The folder's name."""
 
+_PERSON_ID, _PSEUDONYM = 7, 8
+"""The places in a line of what names the person."""
+
 _encode = json.JSONEncoder(ensure_ascii=False, check_circular=False, separators=(",", ":")).encode
 
 
@@ -35,12 +38,12 @@ class Results:
 
     def put(self, key: ResultsKey, persons: Sequence[NotArrived]) -> None:
         """Store results."""
-        self._folder.put(key.connection_id, f"{key.run_id}/{key.name}", [_line(one) for one in persons])
+        self._folder.put(key.connection_id, f"{key.run_id}/{key.name}", [line_of(one) for one in persons])
 
     def get(self, key: ResultsKey) -> list[NotArrived]:
         """The persons in results, in the order they were stored in. Raises NotFoundError when they are gone."""
         lines = self._folder.get(key.connection_id, f"{key.run_id}/{key.name}")
-        return [_person(line, key.run_id) for line in lines]
+        return [person_of(line, key.run_id) for line in lines]
 
     def of(self, connection_id: str, run_id: str, after: str = "") -> Iterator[ResultsKey]:
         """The results of a run, those that were written first first; `after`: beyond those of that name."""
@@ -53,7 +56,8 @@ class Results:
         return self._folder.erase(connection_id)
 
 
-def _line(one: NotArrived) -> str:
+def line_of(one: NotArrived) -> str:
+    """The line of a person in results."""
     origin = one.origin
     return _encode(
         [
@@ -64,7 +68,15 @@ def _line(one: NotArrived) -> str:
     )
 
 
-def _person(line: str, run_id: str) -> NotArrived:
+def without_name(line: str) -> str:
+    """The line of somebody who is named by nothing any more, as it was erased."""
+    stored: list[Any] = json.loads(line)
+    stored[_PERSON_ID] = stored[_PSEUDONYM] = None
+    return _encode(stored)
+
+
+def person_of(line: str, run_id: str = "") -> NotArrived:
+    """The person of a line in the results of a run."""
     stored: list[Any] = json.loads(line)
     envelope_id, number, attempt, shard, outcome, code, received_at, person_id, pseudonym, flaws, audiences = stored
     return NotArrived(

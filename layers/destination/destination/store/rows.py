@@ -8,6 +8,10 @@
                   consent: said at 8 | received at 8
     refusals      JSON, of those whom calls are refused for: by the name of the calls the code, since when and when
                   last, how often while others were served, and among how many
+    named         of those who were named in audiences that are resynced, where it does not show by the memberships; one
+                  entry of 14 bytes an audience: code of the audience 6 | when its resync was opened 8
+    importing     JSON, of those of whom an import tells Marketo: its id, the part, lead, list, the attributes' digest,
+                  since when
 
 Times are microseconds since 1970. Somebody who is put on the list with several leads has an entry for each: all but the
 last say that one more follows. An audience in any namespace has one more for each namespace that something was said in,
@@ -29,18 +33,24 @@ from typing import Any, Final
 from destination.domain.audience import AudienceKey, code_of
 from destination.domain.coalescing import in_any_namespace
 from destination.domain.event import MembershipStatus
-from destination.domain.person import Applied, Attributes, ConsentWord, Desired, LedgerRow, Said
+from destination.domain.person import Applied, Attributes, ConsentWord, Desired, Importing, LedgerRow, Said
 from destination.domain.refusal import Refusals
 from destination.domain.times import EPOCH
 from destination.store.items import Item
 
 _ENTRY: Final = struct.Struct(">6sqqBII")
+_NAMED: Final = struct.Struct(">6sq")
 _REST: Final = struct.Struct(">BIq32sqqqIqq")
 _BESIDE: Final = 600
 """Bytes that a row takes at most beside its memberships: names, keys and the rest."""
 
 _REFUSALS_BYTES: Final = 200
 """What is known of calls of one name that somebody was refused."""
+
+_IMPORTING_BYTES: Final = 250
+
+_RARE: Final = frozenset({"refusals", "named", "importing"})
+"""What few rows have."""
 
 _EXITED, _HAS_DESIRED, _HAS_APPLIED, _IS_SURE, _HAS_LEAD, _MORE_FOLLOW, _IS_PART = (1 << place for place in range(7))
 _HAS_ATTRIBUTES, _HAS_DIGEST, _HAS_SENT_LEAD, _HAS_CONSENT, _IS_GIVEN, _HAS_FOUND, _WAS_LOOKED_UP = (
@@ -62,6 +72,10 @@ def encoded(row: LedgerRow) -> Item:
     item: Item = {"rest": {"B": _rest(row)}}
     if row.refusals:
         item["refusals"] = {"S": _refusals(row.refusals)}
+    if row.named:
+        item["named"] = {"B": b"".join(_NAMED.pack(code_of(one), _microseconds(at)) for one, at in row.named.items())}
+    if (one := row.importing) is not None:
+        item["importing"] = {"S": json.dumps([*one[:-1], _microseconds(one.at)])}
     if entries := b"".join(_entries(row)):
         item["memberships"] = {"B": entries}
     return item
@@ -92,7 +106,25 @@ def decoded(item: Mapping[str, Any], audiences: Codes) -> LedgerRow:
     for audience, found in parts.items():
         desired[audience] = in_any_namespace(found)
     row = _with_rest(desired, applied, item["rest"]["B"])
+    return row if _RARE.isdisjoint(item) else _with_rarer(row, item, audiences)
+
+
+def _with_rarer(row: LedgerRow, item: Mapping[str, Any], audiences: Codes) -> LedgerRow:
+    """With what few rows have."""
+    if "named" in item:
+        row = replace(row, named=_named(item["named"]["B"], audiences))
+    if "importing" in item:
+        row = replace(row, importing=_importing(item["importing"]["S"]))
     return replace(row, refusals=_refusals_of(item["refusals"]["S"])) if "refusals" in item else row
+
+
+def _named(entries: bytes, audiences: Codes) -> dict[AudienceKey, datetime]:
+    return {audiences[code][0]: _time(at) for code, at in _NAMED.iter_unpack(entries) if code in audiences}
+
+
+def _importing(stored: str) -> Importing:
+    import_id, part, lead_id, list_id, digest, at, *_ = json.loads(stored)
+    return Importing(import_id, part, lead_id, list_id, digest, _time(at))
 
 
 def _wanted(flags: int, at: int, received_at: int) -> Desired:
@@ -113,7 +145,8 @@ def bytes_of(row: LedgerRow) -> int:
             entries += len(told.leads) - 1
         if audience not in row.desired:
             entries += 1
-    return _BESIDE + _ENTRY.size * entries + _REFUSALS_BYTES * len(row.refusals or ())
+    beside = _BESIDE + _NAMED.size * len(row.named) + _REFUSALS_BYTES * len(row.refusals or ())
+    return beside + _ENTRY.size * entries + (0 if row.importing is None else _IMPORTING_BYTES)
 
 
 def _entries(row: LedgerRow) -> list[bytes]:

@@ -11,7 +11,7 @@ namespace and id each, takes some 370 KB of the 400 that DynamoDB allows.
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final
@@ -28,7 +28,7 @@ from destination.store.items import Item, attributes, item, known_words
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_dynamodb.type_defs import QueryInputPaginateTypeDef, TransactWriteItemTypeDef
+    from mypy_boto3_dynamodb.type_defs import QueryInputPaginateTypeDef, QueryInputTypeDef, TransactWriteItemTypeDef
 
 LOSSES_PART: Final = SHARDS
 """In place of a shard's number."""
@@ -82,6 +82,42 @@ class Runs:
         key = {"connection_id": {"S": connection_id}, "id": {"S": _name(run_id, shard)}}
         answer = self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True)
         return _run(answer["Item"]) if "Item" in answer else Run(connection_id, run_id, shard=shard)
+
+    def forget(self, connection_id: str, names: Collection[str], after: str | None) -> tuple[int, str | None]:
+        """Give the person with these pseudonyms as an example no longer, in some parts of runs: in how many it was one,
+        and beyond which part it goes on (None: all were looked at).
+
+        It is for whoever holds the lease of the instance, as is all that writes parts but those of losses, which name
+        nobody.
+        """
+        request: QueryInputTypeDef = {
+            "TableName": self._table,
+            "KeyConditionExpression": "connection_id = :connection AND id BETWEEN :first AND :last",
+            "ExpressionAttributeValues": item({":connection": connection_id, ":first": "0", ":last": "9"}),
+            "ConsistentRead": True,
+        }
+        if after is not None:
+            request["ExclusiveStartKey"] = item({"connection_id": connection_id, "id": after})
+        answer = self._client.query(**request)
+        changed = sum(self._forget(found, names) for found in answer["Items"])
+        last = answer.get("LastEvaluatedKey")
+        return changed, last["id"]["S"] if last else None
+
+    def _forget(self, found: Item, names: Collection[str]) -> bool:
+        """Whether the person was an example in a part."""
+        details = found.get("details", {}).get("S", "")
+        if not any(name in details for name in names):
+            return False
+        run = _run(found)
+        if not run.tally.forget(names):
+            return False
+        self._client.put_item(
+            TableName=self._table,
+            Item={**found, **_item(run), "id": found["id"]},
+            ConditionExpression=_IS_AS_READ,
+            ExpressionAttributeValues={":read": {"N": str(run.version)}},
+        )
+        return True
 
     def _items(
         self,

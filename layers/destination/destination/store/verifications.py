@@ -2,9 +2,10 @@
 
     connection_id   id = verification#<id>                status, repair, position, times, expires_at
     connection_id   id = verified#<id>#<number>           the audience's check
-    connection_id   id = read#<id>#<number>#<part>        lead ids, 8 bytes each, compressed
+    connection_id   id = read#<id>#<number>#<part>        lead ids, 8 bytes each, compressed; digests, 8 bytes each
     connection_id   id = stands#<id>#<number>#<part>      what the ledger says of leads, 37 bytes each
     connection_id   id = out_of_sync                      by audience, what its last verification left out of place
+    connection_id   id = list_sizes                       by audience, how many its last verification left on its list
     connection_id   id = last_verification                the id of the one that was requested last
 
 Ids of verifications begin with their time, so that the newest is found first. Whatever is written of one is written
@@ -25,13 +26,16 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from destination.domain.audience import AudienceKey, activation_id
+from destination.domain.list_extract import ExtractStage, ListExtract
 from destination.domain.run import RETENTION
+from destination.domain.shard import NO_DIGEST
 from destination.domain.times import format_time, parse_time
 from destination.domain.verification import (
     MAX_DURATION,
     AudienceCheck,
     Differences,
     LedgerReading,
+    ListSize,
     Phase,
     Repair,
     Stand,
@@ -49,7 +53,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
 
 PART: Final = 30_000
-"""Lead ids to an item: 240 KB before compression, and an item holds 400 KB."""
+"""Lead ids to an item: 240 KB before compression, and an item holds 400 KB. With digests 20,000: 320 KB."""
 
 STANDS: Final = 8_000
 """What the ledger says of so many leads to an item: 296 KB."""
@@ -61,7 +65,10 @@ _KEPT: Final = MAX_DURATION
 """What was read of a list is of no use any longer."""
 
 _HEAD, _CHECK, _READ, _STANDS = "verification#", "verified#", "read#", "stands#"
-_OUT_OF_SYNC, _LAST = "out_of_sync", "last_verification"
+_OUT_OF_SYNC, _LIST_SIZES, _LAST = "out_of_sync", "list_sizes", "last_verification"
+
+_TIMES: Final = ("begun_at", "look_at", "members_at")
+"""Of an extract."""
 
 _IS_LAST: Final = "verification = :last"
 _IS_FIRST: Final = "attribute_not_exists(verification)"
@@ -153,9 +160,22 @@ class Verifications:
         found = self._query(verification.connection_id, f"{_CHECK}{verification.id}#")
         return [_check(json.loads(attributes(one)["found"])) for one in found]
 
-    def put_read(self, verification: Verification, number: int, part: int, lead_ids: Iterable[int]) -> None:
-        """Keep lead ids that were read of a list, PART at most. Raises StaleVersionError."""
-        self._keep(verification, f"{_READ}{verification.id}#{number:04}#{part:06}", array("Q", lead_ids).tobytes())
+    def put_read(
+        self,
+        verification: Verification,
+        number: int,
+        part: int,
+        lead_ids: Iterable[int],
+        digests: Sequence[bytes] = (),
+    ) -> None:
+        """Keep lead ids that were read of a list, PART at most. Raises StaleVersionError.
+
+        `digests`: one for each of the leads, of the person whose value it has; then 20,000 at most.
+        """
+        name = f"{_READ}{verification.id}#{number:04}#{part:06}"
+        # Digests are as good as chance, which nothing makes shorter.
+        beside: Item = {"digests": {"B": b"".join(digests)}} if digests else {}
+        self._keep(verification, name, array("Q", lead_ids).tobytes(), beside)
 
     def put_stands(self, verification: Verification, number: int, part: int, stands: Sequence[Stand]) -> None:
         """Keep what was read of the ledger, STANDS at most. Raises StaleVersionError."""
@@ -170,9 +190,15 @@ class Verifications:
             for row, lead_id, standing in _STAND.iter_unpack(zlib.decompress(answer["Item"]["kept"]["B"])):
                 yield Stand(lead_id, Standing(standing), f"{_PERSON}{row.hex()}")
 
-    def _keep(self, verification: Verification, name: str, content: bytes) -> None:
+    def forget_stands(self, verification: Verification, number: int, parts: int) -> None:
+        """Drop what was read of the ledger about an audience, in so many parts."""
+        for part in range(parts):
+            key = _key(verification.connection_id, f"{_STANDS}{verification.id}#{number:04}#{part:06}")
+            self._client.delete_item(TableName=self._table, Key=key)
+
+    def _keep(self, verification: Verification, name: str, content: bytes, beside: Item | None = None) -> None:
         kept_until = item({"expires_at": int((verification.requested_at + _KEPT).timestamp())})
-        stored = {"kept": {"B": zlib.compress(content)}} | kept_until
+        stored = {"kept": {"B": zlib.compress(content)}} | kept_until | (beside or {})
         key = _key(verification.connection_id, name)
         as_read: TransactWriteItemTypeDef = {
             "ConditionCheck": {
@@ -190,10 +216,18 @@ class Verifications:
         """All lead ids that were read of a list so far."""
         leads: set[int] = set()
         for found in self._query(verification.connection_id, f"{_READ}{verification.id}#{number:04}#"):
-            unpacked = array("Q")
-            unpacked.frombytes(zlib.decompress(found["kept"]["B"]))
-            leads.update(unpacked)
+            leads.update(_ids(found))
         return leads
+
+    def digests(self, verification: Verification, number: int, wanted: Collection[int]) -> dict[int, bytes]:
+        """Of those of the leads that were read with one: the digest of the person whose value each of them has."""
+        digests: dict[int, bytes] = {}
+        for found in self._query(verification.connection_id, f"{_READ}{verification.id}#{number:04}#"):
+            if "digests" in found:
+                kept, size = found["digests"]["B"], len(NO_DIGEST)
+                places = enumerate(_ids(found))
+                digests |= {one: kept[size * place : size * (place + 1)] for place, one in places if one in wanted}
+        return digests
 
     def forget_read(self, verification: Verification, number: int) -> None:
         """Drop what was read of a list."""
@@ -226,6 +260,24 @@ class Verifications:
         stored = {name: count for name, count in known.items() if count}
         out_of_sync = _key(verification.connection_id, _OUT_OF_SYNC) | item({"audiences": stored})
         self._client.put_item(TableName=self._table, Item=out_of_sync)
+
+    def list_sizes(self, connection_id: str) -> dict[str, ListSize]:
+        """How many people were on the lists when they were verified last, by the ids of the activations."""
+        answer = self._client.get_item(TableName=self._table, Key=_key(connection_id, _LIST_SIZES), ConsistentRead=True)
+        if "Item" not in answer:
+            return {}
+        stored = json.loads(attributes(answer["Item"])["sizes"])
+        return {name: ListSize(list_id, people, parse_time(at)) for name, (list_id, people, at, *_) in stored.items()}
+
+    def put_list_sizes(self, verification: Verification, checks: Sequence[AudienceCheck], at: datetime) -> None:
+        """Remember how many are on the lists at a time, as `put_out_of_sync` does with who is out of place."""
+        unknown = {activation_id(one.audience) for one in checks if one.code is not None}
+        before = self.list_sizes(verification.connection_id)
+        kept = {name: size for name, size in before.items() if name in unknown or not verification.is_whole}
+        found = {activation_id(one.audience): ListSize(one.list_id, one.people, at) for one in checks if not one.code}
+        sizes = {name: [one.list_id, one.people, format_time(one.at)] for name, one in (kept | found).items()}
+        stored = {"sizes": json.dumps(sizes), "expires_at": int((at + RETENTION).timestamp())}
+        self._client.put_item(TableName=self._table, Item=_key(verification.connection_id, _LIST_SIZES) | item(stored))
 
     def _out_of_sync(self, connection_id: str) -> dict[str, int] | None:
         key = _key(connection_id, _OUT_OF_SYNC)
@@ -299,7 +351,11 @@ def _item(verification: Verification) -> Item:
 
 
 def _check_item(verification: Verification, number: int, check: AudienceCheck) -> Item:
-    found = asdict(check) | {"fill_at": check.fill_at and format_time(check.fill_at)}
+    found = asdict(check) | {
+        "fill_at": check.fill_at and format_time(check.fill_at),
+        "named_since": check.named_since and format_time(check.named_since),
+        "extract": check.extract and _stored_extract(check.extract),
+    }
     stored = {"found": json.dumps(found), "expires_at": _expires_at(verification)}
     return _key(verification.connection_id, f"{_CHECK}{verification.id}#{number:04}") | item(stored)
 
@@ -338,9 +394,27 @@ def _check(stored: dict[str, Any]) -> AudienceCheck:
         "audience": AudienceKey(*stored["audience"][:2]),
         "phase": Phase(stored["phase"]),
         "fill_at": _time(stored["fill_at"]),
+        "named_since": _time(stored.get("named_since")),
+        "extract": _extract(stored.get("extract")),
         **{kind: _differences(stored[kind]) for kind in ("missing", "leavers", "foreign", "waiting")},
     }
     return AudienceCheck(**known(AudienceCheck, stored) | parsed)
+
+
+def _stored_extract(extract: ListExtract) -> dict[str, Any]:
+    times = {name: getattr(extract, name) for name in _TIMES}
+    return asdict(extract) | {name: at and format_time(at) for name, at in times.items()}
+
+
+def _extract(stored: dict[str, Any] | None) -> ListExtract | None:
+    if stored is None:
+        return None
+    parsed = {
+        "stage": ExtractStage(stored["stage"]),
+        "fields": tuple(stored["fields"]),
+        **{name: _time(stored[name]) for name in _TIMES},
+    }
+    return ListExtract(**known(ListExtract, stored) | parsed)
 
 
 def _reading(stored: dict[str, Any]) -> LedgerReading:
@@ -350,6 +424,13 @@ def _reading(stored: dict[str, Any]) -> LedgerReading:
         {int(number): parts for number, parts in stored["parts"].items()},
         {int(number): reasons for number, reasons in stored["unapplied"].items()},
     )
+
+
+def _ids(found: Item) -> "array[int]":
+    """The lead ids of a part of what was read of a list."""
+    unpacked = array("Q")
+    unpacked.frombytes(zlib.decompress(found["kept"]["B"]))
+    return unpacked
 
 
 def _hash_of(row: str) -> bytes:

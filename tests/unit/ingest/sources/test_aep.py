@@ -10,10 +10,10 @@ import pytest
 from destination.domain.audience import AudienceKey
 from destination.domain.event import MAX_IDENTITIES, Membership, MembershipStatus, ProfileEvent
 from destination.domain.problem import Problem
-from destination.ingest.sources.aep import parse
 from destination.ingest.sources.body import MAX_AUDIENCES, MAX_AUDIENCES_OF_BODY, Parsed
 from destination.ingest.sources.record import MAX_ENTRIES, MAX_NAMESPACES, MAX_PATH_LENGTH, MAX_WARNINGS, RecordTimes
 from destination.queue import encode_event
+from testing.sources import read_body
 
 NOW = datetime(2026, 11, 21, 10, tzinfo=UTC)
 REALIZED, EXITED = MembershipStatus.REALIZED, MembershipStatus.EXITED
@@ -45,7 +45,7 @@ PROFILE: Mapping[str, object] = {
 
 
 def read(*records: object) -> Parsed:
-    return parse(json.dumps(records).encode(), RecordTimes(NOW))
+    return read_body("aep", json.dumps(records).encode(), RecordTimes(NOW))
 
 
 def only(parsed: Parsed) -> ProfileEvent:
@@ -311,7 +311,7 @@ def test_problems_never_show_a_value() -> None:
 def test_one_broken_record_among_a_thousand_is_named() -> None:
     lines = [json.dumps(PROFILE)] * 1000
     lines[417] = lines[417][:-9]
-    parsed = parse("\n".join(lines).encode(), RecordTimes(NOW))
+    parsed = read_body("aep", "\n".join(lines).encode(), RecordTimes(NOW))
     assert (len(parsed.events), [index for index, _ in parsed.rejected]) == (999, [417])
     assert isinstance(parsed.rejected[0][1], Problem)
 

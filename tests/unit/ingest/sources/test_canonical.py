@@ -8,10 +8,9 @@ import pytest
 
 from destination.domain.audience import AudienceKey
 from destination.domain.event import Membership, MembershipStatus, ProfileEvent
-from destination.ingest.sources import FORMATS, aep, canonical
 from destination.ingest.sources.body import MAX_AUDIENCES, Parsed
-from destination.ingest.sources.canonical import parse
 from destination.ingest.sources.record import RecordTimes
+from testing.sources import read_body
 
 NOW = datetime(2026, 11, 21, 10, tzinfo=UTC)
 HOUR_AGO = NOW - timedelta(hours=1)
@@ -28,16 +27,12 @@ EVENT: Mapping[str, object] = {
 
 
 def read(*records: object) -> Parsed:
-    return parse(json.dumps(records).encode(), RecordTimes(NOW))
+    return read_body("canonical", json.dumps(records).encode(), RecordTimes(NOW))
 
 
 def only(parsed: Parsed) -> ProfileEvent:
     ((_, event),) = parsed.events
     return event
-
-
-def test_formats_go_by_the_name_that_a_connection_gives() -> None:
-    assert {"aep": aep.parse, "canonical": canonical.parse} == FORMATS
 
 
 def test_an_event_is_read_as_it_is_written() -> None:
@@ -67,7 +62,7 @@ def test_events_without_a_time_are_as_new_as_their_place_in_the_body_and_so_are_
 
 @pytest.mark.parametrize("container", ['{{"events":[{0}]}}', "[{0}]", "{0}", "{0}\n{0}"])
 def test_every_container_is_taken(container: str) -> None:
-    parsed = parse(container.format(json.dumps(EVENT)).encode(), RecordTimes(NOW))
+    parsed = read_body("canonical", container.format(json.dumps(EVENT)).encode(), RecordTimes(NOW))
     assert {event.id for _, event in parsed.events} == {"event-1"}
     assert not parsed.rejected
 

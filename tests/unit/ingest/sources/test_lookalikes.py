@@ -6,15 +6,17 @@ from datetime import UTC, datetime
 
 import pytest
 
-from destination.ingest.sources import FORMATS
+from destination.ingest.sources import SOURCES
 from destination.ingest.sources.body import Parsed
 from destination.ingest.sources.record import RecordTimes
+from testing.senders import ENTERED, FORMS, people
+from testing.sources import read_body
 
 NOW = datetime(2026, 11, 21, 10, tzinfo=UTC)
 
 FIRST_NAME = {"firstName": "Ines"}
 CALL = {"userId": "usr_1", "traits": {"email": "ines@example.org"}, "context": {}}
-FOREIGN: Mapping[str, tuple[object, str]] = {
+TEMPLATES: Mapping[str, tuple[object, str]] = {
     "standard template": (
         {
             "profiles": [
@@ -29,12 +31,14 @@ FOREIGN: Mapping[str, tuple[object, str]] = {
     ),
     "memberships of a template": ({"AdobeExperiencePlatformSegments": {"add": ["a"]}}, "Destination SDK template"),
     "attributes of a template": ({"attributes": {"firstName": {"value": "Ines"}}}, "Destination SDK template"),
-    "input of a template": ({"input": {"profile": {"attributes": FIRST_NAME}}}, "Destination SDK template"),
     "one audience, many profiles": (
         {"audienceId": "a", "audienceNamespace": "ups", "profiles": [FIRST_NAME]},
         "aggregated body of a Destination SDK template",
     ),
     "an action, many profiles": ({"profiles": [FIRST_NAME], "action": "REMOVE"}, "aggregated body"),
+}
+FOREIGN: Mapping[str, tuple[object, str]] = {
+    "input of a template": ({"input": {"profile": {"attributes": FIRST_NAME}}}, "template"),
     "streaming ingestion": (
         {"header": {"imsOrgId": "o"}, "body": {"xdmMeta": {}, "xdmEntity": {"_id": "1"}}},
         "streaming ingestion",
@@ -42,17 +46,19 @@ FOREIGN: Mapping[str, tuple[object, str]] = {
     "identify": ({"type": "identify", **CALL}, "Segment"),
     "track": ({"type": "track", "event": "Audience Entered", "properties": {}, **CALL}, "Segment"),
     "record": ({"type": "record", "action": "insert", "fields": FIRST_NAME, "recordId": "1"}, "RudderStack"),
+    "audience list": ({"type": "audiencelist", "properties": {"listData": {"add": [FIRST_NAME]}}}, "RudderStack"),
     "mParticle": (
         {"type": "audience_membership_change_request", "firehose_version": "3.2.0", "user_profiles": []},
         "mParticle",
     ),
-    "JSON-RPC": ({"jsonrpc": "2.0", "id": "1", "method": "add", "params": {"rows": []}}, "JSON-RPC"),
+    "JSON-RPC": ({"jsonrpc": "2.0", "id": "1", "method": "add", "params": {"rows": []}}, "format to census"),
     "SNS": ({"Type": "Notification", "TopicArn": "arn:…", "Message": "{}"}, "raw message delivery"),
     "SNS confirmation": ({"Type": "SubscriptionConfirmation", "TopicArn": "arn:…", "Token": "t"}, "Amazon SNS"),
     "EventBridge": ({"version": "0", "id": "1", "detail-type": "Profile", "detail": {}}, "InputPath"),
     "CloudEvents": ({"specversion": "1.0", "id": "1", "source": "/crm", "type": "t", "data": {}}, "CloudEvents"),
     "SQS": ({"Records": [{"body": "{}"}]}, "Lambda"),
 }
+OWN = {"rudderstack": {"identify", "track", "record", "audience list"}, "segment": {"identify", "track"}}
 CANONICAL: Mapping[str, object] = {
     "id": "event-1",
     "occurred_at": "2026-11-21T09:00:00Z",
@@ -67,7 +73,11 @@ AEP: Mapping[str, object] = {
 
 
 def read(source_format: str, body: object) -> Parsed:
-    return FORMATS[source_format](json.dumps(body).encode(), RecordTimes(NOW))
+    return read_body(source_format, json.dumps(body).encode(), RecordTimes(NOW))
+
+
+UNLIKE = {"census", "rows"}
+"""`rows` knows what its connection says, and guesses at no other form; Census' is the JSON-RPC that others tell."""
 
 
 def why(parsed: Parsed) -> str:
@@ -76,8 +86,10 @@ def why(parsed: Parsed) -> str:
     return problem.message
 
 
-@pytest.mark.parametrize("source_format", sorted(FORMATS))
-@pytest.mark.parametrize("name", FOREIGN)
+@pytest.mark.parametrize(
+    ("name", "source_format"),
+    [(name, one) for one in sorted(SOURCES.keys() - UNLIKE) for name in FOREIGN if name not in OWN.get(one, ())],
+)
 def test_another_senders_body_is_rejected_with_what_it_looks_like(name: str, source_format: str) -> None:
     body, says = FOREIGN[name]
     message = why(read(source_format, body))
@@ -85,6 +97,31 @@ def test_another_senders_body_is_rejected_with_what_it_looks_like(name: str, sou
     assert says in message
 
 
+OTHERS = sorted(name for name, form in FORMS.items() if form.source not in {"census", "rows"})
+
+
+@pytest.mark.parametrize("name", [name for name in OTHERS if name != "RudderStack, activations"])
+def test_the_form_of_every_other_sender_is_told_where_calls_of_census_are_read(name: str) -> None:
+    """But for rows, which may be anything."""
+    form = FORMS[name]
+    [index, problem] = read("census", form.body(people(2), ENTERED, True)).rejected[0]
+    assert (index, problem.message.startswith("looks like ")) == (0, True), problem.message
+    named = {"rudderstack": "segment or rudderstack", "segment": "segment or rudderstack"}.get(form.source, form.source)
+    alike = {"Destination SDK, raw profiles": "aep"}
+    assert f"source.format to {alike.get(name, named)}" in problem.message
+
+
+@pytest.mark.parametrize("source_format", ["aep", "canonical"])
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_a_body_of_a_template_names_the_source_that_reads_it(name: str, source_format: str) -> None:
+    body, says = TEMPLATES[name]
+    message = why(read(source_format, body))
+    assert message.startswith("looks like ")
+    assert says in message
+    assert "source.format to adobe_sdk" in message
+
+
+@pytest.mark.parametrize("source_format", ["adobe_sdk", "aep", "segment"])
 @pytest.mark.parametrize(
     "body",
     [
@@ -95,10 +132,22 @@ def test_another_senders_body_is_rejected_with_what_it_looks_like(name: str, sou
         {"id": "event-1", "profile": {"email": "ada@example.org"}},
     ],
 )
-def test_a_canonical_event_at_an_aep_connection_names_the_setting(body: object) -> None:
-    message = why(read("aep", body))
-    assert "canonical event" in message
+def test_a_canonical_event_at_another_connection_names_the_setting(body: object, source_format: str) -> None:
+    message = why(read(source_format, body))
+    assert "canonical" in message
     assert "source.format" in message
+
+
+@pytest.mark.parametrize("source_format", ["rudderstack", "segment"])
+@pytest.mark.parametrize("body", [AEP, {"profiles": [AEP]}, {"segmentMembership": {}}])
+def test_a_profile_at_a_connection_of_calls_names_the_setting(body: object, source_format: str) -> None:
+    message = why(read(source_format, body))
+    assert "Experience Platform" in message
+    assert "source.format to aep" in message
+
+
+def test_a_call_at_another_connection_names_its_sources() -> None:
+    assert "source.format to segment or rudderstack" in why(read("aep", {"type": "identify", **CALL}))
 
 
 @pytest.mark.parametrize(
@@ -117,6 +166,7 @@ def test_a_profile_at_a_canonical_connection_names_the_setting(body: object) -> 
     assert "source.format" in message
 
 
+@pytest.mark.parametrize("source_format", ["adobe_sdk", "aep"])
 @pytest.mark.parametrize(
     "record",
     [
@@ -130,8 +180,8 @@ def test_a_profile_at_a_canonical_connection_names_the_setting(body: object) -> 
         {"audiences": "many", "input": "web"},
     ],
 )
-def test_a_profile_without_hallmarks_of_its_own_or_of_others_is_taken(record: object) -> None:
-    parsed = read("aep", record)
+def test_a_profile_without_hallmarks_of_its_own_or_of_others_is_taken(record: object, source_format: str) -> None:
+    parsed = read(source_format, record)
     assert (len(parsed.events), parsed.rejected, parsed.warnings) == (1, [], [])
 
 

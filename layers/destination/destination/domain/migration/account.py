@@ -6,6 +6,7 @@ ID, the workspace and the person creation are recognised by what they look like.
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from destination.domain.connection import PersonAction
@@ -70,7 +71,16 @@ def workspace_of(accounts: Sequence[Node], report: MigrationReport) -> str | Non
     return None
 
 
-def person_action_of(accounts: Sequence[Node], report: MigrationReport) -> PersonAction:
+@dataclass(frozen=True, slots=True)
+class PersonCreation:
+    """What the export says of people who are missing in Marketo, and at which path; None: it does not, and `why`."""
+
+    action: PersonAction | None
+    path: str = "person_action"
+    why: str = ""
+
+
+def person_creation_of(accounts: Sequence[Node]) -> PersonCreation:
     found: dict[PersonAction, str] = {}
     for name, leaf in _parameters(accounts):
         if _PERSON_CREATION.search(name) and not _SECRET.search(name) and (action := _action_of(name, leaf)):
@@ -78,12 +88,9 @@ def person_action_of(accounts: Sequence[Node], report: MigrationReport) -> Perso
             found.setdefault(action, leaf.path)
     if len(found) == 1:
         [(action, path)] = found.items()
-        report.carried(path, f"person_action is {action}")
-        return action
-    detail = "the export says both" if found else "the export does not show whether people are created"
-    remedy = f"{PersonAction.UPDATE_EXISTING_ONLY} creates nobody; set {PersonAction.UPDATE_EXISTING_AND_CREATE_NEW} if"
-    report.needs_person("person_action", detail, f"{remedy} missing people are to be created")
-    return PersonAction.UPDATE_EXISTING_ONLY
+        return PersonCreation(action, path)
+    why = "the export says both" if found else "the export does not show whether people are created"
+    return PersonCreation(None, why=why)
 
 
 def _action_of(name: str, leaf: Node) -> PersonAction | None:

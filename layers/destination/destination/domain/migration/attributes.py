@@ -43,9 +43,12 @@ _PLAIN_SOURCES: Final = frozenset({"text/x.schema-path", "text/x.xdm-path", "att
 
 @dataclass(slots=True)
 class LegacyMapping:
-    """`is_known`: False if the export refers to a mapping that is not in it."""
+    """`is_known`: False if the export refers to a mapping that is not in it. `refused`: the identities that no
+    connection of this generation could find people by, each once.
+    """
 
     identities: dict[str, MappingRow] = field(default_factory=dict)
+    refused: dict[str, None] = field(default_factory=dict)
     attributes: dict[str, MappingRow] = field(default_factory=dict)
     is_known: bool = True
 
@@ -181,8 +184,10 @@ def _add_identity(
     mapping: LegacyMapping, row: _Source, namespace: str, shown: str, generation: Generation, report: MigrationReport
 ) -> None:
     if namespace not in {EMAIL_TARGET, ECID_TARGET}:
+        mapping.refused[namespace[:MAX_STRING_LENGTH]] = None
         report.cannot_carry(row.item, f"{shown}: the legacy destination finds people by Email and ECID", SEARCHABLE)
     elif namespace == ECID_TARGET and generation is Generation.CURRENT:
+        mapping.refused[namespace] = None
         report.cannot_carry(row.item, f"{shown}: Marketo cannot be searched by ECID", f"{SEARCHABLE}; {LEGACY}")
     elif before := mapping.identities.get(namespace):
         _twice(row, before, shown, report)

@@ -23,17 +23,19 @@ _LIST_ID: Final = re.compile(r"(?:ST)?([1-9][0-9]{0,9})(?:[A-Z][0-9]+)?")
 _OTHER_TYPES: Final = {"ACCOUNT": "companies", "PROSPECT": "people who are not your customers", "DATASET": "tables"}
 
 
-def read_activations(flow: Node, report: MigrationReport) -> tuple[Activation, ...]:
+def read_activations(flow: Node, now: datetime, report: MigrationReport) -> tuple[Activation, ...]:
     activations: dict[AudienceKey, Activation] = {}
     for parameters in transformations(flow):
         for selector in parameters["segmentSelectors"]["selectors"].entries():
-            activation = _activation(selector, activations, report)
+            activation = _activation(selector, activations, now, report)
             if activation is not None:
                 activations[activation.audience] = activation
     return tuple(activations.values())
 
 
-def _activation(selector: Node, before: dict[AudienceKey, Activation], report: MigrationReport) -> Activation | None:
+def _activation(
+    selector: Node, before: dict[AudienceKey, Activation], now: datetime, report: MigrationReport
+) -> Activation | None:
     value = selector["value"]
     value.skip("description", "systemSegmentId", "updateTime")
     kind = (selector["type"].text() or "PLATFORM_SEGMENT").upper()
@@ -42,7 +44,7 @@ def _activation(selector: Node, before: dict[AudienceKey, Activation], report: M
     shown = f"audience {AudienceKey(*(text[:MAX_STRING_LENGTH] for text in audience))}"
     start, end, times = _times(value)
     list_id, lists = _list_id(value["mappingId"], before)
-    if refusal := _refused(kind, audience, before):
+    if refusal := _refused(kind, audience, before) or _over(end, now):
         report.cannot_carry(selector.path, f"{shown}: {refusal[0]}", refusal[1])
         return None
     notes = [*times, *lists]
@@ -83,6 +85,13 @@ def _refused(kind: str, audience: AudienceKey, before: dict[AudienceKey, Activat
     if len(before) >= MAX_ACTIVATIONS:
         return f"a connection has {MAX_ACTIVATIONS:,} audiences at most", "activate it on a second connection"
     return None
+
+
+def _over(end: datetime | None, now: datetime) -> tuple[str, str] | None:
+    """That nobody would be delivered any more, and what to do."""
+    if end is None or end > now:
+        return None
+    return f"is over since {end:%Y-%m-%dT%H:%MZ}", "nothing; or activate it with a later end, or none"
 
 
 def _can_be_named(audience: AudienceKey) -> bool:

@@ -6,15 +6,17 @@ API, flows of destinations.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 from destination.domain.audience import Activation
 from destination.domain.connection import ECID_TARGET, Generation, MappingRow, PersonAction, SyncType
 from destination.domain.connection_rules import MARKETING_ACTION, MAX_MARKETING_ACTIONS, MAX_STRING_LENGTH
 from destination.domain.migration.account import (
+    PersonCreation,
     accounts_of,
     munchkin_id_of,
-    person_action_of,
+    person_creation_of,
     skip_credentials,
     workspace_of,
 )
@@ -24,8 +26,13 @@ from destination.domain.migration.export import Kind, Node, objects, read_export
 from destination.domain.migration.report import Finding, MigrationReport
 from destination.domain.problem import ConfigurationError, Problem
 
+_SHOWN_FLOWS: Final = 10
+
 DEFAULT_NAME: Final = "Marketo Engage"
 MAX_DESCRIPTION_LENGTH: Final = 1000
+
+REQUIRED: Final = ("firstName", "lastName")
+"""What has to be mapped beside the identity for people to be created."""
 
 _BOOKKEEPING: Final = (
     *("id", "createdAt", "createdBy", "createdClient", "updatedAt", "updatedBy", "updatedClient", "etag", "version"),
@@ -65,24 +72,35 @@ class Migration:
     report: tuple[Finding, ...]
 
 
-def migrate(content: object, generation: Generation) -> Migration:
+def migrate(content: object, generation: Generation, now: datetime) -> Migration:
     """Raises ConfigurationError when the content is not the export of one dataflow."""
     export = read_export(content)
     found = objects(export)
-    if len(found[Kind.FLOW]) != 1:
-        wrong = (
-            "must hold the dataflow, which has transformations" if not found[Kind.FLOW] else "must hold one dataflow"
-        )
-        raise ConfigurationError([Problem("flow", f"{wrong}; send what GET …/flows/{{id}} answered, one at a time")])
-    flow = found[Kind.FLOW][0]
+    flow = _one_flow(found[Kind.FLOW])
     _skip_bookkeeping(flow, found)
     report = MigrationReport()
     accounts = accounts_of(flow, found)
     mapping = read_mapping(flow, found[Kind.MAPPING_SET], generation, report)
-    activations = read_activations(flow, report)
+    activations = read_activations(flow, now, report)
     draft = _draft(flow, accounts, mapping, generation, report)
     report.unread(export)
+    if draft is None:
+        return Migration(None, (), tuple(report.without_draft()))
     return Migration(draft, activations, tuple(report.findings))
+
+
+def _one_flow(flows: Sequence[Node]) -> Node:
+    """Raises ConfigurationError."""
+    if len(flows) == 1:
+        return flows[0]
+    wrong = "must hold the dataflow, which has transformations"
+    if flows:
+        shown = [
+            (one["name"].text() or one["id"].text() or one.path)[:MAX_STRING_LENGTH] for one in flows[:_SHOWN_FLOWS]
+        ]
+        more = [f"{len(flows) - _SHOWN_FLOWS} more"] if len(flows) > _SHOWN_FLOWS else []
+        wrong = f"must hold one dataflow, and holds {len(flows)} ({', '.join([*shown, *more])})"
+    raise ConfigurationError([Problem("flow", f"{wrong}; send what GET …/flows/{{id}} answered, one at a time")])
 
 
 def _skip_bookkeeping(flow: Node, found: dict[Kind, list[Node]]) -> None:
@@ -103,14 +121,15 @@ def _draft(
     name, description = _texts(flow, report)
     munchkin_id = munchkin_id_of(accounts, report)
     workspace = workspace_of(accounts, report)
-    action = _possible_action(person_action_of(accounts, report), mapping, report)
+    action = _person_action(person_creation_of(accounts), mapping, report, is_on=flow["state"].value == "enabled")
     skip_credentials(accounts, report)
     actions = _marketing_actions(flow, report)
     _state(flow, report)
     legacy = generation is Generation.LEGACY_V2
     _lost_behaviour(report, legacy=legacy)
     if mapping.is_known and not mapping.identities:
-        detail = "nothing in the dataflow finds people in a way that the connection could, so no draft is made"
+        how = f"by {' and '.join(mapping.refused)} alone" if mapping.refused else "by nothing that is mapped"
+        detail = f"the dataflow finds people {how}, as the connection could not, so no draft is made"
         report.cannot_carry("connection", detail, SEARCHABLE if legacy else f"{SEARCHABLE}; {LEGACY}")
         return None
     if ECID_TARGET in mapping.identities:
@@ -139,16 +158,31 @@ def _texts(flow: Node, report: MigrationReport) -> tuple[str, str | None]:
     return name, description
 
 
-def _possible_action(action: PersonAction, mapping: LegacyMapping, report: MigrationReport) -> PersonAction:
-    """People are created with a first and a last name, in the legacy destination as in this one."""
-    creates = action is PersonAction.UPDATE_EXISTING_AND_CREATE_NEW
-    missing = [name for name in ("firstName", "lastName") if name not in mapping.attributes]
-    if not (creates and mapping.is_known and missing):
-        return action
-    detail = f"{' and '.join(missing)} cannot be carried over, and nobody is created without"
-    remedy = f"map them, then set person_action to {PersonAction.UPDATE_EXISTING_AND_CREATE_NEW}"
-    report.needs_person("person_action", detail, remedy)
-    return PersonAction.UPDATE_EXISTING_ONLY
+def _person_action(
+    told: PersonCreation, mapping: LegacyMapping, report: MigrationReport, *, is_on: bool
+) -> PersonAction:
+    """People are created with a first and a last name, in the legacy destination as in this one.
+
+    `is_on`: whether the dataflow delivers, so that both would create people.
+    """
+    creates, careful = PersonAction.UPDATE_EXISTING_AND_CREATE_NEW, PersonAction.UPDATE_EXISTING_ONLY
+    missing = [name for name in REQUIRED if name not in mapping.attributes] if mapping.is_known else []
+    if told.action is None:
+        remedy = f"{careful} creates nobody; set {creates} if missing people are to be created"
+        report.needs_person(told.path, told.why, remedy)
+    elif told.action is creates and missing:
+        detail = f"the dataflow creates people, who need {' and '.join(missing)}, and what is mapped to them cannot be"
+        remedy = f"map them, then set person_action to {creates}"
+        report.needs_person(told.path, f"{detail} carried over: person_action is {careful}", remedy)
+    elif told.action is creates and is_on:
+        detail = f"person_action is {creates}, and the dataflow creates people too while it is enabled: two that"
+        remedy = f"disable the dataflow before you enable the connection, or set {careful} until then"
+        report.needs_person(told.path, f"{detail} create somebody at the same moment make doubles", remedy)
+        return creates
+    else:
+        report.carried(told.path, f"person_action is {told.action}")
+        return told.action
+    return careful
 
 
 def _marketing_actions(flow: Node, report: MigrationReport) -> tuple[str, ...]:

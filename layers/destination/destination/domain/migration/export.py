@@ -126,7 +126,8 @@ def read_export(content: object) -> Node:
                 [Problem("", f"must have at most {MAX_VALUES:,} values; send one dataflow at a time")]
             )
     if level:
-        raise ConfigurationError([Problem("", f"must nest at most {MAX_DEPTH} levels deep")])
+        message = f"must nest at most {MAX_DEPTH} levels deep; send what Flow Service answered, as it is"
+        raise ConfigurationError([Problem("", message)])
     return Node(content)
 
 

@@ -5,11 +5,14 @@ defaults of memberships are those of XDM's data type "Segment Membership Details
 """
 
 from collections.abc import Mapping
-from typing import Any
+from datetime import timedelta
+from typing import Any, Final
 
 from destination.domain.audience import MAX_NAMESPACE_LENGTH, AudienceKey
 from destination.domain.event import Membership, ProfileEvent
 from destination.domain.loss import MEMBERSHIP_UNREADABLE, RECORD_OF_OTHER_FORMAT
+from destination.ingest.admission import SourceRequest
+from destination.ingest.source import SenderLimits, Source
 from destination.ingest.sources import lookalikes
 from destination.ingest.sources.body import Parsed, read_records
 from destination.ingest.sources.record import (
@@ -30,14 +33,14 @@ _IDENTITIES = "identityMap"
 _WANTED = 'must be an object such as {"id": "…"}, with text or a whole number'
 
 
-def parse(body: bytes, times: RecordTimes) -> Parsed:
+def _read(request: SourceRequest, times: RecordTimes) -> Parsed:
     """Read a body: one profile, an array, `{"profiles": […]}`, one profile a line, or profiles in a row.
 
     A part that cannot be read is left out with a warning; a record is rejected if nothing else is in it.
 
     Raises UnreadableBodyError when the body is not JSON, TooManyRecordsError when it has too many records.
     """
-    return read_records(body, "profiles", times, _event)
+    return read_records(request.body, "profiles", times, _event)
 
 
 def _event(
@@ -46,17 +49,27 @@ def _event(
     looks = lookalikes.as_aep(record)
     if looks:
         raise RecordError(RECORD_OF_OTHER_FORMAT, "", looks)
-    memberships = _memberships(record.get(_MEMBERSHIPS), index, times, parsed, losses)
-    found = identities(record.get(_IDENTITIES), _IDENTITIES, losses, _ids, _WANTED)
+    memberships = memberships_of(record, index, times, parsed, losses)
+    found = identity_map(record, losses)
     mapped = {name: value for name, value in record.items() if name not in {_MEMBERSHIPS, _IDENTITIES}}
     profile = attributes(mapped, "", losses, may_hold_halves=halves)
     received_at = times.of(index)
     return ProfileEvent(received_at, profile, found, memberships, received_at)
 
 
-def _memberships(
-    value: object, index: int, times: RecordTimes, parsed: Parsed, losses: LeftOut
+def identity_map(record: Mapping[str, object], losses: LeftOut) -> dict[str, tuple[str, ...]]:
+    """The identities of a profile's `identityMap` (XDM), by namespace; none where it has none."""
+    return identities(record.get(_IDENTITIES), _IDENTITIES, losses, _ids, _WANTED)
+
+
+def memberships_of(
+    record: Mapping[str, object], index: int, times: RecordTimes, parsed: Parsed, losses: LeftOut
 ) -> tuple[Membership, ...]:
+    """The memberships of a profile's `segmentMembership` (XDM); none where it has none.
+
+    Raises RecordError when there are too many.
+    """
+    value = record.get(_MEMBERSHIPS)
     if not isinstance(value, dict):
         if value is not None:
             message = "must be an object with an object of audiences for each namespace"
@@ -99,3 +112,16 @@ def _membership(audience: AudienceKey, entry: object, index: int, times: RecordT
 
 def _ids(entries: list[Any]) -> list[object]:
     return [entry.get("id") if type(entry) is dict else None for entry in entries]
+
+
+SOURCE: Final = Source(
+    name="aep",
+    label="Adobe Experience Platform, HTTP API destination",
+    read=_read,
+    limits=SenderLimits(
+        max_records=10,
+        deadline=timedelta(seconds=2),
+        retries="twice",
+        documented='Experience Platform, "HTTP API connection": prerequisites, export behavior',
+    ),
+)

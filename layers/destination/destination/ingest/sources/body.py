@@ -14,6 +14,7 @@ from destination.domain.loss import (
     BODY_WRONG_CHARSET,
     RECORD_NO_OBJECT,
     RECORD_NOT_JSON,
+    RECORD_REFUSED_WITH_OTHERS,
     RECORD_TOO_MANY_AUDIENCES,
     RECORD_UNREADABLE,
     Loss,
@@ -21,7 +22,14 @@ from destination.domain.loss import (
 )
 from destination.domain.problem import Problem
 from destination.ingest.sources.lookalikes import AGGREGATED
-from destination.ingest.sources.record import MAX_WARNINGS, LeftOut, RecordError, RecordTimes, may_hold_halves
+from destination.ingest.sources.record import (
+    MAX_WARNINGS,
+    ErasureCallError,
+    LeftOut,
+    RecordError,
+    RecordTimes,
+    may_hold_halves,
+)
 
 MAX_RECORD_LENGTH = 400_000
 """Characters, white space included, of a record that is one among others in a row."""
@@ -69,7 +77,8 @@ class Parsed:
     """A body's events and rejected records, each with its index in the body.
 
     `warnings` name the first MAX_WARNINGS parts that were left out of events; `warning_count` is the number of all.
-    `incomplete`: what was left out of the events, by the index of their records.
+    `incomplete`: what was left out of the events, by the index of their records. `note`: what the source's answer needs
+    to know of the body. `erasure_calls`: the records that ask to forget a person, each as an event that names it.
     """
 
     events: list[tuple[int, ProfileEvent]] = field(default_factory=list)
@@ -78,7 +87,13 @@ class Parsed:
     warning_count: int = 0
     audience_count: int = 0
     incomplete: dict[int, LeftOut] = field(default_factory=dict)
+    note: object = None
+    erasure_calls: list[tuple[int, ProfileEvent]] = field(default_factory=list)
     _rejections: Counter[Loss] = field(default_factory=Counter)
+
+    def losses_of_all(self, good: int) -> Counter[Loss]:
+        """What is lost where nothing of the body is taken, with so many good records in it, as others were rejected."""
+        return self._rejections + Counter({RECORD_REFUSED_WITH_OTHERS: good})
 
     @property
     def losses(self) -> Counter[Loss]:
@@ -128,14 +143,14 @@ class Parsed:
 
 def read_records(
     body: bytes,
-    container: str,
+    container: str | None,
     times: RecordTimes,
     event_of: Callable[[Mapping[str, object], int, RecordTimes, Parsed, LeftOut, bool], ProfileEvent],
 ) -> Parsed:
-    """Read a body's records, held as `container` or not (see `records`).
+    """Read a body's records, held as `container` or not (see `records`); None: no object holds any.
 
-    `event_of` makes an event of a record with an index, or raises RecordError; it adds to the losses what it leaves
-    out. The last that it is given says whether texts may hold half a character.
+    `event_of` makes an event of a record with an index, or raises RecordError or ErasureCallError; it adds to the
+    losses what it leaves out. The last that it is given says whether texts may hold half a character.
     """
     parsed = Parsed()
     halves = may_hold_halves(body)
@@ -145,12 +160,14 @@ def read_records(
             event = event_of(as_object(record), index, times, parsed, losses, halves)
         except RecordError as error:
             parsed.reject(index, error.loss, error.problem)
+        except ErasureCallError as asked:
+            parsed.erasure_calls.append((index, asked.event))
         else:
             parsed.take(index, event, losses)
     return parsed
 
 
-def records(body: bytes, container: str) -> list[object]:
+def records(body: bytes, container: str | None) -> list[object]:
     """Split a body into records: an object, an array, an object that holds them as `container`, or objects in a row.
 
     An object that also says what is to be done with those whom it holds, as aggregated templates do, is one record.
@@ -166,7 +183,7 @@ def records(body: bytes, container: str) -> list[object]:
     return found
 
 
-def _records(body: bytes, container: str) -> list[object]:
+def _records(body: bytes, container: str | None) -> list[object]:
     try:
         text = body.decode("utf-8-sig").strip()
     except UnicodeDecodeError as error:

@@ -2,17 +2,19 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Final
 
 from destination.domain.audience import DEFAULT_NAMESPACE, MAX_NAMESPACE_LENGTH, AudienceKey
 from destination.domain.event import Membership, ProfileEvent
 from destination.domain.loss import (
     ATTRIBUTE_UNREADABLE,
-    EVENT_ID_UNREADABLE,
-    EVENT_TIME_UNREADABLE,
     MEMBERSHIP_UNREADABLE,
     RECORD_OF_OTHER_FORMAT,
     UNKNOWN_PROPERTY,
 )
+from destination.ingest.admission import Signature, SourceRequest
+from destination.ingest.plain_calls import PLAIN_CALLS
+from destination.ingest.source import Source
 from destination.ingest.sources import lookalikes
 from destination.ingest.sources.body import Parsed, read_records
 from destination.ingest.sources.record import (
@@ -22,6 +24,8 @@ from destination.ingest.sources.record import (
     RecordTimes,
     attributes,
     audience_name,
+    event_id,
+    event_time,
     identifier,
     identities,
     status_of,
@@ -31,14 +35,14 @@ _EVENT = frozenset({"id", "occurred_at", "profile", "identities", "audiences"})
 _AUDIENCE = frozenset({"id", "namespace", "status", "at", "name"})
 
 
-def parse(body: bytes, times: RecordTimes) -> Parsed:
+def _read(request: SourceRequest, times: RecordTimes) -> Parsed:
     """Read a body: one event, an array, `{"events": […]}`, one event a line, or events in a row.
 
     A part that cannot be read is left out with a warning; a record is rejected if nothing else is in it.
 
     Raises UnreadableBodyError when the body is not JSON, TooManyRecordsError when it has too many records.
     """
-    return read_records(body, "events", times, _event)
+    return read_records(request.body, "events", times, _event)
 
 
 def _event(
@@ -52,27 +56,12 @@ def _event(
     profile = record.get("profile")
     if profile is not None and not isinstance(profile, dict):
         losses.add(ATTRIBUTE_UNREADABLE, "profile", "must be an object of attributes")
-    event_id = identifier(record.get("id"))
-    if event_id is None and record.get("id") is not None:
-        message = "must be a string or a whole number; without it, the event sent again is another one"
-        losses.add(EVENT_ID_UNREADABLE, "id", message)
-    received_at = times.of(index)
-    at = _occurred_at(record, index, times, losses)
+    known_as = event_id(record.get("id"), "id", losses)
+    at = event_time(record.get("occurred_at"), index, "occurred_at", times, losses)
     memberships = _memberships(record.get("audiences"), index, at, times, parsed, losses)
     found = identities(record.get("identities"), "identities", losses, iter, "must be a string or a whole number")
     kept = attributes(profile, "profile", losses, may_hold_halves=halves) if isinstance(profile, dict) else {}
-    return ProfileEvent(at, kept, found, memberships, received_at, event_id)
-
-
-def _occurred_at(record: Mapping[str, object], index: int, times: RecordTimes, losses: LeftOut) -> datetime:
-    occurred = record.get("occurred_at")
-    if occurred is None:
-        return times.of(index)
-    try:
-        return times.time(occurred, index, "occurred_at")
-    except RecordError as error:
-        losses.add(EVENT_TIME_UNREADABLE, "occurred_at", f"{error.problem.message}; the time of receipt counts")
-        return times.of(index)
+    return ProfileEvent(at, kept, found, memberships, times.of(index), known_as)
 
 
 def _memberships(
@@ -118,3 +107,12 @@ def _leave_out_unknown(given: Mapping[str, object], known: frozenset[str], path:
     for name in given:
         if name not in known:
             losses.add(UNKNOWN_PROPERTY, path, message, name)
+
+
+SOURCE: Final = Source(
+    name="canonical",
+    label="Whatever can be told what to send",
+    read=_read,
+    signature=Signature("X-Signature"),
+    calls=PLAIN_CALLS,
+)

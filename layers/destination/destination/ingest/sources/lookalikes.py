@@ -13,18 +13,25 @@ Record = Mapping[str, object]
 AGGREGATED: Final = frozenset({"audienceId", "audience_id", "segmentId", "segment_id", "segmentStatus", "action"})
 """Of which audience, and whether they join or leave it: said once for all whom a body holds."""
 
+_SEGMENTS: Final = "AdobeExperiencePlatformSegments"
 _CANONICAL: Final = frozenset({"id", "occurred_at", "profile", "identities", "audiences"})
-_CALLS: Final = frozenset({"identify", "track", "group", "page", "screen", "alias", "record", "delete"})
+_SEGMENT: Final = frozenset({"identify", "track", "group", "page", "screen", "alias", "delete"})
+_CALLS: Final = _SEGMENT | {"record", "audiencelist"}
 _OF_CALLS: Final = frozenset(
     {"userId", "anonymousId", "messageId", "traits", "properties", "groupId", "previousId", "rudderId", "fields"}
 )
 _NOTICES: Final = frozenset({"Notification", "SubscriptionConfirmation", "UnsubscribeConfirmation"})
 
 _WANTED: Final = {
+    "adobe_sdk": "let the card's template write raw profiles",
     "aep": "post profiles with segmentMembership and identityMap, as the HTTP API destination does",
     "canonical": "post canonical events (profile, identities, audiences)",
+    "census": "post calls in JSON-RPC, as the Custom Destination API does",
+    "rudderstack": "post records, audience lists, or rows of an activation",
+    "segment": "post identify and track calls",
 }
 _REMEDY: Final = {
+    "adobe_sdk": "set source.format to canonical, or",
     "aep": "set source.format to canonical, or",
     "canonical": "set source.format to aep, or",
 }
@@ -42,18 +49,71 @@ def as_aep(record: Record) -> str | None:
     return _foreign(record, "aep")
 
 
+def as_adobe_sdk(record: Record) -> str | None:
+    """What a record looks like that no template of Destination SDK's writes; None where it may be one.
+
+    One with attributes, memberships or identities in their places is one; so are attributes that nothing else has.
+    """
+    if any(isinstance(record.get(name), dict) for name in ("attributes", "segmentMembership", "identityMap")):
+        return None
+    if _SEGMENTS in record:
+        return None
+    if _is_canonical(record):
+        return f"looks like a canonical event; {_REMEDY['adobe_sdk']} {_WANTED['adobe_sdk']}"
+    if _is_input(record):
+        return "looks like all that a template is given; let it write each profile by itself"
+    return _foreign(record, "adobe_sdk")
+
+
 def as_canonical(record: Record) -> str | None:
     """What a record looks like that is no canonical event; None where it may be one, and for an empty record."""
     if any(isinstance(record.get(name), dict) for name in ("profile", "identities")) or "audiences" in record:
         return None
     if isinstance(record.get("events"), list):
         return "must hold events alone; say in each of them which audience it is about"
-    profiles = record.get("profiles")
-    if isinstance(profiles, list) and profiles and AGGREGATED.isdisjoint(record):
-        record = profiles[0] if isinstance(profiles[0], dict) else {"identityMap": {}}
-    if profiles == [] or "segmentMembership" in record or "identityMap" in record:
+    record = _profile_of(record)
+    if "segmentMembership" in record or "identityMap" in record:
         return f"looks like a profile of Experience Platform; {_REMEDY['canonical']} {_WANTED['canonical']}"
     return _foreign(record, "canonical")
+
+
+def as_segment(record: Record) -> str | None:
+    """What a record looks like that is no call of Segment's; None where it is one."""
+    if _kind(record) in _SEGMENT:
+        return None
+    return _of_other_source(record, "segment") or f"must be a call with its type; {_WANTED['segment']}"
+
+
+def as_rudderstack(record: Record) -> str | None:
+    """What a record looks like that RudderStack does not send; None where it may be a call or a row."""
+    return None if is_call(record) else _of_other_source(record, "rudderstack")
+
+
+def as_census(record: Record) -> str | None:
+    """What a record looks like that is no call in JSON-RPC; None where nobody can tell."""
+    return _of_other_source(record, "census")
+
+
+def is_call(record: Record) -> bool:
+    """Whether a record has the type of a call of Segment's or RudderStack's."""
+    return _kind(record) in _CALLS
+
+
+def _of_other_source(record: Record, source_format: str) -> str | None:
+    wanted, record = _WANTED[source_format], _profile_of(record)
+    if _is_canonical(record):
+        return f"looks like a canonical event; set source.format to canonical, or {wanted}"
+    if "segmentMembership" in record or "identityMap" in record:
+        return f"looks like a profile of Experience Platform; set source.format to aep, or {wanted}"
+    return _foreign(record, source_format)
+
+
+def _profile_of(record: Record) -> Record:
+    """The first of a body of profiles, by which all can be told; and of any other body the body."""
+    profiles = record.get("profiles")
+    if not isinstance(profiles, list) or not AGGREGATED.isdisjoint(record):
+        return record
+    return profiles[0] if profiles and isinstance(profiles[0], dict) else {"identityMap": {}}
 
 
 def _is_canonical(record: Record) -> bool:
@@ -63,15 +123,17 @@ def _is_canonical(record: Record) -> bool:
 
 
 def _foreign(record: Record, source_format: str) -> str | None:
-    for is_one, looks, remedy in _FOREIGN:
+    for is_one, looks, remedy in _FOREIGN if source_format == "adobe_sdk" else (*_TEMPLATES, *_FOREIGN):
         if is_one(record):
             return f"looks like {looks}; {remedy or _WANTED[source_format]}"
     return None
 
 
 def _is_template(record: Record) -> bool:
-    if "AdobeExperiencePlatformSegments" in record or isinstance(record.get("attributes"), dict):
-        return True
+    return _SEGMENTS in record or isinstance(record.get("attributes"), dict) or _is_input(record)
+
+
+def _is_input(record: Record) -> bool:
     inner = record.get("input")
     return isinstance(inner, dict) and not inner.keys().isdisjoint({"profile", "profiles", "aggregationKey"})
 
@@ -85,9 +147,13 @@ def _is_streamed(record: Record) -> bool:
     return "xdmEntity" in record or (isinstance(body, dict) and "xdmEntity" in body)
 
 
-def _is_call(record: Record) -> bool:
+def _kind(record: Record) -> str | None:
     kind = record.get("type")
-    return isinstance(kind, str) and kind in _CALLS and any(name in record for name in _OF_CALLS)
+    return kind if isinstance(kind, str) else None
+
+
+def _is_whole_call(record: Record) -> bool:
+    return is_call(record) and any(name in record for name in _OF_CALLS)
 
 
 def _is_notice(record: Record) -> bool:
@@ -95,34 +161,33 @@ def _is_notice(record: Record) -> bool:
     return isinstance(kind, str) and kind in _NOTICES and "TopicArn" in record
 
 
-_TEMPLATE: Final = "let the template write each profile with its segmentMembership and identityMap"
-_FOREIGN: Final[tuple[tuple[Callable[[Record], bool], str, str], ...]] = (
-    (
-        _is_template,
-        "a body of a Destination SDK template",
-        f"use the HTTP API destination with source.format aep, or {_TEMPLATE}",
-    ),
-    (
-        _is_aggregated,
-        "an aggregated body of a Destination SDK template",
-        f"use best-effort aggregation with source.format aep, and {_TEMPLATE}",
-    ),
+_Kind = tuple[Callable[[Record], bool], str, str]
+_TO_ADOBE_SDK: Final = "set source.format to adobe_sdk"
+_TEMPLATES: Final[tuple[_Kind, ...]] = (
+    (_is_template, "a body of a Destination SDK template", _TO_ADOBE_SDK),
+    (_is_aggregated, "an aggregated body of a Destination SDK template", _TO_ADOBE_SDK),
+)
+_FOREIGN: Final[tuple[_Kind, ...]] = (
     (
         _is_streamed,
         "a message of Experience Platform's streaming ingestion",
         "post its xdmEntity alone, with source.format aep",
     ),
     (
-        _is_call,
+        _is_whole_call,
         "a call of Segment or RudderStack",
-        "let the source write canonical events, with source.format canonical",
+        "set source.format to segment or rudderstack",
     ),
     (
         lambda record: "user_profiles" in record and "firehose_version" in record,
         "a message of an mParticle audience feed",
         "",
     ),
-    (lambda record: "jsonrpc" in record and "method" in record, "a call in JSON-RPC", ""),
+    (
+        lambda record: "jsonrpc" in record and "method" in record,
+        "a call in JSON-RPC, as Census makes",
+        "set source.format to census",
+    ),
     (_is_notice, "a notification of Amazon SNS", "switch raw message delivery on for the subscription"),
     (
         lambda record: "detail-type" in record and "detail" in record,

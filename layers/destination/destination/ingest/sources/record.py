@@ -10,9 +10,11 @@ from math import isfinite
 from typing import Any
 
 from destination.domain.audience import MAX_NAMESPACE_LENGTH
-from destination.domain.event import MAX_IDENTITIES, MembershipStatus
+from destination.domain.event import MAX_IDENTITIES, MembershipStatus, ProfileEvent
 from destination.domain.loss import (
     ATTRIBUTE_UNREADABLE,
+    EVENT_ID_UNREADABLE,
+    EVENT_TIME_UNREADABLE,
     IDENTITY_UNREADABLE,
     MEMBERSHIP_STATUS_UNKNOWN,
     MEMBERSHIP_TIME_UNREADABLE,
@@ -75,6 +77,14 @@ class RecordError(Exception):
         super().__init__(f"{path}: {message}")
         self.loss = loss
         self.problem = Problem(path, message)
+
+
+class ErasureCallError(Exception):
+    """A record is no event, but asks that the person be forgotten whom `event` names; it says nothing else."""
+
+    def __init__(self, event: ProfileEvent) -> None:
+        super().__init__("asks to forget a person")
+        self.event = event
 
 
 @dataclass(slots=True)
@@ -143,6 +153,26 @@ class RecordTimes:
         except ValueError:
             message = "must be an ISO 8601 date and time, such as 2026-11-21T10:00:00Z"
             raise RecordError(MEMBERSHIP_TIME_UNREADABLE, path, message) from None
+
+
+def event_time(value: object, index: int, path: str, times: RecordTimes, losses: LeftOut) -> datetime:
+    """When an event occurred; where that is not said, or cannot be read, when it was received."""
+    if value is None:
+        return times.of(index)
+    try:
+        return times.time(value, index, path)
+    except RecordError as error:
+        losses.add(EVENT_TIME_UNREADABLE, path, f"{error.problem.message}; the time of receipt counts")
+        return times.of(index)
+
+
+def event_id(value: object, path: str, losses: LeftOut) -> str | None:
+    """What the sender calls an event; None where it has no name, or one that cannot be read."""
+    found = identifier(value)
+    if found is None and value is not None:
+        message = "must be a string or a whole number; without it, the event sent again is another one"
+        losses.add(EVENT_ID_UNREADABLE, path, message)
+    return found
 
 
 def distinct(ids: Iterable[str], path: str, losses: LeftOut, *place: str | int) -> tuple[str, ...]:

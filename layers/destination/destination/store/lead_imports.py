@@ -1,0 +1,213 @@
+"""Imports of leads that go on, or have ended lately: items of RunsTable, and their rows in a folder of the bucket.
+
+    connection_id   id = import#<id>            state (JSON), version, expires_at
+    connection_id   id = import_of#<group>      import: the id of the one that gathered last, expires_at
+
+    imports/<connection id>/<import id>/parts/<part>      rows, as they go into the file
+    imports/<connection id>/<import id>/exceptions        who was not told, by lead id, or by a digest of the key
+    imports/<connection id>/<import id>/ids               who was created: by a digest of the key, the lead
+
+What is written is written under the lease of the connection's instance: its transaction checks the fence of one shard
+of the ledger, which whoever holds the lease enters before an import is read. So nobody adds to it who held the lease
+before.
+"""
+
+import json
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import asdict, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+from destination.domain.lead_import import Group, ImportPart, ImportStage, LeadImport, ReadBack, shard_of_imports
+from destination.domain.times import format_time, parse_time
+from destination.store.errors import NotFoundError
+from destination.store.folders import Folder
+from destination.store.items import Item, attributes, item, known
+from destination.store.leases import Lease, LeaseLostError, Leases
+from destination.store.transactions import refused
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
+    from mypy_boto3_s3 import S3Client
+
+IMPORTS: Final = "imports"
+"""The folder's name."""
+
+RETENTION: Final = timedelta(days=30)
+"""As long as what waits for an import may be parked."""
+
+_HEAD, _GROUP = "import#", "import_of#"
+_EXCEPTIONS: Final = "exceptions"
+_IDS: Final = "ids"
+_TIMES: Final = (
+    *("opened_at", "queued_at", "touched_at", "added_at"),
+    *("closed_at", "asked_at", "lost_at", "sent_at", "seen_at", "ended_at"),
+)
+_IS_NEW: Final = "attribute_not_exists(connection_id)"
+_AS_READ: Final = "#version = :read"
+
+
+class ImportsOfConnections:
+    """The imports of all connections. `leases`: those of their instances, with the fences of the shards."""
+
+    def __init__(self, client: "DynamoDBClient", table: str, s3: "S3Client", bucket: str, *, leases: Leases) -> None:
+        self._client = client
+        self._table = table
+        self._folder = Folder(s3, bucket, IMPORTS)
+        self._leases = leases
+
+    def get(self, connection_id: str, import_id: str) -> LeadImport | None:
+        key = _key(connection_id, _HEAD + import_id)
+        answer = self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True)
+        return _import(answer["Item"]) if "Item" in answer else None
+
+    def of(self, connection_id: str) -> Iterator[LeadImport]:
+        """All that are known of a connection."""
+        pages = self._client.get_paginator("query").paginate(
+            TableName=self._table,
+            KeyConditionExpression="connection_id = :owner AND begins_with(id, :head)",
+            ExpressionAttributeValues=item({":owner": connection_id, ":head": _HEAD}),
+            ConsistentRead=True,
+        )
+        for page in pages:
+            yield from map(_import, page["Items"])
+
+    def gathering(self, connection_id: str, group: Group) -> LeadImport | None:
+        """The import of a group that gathers, if one does."""
+        key = _key(connection_id, _GROUP + group.name)
+        answer = self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True)
+        if "Item" not in answer:
+            return None
+        found = self.get(connection_id, attributes(answer["Item"])["import"])
+        return found if found is not None and found.stage is ImportStage.GATHERING and found.group == group else None
+
+    def create(self, one: LeadImport, lease: Lease) -> LeadImport:
+        """Store a new one, as that of its group that gathers. Raises LeaseLostError."""
+        made = replace(one, version=1)
+        pointer = _key(one.connection_id, _GROUP + one.group.name) | item(
+            {"import": one.id, "expires_at": _expires_at(one)}
+        )
+        self._write(
+            one,
+            lease,
+            {"Put": {"TableName": self._table, "Item": _item(made), "ConditionExpression": _IS_NEW}},
+            {"Put": {"TableName": self._table, "Item": pointer}},
+        )
+        return made
+
+    def put(self, one: LeadImport, lease: Lease) -> LeadImport:
+        """Store it over the version it was read at; it as it stands then. Raises LeaseLostError."""
+        changed = replace(one, version=one.version + 1)
+        self._write(
+            one,
+            lease,
+            {
+                "Put": {
+                    "TableName": self._table,
+                    "Item": _item(changed),
+                    "ConditionExpression": _AS_READ,
+                    "ExpressionAttributeNames": {"#version": "version"},
+                    "ExpressionAttributeValues": item({":read": one.version}),
+                }
+            },
+        )
+        return changed
+
+    def put_part(self, one: LeadImport, part: str, rows: str) -> None:
+        """Store rows, which count once the import has the part."""
+        self._folder.put_text(one.connection_id, _place(one, part), rows)
+
+    def rows(self, one: LeadImport) -> Sequence[str] | None:
+        """The rows of all parts; None where some are gone."""
+        try:
+            return [self._folder.get_text(one.connection_id, _place(one, part.name)) for part in one.parts]
+        except NotFoundError:
+            return None
+
+    def put_exceptions(self, one: LeadImport, names: Collection[str]) -> None:
+        """Keep who was not told."""
+        self._folder.put_text(one.connection_id, f"{one.id}/{_EXCEPTIONS}", "\n".join(sorted(names)))
+
+    def exceptions(self, one: LeadImport) -> Collection[str] | None:
+        """Who was not told; None where that is gone."""
+        text = self._text(one, _EXCEPTIONS)
+        return None if text is None else set(text.split())
+
+    def put_ids(self, one: LeadImport, ids: Mapping[str, int]) -> None:
+        """Keep the leads that were created, by person."""
+        lines = (f"{name} {lead_id}" for name, lead_id in sorted(ids.items()))
+        self._folder.put_text(one.connection_id, f"{one.id}/{_IDS}", "\n".join(lines))
+
+    def ids(self, one: LeadImport, names: Collection[str]) -> Mapping[str, int] | None:
+        """The leads that were created, of these persons; None where they are gone."""
+        text = self._text(one, _IDS)
+        if text is None:
+            return None
+        entries = (line.split() for line in text.splitlines())
+        return {name: int(lead_id) for name, lead_id in entries if name in names}
+
+    def forget_rows(self, one: LeadImport) -> None:
+        """Remove the rows, those of parts as well that were stored and never noted; none there are as good."""
+        for _, name in self._folder.names(one.connection_id, begin=_place(one, "")):
+            self._folder.remove(one.connection_id, name)
+
+    def erase(self, connection_id: str) -> bool:
+        """Delete some of the rows of a connection; whether nothing is left."""
+        return self._folder.erase(connection_id)
+
+    def _text(self, one: LeadImport, name: str) -> str | None:
+        try:
+            return self._folder.get_text(one.connection_id, f"{one.id}/{name}")
+        except NotFoundError:
+            return None
+
+    def _write(self, one: LeadImport, lease: Lease, *items: "TransactWriteItemTypeDef") -> None:
+        held = self._leases.held(lease, shard_of_imports(one.connection_id))
+        if refused(self._client, [*items, held]):
+            raise LeaseLostError(f"the lease on {lease.munchkin_id} was lost")
+
+
+def _key(connection_id: str, name: str) -> Item:
+    return item({"connection_id": connection_id, "id": name})
+
+
+def _place(one: LeadImport, part: str) -> str:
+    return f"{one.id}/parts/{part}"
+
+
+def _expires_at(one: LeadImport) -> int:
+    return int((one.opened_at + RETENTION).timestamp())
+
+
+def _item(one: LeadImport) -> Item:
+    state: dict[str, Any] = asdict(one)
+    for name in ("id", "connection_id", "version"):
+        del state[name]
+    for name in _TIMES:
+        state[name] = None if state[name] is None else format_time(state[name])
+    if one.reading is not None:
+        state["reading"] = [format_time(one.reading.begun_at), *one.reading[1:]]
+    stored = {"state": json.dumps(state), "version": one.version, "expires_at": _expires_at(one)}
+    return _key(one.connection_id, _HEAD + one.id) | item(stored)
+
+
+def _import(found: Item) -> LeadImport:
+    stored = attributes(found)
+    state = known(LeadImport, json.loads(stored["state"]))
+    for name in _TIMES:
+        state[name] = None if state.get(name) is None else parse_time(state[name])
+    list_id, columns, *rest = state["group"]
+    reading = state.get("reading")
+    return LeadImport(
+        **state
+        | {
+            "id": stored["id"].removeprefix(_HEAD),
+            "connection_id": stored["connection_id"],
+            "version": int(stored["version"]),
+            "group": Group(list_id, tuple(columns), *rest[:2]),
+            "stage": ImportStage(state["stage"]),
+            "reading": None if reading is None else ReadBack(parse_time(reading[0]), *reading[1:4]),
+            "parts": tuple(ImportPart(name, rows, size) for name, rows, size, *_ in state["parts"]),
+        }
+    )
