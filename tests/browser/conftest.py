@@ -22,8 +22,9 @@ ZONE = "Europe/Berlin"
 expect.set_options(timeout=PATIENCE_MS)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
+    """A browser. Its client runs an event loop in this thread, so it is ended before other tests have one."""
     path = executable()
     with sync_playwright() as playwright, playwright.chromium.launch(executable_path=path, args=ARGUMENTS) as browser:
         yield browser
