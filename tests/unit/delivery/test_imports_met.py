@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from destination.delivery import bulk_lane
+from destination.domain.capabilities import Capabilities
 from destination.domain.connection import Status
 from destination.domain.verification import AudienceCheck, Repair, Verification, VerificationStatus
 from destination.queue import verification_message
@@ -14,6 +15,8 @@ from marketo_simulator import Fault
 from testing.counts import assert_balanced, changes, outcomes, outcomes_of
 from testing.crashes import CrashError, mortal
 from testing.importing import (
+    ALL,
+    CREATES,
     FEW,
     HOUR,
     IN,
@@ -57,19 +60,42 @@ def cancel(world: World) -> None:
 
 @pytest.mark.parametrize("minutes", [1, 4, 7, 30])
 @pytest.mark.parametrize("meanwhile", [cancel, lambda _: None])
+@pytest.mark.parametrize(("people", "known"), [(PEOPLE, ALL), (0, CREATES)])
+@pytest.mark.parametrize("is_lost", [False, True])
 def test_whom_a_mirror_does_not_name_leaves_though_an_import_puts_them_on_the_list(
-    minutes: int, meanwhile: Callable[[World], None]
+    minutes: int, meanwhile: Callable[[World], None], people: int, known: Capabilities, is_lost: bool
 ) -> None:
-    """However far the import is, and whether anybody comes back to what it was for."""
-    world = world_of(settings={"import_queue_seconds": 60})
+    """However far the import is, whether it creates, its answer is lost, and anybody comes back to what it was for."""
+    world = world_of(people, known, settings={"import_queue_seconds": 60})
+    if is_lost:
+        world.simulator.script(Fault("drop", method="POST", path="^/bulk/v1/leads.json$", executes=True, nth=1))
     world.deliver(*events(("a", IN)))
     world.run(world.now + minutes * MINUTE)
     meanwhile(world)
     nobody_is_named(world)
     ended(world, 3 * HOUR)
     assert world.members("a") == []
-    assert world.verifications.stored[ID].status is VerificationStatus.COMPLETED
+    made = world.verifications.stored[ID]
+    (checked,) = world.verifications.checks(made)
+    assert (made.status, checked.foreign.count, checked.out_of_sync) == (VerificationStatus.COMPLETED, 0, 0)
     assert_balanced(world)
+
+
+def test_who_was_named_since_and_whom_others_put_on_the_list_stay() -> None:
+    """The ledger knows no lead of whom an import created, if nobody came back to what it was for."""
+    world = world_of(1, CREATES)
+    world.deliver(*events(("a", IN))[1:])
+    cancel(world)
+    ended(world)
+    world.simulator.state.lists[1001].members.add(100)
+    nobody_is_named(world)
+    world.now += MINUTE
+    world.deliver(event(address(2), ("a", IN), at=world.now))
+    ended(world)
+    leads = world.leads_now()
+    assert {leads[one]["email"] for one in world.members("a")} == {address(0), address(2)}
+    (checked,) = world.verifications.checks(world.verifications.stored[ID])
+    assert (checked.foreign.count, checked.leavers.repaired) == (1, PEOPLE - 2)
 
 
 def test_what_is_told_by_imports_counts_for_audiences_as_what_is_told_by_calls(

@@ -21,7 +21,7 @@ from destination.domain.mapping import keys_of
 from destination.domain.person import Applied, LedgerRow
 from destination.domain.schema import Field
 from destination.domain.settle import GONE_FROM_LIST
-from destination.domain.shard import NO_DIGEST, digest_of
+from destination.domain.shard import NO_DIGEST, digest_of, name_of
 from destination.domain.verification import (
     AudienceCheck,
     Differences,
@@ -212,14 +212,31 @@ class ListComparison:
         """Those who are on the list, and whom the ledger does not know; who came to be known since then is not."""
         check = self.check
         asked = self.marketo.lists.membership(check.list_id, leads)
-        present = _with_status(asked, MEMBER)
-        done = 0
+        present = self._less_unnamed(_with_status(asked, MEMBER))
+        check, done = self.check, 0
         if present and self._repairs(Repair.FOREIGN):
             present = self._unclaimed(present, {})
             results = self.marketo.lists.remove(check.list_id, present) if present else {}
             done = len(_done(results))
         noted = check.foreign.more(present, done, leads[-1])
         self._note(replace(check, foreign=noted, changed=check.changed - done))
+
+    def _less_unnamed(self, leads: Sequence[int]) -> Sequence[int]:
+        """The leads less those whose person left as the source named that person no more.
+
+        Of somebody whom an import created the ledger may know no lead, if nobody came back to the events: by their
+        values they are found, and taken off.
+        """
+        check = self.check
+        if check.named_since is None or not leads:
+            return leads
+        rows = {one: own for one, own in self._persons(leads).items() if _has_left(own.values(), check.audience)}
+        results = self.marketo.lists.remove(check.list_id, [*rows]) if rows and self._repairs(Repair.LEAVERS) else {}
+        off = {one for one, result in results.items() if not _may_be_there(result)}
+        self._write(rows, off, lambda row: _taken_off(row, check, off))
+        noted = check.leavers.more(rows, len(_done(results)), check.leavers.after)
+        self.check = replace(check, leavers=noted, changed=check.changed - len(_done(results)))
+        return [one for one in leads if one not in rows]
 
     def _unclaimed(self, leads: Sequence[int], rows: _Rows) -> list[int]:
         """The leads that are nobody's who is in the audience, by the values that they have in Marketo by now: one may
@@ -239,15 +256,19 @@ class ListComparison:
 
     def _claimed(self, leads: Sequence[int]) -> set[int]:
         """Those of the leads whose values are those of somebody who is in the audience, as Marketo has them now."""
+        return {one for one, rows in self._persons(leads).items() if any(map(self._wants, rows.values()))}
+
+    def _persons(self, leads: Sequence[int]) -> _Rows:
+        """The rows of the persons whose values the leads have in Marketo by now, of those that are known."""
         if not leads:
-            return set()
+            return {}
         fields = self.marketo.describe.schema().fields
         by = [fields.get(name, Field(name, "string")) for name in self.target.connection.lookup_fields]
         found = self.marketo.leads.find(_LEAD_ID, [str(one) for one in leads], by)
         keys = {lead.id: keys_of(lead) for matches in found.values() for lead in matches}
         wanted = [key for of_lead in keys.values() for key in of_lead]
         rows = self.ledger.rows(self.target.connection.id, wanted, self.target.known)
-        return {one for one, of_lead in keys.items() if any(self._wants(rows.get(key)) for key in of_lead)}
+        return {one: {name_of(key): rows[key] for key in of_lead if key in rows} for one, of_lead in keys.items()}
 
     def _repairs(self, repair: Repair) -> bool:
         return repair in self.verification.repair
@@ -300,10 +321,8 @@ class ListComparison:
         for entry in entries_of(changed):
             self.ledger.record(self.target.connection.id, entry, self.lease, self.clock())
 
-    def _wants(self, row: LedgerRow | None) -> bool:
+    def _wants(self, row: LedgerRow) -> bool:
         """Whether somebody is to be on the list; whoever is created there by an import is, though not recorded yet."""
-        if row is None:
-            return False
         return _is_being_put(row, self.check, self.under_way) or is_wanted(row, self.check.audience, asks=self._asks)
 
     def _note(self, check: AudienceCheck) -> None:
@@ -373,8 +392,23 @@ def _others(row: LedgerRow, check: AudienceCheck, done: Set[int]) -> Sequence[in
     return () if applied is None else [one for one in applied.leads if one not in done]
 
 
+def _has_left(rows: Collection[LedgerRow], audience: AudienceKey) -> bool:
+    """Whether one of these persons has left the audience, and none is in it."""
+    wanted = [row.desired[audience] for row in rows if audience in row.desired]
+    return bool(wanted) and not any(one.is_realized for one in wanted)
+
+
 def _applied(row: LedgerRow, check: AudienceCheck, leads: Sequence[int]) -> LedgerRow:
     return replace(row, applied={**row.applied, check.audience: Applied(check.list_id, tuple(leads))})
+
+
+def _taken_off(row: LedgerRow, check: AudienceCheck, off: Set[int]) -> LedgerRow:
+    """The row of somebody whom an import may have put there; of other leads what was in doubt stays so."""
+    known = row.forgetting_import(check.audience)
+    before = known.applied.get(check.audience)
+    others = tuple(_others(known, check, off))
+    told = Applied(check.list_id, others, is_sure=not others or before is None or before.is_sure)
+    return replace(known, applied={**known.applied, check.audience: told})
 
 
 def _is_unsure(row: LedgerRow, check: AudienceCheck) -> bool:

@@ -25,7 +25,7 @@ from destination.delivery.compare_list import ListComparison, standing_in
 from destination.delivery.extract_list import ExtractedBytes, ExtractedList
 from destination.domain.audience import Activation, AudienceKey, activation_id
 from destination.domain.connection import ActiveConnection
-from destination.domain.lead_import import LOOK_AGAIN, LeadImport, under_way
+from destination.domain.lead_import import LOOK_AGAIN, LeadImport, lists_created_on, under_way
 from destination.domain.list_extract import MAX_AT_ONCE, MIN_MEMBERS, MIN_WAIT, ListExtract
 from destination.domain.pause import waited_out
 from destination.domain.person import LedgerRow
@@ -142,8 +142,18 @@ class VerifyLists:
             return None
         checks = list(self.verifications.checks(found))
         self.enter(lease, range(SHARDS))
-        parts = under_way(self.imports.of(target.connection.id), now)
-        verification_slice = _Slice(self, target, marketo, found, checks, lease, min(until, now + SLICE), parts)
+        imports = list(self.imports.of(target.connection.id))
+        verification_slice = _Slice(
+            self,
+            target,
+            marketo,
+            found,
+            checks,
+            lease,
+            min(until, now + SLICE),
+            under_way(imports, now),
+            lists_created_on(imports, found.requested_at),
+        )
         try:
             return verification_slice.go_on()
         except (ConnectionBlockedError, RequestRejectedError) as error:
@@ -161,7 +171,7 @@ class VerifyLists:
 class _Slice:
     """One verification in one slice. `delay`: when it is to go on, if it is not finished; `sizes`: those of the lists,
     once they were asked for. `parts`: those of imports by which Marketo is being told of people; nobody carries them on
-    meanwhile.
+    meanwhile. `created_on`: the lists on which such imports, begun before it was requested, create people.
     """
 
     use_case: VerifyLists
@@ -172,6 +182,7 @@ class _Slice:
     lease: Lease
     until: datetime
     parts: Collection[str]
+    created_on: Collection[int]
     delay: timedelta = timedelta(0)
     sizes: Mapping[str, ListSize] | None = None
 
@@ -230,7 +241,14 @@ class _Slice:
         return not waits
 
     def _read_list(self, number: int) -> timedelta | None:
-        """Read the members of a list, as far as the time goes; how long to wait for them, None for an extract alone."""
+        """Read the members of a list, as far as the time goes; how long to wait before more can be read, if it is so.
+
+        Whoever was not named leaves the list, also who is just being created on it: the ledger knows no lead of theirs,
+        so they have to be seen there.
+        """
+        check = self.checks[number]
+        if check.phase is Phase.PENDING and check.named_since is not None and check.list_id in self.created_on:
+            return LOOK_AGAIN
         while self.checks[number].phase in {Phase.PENDING, Phase.READING} and self._has_time():
             if not self._is_extracted(number):
                 self._read_part(number)

@@ -289,6 +289,12 @@ def under_way(imports: Iterable[LeadImport], now: datetime) -> frozenset[str]:
     )
 
 
+def lists_created_on(imports: Iterable[LeadImport], before: datetime) -> frozenset[int]:
+    """The lists on which imports that go on, and were begun before a time, create people."""
+    creating = (one for one in imports if one.group.creates and one.is_going_on and one.opened_at <= before)
+    return frozenset(one.group.list_id for one in creating if one.group.list_id is not None)
+
+
 def is_in(row: LedgerRow, parts: Collection[str]) -> bool:
     """Whether somebody is in one of these parts of imports."""
     return row.importing is not None and row.importing.part in parts
