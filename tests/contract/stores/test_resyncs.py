@@ -47,12 +47,13 @@ WHOLE = replace(
 
 @dataclass
 class Kept:
-    """What holds them; `create` opens one, `marked` tells what stands on the connection."""
+    """What holds them; `create` opens one, `marked` tells what stands on the connection, `remove` removes that."""
 
     resyncs: CarriedOn
     create: Callable[[Resync], bool]
     get: Callable[[str, str], Resync | None]
     marked: Callable[[], Resyncing | None]
+    remove: Callable[[], object]
 
 
 @pytest.fixture(params=["memory", "table"])
@@ -60,12 +61,20 @@ def kept(request: pytest.FixtureRequest) -> Kept:
     if request.param == "memory":
         connections = MemoryConnections({CONNECTION.id: ActiveConnection(CONNECTION, {})})
         memory = MemoryResyncs(connections)
-        return Kept(memory, memory.create, memory.get, lambda: connections.get(CONNECTION.id).resyncing)
+        marked, remove = lambda: connections.get(CONNECTION.id).resyncing, connections.stored.clear
+        return Kept(memory, memory.create, memory.get, marked, remove)
     dynamodb = request.getfixturevalue("stack").dynamodb
     stored = Connections(dynamodb, "ConnectionsTable")
     stored.create(CONNECTION, "0" * 64)
     table = Resyncs(dynamodb, "RunsTable", "ConnectionsTable")
-    return Kept(table, lambda one: table.create(one, RECORD), table.get, lambda: stored.get(CONNECTION.id).resyncing)
+    key = {"pk": {"S": CONNECTION.id}, "sk": {"S": "connection"}}
+    return Kept(
+        table,
+        lambda one: table.create(one, RECORD),
+        table.get,
+        lambda: stored.get(CONNECTION.id).resyncing,
+        lambda: dynamodb.delete_item(TableName="ConnectionsTable", Key=key),
+    )
 
 
 def test_what_is_stored_reads_as_it_was(kept: Kept) -> None:
@@ -99,3 +108,20 @@ def test_there_is_one_at_a_time_which_is_marked_on_its_connection(kept: Kept) ->
 def test_there_is_none_of_a_connection_that_is_not_there(kept: Kept) -> None:
     assert not kept.create(replace(RESYNC, connection_id="connection-9"))
     assert list(kept.resyncs.going_on()) == []
+
+
+def test_one_ends_though_its_connection_is_gone(kept: Kept) -> None:
+    assert kept.create(RESYNC)
+    kept.remove()
+    changed = kept.resyncs.put(RESYNC.cancelled(START))
+    assert kept.get(CONNECTION.id, RESYNC.id) == changed == replace(RESYNC.cancelled(START), version=2)
+    assert list(kept.resyncs.going_on()) == []
+
+
+def test_one_that_has_changed_since_it_was_read_does_not_end(kept: Kept) -> None:
+    assert kept.create(RESYNC)
+    changed = kept.resyncs.put(WHOLE)
+    with pytest.raises(StaleVersionError):
+        kept.resyncs.put(RESYNC.cancelled(START))
+    assert list(kept.resyncs.going_on()) == [changed]
+    assert kept.marked() == Resyncing(RESYNC.id, START)

@@ -16,7 +16,7 @@ from destination.domain.alert import Alert, AlertState, AlertStatus, AudiencePar
 from destination.domain.run import RETENTION
 from destination.domain.times import format_time, parse_time
 from destination.store.errors import StaleVersionError
-from destination.store.items import OF_KIND, Attributes, Item, attributes, item, known_words
+from destination.store.items import OF_KIND, Attributes, attributes, item, known_words, runs_key
 from destination.store.transactions import failed
 
 if TYPE_CHECKING:
@@ -91,8 +91,8 @@ class Alerts:
 
         Raises StaleVersionError when somebody else changed it meanwhile.
         """
-        now = _key(connection_id, _STATE + state.alert)
-        line = _key(connection_id, f"{_HISTORY}{format_time(state.since)}#{state.alert}")
+        now = runs_key(connection_id, _STATE + state.alert)
+        line = runs_key(connection_id, f"{_HISTORY}{format_time(state.since)}#{state.alert}")
         expires = {"expires_at": int((state.since + RETENTION).timestamp())}
         try:
             self._client.transact_write_items(
@@ -118,7 +118,7 @@ class Alerts:
         """Remember that people were told of a change."""
         self._client.update_item(
             TableName=self._table,
-            Key=_key(connection_id, _STATE + state.alert),
+            Key=runs_key(connection_id, _STATE + state.alert),
             UpdateExpression="SET published = :number",
             ExpressionAttributeValues=item({":number": state.number}),
         )
@@ -133,7 +133,7 @@ class Alerts:
             "Limit": limit,
         }
         if cursor is not None:
-            request["ExclusiveStartKey"] = _key(connection_id, _HISTORY + cursor)
+            request["ExclusiveStartKey"] = runs_key(connection_id, _HISTORY + cursor)
         answer = self._client.query(**request)
         found = [attributes(one) for one in answer["Items"]]
         last: str | None = attributes(answer.get("LastEvaluatedKey", {})).get("id")
@@ -145,11 +145,7 @@ class Alerts:
     def forget(self, connection_id: str) -> None:
         """Remove where the alerts of a connection stand; the history stays until it is too old."""
         for one in self._states(connection_id):
-            self._client.delete_item(TableName=self._table, Key=_key(connection_id, one["id"]))
-
-
-def _key(connection_id: str, name: str) -> Item:
-    return item({"connection_id": connection_id, "id": name})
+            self._client.delete_item(TableName=self._table, Key=runs_key(connection_id, one["id"]))
 
 
 def _attributes(state: AlertState) -> Attributes:

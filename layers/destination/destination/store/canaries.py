@@ -19,7 +19,7 @@ from destination.domain.times import format_time, parse_time
 from destination.store.errors import NotFoundError, StaleVersionError
 from destination.store.items import Item, connection_key, item, known, known_words
 from destination.store.marks import conditionally
-from destination.store.transactions import refused
+from destination.store.transactions import refused, there
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -30,7 +30,6 @@ _TIMES: Final = ("requested_at", "begun_at", "finished_at", "busy_until")
 _MAY_BEGIN: Final = "attribute_not_exists(pk) OR attribute_exists(finished_at) OR requested_at <= :outlived"
 _IS_SAME: Final = "id = :id AND version = :version"
 _IS_FREE: Final = "(attribute_not_exists(busy_until) OR busy_until <= :now)"
-_IS_THERE: Final = "attribute_exists(pk)"
 
 
 class Canaries:
@@ -46,13 +45,6 @@ class Canaries:
         Raises StaleVersionError where another one is going on, NotFoundError when the connection is gone.
         """
         outlived = format_time(canary.requested_at - MAX_DURATION)
-        there: TransactWriteItemTypeDef = {
-            "ConditionCheck": {
-                "TableName": self._table,
-                "Key": connection_key(canary.connection_id),
-                "ConditionExpression": _IS_THERE,
-            }
-        }
         put: TransactWriteItemTypeDef = {
             "Put": {
                 "TableName": self._table,
@@ -61,7 +53,7 @@ class Canaries:
                 "ExpressionAttributeValues": item({":outlived": outlived}),
             }
         }
-        places = refused(self._client, [there, put, record])
+        places = refused(self._client, [there(self._table, connection_key(canary.connection_id)), put, record])
         if 0 in places:
             raise NotFoundError(f"there is no connection {canary.connection_id}")
         if places:

@@ -29,11 +29,11 @@ from destination.store.letters import LETTERS
 from destination.store.marks import conditionally
 from destination.store.parking import PARKED
 from destination.store.results import RESULTS
-from destination.store.transactions import refused
+from destination.store.transactions import refused, there
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
+    from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef, UpdateTypeDef
     from mypy_boto3_s3 import S3Client
 
 _KEYS: Final = ("pk", "sk")
@@ -52,22 +52,8 @@ class Erasures:
 
     def create(self, erasure: Erasure, record: "TransactWriteItemTypeDef") -> None:
         """Write the mark, with its audit record. Raises NotFoundError when the connection is gone."""
-        is_there: TransactWriteItemTypeDef = {
-            "ConditionCheck": {
-                "TableName": self._table,
-                "Key": connection_key(erasure.connection_id),
-                "ConditionExpression": _IS_THERE,
-            }
-        }
-        stored = {"state": _state(erasure), "expires_at": int(erasure.drops_until.timestamp())}
-        put: TransactWriteItemTypeDef = {
-            "Put": {
-                "TableName": self._table,
-                "Item": _key(erasure.connection_id, erasure.id) | item(stored),
-                "ConditionExpression": _IS_NEW,
-            }
-        }
-        if refused(self._client, [is_there, put, record]):
+        is_there = there(self._table, connection_key(erasure.connection_id))
+        if refused(self._client, [is_there, {"Update": self._new(*_mark(erasure))}, record]):
             raise NotFoundError(f"there is no connection {erasure.connection_id}")
 
     def request(self, erasure: Erasure, call: str, record: AuditRecord) -> str:
@@ -75,21 +61,14 @@ class Erasures:
 
         Written as updates, since whoever delivers may not put items. Raises NotFoundError when the connection is gone.
         """
-        stored = {"state": _state(erasure), "expires_at": int(erasure.drops_until.timestamp())}
-        asked = {"erasure_id": erasure.id, "expires_at": stored["expires_at"]}
+        key, mark = _mark(erasure)
         called = _key(erasure.connection_id, _called(erasure.name, call))
-        there: TransactWriteItemTypeDef = {
-            "ConditionCheck": {
-                "TableName": self._table,
-                "Key": connection_key(erasure.connection_id),
-                "ConditionExpression": _IS_THERE,
-            }
-        }
-        mark = self._new(_key(erasure.connection_id, erasure.id), item(stored))
+        began = {"erasure_id": {"S": erasure.id}, "expires_at": mark["expires_at"]}
         audit = Audit(self._client, self._table).put(record)["Put"]["Item"]
         written = {name: audit[name] for name in audit if name not in _KEYS}
-        writes = [there, self._new(called, item(asked)), mark, self._new({k: audit[k] for k in _KEYS}, written)]
-        places = refused(self._client, writes)
+        news = [(called, began), (key, mark), ({name: audit[name] for name in _KEYS}, written)]
+        updates: list[TransactWriteItemTypeDef] = [{"Update": self._new(*one)} for one in news]
+        places = refused(self._client, [there(self._table, connection_key(erasure.connection_id)), *updates])
         if 0 in places:
             raise NotFoundError(f"there is no connection {erasure.connection_id}")
         return self._began(called) or erasure.id if places else erasure.id
@@ -98,19 +77,17 @@ class Erasures:
         answer = self._client.get_item(TableName=self._table, Key=called, ConsistentRead=True)
         return answer["Item"]["erasure_id"]["S"] if "Item" in answer else None
 
-    def _new(self, key: Item, stored: Item) -> "TransactWriteItemTypeDef":
+    def _new(self, key: Item, stored: Item) -> "UpdateTypeDef":
         """An item that is not there yet, as an update."""
         names = {f"#a{place}": name for place, name in enumerate(stored)}
         sets = ", ".join(f"#a{place} = :a{place}" for place in range(len(stored)))
         return {
-            "Update": {
-                "TableName": self._table,
-                "Key": key,
-                "UpdateExpression": f"SET {sets}",
-                "ConditionExpression": _IS_NEW,
-                "ExpressionAttributeNames": names,
-                "ExpressionAttributeValues": {f":a{place}": stored[name] for place, name in enumerate(stored)},
-            }
+            "TableName": self._table,
+            "Key": key,
+            "UpdateExpression": f"SET {sets}",
+            "ConditionExpression": _IS_NEW,
+            "ExpressionAttributeNames": names,
+            "ExpressionAttributeValues": {f":a{place}": stored[name] for place, name in enumerate(stored)},
         }
 
     def get(self, connection_id: str, erasure_id: str) -> Erasure | None:
@@ -131,17 +108,7 @@ class Erasures:
 
     def mark(self, erasure: Erasure) -> None:
         """Write the mark of somebody who is erased with another one, unless it is there."""
-        update: dict[str, Any] = {
-            "TableName": self._table,
-            "Key": _key(erasure.connection_id, erasure.id),
-            "UpdateExpression": "SET #state = :state, expires_at = :expires",
-            "ConditionExpression": _IS_NEW,
-            "ExpressionAttributeNames": {"#state": "state"},
-            "ExpressionAttributeValues": item(
-                {":state": _state(erasure), ":expires": int(erasure.drops_until.timestamp())}
-            ),
-        }
-        conditionally(self._client, update)
+        conditionally(self._client, self._new(*_mark(erasure)))
 
     def marks(self, connection_id: str, since: datetime) -> dict[str, datetime]:
         """By pseudonym the newest mark of everybody who was erased since a time; strongly consistent."""
@@ -198,6 +165,12 @@ def _pk(connection_id: str) -> str:
 
 def _key(connection_id: str, erasure_id: str) -> Item:
     return item({"pk": _pk(connection_id), "sk": erasure_id})
+
+
+def _mark(erasure: Erasure) -> tuple[Item, Item]:
+    """Its key, and what is stored of it."""
+    stored = {"state": _state(erasure), "expires_at": int(erasure.drops_until.timestamp())}
+    return _key(erasure.connection_id, erasure.id), item(stored)
 
 
 def _state(erasure: Erasure) -> str:

@@ -13,10 +13,10 @@ the bucket.
 import contextlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from botocore.exceptions import ClientError
 
@@ -35,20 +35,18 @@ from destination.domain.file_form import FileForm, FileFormat
 from destination.domain.file_text import FileBrokenError
 from destination.domain.run import RETENTION
 from destination.domain.times import format_time, parse_time
-from destination.store.errors import StaleVersionError, aws_code
+from destination.store.errors import aws_code
 from destination.store.folders import Folder
-from destination.store.items import OF_KIND, Item, attributes, item, known, known_words
-from destination.store.transactions import refused
-from destination.store.versions import AS_READ
+from destination.store.items import Attributes, known, known_words
+from destination.store.versioned import Ongoing, state_in, state_of
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import CompletedPartTypeDef
 
 FILES: Final = "files"
-"""The folder of what became of rows, and the partition of the files that are not at their end."""
+"""The folder of what became of rows."""
 
 UPLOADS: Final = "uploads"
 """The folder of the files themselves."""
@@ -63,10 +61,7 @@ MAX_MANIFEST: Final = 1_000_000
 PIECE: Final = 8_388_608
 """Of an object that is written piece by piece; S3 takes at least 5 MiB, but for the last."""
 
-_HEAD: Final = "file#"
 _OUTCOMES: Final = "outcomes"
-_VERSION: Final = {"#version": "version"}
-_NEW: Final = "attribute_not_exists(id)"
 _GONE: Final = frozenset({"NoSuchKey", "404", "NotFound"})
 _CHANGED: Final = frozenset({"PreconditionFailed", "412"})
 _TIMES: Final = ("created_at", "received_at", "claimed_until", "read_at", "cancelled_at", "finished_at", "approved_at")
@@ -74,73 +69,13 @@ _TIMES: Final = ("created_at", "received_at", "claimed_until", "read_at", "cance
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
-class Files:
+class Files(Ongoing[File]):
     """The files of all connections, in their table."""
 
     def __init__(self, client: "DynamoDBClient", table: str) -> None:
-        self._client = client
-        self._table = table
-
-    def create(self, file: File, record: "TransactWriteItemTypeDef | None" = None) -> bool:
-        """Store a new one, with its audit record; whether it is new: the same again is none."""
-        put: TransactWriteItemTypeDef = {
-            "Put": {"TableName": self._table, "Item": _item(file), "ConditionExpression": _NEW}
-        }
-        return not refused(self._client, [put, *self._listed(file), *([record] if record else [])])
-
-    def put(self, file: File, record: "TransactWriteItemTypeDef | None" = None) -> File:
-        """Store it over the version it was read at; it as it stands then. Raises StaleVersionError."""
-        changed = replace(file, version=file.version + 1)
-        put: TransactWriteItemTypeDef = {
-            "Put": {
-                "TableName": self._table,
-                "Item": _item(changed),
-                "ConditionExpression": AS_READ,
-                "ExpressionAttributeNames": _VERSION,
-                "ExpressionAttributeValues": item({":read": file.version}),
-            }
-        }
-        if refused(self._client, [put, *self._listed(changed), *([record] if record else [])]):
-            raise StaleVersionError(f"file {file.id} is no longer at version {file.version}")
-        return changed
-
-    def get(self, connection_id: str, file_id: str) -> File | None:
-        key = _key(connection_id, _HEAD + file_id)
-        answer = self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True)
-        return _file(answer["Item"]) if "Item" in answer else None
-
-    def newest(self, connection_id: str, limit: int) -> list[File]:
-        """The newest, newest first."""
-        answer = self._client.query(
-            TableName=self._table,
-            KeyConditionExpression=OF_KIND,
-            ExpressionAttributeValues=item({":connection": connection_id, ":prefix": _HEAD}),
-            ScanIndexForward=False,
-            Limit=limit,
-            ConsistentRead=True,
+        super().__init__(
+            client, table, "file", write=_written, read=_file, expires=lambda one: one.created_at + RETENTION
         )
-        return [_file(found) for found in answer["Items"]]
-
-    def going_on(self) -> Iterator[File]:
-        """The files of all connections that are not at their end."""
-        pages = self._client.get_paginator("query").paginate(
-            TableName=self._table,
-            KeyConditionExpression="connection_id = :files",
-            ExpressionAttributeValues=item({":files": FILES}),
-            ConsistentRead=True,
-        )
-        for page in pages:
-            for found in page["Items"]:
-                connection_id, _, file_id = str(attributes(found)["id"]).partition("#")
-                if (file := self.get(connection_id, file_id)) is not None and not file.is_ended:
-                    yield file
-
-    def _listed(self, file: File) -> "list[TransactWriteItemTypeDef]":
-        """Of files that are not at their end there is a list, and whoever stores one keeps it."""
-        key = _key(FILES, f"{file.connection_id}#{file.id}")
-        if file.is_ended:
-            return [{"Delete": {"TableName": self._table, "Key": key}}]
-        return [{"Put": {"TableName": self._table, "Item": key | item({"expires_at": _expires_at(file)})}}]
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,29 +218,16 @@ def _outcome(line: str) -> RowOutcome:
     return RowOutcome(number, outcome, code, lead_id, bool(created), attempt)
 
 
-def _key(connection_id: str, name: str) -> Item:
-    return item({"connection_id": connection_id, "id": name})
+def _written(file: File) -> Attributes:
+    persons = list(file.persons.items())
+    objects = [[one.key, one.version, one.size, format_time(one.modified_at)] for one in file.objects]
+    return {"state": state_of(file, _TIMES, persons=persons, objects=objects)}
 
 
-def _expires_at(file: File) -> int:
-    return int((file.created_at + RETENTION).timestamp())
-
-
-def _item(file: File) -> Item:
-    state = {name: value for name, value in asdict(file).items() if name not in {"id", "connection_id", "version"}}
-    written: dict[str, Any] = {name: format_time(value) for name in _TIMES if (value := state[name]) is not None}
-    written["persons"] = list(file.persons.items())
-    written["objects"] = [[one.key, one.version, one.size, format_time(one.modified_at)] for one in file.objects]
-    stored = {"state": json.dumps(state | written), "version": file.version, "expires_at": _expires_at(file)}
-    return _key(file.connection_id, _HEAD + file.id) | item(stored)
-
-
-def _file(found: Item) -> File:
-    stored = attributes(found)
-    state = known(File, json.loads(stored["state"]))
-    times = {name: parse_time(state[name]) for name in _TIMES if state.get(name) is not None}
+def _file(stored: Attributes) -> File:
+    state = state_in(File, stored, _TIMES)
     form = known(FileForm, state["form"])
-    parsed: Mapping[str, Any] = {
+    parsed = {
         "mode": Mode(state["mode"]),
         "status": FileStatus(state["status"]),
         "code": None if state["code"] is None else FileCode(state["code"]),
@@ -319,9 +241,4 @@ def _file(found: Item) -> File:
         "absent": tuple(state["absent"]),
         "missing": tuple(state["missing"]),
     }
-    return File(
-        **{**state, **parsed, **times},
-        id=stored["id"].removeprefix(_HEAD),
-        connection_id=stored["connection_id"],
-        version=int(stored["version"]),
-    )
+    return File(**state | parsed)

@@ -95,6 +95,11 @@ def activation_key(connection_id: str, activation_id: str) -> Item:
     return {"pk": {"S": connection_id}, "sk": {"S": f"{ACTIVATION}{activation_id}"}}
 
 
+def runs_key(connection_id: str, name: str) -> Item:
+    """Of what RunsTable has of a connection."""
+    return {"connection_id": {"S": connection_id}, "id": {"S": name}}
+
+
 def is_connection(found: Item) -> bool:
     """Whether an item under the id of a connection is the connection itself."""
     return bool(found["sk"] == {"S": CONNECTION})

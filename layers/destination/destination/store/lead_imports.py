@@ -12,19 +12,19 @@ of the ledger, which whoever holds the lease enters before an import is read. So
 before.
 """
 
-import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from destination.domain.lead_import import Group, ImportPart, ImportStage, LeadImport, ReadBack, shard_of_imports
 from destination.domain.times import format_time, parse_time
-from destination.store.errors import NotFoundError
+from destination.store.errors import NotFoundError, StaleVersionError
 from destination.store.folders import Folder
-from destination.store.items import Item, attributes, item, known
+from destination.store.items import Attributes, attributes, item, runs_key
 from destination.store.leases import Lease, LeaseLostError, Leases
 from destination.store.transactions import refused
+from destination.store.versioned import Versioned, state_in, state_of
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -37,15 +37,13 @@ IMPORTS: Final = "imports"
 RETENTION: Final = timedelta(days=30)
 """As long as what waits for an import may be parked."""
 
-_HEAD, _GROUP = "import#", "import_of#"
+_GROUP: Final = "import_of#"
 _EXCEPTIONS: Final = "exceptions"
 _IDS: Final = "ids"
 _TIMES: Final = (
     *("opened_at", "queued_at", "touched_at", "added_at"),
     *("closed_at", "asked_at", "lost_at", "sent_at", "seen_at", "ended_at"),
 )
-_IS_NEW: Final = "attribute_not_exists(connection_id)"
-_AS_READ: Final = "#version = :read"
 
 
 class ImportsOfConnections:
@@ -54,28 +52,22 @@ class ImportsOfConnections:
     def __init__(self, client: "DynamoDBClient", table: str, s3: "S3Client", bucket: str, *, leases: Leases) -> None:
         self._client = client
         self._table = table
+        self._imports = Versioned(
+            client, table, "import", write=_written, read=_import, expires=lambda one: one.opened_at + RETENTION
+        )
         self._folder = Folder(s3, bucket, IMPORTS)
         self._leases = leases
 
     def get(self, connection_id: str, import_id: str) -> LeadImport | None:
-        key = _key(connection_id, _HEAD + import_id)
-        answer = self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True)
-        return _import(answer["Item"]) if "Item" in answer else None
+        return self._imports.get(connection_id, import_id)
 
     def of(self, connection_id: str) -> Iterator[LeadImport]:
         """All that are known of a connection."""
-        pages = self._client.get_paginator("query").paginate(
-            TableName=self._table,
-            KeyConditionExpression="connection_id = :owner AND begins_with(id, :head)",
-            ExpressionAttributeValues=item({":owner": connection_id, ":head": _HEAD}),
-            ConsistentRead=True,
-        )
-        for page in pages:
-            yield from map(_import, page["Items"])
+        return self._imports.of(connection_id)
 
     def gathering(self, connection_id: str, group: Group) -> LeadImport | None:
         """The import of a group that gathers, if one does."""
-        key = _key(connection_id, _GROUP + group.name)
+        key = runs_key(connection_id, _GROUP + group.name)
         answer = self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True)
         if "Item" not in answer:
             return None
@@ -85,34 +77,19 @@ class ImportsOfConnections:
     def create(self, one: LeadImport, lease: Lease) -> LeadImport:
         """Store a new one, as that of its group that gathers. Raises LeaseLostError."""
         made = replace(one, version=1)
-        pointer = _key(one.connection_id, _GROUP + one.group.name) | item(
-            {"import": one.id, "expires_at": _expires_at(one)}
-        )
-        self._write(
-            one,
-            lease,
-            {"Put": {"TableName": self._table, "Item": _item(made), "ConditionExpression": _IS_NEW}},
-            {"Put": {"TableName": self._table, "Item": pointer}},
-        )
+        pointer = item({"import": one.id, "expires_at": self._imports.expires_at(one)})
+        key = runs_key(one.connection_id, _GROUP + one.group.name)
+        gathers: TransactWriteItemTypeDef = {"Put": {"TableName": self._table, "Item": key | pointer}}
+        if refused(self._client, [self._imports.new(made), gathers, self._held(one, lease)]):
+            raise _lost(lease)
         return made
 
     def put(self, one: LeadImport, lease: Lease) -> LeadImport:
         """Store it over the version it was read at; it as it stands then. Raises LeaseLostError."""
-        changed = replace(one, version=one.version + 1)
-        self._write(
-            one,
-            lease,
-            {
-                "Put": {
-                    "TableName": self._table,
-                    "Item": _item(changed),
-                    "ConditionExpression": _AS_READ,
-                    "ExpressionAttributeNames": {"#version": "version"},
-                    "ExpressionAttributeValues": item({":read": one.version}),
-                }
-            },
-        )
-        return changed
+        try:
+            return self._imports.put(one, self._held(one, lease))
+        except StaleVersionError:
+            raise _lost(lease) from None
 
     def put_part(self, one: LeadImport, part: str, rows: str) -> None:
         """Store rows, which count once the import has the part."""
@@ -162,49 +139,30 @@ class ImportsOfConnections:
         except NotFoundError:
             return None
 
-    def _write(self, one: LeadImport, lease: Lease, *items: "TransactWriteItemTypeDef") -> None:
-        held = self._leases.held(lease, shard_of_imports(one.connection_id))
-        if refused(self._client, [*items, held]):
-            raise LeaseLostError(f"the lease on {lease.munchkin_id} was lost")
+    def _held(self, one: LeadImport, lease: Lease) -> "TransactWriteItemTypeDef":
+        return self._leases.held(lease, shard_of_imports(one.connection_id))
 
 
-def _key(connection_id: str, name: str) -> Item:
-    return item({"connection_id": connection_id, "id": name})
+def _lost(lease: Lease) -> LeaseLostError:
+    return LeaseLostError(f"the lease on {lease.munchkin_id} was lost")
 
 
 def _place(one: LeadImport, part: str) -> str:
     return f"{one.id}/parts/{part}"
 
 
-def _expires_at(one: LeadImport) -> int:
-    return int((one.opened_at + RETENTION).timestamp())
+def _written(one: LeadImport) -> Attributes:
+    reading = one.reading and [format_time(one.reading.begun_at), *one.reading[1:]]
+    return {"state": state_of(one, _TIMES, reading=reading)}
 
 
-def _item(one: LeadImport) -> Item:
-    state: dict[str, Any] = asdict(one)
-    for name in ("id", "connection_id", "version"):
-        del state[name]
-    for name in _TIMES:
-        state[name] = None if state[name] is None else format_time(state[name])
-    if one.reading is not None:
-        state["reading"] = [format_time(one.reading.begun_at), *one.reading[1:]]
-    stored = {"state": json.dumps(state), "version": one.version, "expires_at": _expires_at(one)}
-    return _key(one.connection_id, _HEAD + one.id) | item(stored)
-
-
-def _import(found: Item) -> LeadImport:
-    stored = attributes(found)
-    state = known(LeadImport, json.loads(stored["state"]))
-    for name in _TIMES:
-        state[name] = None if state.get(name) is None else parse_time(state[name])
+def _import(stored: Attributes) -> LeadImport:
+    state = state_in(LeadImport, stored, _TIMES)
     list_id, columns, *rest = state["group"]
     reading = state.get("reading")
     return LeadImport(
         **state
         | {
-            "id": stored["id"].removeprefix(_HEAD),
-            "connection_id": stored["connection_id"],
-            "version": int(stored["version"]),
             "group": Group(list_id, tuple(columns), *rest[:2]),
             "stage": ImportStage(state["stage"]),
             "reading": None if reading is None else ReadBack(parse_time(reading[0]), *reading[1:4]),

@@ -24,7 +24,7 @@ from destination.domain.run import RETENTION, Counters, Run, Tally, hour_of, las
 from destination.domain.schema import AttributeWarning
 from destination.domain.shard import SHARDS
 from destination.domain.times import format_time, parse_time
-from destination.store.items import Item, attributes, item, known_words
+from destination.store.items import Item, attributes, item, known_words, runs_key
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -97,7 +97,7 @@ class Runs:
             "ConsistentRead": True,
         }
         if after is not None:
-            request["ExclusiveStartKey"] = item({"connection_id": connection_id, "id": after})
+            request["ExclusiveStartKey"] = runs_key(connection_id, after)
         answer = self._client.query(**request)
         changed = sum(self._forget(found, names) for found in answer["Items"])
         last = answer.get("LastEvaluatedKey")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 from destination.domain.check import CheckName
 from destination.domain.scheduled_checks import CheckedConnection, FailingCheck
 from destination.domain.times import format_time, parse_time
-from destination.store.items import attributes, item, known_words
+from destination.store.items import attributes, item, known_words, runs_key
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -24,7 +24,7 @@ class ScheduledChecks:
 
     def last(self, connection_id: str) -> CheckedConnection | None:
         """None: they were not made yet. A check that this release does not know is left out."""
-        key = item({"connection_id": connection_id, "id": _ID})
+        key = runs_key(connection_id, _ID)
         found = self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True).get("Item")
         if found is None:
             return None

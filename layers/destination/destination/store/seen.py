@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from destination.domain.seen import DAYS, Seen, read_seen, write_seen
 from destination.store.errors import StaleVersionError
-from destination.store.items import Item, attributes, item
+from destination.store.items import Item, attributes, item, runs_key
 from destination.store.versions import AS_READ
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class SeenDays:
 
         Raises StaleVersionError where others were faster every time.
         """
-        key = _key(connection_id, day)
+        key = runs_key(connection_id, f"{_DAY}{day}")
         for _ in range(_ATTEMPTS):
             answer = self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True)
             before = attributes(answer["Item"]) if "Item" in answer else None
@@ -84,10 +84,6 @@ class SeenDays:
         except self._client.exceptions.ConditionalCheckFailedException:
             return False
         return True
-
-
-def _key(connection_id: str, day: date) -> Item:
-    return item({"connection_id": connection_id, "id": f"{_DAY}{day}"})
 
 
 def _midnight(day: date) -> datetime:

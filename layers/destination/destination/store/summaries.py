@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from destination.domain.run import RETENTION, Run, hour_of
-from destination.store.items import OF_KIND, Item, attributes, item
+from destination.store.items import OF_KIND, attributes, item, runs_key
 from destination.store.runs import hour_in
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class Summaries:
 
     def get(self, connection_id: str, hour: str) -> SummedUp | None:
         answer = self._client.get_item(
-            TableName=self._table, Key=_key(connection_id, _PREFIX + hour), ConsistentRead=True
+            TableName=self._table, Key=runs_key(connection_id, _PREFIX + hour), ConsistentRead=True
         )
         if "Item" not in answer:
             return None
@@ -72,7 +72,7 @@ class Summaries:
             "counts": {name: count for name, count in run.tally.counts.items() if count},
             "expires_at": int((hour_of(run.id) + RETENTION).timestamp()),
         }
-        self._client.put_item(TableName=self._table, Item=_key(run.connection_id, _PREFIX + run.id) | item(stored))
+        self._client.put_item(TableName=self._table, Item=runs_key(run.connection_id, _PREFIX + run.id) | item(stored))
 
     def late(self) -> Iterator[tuple[str, str]]:
         """The runs that were written after their hour, by connection and hour; one just written may not show yet."""
@@ -97,12 +97,8 @@ class Summaries:
             with contextlib.suppress(self._client.exceptions.ConditionalCheckFailedException):
                 self._client.update_item(
                     TableName=self._table,
-                    Key=_key(run.connection_id, name),
+                    Key=runs_key(run.connection_id, name),
                     UpdateExpression="REMOVE late",
                     ConditionExpression=_IS_AS_READ,
                     ExpressionAttributeValues=item({":read": version}),
                 )
-
-
-def _key(connection_id: str, name: str) -> Item:
-    return item({"connection_id": connection_id, "id": name})

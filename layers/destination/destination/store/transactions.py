@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from destination.store.items import Item
+
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
@@ -51,6 +53,11 @@ def refused(
             return places
         raise
     return set()
+
+
+def there(table: str, key: Item) -> "TransactWriteItemTypeDef":
+    """The condition that ConnectionsTable has an item."""
+    return {"ConditionCheck": {"TableName": table, "Key": key, "ConditionExpression": "attribute_exists(pk)"}}
 
 
 def cancellation_codes(cancelled: ClientError) -> list[str]:

@@ -21,7 +21,7 @@ import struct
 import zlib
 from array import array
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -44,9 +44,9 @@ from destination.domain.verification import (
     VerificationStatus,
 )
 from destination.store.errors import StaleVersionError
-from destination.store.items import OF_KIND, Item, attributes, item, known, known_words
+from destination.store.items import Attributes, Item, attributes, item, known, known_words, runs_key
 from destination.store.transactions import refused
-from destination.store.versions import AS_READ
+from destination.store.versioned import Versioned
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -64,7 +64,7 @@ _PERSON: Final = "person#"
 _KEPT: Final = MAX_DURATION
 """What was read of a list is of no use any longer."""
 
-_HEAD, _CHECK, _READ, _STANDS = "verification#", "verified#", "read#", "stands#"
+_CHECK, _READ, _STANDS = "verified#", "read#", "stands#"
 _OUT_OF_SYNC, _LIST_SIZES, _LAST = "out_of_sync", "list_sizes", "last_verification"
 
 _TIMES: Final = ("begun_at", "look_at", "members_at")
@@ -72,16 +72,21 @@ _TIMES: Final = ("begun_at", "look_at", "members_at")
 
 _IS_LAST: Final = "verification = :last"
 _IS_FIRST: Final = "attribute_not_exists(verification)"
-_VERSION: Final = {"#version": "version"}
 _IS_GOING_ON: Final = "#status IN (:queued, :running)"
 
 
-class Verifications:
+class Verifications(Versioned[Verification]):
     """The verifications of all connections, in their table."""
 
     def __init__(self, client: "DynamoDBClient", table: str) -> None:
-        self._client = client
-        self._table = table
+        super().__init__(
+            client,
+            table,
+            "verification",
+            write=_written,
+            read=_verification,
+            expires=lambda one: one.requested_at + RETENTION,
+        )
 
     def create(
         self,
@@ -96,19 +101,14 @@ class Verifications:
         when somebody else requested one since.
         """
         for number, check in enumerate(checks):
-            self._client.put_item(TableName=self._table, Item=_check_item(verification, number, check))
-        head: TransactWriteItemTypeDef = {"Put": {"TableName": self._table, "Item": _item(verification)}}
-        if refused(self._client, [head, self._becomes_last(verification, last), record]):
+            self._client.put_item(TableName=self._table, Item=self._check_item(verification, number, check))
+        if refused(self._client, [self.new(verification), self._becomes_last(verification, last), record]):
             raise StaleVersionError(f"another verification of connection {verification.connection_id} was requested")
 
     def last(self, connection_id: str) -> str | None:
         """The id of the one that was requested last; all that were before it are finished."""
-        answer = self._client.get_item(TableName=self._table, Key=_key(connection_id, _LAST), ConsistentRead=True)
+        answer = self._client.get_item(TableName=self._table, Key=runs_key(connection_id, _LAST), ConsistentRead=True)
         return str(attributes(answer["Item"])["verification"]) if "Item" in answer else None
-
-    def put(self, verification: Verification) -> Verification:
-        """Store it over the version it was read at; it as it stands then. Raises StaleVersionError."""
-        return self._change(verification)
 
     def cancel(self, verification: Verification, now: datetime, record: "TransactWriteItemTypeDef") -> bool:
         """Cancel it, with its audit record, at whatever version it is; whether it was not finished yet."""
@@ -122,7 +122,7 @@ class Verifications:
         update: TransactWriteItemTypeDef = {
             "Update": {
                 "TableName": self._table,
-                "Key": _key(verification.connection_id, _HEAD + verification.id),
+                "Key": runs_key(verification.connection_id, self._prefix + verification.id),
                 "UpdateExpression": "SET #status = :cancelled, finished_at = :now, #version = #version + :one",
                 "ConditionExpression": _IS_GOING_ON,
                 "ExpressionAttributeNames": {"#status": "status", "#version": "version"},
@@ -131,33 +131,14 @@ class Verifications:
         }
         return not refused(self._client, [update, record])
 
-    def get(self, connection_id: str, verification_id: str) -> Verification | None:
-        key = _key(connection_id, _HEAD + verification_id)
-        answer = self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True)
-        return _verification(answer["Item"]) if "Item" in answer else None
-
-    def newest(self, connection_id: str, limit: int) -> list[Verification]:
-        """The newest verifications, newest first."""
-        answer = self._client.query(
-            TableName=self._table,
-            KeyConditionExpression=OF_KIND,
-            ExpressionAttributeValues=item({":connection": connection_id, ":prefix": _HEAD}),
-            ScanIndexForward=False,
-            Limit=limit,
-            ConsistentRead=True,
-        )
-        return [_verification(found) for found in answer["Items"]]
-
     def put_check(self, verification: Verification, number: int, check: AudienceCheck) -> Verification:
         """Store what was found of an audience, as `put` does, beside the verification."""
-        beside: TransactWriteItemTypeDef = {
-            "Put": {"TableName": self._table, "Item": _check_item(verification, number, check)}
-        }
-        return self._change(verification, beside)
+        item_of_check = self._check_item(verification, number, check)
+        return self.put(verification, {"Put": {"TableName": self._table, "Item": item_of_check}})
 
     def checks(self, verification: Verification) -> list[AudienceCheck]:
         """What was found of each audience, in the order in which they are verified."""
-        found = self._query(verification.connection_id, f"{_CHECK}{verification.id}#")
+        found = self._items(verification.connection_id, f"{_CHECK}{verification.id}#")
         return [_check(json.loads(attributes(one)["found"])) for one in found]
 
     def put_read(
@@ -185,7 +166,7 @@ class Verifications:
     def stands(self, verification: Verification, number: int, parts: int) -> Iterator[Stand]:
         """What was read of the ledger about an audience, in so many parts."""
         for part in range(parts):
-            key = _key(verification.connection_id, f"{_STANDS}{verification.id}#{number:04}#{part:06}")
+            key = runs_key(verification.connection_id, f"{_STANDS}{verification.id}#{number:04}#{part:06}")
             answer = self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True)
             for row, lead_id, standing in _STAND.iter_unpack(zlib.decompress(answer["Item"]["kept"]["B"])):
                 yield Stand(lead_id, Standing(standing), f"{_PERSON}{row.hex()}")
@@ -193,36 +174,26 @@ class Verifications:
     def forget_stands(self, verification: Verification, number: int, parts: int) -> None:
         """Drop what was read of the ledger about an audience, in so many parts."""
         for part in range(parts):
-            key = _key(verification.connection_id, f"{_STANDS}{verification.id}#{number:04}#{part:06}")
+            key = runs_key(verification.connection_id, f"{_STANDS}{verification.id}#{number:04}#{part:06}")
             self._client.delete_item(TableName=self._table, Key=key)
 
     def _keep(self, verification: Verification, name: str, content: bytes, beside: Item | None = None) -> None:
         kept_until = item({"expires_at": int((verification.requested_at + _KEPT).timestamp())})
         stored = {"kept": {"B": zlib.compress(content)}} | kept_until | (beside or {})
-        key = _key(verification.connection_id, name)
-        as_read: TransactWriteItemTypeDef = {
-            "ConditionCheck": {
-                "TableName": self._table,
-                "Key": _key(verification.connection_id, _HEAD + verification.id),
-                "ConditionExpression": AS_READ,
-                "ExpressionAttributeNames": _VERSION,
-                "ExpressionAttributeValues": item({":read": verification.version}),
-            }
-        }
-        if refused(self._client, [as_read, {"Put": {"TableName": self._table, "Item": key | stored}}]):
-            raise _stale(verification)
+        key = runs_key(verification.connection_id, name)
+        self.put_beside(verification, {"Put": {"TableName": self._table, "Item": key | stored}})
 
     def read(self, verification: Verification, number: int) -> set[int]:
         """All lead ids that were read of a list so far."""
         leads: set[int] = set()
-        for found in self._query(verification.connection_id, f"{_READ}{verification.id}#{number:04}#"):
+        for found in self._items(verification.connection_id, f"{_READ}{verification.id}#{number:04}#"):
             leads.update(_ids(found))
         return leads
 
     def digests(self, verification: Verification, number: int, wanted: Collection[int]) -> dict[int, bytes]:
         """Of those of the leads that were read with one: the digest of the person whose value each of them has."""
         digests: dict[int, bytes] = {}
-        for found in self._query(verification.connection_id, f"{_READ}{verification.id}#{number:04}#"):
+        for found in self._items(verification.connection_id, f"{_READ}{verification.id}#{number:04}#"):
             if "digests" in found:
                 kept, size = found["digests"]["B"], len(NO_DIGEST)
                 places = enumerate(_ids(found))
@@ -231,7 +202,7 @@ class Verifications:
 
     def forget_read(self, verification: Verification, number: int) -> None:
         """Drop what was read of a list."""
-        for found in self._query(verification.connection_id, f"{_READ}{verification.id}#{number:04}#"):
+        for found in self._items(verification.connection_id, f"{_READ}{verification.id}#{number:04}#"):
             key = {"connection_id": found["connection_id"], "id": found["id"]}
             self._client.delete_item(TableName=self._table, Key=key)
 
@@ -258,12 +229,14 @@ class Verifications:
         kept = {name: count for name, count in before.items() if name in unknown or not verification.is_whole}
         known = kept | {activation_id(one.audience): one.out_of_sync for one in checks if one.code is None}
         stored = {name: count for name, count in known.items() if count}
-        out_of_sync = _key(verification.connection_id, _OUT_OF_SYNC) | item({"audiences": stored})
+        out_of_sync = runs_key(verification.connection_id, _OUT_OF_SYNC) | item({"audiences": stored})
         self._client.put_item(TableName=self._table, Item=out_of_sync)
 
     def list_sizes(self, connection_id: str) -> dict[str, ListSize]:
         """How many people were on the lists when they were verified last, by the ids of the activations."""
-        answer = self._client.get_item(TableName=self._table, Key=_key(connection_id, _LIST_SIZES), ConsistentRead=True)
+        answer = self._client.get_item(
+            TableName=self._table, Key=runs_key(connection_id, _LIST_SIZES), ConsistentRead=True
+        )
         if "Item" not in answer:
             return {}
         stored = json.loads(attributes(answer["Item"])["sizes"])
@@ -277,18 +250,20 @@ class Verifications:
         found = {activation_id(one.audience): ListSize(one.list_id, one.people, at) for one in checks if not one.code}
         sizes = {name: [one.list_id, one.people, format_time(one.at)] for name, one in (kept | found).items()}
         stored = {"sizes": json.dumps(sizes), "expires_at": int((at + RETENTION).timestamp())}
-        self._client.put_item(TableName=self._table, Item=_key(verification.connection_id, _LIST_SIZES) | item(stored))
+        self._client.put_item(
+            TableName=self._table, Item=runs_key(verification.connection_id, _LIST_SIZES) | item(stored)
+        )
 
     def _out_of_sync(self, connection_id: str) -> dict[str, int] | None:
-        key = _key(connection_id, _OUT_OF_SYNC)
+        key = runs_key(connection_id, _OUT_OF_SYNC)
         answer = self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True)
         if "Item" not in answer:
             return None
         return {name: int(count) for name, count in attributes(answer["Item"])["audiences"].items()}
 
     def _becomes_last(self, verification: Verification, last: str | None) -> "TransactWriteItemTypeDef":
-        last_one = item({"verification": verification.id, "expires_at": _expires_at(verification)})
-        stored = _key(verification.connection_id, _LAST) | last_one
+        last_one = item({"verification": verification.id, "expires_at": self.expires_at(verification)})
+        stored = runs_key(verification.connection_id, _LAST) | last_one
         if last is None:
             return {"Put": {"TableName": self._table, "Item": stored, "ConditionExpression": _IS_FIRST}}
         return {
@@ -300,38 +275,18 @@ class Verifications:
             }
         }
 
-    def _change(self, verification: Verification, *beside: "TransactWriteItemTypeDef") -> Verification:
-        changed = replace(verification, version=verification.version + 1)
-        put: TransactWriteItemTypeDef = {
-            "Put": {
-                "TableName": self._table,
-                "Item": _item(changed),
-                "ConditionExpression": AS_READ,
-                "ExpressionAttributeNames": _VERSION,
-                "ExpressionAttributeValues": item({":read": verification.version}),
-            }
+    def _check_item(self, verification: Verification, number: int, check: AudienceCheck) -> Item:
+        found = asdict(check) | {
+            "fill_at": check.fill_at and format_time(check.fill_at),
+            "named_since": check.named_since and format_time(check.named_since),
+            "extract": check.extract and _stored_extract(check.extract),
         }
-        if refused(self._client, [put, *beside]):
-            raise _stale(verification)
-        return changed
-
-    def _query(self, connection_id: str, prefix: str) -> Iterator[dict[str, Any]]:
-        pages = self._client.get_paginator("query").paginate(
-            TableName=self._table,
-            KeyConditionExpression=OF_KIND,
-            ExpressionAttributeValues=item({":connection": connection_id, ":prefix": prefix}),
-            ConsistentRead=True,
-        )
-        for page in pages:
-            yield from page["Items"]
+        stored = {"found": json.dumps(found), "expires_at": self.expires_at(verification)}
+        return runs_key(verification.connection_id, f"{_CHECK}{verification.id}#{number:04}") | item(stored)
 
 
-def _key(connection_id: str, name: str) -> Item:
-    return item({"connection_id": connection_id, "id": name})
-
-
-def _item(verification: Verification) -> Item:
-    stored = {
+def _written(verification: Verification) -> Attributes:
+    return {
         "repair": sorted(verification.repair),
         "status": verification.status.value,
         "audiences": verification.audiences,
@@ -342,36 +297,14 @@ def _item(verification: Verification) -> Item:
         "started_at": verification.started_at and format_time(verification.started_at),
         "finished_at": verification.finished_at and format_time(verification.finished_at),
         "code": verification.code,
-        "version": verification.version,
         "touched_at": verification.touched_at and format_time(verification.touched_at),
         "requeued_at": verification.requeued_at and format_time(verification.requeued_at),
-        "expires_at": _expires_at(verification),
     }
-    return _key(verification.connection_id, _HEAD + verification.id) | item(stored)
 
 
-def _check_item(verification: Verification, number: int, check: AudienceCheck) -> Item:
-    found = asdict(check) | {
-        "fill_at": check.fill_at and format_time(check.fill_at),
-        "named_since": check.named_since and format_time(check.named_since),
-        "extract": check.extract and _stored_extract(check.extract),
-    }
-    stored = {"found": json.dumps(found), "expires_at": _expires_at(verification)}
-    return _key(verification.connection_id, f"{_CHECK}{verification.id}#{number:04}") | item(stored)
-
-
-def _expires_at(verification: Verification) -> int:
-    return int((verification.requested_at + RETENTION).timestamp())
-
-
-def _stale(verification: Verification) -> StaleVersionError:
-    return StaleVersionError(f"verification {verification.id} is no longer at version {verification.version}")
-
-
-def _verification(found: Item) -> Verification:
-    stored = attributes(found)
+def _verification(stored: Attributes) -> Verification:
     return Verification(
-        id=stored["id"].removeprefix(_HEAD),
+        id=stored["id"],
         connection_id=stored["connection_id"],
         repair=frozenset(known_words(Repair, stored["repair"])),
         requested_at=parse_time(stored["requested_at"]),
@@ -383,7 +316,7 @@ def _verification(found: Item) -> Verification:
         started_at=_time(stored.get("started_at")),
         finished_at=_time(stored.get("finished_at")),
         code=stored.get("code"),
-        version=int(stored["version"]),
+        version=stored["version"],
         touched_at=_time(stored.get("touched_at")),
         requeued_at=_time(stored.get("requeued_at")),
     )
