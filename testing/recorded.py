@@ -43,8 +43,8 @@ from destination.domain.erasure import Erasure, LeftList, Step
 from destination.domain.event import Membership, MembershipStatus, ProfileEvent
 from destination.domain.failure import Failure
 from destination.domain.latency import Latency
+from destination.domain.lead_extract import ExtractStage, LeadExtract
 from destination.domain.letter import LetterBundle
-from destination.domain.list_extract import ExtractStage, ListExtract
 from destination.domain.loss import Loss, Lost
 from destination.domain.outcome import rejected
 from destination.domain.pace import DayCount, Lowered, PaceState, Updated
@@ -233,7 +233,7 @@ CHECK: Final = AudienceCheck(
     cursor="cursor",
     parts=1,
     fill_at=START,
-    extract=ListExtract(START, ExtractStage.READING, "extract-1", ("id", "email"), reserved=92, look_at=START + HOUR),
+    extract=LeadExtract(START, ExtractStage.READING, "extract-1", ("id", "email"), reserved=92, look_at=START + HOUR),
 )
 STAND: Final = Stand(7, Standing.WAITING, name_of(ADA))
 VERIFICATION: Final = Verification(

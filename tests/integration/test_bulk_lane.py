@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from destination.delivery import bulk_lane, carry_imports, read_created
+from destination.delivery import bulk_lane, carry_extract, carry_imports
 from destination.domain import lead_import
 from destination.domain.capabilities import Capabilities
 from destination.domain.created_leads import name_in_import
@@ -101,7 +101,7 @@ def test_exceptions_are_told_by_calls(stage: Stage) -> None:
 def test_new_people_are_created_by_an_import_and_their_leads_are_read_back(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(read_created, "MIN_WAIT", timedelta(0))
+    monkeypatch.setattr(carry_extract, "MIN_WAIT", timedelta(0))
     known = Capabilities(creates_on_list=True)
     CapabilitiesOfInstances(stage.aws.dynamodb, "ConnectionsTable").put(MUNCHKIN, known)
     stage.connect()

@@ -16,7 +16,7 @@ from destination.composition.connections import paces
 from destination.domain.alert import Alert, AlertState, AlertStatus, AudiencePart, Evidence, MainReason
 from destination.domain.audience import ANY_NAMESPACE, AudienceKey
 from destination.domain.latency import Latency
-from destination.domain.list_extract import ExtractStage, ListExtract
+from destination.domain.lead_extract import ExtractStage, LeadExtract
 from destination.domain.loss import RECORD_NO_OBJECT
 from destination.domain.outcome import MISSING_DEDUPE_VALUE
 from destination.domain.parking import RETRY_BLOCKED, Bundle, Hold, WaitsFor
@@ -433,11 +433,11 @@ def test_what_is_out_of_place_at_the_end_is_told_by_the_exit_code(
 @pytest.mark.parametrize(
     ("extract", "told"),
     [
-        (ListExtract(datetime(2026, 11, 21, 10, tzinfo=UTC), ExtractStage.WAITING), "waiting"),
-        (ListExtract(datetime(2026, 11, 21, 10, tzinfo=UTC)).given_up("1029"), "given up: 1029"),
+        (LeadExtract(datetime(2026, 11, 21, 10, tzinfo=UTC), ExtractStage.WAITING), "waiting"),
+        (LeadExtract(datetime(2026, 11, 21, 10, tzinfo=UTC)).given_up("1029"), "given up: 1029"),
     ],
 )
-def test_how_a_long_list_is_read_is_shown(console: Stack, extract: ListExtract, told: str) -> None:
+def test_how_a_long_list_is_read_is_shown(console: Stack, extract: LeadExtract, told: str) -> None:
     made = connection(console)
     requested = plane.call("POST", f"/connections/{made}/verifications", {"activation_id": AUD_1}).json
     store = Verifications(plane.dynamodb(), "RunsTable")

@@ -6,15 +6,14 @@ from datetime import timedelta
 import pytest
 
 from destination.delivery import bulk_lane
-from destination.domain.lead_import import LOST_AFTER, ImportStage
-from destination.domain.list_extract import (
+from destination.domain.lead_extract import (
     DAILY_BYTES,
-    EXTRACT_FAILED,
     EXTRACT_SHARE_USED,
     EXTRACT_TOO_SLOW,
     MAX_ATTEMPTS,
     quota_day,
 )
+from destination.domain.lead_import import LOST_AFTER, ImportStage
 from destination.marketo.pace import OutOfTimeError
 from marketo_simulator import Fault
 from marketo_simulator.state import Lead
@@ -211,14 +210,15 @@ EXTRACTS: list[tuple[Fault, str]] = [
     (Fault("error", "1029", path="/export/create.json", every=1), "1029"),
     (Fault("error", "1035", path="/export/create.json", every=1), "1035"),
     (Fault("error", "603", path="/export/create.json", every=1), "603"),
-    (Fault("error", "713", path="/export/create.json", every=1), EXTRACT_FAILED),
-    (Fault("drop", path="/export/create.json", executes=True, every=1), EXTRACT_FAILED),
+    (Fault("error", "713", path="/export/create.json", every=1), "713"),
+    (Fault("drop", path="/export/create.json", executes=True, every=1), "CONNECTION_LOST"),
     (Fault("error", "1029", path="/enqueue.json", every=1), "1029"),
-    (Fault("drop", path="/enqueue.json", every=1), EXTRACT_FAILED),
-    (Fault("error", "611", path="/export/[^/]+/status.json", every=1), EXTRACT_FAILED),
-    (Fault("http", status=404, path="/export/[^/]+/file.json", every=1), EXTRACT_FAILED),
-    (Fault("malformed", damage="cut", path="/export/[^/]+/file.json", every=1), EXTRACT_FAILED),
-    (Fault("malformed", damage="empty", path="/export/[^/]+/file.json", every=1), EXTRACT_FAILED),
+    (Fault("drop", path="/enqueue.json", every=1), "CONNECTION_LOST"),
+    (Fault("error", "611", path="/export/[^/]+/status.json", every=1), "611"),
+    (Fault("error", "1013", path="/export/[^/]+/status.json", every=1), "FILE_GONE"),
+    (Fault("http", status=404, path="/export/[^/]+/file.json", every=1), "FILE_GONE"),
+    (Fault("malformed", damage="cut", path="/export/[^/]+/file.json", every=1), "FILE_DAMAGED"),
+    (Fault("malformed", damage="empty", path="/export/[^/]+/file.json", every=1), "FILE_DAMAGED"),
 ]
 
 

@@ -18,11 +18,12 @@ from dataclasses import asdict, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from destination.domain.lead_import import Group, ImportPart, ImportStage, LeadImport, ReadBack, shard_of_imports
+from destination.domain.lead_import import Group, ImportPart, ImportStage, LeadImport, shard_of_imports
 from destination.domain.times import format_time, parse_time
 from destination.store.errors import NotFoundError
 from destination.store.folders import Folder
 from destination.store.items import Item, attributes, item, known
+from destination.store.lead_extracts import extract_of, stored_extract
 from destination.store.leases import Lease, LeaseLostError, Leases
 from destination.store.transactions import refused
 
@@ -186,8 +187,7 @@ def _item(one: LeadImport) -> Item:
         del state[name]
     for name in _TIMES:
         state[name] = None if state[name] is None else format_time(state[name])
-    if one.reading is not None:
-        state["reading"] = [format_time(one.reading.begun_at), *one.reading[1:]]
+    state["extract"] = stored_extract(one.extract)
     stored = {"state": json.dumps(state), "version": one.version, "expires_at": _expires_at(one)}
     return _key(one.connection_id, _HEAD + one.id) | item(stored)
 
@@ -198,7 +198,6 @@ def _import(found: Item) -> LeadImport:
     for name in _TIMES:
         state[name] = None if state.get(name) is None else parse_time(state[name])
     list_id, columns, *rest = state["group"]
-    reading = state.get("reading")
     return LeadImport(
         **state
         | {
@@ -207,7 +206,7 @@ def _import(found: Item) -> LeadImport:
             "version": int(stored["version"]),
             "group": Group(list_id, tuple(columns), *rest[:2]),
             "stage": ImportStage(state["stage"]),
-            "reading": None if reading is None else ReadBack(parse_time(reading[0]), *reading[1:4]),
+            "extract": extract_of(state.get("extract")),
             "parts": tuple(ImportPart(name, rows, size) for name, rows, size, *_ in state["parts"]),
         }
     )
