@@ -395,6 +395,26 @@ def test_a_worker_that_dies_at_any_moment_leaves_the_extract_to_the_next() -> No
             return
 
 
+@pytest.mark.parametrize(
+    ("stage", "code"),
+    [
+        (ExtractStage.CREATING, EXTRACT_FAILED),
+        (ExtractStage.WAITING, EXTRACT_FAILED),
+        (ExtractStage.READING, EXTRACT_TOO_SLOW),
+    ],
+)
+def test_a_step_in_which_every_worker_dies_is_not_begun_for_ever(stage: ExtractStage, code: str) -> None:
+    world = extracting()
+    request(world, "a")
+    steps = slices(world)
+    next(steps)
+    begun = replace(extract_of(world), stage=stage, attempts=MAX_ATTEMPTS, look_at=None)
+    world.verifications.found[ID, 0] = replace(world.verifications.found[ID, 0], extract=begun)
+    for _ in steps:
+        pass
+    assert (code_of(world), world.verifications.found[ID, 0].found) == (code, MEMBERS)
+
+
 # Whose leads they are
 
 
