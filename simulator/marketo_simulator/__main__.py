@@ -121,7 +121,8 @@ def _serve(
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, end)
-    access = ControlAccess(options.control_token or "", options.open_control)
+    names = frozenset((options.host, *options.tls_name))
+    access = ControlAccess(options.control_token or "", options.open_control, names)
     try:
         with (
             serve(simulator, options.port, options.host, tls=tls, access=access, grace=GRACE_SECONDS) as server,

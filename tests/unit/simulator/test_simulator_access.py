@@ -48,3 +48,19 @@ def test_a_browser_is_told_how_to_ask_for_the_token() -> None:
     refusal = ControlAccess("s3cret").refusal(Request.of("GET", "/_simulator"), "127.0.0.1")
     assert refusal is not None
     assert refusal.headers["WWW-Authenticate"].startswith("Basic ")
+
+
+@pytest.mark.parametrize("path", CONTROL)
+def test_a_name_that_somebody_else_has_let_point_here_does_not_open_it(path: str) -> None:
+    for host in ("evil.example", "evil.example:9000", "localhost.evil.example", "127.0.0.1.evil.example", "[", "a@b:c"):
+        assert status(ControlAccess(), path, "127.0.0.1", Host=host) == 403
+        assert status(ControlAccess(is_open=True), path, "127.0.0.1", Host=host) == 0
+    for host in ("localhost:9000", "LOCALHOST", "app.localhost:80", "127.0.0.1:9000", "[::1]:9000", "192.0.2.7", ""):
+        assert status(ControlAccess(), path, "127.0.0.1", Host=host) == 0
+        assert status(ControlAccess(), path, "192.0.2.7", Host=host) == 403
+
+
+def test_the_names_that_it_was_given_are_its_own() -> None:
+    access = ControlAccess(names=frozenset({"Marketo.test"}))
+    assert status(access, "/_simulator", "127.0.0.1", Host="marketo.test:9000") == 0
+    assert status(access, "/_simulator", "127.0.0.1", Host="a.marketo.test") == 403

@@ -1,6 +1,8 @@
 """The control interface, the seed and its errors, several instances."""
 
 import json
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -131,6 +133,25 @@ def test_the_clock_is_advanced_set_and_put_back() -> None:
     assert moved["now"] == "2026-07-01T00:00:00+00:00"
     assert control(api.simulator, "POST", "clock", {"offset": 0}) == {"now": "2026-03-02T12:00:00+00:00", "offset": 0.0}
     assert control(api.simulator, "GET", "clock")["offset"] == 0.0
+
+
+def test_a_clock_that_cannot_be_moved_as_was_said_stays_where_it_is() -> None:
+    api = Api()
+    for wrong in ({"advance": "x"}, {"offset": "x"}):
+        assert "error" in control(api.simulator, "POST", "clock", {"now": "2026-07-01T00:00:00Z"} | wrong)
+    assert control(api.simulator, "GET", "clock")["offset"] == 0.0
+
+
+def test_no_time_is_lost_when_several_let_it_pass() -> None:
+    simulator = Simulator()
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(simulator.clock.advance, [1] * 20_000))
+    finally:
+        sys.setswitchinterval(usual)
+    assert simulator.clock.offset.total_seconds() == 20_000
 
 
 def test_faults_are_scripted_listed_and_cleared() -> None:
