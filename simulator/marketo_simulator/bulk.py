@@ -1,7 +1,6 @@
 """Bulk lead import: the calls that queue and follow a job, and what it writes (Marketo REST, Bulk Lead Import)."""
 
 import functools
-import re
 from dataclasses import replace
 from datetime import datetime
 
@@ -92,20 +91,13 @@ def _list_id(context: Context, text: str) -> int | None:
 
 
 def _multipart(context: Context) -> dict[str, bytes]:
-    """The parts by name. Raises CallError 612 or 613."""
-    content_type = context.request.header("Content-Type")
-    if not content_type.lower().startswith("multipart/form-data"):
+    """The parts by name, the file among them. Raises CallError 612 or 613."""
+    if not context.request.header("Content-Type").lower().startswith("multipart/form-data"):
         raise CallError("612")
-    boundary = re.search(r'boundary="?([^";]+)', content_type)
-    if boundary is None:
+    try:
+        parts = context.request.parts()
+    except ValueError as error:
+        raise CallError("613") from error
+    if "file" not in parts or not parts["file"].is_file:
         raise CallError("613")
-    parts: dict[str, bytes] = {}
-    for part in context.request.body.split(b"--" + boundary[1].encode())[1:-1]:
-        head, separator, content = part.partition(b"\r\n\r\n")
-        name = re.search(rb'name="([^"]*)"', head)
-        if not separator or name is None:
-            raise CallError("613")
-        parts[name[1].decode("utf-8", "replace")] = content.removesuffix(b"\r\n")
-    if "file" not in parts:
-        raise CallError("613")
-    return parts
+    return {name: part.content for name, part in parts.items()}

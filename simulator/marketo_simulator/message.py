@@ -1,13 +1,17 @@
 """What goes into the simulator and what comes out of it, without a socket."""
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Final
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 JSON_TYPE = "application/json;charset=UTF-8"
+_BOUNDARY: Final = re.compile(r'\bboundary=(?:"([^"]+)"|([^\s;]+))', re.IGNORECASE)
+_PART_NAME: Final = re.compile(rb'[;\s]name=(?:"([^"]*)"|([^\s;]+))', re.IGNORECASE)
+_FILE_NAME: Final = re.compile(rb"[;\s]filename\*?=", re.IGNORECASE)
 _compact = json.JSONEncoder(separators=(",", ":")).encode
 
 
@@ -34,6 +38,33 @@ class Request:
         """The header's value, name compared without case; empty when absent."""
         wanted = name.lower()
         return next((value for key, value in self.headers.items() if key.lower() == wanted), "")
+
+    def parts(self) -> "dict[str, Part]":
+        """The parts of a multipart body by their names (RFC 7578). Raises ValueError for a body that is not whole."""
+        boundary = _BOUNDARY.search(self.header("Content-Type"))
+        if boundary is None:
+            raise ValueError("no boundary")
+        delimiter = f"\r\n--{boundary[1] or boundary[2]}".encode()
+        _, *parts, end = (b"\r\n" + self.body).split(delimiter)
+        if not end.startswith(b"--"):
+            raise ValueError("no end")
+        return dict(map(_part, parts))
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One part of a multipart body; a file has a file name, a parameter has none."""
+
+    content: bytes
+    is_file: bool
+
+
+def _part(text: bytes) -> tuple[str, Part]:
+    head, separator, content = text.partition(b"\r\n\r\n")
+    name = _PART_NAME.search(head)
+    if not separator or name is None:
+        raise ValueError("a part without a name or without a content")
+    return (name[1] or name[2] or b"").decode("utf-8", "replace"), Part(content, bool(_FILE_NAME.search(head)))
 
 
 @dataclass(frozen=True, slots=True)

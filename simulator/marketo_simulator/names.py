@@ -40,15 +40,13 @@ class Names:
 
     @cached_property
     def _parts(self) -> Mapping[str, str]:
-        boundary = re.search(r'boundary="?([^";]+)', self._request.header("Content-Type"))
-        if not self._type.startswith("multipart/") or boundary is None:
+        if not self._type.startswith("multipart/"):
             return {}
-        parts = {}
-        for part in self.text.split(f"--{boundary[1]}")[1:-1]:
-            head, _, content = part.partition("\r\n\r\n")
-            if (name := re.search(r'\bname="([^"]*)"', head)) is not None:
-                parts[name[1]] = content.removesuffix("\r\n")
-        return parts
+        try:
+            parts = self._request.parts()
+        except ValueError:
+            return {}
+        return {name: part.content.decode("utf-8", "replace") for name, part in parts.items()}
 
     @cached_property
     def text(self) -> str:

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from marketo_simulator import Condition, Fault
 from tests.unit.simulator.simulator_api import Api, code
 
 SEED = {
@@ -165,3 +166,53 @@ def test_batches_are_forgotten_after_seven_days() -> None:
     api.sign_in()
     assert code(api.get(f"{BULK}/batch/1.json")) == "1013"
     assert code(api.get(f"{BULK}/batch/99.json")) == "1013"
+
+
+def send(api: Api, body: str, boundary: str = "boundary=b") -> dict[str, Any]:
+    headers = {"Content-Type": f"multipart/form-data; {boundary}"}
+    return api.call("POST", f"{BULK}.json", {"format": "csv"}, body=body.encode(), headers=headers)
+
+
+NAMED = 'Content-Disposition: form-data; name="file"; filename="l.csv"'
+ROWS = "\r\n\r\nemail\nnew@example.org\n"
+
+
+@pytest.mark.parametrize(
+    ("head", "boundary"),
+    [
+        ('Content-Disposition: form-data; filename="l.csv"; name="file"', "boundary=b"),
+        ("content-disposition: form-data; name=file; filename=l.csv", "Boundary=b; charset=utf-8"),
+        (NAMED, 'charset=utf-8; boundary="b"'),
+        (NAMED, "boundary=b ; charset=utf-8"),
+    ],
+)
+def test_a_part_is_found_however_its_head_is_written(head: str, boundary: str) -> None:
+    api = Api(SEED)
+    api.simulator.script(Fault(code="611", when=Condition(value="nobody@example.org")))
+    assert code(send(api, f"--b\r\n{head}{ROWS}\r\n--b--\r\n", boundary)) == ""
+    api.simulator.clear_faults()
+    api.simulator.script(Fault(code="611", when=Condition(value="new@example.org")))
+    assert code(send(api, f"--b\r\n{head}{ROWS}\r\n--b--\r\n", boundary)) == "611"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        f'--b\r\n{NAMED}{ROWS}\r\n--b\r\nContent-Disposition: form-data; name="listId"\r\n\r\n7',  # it ends too early
+        f"--b\r\n{NAMED}{ROWS}\r\n--b",
+        f'--b\r\nContent-Disposition: form-data; name="file"{ROWS}\r\n--b--\r\n',  # a parameter, and no file
+        f'--b\r\nContent-Disposition: form-data; filename="file"{ROWS}\r\n--b--\r\n',
+    ],
+)
+def test_a_body_that_is_not_whole_queues_nothing(body: str) -> None:
+    api = Api(SEED)
+    assert code(send(api, body)) == "613"
+    assert api.simulator.imports.waiting(api.time.now) == []
+
+
+def test_what_looks_like_a_boundary_within_a_line_is_part_of_the_file() -> None:
+    api = Api(SEED)
+    rows = "\r\n\r\nemail,firstName\nnew@example.org,a--b\n"
+    assert code(send(api, f"--b\r\n{NAMED}{rows}\r\n--b--\r\n")) == ""
+    api.simulator.advance(60)
+    assert api.lead(2)["firstName"] == "a--b"
