@@ -22,7 +22,6 @@ MAX_BODY_BYTES: Final = 32 * 1024 * 1024
 _READ_BYTES: Final = 64 * 1024
 _LINGER_SECONDS: Final = 2.0
 _RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)
-_BODILESS: Final = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})
 
 logger = logging.getLogger(__name__)
 
@@ -135,7 +134,7 @@ class Connection:
 
     def _send(self, answer: Response, *, is_head: bool = False, is_last: bool = False) -> None:
         unsent: list[h11.Event] = [self._head(answer, is_last=is_last or self._retired)]
-        if not is_head and answer.status not in _BODILESS:
+        if not is_head and answer.has_body:
             if answer.breaks_after == 0:  # no piece comes then, with which the head would leave
                 self._write(unsent)
             for piece in answer.pieces(time.sleep):
@@ -146,7 +145,7 @@ class Connection:
     def _head(self, answer: Response, *, is_last: bool) -> h11.Response:
         """Raises h11.LocalProtocolError for what no HTTP answer can have, such as a status of two digits."""
         headers = [("Date", formatdate(usegmt=True)), *answer.headers.items(), ("Content-Type", answer.content_type)]
-        if answer.status not in _BODILESS:
+        if answer.has_body:
             headers.append(("Content-Length", str(len(answer.body))))
         if is_last:
             headers.append(("Connection", "close"))

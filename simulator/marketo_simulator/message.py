@@ -83,6 +83,11 @@ class Response:
     breaks_after: int | None = None
     """Bytes of the body after which the connection breaks; None: it does not."""
 
+    @property
+    def has_body(self) -> bool:
+        """Whether HTTP lets an answer of this status have a body (RFC 9110, 6.4.1)."""
+        return self.status not in (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
+
     def pieces(self, sleep: Callable[[float], None], patience: float | None = None) -> Iterator[bytes]:
         """The body as it comes over the wire. Raises ConnectionDropped where it breaks off.
 
