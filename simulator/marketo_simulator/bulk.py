@@ -8,11 +8,12 @@ from marketo_simulator.context import Context
 from marketo_simulator.errors import CallError
 from marketo_simulator.fields import Field
 from marketo_simulator.import_rows import execute
-from marketo_simulator.imports import DELIMITERS, Job, table
+from marketo_simulator.imports import Job, header_and_rows
 from marketo_simulator.journal import LIST_IMPORT, Cause
 from marketo_simulator.message import Request, Response
 from marketo_simulator.state import id_of
 from marketo_simulator.sync import make_write
+from marketo_simulator.tables import DELIMITERS
 
 
 def create(context: Context) -> Response:
@@ -41,7 +42,7 @@ def create(context: Context) -> Response:
         )
     if list_id is not None and settings.import_busy_list == "refuse" and imports.is_using(list_id, context.now):
         raise CallError("1019")
-    header, *rows = table(parts["file"], file_format)
+    header, rows = header_and_rows(parts["file"], file_format)
     job_id, starts, ends = imports.schedule(settings, context.now, len(rows), list_id)
     context.records = len(rows)
     run = functools.partial(_caused, _later(context, ends), lookup, partition_name)

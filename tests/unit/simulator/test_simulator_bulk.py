@@ -1,5 +1,10 @@
 """Bulk import: jobs that advance with the clock, limits, reports."""
 
+import csv
+import sys
+import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
+from io import StringIO
 from typing import Any
 
 import pytest
@@ -216,3 +221,45 @@ def test_what_looks_like_a_boundary_within_a_line_is_part_of_the_file() -> None:
     assert code(send(api, f"--b\r\n{NAMED}{rows}\r\n--b--\r\n")) == ""
     api.simulator.advance(60)
     assert api.lead(2)["firstName"] == "a--b"
+
+
+def test_a_report_quotes_every_end_of_line() -> None:
+    api = Api(SEED)
+    upload(api, 'email,firstName\nbad,"a\rb"\n')
+    api.simulator.advance(60)
+    report = api.send("GET", f"{BULK}/batch/1/failures.json").body.decode()
+    assert report.splitlines(keepends=True)[0].endswith("Reason\n")
+    assert [row[:2] for row in csv.reader(StringIO(report, newline=""))][1:] == [["bad", "a\rb"]]
+
+
+def test_instances_that_read_files_at_once_leave_the_process_as_it_was() -> None:
+    limit, usual = csv.field_size_limit(), sys.getswitchinterval()
+    callers = [Api(SEED, "123-ABC-456") for _ in range(4)]
+    file = "email,firstName\nnew@example.org," + "x" * 300_000 + "\n"
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            answers = list(pool.map(lambda number: upload(callers[number % 4], file), range(24)))
+    finally:
+        sys.setswitchinterval(usual)
+    assert {code(answer) for answer in answers} == {""}
+    assert csv.field_size_limit() == limit
+
+
+def test_a_file_with_a_byte_order_mark_names_its_first_column() -> None:
+    api = Api(SEED)
+    api.simulator.script(Fault(code="611", every=1, when=Condition(key="email", value="new@example.org")))
+    assert code(upload(api, "\ufeffemail\nnew@example.org\n")) == "611"
+
+
+def test_an_import_that_has_ended_keeps_no_rows() -> None:
+    api = Api(SEED, body_bytes_kept=0)
+    file = "email,firstName\n" + "one@example.org,One\n" * 20_000
+    tracemalloc.start()
+    try:
+        for _ in range(3):
+            assert code(upload(api, file)) == ""
+            api.simulator.advance(60)
+        assert tracemalloc.get_traced_memory()[0] < 2_000_000
+    finally:
+        tracemalloc.stop()
