@@ -3,7 +3,8 @@
 import json
 import logging
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import datetime
 from http import HTTPStatus
@@ -29,19 +30,26 @@ _logger: Final = logging.getLogger("marketo_simulator")
 class Control(Instance):
     """An instance with everything a test needs to prepare it and to see what came of it."""
 
+    @contextmanager
+    def _settled(self) -> Iterator[None]:
+        """Under the lock, after whatever has ended by now: jobs are executed when somebody asks, as if in time."""
+        with self.lock:
+            self.settle()
+            yield
+
     def seed(self, data: Mapping[str, object]) -> None:
         """Add data in the form of the seed file; of the settings it changes those it names.
 
         Raises DecodeError, and nothing is added or changed then.
         """
-        with self.lock:
+        with self._settled():
             settings = changed(self.settings, data.get("settings", {}), "seed.settings")
             self.add(decode(Seed, {**data, "settings": settings}, "seed"))
             self.settings = settings
 
     def configure(self, **changes: object) -> Settings:
         """Change single settings by name. Raises DecodeError."""
-        with self.lock:
+        with self._settled():
             self.settings = changed(self.settings, changes, "settings")
             return self.settings
 
@@ -51,7 +59,7 @@ class Control(Instance):
         Raises DecodeError, and nothing is changed then.
         """
         made = decode(Change, change, "change")
-        with self.lock:
+        with self._settled():
             cause = Cause(self.clock.now(), ADMINISTRATOR, "", "", "")
             with self.state.journal.caused_by(cause, self.settings.activities_kept):
                 carry_out(made, self.state, self.identity, cause.time)
@@ -121,8 +129,7 @@ class Control(Instance):
 
     def dump(self) -> dict[str, Any]:
         """What the instance holds. Leads: every field that is set, with `partition`; lists: with their members."""
-        self.settle()
-        with self.lock:
+        with self._settled():
             state = self.state
             names = {partition.id: partition.name for partition in state.partitions.values()}
             return {
@@ -163,6 +170,7 @@ class Control(Instance):
         name = request.path.removeprefix(PREFIX).strip("/")
         if method == "GET" and name.partition("/")[0] in ("", "pages"):
             base = f"/{self.munchkin_id}{PREFIX}" if self.munchkin_id else PREFIX
+            self.settle()
             return Pages(self, base).answer(request, name)
         if method != "GET" and _is_of_another_site(request):
             return json_response({"error": "control calls are not for the pages of others"}, HTTPStatus.FORBIDDEN)

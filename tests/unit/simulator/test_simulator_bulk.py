@@ -263,3 +263,37 @@ def test_an_import_that_has_ended_keeps_no_rows() -> None:
         assert tracemalloc.get_traced_memory()[0] < 2_000_000
     finally:
         tracemalloc.stop()
+
+
+def ended(file: str) -> Api:
+    """An instance whose import has ended without anybody having called since."""
+    api = Api(SEED)
+    upload(api, file, listId=7)
+    api.time.sleep(60)
+    return api
+
+
+def test_an_administrator_and_a_seed_come_after_what_has_ended() -> None:
+    api = ended("email\nnew@example.org\n")
+    api.simulator.change(action="rename", kind="field", name="email", to="mail")
+    assert api.lead(2)["mail"] == "new@example.org"
+    api = ended("email\nnew@example.org\n")
+    api.simulator.seed({"leads": [{"email": "new@example.org"}]})
+    assert api.members(7) == [2]
+    assert sorted(api.leads()) == [1, 2, 3]
+
+
+def test_pages_show_what_has_ended() -> None:
+    page = ended("email\nnew@example.org\n").send("GET", "/_simulator/pages/lists/7")
+    assert b"new@example.org" in page.body
+
+
+def test_settings_count_from_now_on() -> None:
+    api = Api(SEED)
+    content = {"fields": ["id"], "filter": {"staticListId": 7}}
+    path = "/bulk/v1/leads/export"
+    export_id = api.call("POST", f"{path}/create.json", content=content)["result"][0]["exportId"]
+    api.call("POST", f"{path}/{export_id}/enqueue.json")
+    api.time.sleep(60)
+    api.simulator.configure(export_empty_file="null")
+    assert api.send("GET", f"{path}/{export_id}/file.json").body == b"id\n"
