@@ -85,6 +85,8 @@ class Field:
     def key(self, value: Value) -> str:
         """The form in which two values of this field are the same when searched for."""
         text = str(value).strip()
+        if DATA_TYPES[self.data_type] is _integer and _WHOLE.fullmatch(text):
+            return str(int(text))
         return text.lower() if self.is_caseless else text
 
     @property
