@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from marketo_simulator.message import Request, Response, json_response
 
-_CONTROL_PATH: Final = re.compile(r"(?:/\d{3}-\w{3}-\d{3})?/_simulator(?:/(.*))?", re.DOTALL)
+_CONTROL_PATH: Final = re.compile(r"(?:/\d{3}-\w{3}-\d{3})?/_simulator(?:/(.*))?", re.DOTALL | re.ASCII)
 _HEALTH: Final = "health"
 _LOCALHOST: Final = "localhost"
 

@@ -30,7 +30,7 @@ class Request:
     @classmethod
     def of(cls, method: str, target: str, headers: Mapping[str, str] | None = None, body: bytes = b"") -> "Request":
         """From the request target as it stands on the wire: encoded path and query."""
-        parts = urlsplit(target)
+        parts = urlsplit(f"//-{target}" if target.startswith("/") else target)  # `//x` is a path here, and no host
         query = parse_qsl(parts.query, keep_blank_values=True)
         return cls(method, unquote(parts.path), query, headers or {}, body, len(target.encode()))
 

@@ -286,6 +286,26 @@ def test_instances_have_their_own_state_and_share_the_clock() -> None:
     assert code(named.get(PARTITIONS)) == "601"
 
 
+def test_a_munchkin_id_is_the_same_in_any_case() -> None:
+    simulator = Simulator({"instances": {"123-abc-456": {"leads": [{"email": "a@example.org"}]}}})
+    for path in ("/123-ABC-456", "/123-abc-456", "/123-Abc-456"):
+        answer = simulator.handle(Request.of("GET", f"{path}/_simulator/dump")).json()
+        assert [lead["email"] for lead in answer["leads"]] == ["a@example.org"]
+    assert list(simulator.instances) == ["", "123-ABC-456"]
+    assert simulator.instance("123-abc-456") is simulator.instance("123-ABC-456")
+
+
+@pytest.mark.parametrize("names", [["emea"], ["123-ABC-45"], ["\u0661\u0662\u0663-ABC-456"], ["1-abc-1 "], [""]])
+def test_an_instance_that_no_path_leads_to_is_refused(names: list[str]) -> None:
+    with pytest.raises(DecodeError, match=r"seed\.instances: .* is no Munchkin ID; write it like 123-ABC-456"):
+        Simulator({"instances": {name: {} for name in names}})
+
+
+def test_an_instance_cannot_be_seeded_twice() -> None:
+    with pytest.raises(DecodeError, match=r"seed\.instances: '123-abc-456' is there already, in another case"):
+        Simulator({"instances": {"123-ABC-456": {}, "123-abc-456": {}}})
+
+
 def test_describe_shows_every_data_type_and_describe2_the_searchable_ones() -> None:
     custom = [{"name": f"of_{data_type}", "data_type": data_type} for data_type in DATA_TYPES]
     others = [{"name": "quiet", "searchable": False}, {"name": "soapOnly", "display_name": "SOAP", "rest": False}]
