@@ -111,7 +111,10 @@ class Connection:
             return html_response(HTTPStatus.INTERNAL_SERVER_ERROR)
 
     def _body(self, head: h11.Request) -> bytes:
-        declared = next((value for name, value in head.headers if name == b"content-length"), b"0")
+        given = dict(head.headers)
+        declared = given.get(b"content-length", b"0")
+        if b"content-length" in given and b"transfer-encoding" in given:  # RFC 9112, 6.1: it may be smuggling
+            raise _Refused(HTTPStatus.BAD_REQUEST)
         if int(declared) > MAX_BODY_BYTES:  # before 100-continue invites it
             raise _Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
         body = bytearray()
