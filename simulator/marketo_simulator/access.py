@@ -4,7 +4,6 @@ import hmac
 import ipaddress
 import re
 from base64 import b64decode
-from binascii import Error as Base64Error
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Final
@@ -58,7 +57,7 @@ class ControlAccess:
         if scheme.lower() == "basic":
             try:
                 given = b64decode(given, validate=True).decode("utf-8", "replace").partition(":")[2]
-            except Base64Error:
+            except ValueError:  # what is no base64, and what is no ASCII
                 return False
         return hmac.compare_digest(given.strip().encode(), self.token.encode())
 

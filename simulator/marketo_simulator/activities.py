@@ -5,7 +5,6 @@ none, while `moreResult` is true. It always carries the token of the page behind
 """
 
 from base64 import b32decode, b32encode
-from binascii import Error as Base32Error
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -232,7 +231,7 @@ def _token(context: Context) -> _Token:
         if kind != _DATED or max(len(since), len(after)) > MAX_ID_DIGITS:
             raise CallError("1003", "Invalid value for nextPageToken")
         return _Token(int(since), int(after))
-    except (ValueError, Base32Error) as error:
+    except ValueError as error:
         raise CallError("1003", "Invalid value for nextPageToken") from error
 
 

@@ -89,6 +89,7 @@ def _chosen(context: Context, write: Write, lookup: Field, record: dict[str, obj
     if len(matches) > 1 and is_clear:
         newest = max(meant, key=lambda lead_id: (context.state.leads[lead_id].updated_at, lead_id))
         record["id"] = str(newest)
+        record.pop(lookup.name)  # it named the lead, and is not to be written anew
         return replace(write, action="updateOnly", lookup=context.state.schema.get("id"), partition_name="")
     return write
 

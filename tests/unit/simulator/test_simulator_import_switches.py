@@ -50,6 +50,12 @@ def test_several_matches(choice: str, names: str, failed: int) -> None:
     assert poll(api, 1)["numOfRowsFailed"] == failed
 
 
+def test_the_key_of_several_leads_stays_as_it_is_written() -> None:
+    api = imported("email,firstName\nTWO@example.org,Three\n", {})
+    before = Api(SEED).lead(3)
+    assert (api.lead(3)["email"], api.lead(3)["updatedAt"]) == (before["email"], before["updatedAt"])
+
+
 @pytest.mark.parametrize(("choice", "name", "failed"), [("last", "B", 0), ("first", "A", 1)])
 def test_equal_rows(choice: str, name: str, failed: int) -> None:
     file = "email,firstName\none@example.org,A\nONE@example.org,B\n"
