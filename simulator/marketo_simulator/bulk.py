@@ -4,14 +4,13 @@ import functools
 from dataclasses import replace
 from datetime import datetime
 
-from marketo_simulator.context import Context
+from marketo_simulator.context import Context, whole_number
 from marketo_simulator.errors import CallError
 from marketo_simulator.fields import Field
 from marketo_simulator.import_rows import execute
 from marketo_simulator.imports import Job, header_and_rows
 from marketo_simulator.journal import LIST_IMPORT, Cause
 from marketo_simulator.message import Request, Response
-from marketo_simulator.state import id_of
 from marketo_simulator.sync import make_write
 from marketo_simulator.tables import DELIMITERS
 
@@ -84,11 +83,10 @@ def _caused(context: Context, lookup: Field, partition_name: str, job: Job) -> N
 def _list_id(context: Context, text: str) -> int | None:
     if not text:
         return None
-    if not (text.isascii() and text.isdecimal()):
-        raise CallError("1001", f"Invalid value '{text}'. Required of type 'Integer'")
-    if id_of(text) not in context.state.lists:
+    list_id = whole_number(text)
+    if list_id not in context.state.lists:
         raise CallError("1013", "Object not found")
-    return id_of(text)
+    return list_id
 
 
 def _multipart(context: Context) -> dict[str, bytes]:
