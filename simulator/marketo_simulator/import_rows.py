@@ -20,7 +20,8 @@ def execute(context: Context, lookup: Field, partition_name: str, job: Job) -> N
     job.problem = _problem(context, lookup, job.header, columns)
     if job.problem:
         return
-    action = "updateOnly" if lookup.name == "id" else "createOrUpdate"
+    makes_none = lookup.name == "id" or lookup.read_only  # a new lead could not have the key
+    action = "updateOnly" if makes_none else "createOrUpdate"
     write = make_write(context, action, lookup, partition_name)
     static_list = _list(context, lookup, job)
     seen: set[str] = set()
