@@ -45,7 +45,7 @@ def create(context: Context) -> Response:
     job_id, starts, ends = imports.schedule(settings, context.now, len(rows), list_id)
     context.records = len(rows)
     run = functools.partial(_caused, _later(context, ends), lookup, partition_name)
-    imports.add(Job(job_id, file_format, header, rows, list_id, run, starts, ends))
+    imports.add(Job(job_id, file_format, header, rows, list_id, run, starts, ends), context.now)
     return context.lead_answer([{"batchId": job_id, "importId": str(job_id), "status": "Queued"}])
 
 

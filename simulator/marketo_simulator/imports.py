@@ -57,6 +57,10 @@ class Job:
             "message": message,
         }
 
+    def is_forgotten(self, now: datetime) -> bool:
+        """Whether its end is a week ago."""
+        return now - self.ends > KEPT
+
     def report(self, rows: list[list[str]], column: str, *, shifted: bool) -> Response:
         """Rows with a last column of reasons, in the format of the job; empty when there are none.
 
@@ -83,6 +87,7 @@ class Imports:
 
     def __init__(self) -> None:
         self._jobs: dict[int, Job] = {}
+        self._queued = 0
 
     def settle(self, now: datetime) -> None:
         """Execute the jobs whose time has come."""
@@ -106,7 +111,7 @@ class Imports:
     def get(self, job_id: int, now: datetime) -> Job:
         """The job of that id. Raises CallError 1013 for an unknown or expired one."""
         job = self._jobs.get(job_id)
-        if job is None or now - job.ends > KEPT:
+        if job is None or job.is_forgotten(now):
             raise CallError("1013", "Batch not found")
         return job
 
@@ -123,11 +128,12 @@ class Imports:
         seconds = settings.import_seconds
         if settings.import_rows_per_second is not None:
             seconds += rows / settings.import_rows_per_second
-        return len(self._jobs) + 1, starts, starts + timedelta(seconds=seconds)
+        return self._queued + 1, starts, starts + timedelta(seconds=seconds)
 
-    def add(self, job: Job) -> None:
-        """Queue the job."""
-        self._jobs[job.id] = job
+    def add(self, job: Job, now: datetime) -> None:
+        """Queue the job, and forget the oldest."""
+        self._jobs = {each.id: each for each in self._jobs.values() if not each.is_forgotten(now)} | {job.id: job}
+        self._queued += 1
 
 
 def _end(job: Job) -> datetime:
