@@ -27,7 +27,7 @@ _DAY: Final = r"\d{4}-\d\d-\d\d"
 _DATE: Final = re.compile(_DAY, re.ASCII)
 _TIME: Final = re.compile(rf"{_DAY}[T ].+", re.ASCII)
 _WHOLE: Final = re.compile(r"[+-]?\d{1,19}", re.ASCII)
-_NUMBER: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+_NUMBER: Final = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _FLAGS: Final = {"true": True, "1": True, "false": False, "0": False}
 
 
