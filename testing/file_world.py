@@ -17,7 +17,7 @@ from destination.domain.connection import OPEN
 from destination.domain.file import File, Mode
 from destination.domain.verification import AudienceCheck, Repair, Verification
 from destination.files import reading
-from destination.files.carrying_on import CarryFilesOn
+from destination.files.carrying_on import CarriedOn, CarryFilesOn, Untaken
 from destination.files.finishing import FinishFiles
 from destination.files.leaving import TakeOff
 from destination.files.reading import ReadFiles
@@ -139,9 +139,9 @@ class FileWorld:
         """S3 tells of an object, once, again, or late."""
         list(self._carry_on().object_created(key, has_time))
 
-    def tick(self, has_time: Callable[[], bool] = lambda: True) -> None:
+    def tick(self, has_time: Callable[[], bool] = lambda: True) -> list[CarriedOn | Untaken]:
         """What is done every few minutes."""
-        list(self._carry_on()(has_time))
+        return list(self._carry_on()(has_time))
 
     def all_files(self) -> list[File]:
         return list(self.files.stored.values())

@@ -314,7 +314,7 @@ def parts_in(manifest: bytes) -> dict[str, int]:
     """
     try:
         parts = {str(one["name"]).rpartition("/")[2]: int(one["size"]) for one in json.loads(manifest)["exportResults"]}
-    except (KeyError, TypeError, RecursionError, ValueError):
+    except (KeyError, TypeError, OverflowError, RecursionError, ValueError):
         raise ValueError("not a manifest") from None
     if not parts:
         raise ValueError("a manifest of nothing")
