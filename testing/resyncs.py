@@ -8,7 +8,7 @@ from typing import Any
 
 from destination.domain.problem import RefusedError
 from destination.domain.resync import ClosedBy, Resync, ResyncStatus
-from destination.domain.verification import AudienceCheck, Repair, Verification
+from destination.domain.verification import AudienceCheck, Repair, Verification, VerificationStatus
 from destination.files.resyncs import CarriedResync, CarryResyncsOn
 from destination.queue import QueueCounts, verification_message
 from testing.crashes import Life, Mortal
@@ -73,6 +73,10 @@ class ResyncVerifications:
         found = self.world.verifications.get(connection_id, verification_id)
         assert found is not None
         return found, self.world.verifications.checks(found)
+
+    def cancel(self, connection_id: str, verification_id: str) -> None:
+        found, _ = self.get(connection_id, verification_id)
+        self.world.verifications.put(replace(found, status=VerificationStatus.CANCELLED, finished_at=self.world.now))
 
 
 @dataclass

@@ -9,7 +9,7 @@ from destination.delivery import bulk_lane
 from destination.domain.event import MembershipStatus
 from destination.domain.file import File, FileStatus, Mode
 from testing.counts import assert_balanced
-from testing.file_world import FileWorld
+from testing.file_world import FileWorld, parts_of
 from testing.importing import FEW, events, world_of
 from testing.world import event
 
@@ -65,3 +65,25 @@ def test_so_is_whoever_waited_for_an_import_of_attributes(monkeypatch: pytest.Mo
     assert file.status is FileStatus.COMPLETED
     assert emails(made) == ["ada@example.org"]
     assert_balanced(world)
+
+
+def test_so_is_whoever_is_in_a_file_that_came_before_and_is_still_being_read() -> None:
+    """Their row becomes known after the mirror was delivered, and is older."""
+    made = FileWorld()
+    with parts_of(1):
+        older = "\n".join(["email,firstName,lastName", "ada@example.org,Ada,Lovelace", "bob@example.org,Bob,B"])
+        made.tell(made.drop(Mode.ADD, "a", "older.csv", older.encode()), lambda: False)
+        (first,) = made.all_files()
+        assert (first.status, first.rows) == (FileStatus.READING, 1)
+        stuck = made.files.put(replace(first, claimed_until=made.world.now + timedelta(hours=2)))
+        made.world.deliver()
+        made.world.now += timedelta(minutes=1)
+        made.tell(made.drop(Mode.MIRROR, "a", "people.csv", f"{older.rpartition(chr(10))[0]}\n".encode()))
+        mirror = made.all_files()[1]
+        made.manage.approve(mirror.connection_id, mirror.id)
+        for _ in range(60):
+            made.tick()
+            made.world.run(made.world.now + timedelta(minutes=5))
+    assert not stuck.is_claimed(made.world.now)
+    assert [one.status for one in made.all_files()] == [FileStatus.COMPLETED] * 2
+    assert emails(made) == ["ada@example.org"]

@@ -13,6 +13,7 @@ from destination.domain.loss import RECORD_UNREADABLE
 from destination.domain.resync import DRAINED_AFTER, GIVEN_UP_AFTER, ClosedBy, ResyncCode, ResyncHold, ResyncStatus
 from destination.queue import COUNTS_LAG, QueueCounts
 from testing.crashes import CrashError
+from testing.file_world import Meddled
 from testing.resyncs import ID, ResyncWorld
 from testing.world import audience, event
 
@@ -261,6 +262,29 @@ def test_it_waits_for_another_verification(made: ResyncWorld) -> None:
     made.world.verifications.put(other.failed("OTHER", made.world.now))
     assert made.steps() is ResyncStatus.COMPLETED
     assert made.members() == ["ada", "bob", "cam"]
+
+
+@pytest.mark.parametrize("moments", [None, *range(0, 10)])
+def test_nobody_leaves_by_one_that_is_cancelled_at_any_moment_before_they_do(
+    made: ResyncWorld, moments: int | None
+) -> None:
+    def cancel() -> None:
+        if not made.resync.is_ended:
+            cancelled = made.resyncs.put(made.resync.cancelled(made.world.now))
+            if cancelled.verification is not None:
+                made.verifying.cancel(cancelled.connection_id, cancelled.verification)
+
+    made.open(activation(made, "a"))
+    name(made, "ada", "bob", "cam")
+    made.close()
+    made.steps()
+    made.approve()
+    made.life = Meddled(until_meddled=moments, meddle=cancel)
+    made.step()
+    cancel()
+    made.steps()
+    assert made.resync.status is ResyncStatus.CANCELLED
+    assert made.members() == list(PEOPLE)
 
 
 def test_a_list_that_is_gone_fails_it(made: ResyncWorld) -> None:

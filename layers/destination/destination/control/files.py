@@ -74,6 +74,7 @@ class ShownFile:
 class ManageFiles:
     """Lets files be uploaded, shows, approves and cancels them.
 
+    `cancel_verification`: by the ids of connection and verification, has that go on no longer.
     `sizes`: how many people were on the lists of a connection when they were verified last, by activation.
     `capabilities`: what a Marketo instance is known to do. `new_id`: 16 hexadecimal digits by chance.
     """
@@ -82,6 +83,7 @@ class ManageFiles:
     files: Files
     objects: FileObjects
     parking: Parking
+    cancel_verification: Callable[[str, str], object]
     sizes: Callable[[str], Mapping[str, ListSize]]
     capabilities: Callable[[str], Capabilities]
     record: Recorder
@@ -141,7 +143,8 @@ class ManageFiles:
         return self.objects.result_address(file, RESULT_WITHIN), now + RESULT_WITHIN
 
     def cancel(self, connection_id: str, file_id: str) -> ShownFile:
-        """Have nothing more of a file delivered; what is on its way still is. One that is at its end stays as it is.
+        """Have nothing more of a file delivered, and nobody more taken off; what is on its way still is. One that is at
+        its end stays as it is.
 
         Raises NotFoundError, StaleVersionError.
         """
@@ -161,6 +164,8 @@ class ManageFiles:
         else:
             raise StaleVersionError(f"file {file_id} is being read")
         if file.cancelled_at is not None:
+            if file.verification is not None:
+                self.cancel_verification(connection_id, file.verification)
             self._unpark(file)
         if file.status is FileStatus.CANCELLED and file.key == self.objects.upload_key(
             connection_id, file_id, file.name

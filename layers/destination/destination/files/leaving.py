@@ -6,7 +6,7 @@ as long as something waits that was received before the file: the ledger does no
 believe it afterwards.
 """
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
@@ -17,7 +17,7 @@ from destination.domain.parking import Bundle
 from destination.domain.problem import RefusedError
 from destination.domain.verification import AudienceCheck, Repair, Verification, VerificationStatus
 from destination.files.waiting import waits
-from destination.store.errors import NotFoundError, StoreError
+from destination.store.errors import NotFoundError, StaleVersionError, StoreError
 
 
 class Connections(Protocol):
@@ -34,6 +34,7 @@ class Files(Protocol):
     """Where files are kept."""
 
     def put(self, file: File, /) -> File: ...
+    def going_on(self) -> Iterator[File]: ...
 
 
 class Verifications(Protocol):
@@ -48,6 +49,7 @@ class Verifications(Protocol):
         /,
     ) -> Verification: ...
     def get(self, connection_id: str, verification_id: str, /) -> tuple[Verification, Sequence[AudienceCheck]]: ...
+    def cancel(self, connection_id: str, verification_id: str, /) -> object: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +91,16 @@ class TakeOff:
             )
         except (RefusedError, StoreError):
             return self._later(file)
-        return self.files.put(replace(file, verification=made.id))
+        try:
+            return self.files.put(replace(file, verification=made.id))
+        except StaleVersionError:  # Somebody cancelled it, and knew of no verification.
+            self.verifications.cancel(file.connection_id, made.id)
+            raise
 
     def _is_overtaken(self, file: File) -> bool:
-        """Whether something waits that was received before it."""
+        """Whether something waits that was received before it, or is in a file that is still being read."""
+        if any(one.connection_id == file.connection_id and _is_before(one, file) for one in self.files.going_on()):
+            return True
         try:
             connection = self.connections.active(file.connection_id).connection
         except NotFoundError:
@@ -104,3 +112,8 @@ class TakeOff:
 
     def _ended(self, file: File, code: FileCode | None) -> File:
         return self.files.put(replace(file, status=FileStatus.COMPLETED, code=code, finished_at=self.clock()))
+
+
+def _is_before(one: File, file: File) -> bool:
+    """Whether rows of one file may still become parts that were received before another file."""
+    return one.status in {FileStatus.COUNTING, FileStatus.READING} and one.began_at <= file.began_at

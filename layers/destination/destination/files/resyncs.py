@@ -92,6 +92,7 @@ class Verifications(Protocol):
         keeps_times: bool,
     ) -> Verification: ...
     def get(self, connection_id: str, verification_id: str, /) -> tuple[Verification, Sequence[AudienceCheck]]: ...
+    def cancel(self, connection_id: str, verification_id: str, /) -> object: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,4 +271,8 @@ class CarryResyncsOn:
             return self.resyncs.put(resync.failed(ResyncCode.NO_LISTS, self.clock()))
         except (RefusedError, StoreError):
             return resync
-        return self.resyncs.put(replace(resync, verification=made.id))
+        try:
+            return self.resyncs.put(replace(resync, verification=made.id))
+        except StaleVersionError:  # Somebody cancelled it, and knew of no verification.
+            self.verifications.cancel(resync.connection_id, made.id)
+            raise
