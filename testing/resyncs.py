@@ -34,6 +34,18 @@ class Counting:
 
 
 @dataclass
+class Ages:
+    """What is known of how old the queue's oldest message is: `behind` how long it is that all was received (None:
+    that is not known).
+    """
+
+    behind: timedelta | None = None
+
+    def received_until(self, now: datetime) -> datetime | None:
+        return None if self.behind is None else now - self.behind
+
+
+@dataclass
 class ResyncVerifications:
     """Has lists verified as the control plane does, one at a time."""
 
@@ -90,6 +102,7 @@ class ResyncWorld:
         self.resyncs = MemoryResyncs(self.world.connections)
         self.files = MemoryFiles()
         self.queue = Counting(self.world)
+        self.ages = Ages()
         self.verifying = ResyncVerifications(self.world)
 
     @property
@@ -126,6 +139,7 @@ class ResyncWorld:
             resyncs=mortal(self.resyncs),
             files=self.files,
             queue=self.queue,
+            ages=self.ages,
             parking=world.parking,
             seen=world.seen,
             runs=world.ledger.runs,
