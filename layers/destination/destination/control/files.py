@@ -218,7 +218,8 @@ class ManageFiles:
 
 def _problems(wanted: WantedFile) -> Iterator[Problem]:
     name = wanted.name
-    if not 0 < len(name) <= MAX_NAME_LENGTH or "/" in name or hidden_at(name) is not None:
+    is_path = "/" in name or name in {".", ".."}
+    if not 0 < len(name) <= MAX_NAME_LENGTH or is_path or hidden_at(name) is not None:
         yield Problem("name", f"must be a file's name of 1 to {MAX_NAME_LENGTH} characters, without a path")
     if not 0 < wanted.size <= MAX_FILE_BYTES:
         yield Problem("size", f"must be the file's size in bytes, {MAX_FILE_BYTES} at most; split a larger one")
