@@ -11,7 +11,7 @@ from destination.domain.connection import ActiveConnection
 from destination.domain.file import FileCode, FileStatus, Mode
 from destination.domain.file_text import FileBrokenError
 from destination.files.carrying_on import HELD_FOR, MAX_PARTS, MAX_TOLD
-from testing.file_world import FileWorld
+from testing.file_world import FileWorld, parts_of
 
 ROWS = b"email,firstName,lastName\nada@example.org,Ada,Lovelace\n"
 MANIFEST = "manifest-S3-run.json"
@@ -92,3 +92,27 @@ def test_one_that_was_delivered_before_it_was_held_needs_no_object() -> None:
         made.tick()
         statuses += [one.status for one in made.all_files()]
     assert statuses == [FileStatus.HELD, FileStatus.CANCELLING]
+
+
+def test_a_mirror_is_counted_anew_where_there_was_no_time_for_all_its_rows() -> None:
+    made = FileWorld()
+    rows = b"".join([b"p%d@example.org,P,L\n" % number for number in range(5)])
+    with parts_of(2):
+        made.tell(made.drop(Mode.MIRROR, "a", "people.csv", b"email,firstName,lastName\n" + rows), lambda: False)
+        (file,) = made.all_files()
+        assert (file.status, file.counted, file.claimed_until) == (FileStatus.COUNTING, None, None)
+        made.tick()
+    assert [(one.status, one.counted) for one in made.all_files()] == [(FileStatus.HELD, 5)]
+
+
+def test_rows_that_were_read_are_passed_over_as_far_as_there_is_time() -> None:
+    made = FileWorld()
+    rows = b"".join([b"p%d@example.org,P,L\n" % number for number in range(6)])
+    with parts_of(2):
+        made.tell(made.drop(Mode.ADD, "a", "people.csv", b"email,firstName,lastName\n" + rows), lambda: False)
+        counts = []
+        for times in (2, 2, 9):
+            made.tick(iter([True] * times + [False] * 9).__next__)
+            (file,) = made.all_files()
+            counts.append((file.status, file.rows))
+    assert counts == [(FileStatus.READING, 4), (FileStatus.READING, 4), (FileStatus.DELIVERING, 6)]

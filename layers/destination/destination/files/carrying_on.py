@@ -148,7 +148,7 @@ class CarryFilesOn:
             case FileStatus.AWAITED | FileStatus.HELD if _is_given_up(file, now):
                 return self.files.put(file.cancelled(now))
             case FileStatus.COUNTING if not file.is_claimed(now):
-                return self.read.count(file, self._before(file))
+                return self.read.count(file, self._before(file), has_time)
             case FileStatus.READING if not file.is_claimed(now):
                 return self.read(file, has_time)
             case FileStatus.DELIVERING | FileStatus.CANCELLING:
