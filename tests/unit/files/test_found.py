@@ -7,10 +7,12 @@ from datetime import timedelta
 import pytest
 from botocore.exceptions import ClientError
 
-from destination.domain.connection import ActiveConnection
+from destination.control.errors import IncompleteError
+from destination.domain.connection import ActiveConnection, Status
 from destination.domain.file import FileCode, FileStatus, Mode
 from destination.domain.file_text import FileBrokenError
 from destination.files.carrying_on import HELD_FOR, MAX_PARTS, MAX_TOLD
+from destination.files.reading import CLAIM
 from testing.file_world import FileWorld, parts_of
 
 ROWS = b"email,firstName,lastName\nada@example.org,Ada,Lovelace\n"
@@ -116,3 +118,49 @@ def test_rows_that_were_read_are_passed_over_as_far_as_there_is_time() -> None:
             (file,) = made.all_files()
             counts.append((file.status, file.rows))
     assert counts == [(FileStatus.READING, 4), (FileStatus.READING, 4), (FileStatus.DELIVERING, 6)]
+
+
+def test_nothing_more_is_read_of_a_connection_that_is_being_deleted() -> None:
+    """Its removal takes away what is parked, once."""
+    made = FileWorld()
+
+    def delete() -> None:
+        made.world.reconfigure(status=Status.DELETING)
+        made.world.parking.stored.clear()
+
+    rows = b"".join([b"p%d@example.org,P,L\n" % number for number in range(20)])
+    made.reader.until_meddled, made.reader.meddle = 20, delete
+    with parts_of(2):
+        made.tell(made.drop(Mode.ADD, "a", "people.csv", b"email,firstName,lastName\n" + rows))
+        assert len(made.world.parking.stored) <= 1
+        made.world.now += CLAIM
+        made.tick()
+    assert [(one.status, one.code) for one in made.all_files()] == [(FileStatus.REFUSED, FileCode.NOT_ENABLED)]
+
+
+def test_a_result_is_written_once_there_is_time_for_all_of_it() -> None:
+    made = FileWorld()
+    with parts_of(1):
+        made.tell(made.drop(Mode.ADD, "a", "people.csv", ROWS + b"bob@example.org,Bob,B\n"))
+    made.world.deliver()
+    made.tick(iter([True, True] + [False] * 9).__next__)
+    assert [one.status for one in made.all_files()] == [FileStatus.DELIVERING]
+    made.tick()
+    assert [one.status for one in made.all_files()] == [FileStatus.COMPLETED]
+
+
+def test_a_mirror_is_not_approved_once_a_newer_one_has_taken_people_off() -> None:
+    """Who is in the older one alone would join the list, and stay."""
+    made = FileWorld()
+    made.tell(made.drop(Mode.MIRROR, "a", "older.csv", ROWS + b"bob@example.org,Bob,B\n"))
+    made.world.now += timedelta(minutes=1)
+    made.tell(made.drop(Mode.MIRROR, "a", "newer.csv", ROWS))
+    older, newer = made.all_files()
+    made.manage.approve(newer.connection_id, newer.id)
+    for _ in range(4):
+        made.tick()
+        made.world.deliver()
+    with pytest.raises(IncompleteError) as refused:
+        made.manage.approve(older.connection_id, older.id)
+    assert newer.id in refused.value.problems[0].message
+    assert made.manage.cancel(older.connection_id, older.id).file.status is FileStatus.CANCELLED

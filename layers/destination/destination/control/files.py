@@ -35,6 +35,9 @@ from destination.store.parking import Parking
 SHOWN: Final = 50
 """How many files a list of them shows; they are known for 90 days."""
 
+LOOKED_AT: Final = 200
+"""Files, among which a newer mirror is looked for."""
+
 RESULT_WITHIN: Final = timedelta(minutes=15)
 """How long the address of a result is good."""
 
@@ -176,14 +179,22 @@ class ManageFiles:
     def approve(self, connection_id: str, file_id: str) -> ShownFile:
         """Have a file carried on that is held.
 
-        Raises NotFoundError, IncompleteError where it is not held, StaleVersionError.
+        Raises NotFoundError, IncompleteError where it is not held, or was overtaken, StaleVersionError.
         """
         file = self._found(connection_id, file_id)
         if file.status is not FileStatus.HELD:
             raise IncompleteError([Problem("status", f"it is {file.status}, and waits for nobody's yes")])
+        if file.read_at is None and (newer := self._overtaking(file)) is not None:
+            message = f"mirror {newer.id} of the same audience came after it, and is {newer.status}; cancel this one"
+            raise IncompleteError([Problem("status", message)])
         change = AuditChange(f"files.{file_id}.holds", list(file.holds), None)
         record = self.record(AuditAction.APPROVE_FILE, connection_id, [change])
         return self._shown(self.files.put(file.approved(self.clock()), record))
+
+    def _overtaking(self, file: File) -> File | None:
+        """A newer mirror that has taken people off: who is in this one alone would join, and stay."""
+        newest = self.files.newest(file.connection_id, LOOKED_AT)
+        return next((one for one in newest if one.has_overtaken(file)), None)
 
     def _unpark(self, file: File) -> None:
         """Remove what waits of the file; the part that is being stored just now may be the next one."""

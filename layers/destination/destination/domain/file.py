@@ -210,6 +210,12 @@ class File:
     def is_claimed(self, now: datetime) -> bool:
         return self.claimed_until is not None and now < self.claimed_until
 
+    def has_overtaken(self, mirror: Self) -> bool:
+        """Whether it is a later mirror of the same audience, by which people are taken off, or were."""
+        is_same = (self.mode, self.activation_id) == (Mode.MIRROR, mirror.activation_id)
+        is_taken_off = self.verification is not None and self.cancelled_at is None
+        return is_same and is_taken_off and self.began_at > mirror.began_at
+
     def arrived(self, found: FileObject, now: datetime, objects: tuple[FileObject, ...] = ()) -> Self:
         """The file, now that its object is there. S3 tells the second of its creation, which may be going on.
 

@@ -152,7 +152,7 @@ class CarryFilesOn:
             case FileStatus.READING if not file.is_claimed(now):
                 return self.read(file, has_time)
             case FileStatus.DELIVERING | FileStatus.CANCELLING:
-                return self.finish(file)
+                return self.finish(file, has_time)
             case FileStatus.LEAVING:
                 return self.take_off(file)
         return file

@@ -198,7 +198,10 @@ class ReadFiles:
                 return self._ended(file, code)
 
     def _store(self, file: File, part: _Cut, reader: RowReader) -> File:
-        """Have a part delivered, and note that the file was read so far."""
+        """Have a part delivered, and note that the file was read so far. Raises _RefusedError where it is not to be any
+        more: nothing is left behind of a connection that is removed meanwhile.
+        """
+        self._target(file)
         number = len(file.parts)
         envelope_id, received_at = envelope_of(file.id, number), reader.time_of(file.rows)
         if part.rejected:
