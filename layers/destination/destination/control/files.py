@@ -24,6 +24,7 @@ from destination.domain.file import (
 )
 from destination.domain.file_form import form_of_name, form_problems
 from destination.domain.file_preview import MirrorPreview, Strangers, preview_of
+from destination.domain.matching import rule_of
 from destination.domain.problem import ConfigurationError, Problem
 from destination.domain.text import hidden_at
 from destination.domain.verification import ListSize
@@ -105,6 +106,8 @@ class ManageFiles:
         form = replace(form_of_name(wanted.name), **wanted.form)
         audience = next((one for one, found in target.activations.items() if found.id == wanted.activation_id), None)
         problems = [*_problems(wanted), *form_problems(form)]
+        if wanted.mode is Mode.MIRROR and not rule_of(target.connection).keeps_lists:
+            problems.append(Problem("mode", "must be add or incremental with profile_only, which keeps no lists"))
         if wanted.activation_id is not None and audience is None:
             problems.append(Problem("activation_id", "must be that of an audience that is activated"))
         if problems:

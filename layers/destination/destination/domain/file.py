@@ -126,7 +126,10 @@ MEANINGS: Final[Mapping[FileCode, str]] = {
     FileCode.NOT_JSON: "The file is no JSON from some place on, or ends in a row. The rows before were delivered.",
     FileCode.CHANGED: "The object was written again while it was read. What is there now is a file of its own.",
     FileCode.MANIFEST_DIFFERS: "What the manifest names is not there, or of another size: `missing` names it.",
-    FileCode.NOT_TAKEN_OFF: "Who is not in the file was not taken off. Mend what the verification names, and repeat.",
+    FileCode.NOT_TAKEN_OFF: (
+        "Who is not in the file was not taken off. Mend what the verification names, or give the audience a list where "
+        "it names none, and repeat."
+    ),
     FileCode.GONE: "The object is gone. The rows that were read before were delivered.",
 }
 
