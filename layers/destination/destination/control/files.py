@@ -107,7 +107,7 @@ class ManageFiles:
         audience = next((one for one, found in target.activations.items() if found.id == wanted.activation_id), None)
         problems = [*_problems(wanted), *form_problems(form)]
         if wanted.mode is Mode.MIRROR and not rule_of(target.connection).keeps_lists:
-            problems.append(Problem("mode", "must be add or incremental with profile_only, which keeps no lists"))
+            problems.append(Problem("mode", "must be add or incremental: profile_only keeps no lists"))
         if wanted.activation_id is not None and audience is None:
             problems.append(Problem("activation_id", "must be that of an audience that is activated"))
         if problems:
