@@ -253,7 +253,7 @@ def _read(job: FileJob) -> FileReport:
         _Connections(target), files, objects, parking, _NoQueue(), _Ledger(), lambda: START + timedelta(minutes=1)
     )
     before, start, cpu = peak(), time.monotonic(), time.process_time()
-    ended = read.count(file, None) if is_mirror else read(file, lambda: True)
+    ended = read.count(file, None, lambda: True) if is_mirror else read(file, lambda: True)
     return FileReport(
         status=ended.status,
         code=ended.code,

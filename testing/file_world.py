@@ -15,9 +15,9 @@ from destination.control.files import ManageFiles
 from destination.domain.capabilities import NOTHING_KNOWN
 from destination.domain.connection import OPEN
 from destination.domain.file import File, Mode
-from destination.domain.verification import AudienceCheck, Repair, Verification
+from destination.domain.verification import AudienceCheck, Repair, Verification, VerificationStatus
 from destination.files import reading
-from destination.files.carrying_on import CarryFilesOn
+from destination.files.carrying_on import CarriedOn, CarryFilesOn, Untaken
 from destination.files.finishing import FinishFiles
 from destination.files.leaving import TakeOff
 from destination.files.reading import ReadFiles
@@ -85,6 +85,12 @@ class Verifying:
             raise NotFoundError(f"there is no verification {verification_id}")
         return found.at(self.world.now), self.world.verifications.checks(found)
 
+    def cancel(self, connection_id: str, verification_id: str) -> None:
+        found, _ = self.get(connection_id, verification_id)
+        if not found.is_finished:
+            status = VerificationStatus.CANCELLED
+            self.world.verifications.put(replace(found, status=status, finished_at=self.world.now))
+
     def resume(self) -> None:
         """Queue those again whose message may be lost, as the monitor does."""
         for one in list(self.world.verifications.stored.values()):
@@ -117,6 +123,7 @@ class FileWorld:
             files,
             objects,
             world.parking,
+            self.verifying.cancel,
             self.world.verifications.list_sizes,
             lambda _: NOTHING_KNOWN,
             lambda *_: None,  # type: ignore[arg-type]  # no records are kept
@@ -139,9 +146,9 @@ class FileWorld:
         """S3 tells of an object, once, again, or late."""
         list(self._carry_on().object_created(key, has_time))
 
-    def tick(self, has_time: Callable[[], bool] = lambda: True) -> None:
+    def tick(self, has_time: Callable[[], bool] = lambda: True) -> list[CarriedOn | Untaken]:
         """What is done every few minutes."""
-        list(self._carry_on()(has_time))
+        return list(self._carry_on()(has_time))
 
     def all_files(self) -> list[File]:
         return list(self.files.stored.values())

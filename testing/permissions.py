@@ -45,6 +45,7 @@ ELSEWHERE: dict[Ask, str] = {
         f"{SECRETS}/credentials/*",
     ): "tests/integration/test_secrets_store.py",
     ("connections", "secretsmanager:RestoreSecret", f"{SECRETS}/tokens/*"): "tests/integration/test_secrets_store.py",
+    ("files", "dynamodb:UpdateItem", "RunsTable"): "the end of a verification, at one moment of a cancellation",
     ("monitor", "dynamodb:DeleteItem", "RunsTable"): "the states of the alerts of a connection that is removed",
     ("sync", "secretsmanager:RestoreSecret", f"{SECRETS}/tokens/*"): "tests/integration/test_secrets_store.py",
 }

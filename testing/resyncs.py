@@ -8,7 +8,7 @@ from typing import Any
 
 from destination.domain.problem import RefusedError
 from destination.domain.resync import ClosedBy, Resync, ResyncStatus
-from destination.domain.verification import AudienceCheck, Repair, Verification
+from destination.domain.verification import AudienceCheck, Repair, Verification, VerificationStatus
 from destination.files.resyncs import CarriedResync, CarryResyncsOn
 from destination.queue import QueueCounts, verification_message
 from testing.crashes import Life, Mortal
@@ -31,6 +31,18 @@ class Counting:
         waiting = len(self.world.queue.waiting)
         in_flight = sum(1 for one in self.world.queue.waiting if one in self.world.queue.invisible_for)
         return QueueCounts(self.others.to_receive + waiting - in_flight, self.others.in_flight + in_flight)
+
+
+@dataclass
+class Ages:
+    """What is known of how old the queue's oldest message is: `behind` how long it is that all was received (None:
+    that is not known).
+    """
+
+    behind: timedelta | None = None
+
+    def received_until(self, now: datetime) -> datetime | None:
+        return None if self.behind is None else now - self.behind
 
 
 @dataclass
@@ -74,6 +86,10 @@ class ResyncVerifications:
         assert found is not None
         return found, self.world.verifications.checks(found)
 
+    def cancel(self, connection_id: str, verification_id: str) -> None:
+        found, _ = self.get(connection_id, verification_id)
+        self.world.verifications.put(replace(found, status=VerificationStatus.CANCELLED, finished_at=self.world.now))
+
 
 @dataclass
 class ResyncWorld:
@@ -86,6 +102,7 @@ class ResyncWorld:
         self.resyncs = MemoryResyncs(self.world.connections)
         self.files = MemoryFiles()
         self.queue = Counting(self.world)
+        self.ages = Ages()
         self.verifying = ResyncVerifications(self.world)
 
     @property
@@ -122,6 +139,7 @@ class ResyncWorld:
             resyncs=mortal(self.resyncs),
             files=self.files,
             queue=self.queue,
+            ages=self.ages,
             parking=world.parking,
             seen=world.seen,
             runs=world.ledger.runs,

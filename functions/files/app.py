@@ -10,7 +10,7 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from destination.composition.files import carry_files_on, carry_resyncs_on
-from destination.files.carrying_on import CarriedOn
+from destination.files.carrying_on import CarriedOn, Untaken
 from destination.files.resyncs import CarriedResync
 
 TIME_TO_END: Final = 30_000
@@ -29,12 +29,14 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, int]:
         counts["carried_on" if one.trouble is None else "in_trouble"] += 1
         if isinstance(one, CarriedResync):
             _tell_resync(one)
+        elif isinstance(one, Untaken):
+            logger.error("object not taken", extra={"connection_id": one.connection_id, "cause": one.trouble})
         else:
             _tell_file(one)
     return counts
 
 
-def _steps(event: dict[str, Any], context: LambdaContext) -> Iterator[CarriedOn | CarriedResync]:
+def _steps(event: dict[str, Any], context: LambdaContext) -> Iterator[CarriedOn | Untaken | CarriedResync]:
     def has_time() -> bool:
         return context.get_remaining_time_in_millis() > TIME_TO_END
 

@@ -284,6 +284,7 @@ _WAYS: Final[Sequence[tuple[str, Callable[[_Spot, re.Match[str]], object]]]] = (
     (r"without a path$", _put(lambda place, _: place.value().rpartition("/")[2] or place.own())),
     (r"split a larger one$|of which audience the rows are|that is activated$", _own),
     (r"must be one character", _value(";")),
+    (r"must be the name or the path of a column", _value("status")),
     (r"must be one of those that the mapping reads: ([\w.]+)", _said),
     (r"must be one of ([\w-]+), ", _said),
     (r"^fits no lead", _own),

@@ -10,7 +10,7 @@ from typing import Any, Final
 import boto3
 
 from destination.domain.file import MAX_FILE_BYTES, MAX_NAME_LENGTH
-from destination.domain.file_form import ENCODINGS
+from destination.domain.file_form import ENCODINGS, MAX_COLUMN_LENGTH
 from destination.domain.migration.export import MAX_VALUES
 from destination.domain.recipient import MAX_CONNECTIONS, MAX_RECIPIENTS
 from marketo_simulator import Simulator
@@ -97,6 +97,7 @@ POLICIES: Final = Asked("PUT", "/governance/policies", {"policies": [OWN]})
 RECIPIENTS: Final = Asked("PUT", "…/recipients", {WHOLE: [OPS, HOOK]}, connection())
 ADDRESS_IN_USE: Final = Asked("PUT", "…/recipients", {WHOLE: [HOOK, {**OPS, "endpoint": ADA}]}, with_busy_recipient)
 FILES: Final = Asked("POST", "…/files", FILE, enabled())
+FILES_OF_PROFILES: Final = Asked("POST", "…/files", FILE, enabled(sync_type="profile_only"))
 EARLY_FILES: Final = Asked("POST", "…/files", FILE, with_audience)
 LABELS: Final = Asked("PATCH", "…/labels", LABELLED, with_audience)
 LISTS: Final = Asked("GET", "…/marketo/lists", {"limit": "50"}, connection(), is_query=True)
@@ -129,6 +130,7 @@ NOT_CORE: Final = (
 )
 LEVELS: Final = "nests deeper than 8 levels; AND within AND, and OR within OR, can be joined"
 AT_MOST: Final = f"must be the file's size in bytes, {MAX_FILE_BYTES} at most; split a larger one"
+A_COLUMN: Final = f"must be the name or the path of a column, of 1 to {MAX_COLUMN_LENGTH} characters"
 A_NAME: Final = f"must be a file's name of 1 to {MAX_NAME_LENGTH} characters, without a path"
 TOO_MANY: Final = "gets the alerts of 150 connections, which is all that SNS allows; give another address"
 PERIOD: Final = "must be from 0 to 90 days before to"
@@ -252,7 +254,12 @@ REFUSED: Final[Sequence[tuple[Asked, Sequence[Case]]]] = (
             ),
             ({"separator": "::"}, "separator", "must be one character, and neither a quote nor a line end"),
             ({"encoding": "utf-7"}, "encoding", f"must be one of {', '.join(ENCODINGS)}"),
+            ({"status": "s" * (MAX_COLUMN_LENGTH + 1)}, "status", A_COLUMN),
         ],
+    ),
+    (
+        FILES_OF_PROFILES,
+        [({"mode": "mirror"}, "mode", "must be add or incremental: profile_only keeps no lists")],
     ),
     (EARLY_FILES, [({}, "status", "it is draft: enable the connection first")]),
     (

@@ -223,6 +223,12 @@ def test_what_cannot_be_uploaded_is_refused_by_name(running: RunningStack) -> No
         ({"size": 0}, "size"),
         ({"separator": ",,"}, "separator"),
         ({"encoding": "ebcdic"}, "encoding"),
+        ({"encoding": "\0"}, "encoding"),
+        ({"encoding": "\ud800"}, "encoding"),
+        ({"name": ".."}, "name"),
+        ({"name": "\ud800.csv"}, "name"),
+        ({"status": "x" * 500_000, "activation_id": AUD_1}, "status"),
+        ({"status": "", "activation_id": AUD_1}, "status"),
         ({"activation_id": "0" * 12}, "activation_id"),
         ({"mode": "mirror"}, "activation_id"),
     ]

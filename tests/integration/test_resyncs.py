@@ -184,3 +184,14 @@ def test_a_connection_has_to_deliver_and_to_keep_lists(running: RunningStack) ->
     other, _ = running.connect(mapping=MAPPING[:3], sync_type="profile_only")
     assert call("POST", f"/connections/{other}/enable").status in {200, 409}
     assert call("POST", f"/connections/{other}/resyncs", {}).status == 409
+
+
+def test_it_waits_while_others_have_something_to_be_received_of_which_nobody_knows_how_old_it_is(
+    running: RunningStack,
+) -> None:
+    connection_id, _ = connected(running)
+    resync_id = opened(connection_id)
+    assert said(connection_id, resync_id, "close") == 200
+    running.aws.sqs.send_message(QueueUrl=running.aws.queue_url, MessageBody="{}")
+    tick()
+    assert shown(connection_id, resync_id)["status"] == "draining"

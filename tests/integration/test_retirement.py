@@ -14,6 +14,7 @@ from destination.domain.connection import Status
 from destination.domain.credentials import AccessToken, ClientCredentials
 from destination.domain.recipient import Protocol, Recipient
 from destination.notify import Subscriptions
+from destination.queue.ages import QueueAges
 from destination.store.audiences import Audiences
 from destination.store.audit import Audit
 from destination.store.connections import Connections
@@ -133,6 +134,19 @@ def test_messages_of_others_that_stay_hidden_do_not_hold_up_a_deletion(stack: Aw
         run_at(timedelta(minutes=minutes))
         assert leaving.left() == 4
     run_at(timedelta(minutes=25))
+    assert leaving.left() == 0
+
+
+def test_nor_do_those_that_always_have_something_to_be_received_where_that_is_young(
+    stack: Aws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leaving = Leaving.of(stack)
+    stack.sqs.send_message(QueueUrl=stack.queue_url, MessageBody="{}")
+    monkeypatch.setattr(QueueAges, "received_until", lambda _, now: now - timedelta(minutes=7))
+    for minutes in (5, 10, 15, 20, 25, 30, 35, 40):
+        run_at(timedelta(minutes=minutes))
+        assert leaving.left() == 4
+    run_at(timedelta(minutes=45))
     assert leaving.left() == 0
 
 

@@ -13,6 +13,7 @@ Statement = dict[str, Any]
 
 LOGS = ["logs:CreateLogStream", "logs:PutLogEvents"]
 SUBSCRIPTIONS = ["sns:SetSubscriptionAttributes", "sns:Unsubscribe"]
+AGES = "cloudwatch:GetMetricStatistics"
 TRACES = ["xray:PutTelemetryRecords", "xray:PutTraceSegments"]
 CREDENTIALS, TOKENS, SECRETS = (
     "secret:${AWS::StackName}/credentials/*",
@@ -73,10 +74,16 @@ ACTIONS: dict[str, dict[str, list[str]]] = {
     },
     "FilesRole": {
         "FilesLogGroup": LOGS,
-        "*": TRACES,
+        "*": [*TRACES, AGES],
         "ConnectionsTable": ["dynamodb:GetItem", "dynamodb:Query", "dynamodb:UpdateItem", "dynamodb:PutItem"],
         "LedgerTable": ["dynamodb:BatchGetItem", "dynamodb:Query"],
-        "RunsTable": ["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"],
+        "RunsTable": [
+            "dynamodb:DeleteItem",
+            "dynamodb:GetItem",
+            "dynamodb:PutItem",
+            "dynamodb:Query",
+            "dynamodb:UpdateItem",
+        ],
         "Bucket": ["s3:ListBucket"],
         "${Bucket.Arn}/uploads/*": ["s3:DeleteObject", "s3:GetObject"],
         "${Bucket.Arn}/files/*": ["s3:GetObject", "s3:PutObject"],
@@ -85,7 +92,7 @@ ACTIONS: dict[str, dict[str, list[str]]] = {
     },
     "MonitorRole": {
         "MonitorLogGroup": LOGS,
-        "*": [*TRACES, *SUBSCRIPTIONS],
+        "*": [*TRACES, AGES, *SUBSCRIPTIONS],
         "ConnectionsTable": [
             "dynamodb:DeleteItem",
             "dynamodb:GetItem",
@@ -249,7 +256,7 @@ def test_only_what_iam_knows_no_resources_of_goes_to_any(template: Template) -> 
         for statement in statements(template, role):
             assert not [action for action in as_list(statement["Action"]) if "*" in action]
             if "*" in as_list(statement["Resource"]):
-                assert statement["Action"] in (TRACES, SUBSCRIPTIONS), role
+                assert statement["Action"] in (TRACES, SUBSCRIPTIONS, AGES), role
 
 
 def test_a_key_of_the_customer_may_be_used_by_whoever_handles_what_it_encrypts(template_with_key: Template) -> None:

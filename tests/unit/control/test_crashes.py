@@ -14,6 +14,7 @@ from datetime import timedelta
 from itertools import count
 from typing import Any
 
+import boto3
 import pytest
 
 from destination.control.errors import VerifyingError
@@ -29,6 +30,7 @@ from destination.monitoring.attempts import Attempts
 from destination.monitoring.retirement import RetireConnections
 from destination.monitoring.verifications import ScheduleVerifications
 from destination.queue import EventQueue
+from destination.queue.ages import QueueAges
 from destination.store.errors import NotFoundError
 from destination.store.ledger import entries_of
 from marketo_simulator.adapter import SimulatorAdapter
@@ -289,7 +291,8 @@ def leaving(plane: Plane) -> str:
 def retire(plane: Plane, _: str) -> None:
     """What the monitor does with connections at their end."""
     queue = EventQueue(plane.sqs, plane.verifications.queue.url)
-    retirement = RetireConnections(plane.connections.connections, queue, plane.parking, plane.connections.removal)
+    ages = QueueAges(boto3.client("cloudwatch"), "events")
+    retirement = RetireConnections(plane.connections.connections, queue, ages, plane.parking, plane.connections.removal)
     done = list(retirement(NOW + timedelta(minutes=10), lambda: True))
     assert [one for one in done if one.cause is not None] == []
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
+import boto3
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
@@ -14,6 +15,7 @@ from destination.domain.connection import ActiveConnection, Status
 from destination.domain.letter import Letter, LetterBundle
 from destination.monitoring.retirement import RetireConnections, Retirement
 from destination.queue import EventQueue
+from destination.queue.ages import QueueAges
 from destination.store.connections import Connections
 from destination.store.errors import NotFoundError
 from destination.store.letters import Letters
@@ -49,7 +51,11 @@ def is_there(world: Whole) -> bool:
 def retire(world: Whole, has_time: Callable[[], bool] = lambda: True) -> list[Retirement]:
     queue = EventQueue(world.plane.sqs, world.verifications.queue.url)
     retirement = RetireConnections(
-        world.plane.connections.connections, queue, world.plane.parking, world.plane.connections.removal
+        world.plane.connections.connections,
+        queue,
+        QueueAges(boto3.client("cloudwatch"), "events"),
+        world.plane.parking,
+        world.plane.connections.removal,
     )
     return list(retirement(world.clock.now, has_time))
 

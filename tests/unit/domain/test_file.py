@@ -195,7 +195,17 @@ def test_how_many_are_created_is_not_told_where_nobody_was_looked_at() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[]", "{}", '{"exportResults": []}', '{"exportResults": [{"name": "x"}]}', "[" * 9_999]
+    "text",
+    [
+        "",
+        "[]",
+        "{}",
+        '{"exportResults": []}',
+        '{"exportResults": [{"name": "x"}]}',
+        '{"exportResults": [{"name": "x", "size": 1e999}]}',
+        '{"exportResults": [{"name": "x", "size": NaN}]}',
+        "[" * 9_999,
+    ],
 )
 def test_what_is_no_manifest(text: str) -> None:
     with pytest.raises(ValueError, match="manifest"):

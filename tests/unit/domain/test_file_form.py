@@ -113,8 +113,8 @@ def test_what_a_name_says(name: str, form: FileForm) -> None:
 
 
 def test_what_is_wrong_with_a_form() -> None:
-    wrong = FileForm(FileFormat.CSV, '"', "ebcdic")
-    assert [one.path for one in form_problems(wrong)] == ["separator", "encoding"]
+    wrong = FileForm(FileFormat.CSV, '"', "ebcdic", "x" * 201)
+    assert [one.path for one in form_problems(wrong)] == ["separator", "encoding", "status"]
     assert not list(form_problems(FileForm(FileFormat.CSV, "~", "Latin1")))
 
 

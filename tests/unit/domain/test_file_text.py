@@ -4,6 +4,7 @@ import csv
 import gzip
 import io
 import json
+import time
 import tracemalloc
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -73,6 +74,17 @@ def test_whatever_is_written_as_json_is_read_as_it_was(
     array = json.dumps(objects, indent=indent, ensure_ascii=False).encode()
     assert seen(chunked(lines, size), JSON) == objects
     assert seen(chunked(array, size), JSON) == objects
+
+
+def test_an_array_is_read_in_the_time_of_lines_however_large_its_pieces_are() -> None:
+    objects = [{"email": "ada@example.org"}] * 100_000
+    took = []
+    for content in ("\n".join(map(json.dumps, objects)), json.dumps(objects)):
+        begun = time.process_time()
+        assert sum(1 for _ in rows([content.encode()], JSON)) == len(objects)
+        took.append(time.process_time() - begun)
+    of_lines, of_array = took
+    assert of_array < 10 * of_lines
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)

@@ -49,5 +49,5 @@ def test_text_of_several_lines_may_have_what_makes_them(text: str, place: int | 
     assert hidden_at(text, LINE_SIGNS) == place
 
 
-def test_half_a_character_is_written_as_one_that_is_missing() -> None:
-    assert without_hidden("a\ud83d") == "a?"
+def test_half_a_character_is_found_and_written_as_one_that_is_missing() -> None:
+    assert (hidden_at("a\ud83d"), without_hidden("a\ud83d")) == (1, "a?")

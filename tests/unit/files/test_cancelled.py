@@ -4,10 +4,12 @@ from datetime import timedelta
 
 import pytest
 
+from destination.domain.event import MembershipStatus
 from destination.domain.file import File, FileStatus, Mode
 from marketo_simulator import Fault
 from testing.crashes import CrashError
 from testing.file_world import FileWorld, parts_of
+from testing.world import event
 
 NAMES = ("ada", "bob", "eve")
 CONTENT = "\n".join(["email,firstName,lastName", *(f"{one}@example.org,{one},Lovelace" for one in NAMES), "torn"])
@@ -98,3 +100,28 @@ def _cancel(made: FileWorld) -> None:
     for one in made.all_files():
         if not one.is_ended:
             made.manage.cancel(one.connection_id, one.id)
+
+
+@pytest.mark.parametrize("moments", [None, *range(0, 24)])
+def test_nobody_is_taken_off_by_a_mirror_that_is_cancelled_meanwhile(moments: int | None) -> None:
+    """At any moment at which the verification is requested, or once it is (None)."""
+    made = FileWorld()
+    made.world.deliver(event("old@example.org", ("a", MembershipStatus.REALIZED)))
+    made.world.now += timedelta(minutes=10)
+    made.tell(made.drop(Mode.MIRROR, "a", "people.csv", b"email,firstName,lastName\nada@example.org,Ada,Lovelace\n"))
+    (file,) = made.all_files()
+    made.manage.approve(file.connection_id, file.id)
+    made.tick()
+    made.world.deliver()
+    made.tick()
+    assert [one.status for one in made.all_files()] == [FileStatus.LEAVING]
+
+    made.reader.until_meddled, made.reader.meddle = moments, lambda: _cancel(made)
+    made.tick()
+    _cancel(made)
+    for _ in range(5):
+        made.world.deliver()
+        made.world.now += timedelta(minutes=5)
+        made.tick()
+    assert [one.status for one in made.all_files()] == [FileStatus.CANCELLED]
+    assert len(made.world.members("a")) == 2

@@ -5,12 +5,15 @@ from datetime import timedelta
 
 import pytest
 
+from destination.control.files import WantedFile
+from destination.domain.connection import SyncType
 from destination.domain.event import MembershipStatus
-from destination.domain.file import File, FileStatus, Mode
+from destination.domain.file import File, FileCode, FileStatus, Mode
+from destination.domain.problem import ConfigurationError
 from testing.counts import assert_balanced
-from testing.file_world import FileWorld
+from testing.file_world import FileWorld, parts_of
 from testing.importing import events, few_are_many, world_of
-from testing.world import event
+from testing.world import audience, event
 
 IN = MembershipStatus.REALIZED
 
@@ -63,3 +66,55 @@ def test_so_is_whoever_waited_for_an_import_of_attributes(monkeypatch: pytest.Mo
     assert file.status is FileStatus.COMPLETED
     assert emails(made) == ["ada@example.org"]
     assert_balanced(world)
+
+
+def test_so_is_whoever_is_in_a_file_that_came_before_and_is_still_being_read() -> None:
+    """Their row becomes known after the mirror was delivered, and is older."""
+    made = FileWorld()
+    with parts_of(1):
+        older = "\n".join(["email,firstName,lastName", "ada@example.org,Ada,Lovelace", "bob@example.org,Bob,B"])
+        made.tell(made.drop(Mode.ADD, "a", "older.csv", older.encode()), lambda: False)
+        (first,) = made.all_files()
+        assert (first.status, first.rows) == (FileStatus.READING, 1)
+        stuck = made.files.put(replace(first, claimed_until=made.world.now + timedelta(hours=2)))
+        made.world.deliver()
+        made.world.now += timedelta(minutes=1)
+        made.tell(made.drop(Mode.MIRROR, "a", "people.csv", f"{older.rpartition(chr(10))[0]}\n".encode()))
+        mirror = made.all_files()[1]
+        made.manage.approve(mirror.connection_id, mirror.id)
+        for _ in range(60):
+            made.tick()
+            made.world.run(made.world.now + timedelta(minutes=5))
+    assert not stuck.is_claimed(made.world.now)
+    assert [one.status for one in made.all_files()] == [FileStatus.COMPLETED] * 2
+    assert emails(made) == ["ada@example.org"]
+
+
+@pytest.mark.parametrize("change", ["deactivated", "keeps no lists"])
+def test_a_mirror_whose_audience_has_no_list_any_more_waits_for_nothing(change: str) -> None:
+    made = FileWorld()
+    made.tell(made.drop(Mode.MIRROR, "a", "people.csv", b"email,firstName,lastName\nada@example.org,Ada,Lovelace\n"))
+    (file,) = made.all_files()
+    made.manage.approve(file.connection_id, file.id)
+    made.tick()
+    made.world.deliver()
+    if change == "deactivated":
+        made.world.deactivate("a")
+    else:
+        made.world.reconfigure(sync_type=SyncType.PROFILE_ONLY)
+    for _ in range(3):
+        made.tick()
+    assert [(one.status, one.code) for one in made.all_files()] == [(FileStatus.COMPLETED, FileCode.NOT_TAKEN_OFF)]
+
+
+def test_a_mirror_is_not_asked_for_where_no_lists_are_kept() -> None:
+    made = FileWorld()
+    made.world.reconfigure(sync_type=SyncType.PROFILE_ONLY)
+    activation = made.world.target.activations[audience("a")].id
+    for mode, paths in ((Mode.MIRROR, ["mode"]), (Mode.ADD, [])):
+        problems: list[str] = []
+        try:
+            made.manage.request(made.connection_id, WantedFile("people.csv", 10, mode, activation, {}))
+        except ConfigurationError as refused:
+            problems = [one.path for one in refused.problems]
+        assert problems == paths

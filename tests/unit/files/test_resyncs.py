@@ -13,6 +13,7 @@ from destination.domain.loss import RECORD_UNREADABLE
 from destination.domain.resync import DRAINED_AFTER, GIVEN_UP_AFTER, ClosedBy, ResyncCode, ResyncHold, ResyncStatus
 from destination.queue import COUNTS_LAG, QueueCounts
 from testing.crashes import CrashError
+from testing.file_world import Meddled
 from testing.resyncs import ID, ResyncWorld
 from testing.world import audience, event
 
@@ -167,6 +168,47 @@ def test_where_other_messages_are_always_in_flight_it_takes_longer_than_a_delive
     assert made.world.now - closed_at >= COUNTS_LAG + DRAINED_AFTER
 
 
+BUSY = QueueCounts(7, 3)
+
+
+@pytest.mark.parametrize("behind", [timedelta(minutes=6), timedelta(minutes=12)])
+def test_where_others_always_have_something_to_be_received_it_is_known_how_old_that_is(
+    made: ResyncWorld, behind: timedelta
+) -> None:
+    made.queue.others, made.ages.behind = BUSY, behind
+    made.open(activation(made, "a"))
+    name(made, *PEOPLE)
+    made.close()
+    closed_at = made.world.now
+    while made.resync.status is ResyncStatus.DRAINING:
+        made.step()
+    took = made.world.now - closed_at
+    least = COUNTS_LAG + behind + DRAINED_AFTER + behind
+    assert least <= took < least + timedelta(minutes=15)
+
+
+def test_where_they_have_and_that_is_old_or_not_known_it_waits(made: ResyncWorld) -> None:
+    made.queue.others = BUSY
+    made.open(activation(made, "a"))
+    name(made, *PEOPLE)
+    made.close()
+    assert made.steps(20) is ResyncStatus.DRAINING
+    made.ages.behind = timedelta(days=2)
+    assert made.steps(20) is ResyncStatus.DRAINING
+    assert since(made) is None
+
+
+def test_where_they_have_it_closes_by_itself_once_it_was_quiet_until_then(made: ResyncWorld) -> None:
+    made.queue.others, made.ages.behind = BUSY, timedelta(minutes=7)
+    made.open(quiet=timedelta(minutes=30))
+    name(made, *PEOPLE)
+    heard_at = made.world.now
+    while made.resync.status is ResyncStatus.OPEN:
+        made.step()
+    assert made.resync.closed_by is ClosedBy.QUIET
+    assert made.resync.closed_at == heard_at + timedelta(minutes=40)  # The first look after 37.
+
+
 def test_it_begins_to_drain_again_where_something_older_shows(made: ResyncWorld) -> None:
     made.queue.others = QueueCounts(0, 3)
     made.open(activation(made, "a"))
@@ -261,6 +303,29 @@ def test_it_waits_for_another_verification(made: ResyncWorld) -> None:
     made.world.verifications.put(other.failed("OTHER", made.world.now))
     assert made.steps() is ResyncStatus.COMPLETED
     assert made.members() == ["ada", "bob", "cam"]
+
+
+@pytest.mark.parametrize("moments", [None, *range(0, 10)])
+def test_nobody_leaves_by_one_that_is_cancelled_at_any_moment_before_they_do(
+    made: ResyncWorld, moments: int | None
+) -> None:
+    def cancel() -> None:
+        if not made.resync.is_ended:
+            cancelled = made.resyncs.put(made.resync.cancelled(made.world.now))
+            if cancelled.verification is not None:
+                made.verifying.cancel(cancelled.connection_id, cancelled.verification)
+
+    made.open(activation(made, "a"))
+    name(made, "ada", "bob", "cam")
+    made.close()
+    made.steps()
+    made.approve()
+    made.life = Meddled(until_meddled=moments, meddle=cancel)
+    made.step()
+    cancel()
+    made.steps()
+    assert made.resync.status is ResyncStatus.CANCELLED
+    assert made.members() == list(PEOPLE)
 
 
 def test_a_list_that_is_gone_fails_it(made: ResyncWorld) -> None:

@@ -11,6 +11,7 @@ from destination.settings import Settings
 from destination.store.signing import KmsClient, SigningKeys
 
 if TYPE_CHECKING:
+    from mypy_boto3_cloudwatch import CloudWatchClient
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_events import EventBridgeClient
     from mypy_boto3_s3 import S3Client
@@ -53,6 +54,14 @@ def sns() -> "SNSClient":
 @functools.cache
 def events() -> "EventBridgeClient":
     return boto3.client("events")
+
+
+@functools.cache
+def cloudwatch() -> "CloudWatchClient":
+    # What it tells can be done without, and may have no way to it in a VPC: nobody waits for it for long.
+    return boto3.client(
+        "cloudwatch", config=Config(connect_timeout=3, read_timeout=10, retries={"total_max_attempts": 2})
+    )
 
 
 @functools.cache

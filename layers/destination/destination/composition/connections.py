@@ -280,6 +280,7 @@ def manage_files() -> ManageFiles:
         files=stores.files(settings()),
         objects=stores.file_objects(settings()),
         parking=stores.parking(settings()),
+        cancel_verification=manage_verifications().cancel,
         sizes=stores.verifications(settings()).list_sizes,
         capabilities=stores.capabilities(settings()).get,
         record=recorder(),

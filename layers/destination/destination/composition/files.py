@@ -24,6 +24,7 @@ def carry_resyncs_on() -> CarryResyncsOn:
         resyncs=stores.resyncs(settings()),
         files=stores.files(settings()),
         queue=aws.queue(settings()),
+        ages=shared.queue_ages(settings()),
         parking=stores.parking(settings()),
         seen=stores.seen(settings()),
         runs=stores.runs(settings()),

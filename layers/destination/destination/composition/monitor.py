@@ -132,4 +132,5 @@ def marketo_for(connection: Connection, given: ClientCredentials) -> Marketo:
 @functools.cache
 def retire_connections() -> RetireConnections:
     removal = shared.removal(settings(), settings().alert_topic_arn, recorder(), REMOVAL)
-    return RetireConnections(stores.connections(settings()), aws.queue(settings()), stores.parking(settings()), removal)
+    connections, queue, ages = stores.connections(settings()), aws.queue(settings()), shared.queue_ages(settings())
+    return RetireConnections(connections, queue, ages, stores.parking(settings()), removal)

@@ -1,4 +1,4 @@
-"""What the control plane and the monitor have in common."""
+"""What the control plane, the monitor and the function `files` have in common."""
 
 import functools
 import secrets
@@ -16,6 +16,7 @@ from destination.control.verifications import ManageVerifications
 from destination.domain.connection import Connection
 from destination.domain.credentials import ClientCredentials
 from destination.notify import Subscriptions
+from destination.queue.ages import QueueAges
 from destination.settings import LedgerSettings, StoreSettings
 from destination.store.audit import Audit
 from destination.store.secrets import TokenSecret
@@ -52,6 +53,10 @@ def removal(settings: LedgerSettings, alert_topic_arn: str, record: Recorder, ti
         clock=now,
         time=time,
     )
+
+
+def queue_ages(settings: StoreSettings) -> QueueAges:
+    return QueueAges(aws.cloudwatch(), settings.queue_url.rpartition("/")[2])
 
 
 def manage_parking(settings: StoreSettings) -> ManageParking:

@@ -24,6 +24,7 @@ from destination.domain.file import (
 )
 from destination.domain.file_form import form_of_name, form_problems
 from destination.domain.file_preview import MirrorPreview, Strangers, preview_of
+from destination.domain.matching import rule_of
 from destination.domain.problem import ConfigurationError, Problem
 from destination.domain.text import hidden_at
 from destination.domain.verification import ListSize
@@ -34,6 +35,9 @@ from destination.store.parking import Parking
 
 SHOWN: Final = 50
 """How many files a list of them shows; they are known for 90 days."""
+
+LOOKED_AT: Final = 200
+"""Files, among which a newer mirror is looked for."""
 
 RESULT_WITHIN: Final = timedelta(minutes=15)
 """How long the address of a result is good."""
@@ -74,6 +78,7 @@ class ShownFile:
 class ManageFiles:
     """Lets files be uploaded, shows, approves and cancels them.
 
+    `cancel_verification`: by the ids of connection and verification, has that go on no longer.
     `sizes`: how many people were on the lists of a connection when they were verified last, by activation.
     `capabilities`: what a Marketo instance is known to do. `new_id`: 16 hexadecimal digits by chance.
     """
@@ -82,6 +87,7 @@ class ManageFiles:
     files: Files
     objects: FileObjects
     parking: Parking
+    cancel_verification: Callable[[str, str], object]
     sizes: Callable[[str], Mapping[str, ListSize]]
     capabilities: Callable[[str], Capabilities]
     record: Recorder
@@ -100,6 +106,8 @@ class ManageFiles:
         form = replace(form_of_name(wanted.name), **wanted.form)
         audience = next((one for one, found in target.activations.items() if found.id == wanted.activation_id), None)
         problems = [*_problems(wanted), *form_problems(form)]
+        if wanted.mode is Mode.MIRROR and not rule_of(target.connection).keeps_lists:
+            problems.append(Problem("mode", "must be add or incremental: profile_only keeps no lists"))
         if wanted.activation_id is not None and audience is None:
             problems.append(Problem("activation_id", "must be that of an audience that is activated"))
         if problems:
@@ -141,7 +149,8 @@ class ManageFiles:
         return self.objects.result_address(file, RESULT_WITHIN), now + RESULT_WITHIN
 
     def cancel(self, connection_id: str, file_id: str) -> ShownFile:
-        """Have nothing more of a file delivered; what is on its way still is. One that is at its end stays as it is.
+        """Have nothing more of a file delivered, and nobody more taken off; what is on its way still is. One that is at
+        its end stays as it is.
 
         Raises NotFoundError, StaleVersionError.
         """
@@ -161,6 +170,8 @@ class ManageFiles:
         else:
             raise StaleVersionError(f"file {file_id} is being read")
         if file.cancelled_at is not None:
+            if file.verification is not None:
+                self.cancel_verification(connection_id, file.verification)
             self._unpark(file)
         if file.status is FileStatus.CANCELLED and file.key == self.objects.upload_key(
             connection_id, file_id, file.name
@@ -171,14 +182,22 @@ class ManageFiles:
     def approve(self, connection_id: str, file_id: str) -> ShownFile:
         """Have a file carried on that is held.
 
-        Raises NotFoundError, IncompleteError where it is not held, StaleVersionError.
+        Raises NotFoundError, IncompleteError where it is not held, or was overtaken, StaleVersionError.
         """
         file = self._found(connection_id, file_id)
         if file.status is not FileStatus.HELD:
             raise IncompleteError([Problem("status", f"it is {file.status}, and waits for nobody's yes")])
+        if file.read_at is None and (newer := self._overtaking(file)) is not None:
+            message = f"mirror {newer.id} of the same audience came after it, and is {newer.status}; cancel this one"
+            raise IncompleteError([Problem("status", message)])
         change = AuditChange(f"files.{file_id}.holds", list(file.holds), None)
         record = self.record(AuditAction.APPROVE_FILE, connection_id, [change])
         return self._shown(self.files.put(file.approved(self.clock()), record))
+
+    def _overtaking(self, file: File) -> File | None:
+        """A newer mirror that has taken people off: who is in this one alone would join, and stay."""
+        newest = self.files.newest(file.connection_id, LOOKED_AT)
+        return next((one for one in newest if one.has_overtaken(file)), None)
 
     def _unpark(self, file: File) -> None:
         """Remove what waits of the file; the part that is being stored just now may be the next one."""
@@ -213,7 +232,8 @@ class ManageFiles:
 
 def _problems(wanted: WantedFile) -> Iterator[Problem]:
     name = wanted.name
-    if not 0 < len(name) <= MAX_NAME_LENGTH or "/" in name or hidden_at(name) is not None:
+    is_path = "/" in name or name in {".", ".."}
+    if not 0 < len(name) <= MAX_NAME_LENGTH or is_path or hidden_at(name) is not None:
         yield Problem("name", f"must be a file's name of 1 to {MAX_NAME_LENGTH} characters, without a path")
     if not 0 < wanted.size <= MAX_FILE_BYTES:
         yield Problem("size", f"must be the file's size in bytes, {MAX_FILE_BYTES} at most; split a larger one")

@@ -57,9 +57,9 @@ def list_problem(list_id: int, within: str = "") -> Problem:
 def naming_problems(audience: AudienceKey, name: str) -> list[Problem]:
     """What keeps an audience from having an id, a namespace and a name that a sender gives it."""
     problems = []
-    if not 0 < len(name.strip()) <= MAX_STRING_LENGTH or not _is_visible(name):
+    if not 0 < len(name.strip()) <= MAX_STRING_LENGTH or hidden_at(name) is not None:
         problems.append(Problem("name", f"must have from 1 to {MAX_STRING_LENGTH} characters that can be seen"))
-    is_whole = audience.id == audience.id.strip() and _is_visible(audience.id)
+    is_whole = audience.id == audience.id.strip() and hidden_at(audience.id) is None
     if not is_whole or not 0 < len(audience.id) <= MAX_AUDIENCE_ID_LENGTH:
         message = f"must have from 1 to {MAX_AUDIENCE_ID_LENGTH} characters that can be seen, and no space around them"
         problems.append(Problem("id", message))
@@ -67,11 +67,6 @@ def naming_problems(audience: AudienceKey, name: str) -> list[Problem]:
     if namespace and (len(namespace) > MAX_NAMESPACE_LENGTH or not NAMESPACE.fullmatch(namespace)):
         problems.append(Problem("namespace", f"must match {NAMESPACE.pattern}, at most {MAX_NAMESPACE_LENGTH} long"))
     return problems
-
-
-def _is_visible(text: str) -> bool:
-    """And whole: a lone surrogate is no character."""
-    return hidden_at(text) is None and text == text.encode(errors="replace").decode()
 
 
 def activation_change_problems(before: Activation, after: Activation) -> list[Problem]:

@@ -126,7 +126,10 @@ MEANINGS: Final[Mapping[FileCode, str]] = {
     FileCode.NOT_JSON: "The file is no JSON from some place on, or ends in a row. The rows before were delivered.",
     FileCode.CHANGED: "The object was written again while it was read. What is there now is a file of its own.",
     FileCode.MANIFEST_DIFFERS: "What the manifest names is not there, or of another size: `missing` names it.",
-    FileCode.NOT_TAKEN_OFF: "Who is not in the file was not taken off. Mend what the verification names, and repeat.",
+    FileCode.NOT_TAKEN_OFF: (
+        "Who is not in the file was not taken off. Mend what the verification names, or give the audience a list where "
+        "it names none, and repeat."
+    ),
     FileCode.GONE: "The object is gone. The rows that were read before were delivered.",
 }
 
@@ -209,6 +212,12 @@ class File:
 
     def is_claimed(self, now: datetime) -> bool:
         return self.claimed_until is not None and now < self.claimed_until
+
+    def has_overtaken(self, mirror: Self) -> bool:
+        """Whether it is a later mirror of the same audience, by which people are taken off, or were."""
+        is_same = (self.mode, self.activation_id) == (Mode.MIRROR, mirror.activation_id)
+        is_taken_off = self.verification is not None and self.cancelled_at is None
+        return is_same and is_taken_off and self.began_at > mirror.began_at
 
     def arrived(self, found: FileObject, now: datetime, objects: tuple[FileObject, ...] = ()) -> Self:
         """The file, now that its object is there. S3 tells the second of its creation, which may be going on.
@@ -314,7 +323,7 @@ def parts_in(manifest: bytes) -> dict[str, int]:
     """
     try:
         parts = {str(one["name"]).rpartition("/")[2]: int(one["size"]) for one in json.loads(manifest)["exportResults"]}
-    except (KeyError, TypeError, RecursionError, ValueError):
+    except (KeyError, TypeError, OverflowError, RecursionError, ValueError):
         raise ValueError("not a manifest") from None
     if not parts:
         raise ValueError("a manifest of nothing")

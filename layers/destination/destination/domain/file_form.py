@@ -71,12 +71,14 @@ def form_problems(form: FileForm) -> Iterator[Problem]:
         yield Problem("separator", "must be one character, and neither a quote nor a line end")
     if form.encoding is not None and not _is_known(form.encoding):
         yield Problem("encoding", f"must be one of {', '.join(ENCODINGS)}")
+    if form.status is not None and not 0 < len(form.status) <= MAX_COLUMN_LENGTH:
+        yield Problem("status", f"must be the name or the path of a column, of 1 to {MAX_COLUMN_LENGTH} characters")
 
 
 def _is_known(encoding: str) -> bool:
     try:
         found = codecs.lookup(encoding)
-    except LookupError:
+    except (LookupError, ValueError):  # What cannot be a name at all.
         return False
     return found in [codecs.lookup(one) for one in ENCODINGS]
 

@@ -42,6 +42,7 @@ _CR: Final = re.compile("[^\r]*\r|[^\r]+")
 """A line where lines end with CR."""
 
 _SPACE: Final = " \t\r\n"
+_SPACES: Final = re.compile(f"[{_SPACE}]*")
 
 
 class FileBrokenError(Exception):
@@ -265,22 +266,24 @@ def _array_rows(pieces: Iterator[str]) -> Iterator[Row]:
     An entry is taken once something follows it, for `12` may go on as `123`.
     """
     read = json.JSONDecoder().raw_decode
-    text, is_after_entry = "", False
+    text, at, is_after_entry = "", 0, False  # What was taken stays before `at`: to cut it off copies all that follows.
     while True:
-        text = text.lstrip(_SPACE)
-        if text.startswith("]"):
+        if (space := _SPACES.match(text, at)) is not None:
+            at = space.end()
+        if text.startswith("]", at):
             return
-        if text and is_after_entry:
-            if not text.startswith(","):
+        if at < len(text) and is_after_entry:
+            if text[at] != ",":
                 raise FileBrokenError(FileCode.NOT_JSON)
-            text, is_after_entry = text[1:], False
+            at, is_after_entry = at + 1, False
             continue
-        found, end = _entry(read, text)
-        if 0 < end < len(text):
+        found, end = _entry(read, text, at)
+        if at < end < len(text):
             row: Row = found if isinstance(found, dict) else BadRow(ROW_UNREADABLE, "is no object of JSON")
-            yield row if end <= MAX_ROW_LENGTH else _TOO_LARGE
-            text, is_after_entry = text[end:], True
+            yield row if end - at <= MAX_ROW_LENGTH else _TOO_LARGE
+            at, is_after_entry = end, True
             continue
+        text, at = text[at:], 0
         if len(text) > MAX_ROW_LENGTH + _PIECE:
             raise FileBrokenError(FileCode.NOT_JSON)
         piece = next(pieces, None)
@@ -289,9 +292,9 @@ def _array_rows(pieces: Iterator[str]) -> Iterator[Row]:
         text += piece
 
 
-def _entry(read: Callable[[str], tuple[Any, int]], text: str) -> tuple[Any, int]:
-    """What a text begins with, and where that ends; 0 where it ends later than the text."""
+def _entry(read: Callable[[str, int], tuple[Any, int]], text: str, at: int) -> tuple[Any, int]:
+    """What a text goes on with, and where that ends; 0 where it ends later than the text."""
     try:
-        return read(text) if text else (None, 0)
+        return read(text, at) if at < len(text) else (None, 0)
     except (ValueError, RecursionError):
         return None, 0

@@ -9,8 +9,10 @@ from typing import Final
 LINE_SIGNS: Final = "\t\n\r"
 """What text of several lines may hold, beside what can be seen."""
 
-_HIDDEN: Final = frozenset({"Cc", "Cf", "Zl", "Zp"})
-"""Unicode's categories: control characters, format characters, line and paragraph separators."""
+_HIDDEN: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+"""Unicode's categories: control characters, format characters, halves of characters (lone surrogates, which are no
+UTF-8), line and paragraph separators.
+"""
 
 _JOINERS: Final = "\u200c\u200d"
 """They are format characters, and many scripts and emoji are written with them."""

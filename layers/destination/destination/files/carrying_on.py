@@ -23,6 +23,7 @@ from destination.domain.file import (
     parts_in,
 )
 from destination.domain.file_form import form_of_name
+from destination.domain.file_text import FileBrokenError
 from destination.files.finishing import FinishFiles
 from destination.files.leaving import TakeOff
 from destination.files.reading import ReadFiles
@@ -34,6 +35,15 @@ AWAITED_FOR: Final = timedelta(days=1)
 
 COMPLETE_WITHIN: Final = timedelta(hours=1)
 """After its manifest all parts of an export are there."""
+
+HELD_FOR: Final = timedelta(days=7)
+"""How long a mirror that is held before it is read waits for a yes: its object is kept no longer (template.yaml)."""
+
+MAX_PARTS: Final = 300
+"""Of an export that is one file: what an item of the table holds, whatever their names are."""
+
+MAX_TOLD: Final = 10
+"""Of the names of parts that are not as the manifest says."""
 
 LOOKED_AT: Final = 200
 """Files, among which the mirror before is looked for."""
@@ -74,6 +84,14 @@ class CarriedOn:
 
 
 @dataclass(frozen=True, slots=True)
+class Untaken:
+    """An object of a connection that could not be taken; `trouble`: what AWS refused."""
+
+    connection_id: str
+    trouble: str
+
+
+@dataclass(frozen=True, slots=True)
 class CarryFilesOn:
     """Finds files and carries them on."""
 
@@ -92,17 +110,25 @@ class CarryFilesOn:
         if file is not None:
             yield from self._step(file, has_time)
 
-    def __call__(self, has_time: Callable[[], bool]) -> Iterator[CarriedOn]:
-        """Take what nobody was told of, and carry every file on that is not at its end, as long as there is time.
+    def __call__(self, has_time: Callable[[], bool]) -> Iterator[CarriedOn | Untaken]:
+        """Carry every file on that is not at its end, and take what nobody was told of, as long as there is time.
 
-        What one of them is refused does not keep the others from it.
+        What one of them is refused does not keep the others from it, nor does any number of objects that are no files.
         """
-        for found in self.objects.uploaded():
-            self._arrived(found)
         for file in self.files.going_on():
             if not has_time():
                 return
             yield from self._step(file, has_time)
+        for found in self.objects.uploaded():
+            if not has_time():
+                return
+            try:
+                file_of = self._arrived(found)
+            except AWS_ERRORS as error:
+                yield Untaken(_owner_of(found.key), aws_code(error))
+            else:
+                if file_of is not None:
+                    yield from self._step(file_of, has_time)
 
     def _step(self, file: File, has_time: Callable[[], bool]) -> Iterator[CarriedOn]:
         try:
@@ -119,14 +145,14 @@ class CarryFilesOn:
         """The file after the next step, if there is one to be taken now."""
         now = self.clock()
         match file.status:
-            case FileStatus.AWAITED if now - file.created_at >= AWAITED_FOR:
+            case FileStatus.AWAITED | FileStatus.HELD if _is_given_up(file, now):
                 return self.files.put(file.cancelled(now))
             case FileStatus.COUNTING if not file.is_claimed(now):
-                return self.read.count(file, self._before(file))
+                return self.read.count(file, self._before(file), has_time)
             case FileStatus.READING if not file.is_claimed(now):
                 return self.read(file, has_time)
             case FileStatus.DELIVERING | FileStatus.CANCELLING:
-                return self.finish(file)
+                return self.finish(file, has_time)
             case FileStatus.LEAVING:
                 return self.take_off(file)
         return file
@@ -175,7 +201,10 @@ class CarryFilesOn:
         except NotFoundError:
             return None
         now = self.clock()
-        parts, differing = self._parts(found) if is_whole else ((), ())
+        try:
+            parts, differing = self._parts(found) if is_whole else ((), ())
+        except FileBrokenError:
+            return None  # It was removed, or written again, of which S3 tells anew.
         if differing and now - found.modified_at < COMPLETE_WITHIN:
             return None  # It is looked at again by then.
         first = parts[0].key.rpartition("/")[2] if parts else name
@@ -191,7 +220,7 @@ class CarryFilesOn:
             created_at=now,
         ).arrived(found, now, parts)
         if differing:
-            dropped = dropped.refused(FileCode.MANIFEST_DIFFERS, now, differing)
+            dropped = dropped.refused(FileCode.MANIFEST_DIFFERS, now, differing[:MAX_TOLD])
         return dropped if self.files.create(dropped) and not dropped.is_ended else None
 
     def _parts(self, manifest: FileObject) -> tuple[tuple[FileObject, ...], tuple[str, ...]]:
@@ -200,9 +229,22 @@ class CarryFilesOn:
             named = parts_in(self.objects.manifest(manifest))
         except ValueError:
             return (), (manifest.key.rpartition("/")[2],)
+        if len(named) > MAX_PARTS:
+            return (), (manifest.key.rpartition("/")[2],)
         there = self.objects.beside(manifest)
         differing = tuple(name for name, size in named.items() if name not in there or there[name].size != size)
         return tuple(there[name] for name in sorted(named, key=_number_of) if name in there), differing
+
+
+def _owner_of(key: str) -> str:
+    return key.split("/")[1]
+
+
+def _is_given_up(file: File, now: datetime) -> bool:
+    """Whether nobody uploads a file any more that is awaited, or says yes to one that is held."""
+    if file.status is FileStatus.AWAITED:
+        return now - file.created_at >= AWAITED_FOR
+    return now - file.began_at >= HELD_FOR if file.read_at is None else file.is_over(now)
 
 
 def _number_of(name: str) -> tuple[int, str]:

@@ -60,7 +60,7 @@ class Ledger(Protocol):
 
 
 class _NotYetError(Exception):
-    """Of some row it is not known yet what became of it."""
+    """Of some row it is not known yet what became of it, or it cannot be told now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +70,8 @@ class FinishFiles:
     ledger: Ledger
     clock: Callable[[], datetime]
 
-    def __call__(self, file: File) -> File:
-        """End a file if it can be, or have a mirror go on; it as it stands then.
+    def __call__(self, file: File, has_time: Callable[[], bool]) -> File:
+        """End a file if it can be, and there is time for it, or have a mirror go on; it as it stands then.
 
         Raises AWS's errors; another call does it then.
         """
@@ -89,7 +89,7 @@ class FinishFiles:
         persons: Counter[str] = Counter()
         codes: Counter[str] = Counter()
         try:
-            self.objects.write_result(file, self._lines(file, by_part, persons, codes, is_over=is_over))
+            self.objects.write_result(file, self._lines(file, by_part, persons, codes, has_time, is_over=is_over))
             nameless = sum(codes[one.code] for one in NAMELESS)
             told = self.files.put(_told(replace(file, persons=dict(persons)), nameless, self.clock()))
         except (_NotYetError, StaleVersionError):
@@ -117,16 +117,19 @@ class FinishFiles:
         by_part: Mapping[int, list[str]],
         persons: Counter[str],
         codes: Counter[str],
+        has_time: Callable[[], bool],
         *,
         is_over: bool,
     ) -> Iterator[bytes]:
         """The result, a part at a time; adds to `persons`, and to `codes` why they were not activated.
 
-        Raises _NotYetError where a row is missing that may come.
+        Raises _NotYetError where a row is missing that may come, or there is no more time.
         """
         yield _csv([COLUMNS])
         first = 1
         for part, rows in enumerate(file.parts):
+            if not has_time():
+                raise _NotYetError
             by_place: defaultdict[int, list[RowOutcome]] = defaultdict(list)
             for one in self._known(file, part, by_part.get(part, ())):
                 by_place[one.place].append(one)

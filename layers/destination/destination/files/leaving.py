@@ -6,18 +6,19 @@ as long as something waits that was received before the file: the ledger does no
 believe it afterwards.
 """
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
 from destination.domain.connection import ActiveConnection
 from destination.domain.file import File, FileCode, FileStatus
+from destination.domain.matching import rule_of
 from destination.domain.parking import Bundle
 from destination.domain.problem import RefusedError
 from destination.domain.verification import AudienceCheck, Repair, Verification, VerificationStatus
 from destination.files.waiting import waits
-from destination.store.errors import NotFoundError, StoreError
+from destination.store.errors import NotFoundError, StaleVersionError, StoreError
 
 
 class Connections(Protocol):
@@ -34,6 +35,7 @@ class Files(Protocol):
     """Where files are kept."""
 
     def put(self, file: File, /) -> File: ...
+    def going_on(self) -> Iterator[File]: ...
 
 
 class Verifications(Protocol):
@@ -48,6 +50,7 @@ class Verifications(Protocol):
         /,
     ) -> Verification: ...
     def get(self, connection_id: str, verification_id: str, /) -> tuple[Verification, Sequence[AudienceCheck]]: ...
+    def cancel(self, connection_id: str, verification_id: str, /) -> object: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +82,10 @@ class TakeOff:
         return self._ended(replace(file, left=left), None if is_done else FileCode.NOT_TAKEN_OFF)
 
     def _request(self, file: File) -> File:
-        if file.activation_id is None:
+        target = self._target(file)
+        if target is None or file.activation_id is None or not _keeps_list(target, file.activation_id):
             return self._ended(file, FileCode.NOT_TAKEN_OFF)
-        if self._is_overtaken(file):
+        if self._is_overtaken(file, target):
             return self._later(file)
         try:
             made = self.verifications.request(
@@ -89,18 +93,37 @@ class TakeOff:
             )
         except (RefusedError, StoreError):
             return self._later(file)
-        return self.files.put(replace(file, verification=made.id))
-
-    def _is_overtaken(self, file: File) -> bool:
-        """Whether something waits that was received before it."""
         try:
-            connection = self.connections.active(file.connection_id).connection
+            return self.files.put(replace(file, verification=made.id))
+        except StaleVersionError:  # Somebody cancelled it, and knew of no verification.
+            self.verifications.cancel(file.connection_id, made.id)
+            raise
+
+    def _target(self, file: File) -> ActiveConnection | None:
+        try:
+            return self.connections.active(file.connection_id)
         except NotFoundError:
-            return False
-        return waits(connection, self.parking.of(file.connection_id), file.began_at, self.clock())
+            return None
+
+    def _is_overtaken(self, file: File, target: ActiveConnection) -> bool:
+        """Whether something waits that was received before it, or is in a file that is still being read."""
+        if any(one.connection_id == file.connection_id and _is_before(one, file) for one in self.files.going_on()):
+            return True
+        return waits(target.connection, self.parking.of(file.connection_id), file.began_at, self.clock())
 
     def _later(self, file: File) -> File:
         return self._ended(file, FileCode.NOT_TAKEN_OFF) if file.is_over(self.clock()) else file
 
     def _ended(self, file: File, code: FileCode | None) -> File:
         return self.files.put(replace(file, status=FileStatus.COMPLETED, code=code, finished_at=self.clock()))
+
+
+def _keeps_list(target: ActiveConnection, activation_id: str) -> bool:
+    """Whether there is a list from which somebody could be taken; where there is none, none comes of waiting."""
+    has_list = any(one.id == activation_id and one.list_id is not None for one in target.activations.values())
+    return has_list and rule_of(target.connection).keeps_lists
+
+
+def _is_before(one: File, file: File) -> bool:
+    """Whether rows of one file may still become parts that were received before another file."""
+    return one.status in {FileStatus.COUNTING, FileStatus.READING} and one.began_at <= file.began_at

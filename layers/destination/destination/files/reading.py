@@ -141,9 +141,9 @@ class ReadFiles:
         except StaleVersionError:
             return file
 
-    def count(self, file: File, before: int | None) -> File:
+    def count(self, file: File, before: int | None, has_time: Callable[[], bool]) -> File:
         """Count the rows of a mirror, and hold it where that makes it doubtful; of some it is looked up whether their
-        lead is known. `before`: how many the last one had.
+        lead is known. `before`: how many the last one had. What there is no time for is counted anew the next time.
 
         Raises AWS's errors, StaleVersionError.
         """
@@ -155,6 +155,8 @@ class ReadFiles:
             people = KnownPeople(target, reader, self.clock())
             counted = bad = 0
             for row in found:
+                if _is_over(counted, has_time):
+                    return self.files.put(replace(file, claimed_until=None))
                 people.look_at(row, counted)
                 counted += 1
                 if counted > MAX_ROWS:
@@ -174,7 +176,9 @@ class ReadFiles:
         target, audience = self._target(file)
         found = self._rows(file)
         file, reader = _begun(file, found, target, audience)
-        for _ in range(file.rows):
+        for number in range(file.rows):
+            if _is_over(number, has_time):
+                return self.files.put(replace(file, claimed_until=None))
             next(found)
         part, code = _Cut(), None
         while True:
@@ -194,7 +198,10 @@ class ReadFiles:
                 return self._ended(file, code)
 
     def _store(self, file: File, part: _Cut, reader: RowReader) -> File:
-        """Have a part delivered, and note that the file was read so far."""
+        """Have a part delivered, and note that the file was read so far. Raises _RefusedError where it is not to be any
+        more: nothing is left behind of a connection that is removed meanwhile.
+        """
+        self._target(file)
         number = len(file.parts)
         envelope_id, received_at = envelope_of(file.id, number), reader.time_of(file.rows)
         if part.rejected:
@@ -270,6 +277,11 @@ class ReadFiles:
             if activation.id == file.activation_id:
                 return target, audience
         raise _RefusedError(FileCode.UNKNOWN_AUDIENCE)
+
+
+def _is_over(number: int, has_time: Callable[[], bool]) -> bool:
+    """Whether there is no time for the row of a number any more; it is asked of some rows."""
+    return number % PART_ROWS == PART_ROWS - 1 and not has_time()
 
 
 def _begun(

@@ -4,8 +4,10 @@ Nobody is taken off as long as something may wait that was received while the re
 counts the messages of a queue, not those of a connection, so it is known as it is of a connection that is deleted
 (docs/decisions/0013-deletion-drains.md), but for what was received later:
 
-    closed ── COUNTS_LAG ──▶ nothing to be received; nothing parked, waiting or in a file that is as old
+    closed ── COUNTS_LAG ──▶ nothing to be received that is as old; nothing parked, waiting or in a file that is
            ── DRAINED_AFTER ──▶ still so: counted
+
+Where others have sent something at each look, the age of the oldest message tells how old what waits can be.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -62,6 +64,12 @@ class Queue(Protocol):
     def counts(self) -> QueueCounts: ...
 
 
+class Ages(Protocol):
+    """How old the queue's oldest message is."""
+
+    def received_until(self, now: datetime, /) -> datetime | None: ...
+
+
 class Parking(Protocol):
     def of(self, connection_id: str, /) -> Iterable[Bundle]: ...
 
@@ -92,6 +100,7 @@ class Verifications(Protocol):
         keeps_times: bool,
     ) -> Verification: ...
     def get(self, connection_id: str, verification_id: str, /) -> tuple[Verification, Sequence[AudienceCheck]]: ...
+    def cancel(self, connection_id: str, verification_id: str, /) -> object: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +119,7 @@ class CarryResyncsOn:
     resyncs: Resyncs
     files: Files
     queue: Queue
+    ages: Ages
     parking: Parking
     seen: SeenDays
     runs: Runs
@@ -161,7 +171,7 @@ class CarryResyncsOn:
     def _open(self, resync: Resync, target: ActiveConnection, now: datetime) -> Resync:
         """Closed, if nothing has come for so long, or it was open for so long."""
         heard_at = self._heard_at(resync, target, now)
-        if heard_at is not None and now - heard_at >= resync.quiet and not self._anything_waits(target, now):
+        if heard_at is not None and self._is_quiet(resync, target, heard_at, now):
             return self.resyncs.put(resync.closed(ClosedBy.QUIET, now, heard_at))
         if now - resync.opened_at >= resync.longest:
             return self.resyncs.put(resync.closed(ClosedBy.TIME, now, heard_at))
@@ -179,9 +189,16 @@ class CarryResyncsOn:
         heard_at = max(times, default=resync.opened_at)
         return heard_at if heard_at > resync.opened_at else None
 
-    def _anything_waits(self, target: ActiveConnection, now: datetime) -> bool:
-        """Whether something may have come that was not delivered yet, and so is not seen."""
-        return bool(self.queue.counts().to_receive) or self._waits(target, now, now)
+    def _is_quiet(self, resync: Resync, target: ActiveConnection, heard_at: datetime, now: datetime) -> bool:
+        """Whether nothing has come for so long, delivered or not: what was not delivered yet is not seen."""
+        if now - heard_at < resync.quiet or self._waits(target, now, now):
+            return False
+        received_until = self._received_until(self.queue.counts(), now)
+        return received_until is not None and received_until - heard_at >= resync.quiet
+
+    def _received_until(self, counts: QueueCounts, now: datetime) -> datetime | None:
+        """Until when all that was sent has been received by now; None: that is not known."""
+        return self.ages.received_until(now) if counts.to_receive else now
 
     # Draining
 
@@ -195,11 +212,13 @@ class CarryResyncsOn:
             return resync if resync.drained_since is None else self.resyncs.put(replace(resync, drained_since=None))
         if counts.is_empty:
             return self.resyncs.put(resync.counting())
-        if counts.to_receive:
+        received_until = self._received_until(counts, now)
+        if received_until is None or received_until - closed_at < COUNTS_LAG:
             return resync
         if resync.drained_since is None:
             return self.resyncs.put(replace(resync, drained_since=now))
-        return self.resyncs.put(resync.counting()) if now - resync.drained_since >= DRAINED_AFTER else resync
+        has_ended = received_until - resync.drained_since >= DRAINED_AFTER
+        return self.resyncs.put(resync.counting()) if has_ended else resync
 
     def _waits(self, target: ActiveConnection, until: datetime, now: datetime) -> bool:
         """Whether something is known to wait that was received before a time."""
@@ -270,4 +289,8 @@ class CarryResyncsOn:
             return self.resyncs.put(resync.failed(ResyncCode.NO_LISTS, self.clock()))
         except (RefusedError, StoreError):
             return resync
-        return self.resyncs.put(replace(resync, verification=made.id))
+        try:
+            return self.resyncs.put(replace(resync, verification=made.id))
+        except StaleVersionError:  # Somebody cancelled it, and knew of no verification.
+            self.verifications.cancel(resync.connection_id, made.id)
+            raise

@@ -3,9 +3,11 @@
 SQS counts the messages of a queue, not those of a connection (Amazon SQS, "GetQueueAttributes"). But what is to be
 received is received at once as long as there is no backlog. So a connection that lets nothing in is drained when the
 queue has had nothing to be received, and every message that was being delivered then has come to its end: delivered,
-parked, or noted as waiting.
+parked, or noted as waiting. Where others have sent something at each look, the age of the oldest message tells how old
+what is to be received can be.
 
-    deletion ── COUNTS_LAG ──▶ nothing to be received, nothing of it parked ── DRAINED_AFTER ──▶ still nothing: removed
+    deletion ── COUNTS_LAG ──▶ nothing to be received that is as old, nothing of it parked
+             ── DRAINED_AFTER ──▶ still so: removed
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -17,6 +19,7 @@ from destination.control.removal import Removal
 from destination.domain.connection import Connection, Status
 from destination.domain.parking import Bundle
 from destination.queue import COUNTS_LAG, EventQueue, QueueCounts
+from destination.queue.ages import QueueAges
 from destination.store.connections import Connections
 from destination.store.errors import AWS_ERRORS, aws_code
 
@@ -53,6 +56,7 @@ class RetireConnections:
 
     connections: Connections
     queue: EventQueue
+    ages: QueueAges
     parking: Parking
     removal: Removal
 
@@ -60,17 +64,20 @@ class RetireConnections:
         """Go on with those that are due, as long as there is time; one that cannot be removed is tried again."""
         leaving = [one for one in self.connections.all() if one.status is Status.DELETING]
         counts = self.queue.counts() if any(not one.is_discarded for one in leaving) else None
+        received_until = now if counts is None or not counts.to_receive else self.ages.received_until(now)
         for connection in leaving:
             if not has_time():
                 return
             try:
-                is_drained = counts is not None and self._is_drained(connection, counts, now)
+                is_drained = counts is not None and self._is_drained(connection, counts, received_until, now)
                 if connection.is_discarded or is_drained:
                     yield Retirement(connection.id, self.removal(connection))
             except AWS_ERRORS as error:
                 yield Retirement(connection.id, is_gone=False, cause=aws_code(error))
 
-    def _is_drained(self, connection: Connection, counts: QueueCounts, now: datetime) -> bool:
+    def _is_drained(
+        self, connection: Connection, counts: QueueCounts, received_until: datetime | None, now: datetime
+    ) -> bool:
         """Whether nothing of it is left; notes since when nothing of it can be left that nobody has received.
 
         The bucket is looked into after the queue was counted: what was in flight before may be parked by now.
@@ -86,7 +93,9 @@ class RetireConnections:
             return False
         if counts.is_empty or now - since >= MAX_TIME_IN_QUEUE:
             return True
-        if connection.drained_since is None and not counts.to_receive:
+        if received_until is None or received_until - since < COUNTS_LAG:
+            return False
+        if connection.drained_since is None:
             self.connections.drain(connection.id, now)
-        has_ended = connection.drained_since is not None and now - connection.drained_since >= DRAINED_AFTER
-        return has_ended and not counts.to_receive
+            return False
+        return received_until - connection.drained_since >= DRAINED_AFTER
