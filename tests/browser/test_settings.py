@@ -90,6 +90,24 @@ def test_labels_are_given_and_taken_off(window: Window, system: System) -> None:
     assert system.call("GET", f"/connections/{destination.id}/labels")["sources"]["_acme.company"] == []
 
 
+def test_labels_that_met_others_are_not_written_over_them(window: Window, system: System) -> None:
+    window.expect_error("412")
+    destination = system.connect(system.instance(), AUDIENCE)
+    path = f"/connections/{destination.id}/labels"
+    window.open(path)
+    labels = window.page.get_by_label("Labels of _acme.company")
+    labels.fill("C2")
+    system.call("PATCH", path, {"sources": {"_acme.company": ["S1"]}})
+    window.button("Save").click()
+    meanwhile = window.page.get_by_role("dialog", name="Somebody else changed this meanwhile")
+    expect(meanwhile.get_by_role("row").filter(has_text="_acme.company")).to_contain_text("S1")
+    assert system.call("GET", path)["sources"]["_acme.company"] == ["S1"]
+    meanwhile.get_by_role("button", name="Do it all the same").click()
+    expect(window.page.get_by_text(re.compile(r"^Saved at \d"))).to_be_visible()
+    expect(labels).to_have_value("C2")
+    assert system.call("GET", path)["sources"]["_acme.company"] == ["C2"]
+
+
 @pytest.fixture
 def policies(system: System) -> Iterator[None]:
     """The policies are of the whole stack: afterwards they are as they were."""
