@@ -237,6 +237,7 @@ def _has_version(schema: Document) -> bool:
         "AudienceOut",
         "PoliciesOut",
         "AlertList",
+        "LabelsOut",
     )
     versioned = {f"{REF}{name}" for name in names}
     return schema.get("$ref") in versioned or schema.get("type") == "array"

@@ -94,8 +94,8 @@ def _show(canary: Mapping[str, Any], *, as_json: bool) -> None:
 
 def _answers(found: Mapping[str, Any]) -> None:
     for one in found["answers"]:
-        answer = {True: "yes", False: "no", None: "not known"}[one["answer"]]
-        render.text(f"  {one['name']}: {answer}. {one['message']}")
+        answer = {True: "yes. ", False: "no. ", None: ""}[one["answer"]]  # the message says itself that it is not known
+        render.text(f"  {one['name']}: {answer}{one['message']}")
         render.text(f"    By imports, if it is so: {one['lane']}")
 
 

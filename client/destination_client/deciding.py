@@ -1,7 +1,10 @@
-"""Decisions about what failed: confirmed before they cannot be taken back, and made call by call until none is left."""
+"""Decisions of a person: why one is waited for, confirmed before it cannot be taken back.
+
+Those about what failed are made call by call until none is left.
+"""
 
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -29,6 +32,14 @@ def confirm(question: Callable[[], str]) -> None:
     if not attended():
         raise CommandError("Nobody can be asked here", "Give --yes to do it without being asked.")
     typer.confirm(render.plain(question()), abort=True, err=True)
+
+
+def tell_holds(holds: Sequence[str], meanings: Mapping[str, str], command: str) -> None:
+    """Show that something waits for a person's yes, by which command it is given, and what each hold means."""
+    render.text(f"it waits for your yes because of {', '.join(holds)}: {command}")
+    for hold in holds:
+        if hold in meanings:  # a newer stack may have others
+            render.text(f"  {hold}: {meanings[hold]}")
 
 
 def attended() -> bool:

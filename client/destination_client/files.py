@@ -8,7 +8,7 @@ from typing import Annotated, Any, BinaryIO, Final
 import requests
 import typer
 
-from destination.domain.file import ENDED, Mode
+from destination.domain.file import ENDED, MirrorHold, Mode
 from destination_client import render
 from destination_client.activations import activation_meant
 from destination_client.context import (
@@ -21,7 +21,7 @@ from destination_client.context import (
     examples,
     meant,
 )
-from destination_client.deciding import Yes, confirm
+from destination_client.deciding import Yes, confirm, tell_holds
 from destination_client.errors import CommandError
 from destination_client.http import Api, at
 
@@ -44,6 +44,13 @@ _PREVIEW: Final[Mapping[str, str]] = {
     "bulk_calls": "calls to Marketo by imports",
 }
 """What a mirror would do, in words; a dash is not known, and of a CRM less than an hour."""
+
+HOLDS: Final[Mapping[str, str]] = {
+    MirrorHold.FIRST: "there was no mirror of this audience before, with which it could be compared",
+    MirrorHold.SMALLER: "it has fewer than half of the rows of the mirror before, or so few of its rows name anybody",
+    MirrorHold.NO_ROWS: "it has no rows",
+    MirrorHold.REJECTED_ROWS: "it has rows that cannot be read: whoever they name would be taken off",
+}
 
 _COLUMNS: Final = ("id", "name", "status", "rows", "settled", "rejected", "code", "created_at", "finished_at")
 
@@ -222,12 +229,13 @@ def _show(file: Mapping[str, Any]) -> None:
         if names:
             render.text(f"{word}: {', '.join(names)}")
     if file["status"] == "held":
-        render.text(f"it waits for your yes because of {', '.join(file['holds'])}: destination files approve")
+        tell_holds(file["holds"], HOLDS, "destination files approve")
     if (preview := file["preview"]) is not None:
         render.table(("what it would do", ""), [(told, preview[name]) for name, told in _PREVIEW.items()])
     ends = f", the last at {file['ends_at']}" if file["ends_at"] else ""
     render.text(f"settled: {file['settled']} of {render.counted(file['rows'], 'row')}{ends}")
-    render.table(("outcome", "rows"), sorted(file["outcomes"].items()))
+    if file["outcomes"]:
+        render.table(("outcome", "rows"), sorted(file["outcomes"].items()))
 
 
 def _is_good(file: Mapping[str, Any]) -> bool:

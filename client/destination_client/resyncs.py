@@ -6,14 +6,22 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from destination.domain.resync import DEFAULT_OPEN, DEFAULT_QUIET, ENDED
+from destination.domain.resync import DEFAULT_OPEN, DEFAULT_QUIET, ENDED, ResyncHold
 from destination_client import render
 from destination_client.activations import activation_meant
 from destination_client.context import FAILED, ConnectionName, Json, Namespace, examples, meant
-from destination_client.deciding import Yes, confirm
+from destination_client.deciding import Yes, confirm, tell_holds
 from destination_client.http import Api, at
 
 WAIT_SECONDS: Final = 10.0
+
+HOLDS: Final[Mapping[str, str]] = {
+    ResyncHold.FIRST: "an audience of which people would leave had no resync before",
+    ResyncHold.SMALLER: "fewer than half of the members of an audience were named",
+    ResyncHold.NOBODY_NAMED: "of the members of an audience nobody was named",
+    ResyncHold.UNREADABLE: "some of what came could not be read: whoever it names would be taken off",
+    ResyncHold.STILL_COMING: "it was closed as its time was over, and not by somebody or for quiet",
+}
 
 _COLUMNS: Final = ("id", "label", "status", "members", "named", "left", "code", "opened_at", "finished_at")
 
@@ -139,9 +147,9 @@ def _show(resync: Mapping[str, Any]) -> None:
     if resync["closed_by"] is not None:
         render.text(f"closed at {resync['closed_at']} by {resync['closed_by']}")
     if resync["status"] == "held":
-        render.text(f"it waits for your yes because of {', '.join(resync['holds'])}: destination resync approve")
+        tell_holds(resync["holds"], HOLDS, "destination resync approve")
     if resync["counted_at"] is not None:
         columns = ("name", "members", "named", "leaving")
         render.table(("audience", *columns[1:]), [[one[name] for name in columns] for one in resync["audiences"]])
     if resync["finished_at"] is not None:
-        render.text(f"{resync['left']} were taken off")
+        render.text(f"taken off: {resync['left']}")

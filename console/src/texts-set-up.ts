@@ -154,7 +154,8 @@ export const setUp = {
     },
     rules: {
       title: 'Rules and alerts',
-      description: 'Whose profiles may be exported and for what, and who is told when something is wrong.',
+      description:
+        'Whose profiles may be exported and for what, how much of Marketo is used, and who is told when something is wrong.',
       consent: 'Consent',
       consentOn: 'Only profiles that consent are exported',
       consentSource: 'Where the profile says it',
@@ -173,6 +174,24 @@ export const setUp = {
       actionsHint: 'Marketing actions, such as emailTargeting.',
       governance: 'Governance',
       behaviour: 'Events and values',
+    },
+    limits: {
+      header: 'How much of Marketo it may use',
+      description:
+        'What it leaves is for your other integrations. Of several connections of one instance the strictest limits hold for all of them.',
+      names: {
+        daily_calls: 'Calls of the instance in a day',
+        calls_per_20s: 'Calls in 20 seconds',
+        concurrency: 'Calls at the same time',
+        lead_updates_per_hour: 'Leads created or updated in an hour',
+      } satisfies Record<keyof Schemas['LimitsIn'], string>,
+      hints: {
+        daily_calls:
+          'Once there were so many today, whoever made them, delivery waits until Marketo counts anew. Empty: 40000.',
+        calls_per_20s: 'Of the 100 that Marketo allows an instance. Empty: 80.',
+        concurrency: 'Of the 10 that Marketo allows an instance. Empty: 5.',
+        lead_updates_per_hour: 'For what is behind Marketo, such as a CRM. Empty: as many as there are.',
+      } satisfies Record<keyof Schemas['LimitsIn'], string>,
     },
     review: {
       title: 'Review',

@@ -89,10 +89,26 @@ def test_a_person_is_looked_up_and_forgotten(window: Window, system: System) -> 
     dialog = window.page.get_by_role("dialog")
     expect(dialog.get_by_role("button", name="Erase", exact=True)).to_be_disabled()
     dialog.get_by_label("Type erase to go on").fill("erase")
+    window.page.route("**/people/erasures/*", lambda route: route.abort(), times=1)
+    window.expect_error("ERR_FAILED")
     dialog.get_by_role("button", name="Erase", exact=True).click()
+    expect(window.page.get_by_text(UNREACHABLE)).to_be_visible()
     expect(window.page.get_by_text("Erasure completed")).to_be_visible(timeout=1000 * DELIVERY_SECONDS)
     assert destination.instance.members(AUDIENCE) == []
     assert destination.instance.emails() == ["ada@example.org"], "the lead itself stays"
+
+
+def test_who_was_looked_up_at_a_connection_is_not_shown_at_another(
+    window: Window, delivered: Destination, system: System
+) -> None:
+    other = system.create(system.instance())
+    window.open(f"/connections/{delivered.id}/people")
+    window.page.get_by_label("Value").fill("ada@example.org")
+    window.page.keyboard.press("Enter")
+    expect(window.button("Erase")).to_be_visible()
+    window.open(f"/connections/{other.id}/people")
+    expect(window.button("Erase")).to_have_count(0)
+    expect(window.page.get_by_label("Value")).to_have_value("")
 
 
 def test_a_list_is_verified_and_repaired(window: Window, system: System) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import AUDIENCE
 from tests.browser.window import Window
@@ -55,6 +55,29 @@ def test_a_threshold_out_of_bounds_is_refused_in_the_interfaces_words(window: Wi
     assert system.call("GET", f"/connections/{destination.id}/alerts")["alerts"] == []
 
 
+def test_a_share_is_typed_digit_by_digit(window: Window, system: System) -> None:
+    destination = system.connect(system.instance(), AUDIENCE)
+    window.open(f"/connections/{destination.id}/alerts")
+    window.page.get_by_text("Persons failed", exact=True).click()
+    threshold = window.page.get_by_label("Threshold of Persons failed")
+    threshold.press_sequentially("0.05")
+    expect(threshold).to_have_value("0.05")
+    window.button("Save: Subscriptions").click()
+    expect(window.table("Subscriptions").get_by_role("row").filter(has_text="Persons failed")).to_contain_text("0.05")
+
+
+def test_an_address_is_added_once_and_as_what_it_is(window: Window, system: System) -> None:
+    destination = system.create(system.instance())
+    window.open(f"/connections/{destination.id}/alerts")
+    for address in (" HTTPS://alerts.example/hook", "HTTPS://alerts.example/hook "):
+        window.page.get_by_label("Address").fill(address)
+        window.button("Add").click()
+    expect(window.page.get_by_role("button", name="Remove HTTPS://alerts.example/hook")).to_have_count(1)
+    with window.page.expect_request(lambda request: request.method == "PUT") as put:
+        window.button("Save: Recipients").click()
+    assert put.value.post_data_json == [{"protocol": "https", "endpoint": "HTTPS://alerts.example/hook"}]
+
+
 def test_labels_are_given_and_taken_off(window: Window, system: System) -> None:
     destination = system.connect(system.instance(), AUDIENCE)
     window.open(f"/connections/{destination.id}/labels")
@@ -65,6 +88,24 @@ def test_labels_are_given_and_taken_off(window: Window, system: System) -> None:
     labels.fill("")
     saved(window)
     assert system.call("GET", f"/connections/{destination.id}/labels")["sources"]["_acme.company"] == []
+
+
+def test_labels_that_met_others_are_not_written_over_them(window: Window, system: System) -> None:
+    window.expect_error("412")
+    destination = system.connect(system.instance(), AUDIENCE)
+    path = f"/connections/{destination.id}/labels"
+    window.open(path)
+    labels = window.page.get_by_label("Labels of _acme.company")
+    labels.fill("C2")
+    system.call("PATCH", path, {"sources": {"_acme.company": ["S1"]}})
+    window.button("Save").click()
+    meanwhile = window.page.get_by_role("dialog", name="Somebody else changed this meanwhile")
+    expect(meanwhile.get_by_role("row").filter(has_text="_acme.company")).to_contain_text("S1")
+    assert system.call("GET", path)["sources"]["_acme.company"] == ["S1"]
+    meanwhile.get_by_role("button", name="Do it all the same").click()
+    expect(window.page.get_by_text(re.compile(r"^Saved at \d"))).to_be_visible()
+    expect(labels).to_have_value("C2")
+    assert system.call("GET", path)["sources"]["_acme.company"] == ["C2"]
 
 
 @pytest.fixture
@@ -79,17 +120,39 @@ def policies(system: System) -> Iterator[None]:
 def test_a_policy_is_added_and_disabled(window: Window, system: System) -> None:
     page = window.page
     window.open("/governance")
-    page.get_by_label("Id", exact=True).fill("no-partners")
-    page.get_by_label("Name", exact=True).fill("Nothing of partners")
-    page.get_by_label("Marketing actions").last.fill("emailTargeting")
-    page.get_by_label("Label that it denies").fill("Partners")
-    window.button("Add").click()
+    add_policy(page)
     saved(window)
     assert status(system, "no-partners") == "draft"
     page.get_by_role("button", name=re.compile("Status of Nothing of partners")).click()
     page.get_by_role("option", name="disabled").click()
     saved(window)
     assert status(system, "no-partners") == "disabled"
+
+
+@pytest.mark.usefixtures("policies")
+def test_policies_that_met_others_stay_until_somebody_has_decided(window: Window, system: System) -> None:
+    window.expect_error("412")
+    window.open("/governance")
+    add_policy(window.page)
+    there = system.call("GET", "/governance/policies")["policies"]
+    beside = there[-1] | {"id": "of-a-colleague", "name": "Of a colleague", "status": "draft"}
+    system.call("PUT", "/governance/policies", {"policies": [*there, beside]})
+    window.button("Save").click()
+    meanwhile = window.page.get_by_role("dialog", name="Somebody else changed this meanwhile")
+    expect(meanwhile).to_contain_text("of-a-colleague")
+    window.page.wait_for_timeout(1_000)  # nothing is loaded anew that would take it away
+    expect(meanwhile).to_be_visible()
+    meanwhile.get_by_role("button", name="Do it all the same").click()
+    expect(window.page.get_by_text(re.compile(r"^Saved at \d"))).to_be_visible()
+    assert status(system, "no-partners") == "draft"
+
+
+def add_policy(page: Page) -> None:
+    page.get_by_label("Id", exact=True).fill("no-partners")
+    page.get_by_label("Name", exact=True).fill("Nothing of partners")
+    page.get_by_label("Marketing actions").last.fill("emailTargeting")
+    page.get_by_label("Label that it denies").fill("Partners")
+    page.get_by_role("button", name="Add", exact=True).click()
 
 
 def status(system: System, policy: str) -> str:

@@ -247,6 +247,54 @@ def test_a_configuration_goes_to_a_file_and_comes_back(window: Window, system: S
     assert window.violations() == []
 
 
+def test_limits_are_entered_and_an_empty_one_is_the_default_again(window: Window, system: System) -> None:
+    window.expect_error(HALF_TYPED)
+    destination = system.create(system.instance())
+    page = window.page
+    window.open(f"/connections/{destination.id}/edit")
+    for name in STEPS[1:5]:
+        step(window, name)
+    choose_file(window, "limits: {calls_per_20s: 40}\nmarketing_actions: [emailTargeting]\n")
+    expect(page.get_by_label("What the data is used for")).to_have_value("emailTargeting")
+    expect(page.get_by_label("Calls in 20 seconds")).to_have_value("40")
+    at_a_time, in_a_day = (
+        page.get_by_label("Calls at the same time"),
+        page.get_by_label("Calls of the instance in a day"),
+    )
+    expect(at_a_time).to_have_value("5")
+    in_a_day.fill("0")
+    expect(in_a_day).to_have_attribute("aria-invalid", "true")
+    in_a_day.fill("")
+    in_a_day.press_sequentially("20000")
+    page.get_by_label("Leads created or updated in an hour").fill("500")
+    assert window.violations() == []
+    window.picture("wizard-limits")
+    save(window)
+    assert limits(system, destination) == {
+        "daily_calls": 20000,
+        "calls_per_20s": 40,
+        "concurrency": 5,
+        "lead_updates_per_hour": 500,
+    }
+
+    window.button("Back").click()
+    in_a_day.fill("")
+    save(window)
+    assert limits(system, destination)["daily_calls"] == 40000
+
+
+def save(window: Window) -> None:
+    """From the step before the review."""
+    step(window, "Review")
+    window.button("Save").click()
+    expect(window.page.get_by_text("Saved at")).to_be_visible()
+
+
+def limits(system: System, destination: Destination) -> dict[str, int]:
+    found: dict[str, int] = system.call("GET", f"/connections/{destination.id}")["limits"]
+    return found
+
+
 def choose_file(window: Window, text: str) -> None:
     file: Any = {"name": "connection.yaml", "mimeType": "application/yaml", "buffer": text.encode()}
     window.page.locator("input[type=file]").set_input_files(file)

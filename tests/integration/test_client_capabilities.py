@@ -44,7 +44,9 @@ def found(console: Stack, *options: str, answer: str | None = None) -> Any:
 
 def test_the_command_asks_before_and_shows_each_answer(console: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
     name = console.connection()["id"]
-    assert "no canary was sent" in console.done("capabilities", "show", name)
+    untold = console.done("capabilities", "show", name)
+    assert "no canary was sent" in untold
+    assert "joins_by_id: Not known: no canary had an answer to it." in untold
     monkeypatch.setattr(deciding, "attended", lambda: True)
     assert found(console, answer="n\n").exit_code == 1
     assert json.loads(console.done("capabilities", "show", name, "--json"))["canary_id"] is None

@@ -73,6 +73,8 @@ def test_a_mirror_that_is_held_says_in_words_what_it_would_do_and_is_approved(co
 
     held = console.done("files", "show", "Webinar leads", file_id)
     assert "it waits for your yes because of FIRST: destination files approve" in held
+    assert "FIRST: there was no mirror of this audience before" in held
+    assert "outcome" not in held, "nothing has become of a row yet"
     told = dict(line.split("\t") for line in held.splitlines() if line.count("\t") == 1)
     assert (told["people it names"], told["leads created, at most"]) == ("2", "2")
     assert told["hours that a CRM is busy with them, if all are in it"] == "-"

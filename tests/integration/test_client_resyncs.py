@@ -60,9 +60,10 @@ def test_one_that_is_held_waits_for_a_yes(console: Stack) -> None:
     resync_id = opened(console)
     told = console.done("resync", "close", "Webinar leads", resync_id, "--wait")
     assert "it waits for your yes because of NOBODY_NAMED, FIRST, SMALLER" in told
+    assert "NOBODY_NAMED: of the members of an audience nobody was named" in told
     assert "Nobody can be asked here" in console.refused("resync", "approve", "Webinar leads", resync_id)
     assert "leaving" in console.done("resync", "approve", "Webinar leads", resync_id, "--yes")
-    console.done("resync", "show", "Webinar leads", resync_id, "--wait")
+    assert "taken off: 2" in console.done("resync", "show", "Webinar leads", resync_id, "--wait")
     shown = json.loads(console.done("resync", "show", "Webinar leads", resync_id, "--json"))
     assert (shown["status"], shown["left"]) == ("completed", 2)
 

@@ -11,21 +11,24 @@ import sys
 import termios
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import pytest
+import typer.main
 from rich.cells import cell_len
+from typer.core import TyperGroup
 
 from destination.composition.connections import paces
 from destination.domain.alert import Alert, AlertState, AlertStatus, Evidence
 from destination.domain.parking import Bundle, WaitsFor
-from destination.domain.run import run_id
+from destination.files import resyncs
 from destination.store.alerts import Alerts
 from destination.store.parking import Parking
-from destination_client.main import COMMANDS
+from destination_client.main import app
 from testing import control_plane as plane
 from testing.client import FILE, Stack, stack
+from testing.uploads import as_csv, tick
 
 WIDTH: Final = 80
 END: Final = "\x1e"
@@ -34,9 +37,11 @@ NAME: Final = "Webinar leads of Europe, the Middle East and Africa"
 AUDIENCE: Final = "5bbb1b8a-6d3c-4a8e-9a4e-2f6a7a0c9b11"
 CONTENT: Final = (
     FILE.replace("name: Webinar leads", f"name: {NAME}")
-    .replace("id: aud-1", f"id: {AUDIENCE}")
+    .replace("id: aud 2", f"id: {AUDIENCE}")
     .replace("name: Spring", "name: People who came to the spring fair and to the webinar after it")
 )
+SHEET: Final = "People who came to the spring fair and to the webinar after it, as the agency has them.csv"
+LABEL: Final = "Everybody of the November campaign in Europe, the Middle East and Africa, sent again"
 SAMPLE: Final[Mapping[str, Any]] = {"profile": {"email": "ada@example.org", "firstName": "Ada", "lastName": "L"}}
 
 LINES: Final = (
@@ -52,6 +57,10 @@ LINES: Final = (
     "rotate-token",
     "sender-credentials",
     "delete",
+    "files put",
+    "files result",
+    "resync start",
+    "source check",
 )
 """Commands that print no table: a line or two, or JSON."""
 
@@ -82,15 +91,25 @@ SHOWS: Final[Mapping[str, Sequence[Sequence[str]]]] = {
     "seen": [[NAME]],
     "adobe-card": [[NAME, "--out", "CARD"]],
     "parking": [[NAME]],
+    "files list": [[NAME]],
+    "files show": [[NAME, "FILE"], [NAME, "UNFIT"]],
+    "resync list": [[NAME]],
+    "resync show": [[NAME, "RESYNC"]],
+    **{name: [] for name in ("files approve", "files cancel")},  # they show what `files show` does
+    **{name: [] for name in ("resync approve", "resync cancel", "resync close")},
+    "capabilities show": [[NAME]],
+    **{name: [] for name in ("capabilities find", "capabilities resume")},
     **{name: [] for name in LINES},
 }
 """By command, the arguments with which it is looked at."""
 
 DRIVER: Final = """
 import json, sys
+from datetime import datetime
 from destination_client.main import app
+now = datetime.fromisoformat(sys.argv[2])
 for arguments in json.loads(sys.argv[1]):
-    app(arguments, standalone_mode=False)
+    app(arguments, standalone_mode=False, obj=lambda: now)
     print("\\x1e", flush=True)
 """
 
@@ -104,10 +123,12 @@ class Scene:
 
     console: Stack
     names: Mapping[str, str]
+    now: datetime
+    """What every command takes for the time, so that the hours of a day are the same however late it is called."""
 
     def commands(self) -> list[list[str]]:
         return [
-            [name, *(self.names.get(one, one) for one in arguments)]
+            [*name.split(), *(self.names.get(one, one) for one in arguments)]
             for name, each in SHOWS.items()
             for arguments in each
         ]
@@ -116,7 +137,7 @@ class Scene:
         """What the commands print, at a terminal of this width, or without one."""
         environment = {name: value for name, value in os.environ.items() if name not in {"COLUMNS", "LINES"}}
         environment |= {"PYTHONPATH": os.pathsep.join(sys.path), "TERM": "xterm", "NO_COLOR": "1", "TZ": zone}
-        arguments = [sys.executable, "-c", DRIVER, json.dumps(commands)]
+        arguments = [sys.executable, "-c", DRIVER, json.dumps(commands), self.now.isoformat()]
         paces.cache_clear()  # as if the window of the calls to Marketo before was over
         said = self.console.folder / "stderr"
         with said.open("w") as errors:
@@ -173,14 +194,56 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
         console.done("recipients", made, "--set", "marketing-operations@subsidiary.example.com")
         requested = json.loads(console.done("verify", made, "--json"))["id"]
         console.running.deliver()
+        held = {"RESYNC": held_resync(console), "FILE": held_file(console), "UNFIT": unfit_file(console)}
         bundle = Bundle(made, WaitsFor.RETRY, now, now, 7654321, 2, "0" * 32)
         Parking(plane.s3(), "bucket").put(bundle, ["{}"])
-        (hour,) = {row["id"] for row in json.loads(console.done("runs", made, "--json"))} or {run_id(now)}
-        at = datetime.now(UTC).isoformat()
-        yield Scene(
-            console,
-            {"HOUR": hour, "NOW": at, "VERIFICATION": requested, "CARD": str(console.folder / "card")},
-        )
+        (hour,) = {row["id"] for row in json.loads(console.done("runs", made, "--json"))}
+        names = held | {"HOUR": hour, "VERIFICATION": requested, "CARD": str(console.folder / "card")}
+        at = datetime.now(UTC)
+        yield Scene(console, names | {"NOW": at.isoformat()}, at)
+
+
+def held_file(console: Stack) -> str:
+    """A mirror that waits for a person's yes, and says what it would do."""
+    people = [{"email": "ada@example.org", "firstName": "Ada", "lastName": "Lovelace"}]
+    (console.folder / SHEET).write_bytes(as_csv(["email", "firstName", "lastName"], people))
+    return put(console, SHEET, "--audience", "Autumn", "--mode", "mirror")
+
+
+def unfit_file(console: Stack) -> str:
+    """A file that lacks columns."""
+    (console.folder / "unfit.csv").write_text("mail\nada@example.org\n")
+    return put(console, "unfit.csv")
+
+
+def put(console: Stack, name: str, *options: str) -> str:
+    made = json.loads(console.done("files", "put", NAME, name, *options, "--json"))
+    tick()
+    return str(made["id"])
+
+
+def held_resync(console: Stack) -> str:
+    """A resync that waits for a person's yes, with what it would do to an audience."""
+    made = json.loads(console.done("resync", "start", NAME, "--audience", "aud-1", "--label", LABEL, "--json"))
+
+    def pass_by(_seconds: float) -> None:
+        tick()
+        console.running.deliver()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(resyncs, "COUNTS_LAG", timedelta(0))
+        patch.setattr("time.sleep", pass_by)
+        console.done("resync", "close", NAME, made["id"], "--wait")
+    (listed,) = json.loads(console.done("resync", "list", NAME, "--json"))
+    assert listed["status"] == "held"
+    return str(made["id"])
+
+
+def names_of(command: Any, before: str = "") -> Iterator[str]:
+    """All commands by name, those of groups after their group's."""
+    for name, one in command.commands.items():
+        path = f"{before}{name}"
+        yield from names_of(one, f"{path} ") if isinstance(one, TyperGroup) else [path]
 
 
 def words(shown: str, command: Sequence[str] = ("",)) -> set[str]:
@@ -188,7 +251,7 @@ def words(shown: str, command: Sequence[str] = ("",)) -> set[str]:
 
 
 def test_every_command_is_looked_at() -> None:
-    assert SHOWS.keys() == {name for name, _, _ in COMMANDS}
+    assert SHOWS.keys() == set(names_of(typer.main.get_command(app)))
 
 
 def test_nothing_is_cut_at_eighty_columns_nor_without_a_terminal(scene: Scene) -> None:

@@ -308,6 +308,16 @@ def test_labels_are_taken_off_by_the_call_of_labels_alone() -> None:
     assert [one["action"] for one in call("GET", "/audit").json["records"]][:2] == ["set_labels", "set_labels"]
 
 
+def test_labels_have_the_version_of_their_connection_so_that_nobody_overwrites_what_others_labelled() -> None:
+    connection_id = created(mapping=labelled({"firstName": ["I1"]}))
+    path = f"/connections/{connection_id}/labels"
+    less: dict[str, Any] = {"sources": {"person.name.firstName": []}}
+    read = call("GET", path).headers["ETag"]
+    changed = call("PATCH", path, less, headers={"If-Match": read})
+    assert changed.headers["ETag"] == call("GET", path).headers["ETag"] != read
+    assert call("PATCH", path, less, headers={"If-Match": read}).status == 412
+
+
 def test_labels_can_be_added_where_they_are_shown() -> None:
     connection_id = created(mapping=labelled({"firstName": ["I1"]}))
     activated(connection_id)

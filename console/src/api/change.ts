@@ -39,14 +39,16 @@ export function useChange(onDone: () => void | Promise<void>): Change {
   const [trouble, setTrouble] = useState<Trouble | null>(null);
   const [conflict, setConflict] = useState<Conflict | null>(null);
 
-  const run = useCallback(
-    async (call: () => Promise<unknown>) => {
+  const attempt = useCallback(
+    async (call: () => Promise<boolean>) => {
       setBusy(true);
       setTrouble(null);
       try {
-        await call();
-        await onDone();
-        return true;
+        const isDone = await call();
+        if (isDone) {
+          await onDone();
+        }
+        return isDone;
       } catch (error) {
         setTrouble(troubleOf(error));
         return false;
@@ -57,11 +59,21 @@ export function useChange(onDone: () => void | Promise<void>): Change {
     [onDone],
   );
 
+  const run = useCallback(
+    (call: () => Promise<unknown>) =>
+      attempt(async () => {
+        await call();
+        return true;
+      }),
+    [attempt],
+  );
+
   const runVersioned = useCallback(
     async <T>(asked: VersionedWrite<T>): Promise<boolean> =>
-      run(async () => {
+      attempt(async () => {
         try {
           await asked.write(asked.based.etag);
+          return true;
         } catch (error) {
           if (!isStale(troubleOf(error))) {
             throw error;
@@ -78,9 +90,10 @@ export function useChange(onDone: () => void | Promise<void>): Change {
               void onDone();
             },
           });
+          return false; // what the person entered stays until they have decided
         }
       }),
-    [run, onDone],
+    [attempt, onDone],
   );
 
   const forget = useCallback(() => setTrouble(null), []);

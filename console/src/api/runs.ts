@@ -35,3 +35,8 @@ export function hoursUntil(now: Date, count: number): Date[] {
   const last = Math.floor(now.getTime() / HOUR_MS) * HOUR_MS;
   return Array.from({ length: count }, (_, index) => new Date(last - (count - 1 - index) * HOUR_MS));
 }
+
+/** The hours of the day until now, as the interface counts it: the first and the last of them are in it in part. */
+export function hoursOfDay(now: Date): Date[] {
+  return hoursUntil(now, 25);
+}

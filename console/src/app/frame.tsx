@@ -42,7 +42,7 @@ export function Frame() {
         }}
         breadcrumbs={<Way to={place} />}
         navigation={<Navigation to={place} />}
-        content={<Outlet />}
+        content={<Outlet key={place.connection?.id} />} // what was entered or found of one connection is of no other
       />
       <ScrollRestoration />
     </>

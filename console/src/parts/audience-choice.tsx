@@ -3,6 +3,7 @@ import Select from '@cloudscape-design/components/select';
 import { useCallback } from 'react';
 import { answered, ofConnection } from '../api/interface.ts';
 import { useLoaded } from '../api/loaded.ts';
+import { texts } from '../texts.ts';
 import { useConsole } from './console-context.ts';
 
 /** One of a connection's audiences, by its activation; `other`: what is chosen in place of one, as ''. */
@@ -35,6 +36,11 @@ export function AudienceChoice({
       <Select
         options={options}
         filteringType="auto"
+        statusType={audiences.isLoading ? 'loading' : audiences.trouble ? 'error' : 'finished'}
+        loadingText={texts.loading}
+        errorText={texts.trouble.noAnswer}
+        recoveryText={texts.again}
+        onLoadItems={() => audiences.trouble && void audiences.reload()}
         selectedOption={options.find((one) => one.value === value) ?? null}
         onChange={({ detail }) => onChoose(detail.selectedOption.value ?? '')}
       />

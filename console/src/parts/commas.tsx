@@ -1,7 +1,16 @@
 import Input from '@cloudscape-design/components/input';
-import { useState } from 'react';
+import { type InText, useTyped } from './use-typed.ts';
 
-/** A list in one line, with commas; what is typed stays as it is typed. */
+const IN_TEXT: InText<readonly string[]> = {
+  read: (text) =>
+    text
+      .split(',')
+      .map((one) => one.trim())
+      .filter((one) => one !== ''),
+  written: (value) => value.join(', '),
+};
+
+/** A list in one line, with commas. */
 export function Commas({
   value,
   onChange,
@@ -11,23 +20,13 @@ export function Commas({
   readonly onChange: (value: string[]) => void;
   readonly label?: string;
 }) {
-  const [text, setText] = useState(value.join(', '));
+  const [text, type] = useTyped(value, IN_TEXT, (next) => onChange([...next]));
   return (
     <Input
       value={text}
-      onChange={({ detail }) => {
-        setText(detail.value);
-        onChange(listed(detail.value));
-      }}
+      onChange={({ detail }) => type(detail.value)}
       autoComplete={false}
       {...(label && { ariaLabel: label })}
     />
   );
-}
-
-function listed(text: string): string[] {
-  return text
-    .split(',')
-    .map((one) => one.trim())
-    .filter((one) => one !== '');
 }

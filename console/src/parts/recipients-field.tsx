@@ -9,7 +9,7 @@ import { texts } from '../texts.ts';
 type Recipient = Schemas['RecipientIn'];
 
 const words = texts.alerts;
-const HTTPS = 'https://';
+const HTTPS = /^https:\/\//i;
 
 /** Who gets the alerts: addresses that can be added and taken away. */
 export function RecipientsField({
@@ -21,8 +21,10 @@ export function RecipientsField({
 }) {
   const [endpoint, setEndpoint] = useState('');
   const add = () => {
-    const protocol = endpoint.startsWith(HTTPS) ? 'https' : 'email';
-    onChange([...value, { protocol, endpoint: endpoint.trim() }]);
+    const address = endpoint.trim();
+    if (!value.some((one) => one.endpoint === address)) {
+      onChange([...value, { protocol: HTTPS.test(address) ? 'https' : 'email', endpoint: address }]);
+    }
     setEndpoint('');
   };
   return (

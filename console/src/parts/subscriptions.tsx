@@ -1,7 +1,7 @@
 import Checkbox from '@cloudscape-design/components/checkbox';
-import Input from '@cloudscape-design/components/input';
 import type { Schemas } from '../api/interface.ts';
 import { texts } from '../texts.ts';
+import { NumberField } from './number-field.tsx';
 
 type Alert = Schemas['Alert'];
 export type Subscription = Schemas['SubscriptionIn'];
@@ -38,13 +38,12 @@ export function Subscriptions({
           {words.names[alert]}
         </Checkbox>
         {subscribed && (
-          <Input
-            type="number"
+          <NumberField
             step="any"
-            ariaLabel={words.thresholdOf(words.names[alert])}
+            label={words.thresholdOf(words.names[alert])}
             placeholder={words.threshold}
-            value={subscribed.threshold == null ? '' : String(subscribed.threshold)}
-            onChange={({ detail }) => put(alert, detail.value === '' ? null : Number(detail.value))}
+            value={subscribed.threshold ?? null}
+            onChange={(threshold) => put(alert, threshold)}
           />
         )}
       </div>

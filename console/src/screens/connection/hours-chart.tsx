@@ -1,16 +1,15 @@
 import BarChart from '@cloudscape-design/components/bar-chart';
 import Box from '@cloudscape-design/components/box';
-import { hourOf, hoursUntil, type Run } from '../../api/runs.ts';
+import { hourOf, hoursOfDay, type Run } from '../../api/runs.ts';
 import { moment, timeOfDay } from '../../parts/moments.tsx';
 import { texts } from '../../texts.ts';
 
-const HOURS = 24;
 const HEIGHT = 220;
 const words = texts.lastDay;
 
 /** Persons by hour of receipt, and what became of them. */
 export default function HoursChart({ runs, now }: { readonly runs: readonly Run[]; readonly now: Date }) {
-  const hours = hoursUntil(now, HOURS);
+  const hours = hoursOfDay(now);
   const byHour = new Map(runs.map((run) => [hourOf(run.id).getTime(), run]));
   const series = (title: string, color: string, count: (run: Run) => number) => ({
     title,

@@ -103,12 +103,10 @@ function Edited({ found, read, onSaved, onDone }: VersionedForm<Policies>) {
 /** A policy of one label; others are written by the interface, or by the command. */
 function NewPolicy({ onAdd }: { readonly onAdd: (policy: Policy) => void }) {
   const [now, setNow] = useState(EMPTY);
-  const [round, setRound] = useState(0);
   const add = () => {
     const { id, name, label, actions } = now;
     onAdd({ id, name, description: null, status: 'draft', marketing_actions: actions, deny: { label } });
     setNow(EMPTY);
-    setRound(round + 1);
   };
   return (
     <Container
@@ -125,7 +123,7 @@ function NewPolicy({ onAdd }: { readonly onAdd: (policy: Policy) => void }) {
         </Header>
       }
     >
-      <SpaceBetween key={round} size="m">
+      <SpaceBetween size="m">
         <FormField label={words.id}>
           <Input value={now.id} onChange={({ detail }) => setNow({ ...now, id: detail.value })} />
         </FormField>

@@ -153,7 +153,7 @@ function Alerts({ of }: { readonly of: Connection }) {
   }
   return of.alerts.map(({ alert, since }) => (
     <StatusIndicator key={alert} type="warning">
-      {words.alertSince(alert, moment(since))}
+      {words.alertSince(texts.alerts.names[alert], moment(since))}
     </StatusIndicator>
   ));
 }

@@ -3,13 +3,15 @@ import Box from '@cloudscape-design/components/box';
 import Button from '@cloudscape-design/components/button';
 import SpaceBetween from '@cloudscape-design/components/space-between';
 import StatusIndicator from '@cloudscape-design/components/status-indicator';
-import { useEffect, useState } from 'react';
+import { useCallback, useState } from 'react';
 import { useChange } from '../../api/change.ts';
 import { answered, ofConnection, type Schemas } from '../../api/interface.ts';
+import { useLoaded } from '../../api/loaded.ts';
 import { ChangeState } from '../../parts/change-state.tsx';
 import { Confirm } from '../../parts/confirm.tsx';
 import { useConsole } from '../../parts/console-context.ts';
 import { Moment } from '../../parts/moments.tsx';
+import { TroubleAlert } from '../../parts/trouble.tsx';
 import { texts } from '../../texts.ts';
 
 type Erasure = Schemas['ErasureOut'];
@@ -22,33 +24,22 @@ const words = texts.person;
 export function Erase({ id, person }: { readonly id: string; readonly person: Schemas['LookupIn'] }) {
   const { api } = useConsole();
   const [isAsking, setAsking] = useState(false);
-  const [erasure, setErasure] = useState<Erasure | null>(null);
+  const [requested, setRequested] = useState<Erasure | null>(null);
   const change = useChange(() => {});
-  const { run } = change;
   const erase = async () => {
-    await run(async () => {
+    await change.run(async () => {
       const call = api.POST('/connections/{connection_id}/people/erasures', { params: ofConnection(id), body: person });
-      setErasure(await answered(call));
+      setRequested(await answered(call));
     });
     setAsking(false);
   };
-  useEffect(() => {
-    if (erasure?.status !== 'requested') {
-      return;
-    }
-    const path = { connection_id: id, erasure_id: erasure.id };
-    const look = async () => {
-      await run(async () => {
-        const call = api.GET('/connections/{connection_id}/people/erasures/{erasure_id}', { params: { path } });
-        setErasure(await answered(call));
-      });
-    };
-    const timer = setTimeout(() => void look(), EVERY);
-    return () => clearTimeout(timer);
-  }, [api, id, erasure, run]);
   return (
     <SpaceBetween size="xs">
-      {erasure === null ? <Button onClick={() => setAsking(true)}>{words.erase}</Button> : <Progress of={erasure} />}
+      {requested === null ? (
+        <Button onClick={() => setAsking(true)}>{words.erase}</Button>
+      ) : (
+        <Requested id={id} erasure={requested} />
+      )}
       <ChangeState of={change} />
       {isAsking && (
         <Confirm
@@ -63,6 +54,32 @@ export function Erase({ id, person }: { readonly id: string; readonly person: Sc
         </Confirm>
       )}
     </SpaceBetween>
+  );
+}
+
+/** An erasure until it is over, whatever troubles a look at it. */
+function Requested({ id, erasure }: { readonly id: string; readonly erasure: Erasure }) {
+  const { api } = useConsole();
+  const [isOver, setOver] = useState(false);
+  const now = useLoaded(
+    useCallback(
+      async (signal) => {
+        const params = { path: { connection_id: id, erasure_id: erasure.id } };
+        const found = await answered(
+          api.GET('/connections/{connection_id}/people/erasures/{erasure_id}', { params, signal }),
+        );
+        setOver(found.status !== 'requested');
+        return found;
+      },
+      [api, id, erasure.id],
+    ),
+    isOver ? undefined : EVERY,
+  );
+  return (
+    <>
+      {now.trouble && <TroubleAlert trouble={now.trouble} onRetry={() => void now.reload()} />}
+      <Progress of={now.value ?? erasure} />
+    </>
   );
 }
 

@@ -29,6 +29,13 @@ test('what a file does not name stays as it is', async () => {
   assert.deepEqual([configuration.name, configuration.dedupe_field, audiences], ['Others', 'email', draft.audiences]);
 });
 
+test('what a file does not name of an object stays as it is, and null is said', async () => {
+  const limits = { daily_calls: 20000, calls_per_20s: 80, concurrency: 5, lead_updates_per_hour: 100 };
+  const limited = { ...draft, configuration: { ...draft.configuration, limits } };
+  const { configuration } = overlaid(limited, await opened('limits: {daily_calls: 10, lead_updates_per_hour: null}'));
+  assert.deepEqual(configuration.limits, { ...limits, daily_calls: 10, lead_updates_per_hour: null });
+});
+
 test('what is no file of one connection is refused', async () => {
   for (const text of ['a: 1\n---\nb: 2\n', 'name: [', '- 1', '', 'a: &a [1]\na: 2']) {
     await assert.rejects(opened(text), UnreadableFileError, text);
@@ -45,6 +52,7 @@ test('what the wizard could not show is refused by its path', async () => {
     ['consent: {source: a, allowed: y}', 'consent.allowed'],
     ['audiences: [{id: 1, name: A}]', 'audiences[0].id'],
     ['alerts: letters', 'alerts'],
+    ['limits: {daily_calls: many}', 'limits.daily_calls'],
     ['dedupe_feild: email', 'dedupe_feild'],
   ] as const) {
     await assert.rejects(opened(text), { message: path }, text);

@@ -78,9 +78,22 @@ export function overlaid(draft: Draft, file: Opened): Draft {
   );
   return {
     ...draft,
-    configuration: { ...draft.configuration, ...file.configuration },
+    configuration: merged(draft.configuration, file.configuration) as Configuration,
     audiences: audiences ? [...unnamed.filter((one) => one.activation_id), ...audiences] : draft.audiences,
   };
+}
+
+/** What is there with what is said: within objects, too, what is not named stays. */
+function merged(there: unknown, said: unknown): unknown {
+  if (!(isPlain(there) && isPlain(said))) {
+    return said;
+  }
+  const named = Object.entries(said).map(([name, one]) => [name, merged(there[name], one)]);
+  return { ...there, ...Object.fromEntries(named) };
+}
+
+function isPlain(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** Without what says nothing. */

@@ -14,7 +14,7 @@ import type { Step } from './step.ts';
 type Credentials = Schemas['CredentialsIn'];
 
 const words = texts.wizard.marketo;
-const PROPERTIES = ['name', 'description', 'munchkin_id', 'workspace', 'source', 'credentials', 'limits'];
+const PROPERTIES = ['name', 'description', 'munchkin_id', 'workspace', 'source', 'credentials'];
 
 /** Which Marketo instance, as whom, in which workspace; and where the events come from. */
 export function MarketoStep({

@@ -10,12 +10,13 @@ import { RecipientsField } from '../../parts/recipients-field.tsx';
 import { Subscriptions, subscriptionsOf } from '../../parts/subscriptions.tsx';
 import { texts } from '../../texts.ts';
 import { FoundHere } from './found-here.tsx';
+import { Limits } from './limits.tsx';
 import type { Step } from './step.ts';
 
 const words = texts.wizard.rules;
-const PROPERTIES = ['consent', 'scope', 'on_invalid', 'marketing_actions', 'alerts'];
+const PROPERTIES = ['consent', 'scope', 'on_invalid', 'marketing_actions', 'limits', 'alerts'];
 
-/** Whose profiles may be exported and for what, and who is told of trouble. */
+/** Whose profiles may be exported and for what, how much of Marketo it takes, and who is told of trouble. */
 export function RulesStep({ draft, change, configure, findings }: Step) {
   const { configuration } = draft;
   const { consent = null } = configuration;
@@ -78,6 +79,7 @@ export function RulesStep({ draft, change, configure, findings }: Step) {
           </FormField>
         </SpaceBetween>
       </Container>
+      <Limits draft={draft} configure={configure} findings={findings} />
       <Container
         header={
           <Header variant="h2" description={texts.alerts.thresholdHint}>

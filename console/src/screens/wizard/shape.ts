@@ -1,5 +1,13 @@
 /** What a value must be for the wizard to show it; whether it is right, the interface says. Null is what is not said. */
-type Shape = 'text' | 'flag' | 'texts' | 'list' | 'object' | { readonly of: Shapes } | { readonly each: Shapes };
+type Shape =
+  | 'text'
+  | 'number'
+  | 'flag'
+  | 'texts'
+  | 'list'
+  | 'object'
+  | { readonly of: Shapes }
+  | { readonly each: Shapes };
 type Shapes = Readonly<Record<string, Shape>>;
 
 const AUDIENCE: Shapes = {
@@ -36,6 +44,9 @@ const FILE: Shapes = {
   dedupe_field: 'text',
   source: { of: { format: 'text' } },
   mapping: { each: ROW },
+  limits: {
+    of: { daily_calls: 'number', calls_per_20s: 'number', concurrency: 'number', lead_updates_per_hour: 'number' },
+  },
   scope: 'text',
   on_invalid: 'text',
   marketing_actions: 'texts',
@@ -79,6 +90,8 @@ function isOf(value: unknown, shape: Extract<Shape, string>): boolean {
   switch (shape) {
     case 'text':
       return typeof value === 'string';
+    case 'number':
+      return typeof value === 'number';
     case 'flag':
       return typeof value === 'boolean';
     case 'texts':

@@ -42,7 +42,7 @@ class ManageLabels:
         for row in connection.mapping:
             sources[row.source] = tuple(dict.fromkeys((*sources.get(row.source, ()), *row.labels)))
         known = self.audiences.known(connection_id)
-        return Labelled(sources, {one.id: one.labels for one in known})
+        return Labelled(sources, {one.id: one.labels for one in known}, connection.version)
 
     def change(self, connection_id: str, sources: Labels, audiences: Labels, expected: int | None = None) -> Labelled:
         """Label what is named, in place of the labels that it has; all else stays.

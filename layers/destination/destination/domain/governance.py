@@ -35,10 +35,11 @@ Labels = Mapping[str, Sequence[str]]
 
 @dataclass(frozen=True, slots=True)
 class Labelled:
-    """What is labelled how: mapped sources, and audiences."""
+    """What is labelled how: mapped sources, and audiences. `version`: that of the connection."""
 
     sources: Labels
     audiences: Labels
+    version: int
 
 
 @dataclass(frozen=True, slots=True)
