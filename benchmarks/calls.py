@@ -9,7 +9,7 @@ from typing import Final
 
 from benchmarks.row import BenchmarkRow, Say
 from destination.domain.event import MembershipStatus, ProfileEvent
-from destination.domain.list_extract import bytes_of
+from destination.domain.lead_extract import bytes_of
 from destination.domain.person import LedgerRow
 from destination.domain.shard import name_of
 from destination.domain.verification import AudienceCheck, ListSize, Repair, Verification

@@ -8,9 +8,9 @@ from typing import Final, Protocol
 from destination.delivery import batch, bulk_lane, carry_imports, connection, parking, turn
 from destination.delivery.accounts import Ledger
 from destination.delivery.bulk_lane import BulkLane, KnownOfInstances
+from destination.delivery.carry_extract import ExtractedBytes
 from destination.delivery.carry_imports import CarryImports
 from destination.delivery.erase_people import Marks
-from destination.delivery.extract_list import ExtractedBytes
 from destination.delivery.giving_up import GiveUp
 from destination.delivery.letters import Letters, WriteLetters
 from destination.delivery.losses import Losses

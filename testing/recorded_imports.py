@@ -4,7 +4,8 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
-from destination.domain.lead_import import Group, ImportPart, ImportStage, LeadImport, ReadBack, shard_of_imports
+from destination.domain.lead_extract import ExtractStage, LeadExtract
+from destination.domain.lead_import import Group, ImportPart, ImportStage, LeadImport, shard_of_imports
 from destination.domain.person import Importing
 from destination.store.lead_imports import ImportsOfConnections
 from destination.store.leases import Leases
@@ -43,7 +44,7 @@ CREATING: Final = replace(
     IMPORT,
     id="c" * 32,
     group=Group(1001, ("company", "firstName"), "email", "EMEA"),
-    reading=ReadBack(START + 8 * _MINUTE, "extract-1", 460, 1),
+    extract=LeadExtract(START + 8 * _MINUTE, ExtractStage.READ, "extract-1", ("id", "email"), 460),
 )
 _NAME: Final = "0f" * 16
 IMPORTING: Final = Importing(IMPORT.id, _PART, 7, 1001, "0f" * 32, START)

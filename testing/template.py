@@ -8,6 +8,8 @@ import logging
 import os
 import sys
 from collections.abc import Mapping
+from copy import deepcopy
+from functools import cache
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -32,12 +34,22 @@ class _NoManagedPolicies:
 
 def source() -> Template:
     """template.yaml as it is written."""
-    written: Template = yaml_parse((ROOT / "template.yaml").read_text())
-    return written
+    return deepcopy(_written())
 
 
 def expand() -> Template:
     """template.yaml after the transform of SAM, with its conditions still in it."""
+    return deepcopy(_expanded())
+
+
+@cache
+def _written() -> Template:
+    written: Template = yaml_parse((ROOT / "template.yaml").read_text())
+    return written
+
+
+@cache
+def _expanded() -> Template:
     template = source()
     for resource in template["Resources"].values():
         if resource["Type"] == "AWS::Serverless::Function":

@@ -19,7 +19,7 @@ from destination.domain.connection import ActiveConnection, Connection, Limits
 from destination.domain.credentials import ClientCredentials
 from destination.domain.erasure import Erasure
 from destination.domain.event import ProfileEvent
-from destination.domain.list_extract import MIN_MEMBERS
+from destination.domain.lead_extract import MIN_MEMBERS
 from destination.domain.loss import Loss
 from destination.domain.pace import PaceState
 from destination.domain.times import EPOCH

@@ -3,6 +3,7 @@
 Its modules stand in a line, row by row from the left: each imports only from those before it.
 
     message, errors, clock, decode, fields    what everything is made of
+    tables                                    the rows of files
     names, masking                            what a call names, and what of it is not shown
     journal, field_notes                      what is remembered of leads and said of fields
     settings, standard_fields, state          what an instance holds: leads, partitions, lists, folders

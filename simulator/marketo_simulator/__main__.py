@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import re
 import signal
 import ssl
 import sys
@@ -21,6 +22,7 @@ from marketo_simulator.tls import TlsError, given, made
 GRACE_SECONDS: Final = 8.0
 """For answers that are under way at the end; container engines kill after ten seconds."""
 CA_FILE: Final = Path("marketo-simulator-ca.pem")
+_TOKEN: Final = re.compile(r"[!-~]+")
 _UNUSABLE: Final = 2
 _NOT_SAVED: Final = 1
 
@@ -36,8 +38,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         described.error("--tls makes a certificate and --tls-cert gives one; leave one out")
     if options.tls_key is not None and options.tls_cert is None:
         described.error("--tls-key is the key of a certificate; give that with --tls-cert")
-    if options.control_token == "":
-        described.error("--control-token is empty; give a token")
+    if options.control_token is not None and not _TOKEN.fullmatch(options.control_token):
+        described.error("--control-token is empty, or not what a header can have; give a token of ASCII without spaces")
     try:
         simulator = Simulator(_seed(options.seed))
         file = StateFile(options.persist, simulator) if options.persist else None
@@ -121,7 +123,8 @@ def _serve(
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, end)
-    access = ControlAccess(options.control_token or "", options.open_control)
+    names = frozenset((options.host, *options.tls_name))
+    access = ControlAccess(options.control_token or "", options.open_control, names)
     try:
         with (
             serve(simulator, options.port, options.host, tls=tls, access=access, grace=GRACE_SECONDS) as server,

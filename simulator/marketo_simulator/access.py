@@ -4,15 +4,16 @@ import hmac
 import ipaddress
 import re
 from base64 import b64decode
-from binascii import Error as Base64Error
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Final
+from urllib.parse import urlsplit
 
 from marketo_simulator.message import Request, Response, json_response
 
-_CONTROL_PATH: Final = re.compile(r"(?:/\d{3}-\w{3}-\d{3})?/_simulator(?:/(.*))?", re.DOTALL)
+_CONTROL_PATH: Final = re.compile(r"(?:/\d{3}-\w{3}-\d{3})?/_simulator(?:/(.*))?", re.DOTALL | re.ASCII)
 _HEALTH: Final = "health"
+_LOCALHOST: Final = "localhost"
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,10 +22,14 @@ class ControlAccess:
 
     With `token` whoever gives it may use it, from anywhere, and nobody else: as a Bearer token, or as the password of
     Basic (any user name), which browsers ask for. `is_open`: everybody may. Health is for everybody.
+
+    From this machine it is called by an address, as localhost, or by one of `names`. Any other name may be one that a
+    page in a browser has let point here, so that it passes for the simulator's own (DNS rebinding).
     """
 
     token: str = ""
     is_open: bool = False
+    names: frozenset[str] = frozenset()
 
     def refusal(self, request: Request, peer: str) -> Response | None:
         """The answer to a control call that is not allowed; None for every other. `peer` is the caller's IP address."""
@@ -33,14 +38,26 @@ class ControlAccess:
             return None
         if self.token:
             return None if self._is_proven(request) else _UNPROVEN
-        return None if self.is_open or _is_loopback(peer) else _FOREIGN
+        if self.is_open:
+            return None
+        if not _is_loopback(peer):
+            return _FOREIGN
+        return None if self._is_rightly_named(request) else _MISNAMED
+
+    def _is_rightly_named(self, request: Request) -> bool:
+        try:
+            name = urlsplit(f"//{request.header('Host')}").hostname or _LOCALHOST
+        except ValueError:
+            return False
+        own = {each.lower() for each in self.names}
+        return name in own or name == _LOCALHOST or name.endswith(f".{_LOCALHOST}") or _is_address(name)
 
     def _is_proven(self, request: Request) -> bool:
         scheme, _, given = request.header("Authorization").partition(" ")
         if scheme.lower() == "basic":
             try:
                 given = b64decode(given, validate=True).decode("utf-8", "replace").partition(":")[2]
-            except Base64Error:
+            except ValueError:  # what is no base64, and what is no ASCII
                 return False
         return hmac.compare_digest(given.strip().encode(), self.token.encode())
 
@@ -58,6 +75,21 @@ _FOREIGN: Final = json_response(
     },
     HTTPStatus.FORBIDDEN,
 )
+_MISNAMED: Final = json_response(
+    {
+        "error": "control calls are taken at an address such as 127.0.0.1, at localhost, and at the names that --host "
+        "and --tls-name give; use one of them, or start it with --control-token TOKEN"
+    },
+    HTTPStatus.FORBIDDEN,
+)
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
 
 
 def _is_loopback(peer: str) -> bool:

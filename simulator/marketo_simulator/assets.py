@@ -17,6 +17,8 @@ MAX_RETURNED: Final = 200
 MAX_DESCRIPTION: Final = 2000
 """Characters of a folder's description."""
 _USUALLY_RETURNED: Final = 20
+_FOLDER: Final = ("", "folder")
+"""What a type says, in lower case, that is not of a program."""
 _URL: Final = "https://app-ab00.marketo.com/"
 
 
@@ -112,7 +114,7 @@ def _found_list(context: Context) -> list[dict[str, object]]:
 def folder_by_id(context: Context) -> Response:
     """GET /rest/asset/v1/folder/{id}.json?type=Folder."""
     folder = context.state.folders.get(context.ids[0])
-    wanted = context.param("type").lower() in ("", "folder")
+    wanted = context.param("type").lower() in _FOLDER
     return context.asset_answer([_shown_folder(context, folder)] if folder is not None and wanted else [])
 
 
@@ -130,7 +132,7 @@ def folder_by_name(context: Context) -> Response:
         and "," not in name
         and workspace in ("", folder.workspace)
         and folder.id in below
-        and context.param("type").lower() in ("", "folder")
+        and context.param("type").lower() in _FOLDER
     )
     return context.asset_answer([_shown_folder(context, folder) for folder in found])
 
@@ -149,7 +151,7 @@ def browse_folders(context: Context) -> Response:
 def folder_content(context: Context) -> Response:
     """GET /rest/asset/v1/folder/{id}/content.json: folders and lists right below the folder."""
     folder = context.state.folders.get(context.ids[0])
-    if folder is None or context.param("type").lower() not in ("", "folder"):
+    if folder is None or context.param("type").lower() not in _FOLDER:
         return context.asset_answer([])
     rows = [{"id": each.id, "type": "Folder"} for each in context.state.folders.values() if each.parent == folder.id]
     rows += [
@@ -184,7 +186,7 @@ def update_folder(context: Context) -> Response:
     Raises CallError 709 for a system folder and a taken name, 1001 for an `isArchive` that is neither true nor false.
     """
     folder = context.state.folders.get(context.ids[0])
-    if folder is None or context.param("type").lower() not in ("", "folder"):
+    if folder is None or context.param("type").lower() not in _FOLDER:
         return context.asset_answer([])
     if folder.is_system:
         raise CallError("709", "A system folder cannot be changed")
@@ -216,7 +218,7 @@ def _description(context: Context) -> str:
 def delete_folder(context: Context) -> Response:
     """POST /rest/asset/v1/folder/{id}/delete.json. Raises CallError 709 for a system folder and one with content."""
     folder = context.state.folders.get(context.ids[0])
-    if folder is None or context.param("type").lower() not in ("", "folder"):
+    if folder is None or context.param("type").lower() not in _FOLDER:
         return context.asset_answer([])
     if folder.is_system:
         raise CallError("709", "A system folder cannot be deleted")
@@ -245,7 +247,10 @@ def _below(context: Context, root: int, depth: int = 1000) -> set[int]:
 
 
 def _folder_id(context: Context, name: str) -> int | None:
-    """A folder parameter: `{"id": 12, "type": "Folder"}` or the bare id. Raises CallError 1003."""
+    """A folder parameter: `{"id": 12, "type": "Folder"}` or the bare id; 0, which no folder has, for a program.
+
+    Raises CallError 1003.
+    """
     text = context.param(name)
     if not text:
         return None
@@ -253,12 +258,12 @@ def _folder_id(context: Context, name: str) -> int | None:
         given = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise CallError("1003", f"Invalid value for {name}") from error
-    folder_id = given.get("id") if isinstance(given, dict) else given
+    folder_id, kind = (given.get("id"), given.get("type", "")) if isinstance(given, dict) else (given, "")
     if isinstance(folder_id, str):
         folder_id = id_of(folder_id) or None
-    if type(folder_id) is not int:
+    if type(folder_id) is not int or not isinstance(kind, str):
         raise CallError("1003", f"Invalid value for {name}")
-    return folder_id
+    return folder_id if kind.lower() in _FOLDER else 0
 
 
 def _moment(context: Context, name: str) -> datetime | None:

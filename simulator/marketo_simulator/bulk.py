@@ -1,19 +1,18 @@
 """Bulk lead import: the calls that queue and follow a job, and what it writes (Marketo REST, Bulk Lead Import)."""
 
 import functools
-import re
 from dataclasses import replace
 from datetime import datetime
 
-from marketo_simulator.context import Context
+from marketo_simulator.context import Context, whole_number
 from marketo_simulator.errors import CallError
 from marketo_simulator.fields import Field
 from marketo_simulator.import_rows import execute
-from marketo_simulator.imports import DELIMITERS, Job, table
+from marketo_simulator.imports import Job, header_and_rows
 from marketo_simulator.journal import LIST_IMPORT, Cause
 from marketo_simulator.message import Request, Response
-from marketo_simulator.state import id_of
 from marketo_simulator.sync import make_write
+from marketo_simulator.tables import DELIMITERS
 
 
 def create(context: Context) -> Response:
@@ -42,11 +41,11 @@ def create(context: Context) -> Response:
         )
     if list_id is not None and settings.import_busy_list == "refuse" and imports.is_using(list_id, context.now):
         raise CallError("1019")
-    header, *rows = table(parts["file"], file_format)
+    header, rows = header_and_rows(parts["file"], file_format)
     job_id, starts, ends = imports.schedule(settings, context.now, len(rows), list_id)
     context.records = len(rows)
     run = functools.partial(_caused, _later(context, ends), lookup, partition_name)
-    imports.add(Job(job_id, file_format, header, rows, list_id, run, starts, ends))
+    imports.add(Job(job_id, file_format, header, rows, list_id, run, starts, ends), context.now)
     return context.lead_answer([{"batchId": job_id, "importId": str(job_id), "status": "Queued"}])
 
 
@@ -84,28 +83,20 @@ def _caused(context: Context, lookup: Field, partition_name: str, job: Job) -> N
 def _list_id(context: Context, text: str) -> int | None:
     if not text:
         return None
-    if not (text.isascii() and text.isdecimal()):
-        raise CallError("1001", f"Invalid value '{text}'. Required of type 'Integer'")
-    if id_of(text) not in context.state.lists:
+    list_id = whole_number(text)
+    if list_id not in context.state.lists:
         raise CallError("1013", "Object not found")
-    return id_of(text)
+    return list_id
 
 
 def _multipart(context: Context) -> dict[str, bytes]:
-    """The parts by name. Raises CallError 612 or 613."""
-    content_type = context.request.header("Content-Type")
-    if not content_type.lower().startswith("multipart/form-data"):
+    """The parts by name, the file among them. Raises CallError 612 or 613."""
+    if not context.request.header("Content-Type").lower().startswith("multipart/form-data"):
         raise CallError("612")
-    boundary = re.search(r'boundary="?([^";]+)', content_type)
-    if boundary is None:
+    try:
+        parts = context.request.parts()
+    except ValueError as error:
+        raise CallError("613") from error
+    if "file" not in parts or not parts["file"].is_file:
         raise CallError("613")
-    parts: dict[str, bytes] = {}
-    for part in context.request.body.split(b"--" + boundary[1].encode())[1:-1]:
-        head, separator, content = part.partition(b"\r\n\r\n")
-        name = re.search(rb'name="([^"]*)"', head)
-        if not separator or name is None:
-            raise CallError("613")
-        parts[name[1].decode("utf-8", "replace")] = content.removesuffix(b"\r\n")
-    if "file" not in parts:
-        raise CallError("613")
-    return parts
+    return {name: part.content for name, part in parts.items()}

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from threading import Lock
 from typing import Final
 
 MAX_OFFSET: Final = timedelta(days=366 * 1000)
@@ -20,6 +21,8 @@ class Clock:
     def __init__(self, base: Callable[[], datetime] = utc_now) -> None:
         self._base = base
         self.offset = timedelta()
+        self._lock = Lock()
+        """Several may move it at once, since all instances share it."""
 
     def now(self) -> datetime:
         """The simulated time, UTC."""
@@ -27,17 +30,31 @@ class Clock:
 
     def advance(self, seconds: float) -> None:
         """Let time pass. Raises ValueError for a time too far away."""
-        if not abs(seconds) <= MAX_OFFSET.total_seconds():  # not a number is refused as well
-            raise ValueError(_TOO_FAR)
-        self._move(self.offset + timedelta(seconds=seconds))
+        passed = _span(seconds)
+        with self._lock:
+            self.offset = _checked(self.offset + passed)
+
+    def shift(self, seconds: float) -> None:
+        """Put it so far from the real time. Raises ValueError for a time too far away."""
+        span = _span(seconds)
+        with self._lock:
+            self.offset = span
 
     def set(self, moment: datetime) -> None:
         """Make it this moment now; it needs a zone. Raises ValueError without one, or for a time too far away."""
         if moment.tzinfo is None:
             raise ValueError(f"the time {moment.isoformat()} has no zone; add Z or an offset")
-        self._move(moment - self._base())
+        with self._lock:
+            self.offset = _checked(moment - self._base())
 
-    def _move(self, offset: timedelta) -> None:
-        if abs(offset) > MAX_OFFSET:
-            raise ValueError(_TOO_FAR)
-        self.offset = offset
+
+def _span(seconds: float) -> timedelta:
+    if not abs(seconds) <= MAX_OFFSET.total_seconds():  # not a number is refused as well
+        raise ValueError(_TOO_FAR)
+    return timedelta(seconds=seconds)
+
+
+def _checked(offset: timedelta) -> timedelta:
+    if abs(offset) > MAX_OFFSET:
+        raise ValueError(_TOO_FAR)
+    return offset

@@ -22,7 +22,6 @@ MAX_BODY_BYTES: Final = 32 * 1024 * 1024
 _READ_BYTES: Final = 64 * 1024
 _LINGER_SECONDS: Final = 2.0
 _RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)
-_BODILESS: Final = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})
 
 logger = logging.getLogger(__name__)
 
@@ -112,7 +111,10 @@ class Connection:
             return html_response(HTTPStatus.INTERNAL_SERVER_ERROR)
 
     def _body(self, head: h11.Request) -> bytes:
-        declared = next((value for name, value in head.headers if name == b"content-length"), b"0")
+        given = dict(head.headers)
+        declared = given.get(b"content-length", b"0")
+        if b"content-length" in given and b"transfer-encoding" in given:  # RFC 9112, 6.1: it may be smuggling
+            raise _Refused(HTTPStatus.BAD_REQUEST)
         if int(declared) > MAX_BODY_BYTES:  # before 100-continue invites it
             raise _Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
         body = bytearray()
@@ -135,7 +137,7 @@ class Connection:
 
     def _send(self, answer: Response, *, is_head: bool = False, is_last: bool = False) -> None:
         unsent: list[h11.Event] = [self._head(answer, is_last=is_last or self._retired)]
-        if not is_head and answer.status not in _BODILESS:
+        if not is_head and answer.has_body:
             if answer.breaks_after == 0:  # no piece comes then, with which the head would leave
                 self._write(unsent)
             for piece in answer.pieces(time.sleep):
@@ -146,7 +148,7 @@ class Connection:
     def _head(self, answer: Response, *, is_last: bool) -> h11.Response:
         """Raises h11.LocalProtocolError for what no HTTP answer can have, such as a status of two digits."""
         headers = [("Date", formatdate(usegmt=True)), *answer.headers.items(), ("Content-Type", answer.content_type)]
-        if answer.status not in _BODILESS:
+        if answer.has_body:
             headers.append(("Content-Length", str(len(answer.body))))
         if is_last:
             headers.append(("Connection", "close"))

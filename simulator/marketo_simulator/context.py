@@ -2,7 +2,6 @@
 
 import json
 from base64 import b32decode, b32encode
-from binascii import Error as Base32Error
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -65,9 +64,7 @@ class Context:
         text = self.param(name)
         if not text:
             return default
-        if not (text.isascii() and text.isdecimal()):
-            raise CallError("1001", f"Invalid value '{text}'. Required of type 'Integer'")
-        return most if len(text) > MAX_ID_DIGITS else min(int(text), most)
+        return min(whole_number(text), most)
 
     def content(self) -> Mapping[str, object]:
         """The JSON object in the body. Raises CallError 612 (content type) or 609 (not a JSON object)."""
@@ -80,6 +77,16 @@ class Context:
         if not isinstance(decoded, dict):
             raise CallError("609")
         return decoded
+
+    def input(self, content: Mapping[str, object]) -> list[object]:
+        """The records of a JSON body. Raises CallError 1002 for none, 1003 for too many."""
+        records = content.get("input")
+        if not isinstance(records, list) or not records:
+            raise CallError("1002", "Missing value for required parameter 'input'")
+        self.records = len(records)
+        if len(records) > PAGE:
+            raise CallError("1003", f"Number of records exceeds the limit of {PAGE}")
+        return records
 
     def lead_ids(self) -> list[int]:
         """Ids from the JSON body `{"input": [{"id": …}]}`, else from the parameter `id`.
@@ -139,7 +146,7 @@ class Context:
             return 0
         try:
             kind, _, position = b32decode(text).decode("ascii").partition(":")
-        except (ValueError, Base32Error):
+        except ValueError:  # no base32, or no ASCII
             kind, position = "", ""
         if kind != "position" or not id_of(position):
             raise CallError("1003", "Invalid value for nextPageToken")
@@ -177,6 +184,13 @@ class Context:
             "warnings": [] if found else ["No assets found for the given search criteria."],
         }
         return json_response(answer | {"result": result} if found else answer)
+
+
+def whole_number(text: str) -> int:
+    """The number that a parameter gives. Raises CallError 1001."""
+    if not (text.isascii() and text.isdecimal()) or len(text) > MAX_ID_DIGITS:
+        raise CallError("1001", f"Invalid value '{text}'. Required of type 'Integer'")
+    return int(text)
 
 
 def skipped(why: Sequence[Reason], lead_id: int | None = None) -> dict[str, object]:

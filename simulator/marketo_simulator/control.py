@@ -3,11 +3,13 @@
 import json
 import logging
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import datetime
 from http import HTTPStatus
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from marketo_simulator.calls import Call, CallQuery
 from marketo_simulator.changes import Change, carry_out
@@ -28,19 +30,26 @@ _logger: Final = logging.getLogger("marketo_simulator")
 class Control(Instance):
     """An instance with everything a test needs to prepare it and to see what came of it."""
 
+    @contextmanager
+    def _settled(self) -> Iterator[None]:
+        """Under the lock, after whatever has ended by now: jobs are executed when somebody asks, as if in time."""
+        with self.lock:
+            self.settle()
+            yield
+
     def seed(self, data: Mapping[str, object]) -> None:
         """Add data in the form of the seed file; of the settings it changes those it names.
 
         Raises DecodeError, and nothing is added or changed then.
         """
-        with self.lock:
+        with self._settled():
             settings = changed(self.settings, data.get("settings", {}), "seed.settings")
             self.add(decode(Seed, {**data, "settings": settings}, "seed"))
             self.settings = settings
 
     def configure(self, **changes: object) -> Settings:
         """Change single settings by name. Raises DecodeError."""
-        with self.lock:
+        with self._settled():
             self.settings = changed(self.settings, changes, "settings")
             return self.settings
 
@@ -50,7 +59,7 @@ class Control(Instance):
         Raises DecodeError, and nothing is changed then.
         """
         made = decode(Change, change, "change")
-        with self.lock:
+        with self._settled():
             cause = Cause(self.clock.now(), ADMINISTRATOR, "", "", "")
             with self.state.journal.caused_by(cause, self.settings.activities_kept):
                 carry_out(made, self.state, self.identity, cause.time)
@@ -120,8 +129,7 @@ class Control(Instance):
 
     def dump(self) -> dict[str, Any]:
         """What the instance holds. Leads: every field that is set, with `partition`; lists: with their members."""
-        self.settle()
-        with self.lock:
+        with self._settled():
             state = self.state
             names = {partition.id: partition.name for partition in state.partitions.values()}
             return {
@@ -162,8 +170,9 @@ class Control(Instance):
         name = request.path.removeprefix(PREFIX).strip("/")
         if method == "GET" and name.partition("/")[0] in ("", "pages"):
             base = f"/{self.munchkin_id}{PREFIX}" if self.munchkin_id else PREFIX
+            self.settle()
             return Pages(self, base).answer(request, name)
-        if method != "GET" and request.header("Sec-Fetch-Site") == "cross-site":
+        if method != "GET" and _is_of_another_site(request):
             return json_response({"error": "control calls are not for the pages of others"}, HTTPStatus.FORBIDDEN)
         action = _ACTIONS.get((method, name))
         if action is None:
@@ -184,6 +193,17 @@ class Control(Instance):
         except Exception as error:  # whatever it is, the caller gets an answer
             _logger.exception("an error in the simulator itself, answered with 500")
             return json_response({"error": f"the simulator failed with {type(error).__name__}"}, 500)
+
+
+def _is_of_another_site(request: Request) -> bool:
+    """Whether a page of another site sends it. Browsers say so, over plain HTTP to other machines by Origin alone."""
+    if request.header("Sec-Fetch-Site") == "cross-site":
+        return True
+    origin = request.header("Origin")
+    try:
+        return bool(origin) and urlsplit(origin).hostname != urlsplit(f"//{request.header('Host')}").hostname
+    except ValueError:
+        return True
 
 
 def _seed(control: Control, content: object) -> object:
@@ -225,7 +245,11 @@ def _number(text: str, where: str) -> int:
     return int(text)
 
 
-def _settings(control: Control, content: object) -> object:
+def _settings(control: Control, _content: object) -> object:
+    return asdict(control.settings)
+
+
+def _configure(control: Control, content: object) -> object:
     return asdict(control.configure(**decode(dict[str, object], content, "settings")))
 
 
@@ -243,15 +267,22 @@ def _clear_faults(control: Control, _content: object) -> object:
     return []
 
 
-def _clock(control: Control, content: object) -> object:
+def _move_clock(control: Control, content: object) -> object:
     given = decode(dict[str, object], content, "clock")
     if unknown := given.keys() - {"advance", "now", "offset"}:
         raise DecodeError(f"clock: unknown key '{min(unknown)}'; use advance or offset (seconds) or now (ISO 8601)")
-    if "now" in given:
-        control.clock.set(datetime.fromisoformat(decode(str, given["now"], "clock.now")))
-    if "offset" in given:
-        control.clock.advance(decode(float, given["offset"], "clock.offset") - control.clock.offset.total_seconds())
-    control.advance(decode(float, given.get("advance", 0), "clock.advance"))
+    moment = datetime.fromisoformat(decode(str, given["now"], "clock.now")) if "now" in given else None
+    offset = decode(float, given["offset"], "clock.offset") if "offset" in given else None
+    seconds = decode(float, given.get("advance", 0), "clock.advance")
+    if moment is not None:
+        control.clock.set(moment)
+    if offset is not None:
+        control.clock.shift(offset)
+    control.advance(seconds)
+    return _clock(control, content)
+
+
+def _clock(control: Control, _content: object) -> object:
     return {"now": control.clock.now().isoformat(), "offset": control.clock.offset.total_seconds()}
 
 
@@ -266,10 +297,10 @@ _ACTIONS: Final[dict[tuple[str, str], Callable[[Control, object], object]]] = {
     ("POST", "changes"): _change,
     ("POST", "reset"): _reset,
     ("GET", "settings"): _settings,
-    ("PATCH", "settings"): _settings,
+    ("PATCH", "settings"): _configure,
     ("GET", "faults"): _faults,
     ("POST", "faults"): _script,
     ("DELETE", "faults"): _clear_faults,
     ("GET", "clock"): _clock,
-    ("POST", "clock"): _clock,
+    ("POST", "clock"): _move_clock,
 }

@@ -25,7 +25,7 @@ RULES: Final = {
     "610": "No endpoint has this path.",
     "611": "An error in the simulator itself, unless it was scripted; what it was stands in the message and on stderr.",
     "612": "The Content-Type is not the one that this endpoint reads.",
-    "613": "The multipart body cannot be read: it lacks its boundary, a name, or the part `file`.",
+    "613": "The multipart body cannot be read: it lacks its boundary or its end, a name, or the file `file`.",
     "701": "A required parameter is missing or blank.",
     "704": "A time is not written as ISO 8601 has it.",
     "709": "The asset is in use, not empty, Marketo's own, or its name is taken or its description too long.",

@@ -3,15 +3,15 @@
 What a job writes comes from the endpoint that creates it: this module knows no call.
 """
 
-import csv
 import hashlib
-import io
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from itertools import chain
 from typing import Final
 
+from marketo_simulator import tables
 from marketo_simulator.errors import CallError
 from marketo_simulator.fields import timestamp
 from marketo_simulator.limits import quota_day
@@ -20,7 +20,7 @@ from marketo_simulator.settings import Settings
 MAX_QUEUED: Final = 10
 """Jobs queued, processed ones included."""
 MAX_PROCESSED: Final = 2
-DELIMITERS: Final = {"CSV": ",", "TSV": "\t", "SSV": ";"}
+FORMATS: Final = frozenset(name.upper() for name in tables.DELIMITERS)
 FILE_KEPT: Final = timedelta(days=7)
 LISTED: Final = timedelta(days=7)
 STATUS_KEPT: Final = timedelta(days=30)
@@ -81,14 +81,14 @@ class Job:
         except CallError as error:
             self.problem = error.reason.message
             return
-        text = io.StringIO()
-        writer = csv.writer(text, delimiter=DELIMITERS[self.format], lineterminator="\n")
-        writer.writerow(header)
-        for row in rows:
-            writer.writerow(row)
-            self.records += 1
+        text = tables.write(chain([header], self._counted(rows)), tables.DELIMITERS[self.format.lower()])
         is_null = self.records == 0 and settings.export_empty_file == "null"
-        self.file = b"null" if is_null else text.getvalue().encode(errors="replace")  # half a surrogate has no bytes
+        self.file = b"null" if is_null else text.encode(errors="replace")  # half a surrogate has no bytes
+
+    def _counted(self, rows: Iterable[Sequence[str]]) -> Iterator[Sequence[str]]:
+        for row in rows:
+            self.records += 1
+            yield row
 
     def has_file(self, now: datetime) -> bool:
         """Whether its file can be had; it is thrown away after a week."""

@@ -14,7 +14,7 @@ from uuid import NAMESPACE_URL, uuid5
 from marketo_simulator.activities import TYPES, attributes, seconds_of
 from marketo_simulator.context import Context
 from marketo_simulator.errors import CallError
-from marketo_simulator.exports import CANCELLED, DELIMITERS, STATUSES, Job, Rows
+from marketo_simulator.exports import CANCELLED, FORMATS, STATUSES, Job, Rows
 from marketo_simulator.fields import Value, timestamp
 from marketo_simulator.journal import ADD_TO_LIST, CHANGE_DATA_VALUE, DELETE_LEAD, REMOVE_FROM_LIST, Activity, as_text
 from marketo_simulator.message import Response
@@ -169,7 +169,7 @@ def _status(text: str) -> str:
 
 def _create(context: Context, kind: str, content: Content, select: Callable[[], Rows]) -> Response:
     file_format = str(content.get("format") or "CSV")
-    if file_format not in DELIMITERS:
+    if file_format not in FORMATS:
         raise CallError("1003", "Invalid value for format, use CSV, TSV or SSV")
     exports = context.exports
     job_id = str(uuid5(NAMESPACE_URL, f"export#{context.request_id}"))

@@ -261,6 +261,7 @@ class _Script:
         self._random = Random(fault.seed)  # noqa: S311 (draws faults, keeps no secret)
         self._matched = 0
         self._happened = 0
+        self._is_held_up = False
 
     def match(
         self, request: Request, params: Mapping[str, Sequence[str]], names: Names, person: Person
@@ -280,15 +281,24 @@ class _Script:
 
     def is_due(self) -> bool:
         """Whether the call that matched last is one in which it happens; draws if that is left to chance."""
+        in_turn, self._is_held_up = self._is_in_turn(), False
+        probability = self.fault.probability
+        return in_turn and (probability is None or self._random.random() < probability)
+
+    def hold_up(self) -> None:
+        """Another fault happens with the call that matched last: if this one was due, it is so with the next."""
+        self._is_held_up = self._is_in_turn()
+
+    def _is_in_turn(self) -> bool:
         fault = self.fault
         rounds = fault.times or (None if fault.every or fault.probability else 1)
         if rounds is not None and self._happened >= rounds * len(self._steps):
             return False
+        if self._is_held_up:
+            return True
         if fault.nth is not None:
-            in_turn = self._matched >= fault.nth if fault.then else self._matched == fault.nth
-        else:
-            in_turn = fault.every is None or self._matched % fault.every == 0
-        return in_turn and (fault.probability is None or self._random.random() < fault.probability)
+            return self._matched >= fault.nth if fault.then else self._matched == fault.nth
+        return fault.every is None or self._matched % fault.every == 0
 
     def happen(self, positions: tuple[int, ...]) -> Fault:
         """What goes wrong this time; a `skip` reaches the records at these positions."""
@@ -324,6 +334,10 @@ class Faults:
         chosen: tuple[_Script, tuple[int, ...]] | None = None
         for script in self._scripts:
             positions = script.match(request, params, names, person)
-            if positions is not None and chosen is None and script.is_due():
+            if positions is None:
+                continue
+            if chosen is not None:
+                script.hold_up()
+            elif script.is_due():
                 chosen = script, positions
         return None if chosen is None else chosen[0].happen(chosen[1])

@@ -27,7 +27,7 @@ _DAY: Final = r"\d{4}-\d\d-\d\d"
 _DATE: Final = re.compile(_DAY, re.ASCII)
 _TIME: Final = re.compile(rf"{_DAY}[T ].+", re.ASCII)
 _WHOLE: Final = re.compile(r"[+-]?\d{1,19}", re.ASCII)
-_NUMBER: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+_NUMBER: Final = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _FLAGS: Final = {"true": True, "1": True, "false": False, "0": False}
 
 
@@ -85,6 +85,8 @@ class Field:
     def key(self, value: Value) -> str:
         """The form in which two values of this field are the same when searched for."""
         text = str(value).strip()
+        if DATA_TYPES[self.data_type] is _integer and _WHOLE.fullmatch(text):
+            return str(int(text))
         return text.lower() if self.is_caseless else text
 
     @property

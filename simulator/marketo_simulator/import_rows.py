@@ -20,7 +20,8 @@ def execute(context: Context, lookup: Field, partition_name: str, job: Job) -> N
     job.problem = _problem(context, lookup, job.header, columns)
     if job.problem:
         return
-    action = "updateOnly" if lookup.name == "id" else "createOrUpdate"
+    makes_none = lookup.name == "id" or lookup.read_only  # a new lead could not have the key
+    action = "updateOnly" if makes_none else "createOrUpdate"
     write = make_write(context, action, lookup, partition_name)
     static_list = _list(context, lookup, job)
     seen: set[str] = set()
@@ -89,6 +90,7 @@ def _chosen(context: Context, write: Write, lookup: Field, record: dict[str, obj
     if len(matches) > 1 and is_clear:
         newest = max(meant, key=lambda lead_id: (context.state.leads[lead_id].updated_at, lead_id))
         record["id"] = str(newest)
+        record.pop(lookup.name)  # it named the lead, and is not to be written anew
         return replace(write, action="updateOnly", lookup=context.state.schema.get("id"), partition_name="")
     return write
 

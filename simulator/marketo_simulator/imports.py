@@ -3,20 +3,17 @@
 What a job does to the leads comes from the endpoint that queues it: this module knows no call.
 """
 
-import csv
-import io
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
+from marketo_simulator import tables
 from marketo_simulator.errors import CallError
 from marketo_simulator.message import Response
 from marketo_simulator.settings import Settings
 
-MAX_FILE_BYTES: Final = 10 * 1024 * 1024
 KEPT: Final = timedelta(days=7)
-DELIMITERS: Final = {"csv": ",", "tsv": "\t", "ssv": ";"}
 
 
 @dataclass(slots=True)
@@ -60,35 +57,29 @@ class Job:
             "message": message,
         }
 
+    def is_forgotten(self, now: datetime) -> bool:
+        """Whether its end is a week ago."""
+        return now - self.ends > KEPT
+
     def report(self, rows: list[list[str]], column: str, *, shifted: bool) -> Response:
         """Rows with a last column of reasons, in the format of the job; empty when there are none.
 
         `shifted`: a blank cell right before the reason is left out.
         """
-        text = io.StringIO()
-        if rows:
-            writer = csv.writer(text, delimiter=DELIMITERS[self.format], lineterminator="\n")
-            writer.writerow([*self.header, column])
-            writer.writerows([*row[:-2], row[-1]] if shifted and not row[-2] else row for row in rows)
-        return Response(200, text.getvalue().encode(), "text/csv;charset=UTF-8")
+        shown = [[*row[:-2], row[-1]] if shifted and not row[-2] else row for row in rows]
+        text = tables.write([[*self.header, column], *shown], tables.DELIMITERS[self.format]) if rows else ""
+        return Response(200, text.encode(), "text/csv;charset=UTF-8")
 
 
-def table(file: bytes, file_format: str) -> list[list[str]]:
-    """Header and rows of a file without its empty lines. Lines end in LF, CR or both; a cell may be of any length.
-
-    Raises CallError 1003 for a file without a row, or one that is no table.
-    """
-    text = io.StringIO(file.decode("utf-8-sig", "replace"), newline="")
-    limit = csv.field_size_limit(MAX_FILE_BYTES)  # A file is smaller anyhow; the process has other readers of CSV.
+def header_and_rows(file: bytes, file_format: str) -> tuple[list[str], list[list[str]]]:
+    """What an import is made of. Raises CallError 1003 for a file without a row, or one that is no table."""
     try:
-        rows = [row for row in csv.reader(text, delimiter=DELIMITERS[file_format]) if row]
-    except csv.Error as error:
+        rows = tables.read(file, tables.DELIMITERS[file_format])
+    except ValueError as error:
         raise CallError("1003", "Invalid file") from error
-    finally:
-        csv.field_size_limit(limit)
     if len(rows) < 2:
         raise CallError("1003", "Empty file")
-    return rows
+    return rows[0], rows[1:]
 
 
 class Imports:
@@ -96,12 +87,14 @@ class Imports:
 
     def __init__(self) -> None:
         self._jobs: dict[int, Job] = {}
+        self._queued = 0
 
     def settle(self, now: datetime) -> None:
         """Execute the jobs whose time has come."""
         for job in sorted((job for job in self._jobs.values() if not job.done and job.ends <= now), key=_end):
             job.done = True
             job.execute(job)
+            job.rows = []  # nobody asks for them any more, and they may be many
 
     def ends(self, now: datetime) -> list[datetime]:
         """When the jobs end whose time has come, in order."""
@@ -118,7 +111,7 @@ class Imports:
     def get(self, job_id: int, now: datetime) -> Job:
         """The job of that id. Raises CallError 1013 for an unknown or expired one."""
         job = self._jobs.get(job_id)
-        if job is None or now - job.ends > KEPT:
+        if job is None or job.is_forgotten(now):
             raise CallError("1013", "Batch not found")
         return job
 
@@ -135,11 +128,12 @@ class Imports:
         seconds = settings.import_seconds
         if settings.import_rows_per_second is not None:
             seconds += rows / settings.import_rows_per_second
-        return len(self._jobs) + 1, starts, starts + timedelta(seconds=seconds)
+        return self._queued + 1, starts, starts + timedelta(seconds=seconds)
 
-    def add(self, job: Job) -> None:
-        """Queue the job."""
-        self._jobs[job.id] = job
+    def add(self, job: Job, now: datetime) -> None:
+        """Queue the job, and forget the oldest."""
+        self._jobs = {each.id: each for each in self._jobs.values() if not each.is_forgotten(now)} | {job.id: job}
+        self._queued += 1
 
 
 def _end(job: Job) -> datetime:

@@ -12,8 +12,10 @@ _TOKEN: Final = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12
 _PROPERTY: Final = re.compile(r'("(?:client_secret|access_token)"\s*:\s*)("(?:[^"\\]|\\.)*"?|[^",}\s]+)', re.IGNORECASE)
 _ASSIGNED: Final = re.compile(r"((?:client_secret|access_token)=)[^&\s\"<]+", re.IGNORECASE)
 _PART: Final = re.compile(
-    r'(name="?(?:client_secret|access_token)"?.*?\r?\n\r?\n).*?(?=\r?\n--|\Z)', re.IGNORECASE | re.DOTALL
+    r'(name="?(?:client_secret|access_token)"?[^\r\n]*\r?\n(?:[^\r\n]+\r?\n){0,50}\r?\n).*?(?=\r?\n--|\Z)',
+    re.IGNORECASE | re.DOTALL,
 )
+"""The head of a part has few lines: without that bound a body full of such names would be read over and over."""
 
 
 def is_secret(name: str) -> bool:

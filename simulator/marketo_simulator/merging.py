@@ -3,9 +3,8 @@
 import re
 from typing import Final
 
-from marketo_simulator.context import Context
+from marketo_simulator.context import Context, whole_number
 from marketo_simulator.errors import CallError
-from marketo_simulator.fields import MAX_ID_DIGITS
 from marketo_simulator.message import Response
 from marketo_simulator.state import Lead
 
@@ -30,7 +29,7 @@ def merge(context: Context) -> Response:
     if in_crm:
         raise CallError("1003", "mergeInCRM needs an instance that is synced with Salesforce")
     winner = _lead(context, context.ids[0])
-    losers = [_lead(context, number) for number in dict.fromkeys(map(_number, given))]
+    losers = [_lead(context, number) for number in dict.fromkeys(map(whole_number, given))]
     if winner in losers:
         raise CallError("1003", f"Lead {winner.id} cannot be merged into itself")
     context.records = len(losers)
@@ -52,12 +51,6 @@ def associate(context: Context) -> Response:
         raise CallError("1012", f"Invalid cookie value '{text}'")
     context.state.update_lead(lead, {"cookies": cookie[1]}, context.now)
     return context.lead_answer(None)
-
-
-def _number(text: str) -> int:
-    if not (text.isascii() and text.isdecimal()) or len(text) > MAX_ID_DIGITS:
-        raise CallError("1001", f"Invalid value '{text}'. Required of type 'Integer'")
-    return int(text)
 
 
 def _lead(context: Context, lead_id: int) -> Lead:

@@ -1,13 +1,17 @@
 """What goes into the simulator and what comes out of it, without a socket."""
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Final
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 JSON_TYPE = "application/json;charset=UTF-8"
+_BOUNDARY: Final = re.compile(r'\bboundary=(?:"([^"]+)"|([^\s;]+))', re.IGNORECASE)
+_PART_NAME: Final = re.compile(rb'[;\s]name=(?:"([^"]*)"|([^\s;]+))', re.IGNORECASE)
+_FILE_NAME: Final = re.compile(rb"[;\s]filename\*?=", re.IGNORECASE)
 _compact = json.JSONEncoder(separators=(",", ":")).encode
 
 
@@ -26,7 +30,7 @@ class Request:
     @classmethod
     def of(cls, method: str, target: str, headers: Mapping[str, str] | None = None, body: bytes = b"") -> "Request":
         """From the request target as it stands on the wire: encoded path and query."""
-        parts = urlsplit(target)
+        parts = urlsplit(f"//-{target}" if target.startswith("/") else target)  # `//x` is a path here, and no host
         query = parse_qsl(parts.query, keep_blank_values=True)
         return cls(method, unquote(parts.path), query, headers or {}, body, len(target.encode()))
 
@@ -34,6 +38,33 @@ class Request:
         """The header's value, name compared without case; empty when absent."""
         wanted = name.lower()
         return next((value for key, value in self.headers.items() if key.lower() == wanted), "")
+
+    def parts(self) -> "dict[str, Part]":
+        """The parts of a multipart body by their names (RFC 7578). Raises ValueError for a body that is not whole."""
+        boundary = _BOUNDARY.search(self.header("Content-Type"))
+        if boundary is None:
+            raise ValueError("no boundary")
+        delimiter = f"\r\n--{boundary[1] or boundary[2]}".encode()
+        _, *parts, end = (b"\r\n" + self.body).split(delimiter)
+        if not end.startswith(b"--"):
+            raise ValueError("no end")
+        return dict(map(_part, parts))
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One part of a multipart body; a file has a file name, a parameter has none."""
+
+    content: bytes
+    is_file: bool
+
+
+def _part(text: bytes) -> tuple[str, Part]:
+    head, separator, content = text.partition(b"\r\n\r\n")
+    name = _PART_NAME.search(head)
+    if not separator or name is None:
+        raise ValueError("a part without a name or without a content")
+    return (name[1] or name[2] or b"").decode("utf-8", "replace"), Part(content, bool(_FILE_NAME.search(head)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +82,11 @@ class Response:
     """Seconds before each piece but the first."""
     breaks_after: int | None = None
     """Bytes of the body after which the connection breaks; None: it does not."""
+
+    @property
+    def has_body(self) -> bool:
+        """Whether HTTP lets an answer of this status have a body (RFC 9110, 6.4.1)."""
+        return self.status not in (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
 
     def pieces(self, sleep: Callable[[float], None], patience: float | None = None) -> Iterator[bytes]:
         """The body as it comes over the wire. Raises ConnectionDropped where it breaks off.

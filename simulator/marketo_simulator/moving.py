@@ -1,7 +1,7 @@
 """Leads that move to another partition (Marketo REST, Leads, "Update Lead Partition")."""
 
-from marketo_simulator.context import PAGE, Context, skipped
-from marketo_simulator.errors import CallError, Reason, reason
+from marketo_simulator.context import Context, skipped
+from marketo_simulator.errors import Reason, reason
 from marketo_simulator.message import Response
 from marketo_simulator.state import Partition
 
@@ -12,12 +12,7 @@ def update(context: Context) -> Response:
     Skipped are leads that are not there (1004), records without a partition (1009) and those whose partition the user
     does not see (1008). Raises CallError 609, 612, 1002 or 1003.
     """
-    records = context.content().get("input")
-    if not isinstance(records, list) or not records:
-        raise CallError("1002", "Missing value for required parameter 'input'")
-    context.records = len(records)
-    if len(records) > PAGE:
-        raise CallError("1003", f"Number of records exceeds the limit of {PAGE}")
+    records = context.input(context.content())
     return context.lead_answer([_moved(context, index, record) for index, record in enumerate(records)])
 
 

@@ -1,13 +1,12 @@
 """What a call names: its records and parameters, as name and value pairs. Read from the request when first asked."""
 
-import csv
-import io
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Final
 
+from marketo_simulator import tables
 from marketo_simulator.message import Request
 
 Pairs = Sequence[tuple[str, str]]
@@ -15,7 +14,6 @@ Pairs = Sequence[tuple[str, str]]
 
 _LEAD_IN_PATH: Final = re.compile(r"/leads?/(\d{1,19})(?=[/.])")
 _LEAD_IDS: Final = frozenset({"id", "leadId", "leadIds"})
-_DELIMITERS: Final = {"tsv": "\t", "ssv": ";"}
 
 
 def plain(value: object) -> str:
@@ -35,25 +33,23 @@ class Names:
     @cached_property
     def _params(self) -> Mapping[str, Sequence[str]]:
         """Parameters of the query, of a form, and of a multipart body without its file."""
-        parts = {name: [text] for name, text in self._parts.items() if name != "file"}
+        parts = {name: [_text(part)] for name, part in self._parts.items() if name != "file"}
         return {**parts, **self._given}
 
     @cached_property
-    def _parts(self) -> Mapping[str, str]:
-        boundary = re.search(r'boundary="?([^";]+)', self._request.header("Content-Type"))
-        if not self._type.startswith("multipart/") or boundary is None:
+    def _parts(self) -> Mapping[str, bytes]:
+        if not self._type.startswith("multipart/"):
             return {}
-        parts = {}
-        for part in self.text.split(f"--{boundary[1]}")[1:-1]:
-            head, _, content = part.partition("\r\n\r\n")
-            if (name := re.search(r'\bname="([^"]*)"', head)) is not None:
-                parts[name[1]] = content.removesuffix("\r\n")
-        return parts
+        try:
+            parts = self._request.parts()
+        except ValueError:
+            return {}
+        return {name: part.content for name, part in parts.items()}
 
     @cached_property
     def text(self) -> str:
         """The body, bytes that are no UTF-8 replaced."""
-        return self._request.body.decode("utf-8", "replace")
+        return _text(self._request.body)
 
     @cached_property
     def _content(self) -> object:
@@ -102,11 +98,10 @@ class Names:
     @cached_property
     def _imported(self) -> Sequence[Pairs]:
         """The rows of an imported file; its first line names the fields."""
-        delimiter = _DELIMITERS.get(self._first("format"), ",")
+        delimiter = tables.DELIMITERS.get(self._first("format"), ",")
         try:
-            read = csv.reader(io.StringIO(self._parts["file"], newline=""), delimiter=delimiter)
-            header, *rows = (row for row in read if row)
-        except (csv.Error, ValueError):
+            header, *rows = tables.read(self._parts["file"], delimiter)
+        except ValueError:
             return []
         return [[(name, plain(cell)) for name, cell in zip(header, row, strict=False)] for row in rows]
 
@@ -115,6 +110,10 @@ class Names:
 
     def _each(self, name: str) -> list[str]:
         return [item for part in self._params.get(name, ()) for item in part.split(",") if item.strip()]
+
+
+def _text(content: bytes) -> str:
+    return content.decode("utf-8", "replace")
 
 
 def _pairs(row: object) -> Pairs:

@@ -68,8 +68,8 @@ class StateFile:
             name: snapshot.read(each, f"{self.path}: {name or 'default'}") for name, each in content.instances.items()
         }
         try:
-            self._simulator.advance(content.clock_offset - self._simulator.clock.offset.total_seconds())
-        except (ValueError, OverflowError) as error:
+            self._simulator.clock.shift(content.clock_offset)
+        except ValueError as error:
             raise DecodeError(f"{self.path}: clock_offset: {content.clock_offset} seconds lead nowhere") from error
         for name, each in read.items():
             snapshot.put(each, self._simulator.instance(name) if name else self._simulator)

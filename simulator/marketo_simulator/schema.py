@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
-from marketo_simulator.context import PAGE, Context
+from marketo_simulator.context import Context
 from marketo_simulator.errors import CallError
 from marketo_simulator.field_notes import FieldNote
 from marketo_simulator.fields import Field
@@ -59,9 +59,8 @@ def create(context: Context) -> Response:
     Raises CallError 609, 612, 1002, 1003 or 1017.
     """
     records = _records(context)
-    context.records = len(records)
     notes = context.state.field_notes
-    if len(records) > PAGE or len(records) + sum(note.is_api_created for note in notes.values()) > MAX_CREATED:
+    if len(records) + sum(note.is_api_created for note in notes.values()) > MAX_CREATED:
         raise CallError("1003", f"Number of fields exceeds the limit of {MAX_CREATED}")
     made = [_made(context, record) for record in records]
     for names in ([field.name for field, _ in made], [field.display_name for field, _ in made]):
@@ -134,12 +133,11 @@ def _shown(context: Context, field: Field) -> dict[str, object]:
 
 
 def _records(context: Context) -> list[Mapping[str, object]]:
-    records = context.content().get("input")
-    if not isinstance(records, list) or not records:
-        raise CallError("1002", "Missing value for required parameter 'input'")
-    if not all(isinstance(record, dict) for record in records):
+    records = context.input(context.content())
+    objects: list[Mapping[str, object]] = [record for record in records if isinstance(record, dict)]
+    if len(objects) < len(records):
         raise CallError("1003", "Invalid value for input, an array of objects is expected")
-    return records
+    return objects
 
 
 def _made(context: Context, record: Mapping[str, object]) -> tuple[Field, FieldNote]:

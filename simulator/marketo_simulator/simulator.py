@@ -9,13 +9,14 @@ from typing import Final
 
 from marketo_simulator.clock import Clock, utc_now
 from marketo_simulator.control import Control
-from marketo_simulator.decode import decode
+from marketo_simulator.decode import DecodeError, decode
 from marketo_simulator.identity import Client
 from marketo_simulator.message import Request, Response
 from marketo_simulator.seed import Seed
 from marketo_simulator.settings import Settings, changed
 
-_INSTANCE_PATH: Final = re.compile(r"/(\d{3}-\w{3}-\d{3})(/.*)")
+_MUNCHKIN_ID: Final = re.compile(r"\d{3}-\w{3}-\d{3}", re.ASCII)
+_INSTANCE_PATH: Final = re.compile(rf"/({_MUNCHKIN_ID.pattern})(/.*)", re.ASCII)
 DEFAULT_CLIENT: Final = Client("client", "secret")
 
 
@@ -29,9 +30,15 @@ class SimulatorSeed:
 
 def read_seed(data: Mapping[str, object], where: str = "seed") -> SimulatorSeed:
     """Check seed data as it stands in JSON. Raises DecodeError, which names place, problem and remedy."""
-    further = decode(dict[str, Seed], data.get("instances", {}), f"{where}.instances")
+    further: dict[str, Seed] = {}
+    for name, seed in decode(dict[str, Seed], data.get("instances", {}), f"{where}.instances").items():
+        if not _MUNCHKIN_ID.fullmatch(name):
+            raise DecodeError(f"{where}.instances: '{name}' is no Munchkin ID; write it like 123-ABC-456")
+        if name.upper() in further:
+            raise DecodeError(f"{where}.instances: '{name}' is there already, in another case; leave one out")
+        further[name.upper()] = _with_client(seed)
     default = decode(Seed, {key: value for key, value in data.items() if key != "instances"}, where)
-    return SimulatorSeed(_with_client(default), {name: _with_client(seed) for name, seed in further.items()})
+    return SimulatorSeed(_with_client(default), further)
 
 
 def _with_client(seed: Seed) -> Seed:
@@ -64,7 +71,8 @@ class Simulator(Control):
             self.instance(name)
 
     def instance(self, munchkin_id: str) -> Control:
-        """The further instance of this Munchkin ID, made at its first use."""
+        """The further instance of this Munchkin ID (in any case, as in a host name), made at its first use."""
+        munchkin_id = munchkin_id.upper()
         with self.lock:
             if munchkin_id not in self._instances:
                 seed = self._seeds.instances.get(munchkin_id, self._seeds.default)
@@ -73,7 +81,7 @@ class Simulator(Control):
 
     @property
     def instances(self) -> dict[str, Control]:
-        """Those that there are, by Munchkin ID; that of the default one is empty."""
+        """Those that there are, by Munchkin ID in capitals; that of the default one is empty."""
         with self.lock:
             return {"": self, **self._instances}
 

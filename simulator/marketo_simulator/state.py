@@ -190,12 +190,12 @@ class State:
             found.update(number for value in values if (number := id_of(value)) in self.leads)
         else:
             index = self._index.get(name, {})  # none, if the field was removed while an import waited
-            for value in values:
-                alike = index.get(_caseless(value), ())
+            for key in map(searched.key, values):
+                alike = index.get(_caseless(key), ())
                 if any_case or searched.is_caseless:
                     found.update(alike)
                 else:
-                    found.update(each for each in alike if searched.key(self.leads[each].values[name]) == value.strip())
+                    found.update(each for each in alike if searched.key(self.leads[each].values[name]) == key)
         return sorted(found if partitions is None else (i for i in found if self.leads[i].partition_id in partitions))
 
     def create_lead(

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from marketo_simulator import consent
-from marketo_simulator.context import PAGE, Context, skipped
+from marketo_simulator.context import Context, skipped
 from marketo_simulator.errors import CallError, Reason, reason, spelled
 from marketo_simulator.fields import Field, InvalidValueError, Value
 from marketo_simulator.message import Response
@@ -54,10 +54,7 @@ def sync(context: Context) -> Response:
     Raises CallError for what fails the whole call: 609, 612, 1002, 1003, 1011.
     """
     content = context.content()
-    records = _records(content)
-    context.records = len(records)
-    if len(records) > PAGE:
-        raise CallError("1003", f"Number of records exceeds the limit of {PAGE}")
+    records = context.input(content)
     write = _write(context, content)
     result = [_synced(context, write, index, record) for index, record in enumerate(records)]
     return context.lead_answer(None if content.get("asyncProcessing") is True else result)
@@ -69,17 +66,10 @@ def absent_keys(context: Context) -> set[str]:
     lookup = _lookup(context, content)[0]
     keys = {
         lookup.key(value)
-        for record in _records(content)
+        for record in context.input(content)
         if isinstance(record, dict) and isinstance(value := record.get(lookup.name), str | int)
     }
     return {key for key in keys if not context.find(lookup, [key])}
-
-
-def _records(content: Mapping[str, object]) -> list[object]:
-    records = content.get("input")
-    if not isinstance(records, list) or not records:
-        raise CallError("1002", "Missing value for required parameter 'input'")
-    return records
 
 
 def _write(context: Context, content: Mapping[str, object]) -> Write:

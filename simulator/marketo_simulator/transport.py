@@ -1,7 +1,5 @@
 """Transports for `httpx`: calls are answered by a simulator in this process, without a socket."""
 
-from http import HTTPStatus
-
 import anyio.to_thread
 import httpx
 
@@ -50,6 +48,8 @@ def _answered(simulator: Simulator, request: httpx.Request, body: bytes) -> http
         raise httpx.RemoteProtocolError("connection dropped by the simulator", request=request) from error
     except AnswerTooSlow as error:
         raise httpx.ReadTimeout("no answer within the read time-out", request=request) from error
-    headers = {**answer.headers, "Content-Type": answer.content_type, "Content-Length": str(len(answer.body))}
-    is_bodiless = request.method == "HEAD" or answer.status in (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
-    return httpx.Response(answer.status, headers=headers, content=b"" if is_bodiless else content, request=request)
+    headers = {**answer.headers, "Content-Type": answer.content_type}
+    if answer.has_body:
+        headers["Content-Length"] = str(len(answer.body))
+    body = content if answer.has_body and request.method != "HEAD" else b""
+    return httpx.Response(answer.status, headers=headers, content=body, request=request)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from destination.marketo import budget
+from destination.marketo import budget, pace
 from marketo_simulator import Simulator
 from testing.control_plane import control_plane, fresh
 from testing.permissions import ASKED, ActionRecorder, refused
@@ -29,6 +29,13 @@ def marketo(control_plane_marketo: Simulator) -> Iterator[Simulator]:
 def far_from_the_reset(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever waits for Marketo's next day waits for hours, at whatever time of the day these tests are run."""
     monkeypatch.setattr(budget, "_RESET_HOURS", ((datetime.now(UTC).hour + 3) % 24,))
+
+
+@pytest.fixture
+def short_window(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever is refused as others use up Marketo's rate waits for a window that nobody has to wait for."""
+    monkeypatch.setattr(pace, "WINDOW", 0.1)
+    monkeypatch.setattr(pace, "MARGIN", 0.0)
 
 
 @pytest.fixture(scope="session")

@@ -215,6 +215,7 @@ def test_deactivating_leaves_the_list(marketo: Simulator) -> None:
     assert list(lists(marketo).values()) == ["Webinar; spring"]
 
 
+@pytest.mark.usefixtures("short_window")
 @pytest.mark.parametrize(
     ("code", "status", "kind"),
     [

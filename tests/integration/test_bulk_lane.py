@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from destination.delivery import bulk_lane, carry_imports, read_created
+from destination.delivery import carry_extract, carry_imports
 from destination.domain import lead_import
 from destination.domain.capabilities import Capabilities
 from destination.domain.created_leads import name_in_import
@@ -19,7 +19,7 @@ from marketo_simulator import Simulator
 from marketo_simulator.server import serve
 from testing.aws import aws
 from testing.composition import composed
-from testing.importing import FEW, IN, PEOPLE, address
+from testing.importing import IN, PEOPLE, address, few_are_many
 from testing.world import MUNCHKIN, event
 from tests.integration.test_sync_function import NOW, Stage
 
@@ -33,8 +33,7 @@ SEED = {
 @pytest.fixture
 def stage(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
     """Few are many, and nothing is waited for."""
-    for name, bound in FEW.items():
-        monkeypatch.setattr(bulk_lane, name, bound)
+    few_are_many(monkeypatch)
     monkeypatch.setattr(lead_import, "QUIET", timedelta(0))
     monkeypatch.setattr(carry_imports, "SECOND_LOOK", timedelta(0))
     settings = {"import_queue_seconds": 0, "import_seconds": 0, "export_queue_seconds": 0, "export_seconds": 0}
@@ -101,7 +100,7 @@ def test_exceptions_are_told_by_calls(stage: Stage) -> None:
 def test_new_people_are_created_by_an_import_and_their_leads_are_read_back(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(read_created, "MIN_WAIT", timedelta(0))
+    monkeypatch.setattr(carry_extract, "MIN_WAIT", timedelta(0))
     known = Capabilities(creates_on_list=True)
     CapabilitiesOfInstances(stage.aws.dynamodb, "ConnectionsTable").put(MUNCHKIN, known)
     stage.connect()

@@ -150,6 +150,7 @@ def test_choices_of_nobody_are_not_found(selector: str) -> None:
     assert call("GET", f"/connections/nobody/marketo/{selector}").status == 404
 
 
+@pytest.mark.usefixtures("short_window")
 @pytest.mark.parametrize("selector", SELECTORS)
 @pytest.mark.parametrize(
     ("code", "status", "kind"), [("610", 409, "marketo-blocked"), ("606", 503, "marketo-unavailable")]

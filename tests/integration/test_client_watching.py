@@ -7,23 +7,19 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
-import boto3
 import pytest
 
-from destination.composition.connections import paces
 from destination.domain.alert import Alert, AlertState, AlertStatus, AudiencePart, Evidence, MainReason
 from destination.domain.audience import ANY_NAMESPACE, AudienceKey
 from destination.domain.latency import Latency
-from destination.domain.list_extract import ExtractStage, ListExtract
+from destination.domain.lead_extract import ExtractStage, LeadExtract
 from destination.domain.loss import RECORD_NO_OBJECT
 from destination.domain.outcome import MISSING_DEDUPE_VALUE
-from destination.domain.parking import RETRY_BLOCKED, Bundle, Hold, WaitsFor
+from destination.domain.parking import RETRY_BLOCKED, Bundle, WaitsFor
 from destination.domain.run import Counters, Run, Tally, hour_of, run_id
 from destination.domain.times import format_time
 from destination.domain.verification import Differences, Phase, VerificationStatus
-from destination.queue import decode
 from destination.store.alerts import Alerts
 from destination.store.parking import Parking
 from destination.store.runs import Runs
@@ -31,7 +27,7 @@ from destination.store.verifications import Verifications
 from destination_client import verifications
 from marketo_simulator import Simulator
 from testing import control_plane as plane
-from testing.client import FILE, Stack, stack
+from testing.client import Stack, stack
 from testing.control_plane import AUD_1
 
 SPRING = AudienceKey(ANY_NAMESPACE, "aud-1")
@@ -154,6 +150,7 @@ def test_the_overview_says_in_one_call_what_is_held_up_and_what_to_do(
     console: Stack, before: str, now: datetime
 ) -> None:
     made = connection(console)
+    now = now.replace(microsecond=0)
     record(made, before, COUNTS)
     Parking(plane.s3(), "bucket").put(Bundle(made, WaitsFor.BLOCKED, now, now, 7, 2, "0" * 32), ["{}"])
     plane.delivering().block(made, "610: no access to the list Webinar", now)
@@ -162,9 +159,9 @@ def test_the_overview_says_in_one_call_what_is_held_up_and_what_to_do(
 
     at = {line.strip().partition(": ")[0]: line.strip().partition(": ")[2] for line in lines}
     assert lines[:2] == ["Webinar leads: blocked", f"  id: {made} on 123-ABC-456"]
-    assert (at["held up"], at["since"]) == ("blocked", second(now))
+    assert (at["held up"], at["since"]) == ("blocked", format_time(now))
     assert at["because"] == "610: no access to the list Webinar"
-    assert at["tried again"] == second(now + RETRY_BLOCKED)
+    assert at["tried again"] == format_time(now + RETRY_BLOCKED)
     assert "destination resume" in at["to do"]
     assert at["parked"].startswith("7 events, the oldest of ")
     assert at["last day"] == "9 received, 5 activated, 1 unchanged, 2 excluded, 1 failed, 6 rejected"
@@ -237,79 +234,6 @@ def test_who_may_not_see_dead_letters_sees_the_rest_of_the_status(console: Stack
     assert console.done("status").splitlines()[-1] == "dead letters: not permitted"
     told = json.loads(console.done("status", "--json"))
     assert (told["dead_letters"], len(told["connections"])) == (None, 1)
-
-
-def test_the_status_has_what_holds_each_connection_up_and_how_much_waits(console: Stack, now: datetime) -> None:
-    made = connection(console)
-    paces.cache_clear()  # as if the window of these calls to Marketo was over
-    console.apply(FILE.replace("Webinar leads", "Another").replace("Spring", "Summer").replace("Autumn", "Winter"))
-    (other,) = (one["id"] for one in json.loads(console.done("list", "--json")) if one["id"] != made)
-    console.done("disable", made)
-    park(made, WaitsFor.DISABLED, now, 7, oldest=now - timedelta(hours=2))
-    park(made, WaitsFor.RETRY, now, 5, oldest=now - timedelta(hours=3))
-    waits = {row[0]: row[3:8] for row in rows(console.done("status"))[1:3]}
-    assert waits[made] == ["disabled", "the connection is disabled", "-", "12", second(now - timedelta(hours=3))]
-    assert waits[other] == ["enabled", "-", "-", "0", "-"]
-    told = {one["id"]: one["parking"] for one in json.loads(console.done("status", "--json"))["connections"]}
-    assert (told[made]["events"], told[other]["hold"]) == (12, None)
-
-
-def test_what_waits_is_shown_by_what_it_waits_for(console: Stack, now: datetime) -> None:
-    made = connection(console)
-    due = now + timedelta(hours=1)
-    park(made, WaitsFor.REFUSED, due, 3, oldest=now)
-    park(made, WaitsFor.REFUSED, due + timedelta(hours=1), 4, oldest=now - timedelta(hours=1))
-    park(made, WaitsFor.PAUSED, due, 5, oldest=now)
-    shown = console.done("parking", made).splitlines()
-    assert shown[:2] == ["held up: no", "parked: 12 events"]
-    assert [line.partition(": ")[0] for line in shown[6:]] == ["paused", "refused"]
-    assert shown[6].endswith(WaitsFor.PAUSED.remedy.says)
-    assert rows("\n".join(shown[3:6])) == [
-        ["waits for", "events", "oldest", "due"],
-        ["paused", "5", second(now), second(due, up=True)],
-        ["refused", "7", second(now - timedelta(hours=1)), second(due, up=True)],
-    ]
-    assert json.loads(console.done("parking", made, "--json"))["events"] == 12
-
-
-def test_what_holds_a_connection_up_is_shown_with_its_cause_and_its_end(console: Stack, now: datetime) -> None:
-    made = connection(console)
-    plane.delivering().block(made, "603: the role lacks a permission", now)
-    shown = console.done("parking", made).splitlines()
-    assert shown == [
-        "held up: blocked",
-        "because: 603: the role lacks a permission",
-        f"since: {second(now)}",
-        f"tried again: {second(now + RETRY_BLOCKED)}",
-        f"to do: {Hold(WaitsFor.BLOCKED, '', None, None, '603').remedy}",
-        "parked: 0 events",
-    ]
-    console.done("disable", made)
-    assert "tried again: once it is enabled" in console.done("parking", made).splitlines()
-    assert "No connection is called none" in console.refused("parking", "none")
-
-
-def test_what_is_parked_comes_back_when_the_connection_is_resumed(console: Stack, now: datetime) -> None:
-    made = connection(console)
-    plane.delivering().block(made, "603: the role lacks a permission", now)
-    bundle = park(made, WaitsFor.BLOCKED, now, 5, oldest=now)
-    said = console.run("resume", made)
-    assert ["blocked", "5"] in [row[:2] for row in rows(said.stdout)]
-    assert "it is tried now" in said.stderr
-    assert [decode(body).bundle for body in console.waiting()] == [bundle]
-    assert "No connection is called none" in console.refused("resume", "none")
-
-
-def test_what_is_parked_of_a_disabled_connection_stays(console: Stack, now: datetime) -> None:
-    made = connection(console)
-    console.done("disable", made)
-    park(made, WaitsFor.DISABLED, now, 5, oldest=now)
-    said = console.run("resume", made)
-    assert "tried again: once it is enabled" in said.stdout.splitlines()
-    assert "it is tried now" not in said.stderr
-    assert console.waiting() == []
-    console.done("enable", made)
-    assert len(console.waiting()) == 1
 
 
 def test_alerts_are_subscribed_and_shown_with_their_history(console: Stack, now: datetime) -> None:
@@ -433,11 +357,11 @@ def test_what_is_out_of_place_at_the_end_is_told_by_the_exit_code(
 @pytest.mark.parametrize(
     ("extract", "told"),
     [
-        (ListExtract(datetime(2026, 11, 21, 10, tzinfo=UTC), ExtractStage.WAITING), "waiting"),
-        (ListExtract(datetime(2026, 11, 21, 10, tzinfo=UTC)).given_up("1029"), "given up: 1029"),
+        (LeadExtract(datetime(2026, 11, 21, 10, tzinfo=UTC), ExtractStage.WAITING), "waiting"),
+        (LeadExtract(datetime(2026, 11, 21, 10, tzinfo=UTC)).given_up("1029"), "given up: 1029"),
     ],
 )
-def test_how_a_long_list_is_read_is_shown(console: Stack, extract: ListExtract, told: str) -> None:
+def test_how_a_long_list_is_read_is_shown(console: Stack, extract: LeadExtract, told: str) -> None:
     made = connection(console)
     requested = plane.call("POST", f"/connections/{made}/verifications", {"activation_id": AUD_1}).json
     store = Verifications(plane.dynamodb(), "RunsTable")
@@ -495,18 +419,6 @@ def test_the_audit_log_says_who_did_what(console: Stack) -> None:
     assert len(rows(console.done("audit", "--connection", "webinar leads"))) > 1
 
 
-def park(connection_id: str, waits_for: WaitsFor, due: datetime, events: int, *, oldest: datetime) -> Bundle:
-    """Park so many events; their bundle, as its name has it."""
-    made = Bundle(connection_id, waits_for, due, oldest, events, size=2, id=uuid4().hex)
-    Parking(boto3.client("s3"), "bucket").put(made, ["{}"])
-    return Bundle.named(connection_id, made.name)
-
-
-def second(time: datetime, *, up: bool = False) -> str:
-    """A time as the name of a bundle has it: to the second, which begins then, or `up` to the next one."""
-    return format_time((time + timedelta(seconds=1, microseconds=-1) if up else time).replace(microsecond=0))
-
-
 def test_a_triggered_alert_says_why_and_what_to_do(console: Stack, now: datetime) -> None:
     made = connection(console)
     console.done("alerts", made, "--set", "failure_rate", "--set", "no_events")
@@ -518,7 +430,7 @@ def test_a_triggered_alert_says_why_and_what_to_do(console: Stack, now: datetime
     )
     trigger(made, now, Alert.FAILURE_RATE, evidence)
     lines = console.done("alerts", made).splitlines()
-    place = lines.index(f"failure_rate: since {second(now)}")
+    place = lines.index(f"failure_rate: since {format_time(now.replace(microsecond=0))}")
     assert lines[place + 1 : place + 5] == [
         "  because: Failed: 9 of 12 persons.",
         "  9 MARKETO_1003: Refused.",

@@ -17,8 +17,9 @@ from destination.store.recipients import Recipients
 from destination.store.results import Results
 from testing.aws import SECRETS_PREFIX, TABLES, Aws, aws
 from testing.persons import RUN, START
-from testing.recorded import ORIGIN, Recording, write
+from testing.recorded import Recording, write
 from testing.recorded_files import FILE
+from testing.recorded_values import ORIGIN
 from testing.template import ROOT, source
 
 DOCUMENT: Final = (ROOT / "docs/data-model.md").read_text()

@@ -20,6 +20,7 @@ from destination.domain.shard import SHARDS, name_of, shard_of
 from destination.queue import VERSION, Envelope, ErasureCall, UndecodableMessageError, decode
 from destination.store.ledger import Entry
 from testing import recorded
+from testing import recorded_values as values
 from testing.aws import Aws, aws
 from testing.persons import MUNCHKIN, RUN, START
 from testing.recorded import FOLDER, Recording, Stores, read, write
@@ -145,12 +146,12 @@ def test_what_a_release_wrote_is_read(stack: Aws, expected: dict[str, object], f
 
 def test_what_was_written_is_what_is_read(stack: Aws, expected: dict[str, object]) -> None:
     """In the places that a release writes as a whole."""
-    assert expected["row"] == {recorded.ADA: recorded.ROW}
-    assert expected["pause"] == recorded.PAUSE
-    assert expected["failure"] == {recorded.ORIGIN: recorded.FAILURE}
-    assert expected["checks"] == [recorded.CHECK]
-    assert expected["bundles"] == [recorded.BUNDLE]
-    assert expected["token"] == recorded.TOKEN
+    assert expected["row"] == {values.ADA: values.ROW}
+    assert expected["pause"] == values.PAUSE
+    assert expected["failure"] == {values.ORIGIN: values.FAILURE}
+    assert expected["checks"] == [values.CHECK]
+    assert expected["bundles"] == [values.BUNDLE]
+    assert expected["token"] == values.TOKEN
 
 
 @pytest.mark.parametrize("folder", RELEASES, ids=lambda folder: folder.name)
@@ -173,20 +174,20 @@ def test_what_is_written_today_is_recorded() -> None:
 def test_messages_of_earlier_and_of_later_releases_are_read(folder: Path, *, is_later: bool) -> None:
     was = Recording.load(folder)
     messages = {name: decode(body) for name, body in (by_a_later_release(was) if is_later else was).messages.items()}
-    plain = Envelope("envelope-1", "connection-1", START, 7, (recorded.EVENT,), correlation_id="request-1")
-    about = Envelope(recorded.VERIFICATION.id, "connection-1", START, 0, ())
+    plain = Envelope("envelope-1", "connection-1", START, 7, (values.EVENT,), correlation_id="request-1")
+    about = Envelope(values.VERIFICATION.id, "connection-1", START, 0, ())
     assert messages == {
-        "events": replace(plain, losses=recorded.LOSSES),
+        "events": replace(plain, losses=values.LOSSES),
         "tried before": replace(plain, attempt=2),
-        "losses alone": replace(plain, events=(), first=0, losses=recorded.LOSSES),
+        "losses alone": replace(plain, events=(), first=0, losses=values.LOSSES),
         "import": replace(about, id=IMPORT.id, lead_import=IMPORT.id),
-        "erasure": replace(about, id=recorded.ERASURE.id, erasure=recorded.ADA),
+        "erasure": replace(about, id=values.ERASURE.id, erasure=values.ADA),
         "erasure call": Envelope(
-            "envelope-1", "connection-1", START, 0, (), erasure_call=ErasureCall(recorded.ADA, "call-1")
+            "envelope-1", "connection-1", START, 0, (), erasure_call=ErasureCall(values.ADA, "call-1")
         ),
-        "verification": replace(about, verification=recorded.VERIFICATION.id),
-        "bundle": replace(about, id=recorded.BUNDLE.id, bundle=recorded.BUNDLE),
-        "seen": replace(about, id="envelope-1", seen=recorded.SEEN),
+        "verification": replace(about, verification=values.VERIFICATION.id),
+        "bundle": replace(about, id=values.BUNDLE.id, bundle=values.BUNDLE),
+        "seen": replace(about, id="envelope-1", seen=values.SEEN),
     }
 
 
@@ -203,12 +204,12 @@ def test_configuration_that_is_changed_keeps_what_is_not_known(stack: Aws) -> No
     stores = Stores(stack)
     before = stores.connections.get("connection-1")
     stores.connections.update(replace(before, name="Another name"))
-    activation = stores.audiences.get("connection-1", recorded.ACTIVATION.id)
+    activation = stores.audiences.get("connection-1", values.ACTIVATION.id)
     stores.audiences.put("connection-1", replace(activation, name="Another name"), activation)
     lease = stores.leases.acquire(MUNCHKIN, START, START)
     assert lease is not None
     stores.leases.enter(lease, range(SHARDS))
-    stores.leases.release(lease, recorded.PACE, None)
+    stores.leases.release(lease, values.PACE, None)
     items = stack.dynamodb.scan(TableName="ConnectionsTable")["Items"]
     assert [one["sk"] for one in items if LATER not in one] == []
     assert stores.connections.get("connection-1").name == "Another name"
@@ -220,7 +221,7 @@ def test_rows_and_runs_that_are_written_again_are_what_this_release_knows(stack:
     stores = Stores(stack)
     lease = stores.leases.acquire(MUNCHKIN, START, START + timedelta(minutes=1))
     assert lease is not None
-    name, shard = name_of(recorded.ADA), shard_of(name_of(recorded.ADA))
+    name, shard = name_of(values.ADA), shard_of(name_of(values.ADA))
     stores.leases.enter(lease, [shard])
     part: Run = stores.ledger.run("connection-1", RUN, shard)
     marks = {"envelope-1": frozenset({"9"})}
@@ -239,7 +240,7 @@ def test_an_alert_that_is_not_known_ends_with_its_connection(stack: Aws) -> None
     items = stack.dynamodb.scan(TableName="RunsTable")["Items"]
     assert not [one for one in items if one["id"]["S"].startswith("alert#")]
     history: tuple[AlertState, ...] = stores.alerts.history("connection-1", None, 10).changes
-    assert history == (recorded.ALERT,)
+    assert history == (values.ALERT,)
 
 
 def test_a_bundle_of_a_later_release_stays_where_it_is(stack: Aws) -> None:
@@ -247,8 +248,8 @@ def test_a_bundle_of_a_later_release_stays_where_it_is(stack: Aws) -> None:
     later = by_a_later_release(Recording.load(TODAY))
     later.restore(stack)
     stores = Stores(stack)
-    assert list(stores.parking.of("connection-1")) == [recorded.BUNDLE]
-    stores.parking.remove(recorded.BUNDLE)
+    assert list(stores.parking.of("connection-1")) == [values.BUNDLE]
+    stores.parking.remove(values.BUNDLE)
     assert len(stack.s3.list_objects_v2(Bucket=stack.bucket, Prefix="parked/")["Contents"]) == 1
     assert stores.parking.erase("connection-1")
     assert "Contents" not in stack.s3.list_objects_v2(Bucket=stack.bucket, Prefix="parked/")

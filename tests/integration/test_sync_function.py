@@ -440,6 +440,7 @@ def test_a_batch_is_measured(stage: Stage, capsys: pytest.CaptureFixture[str]) -
     assert found == {"MISSING_DEDUPE_VALUE": [1], "MARKETO_1003": [1]}
 
 
+@pytest.mark.usefixtures("short_window")
 @pytest.mark.parametrize(
     ("code", "metric"), [("606", "rate_reached"), ("607", "quota_reached"), ("615", "concurrency_reached")]
 )

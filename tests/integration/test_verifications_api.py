@@ -12,7 +12,7 @@ from destination.composition import aws
 from destination.composition import connections as composition
 from destination.control.errors import VerifyingError
 from destination.domain.audience import ANY_NAMESPACE, AudienceKey, activation_id
-from destination.domain.list_extract import ExtractStage, ListExtract
+from destination.domain.lead_extract import ExtractStage, LeadExtract
 from destination.domain.verification import (
     MAX_DURATION,
     AudienceCheck,
@@ -123,7 +123,7 @@ def test_what_was_found_is_shown() -> None:
         foreign=Differences(1, 0, (99,), 99),
         gone=5,
         unapplied={"LEAD_UNKNOWN": 6, "PERSON_NOT_FOUND": 7},
-        extract=ListExtract(NOW, ExtractStage.READ, "e-1", ("id",), members_at=NOW + timedelta(minutes=1)),
+        extract=LeadExtract(NOW, ExtractStage.READ, "e-1", ("id",), members_at=NOW + timedelta(minutes=1)),
     )
     store().put_check(verification, 0, found)
     shown = call("GET", f"/connections/{connection_id}/verifications/{made['id']}").json

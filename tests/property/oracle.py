@@ -11,24 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from destination.domain.connection import Connection
 from destination.domain.event import ProfileEvent
-
-#                                                         matched lead          unmatched profile
-#                                                         fields   lists        created   in the chosen partition
-TABLE = {
-    ("profile_only", "update_existing_and_create_new"): (True, False, True, True),
-    ("profile_only", "update_existing_only"): (True, False, False, True),
-    ("audience_only", "update_existing_and_create_new"): (False, True, True, False),
-    ("audience_only", "update_existing_only"): (False, True, False, False),
-    ("audience_and_profile", "update_existing_and_create_new"): (True, True, True, True),
-    ("audience_and_profile", "update_existing_only"): (True, True, False, True),
-}
-TEXTS = {"firstName": "firstName", "lastName": "lastName", "company": "company", "email": "email"}
-LISTS = ("a", "b")
-ECID_FIELD = "customerNumber"
-BAD = object()
-"""A value that Marketo cannot take: it is not sent, and neither is the older one that it replaces."""
+from tests.property.oracle_events import BAD, ECID_FIELD, LISTS, Pair, Reading, Said
 
 
 @dataclass(eq=False)
@@ -50,10 +34,6 @@ class OracleLead:
                 self.fields[name] = value
         if self.fields != before:
             self.updated = now.replace(microsecond=0)
-
-
-Pair = tuple[datetime, datetime]
-"""When something was said, and when that was received."""
 
 
 @dataclass
@@ -80,21 +60,6 @@ class Memory:
 
     def copy(self) -> "Memory":
         return replace(self, desired=dict(self.desired), applied=dict(self.applied), doubted=set(self.doubted))
-
-
-@dataclass(eq=False)
-class Said:
-    """One event, read for a connection: what it says of one person. `consents`: None where nobody is asked."""
-
-    pair: Pair
-    key: tuple[str, str]
-    email: str | None
-    ecid: str | None
-    attributes: dict[str, object]
-    audiences: dict[str, tuple[Pair, bool]]
-    bad: set[str]
-    consents: bool | None
-    fails: bool = False
 
 
 @dataclass(eq=False)
@@ -136,11 +101,9 @@ class Wish:
 
 
 @dataclass
-class Oracle:
+class Oracle(Reading):
     """The leads, their lists, and how many events ended how. Every list may hold people whom others put there."""
 
-    connection: Connection
-    clears_company: bool
     leads: list[OracleLead] = field(default_factory=list)
     memories: dict[tuple[str, str], Memory] = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)
@@ -150,7 +113,9 @@ class Oracle:
         persons: dict[tuple[str, str], list[Said]] = {}
         for event in events:
             said = self._read(event)
-            if said is not None:
+            if said is None:
+                self.counts["excluded" if self._concerns(event) else "ignored"] += 1
+            else:
                 persons.setdefault(said.key, []).append(said)
         wishes = [self._wish(key, sorted(all_said, key=_pair)) for key, all_said in persons.items()]
         wishes = [self._found(one, now) for one in wishes if one.received]
@@ -167,81 +132,6 @@ class Oracle:
                 lead.lists.add(name)
             self.counts += one.apart
             self.counts[ending or ("activated" if has_changed else "unchanged")] += len(one.counting)
-
-    # Reading an event
-
-    def _read(self, event: ProfileEvent) -> Said | None:
-        audiences = {
-            one.audience.id: ((one.at, event.received_at), one.status == "realized")
-            for one in event.memberships
-            if one.audience.id in LISTS
-        }
-        concerns = bool(audiences) or self.connection.scope == "all_profiles"
-        consents = self._consents(event.profile)
-        key, email, ecid = self._identity(event.profile)
-        if key is None:
-            self.counts["excluded" if concerns else "ignored"] += 1
-            return None
-        pair = event.at, event.received_at
-        if consents is False:
-            return Said(pair, key, email, ecid, {}, audiences, set(), consents)
-        attributes, bad = self._attributes(event.profile)
-        fails = bool(bad) and self._bad_fails and self._rule[0]
-        return Said(pair, key, email, ecid, attributes, audiences, bad, consents, fails)
-
-    def _consents(self, profile: Mapping[str, object]) -> bool | None:
-        if self.connection.consent is None:
-            return None
-        given = profile.get("consent")
-        return given in ("y", True) or (isinstance(given, list) and "y" in given)
-
-    def _identity(self, profile: Mapping[str, object]) -> tuple[tuple[str, str] | None, str | None, str | None]:
-        """The person's key, its value for the dedupe field, and its ECID."""
-        email, customer = (str(profile.get(name) or "").strip() for name in ("email", "customer"))
-        if not self._by_email:
-            return (("customer", customer), customer, None) if customer else (None, None, None)
-        ecid = (customer if self._is_legacy else "") or None
-        if "@" in email:
-            return ("email", email.lower()), email, ecid
-        return (("ecid", ecid), None, ecid) if ecid else (None, None, None)
-
-    @property
-    def _by_email(self) -> bool:
-        return self.connection.dedupe_field == "email"
-
-    @property
-    def _is_legacy(self) -> bool:
-        return self.connection.generation == "legacy_v2"
-
-    @property
-    def _bad_fails(self) -> bool:
-        return self.connection.on_invalid == "fail"
-
-    def _attributes(self, profile: Mapping[str, object]) -> tuple[dict[str, object], set[str]]:
-        attributes: dict[str, object] = {}
-        bad: set[str] = set()
-        updates, _, creates, _ = self._rule
-        if not (updates or creates):
-            return {}, set()
-        for name, target in TEXTS.items():
-            value = profile.get(name)
-            if name == "email" and self._by_email:
-                continue
-            if value is None and name == "company" and self.clears_company:
-                attributes[target] = None
-            if value in (None, ""):
-                continue
-            if len(str(value)) > 255 or (name == "email" and "@" not in str(value)):
-                bad.add(target)
-            else:
-                attributes[target] = value
-        score = profile.get("score")
-        if score is not None:
-            if str(score).isdecimal():
-                attributes["leadScore"] = int(str(score))
-            else:
-                bad.add("leadScore")
-        return attributes, bad
 
     # What is wanted of one person
 
@@ -386,10 +276,6 @@ class Oracle:
     def _key(self, lead: OracleLead) -> str:
         value = str(lead.fields.get(self.connection.dedupe_field, ""))
         return value.lower() if self._by_email else value
-
-    @property
-    def _rule(self) -> tuple[bool, bool, bool, bool]:
-        return TABLE[self.connection.sync_type.value, self.connection.person_action.value]
 
     # A withdrawal
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from destination.domain.list_extract import ExtractStage
+from destination.domain.lead_extract import ExtractStage
 from destination.domain.person import Applied, LedgerRow
 from destination.domain.shard import name_of
 from destination.domain.verification import AudienceCheck, ListSize, Repair, Verification

@@ -61,7 +61,7 @@ class Imports(Files):
     def begin(self, few: int, most: int, people: Sequence[str], changes: dict[str, MembershipStatus]) -> None:
         """Something was said of some whom imports can tell, who are in one before anything else happens."""
         bounds = {"MIN_WAITING": few, "MIN_ROWS": few, "MIN_MORE": 1, "MAX_ROWS": most}
-        self.stack.enter_context(few_are_many(bounds))
+        few_are_many(self.stack.enter_context(pytest.MonkeyPatch.context()), bounds)
         self.post(people, changes, 0)
         self._deliver(list(self.world.queue.waiting.values()))
 

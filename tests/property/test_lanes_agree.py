@@ -9,19 +9,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from destination.delivery import bulk_lane
 from destination.domain.capabilities import NOTHING_KNOWN, Capabilities
 from destination.domain.event import MembershipStatus
 from testing.counts import assert_balanced
-from testing.importing import ALL, CREATES, FEW, HOUR, PEOPLE, address, first_names, world_of
+from testing.importing import ALL, CREATES, HOUR, PEOPLE, address, few_are_many, first_names, world_of
 from testing.world import World, event
 
 
 @pytest.fixture(autouse=True, scope="module")
 def _few_are_many() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        for name, bound in FEW.items():
-            patch.setattr(bulk_lane, name, bound)
+        few_are_many(patch)
         yield
 
 

@@ -7,44 +7,31 @@ says, and the accounts are exact.
 """
 
 import json
-from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
-from itertools import count
+from datetime import timedelta
 from random import Random
-from typing import Any
 
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+from hypothesis.stateful import initialize, precondition, rule
 
-from destination.delivery.batch import MessageEnd
-from destination.domain.audience import Activation, WhenListMissing
-from destination.domain.connection import Consent, Limits, PersonAction, Status, SyncType
-from destination.domain.event import Membership, MembershipStatus, ProfileEvent
-from destination.domain.verification import AudienceCheck, Repair, Verification, VerificationStatus
-from destination.queue import Message, verification_message
+from destination.domain.audience import WhenListMissing
+from destination.domain.connection import Consent, PersonAction, Status, SyncType
+from destination.domain.event import MembershipStatus
+from destination.domain.verification import Repair, VerificationStatus
 from marketo_simulator import Fault
 from testing.counts import assert_balanced
-from testing.crashes import CrashError, mortal
-from testing.world import START, World, audience, connection
+from testing.world import START, audience
 from tests.property import lists_oracle
-from tests.property.lists_oracle import Instance, ListsOracle, SeenLead, Word
+from tests.property.lists_oracle import Instance, SeenLead
+from tests.property.lists_world import PROBE, ListsWorld, key_of
 
 PEOPLE = tuple(f"{name}@example.org" for name in ("ada", "bob"))
 OTHER_KEYS = (*PEOPLE, "nobody@example.org")
 AUDIENCES = ("a", "b", "c")
-PROBE = "z"
-"""An audience that everybody enters or leaves to have them looked up."""
 DORMANT = "c"
 """The one that is not activated at the start."""
-SEEDED = (
-    {"id": 7, "email": "ada@example.org"},
-    {"id": 8, "email": "bob@example.org"},
-    {"id": 9, "email": "Bob@example.org"},
-)
-POOL = ("spare",)
 LEADS, LISTS = "^/rest/v1/leads.json", "^/rest/v1/lists/"
 REPAIRED = frozenset({Repair.MISSING, Repair.LEAVERS})
 MAX_TIME = timedelta(days=88)
@@ -62,35 +49,8 @@ STATUSES = st.sampled_from(MembershipStatus)
 MINUTES_AGO = st.sampled_from([0, 0, 1, 2, 3, 60])
 
 
-class Lists(RuleBasedStateMachine):
-    """One connection over a simulator, and everybody who works on either."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.world = World(connection(limits=Limits(concurrency=1)), SEEDED)
-        extra = [{"name": name, "workspace": "Default"} for name in (PROBE, *POOL)]
-        self.world.simulator.seed({"lists": extra})
-        self.state = self.world.simulator.state
-        self.life = mortal(self.world)
-        self.oracle = ListsOracle()
-        for lead in SEEDED:
-            self.oracle.has(int(str(lead["id"])), str(lead["email"]).lower())
-        self.numbers = count()
-        self.epoch = START
-        self.last_lists: dict[str, int | None] = {name: self._list_named(name) for name in "ab"}
-        self.asks = False
-        self.was_active = set("ab")
-        self.sent: dict[str, ProfileEvent] = {}
-        self.posted: list[ProfileEvent] = []
-        self.first_receipts: dict[str, datetime] = {}
-        self.settled_ids: set[str] = set()
-        self.events_of: dict[str, set[tuple[str, int]]] = {}
-        self.units: set[tuple[str, int]] = set()
-        self.done: dict[str, Message] = {}
-        self.created = 0
-        self.is_exact = True
-        self.is_probe_untold = False
-        self._activate(PROBE, self._list_named(PROBE))
+class Lists(ListsWorld):
+    """Everybody who works on the connection, or on Marketo beside it."""
 
     @initialize(
         sync_type=st.sampled_from(
@@ -173,7 +133,7 @@ class Lists(RuleBasedStateMachine):
     def withdraw(self, key: str, of: str, other: str) -> None:
         """A member of an audience is put on the list of another by hand, and withdraws consent."""
         self.tell(key, of, MembershipStatus.REALIZED)
-        leads = sorted(lead.id for lead in self.state.leads.values() if _key(lead) == key)
+        leads = sorted(lead.id for lead in self.state.leads.values() if key_of(lead) == key)
         activation = self._active().get(other)
         if leads and activation is not None and activation.list_id in self.state.lists:
             self._change_list(lists_oracle.Membership(activation.list_id, leads[0]), is_put=True)
@@ -328,13 +288,13 @@ class Lists(RuleBasedStateMachine):
     def edit_lead(self, data: st.DataObject) -> None:
         lead = self.state.leads[self._any_lead(data)]
         self.state.update_lead(lead, {"website": f"https://example.org/{next(self.numbers)}"}, self._tick(seconds=1))
-        self.oracle.has(lead.id, _key(lead))
+        self.oracle.has(lead.id, key_of(lead))
 
     @precondition(lambda self: self.state.leads)
     @rule(data=st.data(), key=st.sampled_from(OTHER_KEYS))
     def move_key(self, data: st.DataObject, key: str) -> None:
         lead = self.state.leads[self._any_lead(data)]
-        before = _key(lead)
+        before = key_of(lead)
         self.state.update_lead(lead, {"email": key}, self._tick(seconds=1))
         self.oracle.moves(lead.id, key, self.state.lists)
         self.oracle.has(lead.id, before)
@@ -361,7 +321,7 @@ class Lists(RuleBasedStateMachine):
         self.state.delete_lead(loser)
         merged = {"website": f"https://example.org/{next(self.numbers)}"}
         self.state.update_lead(winner, merged, self._tick(seconds=1))
-        self.oracle.has(winner.id, _key(winner))
+        self.oracle.has(winner.id, key_of(winner))
 
     @precondition(lambda self: self.state.leads and self.state.lists)
     @rule(data=st.data(), is_put=st.booleans())
@@ -459,7 +419,7 @@ class Lists(RuleBasedStateMachine):
             self._check(is_verified=True)
 
     def _check(self, *, is_verified: bool = False) -> None:
-        leads = [SeenLead(one.id, _key(one), one.updated_at) for one in self.state.leads.values()]
+        leads = [SeenLead(one.id, key_of(one), one.updated_at) for one in self.state.leads.values()]
         shared = {one.list_id for one in self._active().values() if one.list_id is not None and one.may_hold_others}
         instance = Instance(leads, self._lists(), self._bound(), shared)
         assert self.oracle.problems(instance, is_verified=is_verified) == []
@@ -493,284 +453,12 @@ class Lists(RuleBasedStateMachine):
         is_known = self.world.now < self.first_receipts[event_id] + timedelta(days=13)
         return is_known and event_id in self.settled_ids
 
-    # How it is done
-
-    def _event(
-        self,
-        key: str,
-        at: datetime,
-        consent: str,
-        how: str,
-        changes: dict[str, tuple[MembershipStatus, datetime]],
-        *,
-        keeps: bool = True,
-    ) -> ProfileEvent:
-        number = next(self.numbers)
-        profile: dict[str, object] = {
-            "email": key.upper() if how == "upper" else key,
-            "company": f"Company {number} of {key}",
-            "consent": consent,
-        }
-        if how != "nameless":
-            profile |= {"firstName": "Ada", "lastName": "Lovelace"}
-        memberships = tuple(Membership(audience(name), status, said) for name, (status, said) in changes.items())
-        said = ProfileEvent(at, profile, {}, memberships, at, f"event-{number}" if how == "named" else None)
-        if keeps:
-            self.posted.append(said)
-        return said
-
-    def _send(self, events: Sequence[ProfileEvent]) -> None:
-        for number, said in enumerate(events):
-            self._note(said, self.world.now + timedelta(microseconds=number))
-        before = set(self.world.queue.waiting)
-        self.world.post(*events)
-        for message_id in self.world.queue.waiting.keys() - before:
-            self._note_message(message_id)
-
-    def _send_body(self, body: str) -> None:
-        before = set(self.world.queue.waiting)
-        self.world.queue.send(self.world.connection.id, [body])
-        for message_id in self.world.queue.waiting.keys() - before:
-            self._note_message(message_id)
-
-    def _note_message(self, message_id: str) -> None:
-        message = json.loads(self.world.queue.waiting[message_id].body)
-        self.units |= {(message["id"], message["first"] + number) for number in range(len(message["events"]))}
-
-    def _note(self, said: ProfileEvent, received_at: datetime) -> None:
-        if said.id is not None:
-            received_at = self.first_receipts.setdefault(said.id, received_at)
-        key = str(said.profile["email"]).lower()
-        if self.asks:
-            self.oracle.consents(key, Word(min(said.at, received_at), received_at, said.profile["consent"] == "y"))
-        for one in said.memberships:
-            is_sure = one.audience.id in self.was_active
-            holds = one.status is MembershipStatus.REALIZED
-            self.oracle.says(key, one.audience.id, Word(min(one.at, received_at), received_at, holds, is_sure))
-
-    def _deliver(self, batch: list[Message], moments: int | None = None) -> None:
-        before, owners, fields = self._lists(), self._owners(), self._companies()
-        next_lead = self._next_lead()
-        repairs_foreign = any(
-            Repair.FOREIGN in one.repair and not one.is_finished for one in self.world.verifications.stored.values()
-        )
-        self.life.moments = moments
-        try:
-            report = self.world.sync(batch, timedelta(minutes=5))
-        except CrashError:
-            self.is_exact = False
-            # Its messages and its lease are held until their time is over.
-            self.world.now += timedelta(minutes=30)
-        else:
-            acknowledged = {one.id: one for one in batch if one.id not in report.requeued}
-            self.world.queue.delete(list(acknowledged))
-            parked = {one.message_id for one in report.messages if one.end is MessageEnd.PARKED}
-            self.done |= acknowledged
-            self._settle(one for name, one in acknowledged.items() if name not in parked)
-            self._tick(seconds=1)
-        finally:
-            self.life.moments = None
-        self.created += self._next_lead() - next_lead
-        for lead_id in range(next_lead, self._next_lead()):
-            self.oracle.has(lead_id, _key(self.state.leads[lead_id]))
-        self.oracle.delivered(before, self._lists(), owners | self._owners(), repairs_foreign=repairs_foreign)
-        for lead_id, company in self._companies().items():
-            if company != fields.get(lead_id):
-                assert company is not None
-                assert company.endswith(f"of {_key(self.state.leads[lead_id])}"), "somebody else's values were written"
-
-    def _settle(self, messages: Any) -> None:
-        for message in messages:
-            self.settled_ids |= {one["id"] for one in json.loads(message.body)["events"]}
-
-    def _request(self, repair: frozenset[Repair]) -> Verification | None:
-        """As the control plane does: one at a time, of all audiences that have lists."""
-        stored = self.world.verifications.stored
-        lists = {name: one.list_id for name, one in sorted(self._active().items()) if one.list_id is not None}
-        if any(not one.is_finished for one in stored.values()) or not self._keeps_lists() or not lists:
-            return None
-        now = self._tick()
-        made = Verification(
-            f"20261121T{next(self.numbers):012}Z-0a1b2c3d", self.world.connection.id, repair, now, len(lists), True
-        )
-        checks = [AudienceCheck(audience(name), name, list_id, name) for name, list_id in lists.items()]
-        self.world.verifications.create(made, checks)
-        self._send_body(verification_message(self.world.connection.id, made.id, now))
-        return made
-
-    def _activate(self, name: str, list_id: int | None) -> None:
-        stored = self._stored()
-        if list_id is None and (stored.connection.sync_type is not SyncType.PROFILE_ONLY):
-            list_id = self._new_list()
-        for other in self._lists().keys() - {list_id}:
-            self.oracle.moved(name, other)
-        self.last_lists[name] = list_id
-        if list_id is not None:
-            self.oracle.keeps(list_id)
-        begun_at = stored.dormant.get(audience(name), self.world.now)
-        made = Activation(audience(name), name, list_id=list_id, list_name=self._list_name(list_id), begun_at=begun_at)
-        activations = {**stored.activations, made.audience: made}
-        dormant = {one: at for one, at in stored.dormant.items() if one != made.audience}
-        self.world.connections.stored[stored.connection.id] = replace(stored, activations=activations, dormant=dormant)
-        self.was_active.add(name)
-
-    def _configure(self, **changes: Any) -> None:
-        stored, kept_lists = self._stored(), self._keeps_lists()
-        changed = replace(stored, connection=replace(stored.connection, **changes))
-        self.world.connections.stored[stored.connection.id] = changed
-        if self._keeps_lists():
-            for name, activation in self._active().items():
-                list_id = activation.list_id
-                if list_id is None:
-                    list_id = self._new_list()
-                    self._change_audience(name, list_id=list_id, list_name=self._list_name(list_id))
-                if not kept_lists:
-                    self.oracle.keeps(list_id)
-
-    def _change_audience(self, name: str, **changes: Any) -> None:
-        stored = self._stored()
-        changed = {audience(name): replace(stored.activations[audience(name)], **changes)}
-        activations = {**stored.activations, **changed}
-        self.world.connections.stored[stored.connection.id] = replace(stored, activations=activations)
-
-    def _change_list(self, member: lists_oracle.Membership, *, is_put: bool) -> None:
-        members = self.state.lists[member.list_id].members
-        if is_put and member.lead_id not in members:
-            members.add(member.lead_id)
-            self.oracle.put_on(member, self._owners().get(member.list_id))
-        elif not is_put and member.lead_id in members:
-            members.remove(member.lead_id)
-            self.oracle.taken_off(member)
-
-    # What there is
-
-    def _tick(self, seconds: float = 0.001) -> datetime:
-        self.world.sleep(seconds)
-        return self.world.now
-
-    def _minute(self) -> datetime:
-        """The time to the minute, so that times are equal again and again."""
-        return self.world.now.replace(second=0, microsecond=0)
-
-    def _stored(self) -> Any:
-        return self.world.connections.stored[self.world.connection.id]
-
-    def _activations(self) -> dict[Any, Activation]:
-        return dict(self._stored().activations)
-
-    def _active(self) -> dict[str, Activation]:
-        return {key.id: one for key, one in self._activations().items()}
-
-    def _keeps_lists(self) -> bool:
-        return self._stored().connection.sync_type is not SyncType.PROFILE_ONLY
-
-    def _is_open(self, name: str) -> bool:
-        return self._active()[name].is_scheduled(self.world.now)
-
-    def _bound(self) -> dict[str, int]:
-        """The lists of the audiences whose list is to be right now."""
-        if not self._keeps_lists():
-            return {}
-        bound = {name: one.list_id for name, one in self._active().items() if self._is_open(name)}
-        return {name: list_id for name, list_id in bound.items() if list_id is not None and list_id in self.state.lists}
-
-    def _owners(self) -> dict[int, str]:
-        return {one.list_id: name for name, one in self._active().items() if one.list_id is not None}
-
-    def _lists(self) -> dict[int, set[int]]:
-        return {one.id: set(one.members) for one in self.state.lists.values()}
-
-    def _list_named(self, name: str) -> int:
-        return next(one.id for one in self.state.lists.values() if one.name == name)
-
-    def _list_name(self, list_id: int | None) -> str | None:
-        return None if list_id is None or list_id not in self.state.lists else self.state.lists[list_id].name
-
-    def _new_list(self) -> int:
-        name = f"made {next(self.numbers)}"
-        return self.state.add_list(name, self.state.group_lists("Default"), self.world.now).id
-
-    def _companies(self) -> dict[int, str | None]:
-        return {one.id: one.values.get("company") for one in self.state.leads.values()}  # type: ignore[misc]
-
-    def _next_lead(self) -> int:
-        return self.state._next_lead
-
-    def _any_lead(self, data: st.DataObject) -> int:
-        return data.draw(st.sampled_from(sorted(self.state.leads)))
-
-
-def _key(lead: Any) -> str:
-    return str(lead.values["email"]).lower()
-
 
 def _origin(body: str) -> tuple[str, int]:
     message = json.loads(body)
     return message["id"], message["first"]
 
 
-class VerifiedLists(Lists):
-    """What is changed and said while every lead is known and none is touched, a verification makes true by itself."""
-
-    @precondition(lambda self: self._active())
-    @rule(
-        data=st.data(),
-        changes=st.lists(
-            st.sampled_from(["hand", "bind", "delete", "type", "dormant", "end", "start"]), min_size=1, max_size=4
-        ),
-    )
-    def verified_at_rest(self, data: st.DataObject, changes: list[str]) -> None:
-        self._come_to_rest("probe")
-        self._check()
-        for change in changes:
-            self._disturb(data, change)
-        self._drain()
-        self._verify()
-
-    def _disturb(self, data: st.DataObject, change: str) -> None:
-        name = data.draw(st.sampled_from(sorted(self._active())))
-        if change == "hand" and self.state.leads:
-            self.change_list(data, data.draw(st.booleans()))
-        elif change in {"bind", "delete"}:
-            if change == "delete":
-                self.delete_list(name)
-            self.world.connections.deactivate(self.world.connection.id, audience(name))
-            self.switch(name, data)
-        elif change == "type":
-            before = self._stored().connection.sync_type
-            self._configure(sync_type=SyncType.PROFILE_ONLY)
-            self._say(data, name)
-            self._configure(sync_type=before)
-        elif change == "dormant":
-            list_id = self._active()[name].list_id
-            self.world.connections.deactivate(self.world.connection.id, audience(name))
-            self._say(data, name)
-            self._activate(name, list_id)
-        elif change in {"end", "start"}:
-            before = self._active()[name]
-            moved = (
-                {"end": self.world.now - timedelta(minutes=5)}
-                if change == "end"
-                else {"start": self.world.now + timedelta(minutes=5)}
-            )
-            self._change_audience(name, **moved)
-            self._say(data, name)
-            self._change_audience(name, start=before.start, end=before.end)
-
-    def _say(self, data: st.DataObject, name: str) -> None:
-        """People enter and leave an audience, and all is delivered."""
-        said = data.draw(st.dictionaries(st.sampled_from(PEOPLE), STATUSES, max_size=4))
-        now = self._tick()
-        self._send([self._event(key, now, "y", "complete", {name: (status, now)}) for key, status in said.items()])
-        self._drain()
-
-    def teardown(self) -> None:
-        super().teardown()
-        self._verify()
-
-
 _usual, _steps = settings().max_examples, settings().stateful_step_count * 2 // 5
 TestLists = pytest.mark.timeout(900)(Lists.TestCase)
 TestLists.settings = settings(max_examples=_usual // 4, stateful_step_count=_steps)
-TestVerifiedLists = pytest.mark.timeout(900)(VerifiedLists.TestCase)
-TestVerifiedLists.settings = settings(max_examples=_usual // 8, stateful_step_count=_steps)

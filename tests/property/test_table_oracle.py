@@ -26,7 +26,8 @@ from destination.domain.event import Membership, MembershipStatus, ProfileEvent
 from destination.queue import Message, decode
 from testing.counts import CLASSES, assert_balanced
 from testing.world import START, World, audience, connection
-from tests.property.oracle import ECID_FIELD, LISTS, Oracle, OracleLead
+from tests.property.oracle import Oracle, OracleLead
+from tests.property.oracle_events import ECID_FIELD, LISTS
 
 PEOPLE = range(4)
 PARTITIONS = ("Default", "EMEA")

@@ -12,8 +12,8 @@ import pytest
 from destination.domain.alert import AlertStatus
 from destination.domain.connection import Status
 from destination.domain.file import FileStatus
+from destination.domain.lead_extract import ExtractStage
 from destination.domain.lead_import import ImportStage
-from destination.domain.list_extract import ExtractStage
 from destination.domain.parking import WaitsFor
 from destination.domain.resync import ResyncStatus
 from destination.domain.verification import Phase, VerificationStatus

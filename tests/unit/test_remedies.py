@@ -8,6 +8,7 @@ its incidents, whose commands stand there. A test that does what one says is mar
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,7 @@ def marked(file: Path) -> Iterator[str]:
                 yield from (ast.literal_eval(one) for one in arguments)
 
 
+@cache
 def done() -> set[str]:
     return {one for file in sorted((ROOT / "tests").rglob("test_*.py")) for one in marked(file)}
 

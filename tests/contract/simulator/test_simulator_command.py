@@ -148,7 +148,8 @@ def test_options_that_cannot_be_used_are_told_with_the_remedy(
     assert "leave one out" in refused(capsys, "--tls", "--tls-cert", broken)
     assert "name another file" in refused(capsys, "--tls", tmp_path / "nowhere/ca.pem")
     assert "no certificate can be made for" in refused(capsys, "--tls", nothing, "--tls-name", "a b.c..")
-    assert "give a token" in refused(capsys, "--control-token", "")
+    for token in ("", " s3cret", "schlüssel"):
+        assert "give a token" in refused(capsys, "--control-token", token)
     assert "give 0 to 65535" in refused(capsys, "--port", "65536")
     assert "invalid" in refused(capsys, "--port", "http")
     with serve(Simulator()) as server:

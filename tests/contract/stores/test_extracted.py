@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from destination.delivery.extract_list import ExtractedBytes as Counted
+from destination.delivery.carry_extract import ExtractedBytes as Counted
 from destination.store.extracted import ExtractedBytes
 from testing.memory import MemoryExtracted
 

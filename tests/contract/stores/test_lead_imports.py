@@ -7,7 +7,8 @@ from typing import Protocol
 
 import pytest
 
-from destination.domain.lead_import import Group, ImportPart, ImportStage, LeadImport, ReadBack, shard_of_imports
+from destination.domain.lead_extract import ExtractStage, LeadExtract
+from destination.domain.lead_import import Group, ImportPart, ImportStage, LeadImport, shard_of_imports
 from destination.store.lead_imports import ImportsOfConnections
 from destination.store.leases import Lease, LeaseLostError, Leases
 from testing.aws import Aws
@@ -134,8 +135,9 @@ def test_one_that_creates_is_kept_with_how_far_its_ids_are_read(kept: Kept) -> N
     made = kept.imports.create(replace(MADE, group=group, asked_at=START), lease := kept.lease())
     assert kept.imports.get("c-1", MADE.id) == kept.imports.gathering("c-1", group) == made
     assert kept.imports.gathering("c-1", GROUP) is None
-    reading = ReadBack(START + timedelta(microseconds=5), "extract-1", 460, 2)
-    changed = kept.imports.put(replace(made, stage=ImportStage.READING, reading=reading), lease)
+    begun_at = START + timedelta(microseconds=5)
+    extract = LeadExtract(begun_at, ExtractStage.WAITING, "extract-1", ("id", "email"), 460, 2, START)
+    changed = kept.imports.put(replace(made, stage=ImportStage.READING, extract=extract), lease)
     assert kept.imports.get("c-1", MADE.id) == changed
 
 

@@ -12,7 +12,7 @@ from destination.delivery.extract_list import PART as EXTRACTED
 from destination.delivery.verify_lists import PART, STANDS
 from destination.delivery.verify_lists import Verifications as CarriedOn
 from destination.domain.audience import AudienceKey, activation_id
-from destination.domain.list_extract import ExtractStage, ListExtract
+from destination.domain.lead_extract import ExtractStage, LeadExtract
 from destination.domain.shard import digest_of, name_of
 from destination.domain.verification import (
     AudienceCheck,
@@ -52,7 +52,7 @@ DONE = AudienceCheck(
     cursor="next",
     parts=2,
     fill_at=NOW - timedelta(hours=1, microseconds=1),
-    extract=ListExtract(
+    extract=LeadExtract(
         NOW,
         ExtractStage.READ,
         "e-1",
@@ -63,7 +63,7 @@ DONE = AudienceCheck(
         members_at=NOW + timedelta(microseconds=1),
     ),
 )
-PENDING = AudienceCheck(B, "Autumn", 1002, "Autumn", extract=ListExtract(NOW).given_up("1029"))
+PENDING = AudienceCheck(B, "Autumn", 1002, "Autumn", extract=LeadExtract(NOW).given_up("1029"))
 
 
 class Watched(CarriedOn, Protocol):

@@ -15,6 +15,7 @@ def test_a_used_up_share_of_the_quota_is_told() -> None:
     assert check(report, "quota")["detail"] == "all integrations made 6 calls today, of the 5 in limits.daily_calls"
 
 
+@pytest.mark.usefixtures("short_window")
 @pytest.mark.parametrize(
     ("fault", "said"),
     [

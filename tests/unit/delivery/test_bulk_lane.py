@@ -11,7 +11,6 @@ from destination.domain.connection import PersonAction, SyncType
 from destination.domain.lead_import import ImportStage
 from destination.domain.parking import WaitsFor
 from testing.importing import (
-    FEW,
     HOUR,
     IN,
     JOIN,
@@ -31,11 +30,7 @@ from testing.importing import (
 )
 from testing.world import START, event
 
-
-@pytest.fixture(autouse=True)
-def _few_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, bound in FEW.items():
-        monkeypatch.setattr(bulk_lane, name, bound)
+pytestmark = pytest.mark.usefixtures("few_are_many")
 
 
 @pytest.mark.remedy("await-import")

@@ -6,7 +6,6 @@ from datetime import timedelta
 
 import pytest
 
-from destination.delivery import bulk_lane
 from destination.domain.capabilities import NOTHING_KNOWN, Capabilities
 from destination.domain.connection import MappingRow, SyncType
 from destination.domain.lead_import import ImportStage
@@ -16,8 +15,8 @@ from testing.counts import assert_balanced, assert_known, changes, outcomes
 from testing.importing import (
     ALL,
     CREATES,
+    EVERYBODY,
     EXTRACT,
-    FEW,
     HOUR,
     IN,
     JOIN,
@@ -28,29 +27,20 @@ from testing.importing import (
     WRITE,
     address,
     calls,
+    emails,
     ended,
     events,
     first_names,
     imports,
     world_of,
 )
-from testing.world import START, World, event
+from testing.world import START, event
 from tests.unit.delivery.test_verify_lists import request
 
 MINUTE = timedelta(minutes=1)
 
 
-@pytest.fixture(autouse=True)
-def _few_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, bound in FEW.items():
-        monkeypatch.setattr(bulk_lane, name, bound)
-
-
-def emails(world: World) -> Counter[str]:
-    return Counter(one["email"] for one in world.leads_now().values())
-
-
-EVERYBODY = Counter({address(one): 1 for one in range(PEOPLE)})
+pytestmark = pytest.mark.usefixtures("few_are_many")
 
 
 def test_many_new_people_are_created_by_one_import_and_looked_up_once() -> None:

@@ -5,25 +5,22 @@ from datetime import timedelta
 
 import pytest
 
-from destination.delivery import bulk_lane
-from destination.domain.lead_import import LOST_AFTER, ImportStage
-from destination.domain.list_extract import (
+from destination.domain.lead_extract import (
     DAILY_BYTES,
-    EXTRACT_FAILED,
     EXTRACT_SHARE_USED,
     EXTRACT_TOO_SLOW,
     MAX_ATTEMPTS,
     quota_day,
 )
+from destination.domain.lead_import import LOST_AFTER, ImportStage
 from destination.marketo.pace import OutOfTimeError
 from marketo_simulator import Fault
 from marketo_simulator.state import Lead
 from testing.counts import assert_balanced, assert_known, changes, outcomes
-from testing.crashes import CrashError, mortal
 from testing.importing import (
     CREATES,
+    EVERYBODY,
     EXTRACT,
-    FEW,
     HOUR,
     IN,
     LOOK_UP,
@@ -32,11 +29,15 @@ from testing.importing import (
     UPLOAD,
     WRITE,
     address,
+    assert_all_told,
+    broken_off,
     calls,
+    emails,
     ended,
     events,
-    first_names,
     imports,
+    moments_of,
+    upload,
     world_of,
 )
 from testing.world import MUNCHKIN, World, event
@@ -45,44 +46,25 @@ DAY = 24 * HOUR
 MINUTE = timedelta(minutes=1)
 
 
-@pytest.fixture(autouse=True)
-def _few_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, bound in FEW.items():
-        monkeypatch.setattr(bulk_lane, name, bound)
+pytestmark = pytest.mark.usefixtures("few_are_many")
 
 
 def new_world(**changes: object) -> World:
     return world_of(people=0, known=CREATES, **changes)
 
 
-def emails(world: World) -> Counter[str]:
-    return Counter(one["email"] for one in world.leads_now().values())
-
-
-EVERYBODY = Counter({address(one): 1 for one in range(PEOPLE)})
-
-
 def assert_all_created(world: World) -> None:
     """There is one lead of everybody, with the new name and on the list; each is counted once, and nothing waits."""
-    world.deliver()  # A message may be left that stands for a bundle of which all is settled.
+    assert_all_told(world)
     assert emails(world) == EVERYBODY
-    assert first_names(world) == {"New": PEOPLE}
     assert set(world.members("a")) == set(world.leads_now())
-    assert outcomes(world) == {"activated": PEOPLE}
-    assert_balanced(world)
     assert_known(world, *EVERYBODY)
-    assert world.queue.waiting == {}
-    assert not world.parking.stored
 
 
 def somebody_else_creates(world: World, partition: int = 1) -> Lead:
     """A lead of one of the people."""
     values = {"email": address(3), "firstName": "Other", "lastName": "L"}
     return world.simulator.state.create_lead(values, partition, world.now)
-
-
-def upload(effect: str = "error", code: str = "", **more: object) -> Fault:
-    return Fault(effect, code, method="POST", path="^/bulk/v1/leads.json$", **more)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("code", ["1016", "1019", "1029", "606", "607"])
@@ -211,14 +193,15 @@ EXTRACTS: list[tuple[Fault, str]] = [
     (Fault("error", "1029", path="/export/create.json", every=1), "1029"),
     (Fault("error", "1035", path="/export/create.json", every=1), "1035"),
     (Fault("error", "603", path="/export/create.json", every=1), "603"),
-    (Fault("error", "713", path="/export/create.json", every=1), EXTRACT_FAILED),
-    (Fault("drop", path="/export/create.json", executes=True, every=1), EXTRACT_FAILED),
+    (Fault("error", "713", path="/export/create.json", every=1), "713"),
+    (Fault("drop", path="/export/create.json", executes=True, every=1), "CONNECTION_LOST"),
     (Fault("error", "1029", path="/enqueue.json", every=1), "1029"),
-    (Fault("drop", path="/enqueue.json", every=1), EXTRACT_FAILED),
-    (Fault("error", "611", path="/export/[^/]+/status.json", every=1), EXTRACT_FAILED),
-    (Fault("http", status=404, path="/export/[^/]+/file.json", every=1), EXTRACT_FAILED),
-    (Fault("malformed", damage="cut", path="/export/[^/]+/file.json", every=1), EXTRACT_FAILED),
-    (Fault("malformed", damage="empty", path="/export/[^/]+/file.json", every=1), EXTRACT_FAILED),
+    (Fault("drop", path="/enqueue.json", every=1), "CONNECTION_LOST"),
+    (Fault("error", "611", path="/export/[^/]+/status.json", every=1), "611"),
+    (Fault("error", "1013", path="/export/[^/]+/status.json", every=1), "FILE_GONE"),
+    (Fault("http", status=404, path="/export/[^/]+/file.json", every=1), "FILE_GONE"),
+    (Fault("malformed", damage="cut", path="/export/[^/]+/file.json", every=1), "FILE_DAMAGED"),
+    (Fault("malformed", damage="empty", path="/export/[^/]+/file.json", every=1), "FILE_DAMAGED"),
 ]
 
 
@@ -327,31 +310,12 @@ def posted() -> World:
     return made
 
 
-def lives() -> int:
-    """How many moments the story has."""
-    made = posted()
-    life = mortal(made)
-    life.moments = 100_000
-    made.deliver()
-    ended(made)
-    return 100_000 - (life.moments or 0)
-
-
 @pytest.mark.parametrize("part", range(8))
 def test_a_worker_that_dies_at_any_moment_of_an_import_leaves_everybody_created_once(part: int) -> None:
-    moments = lives()
+    moments = moments_of(posted)
     assert moments > 90
     for number in range(part, moments, 8):
-        made = posted()
-        life = mortal(made)
-        life.moments = number
-        try:
-            made.deliver()
-            ended(made)
-        except CrashError:
-            made.now += timedelta(minutes=7)
-        life.moments = None
-        made.queue.invisible_for.clear()
+        made = broken_off(posted, number)
         ended(made, 6 * HOUR)
         assert_all_created(made)
         assert calls(made)[UPLOAD] <= 1
@@ -360,17 +324,8 @@ def test_a_worker_that_dies_at_any_moment_of_an_import_leaves_everybody_created_
 
 @pytest.mark.parametrize("part", range(4))
 def test_whatever_breaks_off_a_newer_event_wins(part: int) -> None:
-    for number in range(part, lives(), 4):
-        made = posted()
-        life = mortal(made)
-        life.moments = number
-        try:
-            made.deliver()
-            ended(made)
-        except CrashError:
-            made.now += timedelta(minutes=7)
-        life.moments = None
-        made.queue.invisible_for.clear()
+    for number in range(part, moments_of(posted), 4):
+        made = broken_off(posted, number)
         made.post(event(address(0), ("a", OUT), at=made.now, firstName="Newest", lastName="L"))
         ended(made, 6 * HOUR)
         made.deliver()

@@ -10,7 +10,7 @@ import pytest
 
 from destination.delivery import extract_list
 from destination.delivery.verify_lists import SLICE
-from destination.domain.list_extract import (
+from destination.domain.lead_extract import (
     DAILY_BYTES,
     EXTRACT_FAILED,
     EXTRACT_SHARE_USED,
@@ -20,7 +20,7 @@ from destination.domain.list_extract import (
     MAX_DURATION,
     MAX_WAIT,
     ExtractStage,
-    ListExtract,
+    LeadExtract,
     quota_day,
 )
 from destination.domain.verification import AudienceCheck, ListSize, Phase, Repair, VerificationStatus
@@ -95,7 +95,7 @@ def made(world: World, path: str) -> int:
     return sum(1 for one in world.simulator.log() if one.counted and path in one.path)
 
 
-def extract_of(world: World) -> ListExtract:
+def extract_of(world: World) -> LeadExtract:
     extract = world.verifications.found[ID, 0].extract
     assert extract is not None
     return extract
@@ -358,10 +358,11 @@ def test_what_an_extract_takes_of_the_share_is_counted_by_its_size() -> None:
     assert (state.size or 0) > extract.reserved > 0
 
 
-def test_what_takes_the_instance_ends_the_slice_and_not_the_extract() -> None:
-    """A quota that is used up is that of pages as well."""
+@pytest.mark.parametrize("path", [STATUS, FILE])
+def test_what_takes_the_instance_ends_the_slice_and_not_the_extract(path: str) -> None:
+    """A quota that is used up is that of pages as well, and is no attempt in vain."""
     world = extracting()
-    world.simulator.script(Fault(code="607", path=STATUS))
+    world.simulator.script(Fault(code="607", path=path, times=MAX_ATTEMPTS, every=1))
     request(world, "a")
     for _ in slices(world):
         pass
@@ -392,6 +393,26 @@ def test_a_worker_that_dies_at_any_moment_leaves_the_extract_to_the_next() -> No
         assert made(world, "create") <= 2
         if survived:
             return
+
+
+@pytest.mark.parametrize(
+    ("stage", "code"),
+    [
+        (ExtractStage.CREATING, EXTRACT_FAILED),
+        (ExtractStage.WAITING, EXTRACT_FAILED),
+        (ExtractStage.READING, EXTRACT_TOO_SLOW),
+    ],
+)
+def test_a_step_in_which_every_worker_dies_is_not_begun_for_ever(stage: ExtractStage, code: str) -> None:
+    world = extracting()
+    request(world, "a")
+    steps = slices(world)
+    next(steps)
+    begun = replace(extract_of(world), stage=stage, attempts=MAX_ATTEMPTS, look_at=None)
+    world.verifications.found[ID, 0] = replace(world.verifications.found[ID, 0], extract=begun)
+    for _ in steps:
+        pass
+    assert (code_of(world), world.verifications.found[ID, 0].found) == (code, MEMBERS)
 
 
 # Whose leads they are

@@ -9,7 +9,6 @@ from destination.domain.connection import Consent
 from destination.domain.verification import Repair
 from testing.counts import assert_balanced, outcomes
 from testing.importing import (
-    FEW,
     HOUR,
     IN,
     LOOK_UP,
@@ -29,10 +28,7 @@ from tests.unit.delivery.test_verify_lists import ID, request
 EVERYTHING = frozenset(Repair)
 
 
-@pytest.fixture(autouse=True)
-def _few_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, bound in FEW.items():
-        monkeypatch.setattr(bulk_lane, name, bound)
+pytestmark = pytest.mark.usefixtures("few_are_many")
 
 
 def test_an_erasure_waits_for_the_import_and_leaves_nothing_of_the_person() -> None:

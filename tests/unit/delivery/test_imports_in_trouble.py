@@ -1,17 +1,13 @@
 """Imports that Marketo refuses, loses or fails, and workers that die: everybody is told, once, and what is newest."""
 
-from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
 
-from destination.delivery import bulk_lane
 from destination.domain.lead_import import ImportStage
 from marketo_simulator import Fault
 from testing.counts import assert_balanced, outcomes
-from testing.crashes import CrashError, mortal
 from testing.importing import (
-    FEW,
     HOUR,
     IN,
     OUT,
@@ -19,11 +15,15 @@ from testing.importing import (
     UPLOAD,
     WRITE,
     address,
+    assert_all_told,
+    broken_off,
     calls,
     ended,
     events,
     first_names,
     imports,
+    moments_of,
+    upload,
     world_of,
 )
 from testing.world import World, event
@@ -31,25 +31,7 @@ from testing.world import World, event
 DAY = 24 * HOUR
 
 
-@pytest.fixture(autouse=True)
-def _few_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, bound in FEW.items():
-        monkeypatch.setattr(bulk_lane, name, bound)
-
-
-def assert_all_told(world: World, people: int = PEOPLE) -> None:
-    """Everybody has the new name and is on the list, is counted once, and nothing waits."""
-    world.deliver()  # A message may be left that stands for a bundle of which all is settled.
-    assert first_names(world)["New"] == people
-    assert len(world.members("a")) == people
-    assert outcomes(world) == {"activated": people}
-    assert_balanced(world)
-    assert world.queue.waiting == {}
-    assert not world.parking.stored
-
-
-def upload(effect: str = "error", code: str = "", **more: object) -> Fault:
-    return Fault(effect, code, method="POST", path="^/bulk/v1/leads.json$", **more)  # type: ignore[arg-type]
+pytestmark = pytest.mark.usefixtures("few_are_many")
 
 
 def poll(effect: str = "error", code: str = "", **more: object) -> Fault:
@@ -211,16 +193,6 @@ def test_what_is_sent_back_before_the_end_waits_on() -> None:
     assert calls(world)[UPLOAD] == 1
 
 
-def lives(world_and_events: Callable[[], World]) -> int:
-    """How many moments the story has."""
-    made = world_and_events()
-    life = mortal(made)
-    life.moments = 100_000
-    made.deliver()
-    ended(made)
-    return 100_000 - (life.moments or 0)
-
-
 def posted() -> World:
     made = world_of()
     made.post(*events(("a", IN)))
@@ -229,19 +201,10 @@ def posted() -> World:
 
 @pytest.mark.parametrize("part", range(8))
 def test_a_worker_that_dies_at_any_moment_of_an_import_leaves_everybody_told_once(part: int) -> None:
-    moments = lives(posted)
+    moments = moments_of(posted)
     assert moments > 60
     for number in range(part, moments, 8):
-        made = posted()
-        life = mortal(made)
-        life.moments = number
-        try:
-            made.deliver()
-            ended(made)
-        except CrashError:
-            made.now += timedelta(minutes=7)
-        life.moments = None
-        made.queue.invisible_for.clear()
+        made = broken_off(posted, number)
         ended(made, 5 * HOUR)
         assert_all_told(made)
         assert all(not one.is_going_on for one in imports(made) if one.parts)
@@ -249,18 +212,8 @@ def test_a_worker_that_dies_at_any_moment_of_an_import_leaves_everybody_told_onc
 
 @pytest.mark.parametrize("part", range(4))
 def test_whatever_breaks_off_a_newer_event_wins(part: int) -> None:
-    moments = lives(posted)
-    for number in range(part, moments, 4):
-        made = posted()
-        life = mortal(made)
-        life.moments = number
-        try:
-            made.deliver()
-            ended(made)
-        except CrashError:
-            made.now += timedelta(minutes=7)
-        life.moments = None
-        made.queue.invisible_for.clear()
+    for number in range(part, moments_of(posted), 4):
+        made = broken_off(posted, number)
         at = made.now
         made.post(event(address(0), ("a", OUT), at=at, firstName="Newest", lastName="L"))
         ended(made, 5 * HOUR)

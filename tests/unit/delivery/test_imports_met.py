@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -29,6 +30,7 @@ from testing.importing import (
     events,
     first_names,
     imports,
+    upload,
     world_of,
 )
 from testing.world import World, audience, event
@@ -38,10 +40,7 @@ MINUTE = timedelta(minutes=1)
 SLOW = {"import_queue_seconds": 20 * 60}
 
 
-@pytest.fixture(autouse=True)
-def _few_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, bound in FEW.items():
-        monkeypatch.setattr(bulk_lane, name, bound)
+pytestmark = pytest.mark.usefixtures("few_are_many")
 
 
 def nobody_is_named(world: World) -> None:
@@ -157,18 +156,17 @@ def test_somebody_is_erased_once_an_import_that_was_sent_must_have_ended() -> No
     assert world.members("a") == [100 + one for one in range(1, PEOPLE)]
 
 
-def lost(**more: object) -> Fault:
+def lost(**more: Any) -> Fault:
     """An upload that Marketo takes, without an answer."""
-    path = "^/bulk/v1/leads.json$"
-    return Fault("http", method="POST", path=path, status=502, executes=True, every=1, **more)  # type: ignore[arg-type]
+    return upload("http", status=502, executes=True, every=1, **more)
 
 
 @pytest.mark.parametrize(
     "faults",
     [
         [lost()],
-        [lost(times=2), Fault("error", "603", method="POST", path="^/bulk/v1/leads.json$", every=1)],
-        [lost(times=2), Fault("error", "1016", method="POST", path="^/bulk/v1/leads.json$", every=1)],
+        [lost(times=2), upload(code="603", every=1)],
+        [lost(times=2), upload(code="1016", every=1)],
     ],
 )
 def test_what_was_lost_and_is_written_late_overwrites_nothing(faults: list[Fault]) -> None:

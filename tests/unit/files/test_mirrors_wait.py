@@ -5,12 +5,11 @@ from datetime import timedelta
 
 import pytest
 
-from destination.delivery import bulk_lane
 from destination.domain.event import MembershipStatus
 from destination.domain.file import File, FileStatus, Mode
 from testing.counts import assert_balanced
 from testing.file_world import FileWorld
-from testing.importing import FEW, events, world_of
+from testing.importing import events, few_are_many, world_of
 from testing.world import event
 
 IN = MembershipStatus.REALIZED
@@ -50,8 +49,7 @@ def test_whoever_waited_for_the_rate_of_lead_updates_is_taken_off_all_the_same()
 
 def test_so_is_whoever_waited_for_an_import_of_attributes(monkeypatch: pytest.MonkeyPatch) -> None:
     """The ledger knows that they are in an import, and not that they have come into the audience since."""
-    for name, bound in FEW.items():
-        monkeypatch.setattr(bulk_lane, name, bound)
+    few_are_many(monkeypatch)
     made = FileWorld(world_of(settings={"import_queue_seconds": 3_600}))
     world = made.world
     for minutes in (0, 1):

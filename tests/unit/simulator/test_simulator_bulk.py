@@ -1,9 +1,15 @@
 """Bulk import: jobs that advance with the clock, limits, reports."""
 
+import csv
+import sys
+import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
+from io import StringIO
 from typing import Any
 
 import pytest
 
+from marketo_simulator import Condition, Fault
 from tests.unit.simulator.simulator_api import Api, code
 
 SEED = {
@@ -165,3 +171,132 @@ def test_batches_are_forgotten_after_seven_days() -> None:
     api.sign_in()
     assert code(api.get(f"{BULK}/batch/1.json")) == "1013"
     assert code(api.get(f"{BULK}/batch/99.json")) == "1013"
+
+
+def send(api: Api, body: str, boundary: str = "boundary=b") -> dict[str, Any]:
+    headers = {"Content-Type": f"multipart/form-data; {boundary}"}
+    return api.call("POST", f"{BULK}.json", {"format": "csv"}, body=body.encode(), headers=headers)
+
+
+NAMED = 'Content-Disposition: form-data; name="file"; filename="l.csv"'
+ROWS = "\r\n\r\nemail\nnew@example.org\n"
+
+
+@pytest.mark.parametrize(
+    ("head", "boundary"),
+    [
+        ('Content-Disposition: form-data; filename="l.csv"; name="file"', "boundary=b"),
+        ("content-disposition: form-data; name=file; filename=l.csv", "Boundary=b; charset=utf-8"),
+        (NAMED, 'charset=utf-8; boundary="b"'),
+        (NAMED, "boundary=b ; charset=utf-8"),
+    ],
+)
+def test_a_part_is_found_however_its_head_is_written(head: str, boundary: str) -> None:
+    api = Api(SEED)
+    api.simulator.script(Fault(code="611", when=Condition(value="nobody@example.org")))
+    assert code(send(api, f"--b\r\n{head}{ROWS}\r\n--b--\r\n", boundary)) == ""
+    api.simulator.clear_faults()
+    api.simulator.script(Fault(code="611", when=Condition(value="new@example.org")))
+    assert code(send(api, f"--b\r\n{head}{ROWS}\r\n--b--\r\n", boundary)) == "611"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        f'--b\r\n{NAMED}{ROWS}\r\n--b\r\nContent-Disposition: form-data; name="listId"\r\n\r\n7',  # it ends too early
+        f"--b\r\n{NAMED}{ROWS}\r\n--b",
+        f'--b\r\nContent-Disposition: form-data; name="file"{ROWS}\r\n--b--\r\n',  # a parameter, and no file
+        f'--b\r\nContent-Disposition: form-data; filename="file"{ROWS}\r\n--b--\r\n',
+    ],
+)
+def test_a_body_that_is_not_whole_queues_nothing(body: str) -> None:
+    api = Api(SEED)
+    assert code(send(api, body)) == "613"
+    assert api.simulator.imports.waiting(api.time.now) == []
+
+
+def test_what_looks_like_a_boundary_within_a_line_is_part_of_the_file() -> None:
+    api = Api(SEED)
+    rows = "\r\n\r\nemail,firstName\nnew@example.org,a--b\n"
+    assert code(send(api, f"--b\r\n{NAMED}{rows}\r\n--b--\r\n")) == ""
+    api.simulator.advance(60)
+    assert api.lead(2)["firstName"] == "a--b"
+
+
+def test_a_report_quotes_every_end_of_line() -> None:
+    api = Api(SEED)
+    upload(api, 'email,firstName\nbad,"a\rb"\n')
+    api.simulator.advance(60)
+    report = api.send("GET", f"{BULK}/batch/1/failures.json").body.decode()
+    assert report.splitlines(keepends=True)[0].endswith("Reason\n")
+    assert [row[:2] for row in csv.reader(StringIO(report, newline=""))][1:] == [["bad", "a\rb"]]
+
+
+def test_instances_that_read_files_at_once_leave_the_process_as_it_was() -> None:
+    limit, usual = csv.field_size_limit(), sys.getswitchinterval()
+    callers = [Api(SEED, "123-ABC-456") for _ in range(4)]
+    file = "email,firstName\nnew@example.org," + "x" * 300_000 + "\n"
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            answers = list(pool.map(lambda number: upload(callers[number % 4], file), range(24)))
+    finally:
+        sys.setswitchinterval(usual)
+    assert {code(answer) for answer in answers} == {""}
+    assert csv.field_size_limit() == limit
+
+
+def test_a_file_with_a_byte_order_mark_names_its_first_column() -> None:
+    api = Api(SEED)
+    api.simulator.script(Fault(code="611", every=1, when=Condition(key="email", value="new@example.org")))
+    assert code(upload(api, "\ufeffemail\nnew@example.org\n")) == "611"
+
+
+@pytest.mark.parametrize(("email", "seconds"), [("one@example.org", 60), ("bad", 8 * 86_400)])
+def test_an_import_that_has_ended_keeps_its_reports_alone_and_not_for_ever(email: str, seconds: int) -> None:
+    api = Api(SEED, body_bytes_kept=0)
+    file = "email,firstName\n" + f"{email},One\n" * 5_000
+    tracemalloc.start()
+    try:
+        for number in range(1, 4):
+            assert upload(api, file)["result"][0]["batchId"] == number
+            api.simulator.advance(seconds)
+            api.sign_in()
+        assert upload(api, "email\nx@example.org\n")["success"]
+        assert tracemalloc.get_traced_memory()[0] < 1_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def ended(file: str) -> Api:
+    """An instance whose import has ended without anybody having called since."""
+    api = Api(SEED)
+    upload(api, file, listId=7)
+    api.time.sleep(60)
+    return api
+
+
+def test_an_administrator_and_a_seed_come_after_what_has_ended() -> None:
+    api = ended("email\nnew@example.org\n")
+    api.simulator.change(action="rename", kind="field", name="email", to="mail")
+    assert api.lead(2)["mail"] == "new@example.org"
+    api = ended("email\nnew@example.org\n")
+    api.simulator.seed({"leads": [{"email": "new@example.org"}]})
+    assert api.members(7) == [2]
+    assert sorted(api.leads()) == [1, 2, 3]
+
+
+def test_pages_show_what_has_ended() -> None:
+    page = ended("email\nnew@example.org\n").send("GET", "/_simulator/pages/lists/7")
+    assert b"new@example.org" in page.body
+
+
+def test_settings_count_from_now_on() -> None:
+    api = Api(SEED)
+    content = {"fields": ["id"], "filter": {"staticListId": 7}}
+    path = "/bulk/v1/leads/export"
+    export_id = api.call("POST", f"{path}/create.json", content=content)["result"][0]["exportId"]
+    api.call("POST", f"{path}/{export_id}/enqueue.json")
+    api.time.sleep(60)
+    api.simulator.configure(export_empty_file="null")
+    assert api.send("GET", f"{path}/{export_id}/file.json").body == b"id\n"

@@ -1,6 +1,8 @@
 """The control interface, the seed and its errors, several instances."""
 
 import json
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -133,6 +135,25 @@ def test_the_clock_is_advanced_set_and_put_back() -> None:
     assert control(api.simulator, "GET", "clock")["offset"] == 0.0
 
 
+def test_a_clock_that_cannot_be_moved_as_was_said_stays_where_it_is() -> None:
+    api = Api()
+    for wrong in ({"advance": "x"}, {"offset": "x"}):
+        assert "error" in control(api.simulator, "POST", "clock", {"now": "2026-07-01T00:00:00Z"} | wrong)
+    assert control(api.simulator, "GET", "clock")["offset"] == 0.0
+
+
+def test_no_time_is_lost_when_several_let_it_pass() -> None:
+    simulator = Simulator()
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(simulator.clock.advance, [1] * 20_000))
+    finally:
+        sys.setswitchinterval(usual)
+    assert simulator.clock.offset.total_seconds() == 20_000
+
+
 def test_faults_are_scripted_listed_and_cleared() -> None:
     api = Api()
     shown = control(api.simulator, "POST", "faults", [{"code": "606"}, {"effect": "slow", "seconds": 2}])
@@ -263,6 +284,26 @@ def test_instances_have_their_own_state_and_share_the_clock() -> None:
     assert stats["calls"] == 3
     api.simulator.reset()
     assert code(named.get(PARTITIONS)) == "601"
+
+
+def test_a_munchkin_id_is_the_same_in_any_case() -> None:
+    simulator = Simulator({"instances": {"123-abc-456": {"leads": [{"email": "a@example.org"}]}}})
+    for path in ("/123-ABC-456", "/123-abc-456", "/123-Abc-456"):
+        answer = simulator.handle(Request.of("GET", f"{path}/_simulator/dump")).json()
+        assert [lead["email"] for lead in answer["leads"]] == ["a@example.org"]
+    assert list(simulator.instances) == ["", "123-ABC-456"]
+    assert simulator.instance("123-abc-456") is simulator.instance("123-ABC-456")
+
+
+@pytest.mark.parametrize("names", [["emea"], ["123-ABC-45"], ["\u0661\u0662\u0663-ABC-456"], ["1-abc-1 "], [""]])
+def test_an_instance_that_no_path_leads_to_is_refused(names: list[str]) -> None:
+    with pytest.raises(DecodeError, match=r"seed\.instances: .* is no Munchkin ID; write it like 123-ABC-456"):
+        Simulator({"instances": {name: {} for name in names}})
+
+
+def test_an_instance_cannot_be_seeded_twice() -> None:
+    with pytest.raises(DecodeError, match=r"seed\.instances: '123-abc-456' is there already, in another case"):
+        Simulator({"instances": {"123-ABC-456": {}, "123-abc-456": {}}})
 
 
 def test_describe_shows_every_data_type_and_describe2_the_searchable_ones() -> None:

@@ -136,3 +136,19 @@ def test_faults_that_make_no_sense_are_refused() -> None:
     ):
         with pytest.raises(ValueError, match=r"effect|code|nth|regular expression"):
             Fault(**wrong)
+
+
+def test_what_is_due_at_once_happens_one_call_after_the_other() -> None:
+    api = Api()
+    api.simulator.script(
+        Fault(code="606"), Fault(code="502", nth=1), Fault(code="611", nth=2), Fault(code="713", nth=2)
+    )
+    assert codes(api, 6) == ["606", "502", "611", "713", "", ""]
+    api.simulator.script(Fault(code="606", every=3), Fault(code="502", every=3, times=2))
+    assert codes(api, 8) == ["", "", "606", "502", "", "606", "502", ""]
+
+
+def test_what_only_chance_kept_from_happening_is_not_made_up_for() -> None:
+    api = Api()
+    api.simulator.script(Fault(code="606", nth=1, probability=1e-12))
+    assert codes(api, 50) == [""] * 50

@@ -1,9 +1,11 @@
 """Standard fields, unset values, dates and what Marketo fills in, as recorded."""
 
+import time
 from typing import Any, Final
 
 import pytest
 
+from marketo_simulator.fields import Field, InvalidValueError
 from tests.unit.simulator.simulator_api import Api, code
 
 DESCRIBE: Final = "/rest/v1/leads/describe.json"
@@ -186,3 +188,13 @@ def test_the_first_years_are_written_with_four_digits() -> None:
 def test_reasons_spell_values_as_the_request_did(given: object, shown: str) -> None:
     (row,) = Api().sync(LEAD | {"city": given})["result"]
     assert row["reasons"][0]["message"] == f"Invalid value for field 'city' and value '{shown}'"
+
+
+def test_a_long_number_is_read_in_no_time() -> None:
+    visits = Field("visits", "float")
+    started = time.process_time()
+    for wrong in ("1" * 40_000 + "x", "1" * 40_000 + ".x", "." + "1" * 40_000 + "x"):
+        with pytest.raises(InvalidValueError):
+            visits.take(wrong)
+    assert time.process_time() - started < 1
+    assert [visits.take(text) for text in ("5", "5.", ".5", "-5.4", "5e2", "+5.5E-1")] == [5, 5, 0.5, -5.4, 500, 0.55]

@@ -92,3 +92,16 @@ def test_two_folders_of_one_name_are_not_made_by_renaming() -> None:
     api = Api(SEED)
     other = create(api, name="Other")["result"][0]["id"]
     assert code(api.call("POST", f"{ASSET}/folder/{other}.json", form={"type": "Folder", "name": "Campaigns"})) == "709"
+
+
+def test_a_program_of_the_same_number_is_no_folder() -> None:
+    api = Api({"lists": [{"name": "Lions"}]})
+    program, folder = '{"id": 12, "type": "Program"}', '{"id": 12, "type": "FOLDER"}'
+    for path, parent in (("staticLists", "folder"), ("folders", "parent")):
+        made = api.call("POST", f"/rest/asset/v1/{path}.json", form={"name": "New", parent: program})
+        assert code(made) == "710"
+        assert code(api.call("POST", f"/rest/asset/v1/{path}.json", form={"name": "New", parent: folder})) == ""
+    for path, name in (("staticLists.json", "folder"), ("folders.json", "root")):
+        assert "result" not in api.get(f"/rest/asset/v1/{path}", **{name: program})
+        assert "result" in api.get(f"/rest/asset/v1/{path}", **{name: folder})
+    assert code(api.get("/rest/asset/v1/staticLists.json", folder='{"id": 12, "type": 7}')) == "1003"

@@ -50,6 +50,12 @@ def test_several_matches(choice: str, names: str, failed: int) -> None:
     assert poll(api, 1)["numOfRowsFailed"] == failed
 
 
+def test_the_key_of_several_leads_stays_as_it_is_written() -> None:
+    api = imported("email,firstName\nTWO@example.org,Three\n", {})
+    before = Api(SEED).lead(3)
+    assert (api.lead(3)["email"], api.lead(3)["updatedAt"]) == (before["email"], before["updatedAt"])
+
+
 @pytest.mark.parametrize(("choice", "name", "failed"), [("last", "B", 0), ("first", "A", 1)])
 def test_equal_rows(choice: str, name: str, failed: int) -> None:
     file = "email,firstName\none@example.org,A\nONE@example.org,B\n"
@@ -180,3 +186,13 @@ def test_rows_take_their_time() -> None:
 def test_what_is_no_choice_is_refused(changes: dict[str, object]) -> None:
     with pytest.raises(DecodeError, match=next(iter(changes))):
         Api().simulator.configure(**changes)
+
+
+def test_a_key_of_the_crm_finds_leads_and_makes_none() -> None:
+    seed = {"leads": [{"email": "one@example.org", "sfdcLeadId": "00Q1"}]}
+    api = Api(seed)
+    file = "sfdcLeadId,firstName\n00Q1,One\n00Q2,Two\n"
+    assert upload(api, file, lookupField="sfdcLeadId")["success"]
+    api.simulator.advance(60)
+    assert (poll(api, 1)["numOfLeadsProcessed"], list(api.leads()), api.lead(1)["firstName"]) == (1, [1], "One")
+    assert failures(api)[1:] == ["00Q2,Two,Lead not found"]

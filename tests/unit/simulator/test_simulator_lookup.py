@@ -151,3 +151,16 @@ def test_found_by_new_values_after_a_change_and_no_longer_by_old_ones() -> None:
     api.sync({"id": 2, "email": "new@example.org"}, action="updateOnly", lookupField="id")
     assert found(api.find("email", "new@example.org")) == [2]
     assert found(api.find("email", "bob@example.org")) == []
+
+
+def test_a_number_is_the_same_however_it_is_written() -> None:
+    api = Api({"fields": [{"name": "number", "data_type": "integer"}]})
+    assert api.outcomes({"number": "0042"}, {"number": "+42"}, {"number": 42}, lookupField="number") == [
+        "created",
+        "updated",
+        "updated",
+    ]
+    for text in ("42", "0042", "+42", "042,42"):
+        assert [row["id"] for row in api.find("number", text)["result"]] == [1]
+    assert api.find("number", "4.2e1")["result"] == []
+    assert api.outcomes({"number": "-0"}, {"number": 0}, lookupField="number") == ["created", "updated"]

@@ -259,3 +259,32 @@ def test_pages_of_others_do_not_steer() -> None:
     answer: Any = api.send("POST", "/_simulator/reset", headers={"Sec-Fetch-Site": "cross-site"})
     assert answer.status == 403
     assert api.send("POST", "/_simulator/reset", headers={"Sec-Fetch-Site": "same-origin"}).status == 200
+
+
+@pytest.mark.parametrize(
+    ("origin", "host", "status"),
+    [
+        ("http://evil.example", "192.0.2.7:9000", 403),  # a browser says no Sec-Fetch-Site to a plain address
+        ("null", "127.0.0.1:9000", 403),
+        ("http://[", "127.0.0.1:9000", 403),
+        ("http://127.0.0.1:9000", "127.0.0.1:9000", 200),
+        ("http://localhost:3000", "LOCALHOST:9000", 200),
+        ("https://[::1]:9000", "[::1]:9000", 200),
+    ],
+)
+def test_pages_of_others_are_known_by_their_origin_too(origin: str, host: str, status: int) -> None:
+    answer: Any = Api().send("POST", "/_simulator/reset", headers={"Origin": origin, "Host": host})
+    assert answer.status == status
+
+
+@pytest.mark.parametrize(
+    "query", ["clock?now=2030-01-01T00:00:00Z", "settings?import_busy_list=queue", "settings?quota_time_zone=UTC"]
+)
+def test_what_only_shows_changes_nothing(query: str) -> None:
+    api = Api()
+    before = api.call("GET", "/_simulator/settings"), api.call("GET", "/_simulator/clock")
+    assert api.send("GET", f"/_simulator/{query}").status == 200
+    assert (api.call("GET", "/_simulator/settings"), api.call("GET", "/_simulator/clock")) == before
+    for name, body in (("clock", b'{"advance": 60}'), ("settings", b'{"latency": 1.5}')):
+        assert api.send("HEAD", f"/_simulator/{name}", body=body).status == 200
+    assert (api.call("GET", "/_simulator/settings"), api.call("GET", "/_simulator/clock")) == before

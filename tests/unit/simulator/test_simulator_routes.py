@@ -2,6 +2,7 @@
 
 import pytest
 
+from marketo_simulator import Request
 from marketo_simulator.routes import OPERATIONS, template
 from marketo_simulator.unsimulated import NOT_SIMULATED
 from tests.unit.simulator.simulator_api import Api, code
@@ -76,3 +77,17 @@ def test_every_row_of_the_table_is_found_by_its_path_and_by_no_call_that_is_simu
 )
 def test_the_log_shows_paths_without_what_varies(path: str, shown: str) -> None:
     assert template(path) == shown
+
+
+@pytest.mark.parametrize("path", ["//rest/v1/lists.json", "//x/rest/v1/lists.json", "/rest//v1/lists.json", "//[/x"])
+def test_slashes_without_anything_between_them_lead_nowhere(path: str) -> None:
+    for instance in ("", "123-ABC-456"):
+        api = Api(instance=instance)
+        assert code(api.get(path)) == "610"
+        logged = (api.simulator.instance(instance) if instance else api.simulator).log()[-1]
+        assert logged.path == path
+
+
+def test_the_whole_address_may_stand_in_a_request() -> None:
+    request = Request.of("GET", "http://127.0.0.1:9000/_simulator/health?x=1")
+    assert (request.path, request.query) == ("/_simulator/health", [("x", "1")])

@@ -9,7 +9,7 @@ from pydantic import Field
 from destination.api.audiences import ActivationId, ListOut
 from destination.api.representation import Representation
 from destination.domain.audience import activation_id
-from destination.domain.list_extract import ExtractStage, ListExtract
+from destination.domain.lead_extract import ExtractStage, LeadExtract
 from destination.domain.verification import (
     REPAIRED_BY_DEFAULT,
     AudienceCheck,
@@ -63,7 +63,7 @@ class ListExtractOut(Representation):
     code: str | None
 
     @classmethod
-    def of(cls, extract: ListExtract) -> Self:
+    def of(cls, extract: LeadExtract) -> Self:
         return cls(stage=extract.stage, begun_at=extract.begun_at, members_at=extract.members_at, code=extract.code)
 
 

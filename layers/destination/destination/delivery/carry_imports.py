@@ -18,9 +18,11 @@ from datetime import datetime, timedelta
 from typing import Final, Protocol
 
 from destination.delivery import read_created
-from destination.delivery.extract_list import ExtractedBytes
-from destination.delivery.read_created import ReadCreated, field_of
+from destination.delivery.carry_extract import CarryExtract, ExtractedBytes
+from destination.delivery.read_created import CreatedLeads
 from destination.domain.connection import ActiveConnection
+from destination.domain.created_leads import MAX_READING
+from destination.domain.lead_extract import ExtractStage, LeadExtract
 from destination.domain.lead_import import (
     BUSY,
     LOST_AFTER,
@@ -30,7 +32,6 @@ from destination.domain.lead_import import (
     SECOND_LOOK,
     ImportStage,
     LeadImport,
-    ReadBack,
     exceptions_in,
     header,
     shard_of_imports,
@@ -267,28 +268,24 @@ class _Step:
             self.use_case.imports.put_exceptions(self.one, exceptions)
         if not self.one.group.creates:
             return self._end(is_through=True, exceptions=len(exceptions))
-        reading = ReadBack(self._now())
-        self._put(replace(self.one, stage=ImportStage.READING, exceptions=len(exceptions), reading=reading))
+        extract = LeadExtract(self._now())
+        self._put(replace(self.one, stage=ImportStage.READING, exceptions=len(exceptions), extract=extract))
         return self._read_created()
 
     def _created_by(self) -> Field | None:
         """The field by which leads are created; None: it is by lead id."""
-        return field_of(self.marketo, self.one.group.by) if self.one.group.creates else None
+        return self.marketo.describe.schema().named(self.one.group.by) if self.one.group.creates else None
 
     def _read_created(self) -> timedelta | None:
         use_case = self.use_case
-        read = ReadCreated(
-            self.marketo,
-            use_case.imports,
-            use_case.extracted,
-            self.lease.munchkin_id,
-            self.one,
-            self._note,
-            use_case.clock,
+        leads = CreatedLeads(self.marketo, use_case.imports, self.one, self._note, use_case.clock)
+        carry = CarryExtract(
+            self.marketo.extracts, use_case.extracted, self.lease.munchkin_id, use_case.clock, leads, MAX_READING
         )
-        if (wait := read()) is not None:
+        if (wait := carry()) is not None:
             return wait
-        return self._end(is_through=read.code is None, exceptions=self.one.exceptions, code=read.code)
+        is_read = leads.extract.stage is ExtractStage.READ
+        return self._end(is_through=is_read, exceptions=self.one.exceptions, code=leads.extract.code)
 
     def _note(self, changed: LeadImport) -> LeadImport:
         self._put(changed)

@@ -10,7 +10,6 @@ Marketo: it may be known there for other reasons, which are not this system's to
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -18,6 +17,7 @@ from itertools import islice
 from typing import Final, NamedTuple, Protocol
 
 from destination.delivery.conversation import schema_for
+from destination.delivery.erased_person import ErasedPerson
 from destination.domain.audience import AudienceKey
 from destination.domain.audit import AuditAction, AuditChange, AuditRecord
 from destination.domain.caller import sender_of
@@ -26,16 +26,13 @@ from destination.domain.erasure import Erasure, LeftList, Step, is_of_before, si
 from destination.domain.lead_import import LOOK_AGAIN, LeadImport, shard_of_imports
 from destination.domain.mapping import Mapper, ecid_of, key_by_ecid, keys_of
 from destination.domain.matching import Lead, newest_match
-from destination.domain.not_arrived import NotArrived
 from destination.domain.parking import RETRY_BLOCKED
 from destination.domain.pause import waited_out
 from destination.domain.person import LedgerRow, Origin, Unit
-from destination.domain.run import run_id
 from destination.domain.schema import Field, InvalidValueError, dedupe_key
 from destination.domain.settle import GONE_FROM_LIST
 from destination.domain.shard import name_of, shard_of
 from destination.domain.verification import is_wanted
-from destination.domain.written_identity import may_have, written
 from destination.marketo.errors import (
     ConnectionBlockedError,
     InstanceWaitsError,
@@ -44,10 +41,9 @@ from destination.marketo.errors import (
 )
 from destination.marketo.instance import Marketo
 from destination.marketo.leads import CHUNK, chunks
-from destination.queue import Envelope, ErasureCall, UndecodableMessageError, emptied, open_envelope, readable
+from destination.queue import Envelope, ErasureCall
 from destination.store.leases import Lease
 from destination.store.ledger import Entry
-from destination.store.results import person_of, without_name
 
 SLICE: Final = timedelta(seconds=60)
 """How long deliveries to the instance wait at most for an erasure."""
@@ -403,83 +399,35 @@ class _Erasing:
 
     def _sweep(self, step: Step) -> bool:
         """Take the person out of objects of the bucket, as far as the time goes; whether all were looked at."""
-        use_case, connection_id = self.use_case, self.target.connection.id
-        names = use_case.traces.names(step, connection_id, self.erasure.cursor or "")
+        use_case = self.use_case
+        names = use_case.traces.names(step, self.target.connection.id, self.erasure.cursor or "")
+        values = {key: self._value_of(key) for key in self.keys}
+        rewrite = partial(self._rewrite, step, ErasedPerson(values, self._names, self.mapper, self.erasure.at))
         while some := list(islice(names, AT_ONCE)):
             with ThreadPoolExecutor(AT_ONCE) as threads:
-                found = sum(threads.map(partial(self._rewrite, step), some))
+                found = sum(threads.map(rewrite, some))
             counts = {step.value: getattr(self.erasure, step.value) + found}
             self.erasure = replace(self.erasure, cursor=some[-1], **counts)
             if use_case.clock() >= self.until:
                 return False
         return True
 
-    def _rewrite(self, step: Step, name: str) -> int:
+    def _rewrite(self, step: Step, person: ErasedPerson, name: str) -> int:
         """Take the person out of one object; in how many of its lines, or events, it was."""
         found = 0
 
         def change(lines: list[str]) -> list[str] | None:
             nonlocal found
-            changed, found = self._without_name(lines) if step is Step.RESULTS else self._without_events(lines)
-            if not found:
-                return None
-            # Letters are about events that failed, so that nothing is left of one that says nothing.
-            is_empty = step is Step.LETTERS and all(_says_nothing(line) for line in changed)
-            return [] if is_empty else changed
+            changed, found = person.taken_out_of(step, lines)
+            return changed if found else None
 
         self.use_case.traces.rewrite(step, self.target.connection.id, name, change)
         return found
 
-    def _without_name(self, lines: Sequence[str]) -> tuple[list[str], int]:
-        theirs = [self._is_named_in(person_of(line)) for line in lines]
-        changed = [without_name(line) if is_theirs else line for line, is_theirs in zip(lines, theirs, strict=True)]
-        return changed, sum(theirs)
-
-    def _is_named_in(self, one: NotArrived) -> bool:
-        """A line without a pseudonym names nobody, or is of a release that gave none where it gave the value."""
-        if one.received_at >= self.erasure.at:
-            return False
-        if one.pseudonym is not None:
-            return one.pseudonym in self._names
-        return one.person_id is not None and any(self._is_value(one.person_id, key) for key in self.keys)
-
     @property
-    def _names(self) -> set[str]:
+    def _names(self) -> frozenset[str]:
         """The pseudonyms of the person."""
-        return {self.erasure.name, *map(self.use_case.pseudonym, self.keys[1:])}
-
-    def _is_value(self, person_id: str, key: str) -> bool:
-        value, by = self._value_of(key)
-        with suppress(InvalidValueError):
-            return by is not None and dedupe_key(person_id, by) == value
-        return False
-
-    def _without_events(self, bodies: Iterable[str]) -> tuple[list[str], int]:
-        texts = [None if by is None else written(value, by) for value, by in map(self._value_of, self.keys)]
-        changed, found = [], 0
-        for body in bodies:
-            places = self._places_in(body) if any(may_have(body, text) for text in texts) else []
-            found += len(places)
-            changed.append(emptied(body, places) if places else body)
-        return changed, found
-
-    def _places_in(self, body: str) -> list[int]:
-        """Which events of a message are of the person and of nobody else, and were received before the mark. A value
-        that identifies nobody is nobody else's.
-
-        An event of several people is left to the mark: the others' part of it is delivered, the person's is dropped.
-        """
-        try:
-            envelope = open_envelope(body)
-        except UndecodableMessageError:
-            return []
-        places = []
-        for place, event in readable(envelope):
-            origin = Origin(envelope.id, str(envelope.first + place), run_id(envelope.received_at))
-            keys = {unit.key for unit in self.mapper.units(event, origin)}
-            if event.received_at < self.erasure.at and keys - {None} and keys <= {None, *self.keys}:
-                places.append(place)
-        return places
+        return frozenset({self.erasure.name, *map(self.use_case.pseudonym, self.keys[1:])})
 
     def _forget_examples(self) -> bool:
         """Give the person as an example in runs no longer, as far as the time goes; whether all were looked at."""
@@ -496,12 +444,3 @@ def _joined(before: Sequence[LeftList], now: Sequence[LeftList]) -> tuple[LeftLi
     for one in now:
         leads[one.audience, one.list_id] = leads.get((one.audience, one.list_id), 0) + one.leads
     return tuple(LeftList(audience, list_id, count) for (audience, list_id), count in sorted(leads.items()))
-
-
-def _says_nothing(body: str) -> bool:
-    """Of a message that could be read."""
-    envelope = open_envelope(body)
-    events = [event for _, event in readable(envelope)]
-    return len(events) == len(envelope.events) and not any(
-        event.profile or event.identities or event.memberships for event in events
-    )

@@ -21,12 +21,13 @@ from datetime import datetime, timedelta
 from typing import Final, Protocol
 
 from destination.delivery import compare_list
+from destination.delivery.carry_extract import CarryExtract, ExtractedBytes
 from destination.delivery.compare_list import ListComparison, standing_in
-from destination.delivery.extract_list import ExtractedBytes, ExtractedList
+from destination.delivery.extract_list import ExtractedList
 from destination.domain.audience import Activation, AudienceKey, activation_id
 from destination.domain.connection import ActiveConnection
+from destination.domain.lead_extract import MAX_AT_ONCE, MIN_MEMBERS, MIN_WAIT, LeadExtract
 from destination.domain.lead_import import LOOK_AGAIN, LeadImport, lists_created_on, under_way
-from destination.domain.list_extract import MAX_AT_ONCE, MIN_MEMBERS, MIN_WAIT, ListExtract
 from destination.domain.pause import waited_out
 from destination.domain.person import LedgerRow
 from destination.domain.shard import SHARDS
@@ -274,8 +275,6 @@ class _Slice:
         is_keyed = Repair.LEAVERS in self.verification.repair and len(connection.lookup_fields) == 1
         extracted = ExtractedList(
             self.marketo,
-            self.use_case.extracted,
-            connection.munchkin_id,
             connection.dedupe_field if is_keyed else None,
             max(self._size(self.checks[number]), self.use_case.extract_from),
             self.checks[number],
@@ -285,9 +284,12 @@ class _Slice:
             ),
             lambda: self.use_case.verifications.forget_read(self.verification, number),
             self._has_time,
-            self.use_case.clock,
         )
-        return extracted()
+        use_case = self.use_case
+        carry = CarryExtract(
+            self.marketo.extracts, use_case.extracted, connection.munchkin_id, use_case.clock, extracted
+        )
+        return carry()
 
     def _may_extract(self) -> bool:
         """Whether another extract may be begun."""
@@ -295,7 +297,7 @@ class _Slice:
 
     def _to_extract(self, check: AudienceCheck) -> AudienceCheck:
         """The check of a list that is to be read by an extract, from its beginning."""
-        extract = ListExtract(self.use_case.clock())
+        extract = LeadExtract(self.use_case.clock())
         return replace(check, phase=Phase.READING, cursor=None, parts=0, found=0, extract=extract)
 
     def _size(self, check: AudienceCheck) -> int:

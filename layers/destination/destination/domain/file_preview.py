@@ -6,8 +6,8 @@ from typing import Final
 
 from destination.domain.capabilities import Capabilities
 from destination.domain.connection import Connection
+from destination.domain.lead_extract import MIN_MEMBERS
 from destination.domain.lead_import import MAX_ROWS, MIN_WAITING, is_for
-from destination.domain.list_extract import MIN_MEMBERS
 from destination.domain.matching import rule_of
 
 CHUNK: Final = 300

@@ -31,6 +31,7 @@ from destination.domain.audience import AudienceKey
 from destination.domain.capabilities import Capabilities
 from destination.domain.connection import ActiveConnection, Connection
 from destination.domain.created_leads import name_in_import
+from destination.domain.lead_extract import LeadExtract
 from destination.domain.matching import rule_of
 from destination.domain.parking import LATER
 from destination.domain.person import Importing, LedgerRow
@@ -154,19 +155,6 @@ class ImportPart(NamedTuple):
     size: int
 
 
-class ReadBack(NamedTuple):
-    """How far the ids are read back of whom an import created, by an extract of Marketo's.
-
-    `extract_id`: Marketo's, None before it is created. `reserved`: bytes that were counted for it before its size was
-    known. `attempts`: how often its step was begun.
-    """
-
-    begun_at: datetime
-    extract_id: str | None = None
-    reserved: int = 0
-    attempts: int = 0
-
-
 @dataclass(frozen=True, slots=True)
 class LeadImport:
     """An import of a connection. Only who is in its `parts` is in it.
@@ -177,6 +165,7 @@ class LeadImport:
     more. `batch_id`: Marketo's. `polls`: how often it was
     asked for, `reads`: how often for the rows that failed. `seen_at`: when it was seen to be written. `is_through`: all
     were told but the `exceptions`, which are counted here. `code`: why it came to nothing, where Marketo says so.
+    `extract`: the one by which the ids are read back of whom it created.
     `queued_at`: when the message that carries it on was queued; `touched_at`: when it last went on. `version` grows
     with every write.
     """
@@ -205,7 +194,7 @@ class LeadImport:
     ended_at: datetime | None = None
     exceptions: int = 0
     code: str | None = None
-    reading: ReadBack | None = None
+    extract: LeadExtract | None = None
     version: int = 0
 
     @property

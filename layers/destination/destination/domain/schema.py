@@ -119,6 +119,10 @@ class Schema:
     fields: Mapping[str, Field] = field(default_factory=dict)
     searchable: frozenset[str] = frozenset()
 
+    def named(self, name: str) -> Field:
+        """The field of this name; one that is not known is taken for text."""
+        return self.fields.get(name, Field(name, "string"))
+
 
 def schema_of_keys(lookup_fields: Iterable[str]) -> Schema:
     """What is known without asking of the fields by which people are looked up: enough to tell their keys."""

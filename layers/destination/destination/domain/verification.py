@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Self
 from destination.domain.audience import Activation, AudienceKey
 
 if TYPE_CHECKING:
-    from destination.domain.list_extract import ListExtract
+    from destination.domain.lead_extract import LeadExtract
     from destination.domain.person import LedgerRow
 
 SAMPLE: Final = 10
@@ -202,7 +202,7 @@ class AudienceCheck:
     changed: int = 0
     named_since: datetime | None = None
     keeps_times: bool = False
-    extract: "ListExtract | None" = None
+    extract: "LeadExtract | None" = None
 
     @classmethod
     def of(cls, activation: Activation, list_id: int) -> Self:

@@ -17,11 +17,11 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from destination.domain.lead_import import Group, ImportPart, ImportStage, LeadImport, ReadBack, shard_of_imports
-from destination.domain.times import format_time, parse_time
+from destination.domain.lead_import import Group, ImportPart, ImportStage, LeadImport, shard_of_imports
 from destination.store.errors import NotFoundError, StaleVersionError
 from destination.store.folders import Folder
 from destination.store.items import Attributes, attributes, item, runs_key
+from destination.store.lead_extracts import extract_of, stored_extract
 from destination.store.leases import Lease, LeaseLostError, Leases
 from destination.store.transactions import refused
 from destination.store.versioned import Versioned, state_in, state_of
@@ -152,20 +152,18 @@ def _place(one: LeadImport, part: str) -> str:
 
 
 def _written(one: LeadImport) -> Attributes:
-    reading = one.reading and [format_time(one.reading.begun_at), *one.reading[1:]]
-    return {"state": state_of(one, _TIMES, reading=reading)}
+    return {"state": state_of(one, _TIMES, extract=stored_extract(one.extract))}
 
 
 def _import(stored: Attributes) -> LeadImport:
     state = state_in(LeadImport, stored, _TIMES)
     list_id, columns, *rest = state["group"]
-    reading = state.get("reading")
     return LeadImport(
         **state
         | {
             "group": Group(list_id, tuple(columns), *rest[:2]),
             "stage": ImportStage(state["stage"]),
-            "reading": None if reading is None else ReadBack(parse_time(reading[0]), *reading[1:4]),
+            "extract": extract_of(state.get("extract")),
             "parts": tuple(ImportPart(name, rows, size) for name, rows, size, *_ in state["parts"]),
         }
     )

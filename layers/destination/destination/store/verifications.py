@@ -26,7 +26,6 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from destination.domain.audience import AudienceKey, activation_id
-from destination.domain.list_extract import ExtractStage, ListExtract
 from destination.domain.run import RETENTION
 from destination.domain.shard import NO_DIGEST
 from destination.domain.times import format_time, parse_time
@@ -45,6 +44,7 @@ from destination.domain.verification import (
 )
 from destination.store.errors import StaleVersionError
 from destination.store.items import Attributes, Item, attributes, item, known, known_words, runs_key
+from destination.store.lead_extracts import extract_of, stored_extract
 from destination.store.transactions import refused
 from destination.store.versioned import Versioned
 
@@ -66,9 +66,6 @@ _KEPT: Final = MAX_DURATION
 
 _CHECK, _READ, _STANDS = "verified#", "read#", "stands#"
 _OUT_OF_SYNC, _LIST_SIZES, _LAST = "out_of_sync", "list_sizes", "last_verification"
-
-_TIMES: Final = ("begun_at", "look_at", "members_at")
-"""Of an extract."""
 
 _IS_LAST: Final = "verification = :last"
 _IS_FIRST: Final = "attribute_not_exists(verification)"
@@ -279,7 +276,7 @@ class Verifications(Versioned[Verification]):
         found = asdict(check) | {
             "fill_at": check.fill_at and format_time(check.fill_at),
             "named_since": check.named_since and format_time(check.named_since),
-            "extract": check.extract and _stored_extract(check.extract),
+            "extract": stored_extract(check.extract),
         }
         stored = {"found": json.dumps(found), "expires_at": self.expires_at(verification)}
         return runs_key(verification.connection_id, f"{_CHECK}{verification.id}#{number:04}") | item(stored)
@@ -328,26 +325,10 @@ def _check(stored: dict[str, Any]) -> AudienceCheck:
         "phase": Phase(stored["phase"]),
         "fill_at": _time(stored["fill_at"]),
         "named_since": _time(stored.get("named_since")),
-        "extract": _extract(stored.get("extract")),
+        "extract": extract_of(stored.get("extract")),
         **{kind: _differences(stored[kind]) for kind in ("missing", "leavers", "foreign", "waiting")},
     }
     return AudienceCheck(**known(AudienceCheck, stored) | parsed)
-
-
-def _stored_extract(extract: ListExtract) -> dict[str, Any]:
-    times = {name: getattr(extract, name) for name in _TIMES}
-    return asdict(extract) | {name: at and format_time(at) for name, at in times.items()}
-
-
-def _extract(stored: dict[str, Any] | None) -> ListExtract | None:
-    if stored is None:
-        return None
-    parsed = {
-        "stage": ExtractStage(stored["stage"]),
-        "fields": tuple(stored["fields"]),
-        **{name: _time(stored[name]) for name in _TIMES},
-    }
-    return ListExtract(**known(ListExtract, stored) | parsed)
 
 
 def _reading(stored: dict[str, Any]) -> LedgerReading:

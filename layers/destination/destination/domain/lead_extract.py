@@ -1,4 +1,4 @@
-"""The reading of a list by an extract of Marketo's: when it is worth it, how far it is, and when to look at it again.
+"""Extracts of Marketo's: when one is worth it for a list, how far it is, and when to look at it again.
 
 An extract is read with about a dozen calls, whatever the list's size, and takes minutes to hours. Marketo writes 500 MB
 a day for all tools of an instance together, and tells of a job's progress once a minute at most (Marketo REST API,
@@ -16,6 +16,9 @@ MIN_MEMBERS: Final = 6_000
 
 MAX_AT_ONCE: Final = 2
 """Extracts of one verification: Marketo runs two at a time, of all tools together."""
+
+ID: Final = "id"
+"""The field that is read of each lead first."""
 
 DAILY_BYTES: Final = 100_000_000
 """Our share of what Marketo writes a day."""
@@ -50,7 +53,7 @@ _DAY_BEGINS: Final = timedelta(hours=6)
 
 
 class ExtractStage(StrEnum):
-    """How far the reading of a list by an extract is. Of one that was given up the members are read page by page."""
+    """How far an extract is. Of a list whose extract was given up the members are read page by page."""
 
     CREATING = "creating"
     WAITING = "waiting"
@@ -63,12 +66,12 @@ UNDER_WAY: Final = frozenset({ExtractStage.CREATING, ExtractStage.WAITING, Extra
 
 
 @dataclass(frozen=True, slots=True)
-class ListExtract:
-    """The reading of a list by an extract, as far as it is.
+class LeadExtract:
+    """An extract of leads, as far as it is.
 
     `id`: Marketo's, None before it is created. `fields`: what is read of each lead, its id first. `reserved`: bytes
     that were counted for it before its size was known. `attempts`: how often its step was begun. `look_at`: nothing is
-    done before. `members_at`: its members are those of this time, or of a later one. `code`: why it was given up.
+    done before. `members_at`: its leads are those of this time, or of a later one. `code`: why it was given up.
     """
 
     begun_at: datetime
