@@ -36,7 +36,7 @@ class Cause:
 
 BLOCKS = {
     "permission": Cause("603", "603: access denied: the API user's role", (Remedy.GRANT_PERMISSION, Remedy.TRY_AGAIN)),
-    "partition": Cause("1008", "1008: denied: partition EMEA", (Remedy.GRANT_PERMISSION, Remedy.TRY_AGAIN)),
+    "partition": Cause("1008", "1008: denied: partition EMEA", (Remedy.CHOOSE_PARTITION, Remedy.TRY_AGAIN)),
     "list": Cause("1013", "1013: Marketo has no list 'Spring' (7)", (Remedy.ACTIVATE_AGAIN, Remedy.TRY_AGAIN)),
     "host": Cause("302", f"302: not found: Munchkin ID {MUNCHKIN}", (Remedy.CHECK_HOST, Remedy.TRY_AGAIN)),
     "field": Cause("1011", "1011: not searchable: field key", (Remedy.MAKE_SEARCHABLE, Remedy.TRY_AGAIN)),

@@ -199,6 +199,33 @@ def test_a_lead_that_was_deleted_and_made_anew_is_on_the_list(sync_type: SyncTyp
     assert world.leads_now()[9].get("company") == ("New" if sync_type is SyncType.AUDIENCE_AND_PROFILE else None)
 
 
+@pytest.mark.parametrize("sync_type", [SyncType.AUDIENCE_ONLY, SyncType.AUDIENCE_AND_PROFILE])
+def test_whoever_says_the_same_again_is_looked_up_once_a_day(sync_type: SyncType) -> None:
+    world = World(trusting(timedelta(0), sync_type=sync_type), leads=[{"id": 7, "email": ADA}])
+    world.deliver(event(ADA, ("a", REALIZED)))
+    delete(world, 7)
+    world.simulator.seed({"leads": [{"id": 9, "email": ADA}]})
+    later(world, ADA, ("a", REALIZED))
+    assert world.members("a") == []
+    world.now += DAY
+    later(world, ADA, ("a", REALIZED))
+    assert world.members("a") == [9]
+    calls = len(world.calls())
+    later(world, ADA, ("a", REALIZED))
+    assert (world.members("a"), len(world.calls())) == ([9], calls)
+    assert outcomes(world) == {"activated": 2, "unchanged": 2}
+
+
+def test_whoever_left_is_not_looked_up_for_saying_so_again() -> None:
+    world = World(trusting(timedelta(0), sync_type=SyncType.AUDIENCE_ONLY), leads=[{"id": 7, "email": ADA}])
+    world.deliver(event(ADA, ("a", EXITED)))
+    world.now += 2 * DAY
+    later(world, BOB, ("a", EXITED))
+    calls = world.calls().count("GET /rest/v1/leads.json")
+    later(world, ADA, ("a", EXITED))
+    assert world.calls().count("GET /rest/v1/leads.json") == calls
+
+
 def test_a_newer_duplicate_takes_over_fields_and_lists() -> None:
     world = World(trusting(timedelta(0)), leads=[{"id": 7, "email": ADA}])
     world.deliver(event(ADA, ("a", REALIZED), ("b", REALIZED)))

@@ -19,6 +19,10 @@ from destination.domain.times import format_time, parse_time
         ("2020-05-25T23:16:00-05:00", datetime(2020, 5, 26, 4, 16, tzinfo=UTC)),
         ("2020-05-25T12:16", datetime(2020, 5, 25, 12, 16, tzinfo=UTC)),
         ("2020-05-25 12:16:00", datetime(2020, 5, 25, 12, 16, tzinfo=UTC)),
+        ("2020-05-25t12:16:00z", datetime(2020, 5, 25, 12, 16, tzinfo=UTC)),
+        ("2020-05-25T12:16:00.5z", datetime(2020, 5, 25, 12, 16, 0, 500000, tzinfo=UTC)),
+        ("2016-12-31T23:59:60Z", datetime(2016, 12, 31, 23, 59, 59, tzinfo=UTC)),
+        ("2016-12-31t15:59:60.25-08:00", datetime(2016, 12, 31, 23, 59, 59, 250000, tzinfo=UTC)),
     ],
 )
 def test_every_form_that_sources_write_is_read_as_utc(text: str, time: datetime) -> None:
@@ -35,6 +39,8 @@ def test_every_form_that_sources_write_is_read_as_utc(text: str, time: datetime)
         "2026-11-21T10",
         "2026-13-21T10:00:00Z",
         "2026-11-21T25:00:00Z",
+        "2026-11-21T10:00:61Z",
+        "2026-11-21T10:60:00Z",
         "2026-11-21T10:00:00Zulu",
         "1762000000000000",
         "0001-01-01T00:00:00+05:00",

@@ -38,7 +38,6 @@ from destination.domain.run import Tally
 from destination.domain.schema import Schema
 from destination.domain.settle import refused_unit
 from destination.marketo.errors import (
-    OF_PARTITION,
     ConnectionBlockedError,
     FailureClass,
     InstanceWaitsError,
@@ -364,12 +363,11 @@ def _why_blocked(target: ActiveConnection, blocked: ConnectionBlockedError) -> s
 
 def _object(connection: Connection, code: str) -> str:
     """What of the connection a code is about, as its remedy tells."""
-    partition = f": partition {connection.partition or DEFAULT_PARTITION}"
     match remedy_of(code):
         case Remedy.GRANT_PERMISSION:
-            return partition if code in OF_PARTITION else ": the API user's role"
+            return ": the API user's role"
         case Remedy.CHOOSE_PARTITION:
-            return partition
+            return f": partition {connection.partition or DEFAULT_PARTITION}"
         case Remedy.CHECK_HOST:
             return f": Munchkin ID {connection.munchkin_id}"
         case Remedy.CHECK_WORKSPACE:

@@ -252,7 +252,8 @@ class Connection:
     """One configured destination.
 
     `resend_unchanged_after`: equal attributes are sent again once this time has passed, so that edits made in Marketo
-    do not stay for ever. `lead_cache`: how long the lead id of a person with one match is trusted (zero: not at all).
+    do not stay for ever; where none are sent, people are looked up again. `lead_cache`: how long the lead id of a
+    person with one match is trusted (zero: not at all).
     `marketing_actions`: what the data is used for in Marketo, which data usage policies may deny. `ecid_field`: on a
     `legacy_v2` connection, the searchable field that holds the ECID. `propagate_renames`: a renamed audience renames
     its list. `delivered_at`: when its first event was delivered; since then people are known by what it finds them by.

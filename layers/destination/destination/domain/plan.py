@@ -305,7 +305,13 @@ class Planner:
         was_told = row.attributes is not None or bool(row.applied)
         if row.lead_id is None and (row.looked_up_at is not None or not was_told):
             return True  # Nobody was found, or looked for.
-        return self._writes(person, row, row.lead_id) or any(self._differs(person, row))
+        return self._writes(person, row, row.lead_id) or any(self._differs(person, row)) or self._is_unseen(person, row)
+
+    def _is_unseen(self, person: Person, row: LedgerRow) -> bool:
+        """Whether somebody on a list, who is never told attributes, was looked up longer ago than these are resent."""
+        if (self.rule.updates_fields and person.fields) or row.looked_up_at is None or not self.wanted(person):
+            return False
+        return self.now - row.looked_up_at >= self._connection.resend_unchanged_after
 
     def _differs(self, person: Person, row: LedgerRow) -> Iterator[bool]:
         """For each list whether it is not known that the person is on it by its lead alone, or off it."""

@@ -41,7 +41,7 @@ class Remedy(Enum):
     )
     GRANT_PERMISSION = (
         "Give the API user's role the permission that it lacks, and check Marketo's IP allow-list.",
-        *("403", "603", "1008"),
+        *("403", "603"),
     )
     CHECK_HOST = (
         "Check that the Munchkin ID is that of the instance, and that nothing on the way answers for Marketo.",
@@ -74,7 +74,10 @@ class Remedy(Enum):
     )
     CORRECT_VALUES = ("Check the values against the fields' types and lengths.", "1003")
     CORRECT_MAPPING = ("Check the mapping: the field was removed or renamed in Marketo.", "1006")
-    CHOOSE_PARTITION = ("Choose a partition for the connection.", "1009")
+    CHOOSE_PARTITION = (
+        "Give the API user's role access to the partition, or choose another one for the connection.",
+        *("1008", "1009"),
+    )
     MAKE_SEARCHABLE = ("Have the field made searchable in Marketo, or choose a searchable one.", "1011")
     ACTIVATE_AGAIN = (
         (
