@@ -149,6 +149,38 @@ def test_who_is_not_there_is_created_with_both_identities() -> None:
     assert changes(world) == {"created": 2, "added": 2}
 
 
+@pytest.mark.parametrize("is_together", [True, False])
+@pytest.mark.parametrize(
+    "events",
+    [[said(ADA, ecid=(ECID,)), said(BOB, ecid=(ECID,), minute=1)], [said(ADA, BOB, ecid=(ECID,))]],
+    ids=["two events", "two addresses"],
+)
+def test_who_has_the_ecid_of_somebody_who_is_just_created_is_that_lead(
+    events: list[ProfileEvent], is_together: bool
+) -> None:
+    """As if the one had come after the other: a lead is found by its ECID where no address is known."""
+    world = known()
+    if is_together:
+        world.deliver(*events)
+    else:
+        for one in events:
+            world.deliver(one)
+    ((lead_id, lead),) = world.leads_now().items()
+    assert (lead["ecid__c"], world.members("a")) == (ECID, [lead_id])
+    assert len(events) == 1 or lead["email"] == ADA
+    assert (changes(world)["created"], changes(world)["added"]) == (1, 1)
+    assert outcomes(world) == {"activated": 2}
+    assert_balanced(world)
+
+
+def test_where_the_first_of_an_ecid_is_refused_the_next_is_created() -> None:
+    world = known()
+    world.simulator.script(Fault("skip", "1018", path="^/rest/v1/leads.json$", records=(0,), nth=3))
+    world.deliver(said(ADA, ecid=(ECID,)), said(BOB, ecid=(ECID,), minute=1))
+    assert [one["email"] for one in world.leads_now().values()] == [BOB]
+    assert reasons(world) == {"MARKETO_1018": 1}
+
+
 @pytest.mark.parametrize(
     "event",
     [said(ecid=(ECID,)), said(ADA, ecid=(ECID,), firstName=None), said(ADA, lastName="")],

@@ -19,7 +19,7 @@ from destination.domain.connection import ActiveConnection
 from destination.domain.mapping import keys_of
 from destination.domain.matching import in_other_case
 from destination.domain.outcome import NO_CONSENT, TOO_MANY_MATCHES, rejected
-from destination.domain.person import LedgerRow, Person, Unit
+from destination.domain.person import LedgerRow, Person, Said, Unit
 from destination.domain.plan import Place, Plan, Planner, Write, in_doubt
 from destination.domain.schema import DIFFERS_IN_CASE, AttributeWarning, Field, dedupe_key
 from destination.domain.settle import Answer, Answers, Progress, Settled, progress, refused, remembering, settle
@@ -130,6 +130,7 @@ class Delivery:
         )
         self.remember(taken_over)
         rows = {**rows, **taken_over} if taken_over else rows
+        plans, later = (plans, []) if last else self._first_of_each_ecid(plans)
         plans = plans if last else self._not_imported(plans, rows, near)
         plans = self.conversation.within_rate(plans)
         self._doubt(plans, rows, told.rows)
@@ -137,6 +138,7 @@ class Delivery:
         if not last:
             self._fields = self.conversation.fields_by_now()
         result = self._settle(plans, answers, rows, planner.now, last=last)
+        result.again.extend(later)
         result.settled.extend(settle(self.target, *one, rows[key], planner.now) for key, one in told.answers.items())
         for one in persons:
             if one.key in found.failed:
@@ -165,6 +167,21 @@ class Delivery:
         self.lane.take(fit, rows)
         held = self.lane.held
         return [one for one in plans if one.person.key not in held] if held else plans
+
+    def _first_of_each_ecid(self, plans: Sequence[Plan]) -> tuple[list[Plan], list[str]]:
+        """The plans, less the creations of those whose ECID an earlier creation has, and the keys of these.
+
+        They are that lead once it is there, as a lead is found by its ECID where the address is not known.
+        """
+        if self.ecid_field is None:
+            return list(plans), []
+        of_ecid: defaultdict[str, list[Plan]] = defaultdict(list)
+        for plan in plans:
+            if plan.write is Write.CREATE and plan.person.ecid is not None:
+                of_ecid[dedupe_key(plan.person.ecid, self.ecid_field)].append(plan)
+        firsts = {min(own, key=_said_first).person.key for own in of_ecid.values()}
+        later = {plan.person.key for own in of_ecid.values() for plan in own} - firsts
+        return [plan for plan in plans if plan.person.key not in later], sorted(later)
 
     def _fitted(self, person: Person) -> Person:
         """The person as it fits the instance's fields by now, if they were read anew."""
@@ -347,6 +364,11 @@ class Delivery:
             else:
                 result.settled.append(settle(self.target, plan, given, row, now, is_noted=is_noted))
         return result
+
+
+def _said_first(plan: Plan) -> Said:
+    """When the first of what the plan tells was said."""
+    return min(unit.said for unit in plan.person.units)
 
 
 def _former_of(plans: Iterable[Plan]) -> dict[str, set[str]]:
