@@ -46,7 +46,8 @@ bridge: $(READY)  ## Let containers of `sam local invoke` reach the local stack,
 	@$(RUN) -m local bridge
 
 test: $(READY)  ## Run all tests
-	@$(RUN) -m pytest --numprocesses 2 --no-loadscope-reorder $(TESTS)
+# Three, as the tests of the deployed stack often wait for it, and two cores have work meanwhile.
+	@$(RUN) -m pytest --numprocesses 3 --no-loadscope-reorder $(TESTS)
 
 check: $(READY) $(SCANNERS)/ready  ## Check style, complexity, types, the template, and that generated files are current
 	@$(RUN) -m ruff check .

@@ -33,7 +33,7 @@ def far_from_the_reset(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def short_window(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever is refused as others use up Marketo's rate waits for a window that nobody has to wait for."""
+    """Whoever has used up a window, or is refused as others have, waits for another one that begins at once."""
     monkeypatch.setattr(pace, "WINDOW", 0.1)
     monkeypatch.setattr(pace, "MARGIN", 0.0)
 

@@ -415,6 +415,7 @@ def stored(running: RunningStack) -> dict[str, object]:
     return {**scanned, "bucket": [(one["Key"], one["ETag"]) for one in objects], "marketo": running.marketo.dump()}
 
 
+@pytest.mark.usefixtures("short_window")
 @pytest.mark.parametrize("path", ["lookups", "profiles"])
 def test_nothing_is_changed_anywhere(running: RunningStack, path: str) -> None:
     connection = connected(running)

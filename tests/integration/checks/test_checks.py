@@ -1,5 +1,7 @@
 """The preflight through the control plane's handler: what passes it is left as it was, and what it warns of."""
 
+import pytest
+
 from marketo_simulator import Simulator
 from testing.checks import ROWS, check, checked, of_role, verdicts
 from testing.control_plane import activated, call, created
@@ -55,6 +57,7 @@ def test_warnings_come_with_the_checks_and_never_fail_them() -> None:
     ]
 
 
+@pytest.mark.usefixtures("short_window")
 def test_it_is_told_what_withdrawals_cost_where_lists_may_hold_people_of_others() -> None:
     rule = {"consent": {"source": "consents.marketing.email.val", "allowed": ["y"]}}
     asking, free, without = created(**rule), created(**rule), created()

@@ -57,6 +57,8 @@ FOREIGN: Mapping[str, tuple[object, str]] = {
     "EventBridge": ({"version": "0", "id": "1", "detail-type": "Profile", "detail": {}}, "InputPath"),
     "CloudEvents": ({"specversion": "1.0", "id": "1", "source": "/crm", "type": "t", "data": {}}, "CloudEvents"),
     "SQS": ({"Records": [{"body": "{}"}]}, "Lambda"),
+    "Mixpanel": ({"action": "members", "parameters": {"members": [{"email": "ines@example.org"}]}}, "format to rows"),
+    "HubSpot": ({"subscriptionType": "contact.creation", "portalId": 1, "objectId": 7}, "format to rows"),
 }
 OWN = {"rudderstack": {"identify", "track", "record", "audience list"}, "segment": {"identify", "track"}}
 CANONICAL: Mapping[str, object] = {
@@ -69,6 +71,21 @@ AEP: Mapping[str, object] = {
     "personalEmail": {"address": "ada@example.org"},
     "segmentMembership": {"ups": {"a": {"status": "realized"}}},
     "identityMap": {"Email": [{"id": "ada@example.org"}]},
+}
+
+
+OF_PEOPLE: Mapping[str, tuple[object, str]] = {
+    "batch of calls": ({"batch": [{"type": "identify", **CALL}], "sentAt": "2026-11-21T09:00:00Z"}, "people in batch"),
+    "Marketo's own input": ({"action": "createOrUpdate", "input": [{"email": "ines@example.org"}]}, "people in input"),
+    "users of a cohort": ({"cohort_id": "c", "cohort_name": "n", "users": [{"user_id": "1"}]}, "people in users"),
+    "records of profiles": ({"records": [AEP]}, "within records"),
+    "one profile in an envelope": ({"data": AEP, "id": "1"}, "within data"),
+    "profiles in an envelope": ({"data": [AEP]}, "within data"),
+    "entities of the profile API": ({"children": [{"entityId": "1", "entity": AEP}]}, "within children"),
+    "an entity of the profile API": ({"entityId": "1", "entity": AEP, "mergePolicy": {"id": "m"}}, "within entity"),
+    "memberships of a schema": ({"xdm:segmentMembership": {"ups": {}}}, "read as segmentMembership"),
+    "memberships in another case": ({"segment_membership": {"ups": {}}}, "read as segmentMembership"),
+    "identities in another case": ({"IdentityMap": {}, "person": FIRST_NAME}, "read as identityMap"),
 }
 
 
@@ -95,6 +112,27 @@ def test_another_senders_body_is_rejected_with_what_it_looks_like(name: str, sou
     message = why(read(source_format, body))
     assert message.startswith("looks like ")
     assert says in message
+
+
+@pytest.mark.parametrize("source_format", ["aep", "adobe_sdk"])
+@pytest.mark.parametrize("name", OF_PEOPLE)
+def test_people_in_a_form_that_nobody_reads_are_not_taken_for_attributes(name: str, source_format: str) -> None:
+    body, says = OF_PEOPLE[name]
+    assert says in why(read(source_format, body))
+
+
+@pytest.mark.parametrize(
+    "profile",
+    [
+        {"personalEmail": {"address": "ada@example.org"}, "_acme": {"company": "New"}},
+        {"email": "ada@example.org", "items": [{"sku": "1"}], "person": {"name": {"firstName": "Ada"}}},
+        {"email": "ada@example.org", "orders": [{"sku": "1"}], "tags": ["a"]},
+        {"_acme": {"identityMap": {"Email": []}, "records": [{"a": 1}]}, "personID": "7"},
+    ],
+)
+def test_attributes_that_nobody_else_has_are_a_profile(profile: Mapping[str, object]) -> None:
+    parsed = read("aep", profile)
+    assert ([one.profile for _, one in parsed.events], parsed.rejected) == ([profile], [])
 
 
 OTHERS = sorted(name for name, form in FORMS.items() if form.source not in {"census", "rows"})

@@ -22,6 +22,14 @@ _OF_CALLS: Final = frozenset(
 )
 _NOTICES: Final = frozenset({"Notification", "SubscriptionConfirmation", "UnsubscribeConfirmation"})
 
+_WRAPPERS: Final = frozenset(
+    {"attributes", "batch", "children", "contacts", "customers", "data", "entities", "input", "items", "members"}
+    | {"people", "persons", "records", "rows", "subscribers", "users"}
+)
+"""What senders call a list of people in a body of theirs; in XDM a company's own fields are below an object of it."""
+
+_MISSPELT: Final = {"segmentmembership": "segmentMembership", "identitymap": "identityMap"}
+
 _WANTED: Final = {
     "adobe_sdk": "let the card's template write raw profiles",
     "aep": "post profiles with segmentMembership and identityMap, as the HTTP API destination does",
@@ -46,7 +54,7 @@ def as_aep(record: Record) -> str | None:
         return None
     if _is_canonical(record):
         return f"looks like a canonical event; {_REMEDY['aep']} {_WANTED['aep']}"
-    return _foreign(record, "aep")
+    return _foreign(record, "aep") or _near(record, "aep")
 
 
 def as_adobe_sdk(record: Record) -> str | None:
@@ -62,7 +70,7 @@ def as_adobe_sdk(record: Record) -> str | None:
         return f"looks like a canonical event; {_REMEDY['adobe_sdk']} {_WANTED['adobe_sdk']}"
     if _is_input(record):
         return "looks like all that a template is given; let it write each profile by itself"
-    return _foreign(record, "adobe_sdk")
+    return _foreign(record, "adobe_sdk") or _near(record, "adobe_sdk")
 
 
 def as_canonical(record: Record) -> str | None:
@@ -127,6 +135,27 @@ def _foreign(record: Record, source_format: str) -> str | None:
         if is_one(record):
             return f"looks like {looks}; {remedy or _WANTED[source_format]}"
     return None
+
+
+def _near(record: Record, source_format: str) -> str | None:
+    """What is wrong with a record that holds profiles, or people, in a form that nobody reads; None if not."""
+    for name, value in record.items():
+        wanted = _MISSPELT.get(name.rpartition(":")[2].replace("_", "").lower())
+        if wanted is not None and isinstance(value, dict):
+            return f"has {name}, which is read as {wanted} alone"
+        if name.startswith("_"):  # A company's own fields, which may have any name.
+            continue
+        inner = value[0] if isinstance(value, list) and value else value
+        if isinstance(inner, dict) and any(_is_profile(one) for one in (inner, *inner.values())):
+            return f"looks like an envelope; post the profiles that are within {name} by themselves"
+    lists = [name for name, value in record.items() if isinstance(value, list) and value and isinstance(value[0], dict)]
+    if lists and not any(isinstance(one, dict) for one in record.values()) and _WRAPPERS.issuperset(lists):
+        return f"looks like a body of another sender with people in {lists[0]}; {_WANTED[source_format]}"
+    return None
+
+
+def _is_profile(value: object) -> bool:
+    return isinstance(value, dict) and any(isinstance(value.get(one), dict) for one in _MISSPELT.values())
 
 
 def _is_template(record: Record) -> bool:
@@ -198,6 +227,16 @@ _FOREIGN: Final[tuple[_Kind, ...]] = (
         lambda record: "specversion" in record and "source" in record,
         "a CloudEvents envelope",
         "send it in binary mode, or its data alone",
+    ),
+    (
+        lambda record: isinstance(record.get("action"), str) and isinstance(record.get("parameters"), dict),
+        "a cohort sync of Mixpanel",
+        "set source.format to rows, with its records at parameters.members",
+    ),
+    (
+        lambda record: "subscriptionType" in record and "portalId" in record,
+        "a webhook of HubSpot",
+        "set source.format to rows",
     ),
     (
         lambda record: isinstance(record.get("Records"), list),
