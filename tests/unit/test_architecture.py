@@ -155,7 +155,7 @@ def test_the_layer_keeps_the_models_of_every_service_that_is_called() -> None:
     makefile = (ROOT / "layers/dependencies/Makefile").read_text()
     [kept] = re.findall(r"^services := (.+)$", makefile, re.MULTILINE)
     code = "\n".join(path.read_text() for path in (*PACKAGE.rglob("*.py"), *FUNCTIONS.rglob("*.py")))
-    assert set(re.findall(r'boto3\.client\("(\w+)"', code)) <= set(kept.split())
+    assert set(re.findall(r'boto3\.client\(\s*"([\w-]+)"', code)) <= set(kept.split())
 
 
 PACKAGES = {
