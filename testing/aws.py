@@ -3,6 +3,7 @@
 import base64
 import functools
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -88,7 +89,18 @@ class Aws:
 
 @functools.cache
 def _clients() -> tuple[DynamoDBClient, SQSClient, SecretsManagerClient, S3Client]:
-    return boto3.client("dynamodb"), boto3.client("sqs"), boto3.client("secretsmanager"), boto3.client("s3")
+    dynamodb = boto3.client("dynamodb")
+    dynamodb.meta.events.register("before-parameter-build.dynamodb.Query", _bounds_are_in_order)
+    return dynamodb, boto3.client("sqs"), boto3.client("secretsmanager"), boto3.client("s3")
+
+
+def _bounds_are_in_order(params: Mapping[str, Any], **_: object) -> None:
+    """DynamoDB refuses a range whose end comes before its beginning; moto finds nothing in it."""
+    values = params.get("ExpressionAttributeValues", {})
+    for first, last in re.findall(r"BETWEEN (:\w+) AND (:\w+)", params.get("KeyConditionExpression", "")):
+        if values[last]["S"] < values[first]["S"]:
+            message = "The BETWEEN operator requires upper bound to be greater than or equal to lower bound"
+            raise ClientError({"Error": {"Code": "ValidationException", "Message": message}}, "Query")
 
 
 def bucket(client: S3Client) -> str:

@@ -202,6 +202,7 @@ def test_runs_between_two_hours_come_oldest_first_both_included(stack: Aws) -> N
     runs = Runs(stack.dynamodb, "RunsTable")
     assert [run.id for run in runs.between("c-1", hours[1], hours[4])] == hours[1:5]
     assert list(runs.between("c-3", hours[0], hours[5])) == []
+    assert list(runs.between("c-1", hours[4], hours[1])) == []
 
 
 def test_a_run_is_kept_ninety_days(stack: Aws) -> None:

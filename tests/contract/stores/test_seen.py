@@ -47,6 +47,7 @@ def test_days_and_connections_are_apart(days: Days) -> None:
     assert list(days.between("c-1", TODAY - 7 * DAY, TODAY - DAY)) == [OTHER]
     assert list(days.between("c-2", TODAY - 7 * DAY, TODAY)) == [OTHER]
     assert list(days.between("c-3", TODAY - 7 * DAY, TODAY)) == []
+    assert list(days.between("c-1", TODAY, TODAY - DAY)) == []
 
 
 def test_a_day_ends_in_the_table_when_it_is_shown_no_more(stack: Aws) -> None:

@@ -117,7 +117,7 @@ class ReadRuns:
         first, last = self._hours(wanted)
         found: list[Run] = []
         lines = lines_read = 0
-        for read, run in enumerate(self.runs.between(connection_id, first, last) if first <= last else ()):
+        for read, run in enumerate(self.runs.between(connection_id, first, last)):
             of_run = wanted.of(run)
             lines += _lines(of_run) if of_run else 0
             has_read_enough = read == MAX_READ or lines_read > MAX_LINES_READ

@@ -62,8 +62,8 @@ class Runs:
         return next(self._whole(self._items(connection_id, run_id, run_id, consistent=True)), None)
 
     def between(self, connection_id: str, first: str, last: str) -> Iterator[Run]:
-        """The runs from one hour to another, both included, oldest first."""
-        return self._whole(self._items(connection_id, first, last))
+        """The runs from one hour to another, both included, oldest first; none where the other comes before it."""
+        return self._whole(self._items(connection_id, first, last)) if first <= last else iter(())
 
     def counts(self, connection_id: str, first: str, last: str) -> Counter[str]:
         """What was counted in the runs from one hour to another, both included, by the names that a tally has."""

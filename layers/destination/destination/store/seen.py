@@ -50,7 +50,11 @@ class SeenDays:
         raise StaleVersionError(f"what was seen on {day} was written by others at the same time")
 
     def between(self, connection_id: str, first: date, last: date) -> Sequence[Seen]:
-        """What was seen on the days from one to another, both included; nothing is told of a day without events."""
+        """What was seen on the days from one to another, both included; nothing is told of a day without events, nor
+        where the other comes before the one.
+        """
+        if last < first:  # DynamoDB refuses that.
+            return []
         answer = self._client.query(
             TableName=self._table,
             KeyConditionExpression=_BETWEEN,
