@@ -90,7 +90,8 @@ def term(window: Window, name: str) -> Locator:
 def shown_narrow(window: Window) -> None:
     """Whoever has a phone sees all of it, too."""
     window.page.set_viewport_size({"width": 400, "height": 900})
-    assert window.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
+    overflow = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    wait_for(lambda: window.page.evaluate(overflow) <= 0 or None, HTTP_SECONDS, "the page is laid out anew")
     assert window.violations() == []
 
 
