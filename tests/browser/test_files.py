@@ -33,8 +33,9 @@ def people(tmp_path: Path) -> Path:
 
 
 def files(destination: Destination) -> list[dict[str, Any]]:
+    """Newest first, those of one second as well, of which the interface tells in any order."""
     found: list[dict[str, Any]] = destination.system.call("GET", f"/connections/{destination.id}/files")["files"]
-    return found
+    return sorted(found, key=lambda one: str(one["created_at"]), reverse=True)
 
 
 def looked(destination: Destination, status: str) -> dict[str, Any]:
