@@ -100,7 +100,7 @@ class Delivery(RuleBasedStateMachine):
         self._send([], losses)
 
     @rule(
-        order=st.randoms(use_true_random=False),
+        order=st.builds(Random, st.integers(0, 2**32 - 1)),
         share=st.sampled_from([0.4, 1.0]),
         again=st.booleans(),
         seconds=st.sampled_from([100, 125, 160, 300]),

@@ -160,7 +160,7 @@ class Lists(ListsWorld):
     # What is delivered
 
     @rule(
-        order=st.randoms(use_true_random=False),
+        order=st.builds(Random, st.integers(0, 2**32 - 1)),
         share=st.sampled_from([0.4, 1.0, 1.0]),
         again=st.booleans(),
         moments=st.none() | st.integers(0, 60),
