@@ -140,10 +140,10 @@ def _foreign(record: Record, source_format: str) -> str | None:
 def _near(record: Record, source_format: str) -> str | None:
     """What is wrong with a record that holds profiles, or people, in a form that nobody reads; None if not."""
     for name, value in record.items():
-        wanted = _MISSPELT.get(name.rpartition(":")[2].replace("_", "").lower())
-        if wanted is not None and isinstance(value, dict):
+        is_object = isinstance(value, dict)
+        if is_object and (wanted := _MISSPELT.get(name.rpartition(":")[2].replace("_", "").lower())):
             return f"has {name}, which is read as {wanted} alone"
-        if name.startswith("_"):  # A company's own fields, which may have any name.
+        if not (is_object or isinstance(value, list)) or name.startswith("_"):  # Below "_" are a company's own names.
             continue
         inner = value[0] if isinstance(value, list) and value else value
         if isinstance(inner, dict) and any(_is_profile(one) for one in (inner, *inner.values())):
